@@ -1,0 +1,45 @@
+import { constants } from "node:os";
+import { EXIT_CODES, reasonOf, systemCode } from "wait-fs/tool-error";
+
+/** How an application ended: it exited, a signal ended it, or it could not be started. */
+export type ApplicationEnd =
+  | { readonly kind: "exited"; readonly exitCode: number }
+  | { readonly kind: "signalled"; readonly signal: NodeJS.Signals }
+  | { readonly kind: "not started"; readonly error: unknown };
+
+/** An end as the done marker tells it. */
+export interface ExitStatus {
+  /** 0-255; `128 + n` for signal n, 127 for a command that was not found, 126 for one that cannot be executed. */
+  readonly exitCode: number;
+  readonly signal: NodeJS.Signals | null;
+  /** Why a command was not started; null for one that was. */
+  readonly reason: string | null;
+}
+
+/** The exit status of an end, by the rules of the POSIX shell (XCU 2.8.2). */
+export function exitStatus(end: ApplicationEnd): ExitStatus {
+  switch (end.kind) {
+    case "exited":
+      return { exitCode: end.exitCode, signal: null, reason: null };
+    case "signalled":
+      return { exitCode: 128 + constants.signals[end.signal], signal: end.signal, reason: null };
+    case "not started": {
+      const missing = systemCode(end.error) === "ENOENT";
+      const reason = `cannot start the command: ${startFailure(end.error)}`;
+      return { exitCode: missing ? EXIT_CODES.notFound : EXIT_CODES.notExecutable, signal: null, reason };
+    }
+  }
+}
+
+function startFailure(error: unknown): string {
+  switch (systemCode(error)) {
+    case "ENOENT":
+      return "not found, or the interpreter that it names is not";
+    case "E2BIG":
+      return "an argument, or all of them with the environment, is too long (E2BIG)";
+    case "ENOEXEC":
+      return "not a program for this machine (ENOEXEC)";
+    default:
+      return reasonOf(error);
+  }
+}

@@ -1,0 +1,54 @@
+import { mkdirSync, readdirSync, realpathSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { Log } from "wait-fs/log";
+import { readMarker } from "wait-fs/marker-file";
+import { parseFailureMarker, parseInitMarker, SHARE } from "wait-fs/markers";
+import { reasonOf, systemCode, ToolError } from "wait-fs/tool-error";
+import { waitUntil } from "wait-fs/wait";
+import { copyTree } from "./copy-tree.ts";
+
+/**
+ * Waits until the sidecar has brought the inputs. Throws `noInput` with the sidecar's reason if it could not, and the
+ * signal's reason when that aborts.
+ */
+export async function waitForInit(share: string, signal: AbortSignal, log: Log): Promise<void> {
+  const init = join(share, SHARE.init);
+  const failed = join(share, SHARE.initFailed);
+  log(init);
+  await waitUntil(
+    async () => {
+      if ((await readMarker(init, parseInitMarker)) !== undefined) return true;
+      const failure = await readMarker(failed, parseFailureMarker);
+      if (failure === undefined) return undefined;
+      throw new ToolError("noInput", "the inputs could not be brought, the command is not run", { why: failure.error });
+    },
+    { paths: [init, failed], signal, log },
+  );
+  log(`Found existing path ${init}`);
+}
+
+/**
+ * Puts what the sidecar brought into a folder, names with a leading dot included; the folder is made where it is
+ * missing. Throws `cannotCreate` for what can't be written there, naming it.
+ */
+export async function placeInputs(share: string, input: string, warn: Log): Promise<void> {
+  const inputs = join(share, SHARE.inputs);
+  const names = namesIn(inputs);
+  try {
+    mkdirSync(input, { recursive: true });
+  } catch (error) {
+    throw new ToolError("cannotCreate", `cannot create ${input}`, { why: reasonOf(error), cause: error });
+  }
+  if (names.length === 0 || realpathSync(input) === realpathSync(inputs)) return;
+  for (const name of names)
+    await copyTree(join(inputs, name), join(resolve(input), name), { warn, writeFailure: "cannotCreate" });
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return [];
+    throw new ToolError("noInput", `cannot read ${folder}`, { why: reasonOf(error), cause: error });
+  }
+}

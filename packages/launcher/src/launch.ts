@@ -1,0 +1,150 @@
+import { randomUUID } from "node:crypto";
+import { constants } from "node:os";
+import { join } from "node:path";
+import type { Log } from "wait-fs/log";
+import { readMarker, removeMarkers, writeMarker } from "wait-fs/marker-file";
+import {
+  type DoneMarker,
+  type InitMarker,
+  type OutputRecord,
+  type Phase,
+  parseFailureMarker,
+  parsePushedMarker,
+  SHARE,
+} from "wait-fs/markers";
+import { EXIT_CODES, InterruptedError, oneLine, ToolError } from "wait-fs/tool-error";
+import { anySignal, deadline, waitUntil } from "wait-fs/wait";
+import { type ExitStatus, exitStatus } from "./exit-status.ts";
+import { placeInputs, waitForInit } from "./inputs.ts";
+import type { LaunchPlan } from "./options.ts";
+import { makeSharedFolder, saveOutput } from "./outputs.ts";
+import { runApplication } from "./run-application.ts";
+import type { SignalSource } from "./signals.ts";
+
+/** What a launch needs of its process. */
+export interface LaunchContext {
+  readonly signals: SignalSource;
+  /** Whether the application will read a terminal. */
+  readonly terminal: boolean;
+  /** The log of the launch. */
+  readonly log: Log;
+  /** The log of a wait. */
+  readonly waitLog: Log;
+  /** What the user has to know, whether a log is wanted or not. */
+  readonly warn: Log;
+}
+
+/** What is known so far of a launch. */
+interface Progress {
+  phase: Phase;
+  status: ExitStatus | undefined;
+  timedOut: boolean;
+  outputs: readonly OutputRecord[];
+}
+
+/**
+ * The life of the launcher: the inputs, the command, the outputs, the done marker. Gives the exit code: the
+ * application's own wherever that is a failure. A failure of the launcher itself is written as the failure marker, then
+ * thrown. The order of the writes is the pod protocol's.
+ */
+export async function launch(plan: LaunchPlan, context: LaunchContext): Promise<number> {
+  const attempt = randomUUID();
+  const startedAt = new Date().toISOString();
+  const progress: Progress = { phase: "init", status: undefined, timedOut: false, outputs: [] };
+  const mark = (error: string | null): DoneMarker => ({
+    schema: 1,
+    attempt,
+    phase: error === null ? "done" : progress.phase,
+    exitCode: progress.status?.exitCode ?? null,
+    signal: progress.status?.signal ?? null,
+    reason: progress.timedOut ? `timed out after ${plan.timeoutSeconds} s` : (progress.status?.reason ?? null),
+    startedAt,
+    finishedAt: new Date().toISOString(),
+    outputs: progress.outputs,
+    error,
+  });
+  makeSharedFolder(plan.share);
+  await removeMarkers(plan.share, [SHARE.done, SHARE.doneFailed, SHARE.pushed, SHARE.pushFailed]);
+  try {
+    await prepare(plan, context);
+    progress.phase = "run";
+    const result = await runApplication(plan.command, { ...plan, ...context });
+    context.signals.listen(() => {});
+    progress.status = exitStatus(result.end);
+    progress.timedOut = result.timedOut;
+    if (progress.status.reason !== null) context.warn(progress.status.reason);
+    progress.phase = "copy";
+    progress.outputs = await save(plan, progress, context);
+    await writeMarker(join(plan.share, SHARE.done), mark(null));
+  } catch (error) {
+    await writeFailure(plan.share, mark(oneLine((error as Error).message)), context);
+    if (exitCodeOf(progress) === 0) throw error;
+    context.warn((error as Error).message);
+    return exitCodeOf(progress);
+  }
+  if (plan.waitPush) await waitForPush(plan.share, attempt, context);
+  return exitCodeOf(progress);
+}
+
+async function prepare(plan: LaunchPlan, context: LaunchContext): Promise<void> {
+  if (plan.input === undefined) {
+    const marker: InitMarker = { schema: 1, by: "launcher", inputs: [] };
+    await writeMarker(join(plan.share, SHARE.init), marker);
+    return;
+  }
+  const late = deadline(plan.initTimeoutSeconds, `no inputs in ${plan.share}`);
+  await waitForInit(plan.share, anySignal(interruption(context.signals), late), context.waitLog);
+  await placeInputs(plan.share, plan.input, context.warn);
+}
+
+async function save(plan: LaunchPlan, progress: Progress, context: LaunchContext): Promise<OutputRecord[]> {
+  const saved: OutputRecord[] = [];
+  for (const path of plan.outputs) {
+    const records = await saveOutput(plan.share, path, context.warn);
+    saved.push(...(records ?? []));
+    if (records !== undefined) continue;
+    // A command that failed need not have written all of its outputs: what it left is saved, its own code stays.
+    if (!plan.allowMissingOutput && exitCodeOf(progress) === 0)
+      throw new ToolError("noInput", `missing output ${path}`, { why: "the command did not write it" });
+    context.warn(`missing output ${path}`);
+  }
+  return saved;
+}
+
+async function writeFailure(share: string, marker: DoneMarker, context: LaunchContext): Promise<void> {
+  try {
+    await writeMarker(join(share, SHARE.doneFailed), marker);
+  } catch (error) {
+    context.warn((error as Error).message);
+  }
+}
+
+async function waitForPush(share: string, attempt: string, context: LaunchContext): Promise<void> {
+  const pushed = join(share, SHARE.pushed);
+  const failed = join(share, SHARE.pushFailed);
+  const options = { paths: [pushed, failed], signal: interruption(context.signals), log: context.waitLog };
+  const notPushed = (why: string) => new ToolError("notPushed", "the outputs were not pushed", { why });
+  await waitUntil(async () => {
+    if ((await readMarker(pushed, parsePushedMarker))?.attempt === attempt) return true;
+    const failure = await readMarker(failed, parseFailureMarker);
+    if (failure?.attempt === attempt) throw notPushed(failure.error);
+    return undefined;
+  }, options).catch((error) => {
+    throw error instanceof InterruptedError ? notPushed(error.message) : error;
+  });
+}
+
+/** Aborts at the first signal that asks a process to end. */
+function interruption(signals: SignalSource): AbortSignal {
+  const controller = new AbortController();
+  signals.listen((signal) => {
+    if (signal === "SIGTERM" || signal === "SIGINT" || signal === "SIGHUP" || signal === "SIGQUIT")
+      controller.abort(new InterruptedError(signal, constants.signals[signal]));
+  });
+  return controller.signal;
+}
+
+function exitCodeOf(progress: Progress): number {
+  if (progress.timedOut) return EXIT_CODES.timedOut;
+  return progress.status?.exitCode ?? 0;
+}

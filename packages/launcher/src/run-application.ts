@@ -1,0 +1,76 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import type { ApplicationEnd } from "./exit-status.ts";
+import { type SignalSource, TERMINAL_SIGNALS } from "./signals.ts";
+
+/** How an application is run. */
+export interface RunOptions {
+  readonly signals: SignalSource;
+  /** Seconds from SIGTERM to SIGKILL. */
+  readonly graceSeconds: number;
+  /** Seconds after which the application is ended; unlimited by default. */
+  readonly timeoutSeconds: number | undefined;
+  /** Whether the application reads a terminal. Then it stays in the terminal's foreground group, else it leads its own. */
+  readonly terminal: boolean;
+}
+
+/** What became of an application. */
+export interface RunResult {
+  readonly end: ApplicationEnd;
+  readonly timedOut: boolean;
+}
+
+/**
+ * Runs a command with its arguments untouched and the launcher's stdin, stdout, stderr, environment and working
+ * directory, passes signals on to its whole process group, and waits for it to end. What it left running in its group is
+ * then killed: nothing may write to outputs that are being saved. Never throws.
+ */
+export async function runApplication(command: readonly [string, ...string[]], options: RunOptions): Promise<RunResult> {
+  const [program, ...args] = command;
+  let child: ChildProcess;
+  try {
+    child = spawn(program, args, { stdio: "inherit", detached: !options.terminal });
+  } catch (error) {
+    return { end: { kind: "not started", error }, timedOut: false };
+  }
+  const timers = new Set<NodeJS.Timeout>();
+  const after = (seconds: number, act: () => void) =>
+    timers.add(setTimeout(act, Math.min(seconds * 1000, 2 ** 31 - 1)));
+  const send = (signal: NodeJS.Signals) => signalGroup(child, signal, options.terminal);
+  const stop = () => {
+    send("SIGTERM");
+    after(options.graceSeconds, () => send("SIGKILL"));
+  };
+  let timedOut = false;
+  options.signals.listen((signal) => {
+    if (signal === "SIGTERM") stop();
+    else if (!options.terminal || !TERMINAL_SIGNALS.includes(signal)) send(signal);
+  });
+  if (options.timeoutSeconds !== undefined)
+    after(options.timeoutSeconds, () => {
+      timedOut = true;
+      stop();
+    });
+  const end = await endOf(child);
+  for (const timer of timers) clearTimeout(timer);
+  if (!options.terminal) signalGroup(child, "SIGKILL", false);
+  return { end, timedOut };
+}
+
+function endOf(child: ChildProcess): Promise<ApplicationEnd> {
+  return new Promise((resolve) => {
+    child.once("error", (error) => resolve({ kind: "not started", error }));
+    // Not "close": a grandchild that keeps stdout open does not keep the launcher.
+    child.once("exit", (exitCode, signal) =>
+      resolve(signal === null ? { kind: "exited", exitCode: exitCode ?? 0 } : { kind: "signalled", signal }),
+    );
+  });
+}
+
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals, terminal: boolean): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(terminal ? child.pid : -child.pid, signal);
+  } catch {
+    // ESRCH: nobody is left; EPERM: the application became another user.
+  }
+}

@@ -1,0 +1,23 @@
+/** Maps items with at most `limit` at work at once; results stay in order. The first failure is thrown, once all rest. */
+export async function mapConcurrently<T, R>(
+  items: readonly T[],
+  limit: number,
+  map: (item: T) => Promise<R>,
+): Promise<R[]> {
+  const results = new Array<R>(items.length);
+  const pending = items.entries();
+  const failures: unknown[] = [];
+  const work = async () => {
+    for (const [index, item] of pending) {
+      if (failures.length > 0) return;
+      try {
+        results[index] = await map(item);
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.max(1, limit) }, work));
+  if (failures.length > 0) throw failures[0];
+  return results;
+}

@@ -1,0 +1,80 @@
+import { availableParallelism } from "node:os";
+import { promisify } from "node:util";
+import { constants, crc32, deflateRaw } from "node:zlib";
+
+/** The level that is used where none is asked for: gzip's own default. */
+export const DEFAULT_LEVEL = 6;
+
+/** Bytes that are compressed at a time; part of the format that we write: another size gives other digests. */
+const BLOCK = 128 << 10;
+
+/** How far back deflate can look (RFC 1951, section 2). */
+const WINDOW = 32 << 10;
+
+/** RFC 1952, section 2.3: no name, no time, Unix. */
+const HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]);
+
+/** An empty last block of fixed codes (RFC 1951, section 3.2.6). */
+const LAST_BLOCK = Buffer.from([3, 0]);
+
+const deflate = promisify(deflateRaw);
+
+/**
+ * Compresses to one gzip member (RFC 1952), on every core: blocks are compressed on their own, each with the end of the
+ * one before as its dictionary, and put together in order. The bytes depend on the input and the level alone, not on the
+ * number of cores. `level` is 1 to 9.
+ */
+export async function* gzip(source: AsyncIterable<Buffer>, level: number = DEFAULT_LEVEL): AsyncGenerator<Buffer> {
+  const running: Promise<Buffer>[] = [];
+  let checksum = 0;
+  let size = 0;
+  let dictionary: Buffer | undefined;
+  yield HEADER;
+  try {
+    for await (const block of blocks(source)) {
+      checksum = crc32(block, checksum);
+      size += block.length;
+      const compressed = compress(block, level, dictionary);
+      // What fails is thrown where its turn comes; until then it must not count as unhandled.
+      compressed.catch(() => {});
+      running.push(compressed);
+      dictionary = block.subarray(-WINDOW);
+      if (running.length > availableParallelism() + 1) yield (await running.shift()) as Buffer;
+    }
+    while (running.length > 0) yield (await running.shift()) as Buffer;
+  } finally {
+    await Promise.allSettled(running);
+  }
+  yield Buffer.concat([LAST_BLOCK, trailer(checksum, size)]);
+}
+
+function compress(block: Buffer, level: number, dictionary: Buffer | undefined): Promise<Buffer> {
+  const options = { level, finishFlush: constants.Z_SYNC_FLUSH };
+  return deflate(block, dictionary === undefined ? options : { ...options, dictionary });
+}
+
+/** The same bytes in pieces of {@link BLOCK}, the last one shorter. */
+async function* blocks(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let pending: Buffer[] = [];
+  let size = 0;
+  for await (let chunk of source) {
+    while (size + chunk.length >= BLOCK) {
+      const rest = BLOCK - size;
+      const head = chunk.subarray(0, rest);
+      yield pending.length === 0 ? head : Buffer.concat([...pending, head], BLOCK);
+      chunk = chunk.subarray(rest);
+      pending = [];
+      size = 0;
+    }
+    if (chunk.length > 0) pending.push(chunk);
+    size += chunk.length;
+  }
+  if (size > 0) yield Buffer.concat(pending, size);
+}
+
+function trailer(checksum: number, size: number): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeUInt32LE(checksum, 0);
+  bytes.writeUInt32LE(size % 2 ** 32, 4);
+  return bytes;
+}

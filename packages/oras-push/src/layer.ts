@@ -1,0 +1,89 @@
+import type { Stats } from "node:fs";
+import { realpath, stat } from "node:fs/promises";
+import { basename, resolve } from "node:path";
+import { reasonOf, ToolError } from "wait-fs/tool-error";
+import { gzip } from "./gzip.ts";
+import type { Annotations } from "./oci/descriptor.ts";
+import { Meter, metered } from "./oci/digest.ts";
+import { ANNOTATIONS, FILE_LAYER, FOLDER_LAYER } from "./oci/media-types.ts";
+import { readLarge } from "./tar/content.ts";
+import { pack } from "./tar/pack.ts";
+import { byteString, walk } from "./tar/walk.ts";
+
+/** A path that is to be a layer. */
+export interface LayerPath {
+  readonly path: string;
+  /** The media type that the user wants; that of a file or of a folder by default. */
+  readonly mediaType?: string | undefined;
+}
+
+/** How layers are made. */
+export interface LayerOptions {
+  /** gzip's level, 1 to 9. */
+  readonly level: number;
+  /** No time in an archive is later than this, in seconds since 1970. */
+  readonly latest?: number | undefined;
+  /** Told of what is left out or changed, and why. */
+  readonly report: (message: string) => void;
+}
+
+/** One pass over a layer's bytes. */
+export interface LayerStream {
+  readonly bytes: AsyncIterable<Buffer>;
+  /** The layer's annotations; complete only when all bytes have been read. */
+  readonly annotations: () => Annotations;
+}
+
+/** A layer that can be read as often as it must be sent: the same bytes each time, as long as the files stay the same. */
+export interface LayerSource {
+  /** The name under which it is restored: the path's last part. */
+  readonly title: string;
+  readonly mediaType: string;
+  /** Its size in bytes where it is known before it is read: for a file. */
+  readonly size: number | undefined;
+  readonly open: () => LayerStream;
+}
+
+/** The layer of a path. Throws `noInput`, naming it, for one that is missing, can't be read or is neither file nor folder. */
+export async function layerOf({ path, mediaType }: LayerPath, options: LayerOptions): Promise<LayerSource> {
+  const title = titleOf(path);
+  const stats = await stat(path).catch((error) => {
+    throw new ToolError("noInput", `cannot read ${path}`, { why: reasonOf(error), cause: error });
+  });
+  if (stats.isDirectory()) return folderLayer(path, title, mediaType ?? FOLDER_LAYER, options);
+  if (stats.isFile()) return fileLayer(await realpath(path), title, mediaType ?? FILE_LAYER, stats);
+  throw new ToolError("noInput", `cannot push ${path}`, { why: "neither a file nor a folder" });
+}
+
+/** The name under which a path is restored: its last part, the one form that every client restores to the same place. */
+export function titleOf(path: string): string {
+  return basename(resolve(path));
+}
+
+function folderLayer(path: string, title: string, mediaType: string, options: LayerOptions): LayerSource {
+  // What is left out is told once, however often the folder is read.
+  const told = new Set<string>();
+  const report = (message: string) => {
+    if (!told.has(message)) options.report(message);
+    told.add(message);
+  };
+  const open = () => {
+    const content = new Meter();
+    const archive = pack(walk(path, title, report), options.latest);
+    return {
+      bytes: gzip(metered(archive, content), options.level),
+      annotations: () => ({
+        [ANNOTATIONS.title]: title,
+        [ANNOTATIONS.contentDigest]: content.digest(),
+        [ANNOTATIONS.unpack]: "true",
+      }),
+    };
+  };
+  return { title, mediaType, size: undefined, open };
+}
+
+function fileLayer(path: string, title: string, mediaType: string, stats: Stats): LayerSource {
+  const annotations = () => ({ [ANNOTATIONS.title]: title });
+  const bytes = () => readLarge({ path: byteString(path), stats });
+  return { title, mediaType, size: stats.size, open: () => ({ bytes: bytes(), annotations }) };
+}

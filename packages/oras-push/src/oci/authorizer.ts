@@ -1,0 +1,131 @@
+import { ToolError } from "wait-fs/tool-error";
+import { type Challenge, parseChallenges } from "./challenge.ts";
+import type { Credential, CredentialSource } from "./credentials.ts";
+import { RegistryError } from "./errors.ts";
+
+/** A request to a token server, and its answer. */
+export type TokenRequest = (
+  url: URL,
+  request: { readonly authorization?: string; readonly form?: URLSearchParams },
+) => Promise<{ readonly status: number; readonly body: Buffer }>;
+
+/** Seconds that a token is good for where its server does not say (distribution's token specification). */
+const DEFAULT_TOKEN_SECONDS = 60;
+
+/** A token is renewed this many milliseconds before it expires. */
+const RENEWAL_MARGIN = 5_000;
+
+interface Token {
+  readonly header: string;
+  readonly expires: number;
+}
+
+/**
+ * Answers one registry's challenges: basic, or bearer with the tokens of a token server, one a scope, renewed when they
+ * expire. Nothing is sent before it is asked for.
+ */
+export class Authorizer {
+  readonly #registry: string;
+  readonly #credentials: CredentialSource;
+  readonly #request: TokenRequest;
+  readonly #tokens = new Map<string, Token>();
+  #basic: string | undefined;
+
+  constructor(registry: string, credentials: CredentialSource, request: TokenRequest) {
+    this.#registry = registry;
+    this.#credentials = credentials;
+    this.#request = request;
+  }
+
+  /** The `Authorization` header for a scope, as far as one is known to be wanted. */
+  header(scope: string): string | undefined {
+    const token = this.#tokens.get(scope);
+    if (token !== undefined && token.expires - RENEWAL_MARGIN > Date.now()) return token.header;
+    return token === undefined ? this.#basic : undefined;
+  }
+
+  /**
+   * Answers a 401. Gives false where there is nothing to answer it with, or where what was sent is what would be sent
+   * again. Throws `notAuthorised` where the token server refuses.
+   */
+  async answer(challenge: string | readonly string[] | undefined, scope: string, origin: URL): Promise<boolean> {
+    const challenges = parseChallenges(challenge);
+    const bearer = challenges.find(({ scheme }) => scheme === "bearer");
+    if (bearer !== undefined) {
+      this.#tokens.set(scope, await this.#token(bearer, scope, origin));
+      return true;
+    }
+    if (!challenges.some(({ scheme }) => scheme === "basic") || this.#basic !== undefined) return false;
+    const credential = await this.#credentials(this.#registry);
+    if (credential?.kind !== "basic") return false;
+    this.#basic = basicHeader(credential);
+    return true;
+  }
+
+  async #token(challenge: Challenge, scope: string, origin: URL): Promise<Token> {
+    const credential = await this.#credentials(this.#registry);
+    if (credential?.kind === "bearer")
+      return { header: `Bearer ${credential.token}`, expires: Number.POSITIVE_INFINITY };
+    const realm = realmOf(challenge, origin);
+    const scopes = [...new Set([scope, challenge.parameters.scope].filter((value) => value !== undefined))];
+    const service = challenge.parameters.service;
+    const { status, body } =
+      credential?.kind === "refresh"
+        ? await this.#request(realm, { form: refreshForm(credential.token, scopes, service) })
+        : await this.#request(
+            withScopes(realm, scopes, service),
+            credential === undefined ? {} : { authorization: basicHeader(credential) },
+          );
+    if (status !== 200)
+      throw new RegistryError(
+        `the request for a token at ${realm.origin}${realm.pathname}`,
+        status === 400 ? 401 : status,
+        {},
+      );
+    return parseToken(body, realm);
+  }
+}
+
+function basicHeader(credential: Credential & { kind: "basic" }): string {
+  return `Basic ${Buffer.from(`${credential.username}:${credential.password}`).toString("base64")}`;
+}
+
+function realmOf(challenge: Challenge, origin: URL): URL {
+  const realm = challenge.parameters.realm;
+  if (realm === undefined || !URL.canParse(realm))
+    throw new ToolError("registry", `the registry ${origin.host} names no realm to get a token from`);
+  const url = new URL(realm);
+  if (url.protocol !== "https:" && origin.protocol === "https:")
+    throw new ToolError("notAuthorised", `the registry ${origin.host} names an unsafe realm to get a token from`, {
+      why: `${url.origin} is not HTTPS`,
+    });
+  return url;
+}
+
+function withScopes(realm: URL, scopes: readonly string[], service: string | undefined): URL {
+  const url = new URL(realm);
+  if (service !== undefined) url.searchParams.set("service", service);
+  for (const scope of scopes) url.searchParams.append("scope", scope);
+  return url;
+}
+
+function refreshForm(token: string, scopes: readonly string[], service: string | undefined): URLSearchParams {
+  const form = new URLSearchParams({ grant_type: "refresh_token", refresh_token: token, client_id: "oras-push" });
+  if (service !== undefined) form.set("service", service);
+  form.set("scope", scopes.join(" "));
+  return form;
+}
+
+function parseToken(body: Buffer, realm: URL): Token {
+  let fields: { token?: unknown; access_token?: unknown; expires_in?: unknown };
+  try {
+    fields = JSON.parse(body.toString()) as typeof fields;
+  } catch {
+    throw new ToolError("registry", `the token server ${realm.origin} did not answer with JSON`);
+  }
+  const token = fields.access_token ?? fields.token;
+  if (typeof token !== "string" || token === "")
+    throw new ToolError("registry", `the token server ${realm.origin} answered without a token`);
+  const seconds = typeof fields.expires_in === "number" ? fields.expires_in : DEFAULT_TOKEN_SECONDS;
+  return { header: `Bearer ${token}`, expires: Date.now() + seconds * 1000 };
+}

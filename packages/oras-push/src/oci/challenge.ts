@@ -1,0 +1,34 @@
+/** How a registry asks for credentials (RFC 9110, section 11.6.1; the token specification of distribution). */
+export interface Challenge {
+  /** In lower case: `basic` or `bearer`. */
+  readonly scheme: string;
+  /** Names in lower case: `realm`, `service`, `scope`. */
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
+const PARAMETER = new RegExp(`\\s*(${TOKEN})\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|(${TOKEN}))\\s*(?:,|$)`, "y");
+const SCHEME = new RegExp(`\\s*(${TOKEN})(?=\\s|,|$)\\s*,?`, "y");
+
+/** The challenges of `WWW-Authenticate` headers, in their order; what can't be understood is left out. */
+export function parseChallenges(headers: string | readonly string[] | undefined): Challenge[] {
+  const text = typeof headers === "string" ? headers : (headers ?? []).join(", ");
+  const challenges: { scheme: string; parameters: Record<string, string> }[] = [];
+  for (let position = 0; position < text.length; ) {
+    PARAMETER.lastIndex = position;
+    const parameter = PARAMETER.exec(text);
+    const last = challenges.at(-1);
+    if (parameter !== null && last !== undefined) {
+      const [, name = "", quoted, plain] = parameter;
+      last.parameters[name.toLowerCase()] = quoted === undefined ? (plain ?? "") : quoted.replace(/\\(.)/g, "$1");
+      position = PARAMETER.lastIndex;
+      continue;
+    }
+    SCHEME.lastIndex = position;
+    const scheme = SCHEME.exec(text);
+    if (scheme === null) break;
+    challenges.push({ scheme: (scheme[1] ?? "").toLowerCase(), parameters: {} });
+    position = SCHEME.lastIndex;
+  }
+  return challenges;
+}

@@ -1,0 +1,58 @@
+import { type FailureFacts, oneLine, ToolError } from "wait-fs/tool-error";
+
+/** The longest body of an error answer that is read, in bytes. */
+export const MAX_ERROR_BYTES: number = 64 << 10;
+
+/** A registry's refusal, with what it said of it (distribution-spec, "Error Codes"). */
+export class RegistryError extends ToolError {
+  /** The HTTP status. */
+  readonly status: number;
+  /** The registry's own code, such as `MANIFEST_BLOB_UNKNOWN`, where it gave one. */
+  readonly registryCode: string | undefined;
+  /** Milliseconds that the registry asked to be left alone for. */
+  readonly retryAfter: number | undefined;
+
+  constructor(
+    request: string,
+    status: number,
+    answer: { readonly code?: string | undefined; readonly message?: string | undefined },
+    retryAfter?: number,
+  ) {
+    const refused = status === 401 || status === 403;
+    const what = [answer.code, answer.message].filter(Boolean).join(": ");
+    super(refused ? "notAuthorised" : "registry", `the registry answered ${status} to ${request}`, {
+      ...(what === "" ? {} : { why: what }),
+      ...(refused ? { hint: CREDENTIALS_HINT } : {}),
+    } satisfies FailureFacts);
+    this.status = status;
+    this.registryCode = answer.code;
+    this.retryAfter = retryAfter;
+  }
+}
+
+const CREDENTIALS_HINT =
+  "credentials come from --username, ORAS_USER with ORAS_PUSH_PASS or ORAS_PULL_PASS, or a docker config";
+
+/** Code and message from the body of an error answer; a body that is not the specification's JSON gives its first words. */
+export function parseErrorBody(body: Buffer): { code?: string; message?: string } {
+  const text = body.toString();
+  try {
+    const { errors } = JSON.parse(text) as { errors?: { code?: unknown; message?: unknown; detail?: unknown }[] };
+    const first = errors?.[0];
+    if (first === undefined) return {};
+    return {
+      ...(typeof first.code === "string" ? { code: first.code } : {}),
+      ...(typeof first.message === "string" ? { message: oneLine(first.message).slice(0, 300) } : {}),
+    };
+  } catch {
+    const words = oneLine(text.replace(/<[^>]*>/g, " "))
+      .replace(/(\\n|\\r|\\t|\s)+/g, " ")
+      .trim();
+    return words === "" ? {} : { message: words.slice(0, 120) };
+  }
+}
+
+/** A URL as it may be shown: no user, no password, no query, for upload states and signatures are secrets. */
+export function shownUrl(url: URL): string {
+  return `${url.origin}${url.pathname}`;
+}

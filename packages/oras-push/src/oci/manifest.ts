@@ -1,0 +1,92 @@
+import {
+  type Annotations,
+  type Descriptor,
+  EMPTY_DESCRIPTOR,
+  orderedDescriptor,
+  sortedAnnotations,
+} from "./descriptor.ts";
+import { digestOf, isDigest } from "./digest.ts";
+import { DOCKER_MANIFEST, OCI_MANIFEST, UNKNOWN_ARTIFACT } from "./media-types.ts";
+
+/** The longest manifest that is read, in bytes: what registries accept at the most (distribution-spec, "Pushing Manifests"). */
+export const MAX_MANIFEST_BYTES: number = 4 << 20;
+
+/** An artifact's manifest (image-spec, manifest.md), as far as it concerns us. */
+export interface Manifest {
+  readonly artifactType: string | undefined;
+  readonly layers: readonly Descriptor[];
+  readonly annotations: Annotations;
+}
+
+/** A manifest as it is stored: its bytes and the descriptor of these. */
+export interface StoredManifest {
+  readonly bytes: Buffer;
+  readonly descriptor: Descriptor;
+}
+
+/** What is wrong with a manifest. */
+export class ManifestError extends Error {
+  override readonly name = "ManifestError";
+}
+
+/** The bytes of an artifact's manifest; the same artifact always gives the same ones. No layers: the empty one stands in. */
+export function buildManifest(artifact: {
+  readonly artifactType?: string | undefined;
+  readonly layers: readonly Descriptor[];
+  readonly annotations: Annotations;
+}): StoredManifest {
+  const layers = artifact.layers.length > 0 ? artifact.layers : [EMPTY_DESCRIPTOR];
+  const bytes = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: OCI_MANIFEST,
+      artifactType: artifact.artifactType ?? UNKNOWN_ARTIFACT,
+      config: orderedDescriptor(EMPTY_DESCRIPTOR),
+      layers: layers.map(orderedDescriptor),
+      annotations: sortedAnnotations(artifact.annotations),
+    }),
+  );
+  return { bytes, descriptor: { mediaType: OCI_MANIFEST, digest: digestOf(bytes), size: bytes.length } };
+}
+
+/** A manifest from its bytes. Throws {@link ManifestError} for what is none, or one of another kind such as an index. */
+export function parseManifest(bytes: Buffer): Manifest {
+  const fields = parseJson(bytes);
+  const mediaType = fields.mediaType ?? OCI_MANIFEST;
+  if (mediaType !== OCI_MANIFEST && mediaType !== DOCKER_MANIFEST)
+    throw new ManifestError(`it is of type ${JSON.stringify(mediaType)}, not an image manifest`);
+  if (!Array.isArray(fields.layers)) throw new ManifestError("it has no layers");
+  return {
+    artifactType: typeof fields.artifactType === "string" ? fields.artifactType : undefined,
+    layers: fields.layers.map(parseDescriptor),
+    annotations: parseAnnotations(fields.annotations) ?? {},
+  };
+}
+
+function parseJson(bytes: Buffer): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(bytes.toString());
+  } catch {
+    throw new ManifestError("it is not JSON");
+  }
+  if (typeof value !== "object" || value === null) throw new ManifestError("it is not a JSON object");
+  return value as Record<string, unknown>;
+}
+
+function parseDescriptor(value: unknown): Descriptor {
+  const fields = (value ?? {}) as Record<string, unknown>;
+  const { mediaType, digest, size } = fields;
+  if (typeof mediaType !== "string") throw new ManifestError("a layer has no media type");
+  if (!isDigest(digest)) throw new ManifestError(`a layer has ${JSON.stringify(digest)} for a sha256 digest`);
+  if (!Number.isSafeInteger(size) || (size as number) < 0) throw new ManifestError("a layer has no size");
+  const annotations = parseAnnotations(fields.annotations);
+  return { mediaType, digest, size: size as number, ...(annotations === undefined ? {} : { annotations }) };
+}
+
+function parseAnnotations(value: unknown): Annotations | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  return Object.fromEntries(
+    Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
+  );
+}

@@ -1,0 +1,294 @@
+import { Agent, type Dispatcher, EnvHttpProxyAgent, request as send } from "undici";
+import { oneLine, systemCode, ToolError } from "wait-fs/tool-error";
+import { Authorizer } from "./authorizer.ts";
+import type { CredentialSource } from "./credentials.ts";
+import { MAX_ERROR_BYTES, parseErrorBody, RegistryError, shownUrl } from "./errors.ts";
+import { isLocalRegistry } from "./reference.ts";
+import { DEFAULT_RETRY, parseRetryAfter, type RetryPolicy, retrying, type Verdict } from "./retry.ts";
+
+/** How a registry is spoken to. */
+export interface TransportOptions {
+  /** Plain HTTP even for a registry that is not local. */
+  readonly plainHttp?: boolean;
+  /** Certificates are not checked, and plain HTTP is taken where the other side speaks no TLS. */
+  readonly insecure?: boolean;
+  /** PEM of the certificate authority, and of a certificate and its key to show. */
+  readonly ca?: Buffer | undefined;
+  readonly cert?: Buffer | undefined;
+  readonly key?: Buffer | undefined;
+  readonly credentials: CredentialSource;
+  readonly retry?: RetryPolicy;
+  readonly signal: AbortSignal;
+  readonly userAgent: string;
+  /** Proxies are taken from here (`HTTPS_PROXY` and its like). */
+  readonly env: NodeJS.ProcessEnv;
+  /** Told of requests and answers, without secrets. */
+  readonly debug: (line: string) => void;
+  /** Told of what is tried again. */
+  readonly warn: (line: string) => void;
+}
+
+/** A request to the registry. */
+export interface RegistryRequest {
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
+  /** A path on the registry such as `/v2/`, or a URL that the registry gave. */
+  readonly target: string | URL;
+  /** What the request is allowed to do, as token servers name it: `repository:metric/run:pull,push`. */
+  readonly scope: string;
+  /** The statuses that are answers; any other is thrown as a {@link RegistryError}. */
+  readonly expect: readonly number[];
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The body; a stream is made anew for each try. */
+  readonly body?: Buffer | (() => AsyncIterable<Buffer>) | undefined;
+  /** The length of a streamed body in bytes, where it is known; else it is sent in chunks. */
+  readonly length?: number;
+  /** False where a failure must be met by doing more than this request again; true by default. */
+  readonly retry?: boolean;
+}
+
+/** An answer of the registry. One whose body is not read must be discarded. */
+export interface RegistryResponse {
+  readonly status: number;
+  /** Where the answer came from, after redirects. */
+  readonly url: URL;
+  header(name: string): string | undefined;
+  readonly body: AsyncIterable<Buffer>;
+  /** The whole body, up to `limit` bytes; throws `registry` where it is longer. */
+  bytes(limit: number): Promise<Buffer>;
+  discard(): Promise<void>;
+}
+
+const MAX_REDIRECTS = 5;
+const REDIRECTS = [301, 302, 303, 307, 308];
+
+/** Speaks HTTP to one registry: its scheme, credentials, redirects, retries and errors are settled here. */
+export class Transport {
+  readonly registry: string;
+  readonly #options: TransportOptions;
+  readonly #dispatcher: Dispatcher;
+  readonly #authorizer: Authorizer;
+  #origin: URL;
+
+  constructor(registry: string, options: TransportOptions) {
+    this.registry = registry;
+    this.#options = options;
+    this.#origin = new URL(`${schemeFor(registry, options)}://${hostFor(registry)}`);
+    this.#dispatcher = dispatcherFor(options);
+    this.#authorizer = new Authorizer(registry, options.credentials, (url, { authorization, form }) =>
+      this.#requestToken(url, authorization, form),
+    );
+  }
+
+  /** Sends a request and gives the answer. Throws {@link RegistryError}, or `unavailable` where there is no answer. */
+  send(request: RegistryRequest): Promise<RegistryResponse> {
+    const attempt = () => this.#authorized(request);
+    return request.retry === false ? attempt() : this.retrying(attempt, `${request.method} ${this.registry}`);
+  }
+
+  /** Does something with this registry until it succeeds or the failures are not to be met with another try. */
+  retrying<T>(attempt: () => Promise<T>, what: string): Promise<T> {
+    const { retry = DEFAULT_RETRY, signal, warn } = this.#options;
+    return retrying(attempt, judge, retry, signal, (error, pause) =>
+      warn(`${what}: again in ${(pause / 1000).toFixed(1)} s: ${oneLine(describe(error))}`),
+    );
+  }
+
+  /** Ends all connections. */
+  async close(): Promise<void> {
+    await this.#dispatcher.destroy();
+  }
+
+  async #authorized(request: RegistryRequest): Promise<RegistryResponse> {
+    const first = await this.#follow(request);
+    if (first.status !== 401 || request.expect.includes(401)) return this.#expected(request, first);
+    const challenge = first.header("www-authenticate");
+    if (!(await this.#authorizer.answer(challenge, request.scope, this.#origin))) return this.#expected(request, first);
+    await first.discard();
+    return this.#expected(request, await this.#follow(request));
+  }
+
+  async #follow(request: RegistryRequest): Promise<RegistryResponse> {
+    let url = this.#resolve(request.target);
+    for (let redirects = 0; ; redirects++) {
+      const response = await this.#exchange(request, url);
+      const location = response.header("location");
+      if (!REDIRECTS.includes(response.status) || location === undefined) return response;
+      await response.discard();
+      if (redirects === MAX_REDIRECTS)
+        throw new ToolError("registry", `the registry ${this.registry} redirects without an end`);
+      url = new URL(location, url);
+    }
+  }
+
+  async #exchange(request: RegistryRequest, url: URL): Promise<RegistryResponse> {
+    // A redirect, or an upload location, on another host gets no credentials.
+    const authorization = url.origin === this.#origin.origin ? this.#authorizer.header(request.scope) : undefined;
+    const headers = {
+      "user-agent": this.#options.userAgent,
+      ...request.headers,
+      ...(authorization === undefined ? {} : { authorization }),
+      ...(request.length === undefined ? {} : { "content-length": String(request.length) }),
+    };
+    const body = typeof request.body === "function" ? request.body() : (request.body ?? null);
+    const response = await this.#call(request.method, url, headers, body).catch((error) => {
+      if (!this.#fallBackToPlain(error, url)) throw error;
+      return this.#call(request.method, this.#resolve(request.target), headers, body);
+    });
+    this.#options.debug(`${request.method} ${shownUrl(url)} -> ${response.status}`);
+    return response;
+  }
+
+  async #call(
+    method: RegistryRequest["method"],
+    url: URL,
+    headers: Record<string, string>,
+    body: Buffer | AsyncIterable<Buffer> | null,
+  ): Promise<RegistryResponse> {
+    const { signal } = this.#options;
+    try {
+      const options = { method, headers, dispatcher: this.#dispatcher, signal };
+      return wrapResponse(await send(url, { ...options, body: body as Buffer | null }), url);
+    } catch (error) {
+      this.#options.debug(`${method} ${shownUrl(url)} -> ${oneLine(describe(error))}`);
+      throw this.unavailable(error);
+    }
+  }
+
+  /** A failure of the network as `unavailable`, naming the registry; any other as it is. */
+  unavailable(error: unknown): unknown {
+    this.#options.signal.throwIfAborted();
+    const code = systemCode(error);
+    if (error instanceof ToolError || code === undefined) return error;
+    const tls = code.startsWith("ERR_SSL") || code.startsWith("ERR_TLS") || CERTIFICATE_ERRORS.has(code);
+    return new ToolError("unavailable", `cannot reach the registry ${this.registry}`, {
+      why: `${NETWORK_WORDS[code] ?? (error as Error).message} (${code})`,
+      ...(tls ? { hint: "--ca-file, --insecure and --plain-http say how to speak to it" } : {}),
+      cause: error,
+    });
+  }
+
+  /** Whether a failed handshake showed that there is no TLS, and none is asked for. */
+  #fallBackToPlain(error: unknown, url: URL): boolean {
+    const code = error instanceof ToolError ? systemCode(error.cause) : undefined;
+    const mayFallBack =
+      this.#options.insecure === true && url.origin === this.#origin.origin && url.protocol === "https:";
+    if (!mayFallBack || (code !== "ERR_SSL_WRONG_VERSION_NUMBER" && code !== "ERR_SSL_PACKET_LENGTH_TOO_LONG"))
+      return false;
+    this.#origin = new URL(`http://${this.#origin.host}`);
+    return true;
+  }
+
+  async #expected(request: RegistryRequest, response: RegistryResponse): Promise<RegistryResponse> {
+    if (request.expect.includes(response.status)) return response;
+    const body = await response.bytes(MAX_ERROR_BYTES).catch(() => Buffer.alloc(0));
+    const what = `${request.method} ${shownUrl(response.url)}`;
+    throw new RegistryError(
+      what,
+      response.status,
+      parseErrorBody(body),
+      parseRetryAfter(response.header("retry-after")),
+    );
+  }
+
+  async #requestToken(url: URL, authorization: string | undefined, form: URLSearchParams | undefined) {
+    const headers = {
+      "user-agent": this.#options.userAgent,
+      ...(authorization === undefined ? {} : { authorization }),
+      ...(form === undefined ? {} : { "content-type": "application/x-www-form-urlencoded" }),
+    };
+    const body = form === undefined ? null : Buffer.from(form.toString());
+    const response = await this.#call(form === undefined ? "GET" : "POST", url, headers, body);
+    this.#options.debug(`token from ${shownUrl(url)} -> ${response.status}`);
+    return { status: response.status, body: await response.bytes(MAX_ERROR_BYTES) };
+  }
+
+  #resolve(target: string | URL): URL {
+    return new URL(target, this.#origin);
+  }
+}
+
+const CERTIFICATE_ERRORS = new Set([
+  "CERT_HAS_EXPIRED",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+]);
+
+const NETWORK_WORDS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "connection reset",
+  EAI_AGAIN: "its name cannot be looked up now",
+  ENOTFOUND: "no such host",
+  EPIPE: "connection closed",
+  EHOSTUNREACH: "no way to the host",
+  ENETUNREACH: "no way to the network",
+  ETIMEDOUT: "timed out",
+  UND_ERR_BODY_TIMEOUT: "its answer stopped",
+  UND_ERR_CONNECT_TIMEOUT: "timed out",
+  UND_ERR_HEADERS_TIMEOUT: "no answer",
+  UND_ERR_SOCKET: "connection closed",
+};
+
+const RETRIED_STATUSES = new Set([408, 429, 500, 502, 503, 504]);
+
+/** Whether a failure may pass: no connection, a broken one, or a registry that is overloaded or not ready. */
+function judge(error: unknown): Verdict {
+  if (error instanceof RegistryError)
+    return RETRIED_STATUSES.has(error.status) ? { retry: true, pause: error.retryAfter } : { retry: false };
+  if (!(error instanceof ToolError) || error.code !== "unavailable") return { retry: false };
+  const code = systemCode(error.cause) ?? "";
+  return { retry: NETWORK_WORDS[code] !== undefined };
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof ToolError)) return error instanceof Error ? error.message : String(error);
+  return error.why === undefined ? error.message : `${error.message} (${error.why})`;
+}
+
+function schemeFor(registry: string, options: TransportOptions): "http" | "https" {
+  if (options.plainHttp === true) return "http";
+  const secured = options.ca !== undefined || options.cert !== undefined || options.insecure === true;
+  return isLocalRegistry(registry) && !secured ? "http" : "https";
+}
+
+/** Docker Hub's API has a host of its own. */
+function hostFor(registry: string): string {
+  return registry === "docker.io" || registry === "index.docker.io" ? "registry-1.docker.io" : registry;
+}
+
+function dispatcherFor(options: TransportOptions): Dispatcher {
+  const { ca, cert, key, insecure, env } = options;
+  const connect = {
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    ...(insecure === true ? { rejectUnauthorized: false } : {}),
+  };
+  const variables = ["http_proxy", "https_proxy"].flatMap((name) => [env[name], env[name.toUpperCase()]]);
+  if (!variables.some((value) => value !== undefined && value !== "")) return new Agent({ connect });
+  return new EnvHttpProxyAgent({ connect, requestTls: connect });
+}
+
+function wrapResponse(response: Dispatcher.ResponseData, url: URL): RegistryResponse {
+  return {
+    status: response.statusCode,
+    url,
+    body: response.body,
+    header: (name) => {
+      const value = response.headers[name];
+      return Array.isArray(value) ? value.join(", ") : value;
+    },
+    bytes: async (limit) => {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      for await (const chunk of response.body as AsyncIterable<Buffer>) {
+        size += chunk.length;
+        if (size > limit) throw new ToolError("registry", `the answer of ${url.host} is longer than ${limit} bytes`);
+        chunks.push(chunk);
+      }
+      return Buffer.concat(chunks);
+    },
+    discard: () => response.body.dump().then(() => undefined),
+  };
+}

@@ -1,0 +1,221 @@
+import { randomBytes } from "node:crypto";
+import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { Readable, type Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { createGunzip, createZstdDecompress } from "node:zlib";
+import { reasonOf, ToolError } from "wait-fs/tool-error";
+import { mapConcurrently } from "./concurrency.ts";
+import type { Descriptor } from "./oci/descriptor.ts";
+import { isDigest, Meter, metered, shortDigest } from "./oci/digest.ts";
+import { ManifestError, parseManifest, type StoredManifest } from "./oci/manifest.ts";
+import { ANNOTATIONS } from "./oci/media-types.ts";
+import type { Progress } from "./progress.ts";
+import { safeParts, UnsafePathError } from "./tar/entry-path.ts";
+import { unpack, writeSparse } from "./tar/unpack.ts";
+
+/** What a pull needs of the place that it pulls from. */
+export interface PullSource {
+  fetchManifest(reference: string): Promise<StoredManifest | undefined>;
+  fetchBlob(descriptor: Descriptor): AsyncIterable<Buffer>;
+}
+
+/** How a pull is done. */
+export interface PullOptions {
+  /** The folder that gets the artifact's files and folders; made where it is missing. */
+  readonly folder: string;
+  /** A file that is there already is a failure, not replaced. */
+  readonly keepOldFiles: boolean;
+  /** Layers that are fetched at the same time. */
+  readonly concurrency: number;
+  readonly progress: Progress;
+}
+
+/** What was pulled. */
+export interface PullResult {
+  readonly manifest: StoredManifest;
+  /** The layers that were restored. */
+  readonly layers: readonly { readonly descriptor: Descriptor }[];
+}
+
+/**
+ * Pulls an artifact: every layer with a title is restored below the folder, a folder's layer unpacked. Sizes and digests
+ * are checked, and only what is whole and right is put in its place, by rename. `pointer` is a tag or a digest, `name` what messages call the artifact. Throws
+ * `registry` for an artifact that is missing, wrong or unsafe, `cannotCreate` for what can't be written.
+ */
+export async function pull(
+  source: PullSource,
+  name: string,
+  pointer: string,
+  options: PullOptions,
+): Promise<PullResult> {
+  const manifest = await source.fetchManifest(pointer);
+  if (manifest === undefined) throw new ToolError("registry", `there is no artifact ${name}`, { why: "not found" });
+  const layers = titledLayers(manifest, name);
+  const staging = join(options.folder, `.oras-push-${randomBytes(6).toString("hex")}`);
+  writing(staging, () => mkdirSync(staging, { recursive: true }));
+  try {
+    // Each layer has a folder of its own: one may hold the name of another.
+    const restored = await mapConcurrently([...layers.entries()], options.concurrency, async ([index, layer]) => {
+      const place = join(staging, String(index));
+      await restoreLayer(source, layer, place, options);
+      return { place, layer };
+    });
+    const moves = restored.map(({ place, layer }) => ({
+      from: join(place, ...layer.parts),
+      to: join(options.folder, ...layer.parts),
+    }));
+    if (options.keepOldFiles) for (const { from, to } of moves) refuseOldFiles(from, to);
+    for (const { from, to } of moves) merge(from, to);
+  } finally {
+    rmSync(staging, { recursive: true, force: true });
+  }
+  return { manifest, layers };
+}
+
+interface TitledLayer {
+  readonly title: string;
+  readonly parts: readonly string[];
+  readonly descriptor: Descriptor;
+}
+
+function titledLayers(manifest: StoredManifest, name: string): TitledLayer[] {
+  try {
+    return parseManifest(manifest.bytes).layers.flatMap((descriptor) => {
+      const title = descriptor.annotations?.[ANNOTATIONS.title];
+      return title === undefined ? [] : [{ title, parts: titleParts(title), descriptor }];
+    });
+  } catch (error) {
+    if (!(error instanceof ManifestError) && !(error instanceof UnsafePathError)) throw error;
+    throw new ToolError("registry", `the artifact ${name} cannot be pulled`, { why: error.message });
+  }
+}
+
+function titleParts(title: string): string[] {
+  try {
+    return safeParts(title);
+  } catch (error) {
+    throw new UnsafePathError(`a layer's title ${JSON.stringify(title)} is ${(error as Error).message}`);
+  }
+}
+
+async function restoreLayer(
+  source: PullSource,
+  layer: TitledLayer,
+  place: string,
+  options: PullOptions,
+): Promise<void> {
+  const { title, parts, descriptor } = layer;
+  const report = options.progress.download(title, descriptor);
+  const bytes = verified(report.watch(source.fetchBlob(descriptor)), descriptor, title);
+  if (descriptor.annotations?.[ANNOTATIONS.unpack] === "true") await restoreFolder(bytes, layer, place);
+  else if (parts.length === 0)
+    throw new ToolError("registry", `a layer's title ${JSON.stringify(title)} names no file`);
+  else await restoreFile(bytes, join(place, ...parts));
+  report.done(descriptor);
+}
+
+async function restoreFile(bytes: AsyncIterable<Buffer>, path: string): Promise<void> {
+  writing(path, () => mkdirSync(dirname(path), { recursive: true }));
+  try {
+    const file = await open(path, "wx", 0o644);
+    try {
+      await writeSparse(file, bytes);
+      await file.chmod(0o644);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw error instanceof ToolError ? error : unwritable(path, error);
+  }
+}
+
+async function restoreFolder(bytes: AsyncIterable<Buffer>, layer: TitledLayer, place: string): Promise<void> {
+  const { title, descriptor } = layer;
+  const content = new Meter();
+  writing(place, () => mkdirSync(place));
+  await unpack(metered(decompressed(bytes, descriptor.mediaType), content), place, title);
+  const promised = descriptor.annotations?.[ANNOTATIONS.contentDigest];
+  if (isDigest(promised) && content.digest() !== promised)
+    throw new ToolError("registry", `the folder ${title} is not what its digest says`, {
+      why: `its content is ${content.digest()}, not ${promised}`,
+    });
+}
+
+/** The bytes of a blob, checked at their end, and while they pass never more than promised. */
+async function* verified(source: AsyncIterable<Buffer>, descriptor: Descriptor, title: string): AsyncGenerator<Buffer> {
+  const meter = new Meter();
+  const wrong = (why: string) =>
+    new ToolError("registry", `the blob ${shortDigest(descriptor.digest)} of ${title} is not what its digest says`, {
+      why,
+    });
+  for await (const chunk of metered(source, meter)) {
+    if (meter.size > descriptor.size) throw wrong(`it is longer than ${descriptor.size} bytes`);
+    yield chunk;
+  }
+  if (meter.size < descriptor.size) throw wrong(`${meter.size} of ${descriptor.size} bytes came`);
+  if (meter.digest() !== descriptor.digest) throw wrong(`its bytes have the digest ${meter.digest()}`);
+}
+
+/** The tar inside a layer, which its first bytes tell: gzip of any number of members, zstd, or the tar itself. */
+async function* decompressed(source: AsyncIterable<Buffer>, mediaType: string): AsyncGenerator<Buffer> {
+  const iterator = source[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  const head: Buffer = first.done === true ? Buffer.alloc(0) : first.value;
+  const bytes = (async function* () {
+    yield head;
+    yield* { [Symbol.asyncIterator]: () => iterator };
+  })();
+  const decompressor = decompressorFor(head, mediaType);
+  if (decompressor === undefined) return yield* bytes;
+  const feeding = pipeline(Readable.from(bytes, { objectMode: false }), decompressor).catch((error: unknown) => error);
+  try {
+    yield* decompressor as AsyncIterable<Buffer>;
+  } catch (error) {
+    // What is wrong with the blob says more than what the decompressor makes of it.
+    throw (await feeding) ?? error;
+  }
+}
+
+function decompressorFor(head: Buffer, mediaType: string): Transform | undefined {
+  const chunkSize = 256 << 10;
+  if (head[0] === 0x1f && head[1] === 0x8b) return createGunzip({ chunkSize });
+  if (head.length >= 4 && head.readUInt32LE(0) === 0xfd2fb528) return createZstdDecompress({ chunkSize });
+  return mediaType.endsWith("gzip") ? createGunzip({ chunkSize }) : undefined;
+}
+
+/** Puts what was restored in its place; folders that are there are merged with. */
+function merge(from: string, to: string): void {
+  const there = lstatSync(to, { throwIfNoEntry: false });
+  if (there?.isDirectory() === true && lstatSync(from).isDirectory()) {
+    for (const name of readdirSync(from)) merge(join(from, name), join(to, name));
+    return;
+  }
+  writing(to, () => {
+    mkdirSync(dirname(to), { recursive: true });
+    if (there?.isDirectory() === true) rmSync(to, { recursive: true });
+    renameSync(from, to);
+  });
+}
+
+/** Throws `cannotCreate` where putting `from` in the place of `to` would replace anything but folders. */
+function refuseOldFiles(from: string, to: string): void {
+  const there = lstatSync(to, { throwIfNoEntry: false });
+  if (there === undefined) return;
+  if (!there.isDirectory() || !lstatSync(from).isDirectory())
+    throw new ToolError("cannotCreate", `${to} is there already`, { why: "--keep-old-files" });
+  for (const name of readdirSync(from)) refuseOldFiles(join(from, name), join(to, name));
+}
+
+function writing<T>(path: string, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    throw unwritable(path, error);
+  }
+}
+
+function unwritable(path: string, error: unknown): ToolError {
+  return new ToolError("cannotCreate", `cannot write ${path}`, { why: reasonOf(error), cause: error });
+}

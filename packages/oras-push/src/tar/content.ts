@@ -1,0 +1,81 @@
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { reasonOf, ToolError } from "wait-fs/tool-error";
+import { type ByteString, rawPath, shownPath } from "./walk.ts";
+
+/** A regular file, as it was when it was found. */
+export interface FoundFile {
+  readonly path: ByteString;
+  readonly stats: Stats;
+}
+
+/** Large files are read in pieces of this size, in bytes. */
+const PIECE = 1 << 20;
+
+/** A file that became a link or a FIFO since it was found is not followed, and does not hold us up. */
+const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/**
+ * The content of a small file at once: an asynchronous round trip would cost more than the reading. Throws `noInput`,
+ * naming the path, where it can't be read or is not what was found any more.
+ */
+export function readSmall(entry: FoundFile): Buffer {
+  let file: number;
+  try {
+    file = openSync(rawPath(entry.path), FLAGS);
+  } catch (error) {
+    throw unreadable(entry, error);
+  }
+  try {
+    const content = Buffer.allocUnsafe(entry.stats.size);
+    for (let filled = 0; filled < content.length; ) {
+      const count = readSync(file, content, filled, content.length - filled, null);
+      if (count === 0) throw changed(entry);
+      filled += count;
+    }
+    checkUnchanged(entry, fstatSync(file));
+    return content;
+  } catch (error) {
+    throw error instanceof ToolError ? error : unreadable(entry, error);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** The content of a file in pieces. Throws as {@link readSmall} does. */
+export async function* readLarge(entry: FoundFile): AsyncGenerator<Buffer> {
+  let file: FileHandle;
+  try {
+    file = await open(rawPath(entry.path), FLAGS);
+  } catch (error) {
+    throw unreadable(entry, error);
+  }
+  try {
+    for (let left = entry.stats.size; left > 0; ) {
+      const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(Math.min(left, PIECE)));
+      if (bytesRead === 0) throw changed(entry);
+      left -= bytesRead;
+      yield buffer.subarray(0, bytesRead);
+    }
+    checkUnchanged(entry, await file.stat());
+  } catch (error) {
+    throw error instanceof ToolError ? error : unreadable(entry, error);
+  } finally {
+    await file.close();
+  }
+}
+
+function checkUnchanged(entry: FoundFile, now: Stats): void {
+  const { ino, size, mtimeMs } = entry.stats;
+  if (now.ino !== ino || now.size !== size || now.mtimeMs !== mtimeMs) throw changed(entry);
+}
+
+function changed(entry: FoundFile): ToolError {
+  return new ToolError("noInput", `${shownPath(entry.path)} changed while it was read`, {
+    hint: "push what is complete, or once nobody writes to it any more",
+  });
+}
+
+function unreadable(entry: FoundFile, error: unknown): ToolError {
+  return new ToolError("noInput", `cannot read ${shownPath(entry.path)}`, { why: reasonOf(error), cause: error });
+}

@@ -1,0 +1,20 @@
+import { type Command, type Io, runCommand, runProcess } from "./cli.ts";
+import { datedLog, silent } from "./log.ts";
+import { USAGE, type WaitFsOptions, waitFsOptions } from "./options.ts";
+import { anySignal, deadline, waitForPaths } from "./wait.ts";
+
+const command: Command<typeof USAGE.options> = { ...USAGE, run: (line, io) => waitFs(waitFsOptions(line), io) };
+
+/** The `wait-fs` executable: gives the exit code. */
+export const main = (argv: string[], io: Io): Promise<number> => runCommand(command, argv, io);
+
+async function waitFs(options: WaitFsOptions, io: Io): Promise<number> {
+  const log = options.quiet ? silent : datedLog("wait-fs", io.stderr);
+  for (const path of options.paths) log(path);
+  const signal = anySignal(io.interrupted(), deadline(options.timeoutSeconds, options.paths.join(", ")));
+  const found = await waitForPaths({ ...options, signal, log });
+  if (options.json) io.stdout(`${JSON.stringify({ found })}\n`);
+  return 0;
+}
+
+if (import.meta.main) await runProcess("wait-fs", main);

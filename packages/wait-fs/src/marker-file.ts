@@ -1,0 +1,72 @@
+import { randomBytes } from "node:crypto";
+import { open, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { reasonOf, systemCode, ToolError } from "./tool-error.ts";
+
+/** The longest marker that is read, in bytes. */
+const MAX_MARKER_BYTES = 1 << 20;
+
+/**
+ * Writes a marker so that a reader sees it whole or not at all: under a temporary name in the same folder, synced, then
+ * renamed. Everyone may read it, whatever the umask. Throws `cannotCreate`, naming the marker.
+ */
+export async function writeMarker(path: string, content: object): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}`);
+  try {
+    const file = await open(temporary, "wx", 0o644);
+    try {
+      await file.writeFile(`${JSON.stringify(content)}\n`);
+      await file.chmod(0o644);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+    await syncFolder(dirname(path));
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw new ToolError("cannotCreate", `cannot write the marker ${path}`, { why: reasonOf(error), cause: error });
+  }
+}
+
+/**
+ * Reads a marker; undefined while it is not there, or not (yet) what `parse` understands. Throws `noInput` for one that
+ * may not be read or is too long to be a marker.
+ */
+export async function readMarker<T>(path: string, parse: (text: string) => T | undefined): Promise<T | undefined> {
+  try {
+    const file = await open(path, "r");
+    try {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_MARKER_BYTES + 1), 0);
+      if (bytesRead > MAX_MARKER_BYTES) throw new ToolError("noInput", `${path} is too long to be a marker`);
+      return parse(buffer.toString("utf8", 0, bytesRead));
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return undefined;
+    if (error instanceof ToolError) throw error;
+    throw new ToolError("noInput", `cannot read the marker ${path}`, { why: reasonOf(error), cause: error });
+  }
+}
+
+/** Removes markers, those that are not there included. Throws `cannotCreate`, naming the marker. */
+export async function removeMarkers(share: string, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    try {
+      await rm(join(share, name), { force: true });
+    } catch (error) {
+      const why = reasonOf(error);
+      throw new ToolError("cannotCreate", `cannot remove the old marker ${join(share, name)}`, { why, cause: error });
+    }
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,139 @@
+import { access } from "node:fs/promises";
+import { resolve, sep } from "node:path";
+import { type Log, silent } from "./log.ts";
+import { ToolError } from "./tool-error.ts";
+
+/** How often a missing path is looked for where the kernel reports no change, in seconds. */
+export const DEFAULT_POLL_SECONDS = 5;
+
+/** The longest time a timer can be set for, in milliseconds: about 24 days. */
+const MAX_TIMER = 2 ** 31 - 1;
+
+/** How a wait is done. */
+export interface WaitOptions {
+  /** The paths whose appearance, change or removal is reason to look again; they and their folders need not exist. */
+  readonly paths: readonly string[];
+  /** Seconds between two looks when nothing is reported; {@link DEFAULT_POLL_SECONDS} by default. */
+  readonly pollSeconds?: number | undefined;
+  /** Ends the wait: its reason is thrown. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told what is waited for, and once if watching is not possible and only polling is left. */
+  readonly log?: Log | undefined;
+}
+
+/**
+ * Waits until `look` gives a value, and gives that.
+ *
+ * The watch is armed before the look that would make it wait, so a change in between is never missed, and polling goes
+ * on beside it: network volumes report nothing, and watches may be used up. Looks never overlap.
+ */
+export async function waitUntil<T>(look: () => Promise<T | undefined>, options: WaitOptions): Promise<T> {
+  options.signal?.throwIfAborted();
+  const first = await look();
+  if (first !== undefined) return first;
+  const changes = changeCounter();
+  const poll = setInterval(changes.report, Math.min((options.pollSeconds ?? DEFAULT_POLL_SECONDS) * 1000, MAX_TIMER));
+  const onAbort = () => changes.report();
+  options.signal?.addEventListener("abort", onAbort);
+  const close = await watchPaths(options.paths, changes.report, options.log ?? silent);
+  try {
+    for (;;) {
+      options.signal?.throwIfAborted();
+      const seen = changes.count();
+      const found = await look();
+      if (found !== undefined) return found;
+      await changes.after(seen);
+    }
+  } finally {
+    clearInterval(poll);
+    options.signal?.removeEventListener("abort", onAbort);
+    await close();
+  }
+}
+
+/**
+ * Waits until every one of `options.paths` exists, or with `any` until one does; gives those that exist. The log names
+ * each path when it is found missing, and again when it is found.
+ */
+export function waitForPaths(options: WaitOptions & { readonly any?: boolean }): Promise<readonly string[]> {
+  const enough = options.any === true ? 1 : options.paths.length;
+  const log = options.log ?? silent;
+  const missing = new Set<string>();
+  const found = new Set<string>();
+  return waitUntil(async () => {
+    for (const path of options.paths) {
+      if (await exists(path)) {
+        if (!found.has(path)) log(`Found existing path ${path}`);
+        found.add(path);
+      } else {
+        if (!missing.has(path)) log(`Path ${path} does not exist yet, watching its folder`);
+        missing.add(path);
+        found.delete(path);
+      }
+    }
+    return found.size >= enough ? [...found] : undefined;
+  }, options);
+}
+
+/** A signal that aborts with a time-out failure (exit code 124) after `seconds`; none at all for undefined. */
+export function deadline(seconds: number | undefined, what: string): AbortSignal | undefined {
+  if (seconds === undefined || seconds * 1000 > MAX_TIMER) return undefined;
+  const controller = new AbortController();
+  const expire = () => controller.abort(new ToolError("timedOut", `${what}: timed out after ${seconds} s`));
+  setTimeout(expire, seconds * 1000).unref();
+  return controller.signal;
+}
+
+/** One signal of several, some of which may not be there. */
+export function anySignal(...signals: (AbortSignal | undefined)[]): AbortSignal {
+  return AbortSignal.any(signals.filter((signal) => signal !== undefined));
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Counts changes, and lets one wait until there is a new one. */
+function changeCounter() {
+  let count = 0;
+  let wake = () => {};
+  return {
+    count: () => count,
+    report: () => {
+      count++;
+      wake();
+    },
+    after: async (seen: number) => {
+      if (count !== seen) return;
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    },
+  };
+}
+
+async function watchPaths(paths: readonly string[], report: () => void, log: Log): Promise<() => Promise<void>> {
+  const targets = paths.map((path) => resolve(path));
+  // chokidar watches the nearest folder that exists. Nothing but the way down to the targets concerns us: a folder of
+  // thousands of files costs no more than one with the marker alone.
+  const ignored = (path: string) =>
+    !targets.some((target) => target === path || target.startsWith(withSeparator(path)));
+  const { watch } = await import("chokidar");
+  const watcher = watch(targets, { ignored, ignoreInitial: true, ignorePermissionErrors: true });
+  let failed = false;
+  watcher.on("error", (error) => {
+    if (!failed) log(`watching is not possible, polling instead: ${(error as Error).message}`);
+    failed = true;
+  });
+  watcher.on("raw", report).on("all", report).on("ready", report);
+  return () => watcher.close();
+}
+
+function withSeparator(path: string): string {
+  return path.endsWith(sep) ? path : path + sep;
+}

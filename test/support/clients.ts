@@ -1,0 +1,16 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { CACHE } from "../../scripts/paths.ts";
+import { run } from "./tools.ts";
+
+const PROGRAM = join(CACHE, "bin", "oras");
+
+/** Why the real `oras` command line cannot be had here; false where it can. */
+export const ORAS_SKIP: string | false = existsSync(PROGRAM) ? false : "the oras command line is not built: no Go";
+
+/** Runs the real `oras` command line in a folder. Throws with what it said where it fails. */
+export async function oras(args: readonly string[], cwd: string): Promise<string> {
+  const { code, stdout, stderr } = await run(PROGRAM, args, { cwd, env: { HOME: cwd, PATH: process.env.PATH } });
+  if (code !== 0) throw new Error(`oras ${args.join(" ")} ended with ${code}: ${stderr}`);
+  return stdout;
+}

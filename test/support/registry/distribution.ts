@@ -1,0 +1,66 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** A running registry of its own process. */
+export interface DistributionRegistry {
+  /** `127.0.0.1:PORT`. */
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+/** Starts Debian's `docker-registry` (distribution) on a free port of the loopback interface, with its data in a folder. */
+export async function startDistribution(
+  program: string,
+  folder: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<DistributionRegistry> {
+  mkdirSync(folder, { recursive: true });
+  const config = join(folder, "config.yml");
+  writeFileSync(config, "version: 0.1\nstorage: {filesystem: {}}\n");
+  const address = `127.0.0.1:${await freePort()}`;
+  const env = {
+    PATH: process.env.PATH ?? "",
+    REGISTRY_HTTP_ADDR: address,
+    REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: join(folder, "data"),
+    REGISTRY_STORAGE_DELETE_ENABLED: "true",
+    REGISTRY_LOG_LEVEL: "error",
+    OTEL_TRACES_EXPORTER: "none",
+    ...environment,
+  };
+  const child = spawn(program, ["serve", config], { env, stdio: "ignore" });
+  await answers(address, child);
+  return { address, close: () => end(child) };
+}
+
+/** A port that nothing listens on. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+async function answers(address: string, child: ChildProcess): Promise<void> {
+  for (let tries = 0; tries < 200; tries++) {
+    if (child.exitCode !== null) throw new Error(`the registry ended with ${child.exitCode}`);
+    try {
+      await fetch(`http://${address}/v2/`);
+      return;
+    } catch {
+      await sleep(25);
+    }
+  }
+  throw new Error("the registry does not answer");
+}
+
+function end(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    child.once("exit", () => resolve());
+    child.kill("SIGKILL");
+  });
+}

@@ -1,0 +1,22 @@
+import { chmodSync, lstatSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** A folder of a test's own, removed when the test ends; for a suite's, `context` is `{ after }` of node:test. */
+export function temporaryFolder(context: { after(clean: () => void): void }): string {
+  const folder = mkdtempSync(join(tmpdir(), "oras-pod-tools-"));
+  context.after(() => {
+    makeRemovable(folder);
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return folder;
+}
+
+/** A folder without write permission could not be emptied by a normal user. */
+function makeRemovable(folder: string): void {
+  chmodSync(folder, 0o700);
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    if (lstatSync(path).isDirectory()) makeRemovable(path);
+  }
+}
