@@ -23,7 +23,7 @@ import { ANNOTATIONS } from "./oci/media-types.ts";
 import { formatReference, MAX_TAG_LENGTH, type Reference } from "./oci/reference.ts";
 
 /** How long a done marker that was there first is left alone, in milliseconds: a launcher that starts removes it. */
-const SETTLE_TIME = 2000;
+const SETTLE_TIME = 1000;
 
 /** The steps of a sidecar that are not its own. */
 export interface SidecarSteps {
