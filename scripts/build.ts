@@ -39,7 +39,10 @@ export async function buildExecutables(arch: Arch, out: string): Promise<void> {
   strip(arch, join(work, "node"));
   writeFileSync(join(work, "sea.json"), JSON.stringify(seaConfig(arch)));
   // V8 orders what it puts into the code cache at random: from a fixed seed the same sources give the same bytes.
-  execFileSync(process.execPath, ["--random-seed=1", "--build-sea", "sea.json"], { cwd: work, stdio: ["ignore", "ignore", "inherit"] });
+  execFileSync(process.execPath, ["--random-seed=1", "--build-sea", "sea.json"], {
+    cwd: work,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   for (const tool of TOOLS) {
     rmSync(join(out, tool), { force: true });
     linkSync(join(work, "executable"), join(out, tool));
@@ -92,7 +95,10 @@ function sha256(file: string): string {
 if (import.meta.main) {
   const { values } = parseArgs({ options: { arch: { type: "string" }, out: { type: "string" } } });
   const arch = values.arch ?? process.arch;
-  if (!Object.hasOwn(STRIP, arch)) throw new Error(`--arch is one of ${Object.keys(STRIP).join(", ")}, not ${arch}`);
+  if (!Object.hasOwn(STRIP, arch)) {
+    console.error(`build: --arch is one of ${Object.keys(STRIP).join(", ")}, not ${arch}`);
+    process.exit(64);
+  }
   const out = values.out ?? join(ROOT, arch === process.arch ? "dist" : `dist/${arch}`);
   await buildExecutables(arch as Arch, out);
   for (const tool of TOOLS) console.log(`${join(out, tool)} sha256:${sha256(join(out, tool))}`);
