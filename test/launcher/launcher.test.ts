@@ -13,6 +13,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { createServer } from "node:net";
@@ -328,7 +329,9 @@ describe("signals", { timeout: 30_000 }, () => {
     const at = places(context);
     const inputs = join(at.share, SHARE.inputs);
     mkdirSync(inputs);
-    for (let index = 0; index < 4000; index++) writeFileSync(join(inputs, `${index}`), "");
+    // A hole takes a while to read, and no space.
+    writeFileSync(join(inputs, "hole"), "");
+    truncateSync(join(inputs, "hole"), 2 ** 32);
     writeInit(at);
     const args = ["--share", at.share, "--input", "in", "--", "touch", "ran"];
     const running = startTool("launcher", args, { cwd: at.folder });

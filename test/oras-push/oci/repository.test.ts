@@ -514,3 +514,38 @@ describe("manifests", () => {
     );
   });
 });
+
+describe("a connection on which nothing moves", () => {
+  const blob = noise(24 << 20);
+  const patient = { stallSeconds: 0.3 };
+  const hang = () => {};
+
+  it("is broken off where the registry takes no more of a body, and the blob is sent again", async (t) => {
+    const registry = await memoryRegistry(t);
+    registry.intercept(first(1, STEPS.patch, (request) => void request.pause()));
+    const sent = await repositoryAt(t, registry.address, patient).pushStreamedBlob(() => pieces(blob));
+    assert.deepEqual(registry.blobs.get(sent.digest), blob);
+  });
+
+  it("is broken off where the registry does not answer, and the request is made again", async (t) => {
+    const registry = await memoryRegistry(t);
+    registry.intercept(inTurn(first(1, STEPS.headBlob, hang), first(1, STEPS.post, hang)));
+    const repository = repositoryAt(t, registry.address, patient);
+    assert.equal(await repository.hasBlob(digestOf(blob)), false);
+    await repository.pushBlob(blob, digestOf(blob));
+  });
+
+  it("is broken off where an answer stops, and the rest is fetched", async (t) => {
+    const registry = await memoryRegistry(t);
+    const digest = digestOf(blob);
+    registry.blobs.set(digest, blob);
+    registry.intercept(
+      first(1, STEPS.getBlob, (_, response) => {
+        response.writeHead(200, { "content-length": blob.length });
+        response.write(blob.subarray(0, 1000));
+      }),
+    );
+    const descriptor = { mediaType: "application/octet-stream", digest, size: blob.length };
+    assert.deepEqual(await collect(repositoryAt(t, registry.address, patient).fetchBlob(descriptor)), blob);
+  });
+});

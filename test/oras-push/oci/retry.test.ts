@@ -151,3 +151,34 @@ describe("Retry-After", () => {
     for (const header of [undefined, "", "soon", "NaN"]) assert.equal(parseRetryAfter(header, now), undefined);
   });
 });
+
+describe("a try that went on for longer than the deadline", () => {
+  it("is met with another one, however long ago the first failure was", async () => {
+    let tries = 0;
+    const attempt = async () => {
+      tries++;
+      if (tries < 4) {
+        await new Promise((resolve) => setTimeout(resolve, 60));
+        throw new Error("late");
+      }
+      return tries;
+    };
+    const policy = { deadlineSeconds: 0.05, firstPause: 1, longestPause: 1 };
+    assert.equal(await retrying(attempt, () => ({ retry: true }), policy, new AbortController().signal), 4);
+  });
+
+  it("is given up after some", async () => {
+    let tries = 0;
+    const attempt = async () => {
+      tries++;
+      await new Promise((resolve) => setTimeout(resolve, 15));
+      throw new Error("late");
+    };
+    const policy = { deadlineSeconds: 0.01, firstPause: 1, longestPause: 1 };
+    await assert.rejects(
+      retrying(attempt, () => ({ retry: true }), policy, new AbortController().signal),
+      /late/,
+    );
+    assert.ok(tries >= 6 && tries < 20, String(tries));
+  });
+});

@@ -18,6 +18,8 @@ export interface TransportOptions {
   readonly key?: Buffer | undefined;
   readonly credentials: CredentialSource;
   readonly retry?: RetryPolicy;
+  /** Seconds without a byte of a body, either way, after which a connection counts as broken; 60 by default. */
+  readonly stallSeconds?: number;
   readonly signal: AbortSignal;
   readonly userAgent: string;
   /** Proxies are taken from here (`HTTPS_PROXY` and its like). */
@@ -59,6 +61,11 @@ export interface RegistryResponse {
   bytes(limit: number): Promise<Buffer>;
   discard(): Promise<void>;
 }
+
+/** How long a registry may take to answer when it has a whole body, in milliseconds: it may have to move a large blob. */
+const ANSWER_TIME = 300_000;
+
+const DEFAULT_STALL_SECONDS = 60;
 
 const MAX_REDIRECTS = 5;
 const REDIRECTS = [301, 302, 303, 307, 308];
@@ -131,26 +138,31 @@ export class Transport {
       ...(authorization === undefined ? {} : { authorization }),
       ...(request.length === undefined ? {} : { "content-length": String(request.length) }),
     };
-    const body = typeof request.body === "function" ? request.body() : (request.body ?? null);
-    const { method, signal } = request;
-    const response = await this.#call(method, url, headers, body, signal).catch((error) => {
+    const response = await this.#call(request, url, headers).catch((error) => {
       if (!this.#fallBackToPlain(error, url)) throw error;
-      return this.#call(method, this.#resolve(request.target), headers, body, signal);
+      return this.#call(request, this.#resolve(request.target), headers);
     });
     this.#options.debug(`${request.method} ${shownUrl(url)} -> ${response.status}`);
     return response;
   }
 
   async #call(
-    method: RegistryRequest["method"],
+    { method, body, signal = this.#options.signal }: Pick<RegistryRequest, "method" | "body" | "signal">,
     url: URL,
     headers: Record<string, string>,
-    body: Buffer | AsyncIterable<Buffer> | null,
-    signal: AbortSignal = this.#options.signal,
   ): Promise<RegistryResponse> {
+    const stalled = new AbortController();
+    const bytes = typeof body === "function" ? watched(body(), this.#stallTime, stalled) : (body ?? null);
     try {
-      const options = { method, headers, dispatcher: this.#dispatcher, signal };
-      const response = await send(url, { ...options, body: body as Buffer | null });
+      const response = await send(url, {
+        method,
+        headers,
+        dispatcher: this.#dispatcher,
+        signal: AbortSignal.any([signal, stalled.signal]),
+        body: bytes as Buffer | null,
+        headersTimeout: method === "PUT" || method === "PATCH" ? ANSWER_TIME : this.#stallTime,
+        bodyTimeout: this.#stallTime,
+      });
       return wrapResponse(response, url, (error) => this.unavailable(error));
     } catch (error) {
       this.#options.debug(`${method} ${shownUrl(url)} -> ${oneLine(describe(error))}`);
@@ -200,14 +212,41 @@ export class Transport {
       ...(authorization === undefined ? {} : { authorization }),
       ...(form === undefined ? {} : { "content-type": "application/x-www-form-urlencoded" }),
     };
-    const body = form === undefined ? null : Buffer.from(form.toString());
-    const response = await this.#call(form === undefined ? "GET" : "POST", url, headers, body);
+    const request = form === undefined ? ({ method: "GET" } as const) : postOf(form);
+    const response = await this.#call(request, url, headers);
     this.#options.debug(`token from ${shownUrl(url)} -> ${response.status}`);
     return { status: response.status, body: await response.bytes(MAX_ERROR_BYTES) };
   }
 
+  /** In milliseconds. */
+  get #stallTime(): number {
+    return (this.#options.stallSeconds ?? DEFAULT_STALL_SECONDS) * 1000;
+  }
+
   #resolve(target: string | URL): URL {
     return new URL(target, this.#origin);
+  }
+}
+
+function postOf(form: URLSearchParams) {
+  return { method: "POST", body: Buffer.from(form.toString()) } as const;
+}
+
+/** A connection on which nothing moves any more. */
+class StalledError extends Error {
+  override readonly name = "StalledError";
+  readonly code = "UND_ERR_BODY_TIMEOUT";
+}
+
+/** Passes a body on, and aborts where the other side takes nothing of it for `time` milliseconds. */
+async function* watched(body: AsyncIterable<Buffer>, time: number, stalled: AbortController): AsyncGenerator<Buffer> {
+  for await (const chunk of body) {
+    const timer = setTimeout(() => stalled.abort(new StalledError("the body was not taken")), time);
+    try {
+      yield chunk;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }
 
@@ -230,7 +269,7 @@ const NETWORK_WORDS: Readonly<Record<string, string>> = {
   EHOSTUNREACH: "no way to the host",
   ENETUNREACH: "no way to the network",
   ETIMEDOUT: "timed out",
-  UND_ERR_BODY_TIMEOUT: "its answer stopped",
+  UND_ERR_BODY_TIMEOUT: "nothing moved any more",
   UND_ERR_CONNECT_TIMEOUT: "timed out",
   UND_ERR_HEADERS_TIMEOUT: "no answer",
   UND_ERR_SOCKET: "connection closed",
