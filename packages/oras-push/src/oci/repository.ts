@@ -2,11 +2,18 @@ import { ToolError } from "wait-fs/tool-error";
 import type { Descriptor } from "./descriptor.ts";
 import { type Digest, digestOf, isDigest, Meter, metered } from "./digest.ts";
 import { MAX_MANIFEST_BYTES, type StoredManifest } from "./manifest.ts";
-import { DOCKER_MANIFEST, OCI_MANIFEST } from "./media-types.ts";
+import { DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from "./media-types.ts";
+import { nextPage, parseTagPage } from "./tag-list.ts";
 import type { RegistryResponse, Transport } from "./transport.ts";
 
 /** A download that broke this often without a byte more is given up. */
 const MAX_BROKEN_DOWNLOADS = 5;
+
+/** Manifests that are asked for: an index too, for a registry may say that there is nothing where it has another kind. */
+const ACCEPTED = [OCI_MANIFEST, DOCKER_MANIFEST, OCI_INDEX, DOCKER_INDEX].join(", ");
+
+/** Tags that are asked for at a time. */
+const TAGS_PER_PAGE = 1000;
 
 /** What is wanted of a repository; a token is asked for that and no more. */
 export type Access = "pull" | "pull,push";
@@ -63,6 +70,33 @@ export class Repository {
     }
   }
 
+  /**
+   * Has the registry take a blob from another of its repositories ("Mounting a blob from another repository"); false where
+   * it does not, or where `source` is in another registry.
+   */
+  async mountBlob(digest: Digest, source: object): Promise<boolean> {
+    if (!(source instanceof Repository) || source.#transport.registry !== this.#transport.registry) return false;
+    const response = await this.#transport.send({
+      method: "POST",
+      target: `${this.#path}/blobs/uploads/?mount=${digest}&from=${source.#path.slice("/v2/".length)}`,
+      scope: this.#scope,
+      expect: [201, 202],
+      headers: { "content-length": "0" },
+    });
+    await response.discard();
+    const location = uploadLocation(response);
+    if (response.status === 201 || location === undefined) return response.status === 201;
+    // It opened an upload instead, which nobody will use.
+    const cancelled = await this.#transport.send({
+      method: "DELETE",
+      target: location,
+      scope: this.#scope,
+      expect: [200, 202, 204, 404, 405],
+    });
+    await cancelled.discard();
+    return false;
+  }
+
   /** Sends a blob that is at hand ("Pushing a blob monolithically", POST then PUT). */
   async pushBlob(bytes: Buffer, digest: Digest): Promise<void> {
     await this.#putBlob({ digest, size: bytes.length }, bytes);
@@ -104,7 +138,7 @@ export class Repository {
       target: `${this.#path}/manifests/${reference}`,
       scope: this.#scope,
       expect: [200, 404],
-      headers: { accept: `${OCI_MANIFEST}, ${DOCKER_MANIFEST}` },
+      headers: { accept: ACCEPTED },
     });
     if (response.status === 404) {
       await response.discard();
@@ -132,6 +166,29 @@ export class Repository {
       body: manifest.bytes,
     });
     await response.discard();
+  }
+
+  /** All tags ("Listing Tags"), of which a registry gives some at a time; none where there is no such repository. */
+  async listTags(): Promise<string[]> {
+    const tags = new Set<string>();
+    for (let target: string | URL | undefined = `${this.#path}/tags/list?n=${TAGS_PER_PAGE}`; target !== undefined; ) {
+      const response: RegistryResponse = await this.#transport.send({
+        method: "GET",
+        target,
+        scope: this.#scope,
+        expect: [200, 404],
+      });
+      if (response.status === 404) {
+        await response.discard();
+        break;
+      }
+      const known = tags.size;
+      for (const tag of parseTagPage(await response.bytes(MAX_MANIFEST_BYTES))) tags.add(tag);
+      target = nextPage(response.header("link"), response.url);
+      if (target !== undefined && tags.size === known)
+        throw new ToolError("registry", `the registry ${this.#transport.registry} lists tags without an end`);
+    }
+    return [...tags];
   }
 
   async #requestBlob(descriptor: Descriptor, offset: number): Promise<RegistryResponse> {
