@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { findProgram } from "../../scripts/debian.ts";
+import { noise } from "../support/noise.ts";
 import { type DistributionRegistry, startDistribution } from "../support/registry/distribution.ts";
 import { type MemoryRegistry, startMemoryRegistry } from "../support/registry/memory-registry.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -21,17 +22,6 @@ before(() => {
   mkdirSync(join(folder, "large"));
   writeFileSync(join(folder, "large", "noise"), noise(LARGE));
 });
-
-/** Bytes that do not compress, the same ones each time. */
-function noise(size: number): Buffer {
-  const words = new Uint32Array(size / 4);
-  let state = 1;
-  for (let index = 0; index < words.length; index++) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    words[index] = state ^ (state >>> 15);
-  }
-  return Buffer.from(words.buffer);
-}
 
 const tool = (args: readonly string[], env: NodeJS.ProcessEnv = {}) => runTool("oras-push", args, { cwd: folder, env });
 
