@@ -13,7 +13,7 @@ import { ManifestError, parseManifest, type StoredManifest } from "./oci/manifes
 import { ANNOTATIONS } from "./oci/media-types.ts";
 import type { Progress } from "./progress.ts";
 import { safeParts, UnsafePathError } from "./tar/entry-path.ts";
-import { unpack, writeSparse } from "./tar/unpack.ts";
+import { finishFolder, type UnpackedFolder, unpack, writeSparse } from "./tar/unpack.ts";
 
 /** What a pull needs of the place that it pulls from. */
 export interface PullSource {
@@ -59,15 +59,18 @@ export async function pull(
     // Each layer has a folder of its own: one may hold the name of another.
     const restored = await mapConcurrently([...layers.entries()], options.concurrency, async ([index, layer]) => {
       const place = join(staging, String(index));
-      await restoreLayer(source, layer, place, options);
-      return { place, layer };
+      const folders = await restoreLayer(source, layer, place, options);
+      return {
+        from: join(place, ...layer.parts),
+        to: join(options.folder, ...layer.parts),
+        folders: folders.map((folder) => ({ folder, path: join(options.folder, ...folder.parts) })),
+      };
     });
-    const moves = restored.map(({ place, layer }) => ({
-      from: join(place, ...layer.parts),
-      to: join(options.folder, ...layer.parts),
-    }));
-    if (options.keepOldFiles) for (const { from, to } of moves) refuseOldFiles(from, to);
-    for (const { from, to } of moves) merge(from, to);
+    if (options.keepOldFiles) for (const { from, to } of restored) refuseOldFiles(from, to);
+    // A folder that is there stays as it is; a new one gets its mode when nothing more is put into it.
+    const made = restored.flatMap(({ folders }) => folders).filter(({ path }) => !isFolder(path));
+    for (const { from, to } of restored) merge(from, to);
+    for (const { folder, path } of made.reverse()) finishFolder(path, folder);
   } finally {
     rmSync(staging, { recursive: true, force: true });
   }
@@ -100,20 +103,23 @@ function titleParts(title: string): string[] {
   }
 }
 
+/** Restores a layer below a folder of its own; gives the folders that are not finished yet. */
 async function restoreLayer(
   source: PullSource,
   layer: TitledLayer,
   place: string,
   options: PullOptions,
-): Promise<void> {
+): Promise<readonly UnpackedFolder[]> {
   const { title, parts, descriptor } = layer;
   const report = options.progress.download(title, descriptor);
   const bytes = verified(report.watch(source.fetchBlob(descriptor)), descriptor, title);
-  if (descriptor.annotations?.[ANNOTATIONS.unpack] === "true") await restoreFolder(bytes, layer, place);
+  let folders: readonly UnpackedFolder[] = [];
+  if (descriptor.annotations?.[ANNOTATIONS.unpack] === "true") folders = await restoreFolder(bytes, layer, place);
   else if (parts.length === 0)
     throw new ToolError("registry", `a layer's title ${JSON.stringify(title)} names no file`);
   else await restoreFile(bytes, join(place, ...parts));
   report.done(descriptor);
+  return folders;
 }
 
 async function restoreFile(bytes: AsyncIterable<Buffer>, path: string): Promise<void> {
@@ -131,16 +137,21 @@ async function restoreFile(bytes: AsyncIterable<Buffer>, path: string): Promise<
   }
 }
 
-async function restoreFolder(bytes: AsyncIterable<Buffer>, layer: TitledLayer, place: string): Promise<void> {
+async function restoreFolder(
+  bytes: AsyncIterable<Buffer>,
+  layer: TitledLayer,
+  place: string,
+): Promise<readonly UnpackedFolder[]> {
   const { title, descriptor } = layer;
   const content = new Meter();
   writing(place, () => mkdirSync(place));
-  await unpack(metered(decompressed(bytes, descriptor.mediaType), content), place, title);
+  const { folders } = await unpack(metered(decompressed(bytes, descriptor.mediaType), content), place, title);
   const promised = descriptor.annotations?.[ANNOTATIONS.contentDigest];
   if (isDigest(promised) && content.digest() !== promised)
     throw new ToolError("registry", `the folder ${title} is not what its digest says`, {
       why: `its content is ${content.digest()}, not ${promised}`,
     });
+  return folders;
 }
 
 /** The bytes of a blob, checked at their end, and while they pass never more than promised. */
@@ -187,16 +198,20 @@ function decompressorFor(head: Buffer, mediaType: string): Transform | undefined
 
 /** Puts what was restored in its place; folders that are there are merged with. */
 function merge(from: string, to: string): void {
-  const there = lstatSync(to, { throwIfNoEntry: false });
-  if (there?.isDirectory() === true && lstatSync(from).isDirectory()) {
+  const there = isFolder(to);
+  if (there && isFolder(from)) {
     for (const name of readdirSync(from)) merge(join(from, name), join(to, name));
     return;
   }
   writing(to, () => {
     mkdirSync(dirname(to), { recursive: true });
-    if (there?.isDirectory() === true) rmSync(to, { recursive: true });
+    if (there) rmSync(to, { recursive: true });
     renameSync(from, to);
   });
+}
+
+function isFolder(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 /** Throws `cannotCreate` where putting `from` in the place of `to` would replace anything but folders. */

@@ -9,6 +9,17 @@ import { checkLinkTarget, safeParts, UnsafePathError } from "./entry-path.ts";
 export interface UnpackResult {
   /** Number of regular files. */
   readonly files: number;
+  /** The folders, each before those in it; all have the mode 0700 until {@link finishFolder} gives them their own. */
+  readonly folders: readonly UnpackedFolder[];
+}
+
+/** A folder of an archive. */
+export interface UnpackedFolder {
+  /** Its way down from the folder that was unpacked into. */
+  readonly parts: readonly string[];
+  readonly mode: number;
+  /** Undefined where the archive has no entry for it. */
+  readonly mtime: Date | undefined;
 }
 
 /** What of a mode is restored: who may do what, and the sticky bit; never set-user-ID or set-group-ID. */
@@ -18,8 +29,9 @@ const RESTORED_MODE = 0o1777;
 const HOLE = Buffer.alloc(4096);
 
 /**
- * Unpacks a tar archive below an empty folder, where every entry has to lie under `title`. Modes and times are restored
- * whatever the umask; owners are not. Throws `registry`, naming the entry, for one that is absolute, leads out of the
+ * Unpacks a tar archive below an empty folder, where every entry has to lie under `title`. Modes and times of files are
+ * restored whatever the umask; those of folders are given, for a folder without write permission could be neither filled
+ * nor moved. Owners are not restored. Throws `registry`, naming the entry, for one that is absolute, leads out of the
  * folder, or passes through a link of the archive; `cannotCreate` for what can't be written; `registry` for what is no
  * archive.
  */
@@ -38,8 +50,15 @@ export async function unpack(archive: AsyncIterable<Buffer>, folder: string, tit
     throw fault instanceof ToolError ? fault : brokenArchive(title, fault);
   }
   await feeding;
-  unpacking.finish();
-  return { files: unpacking.files };
+  return { files: unpacking.files, folders: unpacking.folders() };
+}
+
+/** Gives a folder its mode and its time, when nothing more is put into it. Throws `cannotCreate`, naming it. */
+export function finishFolder(path: string, { mode, mtime }: UnpackedFolder): void {
+  writing(path, () => {
+    chmodSync(path, mode);
+    if (mtime !== undefined) utimesSync(path, mtime, mtime);
+  });
 }
 
 /** Writes a stream to an extraction, at its pace, as long as it takes any. */
@@ -60,7 +79,7 @@ class Unpacking {
   readonly #folder: string;
   readonly #title: readonly string[];
   readonly #links = new Set<string>();
-  readonly #folders = new Map<string, Header | undefined>();
+  readonly #folders = new Map<string, { readonly parts: readonly string[]; readonly header: Header | undefined }>();
 
   constructor(folder: string, title: string) {
     this.#folder = folder;
@@ -91,14 +110,14 @@ class Unpacking {
     }
   }
 
-  /** Folders get their modes and times last: a file made in them would change the one and may be forbidden by the other. */
-  finish(): void {
+  /** All folders, the title's own among them even where the archive has none. */
+  folders(): UnpackedFolder[] {
     this.#makeParents([...this.#title, ""]);
-    for (const [path, header] of [...this.#folders].reverse())
-      writing(path, () => {
-        chmodSync(path, header === undefined ? 0o755 : header.mode & RESTORED_MODE);
-        if (header !== undefined) utimesSync(path, header.mtime, header.mtime);
-      });
+    return [...this.#folders.values()].map(({ parts, header }) => ({
+      parts,
+      mode: header === undefined ? 0o755 : header.mode & RESTORED_MODE,
+      mtime: header?.mtime,
+    }));
   }
 
   #entryParts(name: string): string[] {
@@ -112,10 +131,11 @@ class Unpacking {
 
   #makeParents(parts: readonly string[]): void {
     for (let length = 1; length < parts.length; length++) {
-      const path = this.#path(parts.slice(0, length));
+      const above = parts.slice(0, length);
+      const path = this.#path(above);
       if (this.#folders.has(path)) continue;
       writing(path, () => mkdirSync(path, { mode: 0o700, recursive: true }));
-      this.#folders.set(path, undefined);
+      this.#folders.set(path, { parts: above, header: undefined });
     }
   }
 
@@ -125,7 +145,7 @@ class Unpacking {
       this.#replace(path);
       writing(path, () => mkdirSync(path, { mode: 0o700 }));
     }
-    this.#folders.set(path, header);
+    this.#folders.set(path, { parts, header });
   }
 
   #link(parts: readonly string[], header: Header): void {
