@@ -118,6 +118,20 @@ describe("with the in-process registry", () => {
     assert.deepEqual(registry.manifests.get("first:1"), registry.manifests.get("second:1"));
   });
 
+  it("a folder that changes before it goes to the second place ends the push, and no tag is written", async () => {
+    const changing = join(folder, "changing");
+    mkdirSync(changing);
+    writeFileSync(join(changing, "file"), "before");
+    registry.intercept((request, response) => {
+      writeFileSync(join(changing, "file"), request.url?.startsWith("/v2/after/") ? "after!" : "before");
+      return hideFrom(request, response, "/v2/after/", []);
+    });
+    const { code, stderr } = await tool([at("before:1"), "--to", at("after:1"), "changing"]);
+    assert.equal(code, 66, stderr);
+    assert.match(stderr, /changing changed while it was pushed/);
+    assert.equal(registry.manifests.has("before:1"), false);
+  });
+
   it("several tags of one repository get each blob once", async () => {
     const before = registry.requests.length;
     const args = [at("tags:a"), "--to", at("tags:b"), "--to", at("tags:c"), "analysis", "--format", "json"];

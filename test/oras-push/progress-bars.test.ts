@@ -5,29 +5,38 @@ import { progressBars } from "oras-push/progress-bars";
 
 const digest = digestOf(Buffer.from(""));
 
-/** A terminal that shows what was written to it, as far as bars write: lines, cursor up, erase below. */
+/** A terminal that shows what was written to it, as far as bars write: text, line ends, cursor up, erase. */
 function screen(t: TestContext, columns: number) {
-  const shown = { columns, time: 0, rows: [""], writes: 0 };
-  const bars = progressBars(
-    {
-      write: (text) => {
-        shown.writes++;
-        // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences are what is looked for.
-        for (const [, up, erase, end, plain] of text.matchAll(/\x1b\[(\d+)A|(\r\x1b\[J)|(\n)|([^\x1b\r\n]+)/g)) {
-          if (up !== undefined) shown.rows.splice(shown.rows.length - 1 - Number(up) + 1);
-          else if (erase !== undefined) shown.rows[shown.rows.length - 1] = "";
-          else if (end !== undefined) shown.rows.push("");
-          else for (const row of plain?.match(new RegExp(`.{1,${shown.columns}}`, "gu")) ?? []) addRow(row);
-        }
-      },
-      columns: () => shown.columns,
-    },
-    () => shown.time,
-  );
-  const addRow = (row: string) => {
-    if (shown.rows.at(-1) === "") shown.rows[shown.rows.length - 1] = row;
-    else shown.rows.push(row);
+  const shown = { columns, time: 0, rows: [""], row: 0, column: 0, writes: 0 };
+  const put = (text: string) => {
+    for (const character of text) {
+      if (shown.column === shown.columns) newRow();
+      const row = [...(shown.rows[shown.row] ?? "")];
+      row[shown.column++] = character;
+      shown.rows[shown.row] = row.join("");
+    }
   };
+  const newRow = () => {
+    shown.row++;
+    shown.column = 0;
+    shown.rows[shown.row] ??= "";
+  };
+  const erase = () => {
+    shown.rows[shown.row] = (shown.rows[shown.row] ?? "").slice(0, shown.column);
+  };
+  const write = (text: string) => {
+    shown.writes++;
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences are what is looked for.
+    for (const [found, up, plain] of text.matchAll(/\x1b\[(\d+)A|\x1b\[[JK]|\r|\n|([^\x1b\r\n]+)/g)) {
+      if (up !== undefined) shown.row -= Number(up);
+      else if (plain !== undefined) put(plain);
+      else if (found === "\n") newRow();
+      else if (found === "\r") shown.column = 0;
+      else erase();
+      if (found === "\x1b[J") shown.rows.length = shown.row + 1;
+    }
+  };
+  const bars = progressBars({ write, columns: () => shown.columns }, () => shown.time);
   t.after(() => bars.close());
   return { shown, bars };
 }
@@ -91,6 +100,7 @@ it("after the terminal became narrower, rows that were wrapped are taken away to
   // What a terminal does: the row that does not fit goes on in the next one.
   shown.columns = 40;
   shown.rows = ["first", wide.slice(0, 40), wide.slice(40), ""];
+  shown.row = 3;
   bars.print("second");
   assert.equal(shown.rows.length, 4);
   assert.deepEqual(shown.rows.slice(0, 2), ["first", "second"]);
@@ -114,6 +124,7 @@ it("without anything under way nothing is drawn", (t) => {
   t.mock.timers.tick(1000);
   assert.equal(shown.writes, 0);
   bars.upload("a", { digest, size: 1000 });
+  assert.equal(shown.writes, 1);
   t.mock.timers.tick(200);
-  assert.equal(shown.writes, 2);
+  assert.equal(shown.writes, 3);
 });

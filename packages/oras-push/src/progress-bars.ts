@@ -22,6 +22,10 @@ const INTERVAL = 100;
 /** Characters of a bar between its brackets. */
 const BAR = 20;
 
+/** What is written over is cleared only behind the new text (ECMA-48, EL and ED): nothing is blank in between. */
+const CLEAR_ROW = "\x1b[K";
+const CLEAR_BELOW = "\x1b[J";
+
 /** A bar that is shown. */
 interface Bar {
   readonly title: string;
@@ -40,19 +44,21 @@ interface Bar {
 export function progressBars(terminal: Terminal, now: () => number = () => performance.now()): ProgressBars {
   const bars = new Set<Bar>();
   let drawn: readonly string[] = [];
-  const draw = (above = "") => {
+  const draw = (...above: string[]) => {
     const width = terminal.columns();
     const lines = [...bars].map((bar) => barLine(bar, width, now()));
-    if (above === "" && lines.length + drawn.length === 0) return;
-    terminal.write(`${eraser(drawn, width)}${above}${lines.map((line) => `${line}\n`).join("")}`);
+    if (above.length + lines.length + drawn.length === 0) return;
+    const picture = [...above, ...lines].map((line) => `${line}${CLEAR_ROW}\n`).join("");
+    terminal.write(`${backOver(drawn, width)}${picture}${CLEAR_BELOW}`);
     drawn = lines;
   };
-  const print = (line: string) => draw(`${line}\n`);
-  const timer = setInterval(draw, INTERVAL);
+  const print = (line: string) => draw(line);
+  const timer = setInterval(() => draw(), INTERVAL);
   timer.unref();
   const report = (doneWord: string, title: string, total: number | undefined): BlobReport => {
     const bar: Bar = { title, total, done: 0, started: now() };
     bars.add(bar);
+    draw();
     return {
       watch: (source) => counted(source, bar, now),
       done: (blob) => {
@@ -85,10 +91,10 @@ async function* counted(source: AsyncIterable<Buffer>, bar: Bar, now: () => numb
   }
 }
 
-/** What takes away lines that were drawn: on a terminal that became narrower, each may stand on several rows by now. */
-function eraser(lines: readonly string[], width: number): string {
+/** Back to the first of lines that were drawn: on a terminal that became narrower, each may stand on several rows by now. */
+function backOver(lines: readonly string[], width: number): string {
   const rows = lines.reduce((sum, line) => sum + Math.max(1, Math.ceil(widthOf(line) / width)), 0);
-  return rows === 0 ? "" : `\x1b[${rows}A\r\x1b[J`;
+  return rows === 0 ? "" : `\x1b[${rows}A\r`;
 }
 
 /** One bar as text that is narrower than the terminal: what does not fit is left out, the title first. */
