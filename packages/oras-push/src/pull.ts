@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Readable, type Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createZstdDecompress } from "node:zlib";
+import { makeFolders } from "wait-fs/folders";
 import { reasonOf, ToolError } from "wait-fs/tool-error";
 import { mapConcurrently } from "./concurrency.ts";
 import type { Descriptor } from "./oci/descriptor.ts";
@@ -13,7 +14,7 @@ import { ManifestError, parseManifest, type StoredManifest } from "./oci/manifes
 import { ANNOTATIONS } from "./oci/media-types.ts";
 import type { Progress } from "./progress.ts";
 import { safeParts, UnsafePathError } from "./tar/entry-path.ts";
-import { finishFolder, type UnpackedFolder, unpack, writeSparse } from "./tar/unpack.ts";
+import { unpack, writeSparse } from "./tar/unpack.ts";
 
 /** What a pull needs of the place that it pulls from. */
 export interface PullSource {
@@ -54,25 +55,22 @@ export async function pull(
   if (manifest === undefined) throw new ToolError("registry", `there is no artifact ${name}`, { why: "not found" });
   const layers = titledLayers(manifest, name);
   const staging = join(options.folder, `.oras-push-${randomBytes(6).toString("hex")}`);
-  writing(staging, () => mkdirSync(staging, { recursive: true }));
+  writing(staging, () => makeFolders(staging));
   try {
     // Each layer has a folder of its own: one may hold the name of another.
     const restored = await mapConcurrently([...layers.entries()], options.concurrency, async ([index, layer]) => {
       const place = join(staging, String(index));
-      const folders = await restoreLayer(source, layer, place, options);
-      return {
-        from: join(place, ...layer.parts),
-        to: join(options.folder, ...layer.parts),
-        folders: folders.map((folder) => ({ folder, path: join(options.folder, ...folder.parts) })),
-      };
+      await restoreLayer(source, layer, place, options);
+      return { place, layer };
     });
-    if (options.keepOldFiles) for (const { from, to } of restored) refuseOldFiles(from, to);
-    // A folder that is there stays as it is; a new one gets its mode when nothing more is put into it.
-    const made = restored.flatMap(({ folders }) => folders).filter(({ path }) => !isFolder(path));
-    for (const { from, to } of restored) merge(from, to);
-    for (const { folder, path } of made.reverse()) finishFolder(path, folder);
+    const moves = restored.map(({ place, layer }) => ({
+      from: join(place, ...layer.parts),
+      to: join(options.folder, ...layer.parts),
+    }));
+    if (options.keepOldFiles) for (const { from, to } of moves) refuseOldFiles(from, to);
+    for (const { from, to } of moves) merge(from, to);
   } finally {
-    rmSync(staging, { recursive: true, force: true });
+    remove(staging);
   }
   return { manifest, layers };
 }
@@ -103,27 +101,24 @@ function titleParts(title: string): string[] {
   }
 }
 
-/** Restores a layer below a folder of its own; gives the folders that are not finished yet. */
 async function restoreLayer(
   source: PullSource,
   layer: TitledLayer,
   place: string,
   options: PullOptions,
-): Promise<readonly UnpackedFolder[]> {
+): Promise<void> {
   const { title, parts, descriptor } = layer;
   const report = options.progress.download(title, descriptor);
   const bytes = verified(report.watch(source.fetchBlob(descriptor)), descriptor, title);
-  let folders: readonly UnpackedFolder[] = [];
-  if (descriptor.annotations?.[ANNOTATIONS.unpack] === "true") folders = await restoreFolder(bytes, layer, place);
+  if (descriptor.annotations?.[ANNOTATIONS.unpack] === "true") await restoreFolder(bytes, layer, place);
   else if (parts.length === 0)
     throw new ToolError("registry", `a layer's title ${JSON.stringify(title)} names no file`);
   else await restoreFile(bytes, join(place, ...parts));
   report.done(descriptor);
-  return folders;
 }
 
 async function restoreFile(bytes: AsyncIterable<Buffer>, path: string): Promise<void> {
-  writing(path, () => mkdirSync(dirname(path), { recursive: true }));
+  writing(path, () => makeFolders(dirname(path)));
   try {
     const file = await open(path, "wx", 0o644);
     try {
@@ -137,21 +132,16 @@ async function restoreFile(bytes: AsyncIterable<Buffer>, path: string): Promise<
   }
 }
 
-async function restoreFolder(
-  bytes: AsyncIterable<Buffer>,
-  layer: TitledLayer,
-  place: string,
-): Promise<readonly UnpackedFolder[]> {
+async function restoreFolder(bytes: AsyncIterable<Buffer>, layer: TitledLayer, place: string): Promise<void> {
   const { title, descriptor } = layer;
   const content = new Meter();
   writing(place, () => mkdirSync(place));
-  const { folders } = await unpack(metered(decompressed(bytes, descriptor.mediaType), content), place, title);
+  await unpack(metered(decompressed(bytes, descriptor.mediaType), content), place, title);
   const promised = descriptor.annotations?.[ANNOTATIONS.contentDigest];
   if (isDigest(promised) && content.digest() !== promised)
     throw new ToolError("registry", `the folder ${title} is not what its digest says`, {
       why: `its content is ${content.digest()}, not ${promised}`,
     });
-  return folders;
 }
 
 /** The bytes of a blob, checked at their end, and while they pass never more than promised. */
@@ -198,20 +188,31 @@ function decompressorFor(head: Buffer, mediaType: string): Transform | undefined
 
 /** Puts what was restored in its place; folders that are there are merged with. */
 function merge(from: string, to: string): void {
-  const there = isFolder(to);
-  if (there && isFolder(from)) {
+  const stats = lstatSync(from);
+  const there = lstatSync(to, { throwIfNoEntry: false });
+  // A folder that its owner may not write to can neither be moved nor emptied by a normal user.
+  if (stats.isDirectory()) chmodSync(from, 0o700);
+  if (there?.isDirectory() === true && stats.isDirectory()) {
     for (const name of readdirSync(from)) merge(join(from, name), join(to, name));
     return;
   }
   writing(to, () => {
-    mkdirSync(dirname(to), { recursive: true });
-    if (there) rmSync(to, { recursive: true });
+    makeFolders(dirname(to));
+    if (there?.isDirectory() === true) rmSync(to, { recursive: true });
     renameSync(from, to);
+    if (stats.isDirectory()) chmodSync(to, stats.mode & 0o7777);
   });
 }
 
-function isFolder(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+/** Removes a folder with all it holds, folders that their owner may not write to included. */
+function remove(folder: string): void {
+  const open = (path: string) => {
+    chmodSync(path, 0o700);
+    for (const entry of readdirSync(path, { withFileTypes: true }))
+      if (entry.isDirectory()) open(join(path, entry.name));
+  };
+  open(folder);
+  rmSync(folder, { recursive: true, force: true });
 }
 
 /** Throws `cannotCreate` where putting `from` in the place of `to` would replace anything but folders. */

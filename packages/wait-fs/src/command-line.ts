@@ -121,8 +121,9 @@ export async function parseCommandLine<const S extends OptionSpecs>(
 /** The help text of a command. */
 export async function helpText<const S extends OptionSpecs>(usage: Usage<S>): Promise<string> {
   const forms = usage.forms.map((form) => `  ${usage.name} ${form}`).join("\n");
-  const environment = `Every option can also come from the environment: --plain-http as ORAS_PLAIN_HTTP=true; a list has one value a line.`;
-  const shown = (await parser(usage, [])).usage(`${usage.summary}\n\nUsage:\n${forms}`).wrap(110);
+  const environment =
+    "Every option can also come from the environment, as ORAS_ and its name: ORAS_DEBUG=true. A list has one value a line.";
+  const shown = (await parser(usage, [])).usage(`${usage.summary}\n\nUsage:\n${forms}`).wrap(120);
   return `${await shown.epilogue([usage.notes, environment].filter(Boolean).join("\n\n")).getHelp()}\n`;
 }
 

@@ -42,7 +42,8 @@ export async function retrying<T>(
       signal.throwIfAborted();
       const verdict = judge(error);
       if (!verdict.retry) throw error;
-      const pause = verdict.pause ?? backOff(tries, policy);
+      // Being asked for no pause at all is no leave to ask without end.
+      const pause = verdict.pause || backOff(tries, policy);
       firstFailure ??= performance.now();
       if (performance.now() + pause - firstFailure > policy.deadlineSeconds * 1000) throw error;
       listener(error, pause);

@@ -1,5 +1,12 @@
 import { ToolError } from "wait-fs/tool-error";
 
+/** A part of a list of tags. */
+export interface TagPage {
+  readonly tags: readonly string[];
+  /** Where the next part is; undefined after the last one. */
+  readonly next: URL | undefined;
+}
+
 /**
  * The tags of one page of a list (distribution-spec, "Listing Tags"), as the registry wrote them; a repository without any
  * may say null. Throws `registry` for a body that is no such page.

@@ -1,25 +1,26 @@
-import { chmodSync, ftruncateSync, linkSync, lutimesSync, mkdirSync, rmSync, symlinkSync, utimesSync } from "node:fs";
+import {
+  chmodSync,
+  ftruncateSync,
+  linkSync,
+  lutimesSync,
+  mkdirSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+} from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { type Extract, extract, type Header } from "tar-stream";
 import { reasonOf, ToolError } from "wait-fs/tool-error";
 import { checkLinkTarget, safeParts, UnsafePathError } from "./entry-path.ts";
+import { byteString, followLink } from "./walk.ts";
 
 /** What an unpacked archive held. */
 export interface UnpackResult {
   /** Number of regular files. */
   readonly files: number;
-  /** The folders, each before those in it; all have the mode 0700 until {@link finishFolder} gives them their own. */
-  readonly folders: readonly UnpackedFolder[];
-}
-
-/** A folder of an archive. */
-export interface UnpackedFolder {
-  /** Its way down from the folder that was unpacked into. */
-  readonly parts: readonly string[];
-  readonly mode: number;
-  /** Undefined where the archive has no entry for it. */
-  readonly mtime: Date | undefined;
 }
 
 /** What of a mode is restored: who may do what, and the sticky bit; never set-user-ID or set-group-ID. */
@@ -29,10 +30,9 @@ const RESTORED_MODE = 0o1777;
 const HOLE = Buffer.alloc(4096);
 
 /**
- * Unpacks a tar archive below an empty folder, where every entry has to lie under `title`. Modes and times of files are
- * restored whatever the umask; those of folders are given, for a folder without write permission could be neither filled
- * nor moved. Owners are not restored. Throws `registry`, naming the entry, for one that is absolute, leads out of the
- * folder, or passes through a link of the archive; `cannotCreate` for what can't be written; `registry` for what is no
+ * Unpacks a tar archive below an empty folder, where every entry has to lie under `title`. Modes and times are restored
+ * whatever the umask; owners are not. Throws `registry`, naming the entry, for one that is absolute, leads out of the
+ * folder, passes through a link of the archive, or is a link that leads out; `cannotCreate` for what can't be written; `registry` for what is no
  * archive.
  */
 export async function unpack(archive: AsyncIterable<Buffer>, folder: string, title: string): Promise<UnpackResult> {
@@ -50,15 +50,8 @@ export async function unpack(archive: AsyncIterable<Buffer>, folder: string, tit
     throw fault instanceof ToolError ? fault : brokenArchive(title, fault);
   }
   await feeding;
-  return { files: unpacking.files, folders: unpacking.folders() };
-}
-
-/** Gives a folder its mode and its time, when nothing more is put into it. Throws `cannotCreate`, naming it. */
-export function finishFolder(path: string, { mode, mtime }: UnpackedFolder): void {
-  writing(path, () => {
-    chmodSync(path, mode);
-    if (mtime !== undefined) utimesSync(path, mtime, mtime);
-  });
+  unpacking.finish();
+  return { files: unpacking.files };
 }
 
 /** Writes a stream to an extraction, at its pace, as long as it takes any. */
@@ -67,8 +60,11 @@ async function feed(archive: AsyncIterable<Buffer>, tar: Extract): Promise<undef
     if (tar.destroyed) return;
     if (tar.write(chunk)) continue;
     await new Promise<void>((resolve) => {
-      tar.once("drain", resolve);
-      tar.once("close", resolve);
+      const goOn = () => {
+        tar.off("drain", goOn).off("close", goOn);
+        resolve();
+      };
+      tar.on("drain", goOn).on("close", goOn);
     });
   }
   (tar as unknown as NodeJS.WritableStream).end();
@@ -79,7 +75,7 @@ class Unpacking {
   readonly #folder: string;
   readonly #title: readonly string[];
   readonly #links = new Set<string>();
-  readonly #folders = new Map<string, { readonly parts: readonly string[]; readonly header: Header | undefined }>();
+  readonly #folders = new Map<string, Header | undefined>();
 
   constructor(folder: string, title: string) {
     this.#folder = folder;
@@ -110,14 +106,15 @@ class Unpacking {
     }
   }
 
-  /** All folders, the title's own among them even where the archive has none. */
-  folders(): UnpackedFolder[] {
+  /** Folders get their modes and times last: a file made in them would change the one and may be forbidden by the other. */
+  finish(): void {
     this.#makeParents([...this.#title, ""]);
-    return [...this.#folders.values()].map(({ parts, header }) => ({
-      parts,
-      mode: header === undefined ? 0o755 : header.mode & RESTORED_MODE,
-      mtime: header?.mtime,
-    }));
+    for (const path of this.#links) this.#checkEnd(path);
+    for (const [path, header] of [...this.#folders].reverse())
+      writing(path, () => {
+        chmodSync(path, header === undefined ? 0o755 : header.mode & RESTORED_MODE);
+        if (header !== undefined) utimesSync(path, header.mtime, header.mtime);
+      });
   }
 
   #entryParts(name: string): string[] {
@@ -131,11 +128,10 @@ class Unpacking {
 
   #makeParents(parts: readonly string[]): void {
     for (let length = 1; length < parts.length; length++) {
-      const above = parts.slice(0, length);
-      const path = this.#path(above);
+      const path = this.#path(parts.slice(0, length));
       if (this.#folders.has(path)) continue;
       writing(path, () => mkdirSync(path, { mode: 0o700, recursive: true }));
-      this.#folders.set(path, { parts: above, header: undefined });
+      this.#folders.set(path, undefined);
     }
   }
 
@@ -145,11 +141,12 @@ class Unpacking {
       this.#replace(path);
       writing(path, () => mkdirSync(path, { mode: 0o700 }));
     }
-    this.#folders.set(path, { parts, header });
+    this.#folders.set(path, header);
   }
 
   #link(parts: readonly string[], header: Header): void {
     const target = header.linkname;
+    if (parts.length === this.#title.length) throw unsafeEntry(header.name, "a link in the place of the folder");
     this.#checked(header.name, () => checkLinkTarget(parts, target));
     const path = this.#path(parts);
     this.#replace(path);
@@ -158,6 +155,14 @@ class Unpacking {
       lutimesSync(path, header.mtime, header.mtime);
     });
     this.#links.add(path);
+  }
+
+  /** Links that stay inside by their letters may lead out together: that shows only when all of them are there. */
+  #checkEnd(path: string): void {
+    const root = byteString(realpathSync(this.#path(this.#title)));
+    const link = byteString(join(realpathSync(dirname(path)), basename(path)));
+    if (followLink(root, link, readlinkSync(path, { encoding: "latin1" })) === "outside")
+      throw unsafeEntry(relative(this.#folder, path), "a link out of the folder, by way of others");
   }
 
   #hardLink(parts: readonly string[], header: Header): void {
@@ -173,7 +178,7 @@ class Unpacking {
     try {
       const file = await open(path, "wx", 0o600);
       try {
-        await writeSparse(file, content);
+        await writeSparse(file, unbroken(content, this.#title.join("/")));
         await file.chmod(header.mode & RESTORED_MODE);
         await file.utimes(header.mtime, header.mtime);
       } finally {
@@ -236,6 +241,15 @@ function nextHole(chunk: Buffer, start: number): number {
 async function writeAll(file: FileHandle, data: Buffer, position: number): Promise<void> {
   for (let done = 0; done < data.length; )
     done += (await file.write(data, done, data.length - done, position + done)).bytesWritten;
+}
+
+/** An entry's content; where it breaks off, the archive is to blame and not the file that it is written to. */
+async function* unbroken(content: AsyncIterable<Buffer>, title: string): AsyncGenerator<Buffer> {
+  try {
+    yield* content;
+  } catch (error) {
+    throw error instanceof ToolError ? error : brokenArchive(title, error);
+  }
 }
 
 async function drain(content: AsyncIterable<Buffer>): Promise<void> {
