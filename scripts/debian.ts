@@ -28,6 +28,12 @@ export function canInstall(): boolean {
 export function aptInstall(program: string, packages: readonly string[]): void {
   if (findProgram(program) !== undefined) return;
   if (!canInstall()) throw new Error(`${program} is missing: install ${packages.join(" ")} (Debian's names)`);
+  aptInstallPackages(packages);
+  if (findProgram(program) === undefined) throw new Error(`${packages.join(" ")} brought no ${program}`);
+}
+
+/** Installs packages, as root on Debian. Throws with what apt-get said where it can't. */
+export function aptInstallPackages(packages: readonly string[]): void {
   console.error(`installing ${packages.join(" ")}`);
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   const install = () =>
@@ -38,5 +44,4 @@ export function aptInstall(program: string, packages: readonly string[]): void {
     const { status, stderr } = install();
     if (status !== 0) throw new Error(`apt-get could not install ${packages.join(" ")}: ${stderr.toString().trim()}`);
   }
-  if (findProgram(program) === undefined) throw new Error(`${packages.join(" ")} brought no ${program}`);
 }

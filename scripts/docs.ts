@@ -2,7 +2,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { USAGE as LAUNCHER } from "launcher/options";
-import { PULL_USAGE, PUSH_USAGE, SIDECAR_USAGE } from "oras-push/options";
+import { PULL_USAGE } from "oras-push/options/pull";
+import { PUSH_USAGE } from "oras-push/options/push";
+import { SIDECAR_USAGE } from "oras-push/options/sidecar";
 import { COMMON_OPTIONS, helpText, type OptionSpecs, type Usage } from "wait-fs/command-line";
 import { USAGE as WAIT_FS } from "wait-fs/options";
 import { ROOT } from "./paths.ts";

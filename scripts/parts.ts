@@ -1,11 +1,16 @@
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { aptInstall, findProgram } from "./debian.ts";
+import { aptInstall, aptInstallPackages, canInstall, findProgram } from "./debian.ts";
 import { CACHE, ROOT } from "./paths.ts";
 
 /** A part that tests and the demo use where the machine has it: its path, or why it is not there. */
 export type Part = { readonly path: string } | { readonly missing: string };
+
+/** Why a part is missing that no machine without Go can have. */
+export const NO_GO = "it is built with Go, which is not on this machine";
+
+const CLIENTS = join(ROOT, "test", "support", "clients");
 
 /** Debian's `docker-registry` (distribution), installed where that is possible. */
 export function distributionRegistry(): Part {
@@ -22,25 +27,71 @@ export function debianProgram(program: string, packages: readonly string[]): Par
   }
 }
 
-/** The real `oras` command line, built once from the sources that `test/support/clients/go.sum` pins. */
+/** The real `oras` command line, built once from the sources that `test/support/clients/oras-1.3/go.sum` pins. */
 export function orasClient(): Part {
-  const path = join(CACHE, "bin", "oras");
+  return goProgram("oras", "oras-1.3", "oras.land/oras/cmd/oras");
+}
+
+/** The `oras` command line of an earlier version. */
+export function olderOrasClient(): Part {
+  return goProgram("oras-1.2", "oras-1.2", "oras.land/oras/cmd/oras");
+}
+
+/** The registry of distribution, version 3, which Debian does not have. */
+export function newerDistributionRegistry(): Part {
+  return goProgram("distribution-3", "distribution-3", "github.com/distribution/distribution/v3/cmd/registry");
+}
+
+/** The Python with oras-py in it, at the versions and hashes that `test/support/clients/oras-py/requirements.txt` pins. */
+export function orasPython(): Part {
+  const requirements = join(CLIENTS, "oras-py", "requirements.txt");
+  const folder = join(CACHE, "oras-py");
+  const path = join(folder, "bin", "python");
+  // The copy beside it is written last, and tells whether what is there is whole and of today.
+  const pinned = readFileSync(requirements);
+  const installed = join(folder, "requirements.txt");
+  if (existsSync(installed) && readFileSync(installed).equals(pinned)) return { path };
+  try {
+    aptInstall("python3", ["python3"]);
+    if (canInstall() && !hasVenv()) aptInstallPackages(["python3-venv"]);
+    console.error("installing oras-py");
+    execFileSync("python3", ["-m", "venv", "--clear", folder], { stdio: ["ignore", 2, 2] });
+    const args = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"];
+    execFileSync(path, [...args, "-r", requirements], { stdio: ["ignore", 2, 2] });
+    writeFileSync(installed, pinned);
+    return { path };
+  } catch (error) {
+    return { missing: `oras-py: ${(error as Error).message}` };
+  }
+}
+
+/** Whether Python can make a folder with packages of its own; Debian has that in a package apart. */
+function hasVenv(): boolean {
+  return spawnSync("python3", ["-c", "import ensurepip"], { stdio: "ignore" }).status === 0;
+}
+
+/** A program that is built once, from the sources that the `go.sum` in a folder of `test/support/clients` pins. */
+function goProgram(name: string, folder: string, source: string): Part {
+  const path = join(CACHE, "bin", name);
   if (existsSync(path)) return { path };
   const go = findProgram("go");
-  if (go === undefined) return { missing: "oras: it is built with Go, which is not on this machine" };
+  if (go === undefined) return { missing: `${name}: ${NO_GO}` };
   mkdirSync(join(CACHE, "bin"), { recursive: true });
-  console.error("building the oras command line");
-  const folder = join(ROOT, "test", "support", "clients");
+  console.error(`building ${name}`);
   const env = {
     ...process.env,
     GOPATH: join(CACHE, "go"),
     GOCACHE: join(CACHE, "go-build"),
     GOFLAGS: "-mod=readonly -modcacherw",
   };
-  execFileSync(go, ["build", "-trimpath", "-o", path, "oras.land/oras/cmd/oras"], {
-    cwd: folder,
-    env,
-    stdio: ["ignore", 2, 2],
-  });
+  try {
+    execFileSync(go, ["build", "-trimpath", "-o", path, source], {
+      cwd: join(CLIENTS, folder),
+      env,
+      stdio: ["ignore", 2, 2],
+    });
+  } catch (error) {
+    return { missing: `${name}: ${(error as Error).message}` };
+  }
   return { path };
 }

@@ -127,6 +127,22 @@ describe("a registry with a token server", { skip: SKIP }, () => {
     assert.equal(readFileSync(join(folder, "back", "run.out"), "utf8"), "Loop time of 12.5347\n");
   });
 
+  it("mounts a blob from another repository, with a token for both", async () => {
+    const other = `${registry.address}/metric/mounted:1`;
+    const args = [`${registry.address}/metric/source:1`, "--to", other, "run.out"];
+    const pushed = await runTool("oras-push", args, { cwd: folder, env });
+    assert.equal(pushed.code, 0, pushed.stderr);
+    assert.match(pushed.stderr, /^Mounted {3}[0-9a-f]{12} run\.out$/m);
+    const pulled = await runTool("oras-push", ["pull", other, "-o", "mounted"], { cwd: folder, env });
+    assert.equal(pulled.code, 0, pulled.stderr);
+    const all = await runTool("oras-push", ["pull", "--all", `${registry.address}/metric/mounted`, "-o", "all"], {
+      cwd: folder,
+      env,
+    });
+    assert.equal(all.code, 0, all.stderr);
+    assert.equal(readFileSync(join(folder, "all", "1", "run.out"), "utf8"), "Loop time of 12.5347\n");
+  });
+
   it("refuses a wrong password with 77 and one line", async () => {
     const wrong = { ...env, ORAS_PUSH_PASS: "wrong" };
     const { code, stderr } = await runTool("oras-push", [reference("2"), "run.out"], { cwd: folder, env: wrong });

@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { PULL_USAGE, PUSH_USAGE, pullPlan, pushPlan, SIDECAR_USAGE, sidecarPlan } from "oras-push/options";
+import { formatReference } from "oras-push/oci/reference";
+import { PULL_USAGE, pullPlan } from "oras-push/options/pull";
+import { PUSH_USAGE, pushPlan } from "oras-push/options/push";
+import { SIDECAR_USAGE, sidecarPlan } from "oras-push/options/sidecar";
 import { COMMON_OPTIONS, type OptionSpecs, parseCommandLine, type Usage } from "wait-fs/command-line";
 import { ToolError } from "wait-fs/tool-error";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -13,9 +16,9 @@ async function parsed<const S extends OptionSpecs>(usage: Usage<S>, argv: readon
   return parseCommandLine({ ...usage, options: { ...usage.options, ...COMMON_OPTIONS } }, argv, env);
 }
 
-const push = async (argv: string, env = {}) => pushPlan(await parsed(PUSH_USAGE, argv.split(" "), env));
-const pull = async (argv: string, env = {}) => pullPlan(await parsed(PULL_USAGE, argv.split(" "), env));
-const sidecar = async (argv: string, env = {}) => sidecarPlan(await parsed(SIDECAR_USAGE, argv.split(" "), env));
+const push = async (argv: string, env = {}) => pushPlan(await parsed(PUSH_USAGE, argv.split(" "), env), env);
+const pull = async (argv: string, env = {}) => pullPlan(await parsed(PULL_USAGE, argv.split(" "), env), env);
+const sidecar = async (argv: string, env = {}) => sidecarPlan(await parsed(SIDECAR_USAGE, argv.split(" "), env), env);
 
 async function refused(plan: Promise<unknown>, message: RegExp): Promise<void> {
   await assert.rejects(plan, (error: unknown) => {
@@ -30,7 +33,7 @@ async function refused(plan: Promise<unknown>, message: RegExp): Promise<void> {
 describe("a push", () => {
   it("has a reference and paths", async () => {
     const plan = await push("localhost:5000/a/b:1 x /tmp/y");
-    assert.equal(plan.reference.tag, "1");
+    assert.equal(plan.references[0]?.tag, "1");
     assert.deepEqual(plan.paths, [{ path: "x" }, { path: "/tmp/y" }]);
     assert.equal(plan.concurrency, 3);
     assert.equal(plan.level, 6);
@@ -86,7 +89,7 @@ describe("a push", () => {
 
   it("says what is wrong", async () => {
     await refused(
-      parsed(PUSH_USAGE, [], {}).then((line) => pushPlan(line)),
+      parsed(PUSH_USAGE, [], {}).then((line) => pushPlan(line, {})),
       /no reference/,
     );
     await refused(push("not-a-reference x"), /"not-a-reference" is not a reference: a registry and a repository/);
@@ -110,10 +113,7 @@ describe("a push", () => {
 describe("a pull", () => {
   it("has references and a folder", async () => {
     const plan = await pull(`r/a:1 r/b@${DIGEST} -o out -k`);
-    assert.deepEqual(
-      plan.references.map(({ repository }) => repository),
-      ["a", "b"],
-    );
+    assert.deepEqual(plan.references.map(formatReference), ["r/a:1", `r/b@${DIGEST}`]);
     assert.equal(plan.folder, "out");
     assert.equal(plan.keepOldFiles, true);
     assert.equal((await pull("r/a:1")).folder, ".");
@@ -122,7 +122,7 @@ describe("a pull", () => {
 
   it("needs to know what to pull", async () => {
     await refused(
-      parsed(PULL_USAGE, [], {}).then((line) => pullPlan(line)),
+      parsed(PULL_USAGE, [], {}).then((line) => pullPlan(line, {})),
       /no reference to pull from/,
     );
     await refused(pull("r/a"), /neither a tag nor a digest/);

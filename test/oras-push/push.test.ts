@@ -17,7 +17,7 @@ import { gunzipSync } from "node:zlib";
 import { type LayerSource, layerOf } from "oras-push/layer";
 import { digestOf } from "oras-push/oci/digest";
 import { pull } from "oras-push/pull";
-import { createdAnnotation, push } from "oras-push/push";
+import { createdAnnotation, type PushResult, type PushTarget, push } from "oras-push/push";
 import { ToolError } from "wait-fs/tool-error";
 import { freePort } from "../support/registry/distribution.ts";
 import { failing, first, inTurn, resetting, STEPS, takeIn } from "../support/registry/faults.ts";
@@ -27,7 +27,8 @@ import { temporaryFolder } from "../support/temporary.ts";
 import { type Running, run, runTool, startTool } from "../support/tools.ts";
 import { layersOf, memoryRegistry, NO_PROGRESS, noise, repositoryAt, sha256, startServer } from "./support.ts";
 
-const OPTIONS = { concurrency: 3, progress: NO_PROGRESS };
+const OPTIONS = { concurrency: 3, noClobber: false, progress: NO_PROGRESS };
+const REFERENCE = { registry: "localhost", repository: "metric/run", tag: "1", digest: undefined };
 const ARTIFACT = { annotations: { "org.opencontainers.image.created": "2023-11-14T22:13:20Z" } };
 /** More than is read before it is sent. */
 const LARGE = 9 << 20;
@@ -47,6 +48,13 @@ function layers(paths: readonly string[]): Promise<LayerSource[]> {
   return Promise.all(paths.map((path) => layerOf({ path }, { level: 1, latest: 1_600_000_000, report: () => {} })));
 }
 
+/** Pushes to one place, under the tag 1. */
+async function pushTo(target: PushTarget, sources: readonly LayerSource[], options = OPTIONS): Promise<PushResult> {
+  const [result] = await push([{ target, references: [REFERENCE] }], sources, ARTIFACT, options);
+  assert.ok(result);
+  return result;
+}
+
 async function setting(t: TestContext) {
   const registry = await memoryRegistry(t);
   const base = temporaryFolder(t);
@@ -55,7 +63,7 @@ async function setting(t: TestContext) {
     registry,
     base,
     repository,
-    push: async (paths: readonly string[]) => push(repository, await layers(paths), ARTIFACT, "1", OPTIONS),
+    push: async (paths: readonly string[]) => pushTo(repository, await layers(paths)),
   };
 }
 
@@ -174,7 +182,7 @@ describe("a push to a registry that breaks", () => {
       if (used > 2) tokens.valid.delete(authorization?.replace("Bearer ", "") ?? "");
       return tokens.gate(request, response);
     });
-    await push(repository, await layers(makeSources(base)), ARTIFACT, "1", { ...OPTIONS, concurrency: 1 });
+    await pushTo(repository, await layers(makeSources(base)), { ...OPTIONS, concurrency: 1 });
     assert.ok(tokens.queries.length > 5, String(tokens.queries.length));
     registry.intercept(undefined);
     await assertPulledIsPushed(t, registry, base);
@@ -187,7 +195,7 @@ describe("a push to a registry that breaks", () => {
     const retry = { deadlineSeconds: 0.1, firstPause: 1, longestPause: 10 };
     const repository = repositoryAt(t, registry.address, { retry });
     await assert.rejects(
-      push(repository, await layers(makeSources(base)), ARTIFACT, "1", OPTIONS),
+      pushTo(repository, await layers(makeSources(base))),
       (error: ToolError) => error.exitCode === 76,
     );
     assert.equal(registry.manifests.size, 0);

@@ -27,6 +27,7 @@ export const QUICK_RETRY = { deadlineSeconds: 5, firstPause: 1, longestPause: 10
 export const NO_PROGRESS: Progress = {
   upload: () => ({ watch: (source) => source, done: () => {} }),
   exists: () => {},
+  mounted: () => {},
   download: () => ({ watch: (source) => source, done: () => {} }),
 };
 

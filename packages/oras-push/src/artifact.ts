@@ -1,13 +1,17 @@
+import { join } from "node:path";
 import type { Log } from "wait-fs/log";
-import { oneLine } from "wait-fs/tool-error";
-import { type LayerPath, layerOf } from "./layer.ts";
-import { formatReference, type Reference } from "./oci/reference.ts";
-import type { ArtifactPlan, PullPlan, RegistryPlan } from "./options.ts";
-import { plainProgress } from "./progress.ts";
+import { oneLine, ToolError } from "wait-fs/tool-error";
+import { type LayerPath, layerOf, titleOf } from "./layer.ts";
+import { type AnyReference, formatReference, isTag } from "./oci/reference.ts";
+import type { AnnotationFile } from "./options/annotation-file.ts";
+import type { ArtifactPlan } from "./options/artifact.ts";
+import type { PullPlan } from "./options/pull.ts";
+import type { RegistryPlan } from "./options/registry.ts";
+import { byPlace, openPlace } from "./place.ts";
+import type { Progress } from "./progress.ts";
 import { pull } from "./pull.ts";
-import { createdAnnotation, push } from "./push.ts";
-import { openRepository } from "./registry.ts";
-import { type PulledArtifact, type PushedArtifact, pulledObject, pushedObject } from "./result.ts";
+import { createdAnnotation, type PushResult, push } from "./push.ts";
+import { type PulledArtifact, pulledObject } from "./result.ts";
 
 /** What a push or a pull gets of its process. */
 export interface ArtifactContext {
@@ -15,48 +19,94 @@ export interface ArtifactContext {
   readonly signal: AbortSignal;
   readonly log: Log;
   readonly warn: Log;
+  readonly progress: Progress;
   /** Seconds that failures are met with another try where the user does not say. */
   readonly retrySeconds?: number;
 }
 
-/** Pushes paths as one artifact, as the command line wants it. */
+/** Pushes paths as one artifact to every reference, as the command line wants it. */
 export async function pushArtifact(
-  reference: Reference,
+  references: readonly AnyReference[],
   paths: readonly LayerPath[],
   plan: RegistryPlan & ArtifactPlan,
   context: ArtifactContext,
-): Promise<PushedArtifact> {
+): Promise<PushResult[]> {
   const epoch = sourceDateEpoch(context.env);
   const report = (message: string) => context.warn(oneLine(message));
-  const layers = await Promise.all(paths.map((path) => layerOf(path, { level: plan.level, latest: epoch, report })));
-  const repository = openRepository(reference, "pull,push", plan, { ...context, debug: context.log });
+  const annotations = layerAnnotations(plan.annotationFile, paths, report);
+  const { level, patterns } = plan;
+  const options = { level, patterns, latest: epoch, report, annotations };
+  const layers = await Promise.all(paths.map((path) => layerOf(path, options)));
+  const destinations = await Promise.all(
+    byPlace(references).map(async ([first, ...others]) => {
+      const reference = first as AnyReference;
+      const target = await openPlace(reference, "pull,push", plan, { ...context, debug: context.log });
+      return { target, references: [reference, ...others] };
+    }),
+  );
   const created = createdAnnotation(epoch === undefined ? new Date() : new Date(epoch * 1000));
-  const artifact = { artifactType: plan.artifactType, annotations: { ...created, ...plan.annotations } };
-  const options = { concurrency: plan.concurrency, progress: plainProgress(context.log) };
-  return pushedObject(reference, await push(repository, layers, artifact, reference.tag, options));
+  const artifact = {
+    artifactType: plan.artifactType,
+    annotations: { ...created, ...plan.annotationFile.manifest, ...plan.annotations },
+    configAnnotations: plan.annotationFile.config,
+  };
+  const { concurrency, noClobber } = plan;
+  return push(destinations, layers, artifact, { concurrency, noClobber, progress: context.progress });
 }
 
 /** Pulls artifacts into one folder, one after the other, as the command line wants it. */
 export async function pullArtifacts(
-  references: readonly Reference[],
+  references: readonly AnyReference[],
   place: Pick<PullPlan, "folder" | "keepOldFiles">,
   plan: RegistryPlan,
   context: ArtifactContext,
 ): Promise<PulledArtifact[]> {
-  const options = { ...place, concurrency: plan.concurrency, progress: plainProgress(context.log) };
+  const options = { ...place, concurrency: plan.concurrency, progress: context.progress };
   const pulled: PulledArtifact[] = [];
   for (const reference of references) {
-    const repository = openRepository(reference, "pull", plan, { ...context, debug: context.log });
-    pulled.push(
-      pulledObject(reference, await pull(repository, formatReference(reference), pointer(reference), options)),
-    );
+    const source = await openPlace(reference, "pull", plan, { ...context, debug: context.log });
+    const result = await pull(source, formatReference(reference), pointer(reference), options);
+    pulled.push(pulledObject(reference, result));
+  }
+  return pulled;
+}
+
+/**
+ * Pulls every tag of a repository or a layout, each into a folder of its own. Throws `registry` where there are none, and for a
+ * tag that cannot be the name of a folder.
+ */
+export async function pullAll(
+  repository: AnyReference,
+  place: Pick<PullPlan, "folder" | "keepOldFiles">,
+  plan: RegistryPlan,
+  context: ArtifactContext,
+): Promise<PulledArtifact[]> {
+  const source = await openPlace(repository, "pull", plan, { ...context, debug: context.log });
+  const tags = await source.listTags();
+  const name = formatReference(repository);
+  if (tags.length === 0) throw new ToolError("registry", `there is no artifact in ${name}`, { why: "it has no tags" });
+  const options = { keepOldFiles: place.keepOldFiles, concurrency: plan.concurrency, progress: context.progress };
+  const pulled: PulledArtifact[] = [];
+  for (const tag of tags) {
+    if (!isTag(tag)) throw new ToolError("registry", `${name} has a tag that is none: ${JSON.stringify(tag)}`);
+    const reference = { ...repository, tag };
+    const folder = join(place.folder, tag);
+    pulled.push(pulledObject(reference, await pull(source, formatReference(reference), tag, { ...options, folder })));
   }
   return pulled;
 }
 
 /** What names a manifest within its repository. */
-function pointer({ tag, digest }: Reference): string {
+function pointer({ tag, digest }: AnyReference): string {
   return digest ?? tag ?? "latest";
+}
+
+/** The annotations of each layer, which the file has under its path or its title; what it has for no path is told. */
+function layerAnnotations({ layers }: AnnotationFile, paths: readonly LayerPath[], report: Log) {
+  const names = new Set(paths.flatMap(({ path }) => [path, titleOf(path)]));
+  for (const name of layers.keys())
+    if (!names.has(name)) report(`--annotation-file names ${JSON.stringify(name)}, which is not pushed`);
+  return ({ path }: LayerPath) => ({ ...layers.get(titleOf(path)), ...layers.get(path) });
 }
 
 /** The time that stands for "now", for builds that are to give the same bytes: seconds since 1970. */

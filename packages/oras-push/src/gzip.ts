@@ -5,6 +5,9 @@ import { constants, crc32, deflateRaw } from "node:zlib";
 /** The level that is used where none is asked for: gzip's own default. */
 export const DEFAULT_LEVEL = 6;
 
+/** The level that compresses nothing: the bytes as they are, in gzip's frame, which every client unpacks. */
+export const STORED = 0;
+
 /** Bytes that are compressed at a time; part of the format that we write: another size gives other digests. */
 const BLOCK = 128 << 10;
 
@@ -22,7 +25,7 @@ const deflate = promisify(deflateRaw);
 /**
  * Compresses to one gzip member (RFC 1952), on every core: blocks are compressed on their own, each with the end of the
  * one before as its dictionary, and put together in order. The bytes depend on the input and the level alone, not on the
- * number of cores. `level` is 1 to 9.
+ * number of cores. `level` is 1 to 9, or {@link STORED}.
  */
 export async function* gzip(source: AsyncIterable<Buffer>, level: number = DEFAULT_LEVEL): AsyncGenerator<Buffer> {
   const running: Promise<Buffer>[] = [];

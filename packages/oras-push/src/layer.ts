@@ -8,6 +8,7 @@ import { Meter, metered } from "./oci/digest.ts";
 import { ANNOTATIONS, FILE_LAYER, FOLDER_LAYER } from "./oci/media-types.ts";
 import { readLarge } from "./tar/content.ts";
 import { pack } from "./tar/pack.ts";
+import { type Patterns, selection } from "./tar/selection.ts";
 import { byteString, walk } from "./tar/walk.ts";
 
 /** A path that is to be a layer. */
@@ -19,12 +20,16 @@ export interface LayerPath {
 
 /** How layers are made. */
 export interface LayerOptions {
-  /** gzip's level, 1 to 9. */
+  /** gzip's level, 1 to 9, or 0 for bytes that are stored as they are. */
   readonly level: number;
+  /** Which entries of folders are taken; all by default. */
+  readonly patterns?: Patterns;
   /** No time in an archive is later than this, in seconds since 1970. */
   readonly latest?: number | undefined;
   /** Told of what is left out or changed, and why. */
   readonly report: (message: string) => void;
+  /** The annotations that the user wants for a layer, beside those that clients restore it by. */
+  readonly annotations?: (layer: LayerPath) => Annotations;
 }
 
 /** One pass over a layer's bytes. */
@@ -45,13 +50,15 @@ export interface LayerSource {
 }
 
 /** The layer of a path. Throws `noInput`, naming it, for one that is missing, can't be read or is neither file nor folder. */
-export async function layerOf({ path, mediaType }: LayerPath, options: LayerOptions): Promise<LayerSource> {
+export async function layerOf(layer: LayerPath, options: LayerOptions): Promise<LayerSource> {
+  const { path, mediaType } = layer;
   const title = titleOf(path);
+  const given = options.annotations?.(layer) ?? {};
   const stats = await stat(path).catch((error) => {
     throw new ToolError("noInput", `cannot read ${path}`, { why: reasonOf(error), cause: error });
   });
-  if (stats.isDirectory()) return folderLayer(path, title, mediaType ?? FOLDER_LAYER, options);
-  if (stats.isFile()) return fileLayer(await realpath(path), title, mediaType ?? FILE_LAYER, stats);
+  if (stats.isDirectory()) return folderLayer(path, title, mediaType ?? FOLDER_LAYER, given, options);
+  if (stats.isFile()) return fileLayer(await realpath(path), title, mediaType ?? FILE_LAYER, given, stats);
   throw new ToolError("noInput", `cannot push ${path}`, { why: "neither a file nor a folder" });
 }
 
@@ -60,7 +67,15 @@ export function titleOf(path: string): string {
   return basename(resolve(path));
 }
 
-function folderLayer(path: string, title: string, mediaType: string, options: LayerOptions): LayerSource {
+function folderLayer(
+  path: string,
+  title: string,
+  mediaType: string,
+  given: Annotations,
+  options: LayerOptions,
+): LayerSource {
+  const { level, latest, patterns } = options;
+  const wanted = patterns === undefined ? undefined : selection(patterns);
   // What is left out is told once, however often the folder is read.
   const told = new Set<string>();
   const report = (message: string) => {
@@ -69,10 +84,11 @@ function folderLayer(path: string, title: string, mediaType: string, options: La
   };
   const open = () => {
     const content = new Meter();
-    const archive = pack(walk(path, title, report), options.latest);
+    const archive = pack(walk(path, title, report, wanted), latest);
     return {
-      bytes: gzip(metered(archive, content), options.level),
+      bytes: gzip(metered(archive, content), level),
       annotations: () => ({
+        ...given,
         [ANNOTATIONS.title]: title,
         [ANNOTATIONS.contentDigest]: content.digest(),
         [ANNOTATIONS.unpack]: "true",
@@ -82,8 +98,8 @@ function folderLayer(path: string, title: string, mediaType: string, options: La
   return { title, mediaType, size: undefined, open };
 }
 
-function fileLayer(path: string, title: string, mediaType: string, stats: Stats): LayerSource {
-  const annotations = () => ({ [ANNOTATIONS.title]: title });
+function fileLayer(path: string, title: string, mediaType: string, given: Annotations, stats: Stats): LayerSource {
+  const annotations = () => ({ ...given, [ANNOTATIONS.title]: title });
   const bytes = () => readLarge({ path: byteString(path), stats });
   return { title, mediaType, size: stats.size, open: () => ({ bytes: bytes(), annotations }) };
 }

@@ -22,6 +22,8 @@ export interface Progress {
   upload(title: string, blob: Blob | undefined): BlobReport;
   /** The registry has the blob already. */
   exists(title: string, blob: Blob): void;
+  /** The registry took the blob from another of its repositories. */
+  mounted(title: string, blob: Blob): void;
   download(title: string, blob: Blob): BlobReport;
 }
 
@@ -30,17 +32,20 @@ const UNKNOWN = "............";
 
 /** Progress as plain lines, in the words of `oras`. */
 export function plainProgress(log: Log): Progress {
-  const line = (word: string, blob: Blob | undefined, title: string) =>
-    log(
-      `${word.padEnd(word.length < 10 ? 9 : 11)} ${blob === undefined ? UNKNOWN : shortDigest(blob.digest)} ${oneLine(title)}`,
-    );
   const report = (doing: string, done: string, title: string, blob: Blob | undefined): BlobReport => {
-    line(doing, blob, title);
-    return { watch: (source) => source, done: (finished) => line(done, finished, title) };
+    log(blobLine(doing, blob, title));
+    return { watch: (source) => source, done: (finished) => log(blobLine(done, finished, title)) };
   };
   return {
     upload: (title, blob) => report("Uploading", "Uploaded", title, blob),
-    exists: (title, blob) => line("Exists", blob, title),
+    exists: (title, blob) => log(blobLine("Exists", blob, title)),
+    mounted: (title, blob) => log(blobLine("Mounted", blob, title)),
     download: (title, blob) => report("Downloading", "Downloaded", title, blob),
   };
+}
+
+/** What a blob does or did, as one line: the word, its digest as far as it is known, its title. */
+export function blobLine(word: string, blob: Blob | undefined, title: string): string {
+  const digest = blob === undefined ? UNKNOWN : shortDigest(blob.digest);
+  return `${word.padEnd(word.length < 10 ? 9 : 11)} ${digest} ${oneLine(title)}`;
 }

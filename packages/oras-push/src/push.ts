@@ -1,67 +1,83 @@
 import { mapConcurrently } from "./concurrency.ts";
-import type { LayerSource, LayerStream } from "./layer.ts";
+import type { LayerSource } from "./layer.ts";
+import { checkSameContent } from "./no-clobber.ts";
 import { type Annotations, type Descriptor, EMPTY_CONTENT, EMPTY_DESCRIPTOR } from "./oci/descriptor.ts";
-import { type Digest, digestOf, Meter } from "./oci/digest.ts";
+import type { Digest } from "./oci/digest.ts";
 import { buildManifest, type StoredManifest } from "./oci/manifest.ts";
 import { ANNOTATIONS } from "./oci/media-types.ts";
+import type { AnyReference } from "./oci/reference.ts";
 import type { SentBlob } from "./oci/repository.ts";
 import type { Progress } from "./progress.ts";
+import { describeLayer, type PushedLayer, pushAgain, pushLayer } from "./push-layer.ts";
 
 /** What a push needs of the place that it pushes to. */
 export interface PushTarget {
   hasBlob(digest: Digest): Promise<boolean>;
+  /** Takes a blob from another target without it being sent; false where that can't be. */
+  mountBlob(digest: Digest, from: PushTarget): Promise<boolean>;
   pushBlob(bytes: Buffer, digest: Digest): Promise<void>;
   pushKnownBlob(blob: SentBlob, open: () => AsyncIterable<Buffer>): Promise<void>;
   pushStreamedBlob(open: () => AsyncIterable<Buffer>): Promise<SentBlob>;
+  fetchManifest(reference: string): Promise<StoredManifest | undefined>;
   pushManifest(manifest: StoredManifest, tag: string | undefined): Promise<void>;
+}
+
+/** A repository or a layout, and the references in it that are to name the artifact. */
+export interface Destination {
+  readonly target: PushTarget;
+  readonly references: readonly AnyReference[];
 }
 
 /** What is pushed, beside the layers. */
 export interface Artifact {
   readonly artifactType?: string | undefined;
   readonly annotations: Annotations;
+  /** Those of the config's descriptor. */
+  readonly configAnnotations?: Annotations;
 }
 
 /** How a push is done. */
 export interface PushOptions {
   /** Layers that are sent at the same time. */
   readonly concurrency: number;
+  /** A tag that names other content is a failure, and stays as it is. */
+  readonly noClobber: boolean;
   readonly progress: Progress;
 }
 
-/** A layer as it stands in the manifest, and whether its blob was sent. */
-export interface PushedLayer {
-  readonly descriptor: Descriptor;
-  /** False where the registry had the blob. */
-  readonly sent: boolean;
-}
-
-/** What was pushed. */
+/** What a reference names after a push. */
 export interface PushResult {
+  readonly reference: AnyReference;
   readonly manifest: StoredManifest;
   readonly layers: readonly PushedLayer[];
 }
 
-/** A layer up to this size is read before it is sent, so that a blob that the registry has is not sent; in bytes. */
-const READ_FIRST = 8 << 20;
-
 /**
- * Pushes layers and the manifest that holds them together. The manifest goes last, when every blob is confirmed: a tag
- * never names a part of an artifact.
+ * Pushes layers and the manifest that holds them together to one place or several: each blob goes once to each. The
+ * manifests go last, when every place has every blob: a tag never names a part of an artifact. Gives a result for each
+ * reference in its order. Throws `cannotCreate` where a tag must not be overwritten, before anything is sent if it can.
  */
 export async function push(
-  target: PushTarget,
+  destinations: readonly Destination[],
   sources: readonly LayerSource[],
   artifact: Artifact,
-  tag: string | undefined,
   options: PushOptions,
-): Promise<PushResult> {
-  const layers = await mapConcurrently(sources, options.concurrency, (source) => pushLayer(target, source, options));
-  if (!(await target.hasBlob(EMPTY_DESCRIPTOR.digest))) await target.pushBlob(EMPTY_CONTENT, EMPTY_DESCRIPTOR.digest);
-  const descriptors = layers.map(({ descriptor }) => descriptor);
-  const manifest = buildManifest({ ...artifact, layers: descriptors });
-  await target.pushManifest(manifest, tag);
-  return { manifest, layers };
+): Promise<PushResult[]> {
+  const kept = options.noClobber ? await keptResults(destinations, sources, artifact, options) : [];
+  const isKept = (reference: AnyReference) => kept.some((result) => result.reference === reference);
+  const open = destinations
+    .map(({ target, references }) => ({ target, references: references.filter((one) => !isKept(one)) }))
+    .filter(({ references }) => references.length > 0);
+  const pushed = await pushBlobs(open, sources, options);
+  const results: PushResult[] = [...kept];
+  for (const [index, { target, references }] of open.entries()) {
+    const layers = pushed[index] as PushedLayer[];
+    const manifest = manifestOf(artifact, layers);
+    for (const reference of references)
+      results.push({ reference, manifest: await pushTag(target, reference, manifest, options), layers });
+  }
+  const order = destinations.flatMap(({ references }) => references);
+  return results.sort((a, b) => order.indexOf(a.reference) - order.indexOf(b.reference));
 }
 
 /** When the artifact was made, as its annotation says it: RFC 3339, UTC, whole seconds. */
@@ -69,77 +85,78 @@ export function createdAnnotation(date: Date): Annotations {
   return { [ANNOTATIONS.created]: `${date.toISOString().slice(0, 19)}Z` };
 }
 
-function pushLayer(target: PushTarget, source: LayerSource, options: PushOptions): Promise<PushedLayer> {
-  return source.size === undefined || source.size <= READ_FIRST
-    ? pushMadeLayer(target, source, options)
-    : pushFileLayer(target, source, source.size, options);
-}
-
-/** A large file is read twice: once for its digest, and again if the registry does not have it. */
-async function pushFileLayer(
-  target: PushTarget,
-  source: LayerSource,
-  size: number,
-  { progress }: PushOptions,
-): Promise<PushedLayer> {
-  const first = source.open();
-  const meter = new Meter();
-  for await (const chunk of first.bytes) meter.update(chunk);
-  const blob = { digest: meter.digest(), size };
-  const descriptor = { mediaType: source.mediaType, ...blob, annotations: first.annotations() };
-  if (await target.hasBlob(blob.digest)) return skipped(progress, descriptor);
-  const report = progress.upload(source.title, blob);
-  await target.pushKnownBlob(blob, () => report.watch(source.open().bytes));
-  report.done(blob);
-  return { descriptor, sent: true };
-}
-
-/** What has to be made is sent while it is made, unless it turns out small. */
-async function pushMadeLayer(target: PushTarget, source: LayerSource, { progress }: PushOptions): Promise<PushedLayer> {
-  const start = await readStart(source);
-  if (start.rest === undefined) {
-    const content = start.head;
-    const blob = { digest: digestOf(content), size: content.length };
-    const descriptor = { mediaType: source.mediaType, ...blob, annotations: start.annotations() };
-    if (await target.hasBlob(blob.digest)) return skipped(progress, descriptor);
-    const report = progress.upload(source.title, blob);
-    await target.pushBlob(content, blob.digest);
-    report.done(blob);
-    return { descriptor, sent: true };
-  }
-  const report = progress.upload(source.title, undefined);
-  // The first try goes on from what has been read; a further one starts anew.
-  let stream: LayerStream = { bytes: continued(start.head, start.rest), annotations: start.annotations };
-  let tries = 0;
-  const blob = await target.pushStreamedBlob(() => {
-    if (tries++ > 0) stream = source.open();
-    return report.watch(stream.bytes);
+/** The references that name the same content already; throws where one names other content. Nothing is sent. */
+async function keptResults(
+  destinations: readonly Destination[],
+  sources: readonly LayerSource[],
+  artifact: Artifact,
+  options: PushOptions,
+): Promise<PushResult[]> {
+  const found: { readonly reference: AnyReference; readonly manifest: StoredManifest }[] = [];
+  for (const { target, references } of destinations)
+    for (const reference of references) {
+      const manifest = await taggedManifest(target, reference);
+      if (manifest !== undefined) found.push({ reference, manifest });
+    }
+  if (found.length === 0) return [];
+  const layers = (await mapConcurrently(sources, options.concurrency, describeLayer)).map(unsent);
+  const wanted = manifestOf(artifact, layers);
+  return found.map(({ reference, manifest }) => {
+    checkSameContent(reference, manifest, wanted);
+    for (const [index, { descriptor }] of layers.entries())
+      options.progress.exists((sources[index] as LayerSource).title, descriptor);
+    return { reference, manifest, layers };
   });
-  report.done(blob);
-  return { descriptor: { mediaType: source.mediaType, ...blob, annotations: stream.annotations() }, sent: true };
 }
 
-function skipped(progress: Progress, descriptor: Descriptor): PushedLayer {
-  progress.exists(descriptor.annotations?.[ANNOTATIONS.title] ?? "", descriptor);
-  return { descriptor, sent: false };
-}
-
-/** Reads a layer up to {@link READ_FIRST}; `rest` is what follows, undefined where that was all. */
-async function readStart(source: LayerSource) {
-  const { bytes, annotations } = source.open();
-  const iterator = bytes[Symbol.asyncIterator]();
-  const chunks: Buffer[] = [];
-  let size = 0;
-  while (size <= READ_FIRST) {
-    const next = await iterator.next();
-    if (next.done === true) return { head: Buffer.concat(chunks, size), rest: undefined, annotations };
-    chunks.push(next.value);
-    size += next.value.length;
+/** Sends the blobs of all layers to every destination; gives the layers of each. */
+async function pushBlobs(
+  destinations: readonly Destination[],
+  sources: readonly LayerSource[],
+  { concurrency, progress }: PushOptions,
+): Promise<PushedLayer[][]> {
+  const pushed: PushedLayer[][] = [];
+  for (const { target } of destinations) {
+    const [known] = pushed;
+    const first = destinations[0]?.target as PushTarget;
+    pushed.push(
+      await mapConcurrently([...sources.entries()], concurrency, ([index, source]) => {
+        const layer = known?.[index];
+        return layer === undefined
+          ? pushLayer(target, source, progress)
+          : pushAgain(target, source, layer.descriptor, first, progress);
+      }),
+    );
+    if (!(await target.hasBlob(EMPTY_DESCRIPTOR.digest))) await target.pushBlob(EMPTY_CONTENT, EMPTY_DESCRIPTOR.digest);
   }
-  return { head: Buffer.concat(chunks, size), rest: iterator, annotations };
+  return pushed;
 }
 
-async function* continued(head: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
-  yield head;
-  yield* { [Symbol.asyncIterator]: () => rest };
+/** Writes a tag; gives the manifest that it names then. */
+async function pushTag(
+  target: PushTarget,
+  reference: AnyReference,
+  manifest: StoredManifest,
+  { noClobber }: PushOptions,
+): Promise<StoredManifest> {
+  // Another may have written the tag while the blobs were sent.
+  const there = noClobber ? await taggedManifest(target, reference) : undefined;
+  if (there !== undefined) {
+    checkSameContent(reference, there, manifest);
+    return there;
+  }
+  await target.pushManifest(manifest, reference.tag);
+  return manifest;
+}
+
+async function taggedManifest(target: PushTarget, { tag }: AnyReference): Promise<StoredManifest | undefined> {
+  return tag === undefined ? undefined : await target.fetchManifest(tag);
+}
+
+function manifestOf(artifact: Artifact, layers: readonly PushedLayer[]): StoredManifest {
+  return buildManifest({ ...artifact, layers: layers.map(({ descriptor }) => descriptor) });
+}
+
+function unsent(descriptor: Descriptor): PushedLayer {
+  return { descriptor, sent: false };
 }

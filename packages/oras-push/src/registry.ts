@@ -5,7 +5,7 @@ import type { Reference } from "./oci/reference.ts";
 import { type Access, Repository } from "./oci/repository.ts";
 import { DEFAULT_RETRY } from "./oci/retry.ts";
 import { Transport } from "./oci/transport.ts";
-import type { RegistryPlan } from "./options.ts";
+import type { RegistryPlan } from "./options/registry.ts";
 
 /** What a connection to a registry needs beside the plan. */
 export interface RegistryContext {

@@ -1,8 +1,11 @@
-import { closeSync, constants, openSync, writeSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { closeSync, constants, openSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import type { Log } from "wait-fs/log";
 import type { ArtifactRecord } from "wait-fs/markers";
+import { reasonOf, ToolError } from "wait-fs/tool-error";
 import type { Descriptor } from "./oci/descriptor.ts";
-import { formatReference, type Reference } from "./oci/reference.ts";
+import { type AnyReference, formatReference } from "./oci/reference.ts";
 import type { PullResult } from "./pull.ts";
 import type { PushResult } from "./push.ts";
 
@@ -23,14 +26,14 @@ export interface PushedArtifact extends PulledArtifact {
 }
 
 /** The result of a push as one object. */
-export function pushedObject(reference: Reference, { manifest, layers }: PushResult): PushedArtifact {
+export function pushedObject({ reference, manifest, layers }: PushResult): PushedArtifact {
   const skipped = layers.filter(({ sent }) => !sent).length;
   return { ...pulledObject(reference, { manifest, layers }), skipped };
 }
 
 /** The result of a pull as one object. */
 export function pulledObject(
-  reference: Reference,
+  reference: AnyReference,
   { manifest, layers }: Pick<PullResult, "manifest" | "layers">,
 ): PulledArtifact {
   const { digest, size } = manifest.descriptor;
@@ -38,9 +41,28 @@ export function pulledObject(
 }
 
 /** Results as the user wants to read them: the lines of `oras`, or one JSON object a line. */
-export function resultText(word: "Pushed" | "Pulled", results: readonly ArtifactRecord[], format: string): string {
+export function resultText(
+  word: "Pushed" | "Pulled",
+  results: readonly ArtifactRecord[],
+  format: string,
+  ociLayout = false,
+): string {
   if (format === "json") return results.map((result) => `${JSON.stringify(result)}\n`).join("");
-  return results.map(({ reference, digest }) => `${word} [registry] ${reference}\nDigest: ${digest}\n`).join("");
+  const what = ociLayout ? "oci-layout" : "registry";
+  return results.map(({ reference, digest }) => `${word} [${what}] ${reference}\nDigest: ${digest}\n`).join("");
+}
+
+/** Writes the manifest that was pushed to a file, which appears whole. Throws `cannotCreate`, naming it. */
+export function exportManifest(path: string, [result]: readonly PushResult[]): void {
+  if (result === undefined) return;
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}`);
+  try {
+    writeFileSync(temporary, result.manifest.bytes, { flag: "wx" });
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw new ToolError("cannotCreate", `cannot write ${path}`, { why: reasonOf(error), cause: error });
+  }
 }
 
 /**

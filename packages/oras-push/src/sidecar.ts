@@ -19,8 +19,8 @@ import {
 import { EXIT_CODES, oneLine, reasonOf, ToolError } from "wait-fs/tool-error";
 import { waitUntil } from "wait-fs/wait";
 import type { Annotations } from "./oci/descriptor.ts";
-import { ANNOTATIONS } from "./oci/media-types.ts";
 import { formatReference, MAX_TAG_LENGTH, type Reference } from "./oci/reference.ts";
+import { runAnnotations } from "./provenance.ts";
 
 /** How long a done marker that was there first is left alone, in milliseconds: a launcher that starts removes it. */
 const SETTLE_TIME = 1000;
@@ -62,17 +62,18 @@ export interface SidecarResult {
  */
 export async function runSidecar(options: SidecarOptions, steps: SidecarSteps): Promise<SidecarResult> {
   makeSharedFolder(options.share);
-  await bringInputs(options, steps);
+  const inputs = await bringInputs(options, steps);
   const done = await waitForDone(options);
   if (done.error !== null)
     throw new ToolError("noInput", "the launcher could not save the outputs, nothing is pushed", { why: done.error });
   if (options.pushTo === undefined) return { done, pushed: undefined };
   const reference = succeeded(done) ? options.pushTo : failedReference(options.pushTo);
   const pushed = await previousPush(options.share, done, reference);
-  return { done, pushed: pushed ?? (await pushOutputs(options, steps, done, reference)) };
+  return { done, pushed: pushed ?? (await pushOutputs(options, steps, done, inputs, reference)) };
 }
 
-async function bringInputs(options: SidecarOptions, steps: SidecarSteps): Promise<void> {
+/** Brings the inputs and writes the init marker; gives what was brought. */
+async function bringInputs(options: SidecarOptions, steps: SidecarSteps): Promise<readonly ArtifactRecord[]> {
   const { share } = options;
   const init = join(share, SHARE.init);
   const previous = await readMarker(init, parseInitMarker);
@@ -85,11 +86,12 @@ async function bringInputs(options: SidecarOptions, steps: SidecarSteps): Promis
       wanted,
     )
   )
-    return;
+    return previous.inputs;
   await removeMarkers(share, [SHARE.init, SHARE.initFailed]);
   try {
     const inputs = wanted.length === 0 ? [] : await pullInputs(options, steps);
     await writeMarker(init, { schema: 1, by: "sidecar", inputs } satisfies InitMarker);
+    return inputs;
   } catch (error) {
     await leaveFailure(options, SHARE.initFailed, null, error);
     throw error;
@@ -134,17 +136,6 @@ function failedReference(reference: Reference): Reference {
   return { ...reference, tag: `${(reference.tag ?? "latest").slice(0, MAX_TAG_LENGTH - suffix.length)}${suffix}` };
 }
 
-/** What a consumer of the artifact has to know of the run. */
-function runAnnotations(done: DoneMarker): Annotations {
-  const { exitCode, signal, reason, attempt } = done;
-  const known = { exitCode: exitCode === null ? null : String(exitCode), signal, reason, attempt };
-  return Object.fromEntries(
-    Object.entries(known)
-      .filter((entry): entry is [keyof typeof known, string] => entry[1] !== null)
-      .map(([name, value]) => [ANNOTATIONS[name], value]),
-  );
-}
-
 /** What was pushed before a restart of this sidecar: the same attempt's outputs are not pushed to the same place again. */
 async function previousPush(share: string, done: DoneMarker, reference: Reference): Promise<PushedMarker | undefined> {
   const pushed = await readMarker(join(share, SHARE.pushed), parsePushedMarker);
@@ -156,11 +147,12 @@ async function pushOutputs(
   options: SidecarOptions,
   steps: SidecarSteps,
   done: DoneMarker,
+  inputs: readonly ArtifactRecord[],
   to: Reference,
 ): Promise<ArtifactRecord> {
   const { share } = options;
   try {
-    const pushed = await steps.push(to, outputPaths(share, done), runAnnotations(done));
+    const pushed = await steps.push(to, outputPaths(share, done), runAnnotations(done, inputs));
     const { reference, digest } = pushed;
     const finishedAt = new Date().toISOString();
     const marker: PushedMarker = { schema: 1, attempt: done.attempt, reference, digest, finishedAt };

@@ -18,6 +18,8 @@ export interface Io {
   readonly stdout: (text: string) => void;
   /** Writes to stderr: the log. */
   readonly stderr: (text: string) => void;
+  /** How wide the terminal behind stderr is now, in characters; undefined where stderr is none that can be drawn on. */
+  readonly columns?: () => number | undefined;
   /** A signal that aborts on SIGTERM, SIGINT and SIGHUP; until it is asked for, these keep their usual effect. */
   readonly interrupted: () => AbortSignal;
 }
@@ -99,6 +101,7 @@ function processIo(): Io {
     env: process.env,
     stdout: (text) => void process.stdout.write(text),
     stderr: (text) => void process.stderr.write(text),
+    columns: () => (process.stderr.isTTY && process.env.TERM !== "dumb" ? process.stderr.columns : undefined),
     interrupted: () => {
       signal ??= abortOnSignals(["SIGTERM", "SIGINT", "SIGHUP"]);
       return signal;

@@ -34,16 +34,23 @@ export function buildManifest(artifact: {
   readonly artifactType?: string | undefined;
   readonly layers: readonly Descriptor[];
   readonly annotations: Annotations;
+  /** Those of the config's descriptor. */
+  readonly configAnnotations?: Annotations;
 }): StoredManifest {
   const layers = artifact.layers.length > 0 ? artifact.layers : [EMPTY_DESCRIPTOR];
+  const { annotations, configAnnotations = {} } = artifact;
+  const config =
+    Object.keys(configAnnotations).length === 0
+      ? EMPTY_DESCRIPTOR
+      : { ...EMPTY_DESCRIPTOR, annotations: configAnnotations };
   const bytes = Buffer.from(
     JSON.stringify({
       schemaVersion: 2,
       mediaType: OCI_MANIFEST,
       artifactType: artifact.artifactType ?? UNKNOWN_ARTIFACT,
-      config: orderedDescriptor(EMPTY_DESCRIPTOR),
+      config: orderedDescriptor(config),
       layers: layers.map(orderedDescriptor),
-      annotations: sortedAnnotations(artifact.annotations),
+      annotations: sortedAnnotations(annotations),
     }),
   );
   return { bytes, descriptor: { mediaType: OCI_MANIFEST, digest: digestOf(bytes), size: bytes.length } };

@@ -1,6 +1,15 @@
 /** An OCI image manifest (image-spec, manifest.md). */
 export const OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json";
 
+/** An OCI image index (image-spec, image-index.md). */
+export const OCI_INDEX = "application/vnd.oci.image.index.v1+json";
+
+/** Docker's manifest list: an index under another name. */
+export const DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json";
+
+/** The annotation that holds a manifest's tag in a layout's index (image-spec, annotations.md). */
+export const REF_NAME = "org.opencontainers.image.ref.name";
+
 /** Docker's image manifest, version 2, schema 2: the same fields under another name. */
 export const DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json";
 
@@ -34,4 +43,20 @@ export const ANNOTATIONS = {
   reason: "dev.oras-pod-tools.run.reason",
   /** Which start of the launcher it was. */
   attempt: "dev.oras-pod-tools.run.attempt",
+  /** When the application was started and when it had ended, RFC 3339. */
+  startedAt: "dev.oras-pod-tools.run.started",
+  finishedAt: "dev.oras-pod-tools.run.finished",
+  /** What was pulled for it: a JSON array of objects with `reference` and `digest`. */
+  inputs: "dev.oras-pod-tools.run.inputs",
+  /** Where it ran, as Kubernetes names it. */
+  pod: "dev.oras-pod-tools.run.pod",
+  namespace: "dev.oras-pod-tools.run.namespace",
+  node: "dev.oras-pod-tools.run.node",
 } as const;
+
+/** The annotations of layers that clients restore them by. */
+export const LAYER_ANNOTATIONS: ReadonlySet<string> = new Set([
+  ANNOTATIONS.title,
+  ANNOTATIONS.contentDigest,
+  ANNOTATIONS.unpack,
+]);

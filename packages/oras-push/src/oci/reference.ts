@@ -9,6 +9,17 @@ export interface Reference {
   readonly digest: Digest | undefined;
 }
 
+/** Where an artifact is on disk: an OCI image layout (image-spec, image-layout.md), and a tag or a digest. */
+export interface LayoutReference {
+  /** The layout's folder. */
+  readonly layout: string;
+  readonly tag: string | undefined;
+  readonly digest: Digest | undefined;
+}
+
+/** Where an artifact is: in a registry or in an OCI layout. */
+export type AnyReference = Reference | LayoutReference;
+
 /** The longest tag, in characters (distribution-spec, "Pulling manifests"). */
 export const MAX_TAG_LENGTH = 128;
 
@@ -43,14 +54,39 @@ export function parseReference(text: string): Reference {
     throw new ReferenceSyntaxError(
       `${JSON.stringify(repository)} is not a repository: lower case letters, digits, and . _ - /`,
     );
-  if (tag !== undefined && !TAG.test(tag)) throw new ReferenceSyntaxError(`${JSON.stringify(tag)} is not a tag`);
+  if (tag !== undefined && !isTag(tag)) throw new ReferenceSyntaxError(`${JSON.stringify(tag)} is not a tag`);
   return { registry, repository, tag, digest };
 }
 
-/** A reference as text; `parseReference` reads it back. */
-export function formatReference(reference: Reference): string {
-  const { registry, repository, tag, digest } = reference;
-  return `${registry}/${repository}${tag === undefined ? "" : `:${tag}`}${digest === undefined ? "" : `@${digest}`}`;
+/**
+ * A reference into an OCI layout from its text, as `oras --oci-layout` takes it: `DIR`, `DIR:TAG` or `DIR@DIGEST`. Throws
+ * {@link ReferenceSyntaxError}, saying which part is wrong.
+ */
+export function parseLayoutReference(text: string): LayoutReference {
+  const at = text.lastIndexOf("@sha256:");
+  const colon = at < 0 ? text.lastIndexOf(":") : -1;
+  // A folder's name may hold a colon; a tag holds no slash.
+  const tagged = colon >= 0 && !text.slice(colon).includes("/");
+  const layout = at >= 0 ? text.slice(0, at) : tagged ? text.slice(0, colon) : text;
+  const tag = tagged ? text.slice(colon + 1) : undefined;
+  const digest = at >= 0 ? text.slice(at + 1) : undefined;
+  if (layout === "") throw new ReferenceSyntaxError("a folder and a tag are due, as in results:1");
+  if (tag !== undefined && !isTag(tag)) throw new ReferenceSyntaxError(`${JSON.stringify(tag)} is not a tag`);
+  if (digest !== undefined && !isDigest(digest))
+    throw new ReferenceSyntaxError("what follows @ is not a sha256 digest");
+  return { layout, tag, digest };
+}
+
+/** Whether text is a tag (distribution-spec, "Pulling manifests"); one is always safe as a file's name. */
+export function isTag(text: unknown): text is string {
+  return typeof text === "string" && TAG.test(text);
+}
+
+/** A reference as text; `parseReference` or `parseLayoutReference` reads it back. */
+export function formatReference(reference: AnyReference): string {
+  const { tag, digest } = reference;
+  const place = "layout" in reference ? reference.layout : `${reference.registry}/${reference.repository}`;
+  return `${place}${tag === undefined ? "" : `:${tag}`}${digest === undefined ? "" : `@${digest}`}`;
 }
 
 /**

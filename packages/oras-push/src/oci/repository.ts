@@ -2,11 +2,18 @@ import { ToolError } from "wait-fs/tool-error";
 import type { Descriptor } from "./descriptor.ts";
 import { type Digest, digestOf, isDigest, Meter, metered } from "./digest.ts";
 import { MAX_MANIFEST_BYTES, type StoredManifest } from "./manifest.ts";
-import { DOCKER_MANIFEST, OCI_MANIFEST } from "./media-types.ts";
+import { DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from "./media-types.ts";
+import { nextPage, parseTagPage, type TagPage } from "./tag-list.ts";
 import type { RegistryResponse, Transport } from "./transport.ts";
 
 /** A download that broke this often without a byte more is given up. */
 const MAX_BROKEN_DOWNLOADS = 5;
+
+/** Manifests that are asked for: an index too, for a registry may say that there is nothing where it has another kind. */
+const ACCEPTED = [OCI_MANIFEST, DOCKER_MANIFEST, OCI_INDEX, DOCKER_INDEX].join(", ");
+
+/** Tags that are asked for at a time. */
+const TAGS_PER_PAGE = 1000;
 
 /** How long an upload that failed is tried to be given up for, in milliseconds. */
 const CANCEL_TIME = 2000;
@@ -71,6 +78,27 @@ export class Repository {
     }
   }
 
+  /**
+   * Has the registry take a blob from another of its repositories ("Mounting a blob from another repository"); false where
+   * it does not, or where `source` is in another registry.
+   */
+  async mountBlob(digest: Digest, source: object): Promise<boolean> {
+    if (!(source instanceof Repository) || source.#transport.registry !== this.#transport.registry) return false;
+    const response = await this.#transport.send({
+      method: "POST",
+      target: `${this.#path}/blobs/uploads/?mount=${digest}&from=${source.#path.slice("/v2/".length)}`,
+      scope: this.#scope,
+      expect: [201, 202],
+      headers: { "content-length": "0" },
+    });
+    await response.discard();
+    if (response.status === 201) return true;
+    // It opened an upload instead, which nobody will use.
+    const location = uploadLocation(response);
+    if (location !== undefined) await this.#cancelUpload(location);
+    return false;
+  }
+
   /** Sends a blob that is at hand ("Pushing a blob monolithically", POST then PUT). */
   async pushBlob(bytes: Buffer, digest: Digest): Promise<void> {
     await this.#putBlob({ digest, size: bytes.length }, bytes);
@@ -120,7 +148,7 @@ export class Repository {
       target: `${this.#path}/manifests/${reference}`,
       scope: this.#scope,
       expect: [200, 404],
-      headers: { accept: `${OCI_MANIFEST}, ${DOCKER_MANIFEST}` },
+      headers: { accept: ACCEPTED },
       retry: false,
     });
     if (response.status === 404) {
@@ -149,6 +177,38 @@ export class Repository {
       body: manifest.bytes,
     });
     await response.discard();
+  }
+
+  /** All tags ("Listing Tags"), of which a registry gives some at a time; none where there is no such repository. */
+  async listTags(): Promise<string[]> {
+    const tags = new Set<string>();
+    let target: string | URL | undefined = `${this.#path}/tags/list?n=${TAGS_PER_PAGE}`;
+    while (target !== undefined) {
+      const from: string | URL = target;
+      const page: TagPage = await this.#transport.retrying(() => this.#fetchTags(from), "the list of tags");
+      const known = tags.size;
+      for (const tag of page.tags) tags.add(tag);
+      target = page.next;
+      if (target !== undefined && tags.size === known)
+        throw new ToolError("registry", `the registry ${this.#transport.registry} lists tags without an end`);
+    }
+    return [...tags];
+  }
+
+  async #fetchTags(target: string | URL): Promise<TagPage> {
+    const response = await this.#transport.send({
+      method: "GET",
+      target,
+      scope: this.#scope,
+      expect: [200, 404],
+      retry: false,
+    });
+    if (response.status === 200) {
+      const tags = parseTagPage(await response.bytes(MAX_MANIFEST_BYTES));
+      return { tags, next: nextPage(response.header("link"), response.url) };
+    }
+    await response.discard();
+    return { tags: [], next: undefined };
   }
 
   async #requestBlob(descriptor: Descriptor, offset: number): Promise<RegistryResponse> {

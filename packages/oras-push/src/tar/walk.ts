@@ -1,5 +1,6 @@
 import { lstatSync, readdirSync, readlinkSync, realpathSync, type Stats, statSync } from "node:fs";
 import { reasonOf, ToolError } from "wait-fs/tool-error";
+import type { Selection } from "./selection.ts";
 
 /**
  * A file name or path as a string of bytes, one character a byte (latin1): names on Linux need not be UTF-8, and sorted
@@ -21,6 +22,8 @@ export interface TreeEntry {
 
 /** Told of what is left out or changed, and why. */
 export type WalkReport = (message: string) => void;
+
+const EVERYTHING: Selection = { takes: () => true, excludes: () => false };
 
 /** A path as Node takes it. */
 export function rawPath(path: ByteString): Buffer {
@@ -44,61 +47,99 @@ export function shownPath(path: ByteString): string {
  * What can't be restored everywhere is not given as it is. A symbolic link stays one only if it is relative, stays inside
  * the folder, and neither passes through another link nor ends at one: `oras pull` refuses a whole artifact for any
  * other. One that ends inside the folder all the same is given as what it ends at; one that leads out of the folder is
- * left out, and so are sockets, FIFOs and devices. Each of these is reported. Throws `noInput`, naming the path, for what
- * can't be read.
+ * left out, and so are sockets, FIFOs and devices. Each of these is reported. What `wanted` does not take is not given,
+ * reported or read, but for the folders on the way to what it takes; everything is taken by default. Throws `noInput`,
+ * naming the path, for what can't be read.
  */
-export function* walk(folder: string, title: string, report: WalkReport): Generator<TreeEntry> {
+export function* walk(
+  folder: string,
+  title: string,
+  report: WalkReport,
+  wanted: Selection = EVERYTHING,
+): Generator<TreeEntry> {
   const given = byteString(folder);
   const root = reading(given, () => realpathSync(rawPath(given), { encoding: "latin1" }));
-  yield* walkFolder(
-    root,
-    byteString(title),
-    reading(root, () => statSync(rawPath(root))),
-    [],
-  );
+  const stats = reading(root, () => statSync(rawPath(root)));
+  yield* new Walk(root, byteString(title), report, wanted).folder(root, byteString(title), stats, []);
+}
 
-  function* walkFolder(
-    path: ByteString,
-    name: ByteString,
-    stats: Stats,
-    above: readonly string[],
-  ): Generator<TreeEntry> {
-    yield { path, name, type: "directory", stats };
+/** A walk through one folder; `above` are the identities of the folders on the way. */
+class Walk {
+  readonly #root: ByteString;
+  readonly #title: ByteString;
+  readonly #report: WalkReport;
+  readonly #wanted: Selection;
+
+  constructor(root: ByteString, title: ByteString, report: WalkReport, wanted: Selection) {
+    this.#root = root;
+    this.#title = title;
+    this.#report = report;
+    this.#wanted = wanted;
+  }
+
+  *folder(path: ByteString, name: ByteString, stats: Stats, above: readonly string[]): Generator<TreeEntry> {
+    const entry: TreeEntry = { path, name, type: "directory", stats };
+    const children = this.#children(path, name, stats, above);
+    if (above.length === 0 || this.#takes(name)) {
+      yield entry;
+      yield* children;
+      return;
+    }
+    // A folder that is not taken itself is there for what it leads to.
+    let first = true;
+    for (const child of children) {
+      if (first) yield entry;
+      first = false;
+      yield child;
+    }
+  }
+
+  *#children(path: ByteString, name: ByteString, stats: Stats, above: readonly string[]): Generator<TreeEntry> {
     const identity = `${stats.dev}:${stats.ino}`;
     const names = reading(path, () => readdirSync(rawPath(path), { encoding: "latin1" }));
     for (const child of names.sort()) {
+      const childName = `${name}/${child}`;
+      if (this.#wanted.excludes(this.#below(childName))) continue;
       const childPath = `${path}/${child}`;
-      yield* walkEntry(childPath, `${name}/${child}`, statsOf(childPath), [...above, identity]);
+      yield* this.#entry(childPath, childName, statsOf(childPath), [...above, identity]);
     }
   }
 
-  function* walkEntry(
-    path: ByteString,
-    name: ByteString,
-    stats: Stats,
-    above: readonly string[],
-  ): Generator<TreeEntry> {
+  *#entry(path: ByteString, name: ByteString, stats: Stats, above: readonly string[]): Generator<TreeEntry> {
     if (stats.isDirectory()) {
       if (above.includes(`${stats.dev}:${stats.ino}`))
-        report(`left out ${shownPath(path)}: it leads back to a folder above it`);
-      else yield* walkFolder(path, name, stats, above);
-    } else if (stats.isFile()) yield { path, name, type: "file", stats };
-    else if (stats.isSymbolicLink()) yield* walkLink(path, name, stats, above);
-    else report(`left out ${shownPath(path)}: ${kindOf(stats)}`);
+        this.#report(`left out ${shownPath(path)}: it leads back to a folder above it`);
+      else yield* this.folder(path, name, stats, above);
+    } else if (stats.isSymbolicLink()) yield* this.#link(path, name, stats, above);
+    else if (!this.#takes(name)) return;
+    else if (stats.isFile()) yield { path, name, type: "file", stats };
+    else this.#report(`left out ${shownPath(path)}: ${kindOf(stats)}`);
   }
 
-  function* walkLink(path: ByteString, name: ByteString, stats: Stats, above: readonly string[]): Generator<TreeEntry> {
+  *#link(path: ByteString, name: ByteString, stats: Stats, above: readonly string[]): Generator<TreeEntry> {
     const target = reading(path, () => readlinkSync(rawPath(path), { encoding: "latin1" }));
-    const way = followLink(root, path, target);
+    const way = followLink(this.#root, path, target);
+    const taken = this.#takes(name);
+    // What a link ends at may hold something that is taken, though the link itself is not.
+    if (!taken && way !== "through") return;
+    const shown = shownPath(path);
     if (way === "direct") yield { path, name, type: "symlink", stats, target };
-    else if (way === "outside")
-      report(`left out ${shownPath(path)}: it links out of the folder, to ${shownPath(target)}`);
-    else if (way === "nowhere") report(`left out ${shownPath(path)}: its links end nowhere, at ${shownPath(target)}`);
+    else if (way === "outside") this.#report(`left out ${shown}: it links out of the folder, to ${shownPath(target)}`);
+    else if (way === "nowhere") this.#report(`left out ${shown}: its links end nowhere, at ${shownPath(target)}`);
     else {
-      report(`took in ${shownPath(path)} as what it links to, ${shownPath(target)}`);
+      if (taken) this.#report(`took in ${shown} as what it links to, ${shownPath(target)}`);
       const end = reading(path, () => realpathSync(rawPath(path), { encoding: "latin1" }));
-      yield* walkEntry(end, name, statsOf(end), above);
+      yield* this.#entry(end, name, statsOf(end), above);
     }
+  }
+
+  #takes(name: ByteString): boolean {
+    return this.#wanted.takes(this.#below(name));
+  }
+
+  /** An entry's way from the folder on, as patterns know it. */
+  #below(name: ByteString): string {
+    return shownPath(name.slice(this.#title.length + 1));
   }
 }
 

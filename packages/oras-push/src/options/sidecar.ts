@@ -1,0 +1,59 @@
+import { type COMMON_OPTIONS, type CommandLine, type OptionSpecs, type Usage, usageError } from "wait-fs/command-line";
+import { DEFAULT_SHARE } from "wait-fs/markers";
+import type { Reference } from "../oci/reference.ts";
+import { ARTIFACT_OPTIONS, type ArtifactPlan, artifactPlan, PATTERN_NOTE } from "./artifact.ts";
+import { NONE, pullReference, pushReference } from "./references.ts";
+import { CREDENTIALS_NOTE, EXIT_NOTE, REGISTRY_OPTIONS, type RegistryPlan, registryPlan } from "./registry.ts";
+
+const SIDECAR_OPTIONS = {
+  ...REGISTRY_OPTIONS,
+  ...ARTIFACT_OPTIONS,
+  share: { type: "text", value: "DIR", default: DEFAULT_SHARE, describe: "the volume shared with the launcher" },
+  "pull-from": { type: "list", value: "REFERENCE", describe: "one more artifact to pull; repeatable" },
+  timeout: { type: "number", value: "SECONDS", describe: "end with 124 if the application is not done by then" },
+} as const satisfies OptionSpecs;
+
+/** How `oras-push sidecar` is called. */
+export const SIDECAR_USAGE = {
+  name: "oras-push sidecar",
+  summary: "Pulls a step's inputs, waits for its application, and pushes its outputs.",
+  forms: ["[options] PULL-FROM PUSH-TO"],
+  options: SIDECAR_OPTIONS,
+  notes: [
+    [
+      "PULL-FROM and PUSH-TO are references, NA for none. {NAME} in one stands for the environment variable NAME, as in",
+      "localhost:5000/run:{JOB_COMPLETION_INDEX}. POD_NAME, POD_NAMESPACE and NODE_NAME become annotations.",
+    ].join("\n"),
+    PATTERN_NOTE,
+    CREDENTIALS_NOTE,
+    EXIT_NOTE,
+  ].join("\n\n"),
+} as const satisfies Usage<OptionSpecs>;
+
+/** What `oras-push sidecar` is to do. */
+export interface SidecarPlan extends RegistryPlan, ArtifactPlan {
+  readonly share: string;
+  readonly pullFrom: readonly Reference[];
+  readonly pushTo: Reference | undefined;
+  readonly timeoutSeconds: number | undefined;
+}
+
+/** What a command line of `oras-push sidecar` asks for; throws a usage failure, or `noInput` for a file that can't be read. */
+export function sidecarPlan(
+  { args, options }: CommandLine<typeof SIDECAR_OPTIONS & typeof COMMON_OPTIONS>,
+  env: NodeJS.ProcessEnv,
+): SidecarPlan {
+  const [pullFrom, pushTo, ...more] = args;
+  if (pullFrom === undefined || pushTo === undefined || more.length > 0)
+    throw usageError(SIDECAR_USAGE, "one PULL-FROM and one PUSH-TO are due");
+  const form = { usage: SIDECAR_USAGE, env };
+  const sources = [...(pullFrom === NONE ? [] : [pullFrom]), ...options["pull-from"]];
+  return {
+    ...registryPlan(SIDECAR_USAGE, options),
+    ...artifactPlan(SIDECAR_USAGE, options),
+    share: options.share,
+    pullFrom: sources.map((text) => pullReference(form, text)),
+    pushTo: pushTo === NONE ? undefined : pushReference(form, pushTo),
+    timeoutSeconds: options.timeout,
+  };
+}

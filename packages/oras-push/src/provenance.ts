@@ -1,0 +1,34 @@
+import type { ArtifactRecord, DoneMarker } from "wait-fs/markers";
+import type { Annotations } from "./oci/descriptor.ts";
+import { ANNOTATIONS } from "./oci/media-types.ts";
+
+/** What a consumer of an artifact has to know of the run that made it: how it ended, when, and from which inputs. */
+export function runAnnotations(done: DoneMarker, inputs: readonly ArtifactRecord[]): Annotations {
+  const { exitCode, signal, reason, attempt, startedAt, finishedAt } = done;
+  return annotations({
+    exitCode: exitCode === null ? null : String(exitCode),
+    signal,
+    reason,
+    attempt,
+    startedAt,
+    finishedAt,
+    inputs: inputs.length === 0 ? null : JSON.stringify(inputs.map(({ reference, digest }) => ({ reference, digest }))),
+  });
+}
+
+/**
+ * Where a run took place, as far as the pod says it: `POD_NAME`, `POD_NAMESPACE` and `NODE_NAME`, which a pod's manifest
+ * sets from the downward API (Kubernetes, "Expose Pod Information to Containers Through Environment Variables").
+ */
+export function podAnnotations({ POD_NAME, POD_NAMESPACE, NODE_NAME }: NodeJS.ProcessEnv): Annotations {
+  return annotations({ pod: POD_NAME, namespace: POD_NAMESPACE, node: NODE_NAME });
+}
+
+/** Annotations by their short names; what is not known is left out. */
+function annotations(known: Partial<Record<keyof typeof ANNOTATIONS, string | null | undefined>>): Annotations {
+  return Object.fromEntries(
+    Object.entries(known)
+      .filter((entry): entry is [keyof typeof ANNOTATIONS, string] => Boolean(entry[1]))
+      .map(([name, value]) => [ANNOTATIONS[name], value]),
+  );
+}

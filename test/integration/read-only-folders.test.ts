@@ -1,0 +1,90 @@
+/** Folders without write permission for their owner, restored by a user who is not root. */
+import assert from "node:assert/strict";
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { type MemoryRegistry, startMemoryRegistry } from "../support/registry/memory-registry.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+import { run, runTool, toolPath } from "../support/tools.ts";
+
+const NOBODY = 65534;
+const TIME = 1_000_000_000;
+
+describe("folders without write permission", () => {
+  const folder = temporaryFolder({ after });
+  const program = join(folder, "oras-push");
+  let registry: MemoryRegistry;
+  const reference = (tag: string) => `${registry.address}/run:${tag}`;
+
+  before(async () => {
+    registry = await startMemoryRegistry();
+    chmodSync(folder, 0o755);
+    copyFileSync(toolPath("oras-push"), program);
+    const inner = join(folder, "analysis", "inner");
+    mkdirSync(join(inner, "empty"), { recursive: true });
+    writeFileSync(join(inner, "data"), "data\n");
+    for (const path of [join(inner, "empty"), inner, join(folder, "analysis")]) {
+      utimesSync(path, TIME, TIME);
+      chmodSync(path, 0o555);
+    }
+    const pushed = await runTool("oras-push", [reference("1"), "analysis"], { cwd: folder });
+    assert.equal(pushed.code, 0, pushed.stderr);
+  });
+  after(() => registry.close());
+
+  /** Pulls as a user who may not write where the modes do not say so. */
+  function pullAsUser(tag: string, to: string) {
+    const place = join(folder, to);
+    if (!existsSync(place)) mkdirSync(place);
+    const root = process.getuid?.() === 0;
+    if (root) chownSync(place, NOBODY, NOBODY);
+    return run(program, ["pull", reference(tag), "-o", place], {
+      env: {},
+      ...(root ? { uid: NOBODY, gid: NOBODY } : {}),
+    });
+  }
+
+  it("come back with their modes and times", async () => {
+    const pulled = await pullAsUser("1", "fresh");
+    assert.equal(pulled.code, 0, pulled.stderr);
+    for (const path of ["analysis", "analysis/inner", "analysis/inner/empty"]) {
+      const { mode, mtimeMs } = statSync(join(folder, "fresh", path));
+      assert.equal(mode & 0o7777, 0o555, path);
+      assert.equal(mtimeMs, TIME * 1000, path);
+    }
+    assert.deepEqual(readdirSync(join(folder, "fresh")), ["analysis"]);
+  });
+
+  it("are put into a folder that is there, which stays as it is", async () => {
+    const there = join(folder, "merged", "analysis");
+    mkdirSync(there, { recursive: true });
+    if (process.getuid?.() === 0) chownSync(there, NOBODY, NOBODY);
+    chmodSync(there, 0o750);
+    const pulled = await pullAsUser("1", "merged");
+    assert.equal(pulled.code, 0, pulled.stderr);
+    assert.equal(statSync(there).mode & 0o7777, 0o750);
+    assert.equal(statSync(join(there, "inner")).mode & 0o7777, 0o555);
+  });
+
+  it("leave nothing behind when a pull fails", async () => {
+    const manifest = JSON.parse(String(registry.manifests.get("run:1")?.bytes));
+    manifest.layers.push({ ...manifest.layers[0], digest: `sha256:${"0".repeat(64)}` });
+    registry.manifests.set("run:broken", {
+      bytes: Buffer.from(JSON.stringify(manifest)),
+      mediaType: manifest.mediaType,
+    });
+    const pulled = await pullAsUser("broken", "failed");
+    assert.equal(pulled.code, 76, pulled.stderr);
+    assert.deepEqual(readdirSync(join(folder, "failed")), []);
+  });
+});

@@ -1,0 +1,10 @@
+/** Bytes that do not compress, the same ones each time; `size` is a multiple of four. */
+export function noise(size: number): Buffer {
+  const words = new Uint32Array(size / 4);
+  let state = 1;
+  for (let index = 0; index < words.length; index++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    words[index] = state ^ (state >>> 15);
+  }
+  return Buffer.from(words.buffer);
+}
