@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { layerOf } from "oras-push/layer";
 import { parseManifest } from "oras-push/oci/manifest";
+import { parseReference } from "oras-push/oci/reference";
 import { Repository } from "oras-push/oci/repository";
 import { Transport } from "oras-push/oci/transport";
 import { plainProgress } from "oras-push/progress";
@@ -77,10 +78,11 @@ describe(`${PUSHES} pushes of a ${TREE_BYTES / 1e6} MB tree, half of them broken
       const transport = open(proxy.address);
       const target = new Repository(transport, "metric/faults", "pull,push");
       const artifact = { annotations: { run: String(run) } };
-      const options = { concurrency: 1, progress: plainProgress(() => {}) };
-      const failure = await push(target, [layer], artifact, tag, options).then(
-        ({ layers }) => {
-          digest ??= layers[0]?.descriptor.digest;
+      const reference = parseReference(`${proxy.address}/metric/faults:${tag}`);
+      const options = { concurrency: 1, noClobber: false, progress: plainProgress(() => {}) };
+      const failure = await push([{ target, references: [reference] }], [layer], artifact, options).then(
+        ([result]) => {
+          digest ??= result?.layers[0]?.descriptor.digest;
         },
         (error: unknown) => error,
       );

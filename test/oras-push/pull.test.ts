@@ -430,3 +430,18 @@ describe("a pull by a normal user", () => {
       else assert.match(pulled.stderr, /BLOB_UNKNOWN/);
     });
 });
+
+describe("a folder and a file of one name", () => {
+  it("do not take each other's place: 73 by name, and what is there stays", async (t) => {
+    const registry = await memoryRegistry(t);
+    const folder = temporaryFolder(t);
+    mkdirSync(join(folder, "run"));
+    writeFileSync(join(folder, "run", "precious"), "kept\n");
+    storeArtifact(registry, "file", [fileLayer("run", "other\n")]);
+    const reference = `${registry.address}/metric/run:file`;
+    const { code, stderr } = await runTool("oras-push", ["pull", reference, "-o", folder]);
+    assert.equal(code, 73);
+    assert.match(stderr, /oras-push: \S+\/run is there already \(it is a folder\)\n$/);
+    assert.deepEqual(treeOf(folder), { run: "folder", "run/precious": "kept\n" });
+  });
+});

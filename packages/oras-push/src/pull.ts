@@ -67,7 +67,7 @@ export async function pull(
       from: join(place, ...layer.parts),
       to: join(options.folder, ...layer.parts),
     }));
-    if (options.keepOldFiles) for (const { from, to } of moves) refuseOldFiles(from, to);
+    for (const { from, to } of moves) checkPlace(from, to, options.keepOldFiles);
     for (const { from, to } of moves) merge(from, to);
   } finally {
     remove(staging);
@@ -198,7 +198,6 @@ function merge(from: string, to: string): void {
   }
   writing(to, () => {
     makeFolders(dirname(to));
-    if (there?.isDirectory() === true) rmSync(to, { recursive: true });
     renameSync(from, to);
     if (stats.isDirectory()) chmodSync(to, stats.mode & 0o7777);
   });
@@ -215,13 +214,17 @@ function remove(folder: string): void {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** Throws `cannotCreate` where putting `from` in the place of `to` would replace anything but folders. */
-function refuseOldFiles(from: string, to: string): void {
+/** Throws `cannotCreate` where a folder and a file would take each other's place, or a file one that is to be kept. */
+function checkPlace(from: string, to: string, keepOldFiles: boolean): void {
   const there = lstatSync(to, { throwIfNoEntry: false });
   if (there === undefined) return;
-  if (!there.isDirectory() || !lstatSync(from).isDirectory())
-    throw new ToolError("cannotCreate", `${to} is there already`, { why: "--keep-old-files" });
-  for (const name of readdirSync(from)) refuseOldFiles(join(from, name), join(to, name));
+  const folder = there.isDirectory();
+  if (folder !== lstatSync(from).isDirectory())
+    throw new ToolError("cannotCreate", `${to} is there already`, {
+      why: folder ? "it is a folder" : "it is no folder",
+    });
+  if (folder) for (const name of readdirSync(from)) checkPlace(join(from, name), join(to, name), keepOldFiles);
+  else if (keepOldFiles) throw new ToolError("cannotCreate", `${to} is there already`, { why: "--keep-old-files" });
 }
 
 function writing<T>(path: string, act: () => T): T {
