@@ -19,13 +19,15 @@ import { placeInputs, waitForInit } from "./inputs.ts";
 import type { LaunchPlan } from "./options.ts";
 import { makeSharedFolder, saveOutput } from "./outputs.ts";
 import { runApplication } from "./run-application.ts";
-import type { SignalSource } from "./signals.ts";
+import type { ForwardedSignal, SignalSource } from "./signals.ts";
 
 /** What a launch needs of its process. */
 export interface LaunchContext {
   readonly signals: SignalSource;
   /** Whether the application will read a terminal. */
   readonly terminal: boolean;
+  /** The signals that the application gets without the launcher's doing. */
+  readonly delivered: readonly ForwardedSignal[];
   /** The log of the launch. */
   readonly log: Log;
   /** The log of a wait. */

@@ -1,4 +1,4 @@
-import { basename, resolve } from "node:path";
+import { basename, isAbsolute, resolve } from "node:path";
 import { type CommandLine, type OptionSpecs, type Usage, usageError } from "wait-fs/command-line";
 import { DEFAULT_SHARE } from "wait-fs/markers";
 
@@ -22,6 +22,12 @@ const OPTIONS = {
     describe: "from SIGTERM to SIGKILL, for a command that does not end",
   },
   "wait-push": { type: "flag", describe: "end only after the sidecar's push, with 75 if that failed" },
+  install: {
+    type: "text",
+    value: "DIR",
+    describe: "run nothing: put the tools here, with all that they need to run in any image",
+  },
+  "mounted-at": { type: "text", value: "DIR", describe: "where they will run, that folder's path, if it differs" },
   quiet: { type: "flag", alias: "q", describe: "no log" },
 } as const satisfies OptionSpecs;
 
@@ -29,7 +35,11 @@ const OPTIONS = {
 export const USAGE = {
   name: "launcher",
   summary: "Runs a command in a pod, and saves what it wrote for the sidecar that pushes it to a registry.",
-  forms: ["[options] -- COMMAND [ARG ...]", "[options] ARTIFACT-INPUT ARTIFACT-OUTPUT COMMAND [ARG ...]"],
+  forms: [
+    "[options] -- COMMAND [ARG ...]",
+    "[options] ARTIFACT-INPUT ARTIFACT-OUTPUT COMMAND [ARG ...]",
+    "--install DIR [--mounted-at DIR]",
+  ],
   options: OPTIONS,
   wrapsCommand: true,
   notes: [
@@ -39,6 +49,32 @@ export const USAGE = {
     "75 they were not pushed (--wait-push), 124 timed out.",
   ].join("\n"),
 } as const satisfies Usage<OptionSpecs>;
+
+/** The longest path of a loader, in bytes (PATH_MAX, with the NUL that ends it), less what follows the folder's. */
+const MAX_FOLDER = 4096 - 64;
+
+/** Where `launcher --install` puts the tools. */
+export interface InstallPlan {
+  readonly folder: string;
+  /** The folder's absolute path where the tools will run. */
+  readonly mountedAt: string;
+}
+
+/** What a command line asks to install; undefined for one that runs a command. Throws a usage failure where it asks both. */
+export function installPlan(line: CommandLine<typeof OPTIONS>): InstallPlan | undefined {
+  const { install, "mounted-at": mountedAt } = line.options;
+  if (install === undefined) {
+    if (mountedAt !== undefined) throw usageError(USAGE, "--mounted-at is for --install");
+    return undefined;
+  }
+  if (line.args.length > 0) throw usageError(USAGE, "--install runs no command");
+  if (install === "") throw usageError(USAGE, "--install needs a folder");
+  if (mountedAt !== undefined && !isAbsolute(mountedAt)) throw usageError(USAGE, "--mounted-at is an absolute path");
+  const folder = resolve(install);
+  const place = resolve(mountedAt ?? folder);
+  if (Buffer.byteLength(place) > MAX_FOLDER) throw usageError(USAGE, "the path of the folder is too long");
+  return { folder, mountedAt: place };
+}
 
 /** What `launcher` is to do. */
 export interface LaunchPlan {

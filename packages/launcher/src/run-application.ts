@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { ApplicationEnd } from "./exit-status.ts";
-import { type SignalSource, TERMINAL_SIGNALS } from "./signals.ts";
+import type { ForwardedSignal, SignalSource } from "./signals.ts";
 
 /** How an application is run. */
 export interface RunOptions {
@@ -11,6 +11,8 @@ export interface RunOptions {
   readonly timeoutSeconds: number | undefined;
   /** Whether the application reads a terminal. Then it stays in the terminal's foreground group, else it leads its own. */
   readonly terminal: boolean;
+  /** The signals that the application gets without the launcher's doing. */
+  readonly delivered: readonly ForwardedSignal[];
 }
 
 /** What became of an application. */
@@ -36,19 +38,17 @@ export async function runApplication(command: readonly [string, ...string[]], op
   const after = (seconds: number, act: () => void) =>
     timers.add(setTimeout(act, Math.min(seconds * 1000, 2 ** 31 - 1)));
   const send = (signal: NodeJS.Signals) => signalGroup(child, signal, options.terminal);
-  const stop = () => {
-    send("SIGTERM");
-    after(options.graceSeconds, () => send("SIGKILL"));
-  };
+  const killLater = () => after(options.graceSeconds, () => send("SIGKILL"));
   let timedOut = false;
   options.signals.listen((signal) => {
-    if (signal === "SIGTERM") stop();
-    else if (!options.terminal || !TERMINAL_SIGNALS.includes(signal)) send(signal);
+    if (!options.delivered.includes(signal)) send(signal);
+    if (signal === "SIGTERM") killLater();
   });
   if (options.timeoutSeconds !== undefined)
     after(options.timeoutSeconds, () => {
       timedOut = true;
-      stop();
+      send("SIGTERM");
+      killLater();
     });
   const end = await endOf(child);
   for (const timer of timers) clearTimeout(timer);
