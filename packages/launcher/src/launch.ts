@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { constants } from "node:os";
 import { join } from "node:path";
+import type { Writable } from "node:stream";
 import type { Log } from "wait-fs/log";
 import { readMarker, removeMarkers, writeMarker } from "wait-fs/marker-file";
 import {
@@ -20,6 +21,7 @@ import type { LaunchPlan } from "./options.ts";
 import { makeSharedFolder, saveOutput } from "./outputs.ts";
 import { runApplication } from "./run-application.ts";
 import type { ForwardedSignal, SignalSource } from "./signals.ts";
+import { openStreams, type Streams } from "./streams.ts";
 
 /** What a launch needs of its process. */
 export interface LaunchContext {
@@ -28,6 +30,8 @@ export interface LaunchContext {
   readonly terminal: boolean;
   /** The signals that the application gets without the launcher's doing. */
   readonly delivered: readonly ForwardedSignal[];
+  readonly stdout: Writable;
+  readonly stderr: Writable;
   /** The log of the launch. */
   readonly log: Log;
   /** The log of a wait. */
@@ -42,6 +46,8 @@ interface Progress {
   status: ExitStatus | undefined;
   timedOut: boolean;
   outputs: readonly OutputRecord[];
+  logs: readonly OutputRecord[];
+  streams: Streams | undefined;
 }
 
 /**
@@ -52,7 +58,14 @@ interface Progress {
 export async function launch(plan: LaunchPlan, context: LaunchContext): Promise<number> {
   const attempt = randomUUID();
   const startedAt = new Date().toISOString();
-  const progress: Progress = { phase: "init", status: undefined, timedOut: false, outputs: [] };
+  const progress: Progress = {
+    phase: "init",
+    status: undefined,
+    timedOut: false,
+    outputs: [],
+    logs: [],
+    streams: undefined,
+  };
   const mark = (error: string | null): DoneMarker => ({
     schema: 1,
     attempt,
@@ -63,6 +76,7 @@ export async function launch(plan: LaunchPlan, context: LaunchContext): Promise<
     startedAt,
     finishedAt: new Date().toISOString(),
     outputs: progress.outputs,
+    logs: progress.logs,
     error,
   });
   makeSharedFolder(plan.share);
@@ -70,12 +84,15 @@ export async function launch(plan: LaunchPlan, context: LaunchContext): Promise<
   try {
     await prepare(plan, context);
     progress.phase = "run";
-    const result = await runApplication(plan.command, { ...plan, ...context });
+    progress.streams = await openStreams(plan, context);
+    const { tees } = progress.streams;
+    const result = await runApplication(plan.command, { ...plan, ...context, tees });
     context.signals.listen(() => {});
     progress.status = exitStatus(result.end);
     progress.timedOut = result.timedOut;
     if (progress.status.reason !== null) context.warn(progress.status.reason);
     progress.phase = "copy";
+    progress.logs = await progress.streams.finish();
     progress.outputs = await save(plan, progress, context);
     await writeMarker(join(plan.share, SHARE.done), mark(null));
   } catch (error) {
@@ -83,6 +100,9 @@ export async function launch(plan: LaunchPlan, context: LaunchContext): Promise<
     if (exitCodeOf(progress) === 0) throw error;
     context.warn((error as Error).message);
     return exitCodeOf(progress);
+  } finally {
+    // Last, for a reader that has stopped reading must not keep the outputs.
+    await progress.streams?.flush(interruption(context.signals));
   }
   if (plan.waitPush) await waitForPush(plan.share, attempt, context);
   return exitCodeOf(progress);

@@ -24,6 +24,8 @@ const command: Command<typeof USAGE.options> = {
       signals: catchSignals(terminal),
       terminal,
       delivered: deliveredSignals(terminal, init === "tini"),
+      stdout: process.stdout,
+      stderr: process.stderr,
       log,
       waitLog: plan.quiet ? silent : datedLog("wait-fs", io.stderr),
       warn: (text) => io.stderr(`launcher: ${oneLine(text)}\n`),

@@ -1,6 +1,7 @@
 import { basename, isAbsolute, resolve } from "node:path";
 import { type CommandLine, type OptionSpecs, type Usage, usageError } from "wait-fs/command-line";
 import { DEFAULT_SHARE } from "wait-fs/markers";
+import { LOG_NAMES } from "./streams.ts";
 
 /** How long an application may take to end after SIGTERM, in seconds: 10 of Kubernetes' 30 are left for the outputs. */
 export const DEFAULT_GRACE_SECONDS = 20;
@@ -13,6 +14,8 @@ const OPTIONS = {
   input: { type: "text", value: "PATH", describe: "wait for the inputs that the sidecar pulls, and put them here" },
   output: { type: "list", value: "PATH", describe: "file or folder to save for the sidecar; repeatable" },
   "allow-missing-output": { type: "flag", describe: "an output that the command did not write is no failure" },
+  "output-pipe": { type: "text", value: "FILE", describe: "write the command's stdout to this file too" },
+  logs: { type: "flag", describe: "save the command's stdout and stderr for the sidecar, which pushes them too" },
   "init-timeout": { type: "number", value: "SECONDS", describe: "end with 124 if the inputs are not there by then" },
   timeout: { type: "number", value: "SECONDS", describe: "end the command after this time, with 124" },
   grace: {
@@ -83,6 +86,10 @@ export interface LaunchPlan {
   readonly input: string | undefined;
   readonly outputs: readonly string[];
   readonly allowMissingOutput: boolean;
+  /** A file that the command's stdout is written to as well; undefined for none. */
+  readonly outputPipe: string | undefined;
+  /** Whether stdout and stderr are kept for the sidecar. */
+  readonly logs: boolean;
   readonly command: readonly [string, ...string[]];
   readonly initTimeoutSeconds: number | undefined;
   readonly timeoutSeconds: number | undefined;
@@ -98,12 +105,15 @@ export function launchPlan(line: CommandLine<typeof OPTIONS>): LaunchPlan {
   const [program, ...args] = command;
   if (program === undefined || program === "") throw usageError(USAGE, "no command to run");
   const outputs = [...(output === NONE ? [] : [output]), ...options.output];
-  checkOutputs(outputs);
+  checkOutputs(outputs, options.logs ? Object.values(LOG_NAMES) : []);
+  if (options["output-pipe"] === "") throw usageError(USAGE, "--output-pipe needs a file");
   return {
     share: resolve(options.share),
     input: input === NONE ? options.input : input,
     outputs,
     allowMissingOutput: options["allow-missing-output"],
+    outputPipe: options["output-pipe"],
+    logs: options.logs,
     command: [program, ...args],
     initTimeoutSeconds: options["init-timeout"],
     timeoutSeconds: options.timeout,
@@ -121,8 +131,8 @@ function positional(line: CommandLine<typeof OPTIONS>) {
   return { input, output, command };
 }
 
-function checkOutputs(outputs: readonly string[]): void {
-  const names = new Set<string>();
+function checkOutputs(outputs: readonly string[], taken: readonly string[]): void {
+  const names = new Set(taken);
   for (const output of outputs) {
     const name = basename(resolve(output));
     if (output === "" || name === "") throw usageError(USAGE, `${JSON.stringify(output)} cannot be an output`);

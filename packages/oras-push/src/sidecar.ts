@@ -154,7 +154,7 @@ async function pushOutputs(
 ): Promise<ArtifactRecord> {
   const { share } = options;
   try {
-    const pushed = await steps.push(to, outputPaths(share, done), runAnnotations(done));
+    const pushed = await steps.push(to, [...outputPaths(share, done), ...logPaths(share, done)], runAnnotations(done));
     const { reference, digest } = pushed;
     const finishedAt = new Date().toISOString();
     const marker: PushedMarker = { schema: 1, attempt: done.attempt, reference, digest, finishedAt };
@@ -178,6 +178,11 @@ function outputPaths(share: string, done: DoneMarker): string[] {
   } catch (error) {
     throw new ToolError("noInput", `cannot read ${folder}`, { why: reasonOf(error), cause: error });
   }
+}
+
+/** What the launcher kept of the application's stdout and stderr. */
+function logPaths(share: string, done: DoneMarker): string[] {
+  return done.logs.map(({ path }) => resolve(share, path));
 }
 
 async function leaveFailure(
