@@ -18,10 +18,11 @@ import { anySignal, deadline, waitUntil } from "wait-fs/wait";
 import { type ExitStatus, exitStatus } from "./exit-status.ts";
 import { placeInputs, waitForInit } from "./inputs.ts";
 import type { LaunchPlan } from "./options.ts";
+import { outputPaths } from "./output-paths.ts";
 import { makeSharedFolder, saveOutput } from "./outputs.ts";
 import { runApplication } from "./run-application.ts";
 import type { ForwardedSignal, SignalSource } from "./signals.ts";
-import { openStreams, type Streams } from "./streams.ts";
+import { LOG_NAMES, openStreams, type Streams } from "./streams.ts";
 
 /** What a launch needs of its process. */
 export interface LaunchContext {
@@ -121,14 +122,16 @@ async function prepare(plan: LaunchPlan, context: LaunchContext): Promise<void> 
 
 async function save(plan: LaunchPlan, progress: Progress, context: LaunchContext): Promise<OutputRecord[]> {
   const saved: OutputRecord[] = [];
-  for (const path of plan.outputs) {
-    const records = await saveOutput(plan.share, path, context.warn);
-    saved.push(...(records ?? []));
-    if (records !== undefined) continue;
+  const taken = plan.logs ? Object.values(LOG_NAMES) : [];
+  for (const { output, paths } of outputPaths(plan.outputs, taken)) {
+    const records: (OutputRecord[] | undefined)[] = [];
+    for (const path of paths) records.push(await saveOutput(plan.share, path, context.warn));
+    saved.push(...records.flatMap((found) => found ?? []));
+    if (records.some((found) => found !== undefined)) continue;
     // A command that failed need not have written all of its outputs: what it left is saved, its own code stays.
     if (!plan.allowMissingOutput && exitCodeOf(progress) === 0)
-      throw new ToolError("noInput", `missing output ${path}`, { why: "the command did not write it" });
-    context.warn(`missing output ${path}`);
+      throw new ToolError("noInput", `missing output ${output}`, { why: "the command did not write it" });
+    context.warn(`missing output ${output}`);
   }
   return saved;
 }

@@ -1,6 +1,7 @@
 import { basename, isAbsolute, resolve } from "node:path";
 import { type CommandLine, type OptionSpecs, type Usage, usageError } from "wait-fs/command-line";
 import { DEFAULT_SHARE } from "wait-fs/markers";
+import { mayBePattern } from "./output-paths.ts";
 import { LOG_NAMES } from "./streams.ts";
 
 /** How long an application may take to end after SIGTERM, in seconds: 10 of Kubernetes' 30 are left for the outputs. */
@@ -12,7 +13,11 @@ const NONE = "NA";
 const OPTIONS = {
   share: { type: "text", value: "DIR", default: DEFAULT_SHARE, describe: "the volume shared with the sidecar" },
   input: { type: "text", value: "PATH", describe: "wait for the inputs that the sidecar pulls, and put them here" },
-  output: { type: "list", value: "PATH", describe: "file or folder to save for the sidecar; repeatable" },
+  output: {
+    type: "list",
+    value: "PATH",
+    describe: "file or folder to save for the sidecar, or a pattern such as 'data/*.xyz'; repeatable",
+  },
   "allow-missing-output": { type: "flag", describe: "an output that the command did not write is no failure" },
   "output-pipe": { type: "text", value: "FILE", describe: "write the command's stdout to this file too" },
   logs: { type: "flag", describe: "save the command's stdout and stderr for the sidecar, which pushes them too" },
@@ -136,6 +141,8 @@ function checkOutputs(outputs: readonly string[], taken: readonly string[]): voi
   for (const output of outputs) {
     const name = basename(resolve(output));
     if (output === "" || name === "") throw usageError(USAGE, `${JSON.stringify(output)} cannot be an output`);
+    // What a pattern stands for is known when the command has ended.
+    if (mayBePattern(output)) continue;
     if (names.has(name)) throw usageError(USAGE, `two outputs are named ${JSON.stringify(name)}`);
     names.add(name);
   }
