@@ -117,7 +117,10 @@ function sha256(file: string): string {
 if (import.meta.main) {
   const { values } = parseArgs({ options: { arch: { type: "string" }, out: { type: "string" } } });
   const arch = values.arch ?? process.arch;
-  if (!Object.hasOwn(STRIP, arch)) throw new Error(`--arch is one of ${Object.keys(STRIP).join(", ")}, not ${arch}`);
+  if (!Object.hasOwn(STRIP, arch)) {
+    console.error(`build: --arch is one of ${Object.keys(STRIP).join(", ")}, not ${arch}`);
+    process.exit(64);
+  }
   const out = values.out ?? join(ROOT, arch === process.arch ? "dist" : `dist/${arch}`);
   await buildExecutables(arch as Arch, out);
   for (const tool of TOOLS) console.log(`${join(out, tool)} sha256:${sha256(join(out, tool))}`);

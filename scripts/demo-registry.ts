@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isLocalRegistry } from "oras-push/oci/reference";
 import { freePort, startDistribution } from "../test/support/registry/distribution.ts";
 import { startMemoryRegistry } from "../test/support/registry/memory-registry.ts";
 import { canInstall, findProgram } from "./debian.ts";
@@ -20,7 +21,10 @@ export interface DemoRegistry {
  */
 export async function findRegistry(folder: string): Promise<DemoRegistry> {
   const given = process.env.ORAS_REGISTRY;
-  if (given) return { address: given, kind: "the one that ORAS_REGISTRY names", close: async () => {} };
+  if (given) {
+    if (!(await answers(given))) throw new Error(`the registry ${given}, which ORAS_REGISTRY names, does not answer`);
+    return { address: given, kind: "the one that ORAS_REGISTRY names", close: async () => {} };
+  }
   const contained = findProgram("docker-registry") === undefined ? await startContainer() : undefined;
   if (contained !== undefined) return contained;
   const part = findProgram("docker-registry") !== undefined || canInstall() ? distributionRegistry() : undefined;
@@ -62,10 +66,12 @@ function registryImage(engine: string): string | undefined {
   }
 }
 
+/** Whether a registry answers within ten seconds. */
 async function answers(address: string): Promise<boolean> {
+  const scheme = isLocalRegistry(address) ? "http" : "https";
   for (let tries = 0; tries < 100; tries++) {
     try {
-      await fetch(`http://${address}/v2/`);
+      await fetch(`${scheme}://${address}/v2/`);
       return true;
     } catch {
       await sleep(100);

@@ -17,6 +17,8 @@ const TAG = "iter-0";
 
 const started = performance.now();
 const work = mkdtempSync(join(tmpdir(), "oras-pod-tools-demo-"));
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.once(signal, () => void stop().then(() => process.exit(1)));
 const stops: (() => Promise<void> | void)[] = [() => rmSync(work, { recursive: true, force: true })];
 try {
   await demo();
@@ -25,7 +27,11 @@ try {
   console.error(`demo: ${(error as Error).message}`);
   process.exitCode = 1;
 } finally {
-  for (const stop of stops.reverse()) await stop();
+  await stop();
+}
+
+async function stop(): Promise<void> {
+  for (const each of stops.splice(0).reverse()) await each();
 }
 
 async function demo(): Promise<void> {

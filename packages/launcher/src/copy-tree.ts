@@ -125,10 +125,22 @@ export function measureTree(path: string): TreeSize {
       size.bytes += stats.size;
     } else if (stats.isDirectory()) {
       const names = attempt("noInput", current, () => readdirSync(raw(current), { encoding: "latin1" }));
-      pending.push(...names.map((name) => ({ path: `${current}/${name}`, top: false })));
+      for (const name of names) pending.push({ path: `${current}/${name}`, top: false });
     }
   }
   return size;
+}
+
+/** Removes a file or a folder with all it holds, also what a normal user could not empty: folders without write permission. */
+export function removeTree(path: string): void {
+  openFolders(byteString(path));
+  rmSync(path, { recursive: true, force: true });
+}
+
+function openFolders(path: string): void {
+  if (lstatSync(raw(path), { throwIfNoEntry: false })?.isDirectory() !== true) return;
+  chmodSync(raw(path), 0o700);
+  for (const name of readdirSync(raw(path), { encoding: "latin1" })) openFolders(`${path}/${name}`);
 }
 
 /** Copies block by block and leaves holes where a block is all zeros. */

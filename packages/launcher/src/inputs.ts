@@ -1,5 +1,6 @@
-import { mkdirSync, readdirSync, realpathSync } from "node:fs";
+import { readdirSync, realpathSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { makeFolders } from "wait-fs/folders";
 import type { Log } from "wait-fs/log";
 import { readMarker } from "wait-fs/marker-file";
 import { parseFailureMarker, parseInitMarker, SHARE } from "wait-fs/markers";
@@ -35,7 +36,7 @@ export async function placeInputs(share: string, input: string, warn: Log): Prom
   const inputs = join(share, SHARE.inputs);
   const names = namesIn(inputs);
   try {
-    mkdirSync(input, { recursive: true });
+    makeFolders(input);
   } catch (error) {
     throw new ToolError("cannotCreate", `cannot create ${input}`, { why: reasonOf(error), cause: error });
   }

@@ -6,7 +6,6 @@ import {
   copyFileSync,
   fstatSync,
   ftruncateSync,
-  mkdirSync,
   openSync,
   readSync,
   renameSync,
@@ -16,6 +15,7 @@ import {
 } from "node:fs";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { isSea } from "node:sea";
+import { makeFolders } from "wait-fs/folders";
 import { reasonOf, ToolError } from "wait-fs/tool-error";
 import { ELF_HEAD_SIZE, type InterpreterSegment, interpreterEdit, interpreterSegment } from "./elf.ts";
 import { TINI } from "./init.ts";
@@ -117,7 +117,7 @@ function place(path: string, make: (temporary: string) => void): void {
 
 function makeFolder(path: string): void {
   try {
-    if (mkdirSync(path, { recursive: true }) !== undefined) chmodSync(path, 0o755);
+    if (makeFolders(path)) chmodSync(path, 0o755);
   } catch (error) {
     throw writeFailure(path, error);
   }

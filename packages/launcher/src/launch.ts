@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { constants } from "node:os";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
+import { setImmediate } from "node:timers/promises";
 import type { Log } from "wait-fs/log";
 import { readMarker, removeMarkers, writeMarker } from "wait-fs/marker-file";
 import {
@@ -80,12 +81,13 @@ export async function launch(plan: LaunchPlan, context: LaunchContext): Promise<
     logs: progress.logs,
     error,
   });
+  const interrupted = interruption(context.signals);
   makeSharedFolder(plan.share);
   await removeMarkers(plan.share, [SHARE.done, SHARE.doneFailed, SHARE.pushed, SHARE.pushFailed]);
   try {
-    await prepare(plan, context);
-    progress.phase = "run";
     progress.streams = await openStreams(plan, context);
+    await prepare(plan, interrupted, context);
+    progress.phase = "run";
     const { tees } = progress.streams;
     const result = await runApplication(plan.command, { ...plan, ...context, tees });
     context.signals.listen(() => {});
@@ -98,26 +100,39 @@ export async function launch(plan: LaunchPlan, context: LaunchContext): Promise<
     await writeMarker(join(plan.share, SHARE.done), mark(null));
   } catch (error) {
     await writeFailure(plan.share, mark(oneLine((error as Error).message)), context);
-    if (exitCodeOf(progress) === 0) throw error;
-    context.warn((error as Error).message);
-    return exitCodeOf(progress);
+    return ownFailure(progress, error, context);
   } finally {
     // Last, for a reader that has stopped reading must not keep the outputs.
     await progress.streams?.flush(interruption(context.signals));
   }
-  if (plan.waitPush) await waitForPush(plan.share, attempt, context);
+  try {
+    if (plan.waitPush) await waitForPush(plan.share, attempt, context);
+  } catch (error) {
+    return ownFailure(progress, error, context);
+  }
   return exitCodeOf(progress);
 }
 
-async function prepare(plan: LaunchPlan, context: LaunchContext): Promise<void> {
+/** The application's own failure, which no later one masks; where there is none, `error` is thrown. */
+function ownFailure(progress: Progress, error: unknown, context: LaunchContext): number {
+  if (exitCodeOf(progress) === 0) throw error;
+  context.warn((error as Error).message);
+  return exitCodeOf(progress);
+}
+
+async function prepare(plan: LaunchPlan, interrupted: AbortSignal, context: LaunchContext): Promise<void> {
   if (plan.input === undefined) {
     const marker: InitMarker = { schema: 1, by: "launcher", inputs: [] };
     await writeMarker(join(plan.share, SHARE.init), marker);
-    return;
+  } else {
+    const late = deadline(plan.initTimeoutSeconds, `no inputs in ${plan.share}`);
+    await waitForInit(plan.share, anySignal(interrupted, late), context.waitLog);
+    await placeInputs(plan.share, plan.input, context.warn);
   }
-  const late = deadline(plan.initTimeoutSeconds, `no inputs in ${plan.share}`);
-  await waitForInit(plan.share, anySignal(interruption(context.signals), late), context.waitLog);
-  await placeInputs(plan.share, plan.input, context.warn);
+  // A signal that came while files were copied is only heard when the event loop polls: between two of its turns.
+  await setImmediate();
+  await setImmediate();
+  interrupted.throwIfAborted();
 }
 
 async function save(plan: LaunchPlan, progress: Progress, context: LaunchContext): Promise<OutputRecord[]> {

@@ -132,6 +132,8 @@ function positional(line: CommandLine<typeof OPTIONS>) {
   const [input, output, ...command] = line.args;
   if (input === undefined || output === undefined || command.length === 0)
     throw usageError(USAGE, line.args.length === 0 ? "no command to run" : "an input, an output and a command are due");
+  if (input.startsWith("-") || output.startsWith("-"))
+    throw usageError(USAGE, `${JSON.stringify(output)} is not a path; does the command lack a -- before it?`);
   if (input === "" || output === "") throw usageError(USAGE, `a path is empty; write ${NONE} for none`);
   return { input, output, command };
 }

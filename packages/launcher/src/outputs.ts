@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, mkdirSync, readdirSync, realpathSync, renameSync, rmSync } from "node:fs";
+import { readdirSync, realpathSync, renameSync } from "node:fs";
 import { basename, join, relative, resolve } from "node:path";
+import { makeSharedFolders } from "wait-fs/folders";
 import type { Log } from "wait-fs/log";
 import { type OutputRecord, SHARE } from "wait-fs/markers";
 import { reasonOf, systemCode, ToolError } from "wait-fs/tool-error";
-import { copyTree, measureTree } from "./copy-tree.ts";
+import { copyTree, measureTree, removeTree } from "./copy-tree.ts";
 
 /** Everyone may read what is saved: the sidecar often runs as another user. */
 const READ_FOR_ALL = 0o444;
@@ -34,7 +35,7 @@ export async function saveOutput(share: string, path: string, warn: Log): Promis
 /** Makes a folder of the shared volume that both sides may write to, whatever their users and umasks. */
 export function makeSharedFolder(path: string): void {
   try {
-    if (mkdirSync(path, { recursive: true }) !== undefined) chmodSync(path, 0o777);
+    makeSharedFolders(path);
   } catch (error) {
     throw new ToolError("cannotCreate", `cannot create ${path}`, { why: reasonOf(error), cause: error });
   }
@@ -52,8 +53,7 @@ async function copyOutput(share: string, path: string, warn: Log): Promise<Outpu
     replace(join(folder, name), fresh, stale);
     return { path: join(SHARE.outputs, name), ...size };
   } finally {
-    rmSync(fresh, { recursive: true, force: true });
-    rmSync(stale, { recursive: true, force: true });
+    for (const left of [fresh, stale]) discard(left, warn);
   }
 }
 
@@ -67,6 +67,15 @@ function replace(target: string, fresh: string, stale: string): void {
     renameSync(fresh, target);
   } catch (error) {
     throw new ToolError("copyFailed", `cannot write ${target}`, { why: reasonOf(error), cause: error });
+  }
+}
+
+/** What can't be removed is hidden from the sidecar by its name: no reason to fail. */
+function discard(path: string, warn: Log): void {
+  try {
+    removeTree(path);
+  } catch (error) {
+    warn(`cannot remove ${path}: ${reasonOf(error)}`);
   }
 }
 

@@ -1,7 +1,8 @@
-import { constants, mkdirSync, rmSync } from "node:fs";
+import { constants, rmSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Writable } from "node:stream";
+import { makeFolders } from "wait-fs/folders";
 import { type OutputRecord, SHARE } from "wait-fs/markers";
 import { reasonOf, ToolError } from "wait-fs/tool-error";
 import { makeSharedFolder } from "./outputs.ts";
@@ -67,7 +68,7 @@ export async function openStreams(
 /** The user's file, emptied. Where a pipe or a device is in its place, nobody knows whether it will ever take a byte. */
 async function openFile(path: string): Promise<FileHandle> {
   return creating(path, async () => {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolders(dirname(path));
     const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_NONBLOCK, 0o666);
     if (!(await file.stat()).isFile()) {
       await file.close();

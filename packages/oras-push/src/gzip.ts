@@ -48,9 +48,13 @@ export async function* gzip(source: AsyncIterable<Buffer>, level: number = DEFAU
   yield Buffer.concat([LAST_BLOCK, trailer(checksum, size)]);
 }
 
-function compress(block: Buffer, level: number, dictionary: Buffer | undefined): Promise<Buffer> {
+async function compress(block: Buffer, level: number, dictionary: Buffer | undefined): Promise<Buffer> {
   const options = { level, finishFlush: constants.Z_SYNC_FLUSH };
-  return deflate(block, dictionary === undefined ? options : { ...options, dictionary });
+  const compressed = await deflate(block, dictionary === undefined ? options : { ...options, dictionary });
+  // zlib gives a part of a larger buffer, of the pool perhaps; who keeps what compressed well would keep all of that.
+  return compressed.length * 2 < compressed.buffer.byteLength
+    ? Buffer.from(new Uint8Array(compressed).buffer)
+    : compressed;
 }
 
 /** The same bytes in pieces of {@link BLOCK}, the last one shorter. */

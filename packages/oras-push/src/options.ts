@@ -25,7 +25,7 @@ const REGISTRY_OPTIONS = {
   "retry-for": {
     type: "number",
     value: "SECONDS",
-    describe: "how long failures of a request are met with another try",
+    describe: "how long a request that fails is tried again (30, a sidecar 120)",
   },
   concurrency: { type: "number", value: "N", default: DEFAULT_CONCURRENCY, describe: "layers at the same time" },
   format: { type: "text", choices: ["text", "json"], default: "text", describe: "text|json: the result on stdout" },

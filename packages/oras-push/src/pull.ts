@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Readable, type Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createZstdDecompress } from "node:zlib";
+import { makeFolders } from "wait-fs/folders";
 import { reasonOf, ToolError } from "wait-fs/tool-error";
 import { mapConcurrently } from "./concurrency.ts";
 import type { Descriptor } from "./oci/descriptor.ts";
@@ -54,7 +55,7 @@ export async function pull(
   if (manifest === undefined) throw new ToolError("registry", `there is no artifact ${name}`, { why: "not found" });
   const layers = titledLayers(manifest, name);
   const staging = join(options.folder, `.oras-push-${randomBytes(6).toString("hex")}`);
-  writing(staging, () => mkdirSync(staging, { recursive: true }));
+  writing(staging, () => makeFolders(staging));
   try {
     // Each layer has a folder of its own: one may hold the name of another.
     const restored = await mapConcurrently([...layers.entries()], options.concurrency, async ([index, layer]) => {
@@ -69,7 +70,7 @@ export async function pull(
     if (options.keepOldFiles) for (const { from, to } of moves) refuseOldFiles(from, to);
     for (const { from, to } of moves) merge(from, to);
   } finally {
-    rmSync(staging, { recursive: true, force: true });
+    remove(staging);
   }
   return { manifest, layers };
 }
@@ -117,7 +118,7 @@ async function restoreLayer(
 }
 
 async function restoreFile(bytes: AsyncIterable<Buffer>, path: string): Promise<void> {
-  writing(path, () => mkdirSync(dirname(path), { recursive: true }));
+  writing(path, () => makeFolders(dirname(path)));
   try {
     const file = await open(path, "wx", 0o644);
     try {
@@ -187,16 +188,31 @@ function decompressorFor(head: Buffer, mediaType: string): Transform | undefined
 
 /** Puts what was restored in its place; folders that are there are merged with. */
 function merge(from: string, to: string): void {
+  const stats = lstatSync(from);
   const there = lstatSync(to, { throwIfNoEntry: false });
-  if (there?.isDirectory() === true && lstatSync(from).isDirectory()) {
+  // A folder that its owner may not write to can neither be moved nor emptied by a normal user.
+  if (stats.isDirectory()) chmodSync(from, 0o700);
+  if (there?.isDirectory() === true && stats.isDirectory()) {
     for (const name of readdirSync(from)) merge(join(from, name), join(to, name));
     return;
   }
   writing(to, () => {
-    mkdirSync(dirname(to), { recursive: true });
+    makeFolders(dirname(to));
     if (there?.isDirectory() === true) rmSync(to, { recursive: true });
     renameSync(from, to);
+    if (stats.isDirectory()) chmodSync(to, stats.mode & 0o7777);
   });
+}
+
+/** Removes a folder with all it holds, folders that their owner may not write to included. */
+function remove(folder: string): void {
+  const open = (path: string) => {
+    chmodSync(path, 0o700);
+    for (const entry of readdirSync(path, { withFileTypes: true }))
+      if (entry.isDirectory()) open(join(path, entry.name));
+  };
+  open(folder);
+  rmSync(folder, { recursive: true, force: true });
 }
 
 /** Throws `cannotCreate` where putting `from` in the place of `to` would replace anything but folders. */

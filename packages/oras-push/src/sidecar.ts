@@ -1,8 +1,8 @@
 import { readdirSync } from "node:fs";
-import { chmod, mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
+import { makeSharedFolders } from "wait-fs/folders";
 import type { Log } from "wait-fs/log";
 import { readMarker, removeMarkers, writeMarker } from "wait-fs/marker-file";
 import {
@@ -61,7 +61,7 @@ export interface SidecarResult {
  * that the launcher does not wait for what will not come.
  */
 export async function runSidecar(options: SidecarOptions, steps: SidecarSteps): Promise<SidecarResult> {
-  await makeShare(options.share);
+  makeSharedFolder(options.share);
   await bringInputs(options, steps);
   const done = await waitForDone(options);
   if (done.error !== null)
@@ -88,12 +88,18 @@ async function bringInputs(options: SidecarOptions, steps: SidecarSteps): Promis
     return;
   await removeMarkers(share, [SHARE.init, SHARE.initFailed]);
   try {
-    const inputs = wanted.length === 0 ? [] : await steps.pull(join(share, SHARE.inputs));
+    const inputs = wanted.length === 0 ? [] : await pullInputs(options, steps);
     await writeMarker(init, { schema: 1, by: "sidecar", inputs } satisfies InitMarker);
   } catch (error) {
     await leaveFailure(options, SHARE.initFailed, null, error);
     throw error;
   }
+}
+
+async function pullInputs({ share }: SidecarOptions, steps: SidecarSteps): Promise<ArtifactRecord[]> {
+  const folder = join(share, SHARE.inputs);
+  makeSharedFolder(folder);
+  return steps.pull(folder);
 }
 
 /**
@@ -199,11 +205,11 @@ async function leaveFailure(
   await writeMarker(join(options.share, name), marker).catch((second: Error) => options.warn(second.message));
 }
 
-async function makeShare(share: string): Promise<void> {
+/** Makes a folder of the shared volume, or that itself in a trial on one machine: both sides write to it, with any umask. */
+function makeSharedFolder(path: string): void {
   try {
-    // Where no volume is mounted, in a trial on one machine, either side may come first, and both write to it.
-    if ((await mkdir(share, { recursive: true })) !== undefined) await chmod(share, 0o777);
+    makeSharedFolders(path);
   } catch (error) {
-    throw new ToolError("cannotCreate", `cannot create ${share}`, { why: reasonOf(error), cause: error });
+    throw new ToolError("cannotCreate", `cannot create ${path}`, { why: reasonOf(error), cause: error });
   }
 }

@@ -80,7 +80,6 @@ const PARSER = {
   "boolean-negation": false,
   "camel-case-expansion": false,
   "dot-notation": false,
-  "duplicate-arguments-array": false,
   "greedy-arrays": false,
   "parse-numbers": false,
   "parse-positional-numbers": false,
@@ -111,7 +110,7 @@ export async function parseCommandLine<const S extends OptionSpecs>(
   const rest = (parsed["--"] ?? []) as string[];
   const options: Record<string, unknown> = {};
   for (const [name, spec] of Object.entries(usage.options))
-    options[name] = optionValue(usage, name, spec, parsed[name], env[environmentName(name)]);
+    options[name] = optionValue(usage, name, spec, lastUnlessList(spec, parsed[name]), env[environmentName(name)]);
   return {
     options: options as OptionValues<S>,
     args: [...(parsed._ as (string | number)[]).map(String), ...rest],
@@ -122,8 +121,9 @@ export async function parseCommandLine<const S extends OptionSpecs>(
 /** The help text of a command. */
 export async function helpText<const S extends OptionSpecs>(usage: Usage<S>): Promise<string> {
   const forms = usage.forms.map((form) => `  ${usage.name} ${form}`).join("\n");
-  const environment = `Every option can also come from the environment: --plain-http as ORAS_PLAIN_HTTP=true; a list has one value a line.`;
-  const shown = (await parser(usage, [])).usage(`${usage.summary}\n\nUsage:\n${forms}`).wrap(110);
+  const environment =
+    "Every option can also come from the environment, as ORAS_ and its name: ORAS_DEBUG=true. A list has one value a line.";
+  const shown = (await parser(usage, [])).usage(`${usage.summary}\n\nUsage:\n${forms}`).wrap(120);
   return `${await shown.epilogue([usage.notes, environment].filter(Boolean).join("\n\n")).getHelp()}\n`;
 }
 
@@ -159,6 +159,11 @@ function yargsOption(spec: OptionSpec): Options {
   if (spec.type === "flag") return { ...shared, boolean: true, nargs: 0 };
   if (spec.type === "list") return { ...shared, array: true, string: true, requiresArg: true };
   return { ...shared, string: true, requiresArg: true };
+}
+
+/** An option that is given several times has its last value; only a list has them all. */
+function lastUnlessList(spec: OptionSpec, given: unknown): unknown {
+  return Array.isArray(given) && spec.type !== "list" ? given.at(-1) : given;
 }
 
 function optionValue(

@@ -24,7 +24,8 @@ export async function writeMarker(path: string, content: object): Promise<void> 
     await rename(temporary, path);
     await syncFolder(dirname(path));
   } catch (error) {
-    await rm(temporary, { force: true });
+    // A folder that the marker can't be written to is one that nothing was left in.
+    await rm(temporary, { force: true }).catch(() => {});
     throw new ToolError("cannotCreate", `cannot write the marker ${path}`, { why: reasonOf(error), cause: error });
   }
 }

@@ -85,6 +85,7 @@ export function reasonOf(error: unknown): string {
 
 /** Text on one line: control characters become their escapes, so that a name can't forge a second line. */
 export function oneLine(text: string): string {
+  const escaped = (found: string) => JSON.stringify(found).slice(1, -1).replaceAll("\u007f", "\\u007f");
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
-  return text.replace(/[\u0000-\u001f\u007f]+/g, (found) => JSON.stringify(found).slice(1, -1));
+  return text.replace(/[\u0000-\u001f\u007f]+/g, escaped);
 }

@@ -56,7 +56,7 @@ export async function waitUntil<T>(look: () => Promise<T | undefined>, options: 
  * each path when it is found missing, and again when it is found.
  */
 export function waitForPaths(options: WaitOptions & { readonly any?: boolean }): Promise<readonly string[]> {
-  const enough = options.any === true ? 1 : options.paths.length;
+  const enough = options.any === true ? 1 : new Set(options.paths).size;
   const log = options.log ?? silent;
   const missing = new Set<string>();
   const found = new Set<string>();
@@ -66,7 +66,7 @@ export function waitForPaths(options: WaitOptions & { readonly any?: boolean }):
         if (!found.has(path)) log(`Found existing path ${path}`);
         found.add(path);
       } else {
-        if (!missing.has(path)) log(`Path ${path} does not exist yet, watching its folder`);
+        if (!missing.has(path)) log(`Path ${path} does not exist yet`);
         missing.add(path);
         found.delete(path);
       }

@@ -25,6 +25,8 @@ export interface MemoryRegistry {
   readonly blobs: Map<string, Buffer>;
   /** Manifests by `REPOSITORY:TAG` and `REPOSITORY@DIGEST`. */
   readonly manifests: Map<string, StoredManifest>;
+  /** Uploads that were opened, and neither finished nor given up. */
+  readonly uploads: ReadonlyMap<string, readonly Buffer[]>;
   /** Put in front of the registry from now on; undefined for none. */
   intercept(interceptor: Interceptor | undefined): void;
   close(): Promise<void>;
@@ -83,6 +85,7 @@ export async function startMemoryRegistry(port = 0): Promise<MemoryRegistry> {
     requests,
     blobs: state.blobs,
     manifests: state.manifests,
+    uploads: state.uploads,
     intercept: (next) => {
       interceptor = next;
     },

@@ -12,12 +12,13 @@ export type TokenRequest = (
 /** Seconds that a token is good for where its server does not say (distribution's token specification). */
 const DEFAULT_TOKEN_SECONDS = 60;
 
-/** A token is renewed this many milliseconds before it expires. */
-const RENEWAL_MARGIN = 5_000;
+/** A token is renewed this many seconds before it expires, or at half its life where that is later. */
+const RENEWAL_MARGIN_SECONDS = 5;
 
 interface Token {
   readonly header: string;
-  readonly expires: number;
+  /** When a new one is due, in milliseconds since 1970. */
+  readonly renewal: number;
 }
 
 /**
@@ -40,7 +41,7 @@ export class Authorizer {
   /** The `Authorization` header for a scope, as far as one is known to be wanted. */
   header(scope: string): string | undefined {
     const token = this.#tokens.get(scope);
-    if (token !== undefined && token.expires - RENEWAL_MARGIN > Date.now()) return token.header;
+    if (token !== undefined && token.renewal > Date.now()) return token.header;
     return token === undefined ? this.#basic : undefined;
   }
 
@@ -65,7 +66,7 @@ export class Authorizer {
   async #token(challenge: Challenge, scope: string, origin: URL): Promise<Token> {
     const credential = await this.#credentials(this.#registry);
     if (credential?.kind === "bearer")
-      return { header: `Bearer ${credential.token}`, expires: Number.POSITIVE_INFINITY };
+      return { header: `Bearer ${credential.token}`, renewal: Number.POSITIVE_INFINITY };
     const realm = realmOf(challenge, origin);
     const scopes = [...new Set([scope, challenge.parameters.scope].filter((value) => value !== undefined))];
     const service = challenge.parameters.service;
@@ -117,15 +118,17 @@ function refreshForm(token: string, scopes: readonly string[], service: string |
 }
 
 function parseToken(body: Buffer, realm: URL): Token {
-  let fields: { token?: unknown; access_token?: unknown; expires_in?: unknown };
+  let fields: { token?: unknown; access_token?: unknown; expires_in?: unknown } | null;
   try {
     fields = JSON.parse(body.toString()) as typeof fields;
   } catch {
     throw new ToolError("registry", `the token server ${realm.origin} did not answer with JSON`);
   }
-  const token = fields.access_token ?? fields.token;
+  const token = fields?.access_token ?? fields?.token;
   if (typeof token !== "string" || token === "")
     throw new ToolError("registry", `the token server ${realm.origin} answered without a token`);
-  const seconds = typeof fields.expires_in === "number" ? fields.expires_in : DEFAULT_TOKEN_SECONDS;
-  return { header: `Bearer ${token}`, expires: Date.now() + seconds * 1000 };
+  const life = fields?.expires_in;
+  const seconds = typeof life === "number" && life > 0 ? life : DEFAULT_TOKEN_SECONDS;
+  const renewal = Date.now() + Math.max(seconds - RENEWAL_MARGIN_SECONDS, seconds / 2) * 1000;
+  return { header: `Bearer ${token}`, renewal };
 }

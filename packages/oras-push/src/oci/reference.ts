@@ -26,6 +26,7 @@ export class ReferenceSyntaxError extends Error {
  * {@link ReferenceSyntaxError}, saying which part is wrong.
  */
 export function parseReference(text: string): Reference {
+  if (/^https?:/.test(text)) throw new ReferenceSyntaxError("it starts with the registry's host, without http://");
   const slash = text.indexOf("/");
   if (slash <= 0)
     throw new ReferenceSyntaxError("a registry and a repository are due, as in localhost:5000/metric/run:1");

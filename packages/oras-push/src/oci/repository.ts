@@ -8,6 +8,9 @@ import type { RegistryResponse, Transport } from "./transport.ts";
 /** A download that broke this often without a byte more is given up. */
 const MAX_BROKEN_DOWNLOADS = 5;
 
+/** How long an upload that failed is tried to be given up for, in milliseconds. */
+const CANCEL_TIME = 2000;
+
 /** What is wanted of a repository; a token is asked for that and no more. */
 export type Access = "pull" | "pull,push";
 
@@ -16,6 +19,11 @@ export interface SentBlob {
   readonly digest: Digest;
   /** In bytes. */
   readonly size: number;
+}
+
+/** An upload that is open; where it goes on may change with each answer. */
+interface UploadSession {
+  location: URL;
 }
 
 /** A repository of a registry, by the operations of the distribution specification. */
@@ -78,33 +86,42 @@ export class Repository {
    * failure all of it is sent again; `open` gives its bytes from the start, for each try.
    */
   pushStreamedBlob(open: () => AsyncIterable<Buffer>): Promise<SentBlob> {
-    return this.#transport.retrying(async () => {
-      const meter = new Meter();
-      const location = await this.#startUpload();
+    return this.#upload(async (session) => {
+      let meter = new Meter();
       const sent = await this.#transport.send({
         method: "PATCH",
-        target: location,
+        target: session.location,
         scope: this.#scope,
         expect: [201, 202, 204],
         headers: { "content-type": "application/octet-stream" },
-        body: () => metered(open(), meter),
+        // A redirect or a token that expired has the body sent once more.
+        body: () => {
+          meter = new Meter();
+          return metered(open(), meter);
+        },
         retry: false,
       });
       await sent.discard();
+      session.location = uploadLocation(sent) ?? session.location;
       const blob = { digest: meter.digest(), size: meter.size };
-      await this.#finishUpload(uploadLocation(sent) ?? location, blob, undefined);
+      await this.#finishUpload(session.location, blob, undefined);
       return blob;
-    }, "the upload");
+    });
   }
 
   /** A manifest by tag or digest ("Pulling manifests"), its digest checked; undefined where there is none. */
-  async fetchManifest(reference: string): Promise<StoredManifest | undefined> {
+  fetchManifest(reference: string): Promise<StoredManifest | undefined> {
+    return this.#transport.retrying(() => this.#fetchManifest(reference), "the manifest");
+  }
+
+  async #fetchManifest(reference: string): Promise<StoredManifest | undefined> {
     const response = await this.#transport.send({
       method: "GET",
       target: `${this.#path}/manifests/${reference}`,
       scope: this.#scope,
       expect: [200, 404],
       headers: { accept: `${OCI_MANIFEST}, ${DOCKER_MANIFEST}` },
+      retry: false,
     });
     if (response.status === 404) {
       await response.discard();
@@ -146,11 +163,37 @@ export class Repository {
   }
 
   #putBlob(blob: SentBlob, body: Buffer | (() => AsyncIterable<Buffer>)): Promise<void> {
-    // The session is opened anew for each try: after a failure its state is not known.
-    return this.#transport.retrying(
-      async () => this.#finishUpload(await this.#startUpload(), blob, body),
-      "the upload",
-    );
+    return this.#upload(({ location }) => this.#finishUpload(location, blob, body));
+  }
+
+  /** Opens an upload and fills it. After a failure its state is not known: it is given up, and each try opens another. */
+  #upload<T>(fill: (session: UploadSession) => Promise<T>): Promise<T> {
+    return this.#transport.retrying(async () => {
+      const session = { location: await this.#startUpload() };
+      try {
+        return await fill(session);
+      } catch (error) {
+        await this.#cancelUpload(session.location);
+        throw error;
+      }
+    }, "the upload");
+  }
+
+  /** Tells the registry that an upload will not be finished; that it can't be told is no failure. */
+  async #cancelUpload(location: URL): Promise<void> {
+    try {
+      const response = await this.#transport.send({
+        method: "DELETE",
+        target: location,
+        scope: this.#scope,
+        expect: [204, 401, 403, 404],
+        retry: false,
+        signal: AbortSignal.timeout(CANCEL_TIME),
+      });
+      await response.discard();
+    } catch {
+      // The registry throws away by itself what is not finished, only later.
+    }
   }
 
   async #startUpload(): Promise<URL> {

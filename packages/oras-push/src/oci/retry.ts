@@ -10,6 +10,9 @@ export interface RetryPolicy {
   readonly longestPause: number;
 }
 
+/** How many tries that went on for longer than the deadline and then failed are met with another one. */
+const MAX_LONG_TRIES = 5;
+
 /** What an upload or a download meets by default: half a minute of failures. */
 export const DEFAULT_RETRY: RetryPolicy = { deadlineSeconds: 30, firstPause: 250, longestPause: 5000 };
 
@@ -34,16 +37,21 @@ export async function retrying<T>(
   listener: RetryListener = () => {},
 ): Promise<T> {
   let firstFailure: number | undefined;
+  let longTries = 0;
   for (let tries = 0; ; tries++) {
     signal.throwIfAborted();
+    const started = performance.now();
     try {
       return await attempt();
     } catch (error) {
       signal.throwIfAborted();
       const verdict = judge(error);
       if (!verdict.retry) throw error;
-      const pause = verdict.pause ?? backOff(tries, policy);
-      firstFailure ??= performance.now();
+      // Being asked for no pause at all is no leave to ask without end.
+      const pause = verdict.pause || backOff(tries, policy);
+      const long = performance.now() - started > policy.deadlineSeconds * 1000 && longTries++ < MAX_LONG_TRIES;
+      // A try that went on for so long failed late, not all the time: what failed before it counts no more.
+      if (long || firstFailure === undefined) firstFailure = performance.now();
       if (performance.now() + pause - firstFailure > policy.deadlineSeconds * 1000) throw error;
       listener(error, pause);
       await sleep(pause, undefined, { signal }).catch(() => signal.throwIfAborted());

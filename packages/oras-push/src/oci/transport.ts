@@ -1,4 +1,4 @@
-import { Agent, type Dispatcher, EnvHttpProxyAgent, request as send } from "undici";
+import { Agent, type Dispatcher, EnvHttpProxyAgent, errors, request as send } from "undici";
 import { oneLine, systemCode, ToolError } from "wait-fs/tool-error";
 import { Authorizer } from "./authorizer.ts";
 import type { CredentialSource } from "./credentials.ts";
@@ -18,6 +18,8 @@ export interface TransportOptions {
   readonly key?: Buffer | undefined;
   readonly credentials: CredentialSource;
   readonly retry?: RetryPolicy;
+  /** Seconds without a byte of a body, either way, after which a connection counts as broken; 60 by default. */
+  readonly stallSeconds?: number;
   readonly signal: AbortSignal;
   readonly userAgent: string;
   /** Proxies are taken from here (`HTTPS_PROXY` and its like). */
@@ -44,6 +46,8 @@ export interface RegistryRequest {
   readonly length?: number;
   /** False where a failure must be met by doing more than this request again; true by default. */
   readonly retry?: boolean;
+  /** Ends this request, in the place of the transport's own signal. */
+  readonly signal?: AbortSignal;
 }
 
 /** An answer of the registry. One whose body is not read must be discarded. */
@@ -53,10 +57,15 @@ export interface RegistryResponse {
   readonly url: URL;
   header(name: string): string | undefined;
   readonly body: AsyncIterable<Buffer>;
-  /** The whole body, up to `limit` bytes; throws `registry` where it is longer. */
+  /** The whole body, up to `limit` bytes; throws `registry` where it is longer, `unavailable` where it breaks off. */
   bytes(limit: number): Promise<Buffer>;
   discard(): Promise<void>;
 }
+
+/** How long a registry may take to answer when it has a whole body, in milliseconds: it may have to move a large blob. */
+const ANSWER_TIME = 300_000;
+
+const DEFAULT_STALL_SECONDS = 60;
 
 const MAX_REDIRECTS = 5;
 const REDIRECTS = [301, 302, 303, 307, 308];
@@ -129,25 +138,32 @@ export class Transport {
       ...(authorization === undefined ? {} : { authorization }),
       ...(request.length === undefined ? {} : { "content-length": String(request.length) }),
     };
-    const body = typeof request.body === "function" ? request.body() : (request.body ?? null);
-    const response = await this.#call(request.method, url, headers, body).catch((error) => {
+    const response = await this.#call(request, url, headers).catch((error) => {
       if (!this.#fallBackToPlain(error, url)) throw error;
-      return this.#call(request.method, this.#resolve(request.target), headers, body);
+      return this.#call(request, this.#resolve(request.target), headers);
     });
     this.#options.debug(`${request.method} ${shownUrl(url)} -> ${response.status}`);
     return response;
   }
 
   async #call(
-    method: RegistryRequest["method"],
+    { method, body, signal = this.#options.signal }: Pick<RegistryRequest, "method" | "body" | "signal">,
     url: URL,
     headers: Record<string, string>,
-    body: Buffer | AsyncIterable<Buffer> | null,
   ): Promise<RegistryResponse> {
-    const { signal } = this.#options;
+    const stalled = new AbortController();
+    const bytes = typeof body === "function" ? watched(body(), this.#stallTime, stalled) : (body ?? null);
     try {
-      const options = { method, headers, dispatcher: this.#dispatcher, signal };
-      return wrapResponse(await send(url, { ...options, body: body as Buffer | null }), url);
+      const response = await send(url, {
+        method,
+        headers,
+        dispatcher: this.#dispatcher,
+        signal: AbortSignal.any([signal, stalled.signal]),
+        body: bytes as Buffer | null,
+        headersTimeout: method === "PUT" || method === "PATCH" ? ANSWER_TIME : this.#stallTime,
+        bodyTimeout: this.#stallTime,
+      });
+      return wrapResponse(response, url, (error) => this.unavailable(error));
     } catch (error) {
       this.#options.debug(`${method} ${shownUrl(url)} -> ${oneLine(describe(error))}`);
       throw this.unavailable(error);
@@ -157,11 +173,11 @@ export class Transport {
   /** A failure of the network as `unavailable`, naming the registry; any other as it is. */
   unavailable(error: unknown): unknown {
     this.#options.signal.throwIfAborted();
-    const code = systemCode(error);
+    const code = systemCode(error) ?? (error instanceof errors.HTTPParserError ? "HPE" : undefined);
     if (error instanceof ToolError || code === undefined) return error;
-    const tls = code.startsWith("ERR_SSL") || code.startsWith("ERR_TLS") || CERTIFICATE_ERRORS.has(code);
+    const tls = code.startsWith("ERR_SSL") || code.startsWith("ERR_TLS") || CERTIFICATE_WORDS[code] !== undefined;
     return new ToolError("unavailable", `cannot reach the registry ${this.registry}`, {
-      why: `${NETWORK_WORDS[code] ?? (error as Error).message} (${code})`,
+      why: `${NETWORK_WORDS[code] ?? CERTIFICATE_WORDS[code] ?? (error as Error).message} (${code})`,
       ...(tls ? { hint: "--ca-file, --insecure and --plain-http say how to speak to it" } : {}),
       cause: error,
     });
@@ -196,10 +212,15 @@ export class Transport {
       ...(authorization === undefined ? {} : { authorization }),
       ...(form === undefined ? {} : { "content-type": "application/x-www-form-urlencoded" }),
     };
-    const body = form === undefined ? null : Buffer.from(form.toString());
-    const response = await this.#call(form === undefined ? "GET" : "POST", url, headers, body);
+    const request = form === undefined ? ({ method: "GET" } as const) : postOf(form);
+    const response = await this.#call(request, url, headers);
     this.#options.debug(`token from ${shownUrl(url)} -> ${response.status}`);
     return { status: response.status, body: await response.bytes(MAX_ERROR_BYTES) };
+  }
+
+  /** In milliseconds. */
+  get #stallTime(): number {
+    return (this.#options.stallSeconds ?? DEFAULT_STALL_SECONDS) * 1000;
   }
 
   #resolve(target: string | URL): URL {
@@ -207,13 +228,37 @@ export class Transport {
   }
 }
 
-const CERTIFICATE_ERRORS = new Set([
-  "CERT_HAS_EXPIRED",
-  "DEPTH_ZERO_SELF_SIGNED_CERT",
-  "SELF_SIGNED_CERT_IN_CHAIN",
-  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
-  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-]);
+function postOf(form: URLSearchParams) {
+  return { method: "POST", body: Buffer.from(form.toString()) } as const;
+}
+
+/** A connection on which nothing moves any more. */
+class StalledError extends Error {
+  override readonly name = "StalledError";
+  readonly code = "UND_ERR_BODY_TIMEOUT";
+}
+
+/** Passes a body on, and aborts where the other side takes nothing of it for `time` milliseconds. */
+async function* watched(body: AsyncIterable<Buffer>, time: number, stalled: AbortController): AsyncGenerator<Buffer> {
+  for await (const chunk of body) {
+    const timer = setTimeout(() => stalled.abort(new StalledError("the body was not taken")), time);
+    try {
+      yield chunk;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+const CERTIFICATE_WORDS: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: "its certificate has expired",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is signed by itself",
+  ERR_SSL_WRONG_VERSION_NUMBER: "it speaks no TLS",
+  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another name",
+  SELF_SIGNED_CERT_IN_CHAIN: "its certificate is of an unknown authority",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "its certificate is of an unknown authority",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its certificate is of an unknown authority",
+};
 
 const NETWORK_WORDS: Readonly<Record<string, string>> = {
   ECONNREFUSED: "connection refused",
@@ -224,7 +269,7 @@ const NETWORK_WORDS: Readonly<Record<string, string>> = {
   EHOSTUNREACH: "no way to the host",
   ENETUNREACH: "no way to the network",
   ETIMEDOUT: "timed out",
-  UND_ERR_BODY_TIMEOUT: "its answer stopped",
+  UND_ERR_BODY_TIMEOUT: "nothing moved any more",
   UND_ERR_CONNECT_TIMEOUT: "timed out",
   UND_ERR_HEADERS_TIMEOUT: "no answer",
   UND_ERR_SOCKET: "connection closed",
@@ -232,10 +277,15 @@ const NETWORK_WORDS: Readonly<Record<string, string>> = {
 
 const RETRIED_STATUSES = new Set([408, 429, 500, 502, 503, 504]);
 
-/** Whether a failure may pass: no connection, a broken one, or a registry that is overloaded or not ready. */
+/** The registry's code for an upload that it lost (distribution-spec, "Error Codes"): the next try opens another. */
+const LOST_UPLOAD = "BLOB_UPLOAD_UNKNOWN";
+
+/** Whether a failure may pass: no connection, a broken one, or a registry that is overloaded, not ready or forgetful. */
 function judge(error: unknown): Verdict {
-  if (error instanceof RegistryError)
-    return RETRIED_STATUSES.has(error.status) ? { retry: true, pause: error.retryAfter } : { retry: false };
+  if (error instanceof RegistryError) {
+    const retry = RETRIED_STATUSES.has(error.status) || error.registryCode === LOST_UPLOAD;
+    return retry ? { retry, pause: error.retryAfter } : { retry };
+  }
   if (!(error instanceof ToolError) || error.code !== "unavailable") return { retry: false };
   const code = systemCode(error.cause) ?? "";
   return { retry: NETWORK_WORDS[code] !== undefined };
@@ -270,7 +320,11 @@ function dispatcherFor(options: TransportOptions): Dispatcher {
   return new EnvHttpProxyAgent({ connect, requestTls: connect });
 }
 
-function wrapResponse(response: Dispatcher.ResponseData, url: URL): RegistryResponse {
+function wrapResponse(
+  response: Dispatcher.ResponseData,
+  url: URL,
+  failure: (error: unknown) => unknown,
+): RegistryResponse {
   return {
     status: response.statusCode,
     url,
@@ -282,10 +336,14 @@ function wrapResponse(response: Dispatcher.ResponseData, url: URL): RegistryResp
     bytes: async (limit) => {
       const chunks: Buffer[] = [];
       let size = 0;
-      for await (const chunk of response.body as AsyncIterable<Buffer>) {
-        size += chunk.length;
-        if (size > limit) throw new ToolError("registry", `the answer of ${url.host} is longer than ${limit} bytes`);
-        chunks.push(chunk);
+      try {
+        for await (const chunk of response.body as AsyncIterable<Buffer>) {
+          size += chunk.length;
+          if (size > limit) throw new ToolError("registry", `the answer of ${url.host} is longer than ${limit} bytes`);
+          chunks.push(chunk);
+        }
+      } catch (error) {
+        throw failure(error);
       }
       return Buffer.concat(chunks);
     },

@@ -10,7 +10,7 @@ export interface FoundFile {
 }
 
 /** Large files are read in pieces of this size, in bytes. */
-const PIECE = 1 << 20;
+const PIECE = 256 << 10;
 
 /** A file that became a link or a FIFO since it was found is not followed, and does not hold us up. */
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -55,9 +55,11 @@ export async function* readLarge(entry: FoundFile): AsyncGenerator<Buffer> {
       const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(Math.min(left, PIECE)));
       if (bytesRead === 0) throw changed(entry);
       left -= bytesRead;
+      // Not after the last piece: who has that has all that was promised, and may be done.
+      if (left === 0) checkUnchanged(entry, await file.stat());
       yield buffer.subarray(0, bytesRead);
     }
-    checkUnchanged(entry, await file.stat());
+    if (entry.stats.size === 0) checkUnchanged(entry, await file.stat());
   } catch (error) {
     throw error instanceof ToolError ? error : unreadable(entry, error);
   } finally {

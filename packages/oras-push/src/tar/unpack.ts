@@ -1,9 +1,21 @@
-import { chmodSync, ftruncateSync, linkSync, lutimesSync, mkdirSync, rmSync, symlinkSync, utimesSync } from "node:fs";
+import {
+  chmodSync,
+  ftruncateSync,
+  linkSync,
+  lutimesSync,
+  mkdirSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+} from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { type Extract, extract, type Header } from "tar-stream";
 import { reasonOf, ToolError } from "wait-fs/tool-error";
 import { checkLinkTarget, safeParts, UnsafePathError } from "./entry-path.ts";
+import { byteString, followLink } from "./walk.ts";
 
 /** What an unpacked archive held. */
 export interface UnpackResult {
@@ -20,7 +32,7 @@ const HOLE = Buffer.alloc(4096);
 /**
  * Unpacks a tar archive below an empty folder, where every entry has to lie under `title`. Modes and times are restored
  * whatever the umask; owners are not. Throws `registry`, naming the entry, for one that is absolute, leads out of the
- * folder, or passes through a link of the archive; `cannotCreate` for what can't be written; `registry` for what is no
+ * folder, passes through a link of the archive, or is a link that leads out; `cannotCreate` for what can't be written; `registry` for what is no
  * archive.
  */
 export async function unpack(archive: AsyncIterable<Buffer>, folder: string, title: string): Promise<UnpackResult> {
@@ -48,8 +60,11 @@ async function feed(archive: AsyncIterable<Buffer>, tar: Extract): Promise<undef
     if (tar.destroyed) return;
     if (tar.write(chunk)) continue;
     await new Promise<void>((resolve) => {
-      tar.once("drain", resolve);
-      tar.once("close", resolve);
+      const goOn = () => {
+        tar.off("drain", goOn).off("close", goOn);
+        resolve();
+      };
+      tar.on("drain", goOn).on("close", goOn);
     });
   }
   (tar as unknown as NodeJS.WritableStream).end();
@@ -94,6 +109,7 @@ class Unpacking {
   /** Folders get their modes and times last: a file made in them would change the one and may be forbidden by the other. */
   finish(): void {
     this.#makeParents([...this.#title, ""]);
+    for (const path of this.#links) this.#checkEnd(path);
     for (const [path, header] of [...this.#folders].reverse())
       writing(path, () => {
         chmodSync(path, header === undefined ? 0o755 : header.mode & RESTORED_MODE);
@@ -130,6 +146,7 @@ class Unpacking {
 
   #link(parts: readonly string[], header: Header): void {
     const target = header.linkname;
+    if (parts.length === this.#title.length) throw unsafeEntry(header.name, "a link in the place of the folder");
     this.#checked(header.name, () => checkLinkTarget(parts, target));
     const path = this.#path(parts);
     this.#replace(path);
@@ -138,6 +155,14 @@ class Unpacking {
       lutimesSync(path, header.mtime, header.mtime);
     });
     this.#links.add(path);
+  }
+
+  /** Links that stay inside by their letters may lead out together: that shows only when all of them are there. */
+  #checkEnd(path: string): void {
+    const root = byteString(realpathSync(this.#path(this.#title)));
+    const link = byteString(join(realpathSync(dirname(path)), basename(path)));
+    if (followLink(root, link, readlinkSync(path, { encoding: "latin1" })) === "outside")
+      throw unsafeEntry(relative(this.#folder, path), "a link out of the folder, by way of others");
   }
 
   #hardLink(parts: readonly string[], header: Header): void {
@@ -153,7 +178,7 @@ class Unpacking {
     try {
       const file = await open(path, "wx", 0o600);
       try {
-        await writeSparse(file, content);
+        await writeSparse(file, unbroken(content, this.#title.join("/")));
         await file.chmod(header.mode & RESTORED_MODE);
         await file.utimes(header.mtime, header.mtime);
       } finally {
@@ -216,6 +241,15 @@ function nextHole(chunk: Buffer, start: number): number {
 async function writeAll(file: FileHandle, data: Buffer, position: number): Promise<void> {
   for (let done = 0; done < data.length; )
     done += (await file.write(data, done, data.length - done, position + done)).bytesWritten;
+}
+
+/** An entry's content; where it breaks off, the archive is to blame and not the file that it is written to. */
+async function* unbroken(content: AsyncIterable<Buffer>, title: string): AsyncGenerator<Buffer> {
+  try {
+    yield* content;
+  } catch (error) {
+    throw error instanceof ToolError ? error : brokenArchive(title, error);
+  }
 }
 
 async function drain(content: AsyncIterable<Buffer>): Promise<void> {

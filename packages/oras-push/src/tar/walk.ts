@@ -103,10 +103,10 @@ export function* walk(folder: string, title: string, report: WalkReport): Genera
 }
 
 /**
- * How a symbolic link leads to its target: `direct` for one that every client restores, `through` for one that ends
+ * How a symbolic link leads to its target, both paths absolute and real: `direct` for one that every client restores, `through` for one that ends
  * inside the folder by way of other links or an absolute path, `outside`, or `nowhere` for links that can't be followed.
  */
-function followLink(
+export function followLink(
   root: ByteString,
   link: ByteString,
   target: ByteString,

@@ -1,0 +1,136 @@
+/** Registries that ask who is there: TLS of an own authority, passwords, tokens; and no secret in any output. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { findProgram } from "../../scripts/debian.ts";
+import { type Authority, makeAuthority } from "../support/registry/certificates.ts";
+import { type DistributionRegistry, startDistribution } from "../support/registry/distribution.ts";
+import { type JwtServer, startJwtServer, TOKEN_NAMES } from "../support/registry/jwt-server.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+import { type Ended, runTool } from "../support/tools.ts";
+
+const USER = { name: "lammps", password: "correct horse: battery" };
+const AUTH = Buffer.from(`${USER.name}:${USER.password}`).toString("base64");
+const NEEDED = ["docker-registry", "openssl", "htpasswd"].filter((name) => findProgram(name) === undefined);
+const SKIP = NEEDED.length > 0 ? `${NEEDED.join(", ")} not installed` : false;
+
+function assertNoSecret({ stdout, stderr }: Ended): void {
+  for (const secret of [USER.password, AUTH, "Bearer e", "Basic "])
+    assert.ok(!`${stdout}${stderr}`.includes(secret), `${secret} is in the output`);
+}
+
+describe("a registry with TLS of an own authority and passwords", { skip: SKIP }, () => {
+  const folder = temporaryFolder({ after });
+  let registry: DistributionRegistry;
+  let authority: Authority;
+  const reference = (tag: string) => `${registry.address}/metric/run:${tag}`;
+
+  before(async () => {
+    authority = makeAuthority(join(folder, "tls"));
+    const { certificate, key } = authority.issue("registry");
+    const passwords = join(folder, "htpasswd");
+    execFileSync("htpasswd", ["-iBc", passwords, USER.name], {
+      input: USER.password,
+      stdio: ["pipe", "ignore", "ignore"],
+    });
+    registry = await startDistribution("docker-registry", join(folder, "registry"), {
+      REGISTRY_HTTP_TLS_CERTIFICATE: certificate,
+      REGISTRY_HTTP_TLS_KEY: key,
+      REGISTRY_AUTH: "htpasswd",
+      REGISTRY_AUTH_HTPASSWD_REALM: "tests",
+      REGISTRY_AUTH_HTPASSWD_PATH: passwords,
+    });
+    writeFileSync(join(folder, "run.out"), "Loop time of 12.5347\n");
+  });
+  after(() => registry.close());
+
+  const push = (tag: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
+    runTool("oras-push", [reference(tag), "run.out", "--debug", ...args], { cwd: folder, env });
+
+  it("takes a push and gives it back with a pull secret as Kubernetes mounts it", async () => {
+    const secret = join(folder, "secret");
+    mkdirSync(secret);
+    const config = JSON.stringify({ auths: { [registry.address]: { auth: AUTH } } });
+    writeFileSync(join(secret, ".dockerconfigjson"), config);
+    const trust = ["--ca-file", authority.certificate, "--registry-config", secret];
+    const pushed = await push("1", trust);
+    assert.equal(pushed.code, 0, pushed.stderr);
+    assertNoSecret(pushed);
+    const pulled = await runTool("oras-push", ["pull", reference("1"), "-o", "back", ...trust], { cwd: folder });
+    assert.equal(pulled.code, 0, pulled.stderr);
+    assert.equal(readFileSync(join(folder, "back", "run.out"), "utf8"), "Loop time of 12.5347\n");
+  });
+
+  it("takes the operator's variables, and --insecure in the place of the authority", async () => {
+    const env = { ORAS_USER: USER.name, ORAS_PUSH_PASS: USER.password };
+    const pushed = await push("2", ["--insecure"], env);
+    assert.equal(pushed.code, 0, pushed.stderr);
+    assertNoSecret(pushed);
+  });
+
+  it("refuses a wrong password with 77 and one line", async () => {
+    const env = { ORAS_USER: USER.name, ORAS_PUSH_PASS: `${USER.password}!` };
+    const { code, stderr } = await runTool(
+      "oras-push",
+      [reference("3"), "run.out", "--ca-file", authority.certificate],
+      { cwd: folder, env },
+    );
+    assert.equal(code, 77);
+    assert.match(stderr, /^oras-push: the registry answered 401 to \w+ https:[^\n]*\nhint: [^\n]*\n$/);
+  });
+
+  it("is not trusted without its authority: 69, said at once and not tried again", async () => {
+    const { code, stderr } = await push("4", ["--cert-file", authority.certificate, "--key-file", authority.key]);
+    assert.equal(code, 69);
+    assert.match(
+      stderr,
+      /oras-push: cannot reach the registry \S+ \(its certificate is of an unknown authority .*\)\nhint: --ca-file/,
+    );
+  });
+});
+
+describe("a registry with a token server", { skip: SKIP }, () => {
+  const folder = temporaryFolder({ after });
+  let registry: DistributionRegistry;
+  let tokens: JwtServer;
+  const reference = (tag: string) => `${registry.address}/metric/run:${tag}`;
+  const env = { ORAS_USER: USER.name, ORAS_PUSH_PASS: USER.password, ORAS_PULL_PASS: USER.password };
+
+  before(async () => {
+    const files = makeAuthority(join(folder, "tls"));
+    tokens = await startJwtServer(files, USER, 60);
+    registry = await startDistribution("docker-registry", join(folder, "registry"), {
+      REGISTRY_AUTH: "token",
+      REGISTRY_AUTH_TOKEN_REALM: tokens.realm,
+      REGISTRY_AUTH_TOKEN_SERVICE: TOKEN_NAMES.service,
+      REGISTRY_AUTH_TOKEN_ISSUER: TOKEN_NAMES.issuer,
+      REGISTRY_AUTH_TOKEN_ROOTCERTBUNDLE: files.certificate,
+    });
+    writeFileSync(join(folder, "run.out"), "Loop time of 12.5347\n");
+  });
+  after(async () => {
+    await registry.close();
+    await tokens.close();
+  });
+
+  it("takes a push and gives it back, with one token for each", async () => {
+    const pushed = await runTool("oras-push", [reference("1"), "run.out", "--debug"], { cwd: folder, env });
+    assert.equal(pushed.code, 0, pushed.stderr);
+    assertNoSecret(pushed);
+    assert.equal(tokens.issued(), 1);
+    const pulled = await runTool("oras-push", ["pull", reference("1"), "-o", "back", "--debug"], { cwd: folder, env });
+    assert.equal(pulled.code, 0, pulled.stderr);
+    assertNoSecret(pulled);
+    assert.equal(tokens.issued(), 2);
+    assert.equal(readFileSync(join(folder, "back", "run.out"), "utf8"), "Loop time of 12.5347\n");
+  });
+
+  it("refuses a wrong password with 77 and one line", async () => {
+    const wrong = { ...env, ORAS_PUSH_PASS: "wrong" };
+    const { code, stderr } = await runTool("oras-push", [reference("2"), "run.out"], { cwd: folder, env: wrong });
+    assert.equal(code, 77);
+    assert.match(stderr, /^oras-push: the registry answered 401 to the request for a token[^\n]*\nhint: [^\n]*\n$/);
+  });
+});

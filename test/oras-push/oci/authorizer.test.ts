@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Authorizer, type TokenRequest } from "oras-push/oci/authorizer";
+import type { Credential } from "oras-push/oci/credentials";
+import { ToolError } from "wait-fs/tool-error";
+
+const SECURE = new URL("https://registry.example");
+const BEARER = 'Bearer realm="https://auth.example/token?account=a",service="s",scope="other:pull"';
+
+/** An authorizer whose token server answers with `answer`, and the requests that it made. */
+function authorizer(answer: unknown, credential?: Credential) {
+  const requests: Parameters<TokenRequest>[] = [];
+  const request: TokenRequest = async (...parameters) => {
+    requests.push(parameters);
+    return { status: 200, body: Buffer.from(typeof answer === "string" ? answer : JSON.stringify(answer)) };
+  };
+  return { requests, it: new Authorizer("registry.example", async () => credential, request) };
+}
+
+describe("answering challenges", () => {
+  it("nothing is said before it is asked for", () => {
+    const { it: subject } = authorizer({}, { kind: "basic", username: "me", password: "pw" });
+    assert.equal(subject.header("scope"), undefined);
+  });
+
+  it("a basic challenge is answered with user and password, once", async () => {
+    const { it: subject } = authorizer({}, { kind: "basic", username: "me", password: "p:w" });
+    assert.equal(await subject.answer('Basic realm="r"', "scope", SECURE), true);
+    assert.equal(subject.header("any scope"), `Basic ${Buffer.from("me:p:w").toString("base64")}`);
+    assert.equal(await subject.answer('Basic realm="r"', "scope", SECURE), false, "the same would be sent again");
+  });
+
+  it("without a credential there is no answer to a basic challenge, nor to one that is unknown", async () => {
+    const { it: subject } = authorizer({});
+    assert.equal(await subject.answer('Basic realm="r"', "scope", SECURE), false);
+    assert.equal(await subject.answer("Negotiate", "scope", SECURE), false);
+    assert.equal(await subject.answer(undefined, "scope", SECURE), false);
+  });
+
+  it("a token is asked for with its service, our scope and the challenge's", async () => {
+    const { it: subject, requests } = authorizer({ token: "t" }, { kind: "basic", username: "me", password: "pw" });
+    assert.equal(await subject.answer(BEARER, "repository:a:pull", SECURE), true);
+    assert.equal(
+      requests[0]?.[0].href,
+      "https://auth.example/token?account=a&service=s&scope=repository%3Aa%3Apull&scope=other%3Apull",
+    );
+    assert.equal(requests[0]?.[1].authorization, `Basic ${Buffer.from("me:pw").toString("base64")}`);
+    assert.equal(subject.header("repository:a:pull"), "Bearer t");
+    assert.equal(subject.header("repository:b:pull"), undefined, "a token is for one scope");
+  });
+
+  it("without a credential an anonymous token is asked for", async () => {
+    const { it: subject, requests } = authorizer({ token: "t" });
+    assert.equal(await subject.answer(BEARER, "scope", SECURE), true);
+    assert.deepEqual(requests[0]?.[1], {});
+  });
+
+  it("a refresh token is exchanged by a form", async () => {
+    const { it: subject, requests } = authorizer({ access_token: "a", token: "t" }, { kind: "refresh", token: "r" });
+    await subject.answer(BEARER, "scope", SECURE);
+    assert.equal(requests[0]?.[0].href, "https://auth.example/token?account=a");
+    assert.deepEqual(Object.fromEntries(requests[0]?.[1].form ?? []), {
+      grant_type: "refresh_token",
+      refresh_token: "r",
+      client_id: "oras-push",
+      service: "s",
+      scope: "scope other:pull",
+    });
+    assert.equal(subject.header("scope"), "Bearer a");
+  });
+
+  it("an access token is used as it is, without a token server", async () => {
+    const { it: subject, requests } = authorizer({}, { kind: "bearer", token: "mine" });
+    assert.equal(await subject.answer(BEARER, "scope", SECURE), true);
+    assert.equal(subject.header("scope"), "Bearer mine");
+    assert.equal(requests.length, 0);
+  });
+
+  it("a token is not used in its last seconds", async (t) => {
+    t.mock.timers.enable({ apis: ["Date"] });
+    const { it: subject } = authorizer({ token: "t", expires_in: 100 });
+    await subject.answer(BEARER, "scope", SECURE);
+    t.mock.timers.tick(94_000);
+    assert.equal(subject.header("scope"), "Bearer t");
+    t.mock.timers.tick(2_000);
+    assert.equal(subject.header("scope"), undefined);
+  });
+
+  it("a token that says nothing of its life is good for a minute", async (t) => {
+    t.mock.timers.enable({ apis: ["Date"] });
+    const { it: subject } = authorizer({ token: "t" });
+    await subject.answer(BEARER, "scope", SECURE);
+    t.mock.timers.tick(50_000);
+    assert.equal(subject.header("scope"), "Bearer t");
+    t.mock.timers.tick(10_000);
+    assert.equal(subject.header("scope"), undefined);
+  });
+
+  for (const seconds of [0, 1, 4])
+    it(`a token that is good for ${seconds} s is used for the request that it was asked for`, async () => {
+      const { it: subject } = authorizer({ token: "t", expires_in: seconds });
+      await subject.answer(BEARER, "scope", SECURE);
+      assert.equal(subject.header("scope"), "Bearer t");
+    });
+
+  it("an unsafe realm of a safe registry is refused before anything is sent to it", async () => {
+    const { it: subject, requests } = authorizer({ token: "t" }, { kind: "basic", username: "me", password: "pw" });
+    await assert.rejects(
+      subject.answer('Bearer realm="http://auth.example/token"', "scope", SECURE),
+      (error: ToolError) => error.code === "notAuthorised" && /not HTTPS/.test(error.why ?? ""),
+    );
+    assert.equal(requests.length, 0);
+  });
+
+  it("a realm that is none, and an answer without a token, are faults of the registry", async () => {
+    for (const [challenge, answer] of [
+      ['Bearer service="s"', {}],
+      ['Bearer realm="/token"', {}],
+      [BEARER, "<html>secret</html>"],
+      [BEARER, {}],
+      [BEARER, { token: "" }],
+      [BEARER, { token: 7 }],
+      [BEARER, "null"],
+    ] as const)
+      await assert.rejects(authorizer(answer).it.answer(challenge, "scope", SECURE), (error: unknown) => {
+        assert.ok(error instanceof ToolError, String(error));
+        assert.equal(error.code, "registry");
+        return !error.message.includes("secret");
+      });
+  });
+});

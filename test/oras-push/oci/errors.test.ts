@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { parseErrorBody, RegistryError, shownUrl } from "oras-push/oci/errors";
+
+describe("error answers", () => {
+  it("the first of a registry's errors gives code and message", () => {
+    const body = '{"errors":[{"code":"DENIED","message":"no\\nentry","detail":{}},{"code":"OTHER"}]}';
+    assert.deepEqual(parseErrorBody(Buffer.from(body)), { code: "DENIED", message: "no\\nentry" });
+  });
+
+  it("an HTML page gives its words on one line", () => {
+    const page = "<html><head><title>502</title></head>\n<body><h1>Bad   Gateway</h1>\n</body></html>";
+    assert.deepEqual(parseErrorBody(Buffer.from(page)), { message: "502 Bad Gateway" });
+  });
+
+  it("a long text is cut, an empty one gives nothing", () => {
+    assert.equal(parseErrorBody(Buffer.from("x".repeat(5000))).message?.length, 120);
+    const message = JSON.stringify({ errors: [{ message: "y".repeat(5000) }] });
+    assert.equal(parseErrorBody(Buffer.from(message)).message?.length, 300);
+    assert.deepEqual(parseErrorBody(Buffer.from("")), {});
+    assert.deepEqual(parseErrorBody(Buffer.from('{"errors":[]}')), {});
+    assert.deepEqual(parseErrorBody(Buffer.from("{}")), {});
+  });
+
+  it("JSON of another shape is no fault of ours", () => {
+    for (const text of ['{"errors":[{"code":1,"message":2}]}', '{"errors":[null]}', '{"errors":7}', "null", '"no"'])
+      assert.doesNotThrow(() => parseErrorBody(Buffer.from(text)), text);
+  });
+});
+
+describe("a registry's refusal", () => {
+  it("401 and 403 end with 77 and a hint, the rest with 76", () => {
+    for (const status of [401, 403]) {
+      const error = new RegistryError("GET /", status, {});
+      assert.equal(error.exitCode, 77);
+      assert.match(error.hint ?? "", /--username.*docker config/);
+    }
+    for (const status of [400, 404, 500, 503]) assert.equal(new RegistryError("GET /", status, {}).exitCode, 76);
+  });
+
+  it("code and message of the registry stand in brackets", () => {
+    const error = new RegistryError("PUT http://r/v2/", 400, { code: "DIGEST_INVALID", message: "no" }, 3);
+    assert.equal(error.message, "the registry answered 400 to PUT http://r/v2/");
+    assert.equal(error.why, "DIGEST_INVALID: no");
+    assert.equal(error.registryCode, "DIGEST_INVALID");
+    assert.equal(error.retryAfter, 3);
+    assert.equal(new RegistryError("GET /", 500, {}).why, undefined);
+  });
+
+  it("a URL is shown without user, password and query", () => {
+    assert.equal(shownUrl(new URL("https://me:secret@r:1/v2/x?_state=secret#a")), "https://r:1/v2/x");
+  });
+});

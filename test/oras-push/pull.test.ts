@@ -1,0 +1,432 @@
+import assert from "node:assert/strict";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
+import { digestOf } from "oras-push/oci/digest";
+import { ANNOTATIONS } from "oras-push/oci/media-types";
+import { pull } from "oras-push/pull";
+import { ToolError } from "wait-fs/tool-error";
+import { failing, first, STEPS } from "../support/registry/faults.ts";
+import type { MemoryRegistry } from "../support/registry/memory-registry.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+import { runTool } from "../support/tools.ts";
+import {
+  assertBytes,
+  type Entry,
+  fileLayer,
+  folderLayer,
+  memoryRegistry,
+  NO_PROGRESS,
+  noise,
+  repositoryAt,
+  type StoredLayer,
+  storeArtifact,
+  storeManifest,
+  tarOf,
+  treeOf,
+} from "./support.ts";
+
+const TREE: readonly Entry[] = [
+  { name: "t", flag: "5" },
+  { name: "t/f", content: "content" },
+  { name: "t/g", content: noise(100_000).toString("hex") },
+];
+const ARCHIVE = tarOf(TREE);
+
+interface Setting {
+  readonly registry: MemoryRegistry;
+  /** Where pulls go. */
+  readonly folder: string;
+  /** What the folder lies in. */
+  readonly base: string;
+  readonly pull: (tag: string, keepOldFiles?: boolean) => ReturnType<typeof pull>;
+}
+
+async function setting(t: TestContext): Promise<Setting> {
+  const registry = await memoryRegistry(t);
+  const base = temporaryFolder(t);
+  const folder = join(base, "into");
+  const repository = repositoryAt(t, registry.address);
+  const options = { folder, concurrency: 3, progress: NO_PROGRESS };
+  return {
+    registry,
+    base,
+    folder,
+    pull: (tag, keepOldFiles = false) =>
+      pull(repository, `registry/metric/run:${tag}`, tag, { ...options, keepOldFiles }),
+  };
+}
+
+/** Checks that a pull fails, with 76 unless said otherwise, and leaves nothing: neither in its folder nor beside it. */
+async function assertRefused({ pull, base, folder }: Setting, message: RegExp, exitCode = 76): Promise<void> {
+  const before = existsSync(folder) ? treeOf(folder) : {};
+  await assert.rejects(pull("1"), (error: unknown) => {
+    assert.ok(error instanceof ToolError, String(error));
+    assert.match(`${error.message} (${error.why})`, message);
+    assert.equal(error.exitCode, exitCode);
+    return true;
+  });
+  assert.deepEqual(existsSync(folder) ? treeOf(folder) : {}, before);
+  assert.deepEqual(
+    readdirSync(base).filter((name) => name !== "into"),
+    [],
+  );
+}
+
+describe("a pull", () => {
+  it("restores files to the byte, one without bytes too", async (t) => {
+    const { registry, folder, pull } = await setting(t);
+    const bytes = noise(2_000_000);
+    const digest = storeArtifact(registry, "1", [fileLayer("large", bytes), fileLayer("empty", "")]);
+    const { manifest, layers } = await pull("1");
+    assert.equal(manifest.descriptor.digest, digest);
+    assert.equal(layers.length, 2);
+    assertBytes(readFileSync(join(folder, "large")), bytes);
+    assert.equal(readFileSync(join(folder, "empty")).length, 0);
+    assert.deepEqual(readdirSync(folder), ["empty", "large"], "and leaves nothing else");
+  });
+
+  it("by digest is the same", async (t) => {
+    const { registry, folder, pull } = await setting(t);
+    const digest = storeArtifact(registry, "1", [fileLayer("f", "x")]);
+    await pull(digest);
+    assert.deepEqual(treeOf(folder), { f: "x" });
+  });
+
+  it("restores a file in a folder of its own where the title says so", async (t) => {
+    const { registry, folder, pull } = await setting(t);
+    storeArtifact(registry, "1", [fileLayer("./a//b/f", "x"), fileLayer("a/b", "in the way of nobody")].slice(0, 1));
+    await pull("1");
+    assert.deepEqual(treeOf(folder), { a: "folder", "a/b": "folder", "a/b/f": "x" });
+  });
+
+  it("skips layers without a title", async (t) => {
+    const { registry, folder, pull } = await setting(t);
+    storeArtifact(registry, "1", [{ bytes: Buffer.from("x"), annotations: {} }, fileLayer("f", "y")]);
+    assert.equal((await pull("1")).layers.length, 1);
+    assert.deepEqual(treeOf(folder), { f: "y" });
+  });
+
+  it("of an artifact without files gives an empty folder", async (t) => {
+    const { registry, folder, pull } = await setting(t);
+    storeArtifact(registry, "1", []);
+    await pull("1");
+    assert.deepEqual(treeOf(folder), {});
+  });
+
+  const half = ARCHIVE.length >> 1;
+  for (const [what, bytes] of Object.entries({
+    gzip: gzipSync(ARCHIVE),
+    "gzip of several members": Buffer.concat([
+      gzipSync(ARCHIVE.subarray(0, 100)),
+      gzipSync(Buffer.alloc(0)),
+      gzipSync(ARCHIVE.subarray(100, half)),
+      gzipSync(ARCHIVE.subarray(half)),
+    ]),
+    zstd: zstdCompressSync(ARCHIVE),
+    "zstd of several frames": Buffer.concat([
+      zstdCompressSync(ARCHIVE.subarray(0, half)),
+      zstdCompressSync(ARCHIVE.subarray(half)),
+    ]),
+  }))
+    it(`unpacks a folder in ${what}`, async (t) => {
+      const { registry, folder, pull } = await setting(t);
+      storeArtifact(registry, "1", [folderLayer("t", ARCHIVE, bytes)]);
+      await pull("1");
+      const { "t/f": content, "t/g": more } = treeOf(folder);
+      assert.equal(content, "content");
+      assert.equal(more, noise(100_000).toString("hex"));
+    });
+
+  it("unpacks a folder that is not compressed", async (t) => {
+    const { registry, folder, pull } = await setting(t);
+    const mediaType = "application/vnd.oci.image.layer.v1.tar";
+    storeArtifact(registry, "1", [{ ...folderLayer("t", ARCHIVE, ARCHIVE), mediaType }]);
+    await pull("1");
+    assert.equal(treeOf(folder)["t/f"], "content");
+  });
+
+  it("believes a content digest that is right, and leaves one that is none aside", async (t) => {
+    const { registry, pull } = await setting(t);
+    const layer = folderLayer("t", ARCHIVE);
+    for (const digest of [digestOf(ARCHIVE), "sha512:0", ""]) {
+      const annotations = { ...layer.annotations, [ANNOTATIONS.contentDigest]: digest };
+      storeArtifact(registry, "1", [{ ...layer, annotations }]);
+      await pull("1");
+    }
+  });
+
+  it("gives files the mode 644 and its folders the mode 755, whatever the umask", async (t) => {
+    const { registry, folder, pull } = await setting(t);
+    storeArtifact(registry, "1", [fileLayer("f", "x"), folderLayer("t", ARCHIVE)]);
+    const before = process.umask(0o077);
+    t.after(() => void process.umask(before));
+    await pull("1");
+    process.umask(before);
+    assert.equal(statSync(join(folder, "f")).mode & 0o777, 0o644);
+    assert.equal(statSync(join(folder, "t")).mode & 0o777, 0o755);
+  });
+});
+
+describe("a pull into a folder that is there", () => {
+  async function filled(t: TestContext) {
+    const found = await setting(t);
+    mkdirSync(join(found.folder, "t", "mine"), { recursive: true });
+    writeFileSync(join(found.folder, "t", "f"), "old");
+    writeFileSync(join(found.folder, "t", "mine", "x"), "mine");
+    storeArtifact(found.registry, "1", [folderLayer("t", tarOf(TREE.slice(0, 2))), fileLayer("new", "new")]);
+    return found;
+  }
+
+  it("merges folders and replaces files", async (t) => {
+    const { folder, pull } = await filled(t);
+    await pull("1");
+    assert.deepEqual(treeOf(folder), {
+      new: "new",
+      t: "folder",
+      "t/f": "content",
+      "t/mine": "folder",
+      "t/mine/x": "mine",
+    });
+  });
+
+  it("replaces a link, and not what it points to", async (t) => {
+    const { base, folder, pull, registry } = await setting(t);
+    mkdirSync(folder);
+    writeFileSync(join(base, "outside"), "kept");
+    symlinkSync("../outside", join(folder, "f"));
+    storeArtifact(registry, "1", [fileLayer("f", "new")]);
+    await pull("1");
+    assert.deepEqual(treeOf(folder), { f: "new" });
+    assert.equal(readFileSync(join(base, "outside"), "utf8"), "kept");
+  });
+
+  it("with --keep-old-files replaces nothing, and puts nothing beside it either", async (t) => {
+    const { folder, pull } = await filled(t);
+    const before = treeOf(folder);
+    await assert.rejects(pull("1", true), (error: ToolError) => {
+      assert.equal(error.message, `${join(folder, "t", "f")} is there already`);
+      return error.exitCode === 73;
+    });
+    assert.deepEqual(treeOf(folder), before);
+  });
+
+  it("with --keep-old-files adds what is new", async (t) => {
+    const { registry, folder, pull } = await filled(t);
+    storeArtifact(registry, "2", [
+      folderLayer(
+        "t",
+        tarOf([
+          { name: "t", flag: "5" },
+          { name: "t/other", content: "x" },
+        ]),
+      ),
+      fileLayer("new", "new"),
+    ]);
+    await pull("2", true);
+    assert.equal(treeOf(folder)["t/other"], "x");
+    assert.equal(treeOf(folder)["t/f"], "old");
+  });
+
+  it("that is a file is refused by name", async (t) => {
+    const { registry, folder, pull } = await setting(t);
+    storeArtifact(registry, "1", [fileLayer("f", "x")]);
+    writeFileSync(folder, "a file");
+    await assert.rejects(pull("1"), (error: ToolError) => error.exitCode === 73 && error.message.includes(folder));
+    assert.equal(readFileSync(folder, "utf8"), "a file");
+  });
+});
+
+describe("a pull that fails leaves nothing", () => {
+  it("of an artifact that is not there", async (t) => {
+    await assertRefused(await setting(t), /^there is no artifact registry\/metric\/run:1 \(not found\)$/);
+  });
+
+  for (const [what, bytes, message] of [
+    ["HTML", "<html>sign in</html>", /cannot be pulled \(it is not JSON\)/],
+    ["an index", '{"mediaType":"application/vnd.oci.image.index.v1+json"}', /not an image manifest/],
+    ["a number", "7", /not a JSON object/],
+  ] as const)
+    it(`of a manifest that is ${what}`, async (t) => {
+      const found = await setting(t);
+      storeManifest(found.registry, "1", Buffer.from(bytes));
+      await assertRefused(found, message);
+    });
+
+  it("of a manifest that is too large", async (t) => {
+    const found = await setting(t);
+    storeManifest(found.registry, "1", Buffer.alloc((4 << 20) + 1, " "));
+    await assertRefused(found, /longer than 4194304 bytes/);
+  });
+
+  for (const [what, bytes, message] of [
+    ["other bytes", Buffer.from("cOntent"), /is not what its digest says \(its bytes have the digest sha256:/],
+    ["too few bytes", Buffer.from("conten"), /is not what its digest says \(6 of 7 bytes came\)/],
+    ["too many bytes", Buffer.from("content!"), /is not what its digest says \(it is longer than 7 bytes\)/],
+    ["no bytes", Buffer.alloc(0), /is not what its digest says \(0 of 7 bytes came\)/],
+  ] as const)
+    it(`of a blob with ${what}`, async (t) => {
+      const found = await setting(t);
+      storeArtifact(found.registry, "1", [fileLayer("good", "good"), fileLayer("f", "content")]);
+      found.registry.blobs.set(digestOf(Buffer.from("content")), bytes);
+      await assertRefused(found, message);
+    });
+
+  it("of a blob that is missing", async (t) => {
+    const found = await setting(t);
+    storeArtifact(found.registry, "1", [folderLayer("t", ARCHIVE), fileLayer("f", "content")]);
+    found.registry.blobs.delete(digestOf(Buffer.from("content")));
+    await assertRefused(found, /BLOB_UNKNOWN/);
+  });
+
+  it("of a folder whose content is not what its digest says", async (t) => {
+    const found = await setting(t);
+    const layer = folderLayer("t", ARCHIVE);
+    const annotations = { ...layer.annotations, [ANNOTATIONS.contentDigest]: digestOf(Buffer.from("other")) };
+    storeArtifact(found.registry, "1", [{ ...layer, annotations }]);
+    await assertRefused(found, /the folder t is not what its digest says/);
+  });
+
+  const broken: Record<string, StoredLayer> = {
+    "in gzip that breaks off": folderLayer("t", ARCHIVE, gzipSync(ARCHIVE).subarray(0, -100)),
+    "in gzip with a wrong checksum": folderLayer(
+      "t",
+      ARCHIVE,
+      Buffer.from(gzipSync(ARCHIVE).map((byte, index, all) => (index === all.length - 8 ? byte ^ 1 : byte))),
+    ),
+    "in zstd that breaks off": folderLayer("t", ARCHIVE, zstdCompressSync(ARCHIVE).subarray(0, -100)),
+    "in zlib, which is not gzip": folderLayer("t", ARCHIVE, deflateSync(ARCHIVE)),
+    "that breaks off": folderLayer("t", ARCHIVE, gzipSync(ARCHIVE.subarray(0, 3000))),
+    "without a byte": folderLayer("t", ARCHIVE, Buffer.alloc(0)),
+  };
+  for (const [what, layer] of Object.entries(broken))
+    it(`of a folder ${what}`, async (t) => {
+      const found = await setting(t);
+      storeArtifact(found.registry, "1", [fileLayer("good", "good"), layer]);
+      await assertRefused(found, /the layer t is not a whole tar archive/);
+    });
+
+  for (const title of ["../f", "/etc/f", "a/../../f", "..", "a\0b"])
+    it(`of a file titled ${JSON.stringify(title)}`, async (t) => {
+      const found = await setting(t);
+      storeArtifact(found.registry, "1", [fileLayer("good", "good"), fileLayer(title, "x")]);
+      await assertRefused(found, /cannot be pulled \(a layer's title .* is a/);
+    });
+
+  for (const title of [".", ""])
+    it(`of a file titled ${JSON.stringify(title)}`, async (t) => {
+      const found = await setting(t);
+      storeArtifact(found.registry, "1", [fileLayer("good", "good"), fileLayer(title, "x")]);
+      await assertRefused(found, /names no file/);
+    });
+
+  const hostile: Record<string, readonly Entry[]> = {
+    "../x": [{ name: "t/../../x" }],
+    "an absolute path": [{ name: "/tmp/x" }],
+    "a path through a link": [
+      { name: "t/l", flag: "2", link: "." },
+      { name: "t/l/x", content: "x" },
+    ],
+    "a link out": [{ name: "t/l", flag: "2", link: "../../outside" }],
+  };
+  for (const [what, entries] of Object.entries(hostile))
+    it(`of a folder with ${what}`, async (t) => {
+      const found = await setting(t);
+      storeArtifact(found.registry, "1", [fileLayer("good", "good"), folderLayer("t", tarOf(entries))]);
+      await assertRefused(found, /the artifact holds an entry that is refused/);
+    });
+
+  it("of one layer's links that would lead another layer out of the folder", async (t) => {
+    const found = await setting(t);
+    const links: Entry[] = [
+      { name: "t/b", flag: "5" },
+      { name: "t/b/m", flag: "2", link: ".." },
+      { name: "t/out", flag: "2", link: "b/m/../.." },
+    ];
+    // By its letters t/out is t; by way of t/b/m it is what lies above the folder.
+    storeArtifact(found.registry, "1", [folderLayer("t", tarOf(links)), fileLayer("t/out/escaped", "x")]);
+    await assertRefused(found, /the artifact holds an entry that is refused: "t\/out"/);
+  });
+
+  it("and what was there stays as it was", async (t) => {
+    const found = await setting(t);
+    mkdirSync(join(found.folder, "t"), { recursive: true });
+    writeFileSync(join(found.folder, "t", "f"), "old");
+    storeArtifact(found.registry, "1", [folderLayer("t", ARCHIVE), fileLayer("f", "content")]);
+    found.registry.blobs.delete(digestOf(Buffer.from("content")));
+    await assertRefused(found, /BLOB_UNKNOWN/);
+  });
+});
+
+describe("a pull from a registry that breaks", () => {
+  it("goes on where a download was cut off", async (t) => {
+    const { registry, folder, pull } = await setting(t);
+    const bytes = noise(3 << 20);
+    storeArtifact(registry, "1", [folderLayer("t", ARCHIVE), fileLayer("large", bytes)]);
+    registry.intercept(
+      first(
+        1,
+        (method, url) => method === "GET" && url.endsWith(digestOf(bytes)),
+        (_, response) => {
+          response.writeHead(200, { "content-length": bytes.length });
+          response.write(bytes.subarray(0, 1 << 20), () => response.socket?.resetAndDestroy());
+        },
+      ),
+    );
+    await pull("1");
+    assertBytes(readFileSync(join(folder, "large")), bytes);
+    assert.equal(registry.requests.filter(({ headers }) => headers.range !== undefined).length, 1);
+  });
+
+  it("meets a 500 and a 503 with another try", async (t) => {
+    const { registry, folder, pull } = await setting(t);
+    storeArtifact(registry, "1", [folderLayer("t", ARCHIVE)]);
+    for (const status of [500, 503]) {
+      const [manifest, blob] = [failing(status, STEPS.getManifest), failing(status, STEPS.getBlob)];
+      registry.intercept(async (request, response) => (await manifest(request, response)) || blob(request, response));
+      await pull("1");
+    }
+    assert.equal(treeOf(folder)["t/f"], "content");
+  });
+});
+
+describe("a pull by a normal user", () => {
+  const isRoot = process.getuid?.() === 0;
+  const user = isRoot ? { uid: 65534, gid: 65534 } : {};
+
+  for (const [what, more, code] of [
+    ["restores folders that nobody may write to", [], 0],
+    ["that fails removes folders that nobody may write to", [fileLayer("missing", "missing")], 76],
+  ] as const)
+    it(what, async (t) => {
+      const registry = await memoryRegistry(t);
+      const base = temporaryFolder(t);
+      chmodSync(base, 0o777);
+      const closed = tarOf([
+        { name: "t", flag: "5", mode: 0o555 },
+        { name: "t/d", flag: "5", mode: 0o555 },
+        { name: "t/d/f", content: "content", mode: 0o400 },
+      ]);
+      storeArtifact(registry, "1", [folderLayer("t", closed), ...more]);
+      registry.blobs.delete(digestOf(Buffer.from("missing")));
+      const args = ["pull", `${registry.address}/metric/run:1`, "-o", join(base, "into")];
+      const pulled = await runTool("oras-push", args, { cwd: base, ...user });
+      assert.equal(pulled.code, code, pulled.stderr);
+      assert.deepEqual(
+        treeOf(join(base, "into")),
+        code === 0 ? { t: "folder", "t/d": "folder", "t/d/f": "content" } : {},
+      );
+      if (code === 0) assert.equal(statSync(join(base, "into", "t")).mode & 0o777, 0o555);
+      else assert.match(pulled.stderr, /BLOB_UNKNOWN/);
+    });
+});

@@ -1,0 +1,184 @@
+import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import {
+  appendFileSync,
+  chmodSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { pack } from "oras-push/tar/pack";
+import { unpack } from "oras-push/tar/unpack";
+import { walk } from "oras-push/tar/walk";
+import { ToolError } from "wait-fs/tool-error";
+import { temporaryFolder } from "../../support/temporary.ts";
+import { run } from "../../support/tools.ts";
+import { collect, noise, pieces } from "../support.ts";
+
+const NO_REPORT = () => {};
+
+function packed(folder: string, latest?: number): Promise<Buffer> {
+  return collect(pack(walk(folder, "t", NO_REPORT), latest));
+}
+
+/** A folder with what is hard to carry. */
+function makeOddTree(root: string): void {
+  mkdirSync(join(root, "empty"), { recursive: true });
+  mkdirSync(join(root, "p".repeat(120), "q".repeat(120)), { recursive: true });
+  for (const size of [0, 1, 511, 512, 513, 256 << 10, (256 << 10) + 1, 3 << 20])
+    writeFileSync(join(root, `size ${size}`), noise(size));
+  for (const name of ["größe", "зеленый", "new\nline", "back\\slash", "-rf", " ", ".hidden", "x".repeat(255)])
+    writeFileSync(join(root, name), name);
+  writeFileSync(join(root, "p".repeat(120), "q".repeat(120), "r".repeat(120)), "deep");
+  writeFileSync(join(root, "old"), "");
+  utimesSync(join(root, "old"), -86_400, -86_400);
+  writeFileSync(join(root, "set"), "");
+  chmodSync(join(root, "set"), 0o4755);
+  chmodSync(join(root, "empty"), 0o1777);
+  linkSync(join(root, "size 513"), join(root, "hard link"));
+  symlinkSync("size 513", join(root, "soft link"));
+}
+
+describe("packing a folder", () => {
+  it("GNU tar unpacks the same folder", async (t) => {
+    const folder = temporaryFolder(t);
+    makeOddTree(join(folder, "t"));
+    mkdirSync(join(folder, "there"));
+    const archive = await packed(join(folder, "t"));
+    const { stderr } = spawnSync("tar", ["-xpf", "-", "-C", join(folder, "there")], { input: archive });
+    assert.equal(stderr.toString(), "");
+    const diff = await run("diff", ["-r", "--no-dereference", join(folder, "t"), join(folder, "there", "t")]);
+    assert.equal(diff.stdout + diff.stderr, "");
+    for (const name of ["set", "empty", "old", "größe"]) {
+      const [a, b] = [lstatSync(join(folder, "t", name)), lstatSync(join(folder, "there", "t", name))];
+      assert.equal(b.mode, a.mode, name);
+      assert.equal(b.mtimeMs, Math.floor(a.mtimeMs / 1000) * 1000, name);
+    }
+  });
+
+  it("so do we", async (t) => {
+    const folder = temporaryFolder(t);
+    makeOddTree(join(folder, "t"));
+    mkdirSync(join(folder, "there"));
+    const archive = await packed(join(folder, "t"));
+    const { files } = await unpack(pieces(archive, 10_007), join(folder, "there"), "t");
+    const diff = await run("diff", ["-r", "--no-dereference", join(folder, "t"), join(folder, "there", "t")]);
+    assert.equal(diff.stdout + diff.stderr, "");
+    assert.equal(
+      files,
+      readdirSync(join(folder, "t")).length - 3 + 1,
+      "all but two folders and a link, and a deep one",
+    );
+  });
+
+  it("the first entry is the folder, all owners are zero, hard links are two files", async (t) => {
+    const folder = join(temporaryFolder(t), "t");
+    makeOddTree(folder);
+    const { stdout } = spawnSync("tar", ["-tvf", "-", "--numeric-owner"], { input: await packed(folder) });
+    const lines = stdout.toString().trim().split("\n");
+    assert.match(lines[0] ?? "", /^drwx.* t\/?$/);
+    for (const line of lines) assert.match(line, /^[-dl]\S+ 0\/0 /);
+    assert.match(stdout.toString(), / 513 .* t\/hard link$/m);
+  });
+
+  it("an archive ends with 1024 zero bytes and nothing more", async (t) => {
+    const folder = temporaryFolder(t);
+    assert.equal((await packed(folder)).length, 512 + 1024);
+    writeFileSync(join(folder, "f"), "x".repeat(512));
+    const archive = await packed(folder);
+    assert.equal(archive.length, 512 + 512 + 512 + 1024);
+    assert.equal(archive.at(-1025), "x".charCodeAt(0));
+    writeFileSync(join(folder, "f"), "x".repeat(513));
+    assert.equal((await packed(folder)).length, 512 + 512 + 1024 + 1024);
+  });
+
+  it("the same folder gives the same bytes, whenever and in whatever order it was filled", async (t) => {
+    const [one, other] = [temporaryFolder(t), temporaryFolder(t)];
+    for (const [folder, names] of [
+      [one, ["a", "b", "c"]],
+      [other, ["c", "a", "b"]],
+    ] as const) {
+      for (const name of names) writeFileSync(join(folder, name), name, { mode: 0o600 });
+      for (const name of names) utimesSync(join(folder, name), 1_600_000_000, 1_600_000_000);
+      chmodSync(folder, 0o755);
+      utimesSync(folder, 1_600_000_000, 1_600_000_000);
+    }
+    assert.deepEqual(await packed(one), await packed(other));
+  });
+
+  it("with a latest time, later ones do not show", async (t) => {
+    const folder = temporaryFolder(t);
+    writeFileSync(join(folder, "f"), "");
+    const before = await packed(folder, 1_600_000_000);
+    utimesSync(join(folder, "f"), 1_700_000_000, 1_700_000_000);
+    assert.deepEqual(await packed(folder, 1_600_000_000), before);
+  });
+});
+
+describe("a file that changes while it is read", () => {
+  const changes: Record<string, (path: string) => void> = {
+    grows: (path) => appendFileSync(path, "x"),
+    shrinks: (path) => truncateSync(path, 100),
+    "is written again": (path) => utimesSync(path, 1, 1),
+    "is replaced": (path) => {
+      const stats = lstatSync(path);
+      writeFileSync(`${path}.new`, Buffer.alloc(stats.size));
+      utimesSync(`${path}.new`, stats.atime, stats.mtime);
+      renameSync(`${path}.new`, path);
+    },
+    vanishes: (path) => rmSync(path),
+    "becomes a link": (path) => {
+      renameSync(path, `${path}.old`);
+      symlinkSync(`${path}.old`, path);
+    },
+    "becomes a FIFO": (path) => {
+      rmSync(path);
+      execFileSync("mkfifo", [path]);
+    },
+  };
+  for (const [size, kind] of [
+    [1000, "small"],
+    [1 << 20, "large"],
+  ] as const)
+    for (const [what, change] of Object.entries(changes))
+      it(`a ${kind} one that ${what} fails the archive, by name`, async (t) => {
+        const folder = temporaryFolder(t);
+        const path = join(folder, "file");
+        writeFileSync(path, noise(size));
+        const entries = [...walk(folder, "t", NO_REPORT)];
+        change(path);
+        await assert.rejects(collect(pack(entries)), (error: unknown) => {
+          assert.ok(error instanceof ToolError, String(error));
+          assert.ok(error.message.includes(path), error.message);
+          return error.exitCode === 66;
+        });
+      });
+
+  for (const what of ["grows", "shrinks", "is written again"])
+    it(`one that ${what} after its first piece fails the archive, by name`, async (t) => {
+      const folder = temporaryFolder(t);
+      const path = join(folder, "file");
+      writeFileSync(path, noise(5 << 20));
+      const stream = pack(walk(folder, "t", NO_REPORT));
+      let read = 0;
+      await assert.rejects(
+        async () => {
+          for await (const chunk of stream) {
+            read += chunk.length;
+            if (read > 1 << 20 && read < 3 << 20) changes[what]?.(path);
+          }
+        },
+        (error: ToolError) => error.message === `${path} changed while it was read` && error.exitCode === 66,
+      );
+      assert.ok(read > 1 << 20);
+    });
+});

@@ -1,0 +1,249 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { chmodSync, linkSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { byteString, rawPath, shownPath, walk } from "oras-push/tar/walk";
+import { ToolError } from "wait-fs/tool-error";
+import { temporaryFolder } from "../../support/temporary.ts";
+
+const IS_ROOT = process.getuid?.() === 0 ? "root reads everything" : false;
+
+/** What a walk gives of a folder: the entries as text, and what it reported. */
+function walked(folder: string, title = "t") {
+  const reports: string[] = [];
+  const entries = [...walk(folder, title, (message) => reports.push(message))].map(({ name, type, target }) =>
+    target === undefined ? `${type} ${name}` : `${type} ${name} -> ${target}`,
+  );
+  return { entries, reports };
+}
+
+/** A folder `tree` with what `make` puts there, beside a folder `outside` with a file. */
+function tree(t: TestContext, make: (folder: string, outside: string) => void): string {
+  const base = temporaryFolder(t);
+  const folder = join(base, "tree");
+  const outside = join(base, "outside");
+  mkdirSync(folder);
+  mkdirSync(outside);
+  writeFileSync(join(outside, "secret"), "secret");
+  make(folder, outside);
+  return folder;
+}
+
+describe("walking a folder", () => {
+  it("names come in the order of their bytes, a folder before what it holds", (t) => {
+    const folder = tree(t, (root) => {
+      for (const name of ["b", "a", "B", "ä", "a.x", "a-x", "~", "зеленый", "\u{10000}", "\uffee"])
+        writeFileSync(join(root, name), "");
+      mkdirSync(join(root, "a.d"));
+      writeFileSync(join(root, "a.d", "x"), "");
+    });
+    const { entries } = walked(folder);
+    const expected = ["B", "a", "a-x", "a.d", "a.d/x", "a.x", "b", "~", "ä", "зеленый", "\uffee", "\u{10000}"];
+    assert.deepEqual(
+      entries.map((entry) => shownPath(entry)),
+      ["directory t", ...expected.map((name) => (name === "a.d" ? "directory t/a.d" : `file t/${name}`))],
+    );
+  });
+
+  it("names that are not UTF-8 are kept to the byte", (t) => {
+    const folder = tree(t, () => {});
+    const path = rawPath(`${byteString(folder)}/\xff\xfe`);
+    writeFileSync(path, "");
+    const { entries } = walked(folder);
+    rmSync(path);
+    assert.deepEqual(entries, ["directory t", "file t/\xff\xfe"]);
+  });
+
+  it("empty folders are entries", (t) => {
+    const folder = tree(t, (root) => mkdirSync(join(root, "a", "b"), { recursive: true }));
+    assert.deepEqual(walked(folder).entries, ["directory t", "directory t/a", "directory t/a/b"]);
+  });
+
+  it("a path that is itself a link gives the contents, whatever the link's name", (t) => {
+    const folder = tree(t, (root) => writeFileSync(join(root, "x"), ""));
+    symlinkSync("tree", join(folder, "..", "link"));
+    assert.deepEqual(walked(join(folder, "..", "link")).entries, ["directory t", "file t/x"]);
+  });
+
+  it("hard links are two files", (t) => {
+    const folder = tree(t, (root) => {
+      writeFileSync(join(root, "a"), "");
+      linkSync(join(root, "a"), join(root, "b"));
+    });
+    assert.deepEqual(walked(folder).entries, ["directory t", "file t/a", "file t/b"]);
+  });
+
+  it("a FIFO and a socket are left out, and told", async (t) => {
+    const folder = tree(t, (root) => {
+      execFileSync("mkfifo", [join(root, "fifo")]);
+      writeFileSync(join(root, "file"), "");
+    });
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(join(folder, "socket"), resolve));
+    t.after(() => void server.close());
+    const { entries, reports } = walked(folder);
+    assert.deepEqual(entries, ["directory t", "file t/file"]);
+    assert.deepEqual(reports, [`left out ${folder}/fifo: a FIFO`, `left out ${folder}/socket: a socket`]);
+  });
+
+  it("a folder that cannot be read is named", { skip: IS_ROOT }, (t) => {
+    const folder = tree(t, (root) => {
+      mkdirSync(join(root, "closed"));
+      chmodSync(join(root, "closed"), 0);
+    });
+    assert.throws(
+      () => walked(folder),
+      (error: ToolError) => error.code === "noInput" && error.message === `cannot read ${folder}/closed`,
+    );
+  });
+
+  it("a folder that vanishes is named", (t) => {
+    const folder = tree(t, (root) => mkdirSync(join(root, "a")));
+    const entries = walk(folder, "t", () => {});
+    entries.next();
+    entries.next();
+    renameSync(join(folder, "a"), join(folder, "b"));
+    assert.throws(
+      () => entries.next(),
+      (error) => error instanceof ToolError && error.message === `cannot read ${folder}/a`,
+    );
+  });
+});
+
+describe("symbolic links", () => {
+  /** Links that stay as they are. */
+  const direct: Record<string, (root: string) => void> = {
+    "f l->f": (root) => symlinkSync("f", join(root, "l")),
+    "l->./d/../f": (root) => symlinkSync("./d/../f", join(root, "l")),
+    "l->d": (root) => symlinkSync("d", join(root, "l")),
+    "l->d/": (root) => symlinkSync("d/", join(root, "l")),
+    "d/l->../f": (root) => symlinkSync("../f", join(root, "d", "l")),
+    "l->nothing": (root) => symlinkSync("nothing", join(root, "l")),
+    "l->d/nothing/at/all": (root) => symlinkSync("d/nothing/at/all", join(root, "l")),
+  };
+  for (const [name, make] of Object.entries(direct))
+    it(`${name} stays a link`, (t) => {
+      const folder = tree(t, (root) => {
+        mkdirSync(join(root, "d"));
+        writeFileSync(join(root, "f"), "");
+        make(root);
+      });
+      const { entries, reports } = walked(folder);
+      const target = name.slice(name.indexOf(">") + 1);
+      assert.ok(
+        entries.some((entry) => entry.startsWith("symlink t/") && entry.endsWith(`l -> ${target}`)),
+        entries.join("\n"),
+      );
+      assert.deepEqual(reports, []);
+    });
+
+  it("a link to a link is given as what it ends at", (t) => {
+    const folder = tree(t, (root) => {
+      writeFileSync(join(root, "f"), "");
+      symlinkSync("f", join(root, "a"));
+      symlinkSync("a", join(root, "b"));
+    });
+    const { entries, reports } = walked(folder);
+    assert.deepEqual(entries, ["directory t", "symlink t/a -> f", "file t/b", "file t/f"]);
+    assert.deepEqual(reports, [`took in ${folder}/b as what it links to, a`]);
+  });
+
+  it("a ConfigMap's files are given as files, by whatever links they are mounted", (t) => {
+    const folder = tree(t, (root) => {
+      mkdirSync(join(root, "..2024_01"));
+      writeFileSync(join(root, "..2024_01", "key"), "value");
+      symlinkSync("..2024_01", join(root, "..data"));
+      symlinkSync("..data/key", join(root, "key"));
+    });
+    const { entries } = walked(folder);
+    assert.deepEqual(entries, [
+      "directory t",
+      "directory t/..2024_01",
+      "file t/..2024_01/key",
+      "symlink t/..data -> ..2024_01",
+      "file t/key",
+    ]);
+  });
+
+  it("an absolute link that ends inside is given as what it ends at, folders with all they hold", (t) => {
+    const folder = tree(t, (root) => {
+      mkdirSync(join(root, "d"));
+      writeFileSync(join(root, "d", "f"), "");
+      symlinkSync(join(root, "d"), join(root, "l"));
+    });
+    assert.deepEqual(walked(folder).entries, [
+      "directory t",
+      "directory t/d",
+      "file t/d/f",
+      "directory t/l",
+      "file t/l/f",
+    ]);
+  });
+
+  it("a relative link that leaves the folder and comes back is given as what it ends at", (t) => {
+    const folder = tree(t, (root) => {
+      writeFileSync(join(root, "f"), "");
+      symlinkSync("../tree/f", join(root, "l"));
+    });
+    assert.deepEqual(walked(folder).entries, ["directory t", "file t/f", "file t/l"]);
+  });
+
+  /** Links whose end is outside. */
+  const outward: Record<string, (root: string, outside: string) => void> = {
+    absolute: (root, outside) => symlinkSync(join(outside, "secret"), join(root, "l")),
+    relative: (root) => symlinkSync("../outside/secret", join(root, "l")),
+    "dangling outside": (root) => symlinkSync("../nothing", join(root, "l")),
+    "to a folder": (root) => symlinkSync("../outside", join(root, "l")),
+    "to the folder above": (root) => symlinkSync("..", join(root, "l")),
+    "to a folder with the same beginning": (root) => {
+      mkdirSync(`${root}-2`);
+      symlinkSync("../tree-2", join(root, "l"));
+    },
+  };
+  for (const [name, make] of Object.entries(outward))
+    it(`a link out of the folder is left out, and told: ${name}`, (t) => {
+      const folder = tree(t, make);
+      const { entries, reports } = walked(folder);
+      assert.deepEqual(entries, ["directory t"]);
+      assert.equal(reports.length, 1);
+      assert.ok(reports.join().startsWith(`left out ${folder}/l: it links out of the folder`), reports.join());
+    });
+
+  it("a link out of the folder by way of another is left out too", (t) => {
+    const folder = tree(t, (root) => {
+      mkdirSync(join(root, "a", "b"), { recursive: true });
+      symlinkSync("b", join(root, "a", "m"));
+      // By its letters it stays inside: a/m/../../.. is the folder itself, but m is a link.
+      symlinkSync("m/../../..", join(root, "a", "l"));
+    });
+    const { entries, reports } = walked(folder);
+    assert.deepEqual(entries, ["directory t", "directory t/a", "directory t/a/b", "symlink t/a/m -> b"]);
+    assert.match(reports.join("\n"), /a\/l: it links out of the folder/);
+  });
+
+  it("links that lead in a circle end nowhere", (t) => {
+    const folder = tree(t, (root) => {
+      symlinkSync("b", join(root, "a"));
+      symlinkSync("a", join(root, "b"));
+      symlinkSync("self", join(root, "self"));
+    });
+    const { entries, reports } = walked(folder);
+    assert.deepEqual(entries, ["directory t"]);
+    assert.equal(reports.length, 3);
+    for (const report of reports) assert.match(report, /its links end nowhere/);
+  });
+
+  it("a link that leads back to a folder above it is not followed for ever", (t) => {
+    const folder = tree(t, (root) => {
+      mkdirSync(join(root, "d"));
+      symlinkSync(root, join(root, "d", "l"));
+      symlinkSync("x", join(root, "d", "m"));
+      symlinkSync("..", join(root, "d", "x"));
+    });
+    const { entries, reports } = walked(folder);
+    assert.deepEqual(entries, ["directory t", "directory t/d", "symlink t/d/x -> .."]);
+    assert.equal(reports.filter((report) => /leads back to a folder above it/.test(report)).length, 2);
+  });
+});
