@@ -1,5 +1,6 @@
 /**
- * Builds `dist/launcher`, `dist/wait-fs` and `dist/oras-push`: one single executable under three names.
+ * Builds `dist/launcher`, `dist/wait-fs` and `dist/oras-push`: one single executable under three names, and
+ * `dist/lib/tini`, the init that the launcher calls where it is PID 1.
  *
  *   pnpm build [--arch x64|arm64] [--out DIR]
  */
@@ -12,6 +13,7 @@ import { build } from "esbuild";
 import { aptInstall } from "./debian.ts";
 import { nodeBinary } from "./node-binary.ts";
 import { ROOT } from "./paths.ts";
+import { tiniBinary } from "./tini.ts";
 
 const TOOLS = ["launcher", "wait-fs", "oras-push"] as const;
 
@@ -43,10 +45,12 @@ export async function buildExecutables(arch: Arch, out: string): Promise<void> {
     cwd: work,
     stdio: ["ignore", "ignore", "inherit"],
   });
+  searchBeside(join(work, "executable"));
   for (const tool of TOOLS) {
     rmSync(join(out, tool), { force: true });
     linkSync(join(work, "executable"), join(out, tool));
   }
+  addTini(arch, join(out, "lib"));
 }
 
 /** One CommonJS file of the sources and all that they import: what a single executable can hold. */
@@ -86,6 +90,24 @@ function strip(arch: Arch, file: string): void {
   const { program, package: name } = STRIP[arch];
   aptInstall(program, [program === "strip" ? "binutils" : name]);
   execFileSync(program, [file]);
+}
+
+/**
+ * Libraries are looked for in `lib` beside the executable first, where `launcher --install` puts them, and then where the
+ * system has them. As RPATH, not RUNPATH: an application's LD_LIBRARY_PATH is not meant for its launcher.
+ */
+function searchBeside(executable: string): void {
+  aptInstall("patchelf", ["patchelf"]);
+  execFileSync("patchelf", ["--force-rpath", "--set-rpath", "$ORIGIN/lib", executable]);
+}
+
+function addTini(arch: Arch, folder: string): void {
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, "tini");
+  // What runs can't be written to, but it can be replaced.
+  rmSync(file, { force: true });
+  copyFileSync(tiniBinary(arch), file);
+  chmodSync(file, 0o755);
 }
 
 function sha256(file: string): string {

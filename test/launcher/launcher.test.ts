@@ -28,7 +28,7 @@ import { temporaryFolder } from "../support/temporary.ts";
 import { type Ended, type Running, run, runTool, startTool, toolPath } from "../support/tools.ts";
 
 const FORMS =
-  "launcher [options] -- COMMAND [ARG ...] or launcher [options] ARTIFACT-INPUT ARTIFACT-OUTPUT COMMAND [ARG ...]";
+  "launcher [options] -- COMMAND [ARG ...] or launcher [options] ARTIFACT-INPUT ARTIFACT-OUTPUT COMMAND [ARG ...] or launcher --install DIR [--mounted-at DIR]";
 const NOT_ROOT = process.getuid?.() === 0 ? false : "only root may do this";
 const NO_MOUNTS = spawnSync("unshare", ["-m", "true"]).status === 0 ? false : "mount namespaces are not allowed here";
 
@@ -118,7 +118,8 @@ describe("the end of the command", { timeout: 30_000 }, () => {
     const { attempt, startedAt, finishedAt, ...rest } = done(at);
     assert.match(attempt ?? "", /^[0-9a-f-]{36}$/);
     assert.ok(Date.parse(startedAt ?? "") <= Date.parse(finishedAt ?? ""));
-    const expected = { schema: 1, phase: "done", exitCode: 42, signal: null, reason: null, outputs: [], error: null };
+    const known = { schema: 1, phase: "done", exitCode: 42, signal: null, reason: null };
+    const expected = { ...known, outputs: [], logs: [], error: null };
     assert.deepEqual(rest, expected);
     assert.deepEqual(readdirSync(at.share).sort(), [SHARE.done, SHARE.init]);
     assert.equal(parseInitMarker(readFileSync(join(at.share, SHARE.init), "utf8"))?.by, "launcher");
@@ -240,6 +241,8 @@ describe("the arguments of the command", { timeout: 30_000 }, () => {
       input: undefined,
       outputs: [],
       allowMissingOutput: false,
+      outputPipe: undefined,
+      logs: false,
       command: ["true", "x".repeat(200_000)],
       initTimeoutSeconds: undefined,
       timeoutSeconds: undefined,
@@ -250,7 +253,9 @@ describe("the arguments of the command", { timeout: 30_000 }, () => {
     const warn = (line: string) => void warnings.push(line);
     const signals = { listen: () => {} };
     // No process can be started with such an argument, so not the launcher either.
-    assert.equal(await launchInProcess(plan, { signals, terminal: false, log: silent, waitLog: silent, warn }), 126);
+    const { stdout, stderr } = process;
+    const own = { signals, terminal: false, delivered: [], stdout, stderr };
+    assert.equal(await launchInProcess(plan, { ...own, log: silent, waitLog: silent, warn }), 126);
     assert.match(done(at).reason ?? "", /too long \(E2BIG\)/);
     assert.deepEqual(warnings, [done(at).reason]);
   });

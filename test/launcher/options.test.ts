@@ -14,6 +14,8 @@ const DEFAULTS: LaunchPlan = {
   input: undefined,
   outputs: [],
   allowMissingOutput: false,
+  outputPipe: undefined,
+  logs: false,
   command: ["true"],
   initTimeoutSeconds: undefined,
   timeoutSeconds: undefined,
@@ -29,12 +31,27 @@ describe("the form with --", () => {
 
   it("every option reaches the plan", async () => {
     const argv = ["--share", "share", "--input", "in", "--output", "a", "--output", "b/c", "--allow-missing-output"];
-    const more = ["--init-timeout", "1", "--timeout", "2.5", "--grace", "0", "--wait-push", "-q", "--", "true"];
+    const more = [
+      "--init-timeout",
+      "1",
+      "--timeout",
+      "2.5",
+      "--grace",
+      "0",
+      "--output-pipe=out.txt",
+      "--logs",
+      "--wait-push",
+      "-q",
+      "--",
+      "true",
+    ];
     assert.deepEqual(await plan([...argv, ...more]), {
       share: resolve("share"),
       input: "in",
       outputs: ["a", "b/c"],
       allowMissingOutput: true,
+      outputPipe: "out.txt",
+      logs: true,
       command: ["true"],
       initTimeoutSeconds: 1,
       timeoutSeconds: 2.5,
@@ -55,12 +72,16 @@ describe("the form with --", () => {
       ORAS_GRACE: "3",
       ORAS_WAIT_PUSH: "yes",
       ORAS_QUIET: "1",
+      ORAS_OUTPUT_PIPE: "out.txt",
+      ORAS_LOGS: "on",
     };
     assert.deepEqual(await plan(["--", "true"], env), {
       share: "/share",
       input: "/in",
       outputs: ["/a", "/b"],
       allowMissingOutput: true,
+      outputPipe: "out.txt",
+      logs: true,
       command: ["true"],
       initTimeoutSeconds: 1,
       timeoutSeconds: 2,

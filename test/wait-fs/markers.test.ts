@@ -20,6 +20,7 @@ const DONE: DoneMarker = {
   startedAt: "2026-01-02T03:04:05.000Z",
   finishedAt: "2026-01-02T03:04:06.000Z",
   outputs: [{ path: "outputs/größe", files: 2, bytes: 23121 }],
+  logs: [{ path: "logs/stdout.log", files: 1, bytes: 5 }],
   error: "cannot write x",
 };
 const PARSERS = { parseDoneMarker, parseInitMarker, parsePushedMarker, parseFailureMarker };

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { constants } from "node:os";
 import { join } from "node:path";
+import type { Writable } from "node:stream";
 import { setImmediate } from "node:timers/promises";
 import type { Log } from "wait-fs/log";
 import { readMarker, removeMarkers, writeMarker } from "wait-fs/marker-file";
@@ -18,15 +19,21 @@ import { anySignal, deadline, waitUntil } from "wait-fs/wait";
 import { type ExitStatus, exitStatus } from "./exit-status.ts";
 import { placeInputs, waitForInit } from "./inputs.ts";
 import type { LaunchPlan } from "./options.ts";
+import { outputPaths } from "./output-paths.ts";
 import { makeSharedFolder, saveOutput } from "./outputs.ts";
 import { runApplication } from "./run-application.ts";
-import type { SignalSource } from "./signals.ts";
+import type { ForwardedSignal, SignalSource } from "./signals.ts";
+import { LOG_NAMES, openStreams, type Streams } from "./streams.ts";
 
 /** What a launch needs of its process. */
 export interface LaunchContext {
   readonly signals: SignalSource;
   /** Whether the application will read a terminal. */
   readonly terminal: boolean;
+  /** The signals that the application gets without the launcher's doing. */
+  readonly delivered: readonly ForwardedSignal[];
+  readonly stdout: Writable;
+  readonly stderr: Writable;
   /** The log of the launch. */
   readonly log: Log;
   /** The log of a wait. */
@@ -41,6 +48,8 @@ interface Progress {
   status: ExitStatus | undefined;
   timedOut: boolean;
   outputs: readonly OutputRecord[];
+  logs: readonly OutputRecord[];
+  streams: Streams | undefined;
 }
 
 /**
@@ -51,7 +60,14 @@ interface Progress {
 export async function launch(plan: LaunchPlan, context: LaunchContext): Promise<number> {
   const attempt = randomUUID();
   const startedAt = new Date().toISOString();
-  const progress: Progress = { phase: "init", status: undefined, timedOut: false, outputs: [] };
+  const progress: Progress = {
+    phase: "init",
+    status: undefined,
+    timedOut: false,
+    outputs: [],
+    logs: [],
+    streams: undefined,
+  };
   const mark = (error: string | null): DoneMarker => ({
     schema: 1,
     attempt,
@@ -62,25 +78,32 @@ export async function launch(plan: LaunchPlan, context: LaunchContext): Promise<
     startedAt,
     finishedAt: new Date().toISOString(),
     outputs: progress.outputs,
+    logs: progress.logs,
     error,
   });
   const interrupted = interruption(context.signals);
   makeSharedFolder(plan.share);
   await removeMarkers(plan.share, [SHARE.done, SHARE.doneFailed, SHARE.pushed, SHARE.pushFailed]);
   try {
+    progress.streams = await openStreams(plan, context);
     await prepare(plan, interrupted, context);
     progress.phase = "run";
-    const result = await runApplication(plan.command, { ...plan, ...context });
+    const { tees } = progress.streams;
+    const result = await runApplication(plan.command, { ...plan, ...context, tees });
     context.signals.listen(() => {});
     progress.status = exitStatus(result.end);
     progress.timedOut = result.timedOut;
     if (progress.status.reason !== null) context.warn(progress.status.reason);
     progress.phase = "copy";
+    progress.logs = await progress.streams.finish();
     progress.outputs = await save(plan, progress, context);
     await writeMarker(join(plan.share, SHARE.done), mark(null));
   } catch (error) {
     await writeFailure(plan.share, mark(oneLine((error as Error).message)), context);
     return ownFailure(progress, error, context);
+  } finally {
+    // Last, for a reader that has stopped reading must not keep the outputs.
+    await progress.streams?.flush(interruption(context.signals));
   }
   try {
     if (plan.waitPush) await waitForPush(plan.share, attempt, context);
@@ -114,14 +137,16 @@ async function prepare(plan: LaunchPlan, interrupted: AbortSignal, context: Laun
 
 async function save(plan: LaunchPlan, progress: Progress, context: LaunchContext): Promise<OutputRecord[]> {
   const saved: OutputRecord[] = [];
-  for (const path of plan.outputs) {
-    const records = await saveOutput(plan.share, path, context.warn);
-    saved.push(...(records ?? []));
-    if (records !== undefined) continue;
+  const taken = plan.logs ? Object.values(LOG_NAMES) : [];
+  for (const { output, paths } of outputPaths(plan.outputs, taken)) {
+    const records: (OutputRecord[] | undefined)[] = [];
+    for (const path of paths) records.push(await saveOutput(plan.share, path, context.warn));
+    saved.push(...records.flatMap((found) => found ?? []));
+    if (records.some((found) => found !== undefined)) continue;
     // A command that failed need not have written all of its outputs: what it left is saved, its own code stays.
     if (!plan.allowMissingOutput && exitCodeOf(progress) === 0)
-      throw new ToolError("noInput", `missing output ${path}`, { why: "the command did not write it" });
-    context.warn(`missing output ${path}`);
+      throw new ToolError("noInput", `missing output ${output}`, { why: "the command did not write it" });
+    context.warn(`missing output ${output}`);
   }
   return saved;
 }

@@ -5,21 +5,27 @@ import { type Command, type Io, runCommand, runProcess } from "wait-fs/cli";
 import { usageError } from "wait-fs/command-line";
 import { datedLog, plainLog, silent } from "wait-fs/log";
 import { oneLine } from "wait-fs/tool-error";
+import { type Init, runUnderInit, TINI } from "./init.ts";
 import { launch } from "./launch.ts";
-import { type LaunchPlan, launchPlan, USAGE } from "./options.ts";
-import { catchSignals } from "./signals.ts";
+import { type InstallPlan, installPlan, type LaunchPlan, launchPlan, USAGE } from "./options.ts";
+import { catchSignals, deliveredSignals } from "./signals.ts";
 
 const command: Command<typeof USAGE.options> = {
   ...USAGE,
-  run: (line, io) => {
-    checkEncoding();
+  run: async (line, io) => {
+    const installation = installPlan(line);
+    if (installation !== undefined) return installTools(installation);
     const plan = launchPlan(line);
     const log = plan.quiet ? silent : plainLog(io.stderr);
     for (const text of introduction(plan, line.args)) log(text);
+    if (init === "none") log(`No ${TINI} beside ${process.execPath}, orphans are not reaped`);
     const terminal = isatty(0);
     return launch(plan, {
       signals: catchSignals(terminal),
       terminal,
+      delivered: deliveredSignals(terminal, init === "tini"),
+      stdout: process.stdout,
+      stderr: process.stderr,
       log,
       waitLog: plan.quiet ? silent : datedLog("wait-fs", io.stderr),
       warn: (text) => io.stderr(`launcher: ${oneLine(text)}\n`),
@@ -27,11 +33,27 @@ const command: Command<typeof USAGE.options> = {
   },
 };
 
-/** The `launcher` executable: gives the exit code. */
-export const main = (argv: string[], io: Io): Promise<number> => runCommand(command, argv, io);
+let init: Init = "elsewhere";
 
-/** Node has arguments as text only: bytes that are none would reach the command changed, so they are refused. */
-function checkEncoding(): void {
+/** The `launcher` executable: gives the exit code. */
+export async function main(argv: string[], io: Io): Promise<number> {
+  checkEncoding(argv);
+  init = runUnderInit(argv, io.env);
+  return runCommand(command, argv, io);
+}
+
+async function installTools({ folder, mountedAt }: InstallPlan): Promise<number> {
+  const { install } = await import("./install.ts");
+  install(folder, mountedAt);
+  return 0;
+}
+
+/**
+ * Node has arguments as text only: bytes that are none would reach the command changed, so they are refused. Node puts
+ * U+FFFD in their place; without it there is nothing to look at, and /proc is not needed.
+ */
+function checkEncoding(argv: readonly string[]): void {
+  if (!argv.some((argument) => argument.includes("\ufffd"))) return;
   const given = readFileSync("/proc/self/cmdline");
   if (!isUtf8(given)) throw usageError(USAGE, "an argument is not UTF-8 text");
 }

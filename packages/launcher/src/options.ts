@@ -1,6 +1,8 @@
-import { basename, resolve } from "node:path";
+import { basename, isAbsolute, resolve } from "node:path";
 import { type CommandLine, type OptionSpecs, type Usage, usageError } from "wait-fs/command-line";
 import { DEFAULT_SHARE } from "wait-fs/markers";
+import { mayBePattern } from "./output-paths.ts";
+import { LOG_NAMES } from "./streams.ts";
 
 /** How long an application may take to end after SIGTERM, in seconds: 10 of Kubernetes' 30 are left for the outputs. */
 export const DEFAULT_GRACE_SECONDS = 20;
@@ -11,8 +13,14 @@ const NONE = "NA";
 const OPTIONS = {
   share: { type: "text", value: "DIR", default: DEFAULT_SHARE, describe: "the volume shared with the sidecar" },
   input: { type: "text", value: "PATH", describe: "wait for the inputs that the sidecar pulls, and put them here" },
-  output: { type: "list", value: "PATH", describe: "file or folder to save for the sidecar; repeatable" },
+  output: {
+    type: "list",
+    value: "PATH",
+    describe: "file or folder to save for the sidecar, or a pattern such as 'data/*.xyz'; repeatable",
+  },
   "allow-missing-output": { type: "flag", describe: "an output that the command did not write is no failure" },
+  "output-pipe": { type: "text", value: "FILE", describe: "write the command's stdout to this file too" },
+  logs: { type: "flag", describe: "save the command's stdout and stderr for the sidecar, which pushes them too" },
   "init-timeout": { type: "number", value: "SECONDS", describe: "end with 124 if the inputs are not there by then" },
   timeout: { type: "number", value: "SECONDS", describe: "end the command after this time, with 124" },
   grace: {
@@ -22,6 +30,12 @@ const OPTIONS = {
     describe: "from SIGTERM to SIGKILL, for a command that does not end",
   },
   "wait-push": { type: "flag", describe: "end only after the sidecar's push, with 75 if that failed" },
+  install: {
+    type: "text",
+    value: "DIR",
+    describe: "run nothing: put the tools here, with all that they need to run in any image",
+  },
+  "mounted-at": { type: "text", value: "DIR", describe: "where they will run, that folder's path, if it differs" },
   quiet: { type: "flag", alias: "q", describe: "no log" },
 } as const satisfies OptionSpecs;
 
@@ -29,7 +43,11 @@ const OPTIONS = {
 export const USAGE = {
   name: "launcher",
   summary: "Runs a command in a pod, and saves what it wrote for the sidecar that pushes it to a registry.",
-  forms: ["[options] -- COMMAND [ARG ...]", "[options] ARTIFACT-INPUT ARTIFACT-OUTPUT COMMAND [ARG ...]"],
+  forms: [
+    "[options] -- COMMAND [ARG ...]",
+    "[options] ARTIFACT-INPUT ARTIFACT-OUTPUT COMMAND [ARG ...]",
+    "--install DIR [--mounted-at DIR]",
+  ],
   options: OPTIONS,
   wrapsCommand: true,
   notes: [
@@ -40,6 +58,32 @@ export const USAGE = {
   ].join("\n"),
 } as const satisfies Usage<OptionSpecs>;
 
+/** The longest path of a loader, in bytes (PATH_MAX, with the NUL that ends it), less what follows the folder's. */
+const MAX_FOLDER = 4096 - 64;
+
+/** Where `launcher --install` puts the tools. */
+export interface InstallPlan {
+  readonly folder: string;
+  /** The folder's absolute path where the tools will run. */
+  readonly mountedAt: string;
+}
+
+/** What a command line asks to install; undefined for one that runs a command. Throws a usage failure where it asks both. */
+export function installPlan(line: CommandLine<typeof OPTIONS>): InstallPlan | undefined {
+  const { install, "mounted-at": mountedAt } = line.options;
+  if (install === undefined) {
+    if (mountedAt !== undefined) throw usageError(USAGE, "--mounted-at is for --install");
+    return undefined;
+  }
+  if (line.args.length > 0) throw usageError(USAGE, "--install runs no command");
+  if (install === "") throw usageError(USAGE, "--install needs a folder");
+  if (mountedAt !== undefined && !isAbsolute(mountedAt)) throw usageError(USAGE, "--mounted-at is an absolute path");
+  const folder = resolve(install);
+  const place = resolve(mountedAt ?? folder);
+  if (Buffer.byteLength(place) > MAX_FOLDER) throw usageError(USAGE, "the path of the folder is too long");
+  return { folder, mountedAt: place };
+}
+
 /** What `launcher` is to do. */
 export interface LaunchPlan {
   readonly share: string;
@@ -47,6 +91,10 @@ export interface LaunchPlan {
   readonly input: string | undefined;
   readonly outputs: readonly string[];
   readonly allowMissingOutput: boolean;
+  /** A file that the command's stdout is written to as well; undefined for none. */
+  readonly outputPipe: string | undefined;
+  /** Whether stdout and stderr are kept for the sidecar. */
+  readonly logs: boolean;
   readonly command: readonly [string, ...string[]];
   readonly initTimeoutSeconds: number | undefined;
   readonly timeoutSeconds: number | undefined;
@@ -62,12 +110,15 @@ export function launchPlan(line: CommandLine<typeof OPTIONS>): LaunchPlan {
   const [program, ...args] = command;
   if (program === undefined || program === "") throw usageError(USAGE, "no command to run");
   const outputs = [...(output === NONE ? [] : [output]), ...options.output];
-  checkOutputs(outputs);
+  checkOutputs(outputs, options.logs ? Object.values(LOG_NAMES) : []);
+  if (options["output-pipe"] === "") throw usageError(USAGE, "--output-pipe needs a file");
   return {
     share: resolve(options.share),
     input: input === NONE ? options.input : input,
     outputs,
     allowMissingOutput: options["allow-missing-output"],
+    outputPipe: options["output-pipe"],
+    logs: options.logs,
     command: [program, ...args],
     initTimeoutSeconds: options["init-timeout"],
     timeoutSeconds: options.timeout,
@@ -87,11 +138,13 @@ function positional(line: CommandLine<typeof OPTIONS>) {
   return { input, output, command };
 }
 
-function checkOutputs(outputs: readonly string[]): void {
-  const names = new Set<string>();
+function checkOutputs(outputs: readonly string[], taken: readonly string[]): void {
+  const names = new Set(taken);
   for (const output of outputs) {
     const name = basename(resolve(output));
     if (output === "" || name === "") throw usageError(USAGE, `${JSON.stringify(output)} cannot be an output`);
+    // What a pattern stands for is known when the command has ended.
+    if (mayBePattern(output)) continue;
     if (names.has(name)) throw usageError(USAGE, `two outputs are named ${JSON.stringify(name)}`);
     names.add(name);
   }

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { ApplicationEnd } from "./exit-status.ts";
-import { type SignalSource, TERMINAL_SIGNALS } from "./signals.ts";
+import type { ForwardedSignal, SignalSource } from "./signals.ts";
+import type { Tee } from "./tee.ts";
 
 /** How an application is run. */
 export interface RunOptions {
@@ -11,6 +12,10 @@ export interface RunOptions {
   readonly timeoutSeconds: number | undefined;
   /** Whether the application reads a terminal. Then it stays in the terminal's foreground group, else it leads its own. */
   readonly terminal: boolean;
+  /** The signals that the application gets without the launcher's doing. */
+  readonly delivered: readonly ForwardedSignal[];
+  /** Tees in the place of the launcher's own streams; none by default. */
+  readonly tees: { readonly stdout?: Tee; readonly stderr?: Tee };
 }
 
 /** What became of an application. */
@@ -20,35 +25,37 @@ export interface RunResult {
 }
 
 /**
- * Runs a command with its arguments untouched and the launcher's stdin, stdout, stderr, environment and working
+ * Runs a command with its arguments untouched and the launcher's stdin, stdout, stderr (or tees), environment and working
  * directory, passes signals on to its whole process group, and waits for it to end. What it left running in its group is
  * then killed: nothing may write to outputs that are being saved. Never throws.
  */
 export async function runApplication(command: readonly [string, ...string[]], options: RunOptions): Promise<RunResult> {
   const [program, ...args] = command;
+  const { stdout, stderr } = options.tees;
   let child: ChildProcess;
   try {
-    child = spawn(program, args, { stdio: "inherit", detached: !options.terminal });
+    const stdio = ["inherit", stdout?.writeEnd ?? "inherit", stderr?.writeEnd ?? "inherit"] as const;
+    child = spawn(program, args, { stdio: [...stdio], detached: !options.terminal });
   } catch (error) {
     return { end: { kind: "not started", error }, timedOut: false };
+  } finally {
+    for (const tee of [stdout, stderr]) tee?.handOver();
   }
   const timers = new Set<NodeJS.Timeout>();
   const after = (seconds: number, act: () => void) =>
     timers.add(setTimeout(act, Math.min(seconds * 1000, 2 ** 31 - 1)));
   const send = (signal: NodeJS.Signals) => signalGroup(child, signal, options.terminal);
-  const stop = () => {
-    send("SIGTERM");
-    after(options.graceSeconds, () => send("SIGKILL"));
-  };
+  const killLater = () => after(options.graceSeconds, () => send("SIGKILL"));
   let timedOut = false;
   options.signals.listen((signal) => {
-    if (signal === "SIGTERM") stop();
-    else if (!options.terminal || !TERMINAL_SIGNALS.includes(signal)) send(signal);
+    if (!options.delivered.includes(signal)) send(signal);
+    if (signal === "SIGTERM") killLater();
   });
   if (options.timeoutSeconds !== undefined)
     after(options.timeoutSeconds, () => {
       timedOut = true;
-      stop();
+      send("SIGTERM");
+      killLater();
     });
   const end = await endOf(child);
   for (const timer of timers) clearTimeout(timer);

@@ -1,3 +1,5 @@
+import { unblockSignal } from "./libc.ts";
+
 /**
  * The signals that are passed on to the application: all that a process may catch, but for those that report a fault of
  * the launcher itself (SIGSEGV and its like), that tell of its own children (SIGCHLD), or that Node keeps (SIGPROF).
@@ -26,8 +28,17 @@ export const FORWARDED_SIGNALS = [
 /** One of {@link FORWARDED_SIGNALS}. */
 export type ForwardedSignal = (typeof FORWARDED_SIGNALS)[number];
 
-/** The signals that a terminal sends to its whole foreground group: an application there has them already. */
-export const TERMINAL_SIGNALS: readonly ForwardedSignal[] = ["SIGINT", "SIGQUIT", "SIGTSTP", "SIGWINCH", "SIGCONT"];
+/** The signals that a terminal sends to its whole foreground group. */
+const TERMINAL_SIGNALS: readonly ForwardedSignal[] = ["SIGINT", "SIGQUIT", "SIGTSTP", "SIGWINCH", "SIGCONT"];
+
+/**
+ * The signals that the application gets without the launcher's doing: with a terminal those that it sends, and all of
+ * them where an init sends them to the group that both are in.
+ */
+export function deliveredSignals(terminal: boolean, underInit: boolean): readonly ForwardedSignal[] {
+  if (!terminal) return [];
+  return underInit ? FORWARDED_SIGNALS : TERMINAL_SIGNALS;
+}
 
 /** The signals that stop and continue a terminal's jobs; there they keep their usual effect on the launcher too. */
 const JOB_CONTROL: readonly ForwardedSignal[] = ["SIGTSTP", "SIGCONT", "SIGTTIN", "SIGTTOU"];
@@ -43,6 +54,7 @@ export function catchSignals(terminal: boolean): SignalSource {
   let current: (signal: ForwardedSignal) => void = () => {};
   for (const signal of FORWARDED_SIGNALS)
     if (!terminal || !JOB_CONTROL.includes(signal)) process.on(signal, () => current(signal));
+  unblockSignal("SIGUSR1");
   return {
     listen: (listener) => {
       current = listener;

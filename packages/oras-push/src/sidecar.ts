@@ -152,7 +152,8 @@ async function pushOutputs(
 ): Promise<ArtifactRecord> {
   const { share } = options;
   try {
-    const pushed = await steps.push(to, outputPaths(share, done), runAnnotations(done, inputs));
+    const paths = [...outputPaths(share, done), ...logPaths(share, done)];
+    const pushed = await steps.push(to, paths, runAnnotations(done, inputs));
     const { reference, digest } = pushed;
     const finishedAt = new Date().toISOString();
     const marker: PushedMarker = { schema: 1, attempt: done.attempt, reference, digest, finishedAt };
@@ -176,6 +177,11 @@ function outputPaths(share: string, done: DoneMarker): string[] {
   } catch (error) {
     throw new ToolError("noInput", `cannot read ${folder}`, { why: reasonOf(error), cause: error });
   }
+}
+
+/** What the launcher kept of the application's stdout and stderr. */
+function logPaths(share: string, done: DoneMarker): string[] {
+  return done.logs.map(({ path }) => resolve(share, path));
 }
 
 async function leaveFailure(

@@ -22,6 +22,8 @@ export const SHARE = {
   inputs: "inputs",
   /** What the launcher saved, for the sidecar. */
   outputs: "outputs",
+  /** What the application wrote to stdout and stderr, where the launcher keeps it. */
+  logs: "logs",
 } as const;
 
 /** How far the launcher came. */
@@ -54,6 +56,8 @@ export interface DoneMarker {
   readonly finishedAt: string | null;
   /** What was saved; null where that is not known: then everything in the outputs folder counts. */
   readonly outputs: readonly OutputRecord[] | null;
+  /** What was kept of stdout and stderr; empty where nothing was. */
+  readonly logs: readonly OutputRecord[];
   /** What the launcher itself failed at. */
   readonly error: string | null;
 }
@@ -99,6 +103,7 @@ export const NOTHING_KNOWN: DoneMarker = {
   startedAt: null,
   finishedAt: null,
   outputs: null,
+  logs: [],
   error: null,
 };
 
@@ -117,7 +122,8 @@ export function parseDoneMarker(text: string): DoneMarker | undefined {
     reason: textField(fields, "reason"),
     startedAt: textField(fields, "startedAt"),
     finishedAt: textField(fields, "finishedAt"),
-    outputs: outputsField(fields),
+    outputs: recordsField(fields, "outputs"),
+    logs: recordsField(fields, "logs") ?? [],
     error: textField(fields, "error"),
   };
 }
@@ -179,9 +185,10 @@ function phaseField(fields: JsonObject): Phase {
   return phase === "init" || phase === "run" || phase === "copy" ? phase : "done";
 }
 
-function outputsField(fields: JsonObject): OutputRecord[] | null {
-  if (!Array.isArray(fields.outputs)) return null;
-  return fields.outputs.filter(isOutput).map(({ path, files, bytes }) => ({ path, files, bytes }));
+function recordsField(fields: JsonObject, name: string): OutputRecord[] | null {
+  const records = fields[name];
+  if (!Array.isArray(records)) return null;
+  return records.filter(isOutput).map(({ path, files, bytes }) => ({ path, files, bytes }));
 }
 
 function isOutput(value: unknown): value is OutputRecord {
