@@ -39,7 +39,10 @@ export async function buildExecutables(arch: Arch, out: string): Promise<void> {
   strip(arch, join(work, "node"));
   writeFileSync(join(work, "sea.json"), JSON.stringify(seaConfig(arch)));
   // V8 orders what it puts into the code cache at random: from a fixed seed the same sources give the same bytes.
-  execFileSync(process.execPath, ["--random-seed=1", "--build-sea", "sea.json"], { cwd: work, stdio: ["ignore", "ignore", "inherit"] });
+  execFileSync(process.execPath, ["--random-seed=1", "--build-sea", "sea.json"], {
+    cwd: work,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   for (const tool of TOOLS) {
     rmSync(join(out, tool), { force: true });
     linkSync(join(work, "executable"), join(out, tool));
