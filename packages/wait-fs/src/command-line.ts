@@ -80,7 +80,6 @@ const PARSER = {
   "boolean-negation": false,
   "camel-case-expansion": false,
   "dot-notation": false,
-  "duplicate-arguments-array": false,
   "greedy-arrays": false,
   "parse-numbers": false,
   "parse-positional-numbers": false,
@@ -111,7 +110,7 @@ export async function parseCommandLine<const S extends OptionSpecs>(
   const rest = (parsed["--"] ?? []) as string[];
   const options: Record<string, unknown> = {};
   for (const [name, spec] of Object.entries(usage.options))
-    options[name] = optionValue(usage, name, spec, parsed[name], env[environmentName(name)]);
+    options[name] = optionValue(usage, name, spec, givenValue(spec, parsed[name]), env[environmentName(name)]);
   return {
     options: options as OptionValues<S>,
     args: [...(parsed._ as (string | number)[]).map(String), ...rest],
@@ -159,6 +158,11 @@ function yargsOption(spec: OptionSpec): Options {
   if (spec.type === "flag") return { ...shared, boolean: true, nargs: 0 };
   if (spec.type === "list") return { ...shared, array: true, string: true, requiresArg: true };
   return { ...shared, string: true, requiresArg: true };
+}
+
+/** What was given for an option; of one that is no list and was given more than once, the last counts. */
+function givenValue(spec: OptionSpec, parsed: unknown): unknown {
+  return spec.type !== "list" && Array.isArray(parsed) ? parsed.at(-1) : parsed;
 }
 
 function optionValue(
