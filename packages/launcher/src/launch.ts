@@ -1,8 +1,6 @@
-import { randomUUID } from "node:crypto";
 import { constants } from "node:os";
-import { join } from "node:path";
+import type { Lease } from "wait-fs/lease";
 import type { Log } from "wait-fs/log";
-import { readMarker, removeMarkers, writeMarker } from "wait-fs/marker-file";
 import {
   type DoneMarker,
   type InitMarker,
@@ -11,23 +9,37 @@ import {
   parseFailureMarker,
   parsePushedMarker,
   SHARE,
+  type StartedMarker,
 } from "wait-fs/markers";
+import type { SharedVolume } from "wait-fs/shared-volume";
 import { EXIT_CODES, InterruptedError, oneLine, ToolError } from "wait-fs/tool-error";
-import { anySignal, deadline, waitUntil } from "wait-fs/wait";
+import { anySignal, deadline } from "wait-fs/wait";
 import { type ExitStatus, exitStatus } from "./exit-status.ts";
-import { placeInputs, waitForInit } from "./inputs.ts";
+import { waitForInit } from "./inputs.ts";
 import type { LaunchPlan } from "./options.ts";
-import { makeSharedFolder, saveOutput } from "./outputs.ts";
-import { runApplication } from "./run-application.ts";
+import type { RunResult } from "./run-application.ts";
 import type { SignalSource } from "./signals.ts";
+
+/** The steps of a launch that are not its own. */
+export interface LaunchSteps {
+  /** Takes the launcher's lease on the shared volume. */
+  readonly takeLease: () => Promise<Lease>;
+  /** Removes what an earlier start saved; gives where this one's outputs will be, relative to the volume. */
+  readonly clearOutputs: () => Promise<readonly string[]>;
+  /** Puts the inputs that are there into a folder. */
+  readonly placeInputs: (folder: string) => Promise<void>;
+  /** Runs the command to its end. */
+  readonly run: () => Promise<RunResult>;
+  /** Saves an output path; undefined where it is missing. */
+  readonly save: (path: string) => Promise<readonly OutputRecord[] | undefined>;
+}
 
 /** What a launch needs of its process. */
 export interface LaunchContext {
+  /** Which start of the launcher this is: random, never the same again. */
+  readonly attempt: string;
+  readonly volume: SharedVolume;
   readonly signals: SignalSource;
-  /** Whether the application will read a terminal. */
-  readonly terminal: boolean;
-  /** The log of the launch. */
-  readonly log: Log;
   /** The log of a wait. */
   readonly waitLog: Log;
   /** What the user has to know, whether a log is wanted or not. */
@@ -36,6 +48,7 @@ export interface LaunchContext {
 
 /** What is known so far of a launch. */
 interface Progress {
+  readonly startedAt: string;
   phase: Phase;
   status: ExitStatus | undefined;
   timedOut: boolean;
@@ -43,64 +56,97 @@ interface Progress {
 }
 
 /**
- * The life of the launcher: the inputs, the command, the outputs, the done marker. Gives the exit code: the
+ * The life of the launcher: the lease, the inputs, the command, the outputs, the done marker. Gives the exit code: the
  * application's own wherever that is a failure. A failure of the launcher itself is written as the failure marker, then
- * thrown. The order of the writes is the pod protocol's.
+ * thrown. The lease is taken first and given back last; where not even a marker could be written it is left as a death
+ * leaves it, for then nothing else tells the sidecar (docs/protocol.md, "The launcher").
  */
-export async function launch(plan: LaunchPlan, context: LaunchContext): Promise<number> {
-  const attempt = randomUUID();
+export async function launch(plan: LaunchPlan, context: LaunchContext, steps: LaunchSteps): Promise<number> {
+  const { volume, attempt } = context;
+  const lease = await steps.takeLease();
   const startedAt = new Date().toISOString();
-  const progress: Progress = { phase: "init", status: undefined, timedOut: false, outputs: [] };
-  const mark = (error: string | null): DoneMarker => ({
-    schema: 1,
-    attempt,
-    phase: error === null ? "done" : progress.phase,
-    exitCode: progress.status?.exitCode ?? null,
-    signal: progress.status?.signal ?? null,
-    reason: progress.timedOut ? `timed out after ${plan.timeoutSeconds} s` : (progress.status?.reason ?? null),
-    startedAt,
-    finishedAt: new Date().toISOString(),
-    outputs: progress.outputs,
-    error,
-  });
-  makeSharedFolder(plan.share);
-  await removeMarkers(plan.share, [SHARE.done, SHARE.doneFailed, SHARE.pushed, SHARE.pushFailed]);
+  const progress: Progress = { startedAt, phase: "init", status: undefined, timedOut: false, outputs: [] };
+  const mark = (error: string | null) => doneMarker(plan, attempt, progress, error);
   try {
-    await prepare(plan, context);
-    progress.phase = "run";
-    const result = await runApplication(plan.command, { ...plan, ...context });
-    context.signals.listen(() => {});
-    progress.status = exitStatus(result.end);
-    progress.timedOut = result.timedOut;
-    if (progress.status.reason !== null) context.warn(progress.status.reason);
+    await begin(startedAt, context, steps);
+    await prepare(plan, context, steps);
+    await runCommand(progress, context, steps);
     progress.phase = "copy";
-    progress.outputs = await save(plan, progress, context);
-    await writeMarker(join(plan.share, SHARE.done), mark(null));
+    progress.outputs = await save(plan, progress, context, steps);
+    await volume.write(SHARE.done, mark(null));
   } catch (error) {
-    await writeFailure(plan.share, mark(oneLine((error as Error).message)), context);
-    if (exitCodeOf(progress) === 0) throw error;
-    context.warn((error as Error).message);
-    return exitCodeOf(progress);
+    if (await writeFailure(mark(oneLine((error as Error).message)), context)) await giveBack(lease, context);
+    return ownCode(progress, error, context);
   }
-  if (plan.waitPush) await waitForPush(plan.share, attempt, context);
-  return exitCodeOf(progress);
+  try {
+    if (plan.waitPush) await waitForPush(context);
+    return exitCodeOf(progress);
+  } catch (error) {
+    return ownCode(progress, error, context);
+  } finally {
+    await giveBack(lease, context);
+  }
 }
 
-async function prepare(plan: LaunchPlan, context: LaunchContext): Promise<void> {
+/** Takes back what an earlier start said, and says where this one's outputs will be: no old word counts for it. */
+async function begin(startedAt: string, { volume, attempt }: LaunchContext, steps: LaunchSteps): Promise<void> {
+  // The started marker goes first: without it nothing that is there counts as this attempt's, should it end here.
+  for (const name of [SHARE.started, SHARE.done, SHARE.doneFailed, SHARE.pushed, SHARE.pushFailed])
+    await volume.remove(name);
+  const outputs = await steps.clearOutputs();
+  const marker: StartedMarker = { schema: 1, attempt, startedAt, outputs };
+  await volume.write(SHARE.started, marker);
+}
+
+async function prepare(plan: LaunchPlan, context: LaunchContext, steps: LaunchSteps): Promise<void> {
+  const { volume, signals, waitLog } = context;
   if (plan.input === undefined) {
     const marker: InitMarker = { schema: 1, by: "launcher", inputs: [] };
-    await writeMarker(join(plan.share, SHARE.init), marker);
+    await volume.write(SHARE.init, marker);
     return;
   }
   const late = deadline(plan.initTimeoutSeconds, `no inputs in ${plan.share}`);
-  await waitForInit(plan.share, anySignal(interruption(context.signals), late), context.waitLog);
-  await placeInputs(plan.share, plan.input, context.warn);
+  const interrupted = interruption(signals);
+  await waitForInit(volume, anySignal(interrupted, late), waitLog);
+  await steps.placeInputs(plan.input);
+  interrupted.throwIfAborted();
 }
 
-async function save(plan: LaunchPlan, progress: Progress, context: LaunchContext): Promise<OutputRecord[]> {
+async function runCommand(progress: Progress, { signals, warn }: LaunchContext, steps: LaunchSteps): Promise<void> {
+  progress.phase = "run";
+  const result = await steps.run();
+  // From here on the outputs are saved whatever comes: who is in a hurry has SIGKILL.
+  signals.listen(() => {});
+  progress.status = exitStatus(result.end);
+  progress.timedOut = result.timedOut;
+  if (progress.status.reason !== null) warn(progress.status.reason);
+}
+
+function doneMarker(plan: LaunchPlan, attempt: string, progress: Progress, error: string | null): DoneMarker {
+  const { startedAt, phase, status, timedOut, outputs } = progress;
+  return {
+    schema: 1,
+    attempt,
+    phase: error === null ? "done" : phase,
+    exitCode: status?.exitCode ?? null,
+    signal: status?.signal ?? null,
+    reason: timedOut ? `timed out after ${plan.timeoutSeconds} s` : (status?.reason ?? null),
+    startedAt,
+    finishedAt: new Date().toISOString(),
+    outputs,
+    error,
+  };
+}
+
+async function save(
+  plan: LaunchPlan,
+  progress: Progress,
+  context: LaunchContext,
+  steps: LaunchSteps,
+): Promise<OutputRecord[]> {
   const saved: OutputRecord[] = [];
   for (const path of plan.outputs) {
-    const records = await saveOutput(plan.share, path, context.warn);
+    const records = await steps.save(path);
     saved.push(...(records ?? []));
     if (records !== undefined) continue;
     // A command that failed need not have written all of its outputs: what it left is saved, its own code stays.
@@ -111,25 +157,32 @@ async function save(plan: LaunchPlan, progress: Progress, context: LaunchContext
   return saved;
 }
 
-async function writeFailure(share: string, marker: DoneMarker, context: LaunchContext): Promise<void> {
+/** All has been said and saved by now: a lease that can't be given back changes nothing. */
+function giveBack(lease: Lease, { warn }: LaunchContext): Promise<void> {
+  return lease.release().catch((error: Error) => warn(error.message));
+}
+
+/** Whether the failure could be written. */
+async function writeFailure(marker: DoneMarker, { volume, warn }: LaunchContext): Promise<boolean> {
   try {
-    await writeMarker(join(share, SHARE.doneFailed), marker);
+    await volume.write(SHARE.doneFailed, marker);
+    return true;
   } catch (error) {
-    context.warn((error as Error).message);
+    warn((error as Error).message);
+    return false;
   }
 }
 
-async function waitForPush(share: string, attempt: string, context: LaunchContext): Promise<void> {
-  const pushed = join(share, SHARE.pushed);
-  const failed = join(share, SHARE.pushFailed);
-  const options = { paths: [pushed, failed], signal: interruption(context.signals), log: context.waitLog };
+async function waitForPush({ volume, attempt, signals, waitLog }: LaunchContext): Promise<void> {
+  const options = { names: [SHARE.pushed, SHARE.pushFailed], signal: interruption(signals), log: waitLog };
   const notPushed = (why: string) => new ToolError("notPushed", "the outputs were not pushed", { why });
-  await waitUntil(async () => {
-    if ((await readMarker(pushed, parsePushedMarker))?.attempt === attempt) return true;
-    const failure = await readMarker(failed, parseFailureMarker);
+  const look = async () => {
+    if ((await volume.read(SHARE.pushed, parsePushedMarker))?.attempt === attempt) return true;
+    const failure = await volume.read(SHARE.pushFailed, parseFailureMarker);
     if (failure?.attempt === attempt) throw notPushed(failure.error);
     return undefined;
-  }, options).catch((error) => {
+  };
+  await volume.until(look, options).catch((error) => {
     throw error instanceof InterruptedError ? notPushed(error.message) : error;
   });
 }
@@ -142,6 +195,14 @@ function interruption(signals: SignalSource): AbortSignal {
       controller.abort(new InterruptedError(signal, constants.signals[signal]));
   });
   return controller.signal;
+}
+
+/** The application's own code wherever that is a failure: the launcher's failure is then only told. Else that is thrown. */
+function ownCode(progress: Progress, error: unknown, { warn }: LaunchContext): number {
+  if (exitCodeOf(progress) === 0) throw error;
+  const { message, why } = error as Error & { why?: string };
+  warn(why === undefined ? message : `${message} (${why})`);
+  return exitCodeOf(progress);
 }
 
 function exitCodeOf(progress: Progress): number {

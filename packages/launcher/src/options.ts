@@ -1,5 +1,6 @@
 import { basename, resolve } from "node:path";
 import { type CommandLine, type OptionSpecs, type Usage, usageError } from "wait-fs/command-line";
+import { CONDITION_OPTION, type Condition, parseCondition } from "wait-fs/condition";
 import { DEFAULT_SHARE } from "wait-fs/markers";
 
 /** How long an application may take to end after SIGTERM, in seconds: 10 of Kubernetes' 30 are left for the outputs. */
@@ -21,6 +22,7 @@ const OPTIONS = {
     default: DEFAULT_GRACE_SECONDS,
     describe: "from SIGTERM to SIGKILL, for a command that does not end",
   },
+  "only-if": CONDITION_OPTION,
   "wait-push": { type: "flag", describe: "end only after the sidecar's push, with 75 if that failed" },
   quiet: { type: "flag", alias: "q", describe: "no log" },
 } as const satisfies OptionSpecs;
@@ -34,6 +36,7 @@ export const USAGE = {
   wrapsCommand: true,
   notes: [
     "ARTIFACT-INPUT and ARTIFACT-OUTPUT are paths as for --input and --output, NA for none.",
+    "Where --only-if is not met, the command is run, and nothing is waited for and nothing saved.",
     "Exit codes: the command's own, 128 + n if signal n ended it, 126 not executable, 127 not found; 64 usage,",
     "66 an input or output is missing, 73 the shared volume cannot be written, 74 the outputs could not be saved,",
     "75 they were not pushed (--wait-push), 124 timed out.",
@@ -51,6 +54,8 @@ export interface LaunchPlan {
   readonly initTimeoutSeconds: number | undefined;
   readonly timeoutSeconds: number | undefined;
   readonly graceSeconds: number;
+  /** Where it is not met, the command is run and nothing else is done; always met by default. */
+  readonly onlyIf: Condition | undefined;
   readonly waitPush: boolean;
   readonly quiet: boolean;
 }
@@ -72,6 +77,7 @@ export function launchPlan(line: CommandLine<typeof OPTIONS>): LaunchPlan {
     initTimeoutSeconds: options["init-timeout"],
     timeoutSeconds: options.timeout,
     graceSeconds: options.grace,
+    onlyIf: parseCondition(USAGE, options["only-if"]),
     waitPush: options["wait-push"],
     quiet: options.quiet,
   };

@@ -1,6 +1,7 @@
 import type { Log } from "wait-fs/log";
 import { oneLine } from "wait-fs/tool-error";
 import { type LayerPath, layerOf } from "./layer.ts";
+import type { Annotations } from "./oci/descriptor.ts";
 import { formatReference, type Reference } from "./oci/reference.ts";
 import type { ArtifactPlan, PullPlan, RegistryPlan } from "./options.ts";
 import { plainProgress } from "./progress.ts";
@@ -19,12 +20,13 @@ export interface ArtifactContext {
   readonly retrySeconds?: number;
 }
 
-/** Pushes paths as one artifact, as the command line wants it. */
+/** Pushes paths as one artifact, as the command line wants it. `confirm` is called before the tag is written. */
 export async function pushArtifact(
   reference: Reference,
   paths: readonly LayerPath[],
   plan: RegistryPlan & ArtifactPlan,
   context: ArtifactContext,
+  confirm?: () => Promise<void>,
 ): Promise<PushedArtifact> {
   const epoch = sourceDateEpoch(context.env);
   const report = (message: string) => context.warn(oneLine(message));
@@ -32,24 +34,31 @@ export async function pushArtifact(
   const repository = openRepository(reference, "pull,push", plan, { ...context, debug: context.log });
   const created = createdAnnotation(epoch === undefined ? new Date() : new Date(epoch * 1000));
   const artifact = { artifactType: plan.artifactType, annotations: { ...created, ...plan.annotations } };
-  const options = { concurrency: plan.concurrency, progress: plainProgress(context.log) };
+  const options = { concurrency: plan.concurrency, progress: plainProgress(context.log), confirm };
   return pushedObject(reference, await push(repository, layers, artifact, reference.tag, options));
 }
 
-/** Pulls artifacts into one folder, one after the other, as the command line wants it. */
+/**
+ * Pulls artifacts into one folder, one after the other, as the command line wants it. `accept` sees the annotations of
+ * each before anything of it is fetched.
+ */
 export async function pullArtifacts(
   references: readonly Reference[],
   place: Pick<PullPlan, "folder" | "keepOldFiles">,
   plan: RegistryPlan,
   context: ArtifactContext,
+  accept?: (reference: Reference, annotations: Annotations) => void,
 ): Promise<PulledArtifact[]> {
-  const options = { ...place, concurrency: plan.concurrency, progress: plainProgress(context.log) };
   const pulled: PulledArtifact[] = [];
   for (const reference of references) {
     const repository = openRepository(reference, "pull", plan, { ...context, debug: context.log });
-    pulled.push(
-      pulledObject(reference, await pull(repository, formatReference(reference), pointer(reference), options)),
-    );
+    const result = await pull(repository, formatReference(reference), pointer(reference), {
+      ...place,
+      concurrency: plan.concurrency,
+      progress: plainProgress(context.log),
+      accept: (annotations) => accept?.(reference, annotations),
+    });
+    pulled.push(pulledObject(reference, result));
   }
   return pulled;
 }

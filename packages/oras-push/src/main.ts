@@ -1,7 +1,12 @@
+import { chmod, mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import { type Command, type Io, runCommand, runProcess } from "wait-fs/cli";
+import { isMet } from "wait-fs/condition";
+import { watchLease } from "wait-fs/lease";
 import { datedLog, plainLog } from "wait-fs/log";
-import { oneLine } from "wait-fs/tool-error";
-import { anySignal, deadline } from "wait-fs/wait";
+import { type InitMarker, SHARE } from "wait-fs/markers";
+import { openVolume, type SharedVolume } from "wait-fs/shared-volume";
+import { oneLine, reasonOf, ToolError } from "wait-fs/tool-error";
 import { formatReference } from "./oci/reference.ts";
 import { PULL_USAGE, PUSH_USAGE, pullPlan, pushPlan, SIDECAR_USAGE, type SidecarPlan, sidecarPlan } from "./options.ts";
 import { resultText, writeTerminationMessage } from "./result.ts";
@@ -51,29 +56,51 @@ export function main(argv: string[], io: Io): Promise<number> {
 }
 
 async function sidecar(plan: SidecarPlan, args: readonly string[], io: Io): Promise<number> {
-  const signal = anySignal(io.interrupted(), deadline(plan.timeoutSeconds, "the application is not done"));
-  const context = { ...contextOf(io), signal, retrySeconds: SIDECAR_RETRY_SECONDS };
+  const interrupted = io.interrupted();
+  const context = { ...contextOf(io), retrySeconds: SIDECAR_RETRY_SECONDS };
   for (const text of introduction(plan, args)) context.log(text);
-  const { runSidecar } = await import("./sidecar.ts");
-  const result = await runSidecar(
-    { ...plan, ...context, waitLog: datedLog("wait-fs", io.stderr) },
-    {
-      pull: async (folder) => {
-        const { pullArtifacts } = await import("./artifact.ts");
-        return pullArtifacts(plan.pullFrom, { folder, keepOldFiles: false }, plan, context);
-      },
-      push: async (reference, paths, annotations) => {
-        const { pushArtifact } = await import("./artifact.ts");
-        const layers = paths.map((path) => ({ path }));
-        const artifact = { ...plan, annotations: { ...annotations, ...plan.annotations } };
-        return pushArtifact(reference, layers, artifact, context);
-      },
+  await makeShare(plan.share);
+  const watcher = watchLease(join(plan.share, SHARE.lease));
+  const volume = openVolume(plan.share, watcher);
+  if (!isMet(plan.onlyIf, io.env)) return sitOut(plan, volume, interrupted);
+  const [{ runSidecar }, { sidecarSteps }] = await Promise.all([import("./sidecar.ts"), import("./sidecar-steps.ts")]);
+  // A native sidecar is not ended by SIGTERM, it is told that the pod is ending: it finishes what there is.
+  const never = new AbortController().signal;
+  const [signal, ending] = plan.native ? [never, interrupted] : [interrupted, never];
+  const steps = sidecarSteps(plan, context, watcher.state, signal);
+  const { failure } = await runSidecar(
+    plan,
+    { volume, signal, ending, waitLog: datedLog("wait-fs", io.stderr), warn: context.warn },
+    steps,
+    ({ pushed }) => {
+      if (pushed === undefined) return;
+      io.stdout(resultText("Pushed", [pushed], plan.format));
+      writeTerminationMessage(plan.terminationMessage, pushed, context.warn);
     },
   );
-  if (result.pushed === undefined) return 0;
-  io.stdout(resultText("Pushed", [result.pushed], plan.format));
-  writeTerminationMessage(plan.terminationMessage, result.pushed, context.warn);
+  if (failure !== undefined) throw failure;
   return 0;
+}
+
+/** The life of a sidecar that is not wanted: a native one stays, for it would be started again, and lets the pod start. */
+async function sitOut(plan: SidecarPlan, volume: SharedVolume, interrupted: AbortSignal): Promise<number> {
+  if (!plan.native) return 0;
+  await volume.write(SHARE.init, { schema: 1, by: "sidecar", inputs: [] } satisfies InitMarker);
+  await volume
+    .until(async () => undefined, { names: [], signal: interrupted })
+    .catch((error) => {
+      if (!interrupted.aborted) throw error;
+    });
+  return 0;
+}
+
+async function makeShare(share: string): Promise<void> {
+  try {
+    // Where no volume is mounted, in a trial on one machine, either side may come first, and both write to it.
+    if ((await mkdir(share, { recursive: true })) !== undefined) await chmod(share, 0o777);
+  } catch (error) {
+    throw new ToolError("cannotCreate", `cannot create ${share}`, { why: reasonOf(error), cause: error });
+  }
 }
 
 /** What the operator's script says first. */

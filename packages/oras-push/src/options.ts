@@ -1,17 +1,21 @@
 import { readFileSync } from "node:fs";
 import { type CommandLine, type OptionSpecs, type Usage, usageError } from "wait-fs/command-line";
+import { CONDITION_OPTION, type Condition, parseCondition } from "wait-fs/condition";
 import { DEFAULT_SHARE } from "wait-fs/markers";
 import { reasonOf, ToolError } from "wait-fs/tool-error";
 import { DEFAULT_LEVEL } from "./gzip.ts";
 import { type LayerPath, titleOf } from "./layer.ts";
 import type { Annotations } from "./oci/descriptor.ts";
 import { parseReference, type Reference, ReferenceSyntaxError } from "./oci/reference.ts";
+import type { KeepPolicy, OutcomePolicies } from "./run-outcome.ts";
 
 /** Layers that are sent or fetched at the same time, as in `oras`. */
 const DEFAULT_CONCURRENCY = 3;
 
 /** What stands for "none" in the operator's form. */
 const NONE = "NA";
+
+const KEEP_POLICIES = ["push", "discard"] as const satisfies readonly KeepPolicy[];
 
 const REGISTRY_OPTIONS = {
   "plain-http": { type: "flag", describe: "speak plain HTTP; the default for localhost, loopback and *.svc names" },
@@ -56,12 +60,34 @@ const SIDECAR_OPTIONS = {
   ...ARTIFACT_OPTIONS,
   share: { type: "text", value: "DIR", default: DEFAULT_SHARE, describe: "the volume shared with the launcher" },
   "pull-from": { type: "list", value: "REFERENCE", describe: "one more artifact to pull; repeatable" },
+  "start-timeout": { type: "number", value: "SECONDS", describe: "end with 124 if no launcher has started by then" },
   timeout: { type: "number", value: "SECONDS", describe: "end with 124 if the application is not done by then" },
+  "failed-run": {
+    type: "text",
+    choices: KEEP_POLICIES,
+    default: "push",
+    describe: "push|discard: what an application that failed wrote goes to the tag with -failed behind it, or nowhere",
+  },
+  "incomplete-run": {
+    type: "text",
+    choices: KEEP_POLICIES,
+    default: "push",
+    describe: "push|discard: what is there when the launcher died goes to the tag with -incomplete, or nowhere",
+  },
+  "allow-failed-inputs": { type: "flag", describe: "take inputs from runs that failed or are incomplete, too" },
+  "only-if": CONDITION_OPTION,
+  native: { type: "flag", describe: "stay until SIGTERM, as an init container with restartPolicy: Always has to" },
 } as const satisfies OptionSpecs;
 
 const CREDENTIALS_NOTE = [
   "Credentials: --username with --password-stdin; ORAS_USER with ORAS_PUSH_PASS or ORAS_PULL_PASS; or a docker config",
   "(--registry-config, $DOCKER_CONFIG, ~/.docker), also one mounted as .dockerconfigjson. Never on the command line.",
+].join("\n");
+
+const SIDECAR_NOTE = [
+  "PULL-FROM and PUSH-TO are references, NA for none. Where --only-if is not met, nothing is pulled and nothing pushed.",
+  "A launcher that died ends the sidecar with 79, one that could not save its outputs with 66, whatever was pushed.",
+  "With --native, SIGTERM means that the pod is ending: what is there is pushed; the exit code is that of the last push.",
 ].join("\n");
 
 const EXIT_NOTE = [
@@ -93,7 +119,7 @@ export const SIDECAR_USAGE = {
   summary: "Pulls a step's inputs, waits for its application, and pushes its outputs.",
   forms: ["[options] PULL-FROM PUSH-TO"],
   options: SIDECAR_OPTIONS,
-  notes: `PULL-FROM and PUSH-TO are references, NA for none.\n\n${CREDENTIALS_NOTE}\n\n${EXIT_NOTE}`,
+  notes: `${SIDECAR_NOTE}\n\n${CREDENTIALS_NOTE}\n\n${EXIT_NOTE}`,
 } as const satisfies Usage<OptionSpecs>;
 
 /** How a registry is spoken to, as the command line says it. */
@@ -135,11 +161,16 @@ export interface PullPlan extends RegistryPlan {
 }
 
 /** What `oras-push sidecar` is to do. */
-export interface SidecarPlan extends RegistryPlan, ArtifactPlan {
+export interface SidecarPlan extends RegistryPlan, ArtifactPlan, OutcomePolicies {
   readonly share: string;
   readonly pullFrom: readonly Reference[];
   readonly pushTo: Reference | undefined;
+  readonly startTimeoutSeconds: number | undefined;
   readonly timeoutSeconds: number | undefined;
+  readonly allowFailedInputs: boolean;
+  /** Where it is not met there is nothing to do; always met by default. */
+  readonly onlyIf: Condition | undefined;
+  readonly native: boolean;
 }
 
 type Line<U extends Usage<OptionSpecs>> = CommandLine<U["options"] & { debug: { type: "flag"; describe: string } }>;
@@ -179,7 +210,13 @@ export function sidecarPlan(line: Line<typeof SIDECAR_USAGE>): SidecarPlan {
     share: line.options.share,
     pullFrom: sources.map((text) => pullReference(SIDECAR_USAGE, text)),
     pushTo: pushTo === NONE ? undefined : pushReference(SIDECAR_USAGE, pushTo),
+    startTimeoutSeconds: line.options["start-timeout"],
     timeoutSeconds: line.options.timeout,
+    failedRun: line.options["failed-run"] as KeepPolicy,
+    incompleteRun: line.options["incomplete-run"] as KeepPolicy,
+    allowFailedInputs: line.options["allow-failed-inputs"],
+    onlyIf: parseCondition(SIDECAR_USAGE, line.options["only-if"]),
+    native: line.options.native,
   };
 }
 

@@ -27,6 +27,8 @@ export interface PushOptions {
   /** Layers that are sent at the same time. */
   readonly concurrency: number;
   readonly progress: Progress;
+  /** Called when every layer has been read and sent, before the manifest is; what it throws is thrown. Nothing by default. */
+  readonly confirm?: (() => Promise<void>) | undefined;
 }
 
 /** A layer as it stands in the manifest, and whether its blob was sent. */
@@ -58,6 +60,7 @@ export async function push(
 ): Promise<PushResult> {
   const layers = await mapConcurrently(sources, options.concurrency, (source) => pushLayer(target, source, options));
   if (!(await target.hasBlob(EMPTY_DESCRIPTOR.digest))) await target.pushBlob(EMPTY_CONTENT, EMPTY_DESCRIPTOR.digest);
+  await options.confirm?.();
   const descriptors = layers.map(({ descriptor }) => descriptor);
   const manifest = buildManifest({ ...artifact, layers: descriptors });
   await target.pushManifest(manifest, tag);
