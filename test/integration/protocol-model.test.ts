@@ -134,6 +134,8 @@ function checkState(state: State, pod: Pod): void {
   must(failed === undefined || (wholeOutput(failed, pod) ?? 0) !== 0, "the tag of failures names none", state);
   must(tags["tag-incomplete"] === undefined || state.deaths.launcher > 0, "nobody died", state);
   const { outcome } = state.sidecar;
+  const lost = outcome?.startsWith("launcherDied") === true && state.world.markers[SHARE.done] !== undefined;
+  must(!lost || pod.exitCodes.length > 1, "a done marker was lost in the race with the lease's end", state);
   if (outcome?.startsWith("success ") !== true) return;
   if (outcome === "success unpushed") must(pod.policy === "discard", "success without a push", state);
   else {
@@ -172,6 +174,7 @@ function onFailure(starts: Readonly<Record<Side, number>>): Scenario["restarts"]
 const SCENARIOS: readonly (readonly [string, Pod, Partial<Scenario>])[] = [
   ["launcher and sidecar may die", POD, { deaths: { launcher: 1, sidecar: 1 } }],
   ["the application fails", { ...POD, exitCodes: [3] }, { deaths: { launcher: 1, sidecar: 1 } }],
+  ["the launcher dies, and what is incomplete is discarded", { ...POD, policy: "discard" }, {}],
   ["what is no success is discarded", { ...POD, exitCodes: [3], policy: "discard" }, {}],
   [
     "both are started again",
