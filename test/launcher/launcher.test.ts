@@ -21,9 +21,11 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { launch as launchInProcess } from "launcher/launch";
+import { launchSteps } from "launcher/launch-steps";
 import type { LaunchPlan } from "launcher/options";
 import { silent } from "wait-fs/log";
 import { type DoneMarker, parseDoneMarker, parseInitMarker, SHARE } from "wait-fs/markers";
+import { openVolume } from "wait-fs/shared-volume";
 import { temporaryFolder } from "../support/temporary.ts";
 import { type Ended, type Running, run, runTool, startTool, toolPath } from "../support/tools.ts";
 
@@ -121,7 +123,7 @@ describe("the end of the command", { timeout: 30_000 }, () => {
     const known = { schema: 1, phase: "done", exitCode: 42, signal: null, reason: null };
     const expected = { ...known, outputs: [], logs: [], error: null };
     assert.deepEqual(rest, expected);
-    assert.deepEqual(readdirSync(at.share).sort(), [SHARE.done, SHARE.init]);
+    assert.deepEqual(readdirSync(at.share).sort(), [SHARE.done, SHARE.init, SHARE.started]);
     assert.equal(parseInitMarker(readFileSync(join(at.share, SHARE.init), "utf8"))?.by, "launcher");
   });
 
@@ -136,7 +138,7 @@ describe("the end of the command", { timeout: 30_000 }, () => {
     const at = places(context);
     const { code, stderr } = await launch(at, ["--", "no-such-command"]);
     assert.equal(code, 127);
-    assert.match(stderr, /^launcher: cannot start the command: not found.*\n$/);
+    assert.match(stderr, /^launcher: no-such-command: cannot start the command: not found.*\n$/);
     assert.equal(done(at).exitCode, 127);
     assert.match(done(at).reason ?? "", /not found/);
   });
@@ -247,6 +249,7 @@ describe("the arguments of the command", { timeout: 30_000 }, () => {
       initTimeoutSeconds: undefined,
       timeoutSeconds: undefined,
       graceSeconds: 1,
+      onlyIf: undefined,
       waitPush: false,
       quiet: true,
     };
@@ -254,10 +257,11 @@ describe("the arguments of the command", { timeout: 30_000 }, () => {
     const signals = { listen: () => {} };
     // No process can be started with such an argument, so not the launcher either.
     const { stdout, stderr } = process;
-    const own = { signals, terminal: false, delivered: [], stdout, stderr };
-    assert.equal(await launchInProcess(plan, { ...own, log: silent, waitLog: silent, warn }), 126);
+    const own = { signals, terminal: false, delivered: [], stdout, stderr, warn };
+    const shared = { ...own, attempt: "a", volume: openVolume(at.share), waitLog: silent };
+    assert.equal(await launchInProcess(plan, shared, launchSteps(plan, own)), 126);
     assert.match(done(at).reason ?? "", /too long \(E2BIG\)/);
-    assert.deepEqual(warnings, [done(at).reason]);
+    assert.deepEqual(warnings, [`true: ${done(at).reason}`]);
   });
 });
 
@@ -546,7 +550,7 @@ describe("markers of an earlier attempt", { timeout: 30_000 }, () => {
     for (const name of names) writeFileSync(join(at.share, name), '{"attempt": "old", "exitCode": 0}');
     const { code, stdout } = await launch(at, ["--", "ls", "share"]);
     assert.equal(code, 0);
-    assert.equal(stdout, `${SHARE.init}\n`);
+    assert.equal(stdout, `${SHARE.init}\n${SHARE.lease}\n${SHARE.started}\n`);
     assert.notEqual(done(at).attempt, "old");
   });
 
@@ -748,7 +752,7 @@ describe("users and volumes", { timeout: 30_000 }, () => {
     const args = ["-q", "--share", at.share, "--", "touch", "ran"];
     const { code, stderr } = await run(launcher, args, { cwd: at.folder, uid: 1000, gid: 1000, env: {} });
     assert.equal(code, 73);
-    assert.match(stderr, /^launcher: cannot write the marker .*init\.txt \(permission denied\)$/m);
+    assert.match(stderr, /^launcher: cannot write .*share\/oras-operator-\S+ \(permission denied\)\n$/);
     assert.ok(!existsSync(join(at.folder, "ran")));
   });
 
@@ -771,6 +775,7 @@ describe("users and volumes", { timeout: 30_000 }, () => {
         "share:",
         SHARE.doneFailed,
         SHARE.init,
+        SHARE.started,
         "outputs",
         "share/outputs:",
       ]);

@@ -20,6 +20,7 @@ const DEFAULTS: LaunchPlan = {
   initTimeoutSeconds: undefined,
   timeoutSeconds: undefined,
   graceSeconds: DEFAULT_GRACE_SECONDS,
+  onlyIf: undefined,
   waitPush: false,
   quiet: false,
 };
@@ -56,6 +57,7 @@ describe("the form with --", () => {
       initTimeoutSeconds: 1,
       timeoutSeconds: 2.5,
       graceSeconds: 0,
+      onlyIf: undefined,
       waitPush: true,
       quiet: true,
     } satisfies LaunchPlan);
@@ -86,6 +88,7 @@ describe("the form with --", () => {
       initTimeoutSeconds: 1,
       timeoutSeconds: 2,
       graceSeconds: 3,
+      onlyIf: undefined,
       waitPush: true,
       quiet: true,
     } satisfies LaunchPlan);

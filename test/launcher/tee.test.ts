@@ -8,9 +8,9 @@ import { pipeline } from "node:stream/promises";
 import { describe, it, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openPipe } from "launcher/libc";
-import { runSidecar } from "oras-push/sidecar";
-import { silent } from "wait-fs/log";
-import { expectStdout } from "../support/expect.ts";
+import { nextEnd, observe } from "oras-push/attempt-end";
+import { savedOutputs } from "oras-push/saved-outputs";
+import { openVolume } from "wait-fs/shared-volume";
 import { PID1_SKIP } from "../support/namespaces.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { run, runTool, startTool, toolPath } from "../support/tools.ts";
@@ -178,31 +178,14 @@ describe("--logs", () => {
     assert.deepEqual([code, log("stdout"), log("stderr"), marker().exitCode], [9, "", "broken\n", 9]);
   });
 
-  it("the sidecar pushes them behind the outputs", async (context) => {
+  it("are the sidecar's to push, behind the outputs", async (context) => {
     const { share, options } = setUp(context);
-    const launched = startTool(
-      "launcher",
-      shell("echo ready; echo x > result; read line", "--logs", "--output", "result"),
-      { ...options, stdio: ["pipe", "pipe", "pipe"] },
-    );
-    await expectStdout(launched).until((text) => text === "ready\n");
-    let paths: readonly string[] = [];
-    const pushTo = { registry: "localhost:1", repository: "a", tag: "1", digest: undefined };
-    const signal = AbortSignal.timeout(20_000);
-    const sidecar = runSidecar(
-      { share, pullFrom: [], pushTo, signal, log: silent, waitLog: silent, warn: silent },
-      {
-        pull: async () => [],
-        push: async (_, given) => {
-          paths = given;
-          return { reference: "localhost:1/a:1", digest: "sha256:0" };
-        },
-      },
-    );
-    launched.child.stdin?.end("\n");
-    await sidecar;
+    await runTool("launcher", shell("echo x > result", "--logs", "--output", "result"), options);
+    const volume = openVolume(share);
+    const end = nextEnd(await observe(volume, async () => ({ kind: "none" })), { handled: undefined, ending: false });
+    assert.ok(typeof end === "object");
     assert.deepEqual(
-      paths,
+      savedOutputs(share, end),
       ["outputs/result", "logs/stdout.log", "logs/stderr.log"].map((path) => join(share, path)),
     );
   });

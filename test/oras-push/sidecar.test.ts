@@ -2,11 +2,17 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Reference } from "oras-push/oci/reference";
-import { runSidecar, type SidecarOptions, type SidecarSteps } from "oras-push/sidecar";
+import { savedOutputs } from "oras-push/saved-outputs";
+import { runSidecar, type SidecarContext, type SidecarOptions, type SidecarSteps } from "oras-push/sidecar";
+import { watchLease } from "wait-fs/lease";
+import { silent } from "wait-fs/log";
 import { writeMarker } from "wait-fs/marker-file";
 import { type ArtifactRecord, type DoneMarker, NOTHING_KNOWN, SHARE } from "wait-fs/markers";
+import { openVolume } from "wait-fs/shared-volume";
 import { ToolError } from "wait-fs/tool-error";
+import { pathLook, waitUntil } from "wait-fs/wait";
 import { failing, STEPS } from "../support/registry/faults.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { runTool, startTool } from "../support/tools.ts";
@@ -25,38 +31,55 @@ interface Push {
 }
 
 /** A sidecar with a share of its own whose pulls and pushes are only noted down. */
-function setting(t: TestContext, options: Partial<SidecarOptions> = {}) {
+function setting(t: TestContext, options: Partial<SidecarOptions & SidecarContext> = {}) {
   const share = join(temporaryFolder(t), "share");
-  const pulls: string[] = [];
+  mkdirSync(share);
+  const lease = watchLease(join(share, SHARE.lease));
+  t.after(() => lease.close());
+  const never = new AbortController().signal;
+  let pulls = 0;
   const pushes: Push[] = [];
-  const warnings: string[] = [];
   const steps: SidecarSteps = {
-    pull: async (folder) => {
-      pulls.push(folder);
+    pull: async () => {
+      pulls++;
       return [IN_RECORD];
     },
-    push: async (reference, paths, annotations) => {
+    lease: lease.state,
+    settle: (signal) => sleep(200, undefined, { signal }),
+    savedOutputs: async (end) => end.outputs?.map((path) => join(share, path)) ?? savedOutputs(share, end),
+    push: async ({ reference, paths, annotations }) => {
       pushes.push({ tag: reference.tag, paths, annotations });
       return { reference: `r/out:${reference.tag}`, digest: OUT_DIGEST };
     },
   };
-  const log = () => {};
   const all: SidecarOptions = {
-    share,
     pullFrom: [],
     pushTo: OUT,
-    signal: new AbortController().signal,
-    log,
-    waitLog: log,
-    warn: (line) => warnings.push(line),
+    startTimeoutSeconds: undefined,
+    timeoutSeconds: undefined,
+    failedRun: "push",
+    incompleteRun: "push",
+    native: false,
+    ...options,
+  };
+  const context: SidecarContext = {
+    volume: openVolume(share, lease),
+    signal: never,
+    ending: never,
+    waitLog: silent,
+    warn: silent,
     ...options,
   };
   return {
     share,
-    pulls,
+    pulls: () => pulls,
     pushes,
-    warnings,
-    run: (more: Partial<SidecarSteps> = {}) => runSidecar(all, { ...steps, ...more }),
+    /** Runs the sidecar; what it ends with is thrown. */
+    run: async (more: Partial<SidecarSteps> = {}) => {
+      const result = await runSidecar(all, context, { ...steps, ...more }, () => {});
+      if (result.failure !== undefined) throw result.failure;
+      return result;
+    },
     /** Does the launcher's part as soon as the inputs are there. */
     whenReady: async (done: DoneMarker | undefined) => {
       await appears(join(share, SHARE.init));
@@ -67,8 +90,8 @@ function setting(t: TestContext, options: Partial<SidecarOptions> = {}) {
 }
 
 async function appears(path: string): Promise<void> {
-  const { waitForPaths } = await import("wait-fs/wait");
-  await waitForPaths({ paths: [path], pollSeconds: 0.05 });
+  const paths = [path];
+  await waitUntil(pathLook({ paths }), { paths, pollSeconds: 0.05 });
 }
 
 function marker(share: string, name: string): Record<string, unknown> {
@@ -81,7 +104,7 @@ describe("a sidecar", () => {
     const outputs = [{ path: "outputs/analysis", files: 1, bytes: 1 }];
     const [result] = await Promise.all([run(), whenReady({ ...DONE, outputs })]);
     assert.deepEqual(marker(share, SHARE.init), { schema: 1, by: "sidecar", inputs: [] });
-    assert.deepEqual(pulls, []);
+    assert.equal(pulls(), 0);
     assert.deepEqual(
       pushes.map(({ tag, paths }) => ({ tag, paths })),
       [{ tag: "2", paths: [join(share, "outputs/analysis")] }],
@@ -93,21 +116,19 @@ describe("a sidecar", () => {
   });
 
   it("with inputs pulls them before it says that they are there", async (t) => {
-    const { share, pulls, run, whenReady } = setting(t, { pullFrom: [IN] });
-    const pull = async (folder: string) => {
+    const { share, run, whenReady } = setting(t, { pullFrom: [IN] });
+    const pull = async () => {
       assert.equal(existsSync(join(share, SHARE.init)), false);
-      pulls.push(folder);
       return [IN_RECORD];
     };
     await Promise.all([run({ pull }), whenReady(DONE)]);
-    assert.deepEqual(pulls, [join(share, "inputs")]);
     assert.deepEqual(marker(share, SHARE.init), { schema: 1, by: "sidecar", inputs: [IN_RECORD] });
   });
 
   it("with nowhere to push to ends when the application does", async (t) => {
     const { share, pushes, run, whenReady } = setting(t, { pushTo: undefined });
     const [result] = await Promise.all([run(), whenReady(DONE)]);
-    assert.deepEqual(result, { done: DONE, pushed: undefined });
+    assert.deepEqual(result, { pushed: undefined, failure: undefined });
     assert.deepEqual(pushes, []);
     assert.equal(existsSync(join(share, SHARE.pushed)), false);
   });
@@ -116,8 +137,7 @@ describe("a sidecar", () => {
     const { share, pushes, run, whenReady } = setting(t);
     mkdirSync(join(share, "outputs"), { recursive: true });
     for (const name of ["b", "a", ".new-1"]) writeFileSync(join(share, "outputs", name), "");
-    const [{ done }] = await Promise.all([run(), whenReady(undefined)]);
-    assert.deepEqual(done, NOTHING_KNOWN);
+    await Promise.all([run(), whenReady(undefined)]);
     assert.deepEqual(pushes, [
       { tag: "2", paths: [join(share, "outputs", "a"), join(share, "outputs", "b")], annotations: {} },
     ]);
@@ -221,7 +241,7 @@ describe("a sidecar that is started again", () => {
     const { pushed } = await run();
     assert.equal(pushed?.digest, OUT_DIGEST);
     assert.deepEqual(files(), before);
-    assert.equal(pulls.length, 1);
+    assert.equal(pulls(), 1);
     assert.equal(pushes.length, 1);
   });
 
@@ -235,29 +255,34 @@ describe("a sidecar that is started again", () => {
   });
 
   it("for other inputs pulls them", async (t) => {
-    const { share, pulls, run, whenReady } = setting(t, { pullFrom: [IN] });
-    mkdirSync(share);
+    const { share, run, whenReady } = setting(t, { pullFrom: [IN] });
     await writeMarker(join(share, SHARE.init), { schema: 1, by: "sidecar", inputs: [] });
-    const pull = async (folder: string) => {
+    let pulled = false;
+    const pull = async () => {
       assert.equal(existsSync(join(share, SHARE.init)), false, "the old marker is taken back first");
-      pulls.push(folder);
+      pulled = true;
       return [IN_RECORD];
     };
     await Promise.all([run({ pull }), whenReady(DONE)]);
-    assert.equal(pulls.length, 1);
+    assert.ok(pulled);
   });
 
   it("does not take a done marker that a launcher removes for its own", async (t) => {
     const looked = Promise.withResolvers<void>();
-    const { share, pushes, run } = setting(t, { waitLog: () => looked.resolve() });
-    mkdirSync(share);
+    const { share, pushes, run } = setting(t);
     await writeMarker(join(share, SHARE.done), { ...DONE, attempt: "stale" });
-    const running = run();
+    const settle = async () => {
+      looked.resolve();
+      await removed.promise;
+    };
+    const removed = Promise.withResolvers<void>();
+    const running = run({ settle });
     await looked.promise;
     rmSync(join(share, SHARE.done));
+    removed.resolve();
     await writeMarker(join(share, SHARE.done), { ...DONE, attempt: "fresh" });
-    const { done } = await running;
-    assert.equal(done.attempt, "fresh");
+    await running;
+    assert.equal(pushes.length, 1);
     assert.equal(pushes[0]?.annotations["dev.oras-pod-tools.run.attempt"], "fresh");
   });
 

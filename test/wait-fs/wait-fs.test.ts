@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { temporaryFolder } from "../support/temporary.ts";
 import { type Running, runTool, start, startTool, toolPath } from "../support/tools.ts";
 
-const FORM = "wait-fs -p PATH [-p PATH ...] [-w SECONDS] [--timeout SECONDS] [--any] [-q]";
+const FORM = "wait-fs -p PATH [-p PATH ...] [-w SECONDS] [--timeout SECONDS] [--any] [--alive SOCKET] [-q]";
 const NEVER = ["-w", "1000"];
 
 /** Resolves once a process has said something on stderr. */

@@ -5,8 +5,12 @@ import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { silent } from "wait-fs/log";
 import { ToolError } from "wait-fs/tool-error";
-import { anySignal, deadline, waitForPaths, waitUntil } from "wait-fs/wait";
+import { anySignal, deadline, pathLook, type WaitOptions, waitUntil } from "wait-fs/wait";
 import { temporaryFolder } from "../support/temporary.ts";
+
+function waitForPaths(options: WaitOptions & { readonly any?: boolean }): Promise<readonly string[]> {
+  return waitUntil(pathLook(options), options);
+}
 
 /** So long that a wait which needs its polling fails its test. */
 const NEVER = 1000;

@@ -17,6 +17,7 @@ import {
   utimesSync,
 } from "node:fs";
 import { copyFile, type FileHandle, open } from "node:fs/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { reasonOf, systemCode, ToolError } from "wait-fs/tool-error";
 
 /** What a tree holds. */
@@ -43,6 +44,9 @@ export interface CopyOptions {
 /** Files up to this size are copied without an asynchronous round trip, which would cost more than the copy. */
 const SMALL_FILE = 1 << 20;
 
+/** The event loop gets a turn at least this often, in milliseconds. */
+const LONGEST_TURN = 100;
+
 const BLOCK = 1 << 20;
 const ZEROS = Buffer.alloc(BLOCK);
 
@@ -55,10 +59,19 @@ export async function copyTree(from: string, to: string, options: CopyOptions): 
   const size: TreeSize = { files: 0, bytes: 0 };
   const links = new Map<string, string>();
   const writeFailure = options.writeFailure ?? "copyFailed";
+  let paused = performance.now();
   await copyEntry(byteString(from), byteString(to), true);
   return size;
 
+  /** Small files are copied without a turn of the event loop: a heartbeat and signals wait for one. */
+  async function pause(): Promise<void> {
+    if (performance.now() - paused < LONGEST_TURN) return;
+    await nextTurn();
+    paused = performance.now();
+  }
+
   async function copyEntry(source: string, target: string, top: boolean): Promise<void> {
+    await pause();
     const stats = attempt("noInput", source, () => (top ? statSync(raw(source)) : lstatSync(raw(source))));
     if (stats.isDirectory()) await copyFolder(source, target, stats);
     else if (stats.isSymbolicLink()) copyLink(source, target, stats);

@@ -2,29 +2,27 @@ import { readdirSync, realpathSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { makeFolders } from "wait-fs/folders";
 import type { Log } from "wait-fs/log";
-import { readMarker } from "wait-fs/marker-file";
 import { parseFailureMarker, parseInitMarker, SHARE } from "wait-fs/markers";
+import type { SharedVolume } from "wait-fs/shared-volume";
 import { reasonOf, systemCode, ToolError } from "wait-fs/tool-error";
-import { waitUntil } from "wait-fs/wait";
 import { copyTree } from "./copy-tree.ts";
 
 /**
  * Waits until the sidecar has brought the inputs. Throws `noInput` with the sidecar's reason if it could not, and the
  * signal's reason when that aborts.
  */
-export async function waitForInit(share: string, signal: AbortSignal, log: Log): Promise<void> {
-  const init = join(share, SHARE.init);
-  const failed = join(share, SHARE.initFailed);
+export async function waitForInit(volume: SharedVolume, signal: AbortSignal, log: Log): Promise<void> {
+  const init = join(volume.folder, SHARE.init);
   log(init);
-  await waitUntil(
-    async () => {
-      if ((await readMarker(init, parseInitMarker)) !== undefined) return true;
-      const failure = await readMarker(failed, parseFailureMarker);
-      if (failure === undefined) return undefined;
-      throw new ToolError("noInput", "the inputs could not be brought, the command is not run", { why: failure.error });
-    },
-    { paths: [init, failed], signal, log },
-  );
+  const look = async () => {
+    const marker = await volume.read(SHARE.init, parseInitMarker);
+    // One that a launcher wrote is left from a step without inputs: the sidecar of this one has yet to come.
+    if (marker !== undefined && marker.by !== "launcher") return true;
+    const failure = await volume.read(SHARE.initFailed, parseFailureMarker);
+    if (failure === undefined) return undefined;
+    throw new ToolError("noInput", "the inputs could not be brought, the command is not run", { why: failure.error });
+  };
+  await volume.until(look, { names: [SHARE.init, SHARE.initFailed], signal, log });
   log(`Found existing path ${init}`);
 }
 

@@ -1,10 +1,6 @@
-import { randomUUID } from "node:crypto";
 import { constants } from "node:os";
-import { join } from "node:path";
-import type { Writable } from "node:stream";
-import { setImmediate } from "node:timers/promises";
+import type { Lease } from "wait-fs/lease";
 import type { Log } from "wait-fs/log";
-import { readMarker, removeMarkers, writeMarker } from "wait-fs/marker-file";
 import {
   type DoneMarker,
   type InitMarker,
@@ -13,29 +9,44 @@ import {
   parseFailureMarker,
   parsePushedMarker,
   SHARE,
+  type StartedMarker,
 } from "wait-fs/markers";
+import type { SharedVolume } from "wait-fs/shared-volume";
 import { EXIT_CODES, InterruptedError, oneLine, ToolError } from "wait-fs/tool-error";
-import { anySignal, deadline, waitUntil } from "wait-fs/wait";
+import { anySignal, deadline } from "wait-fs/wait";
 import { type ExitStatus, exitStatus } from "./exit-status.ts";
-import { placeInputs, waitForInit } from "./inputs.ts";
+import { waitForInit } from "./inputs.ts";
 import type { LaunchPlan } from "./options.ts";
-import { outputPaths } from "./output-paths.ts";
-import { makeSharedFolder, saveOutput } from "./outputs.ts";
-import { runApplication } from "./run-application.ts";
-import type { ForwardedSignal, SignalSource } from "./signals.ts";
-import { LOG_NAMES, openStreams, type Streams } from "./streams.ts";
+import type { OutputPaths } from "./output-paths.ts";
+import type { RunResult } from "./run-application.ts";
+import type { SignalSource } from "./signals.ts";
+
+/** The steps of a launch that are not its own. */
+export interface LaunchSteps {
+  /** Takes the launcher's lease on the shared volume. */
+  readonly takeLease: () => Promise<Lease>;
+  /** Removes what an earlier start saved; gives where this one's outputs will be, relative to the volume. */
+  readonly clearOutputs: () => Promise<readonly string[]>;
+  /** Puts the inputs that are there into a folder. */
+  readonly placeInputs: (folder: string) => Promise<void>;
+  /** Runs the command to its end. */
+  readonly run: () => Promise<RunResult>;
+  /** Completes what is kept of the command's stdout and stderr; gives the logs among it. */
+  readonly keepLogs: () => Promise<readonly OutputRecord[]>;
+  /** Waits until the launcher's own stdout and stderr have all that the command wrote. */
+  readonly flush: (signal: AbortSignal) => Promise<void>;
+  /** What the outputs stand for, now that the command has ended. */
+  readonly outputPaths: () => readonly OutputPaths[];
+  /** Saves an output path; undefined where it is missing. */
+  readonly save: (path: string) => Promise<readonly OutputRecord[] | undefined>;
+}
 
 /** What a launch needs of its process. */
 export interface LaunchContext {
+  /** Which start of the launcher this is: random, never the same again. */
+  readonly attempt: string;
+  readonly volume: SharedVolume;
   readonly signals: SignalSource;
-  /** Whether the application will read a terminal. */
-  readonly terminal: boolean;
-  /** The signals that the application gets without the launcher's doing. */
-  readonly delivered: readonly ForwardedSignal[];
-  readonly stdout: Writable;
-  readonly stderr: Writable;
-  /** The log of the launch. */
-  readonly log: Log;
   /** The log of a wait. */
   readonly waitLog: Log;
   /** What the user has to know, whether a log is wanted or not. */
@@ -44,103 +55,118 @@ export interface LaunchContext {
 
 /** What is known so far of a launch. */
 interface Progress {
+  readonly startedAt: string;
   phase: Phase;
   status: ExitStatus | undefined;
   timedOut: boolean;
   outputs: readonly OutputRecord[];
   logs: readonly OutputRecord[];
-  streams: Streams | undefined;
 }
 
 /**
- * The life of the launcher: the inputs, the command, the outputs, the done marker. Gives the exit code: the
+ * The life of the launcher: the lease, the inputs, the command, the outputs, the done marker. Gives the exit code: the
  * application's own wherever that is a failure. A failure of the launcher itself is written as the failure marker, then
- * thrown. The order of the writes is the pod protocol's.
+ * thrown. The lease is taken first and given back last; where not even a marker could be written it is left as a death
+ * leaves it, for then nothing else tells the sidecar (docs/protocol.md, "The launcher").
  */
-export async function launch(plan: LaunchPlan, context: LaunchContext): Promise<number> {
-  const attempt = randomUUID();
+export async function launch(plan: LaunchPlan, context: LaunchContext, steps: LaunchSteps): Promise<number> {
+  const { volume, attempt } = context;
+  const lease = await steps.takeLease();
   const startedAt = new Date().toISOString();
-  const progress: Progress = {
-    phase: "init",
-    status: undefined,
-    timedOut: false,
-    outputs: [],
-    logs: [],
-    streams: undefined,
-  };
-  const mark = (error: string | null): DoneMarker => ({
-    schema: 1,
-    attempt,
-    phase: error === null ? "done" : progress.phase,
-    exitCode: progress.status?.exitCode ?? null,
-    signal: progress.status?.signal ?? null,
-    reason: progress.timedOut ? `timed out after ${plan.timeoutSeconds} s` : (progress.status?.reason ?? null),
-    startedAt,
-    finishedAt: new Date().toISOString(),
-    outputs: progress.outputs,
-    logs: progress.logs,
-    error,
-  });
-  const interrupted = interruption(context.signals);
-  makeSharedFolder(plan.share);
-  await removeMarkers(plan.share, [SHARE.done, SHARE.doneFailed, SHARE.pushed, SHARE.pushFailed]);
+  const progress: Progress = { startedAt, phase: "init", status: undefined, timedOut: false, outputs: [], logs: [] };
+  const mark = (error: string | null) => doneMarker(plan, attempt, progress, error);
   try {
-    progress.streams = await openStreams(plan, context);
-    await prepare(plan, interrupted, context);
-    progress.phase = "run";
-    const { tees } = progress.streams;
-    const result = await runApplication(plan.command, { ...plan, ...context, tees });
-    context.signals.listen(() => {});
-    progress.status = exitStatus(result.end);
-    progress.timedOut = result.timedOut;
-    if (progress.status.reason !== null) context.warn(progress.status.reason);
+    await begin(startedAt, context, steps);
+    await prepare(plan, context, steps);
+    await runCommand(plan, progress, context, steps);
     progress.phase = "copy";
-    progress.logs = await progress.streams.finish();
-    progress.outputs = await save(plan, progress, context);
-    await writeMarker(join(plan.share, SHARE.done), mark(null));
+    progress.logs = await steps.keepLogs();
+    progress.outputs = await save(plan, progress, context, steps);
+    await volume.write(SHARE.done, mark(null));
   } catch (error) {
-    await writeFailure(plan.share, mark(oneLine((error as Error).message)), context);
-    return ownFailure(progress, error, context);
+    if (await writeFailure(mark(oneLine((error as Error).message)), context)) await giveBack(lease, context);
+    return ownCode(progress, error, context);
   } finally {
     // Last, for a reader that has stopped reading must not keep the outputs.
-    await progress.streams?.flush(interruption(context.signals));
+    await steps.flush(interruption(context.signals));
   }
   try {
-    if (plan.waitPush) await waitForPush(plan.share, attempt, context);
+    if (plan.waitPush) await waitForPush(context);
+    return exitCodeOf(progress);
   } catch (error) {
-    return ownFailure(progress, error, context);
+    return ownCode(progress, error, context);
+  } finally {
+    await giveBack(lease, context);
   }
-  return exitCodeOf(progress);
 }
 
-/** The application's own failure, which no later one masks; where there is none, `error` is thrown. */
-function ownFailure(progress: Progress, error: unknown, context: LaunchContext): number {
-  if (exitCodeOf(progress) === 0) throw error;
-  context.warn((error as Error).message);
-  return exitCodeOf(progress);
+/** Takes back what an earlier start said, and says where this one's outputs will be: no old word counts for it. */
+async function begin(startedAt: string, { volume, attempt }: LaunchContext, steps: LaunchSteps): Promise<void> {
+  // The started marker goes first: without it nothing that is there counts as this attempt's, should it end here.
+  for (const name of [SHARE.started, SHARE.done, SHARE.doneFailed, SHARE.pushed, SHARE.pushFailed])
+    await volume.remove(name);
+  const outputs = await steps.clearOutputs();
+  const marker: StartedMarker = { schema: 1, attempt, startedAt, outputs };
+  await volume.write(SHARE.started, marker);
 }
 
-async function prepare(plan: LaunchPlan, interrupted: AbortSignal, context: LaunchContext): Promise<void> {
+async function prepare(plan: LaunchPlan, context: LaunchContext, steps: LaunchSteps): Promise<void> {
+  const { volume, signals, waitLog } = context;
   if (plan.input === undefined) {
     const marker: InitMarker = { schema: 1, by: "launcher", inputs: [] };
-    await writeMarker(join(plan.share, SHARE.init), marker);
-  } else {
-    const late = deadline(plan.initTimeoutSeconds, `no inputs in ${plan.share}`);
-    await waitForInit(plan.share, anySignal(interrupted, late), context.waitLog);
-    await placeInputs(plan.share, plan.input, context.warn);
+    await volume.write(SHARE.init, marker);
+    return;
   }
-  // A signal that came while files were copied is only heard when the event loop polls: between two of its turns.
-  await setImmediate();
-  await setImmediate();
+  const late = deadline(plan.initTimeoutSeconds, `no inputs in ${plan.share}`);
+  const interrupted = interruption(signals);
+  await waitForInit(volume, anySignal(interrupted, late), waitLog);
+  await steps.placeInputs(plan.input);
   interrupted.throwIfAborted();
 }
 
-async function save(plan: LaunchPlan, progress: Progress, context: LaunchContext): Promise<OutputRecord[]> {
+async function runCommand(
+  plan: LaunchPlan,
+  progress: Progress,
+  { signals, warn }: LaunchContext,
+  steps: LaunchSteps,
+): Promise<void> {
+  progress.phase = "run";
+  const result = await steps.run();
+  // From here on the outputs are saved whatever comes: who is in a hurry has SIGKILL.
+  signals.listen(() => {});
+  progress.status = exitStatus(result.end);
+  progress.timedOut = result.timedOut;
+  if (progress.status.reason !== null) warn(`${plan.command[0]}: ${progress.status.reason}`);
+  if (progress.timedOut) warn(`the command timed out after ${plan.timeoutSeconds} s`);
+}
+
+function doneMarker(plan: LaunchPlan, attempt: string, progress: Progress, error: string | null): DoneMarker {
+  const { startedAt, phase, status, timedOut, outputs, logs } = progress;
+  return {
+    schema: 1,
+    attempt,
+    phase: error === null ? "done" : phase,
+    exitCode: status?.exitCode ?? null,
+    signal: status?.signal ?? null,
+    reason: timedOut ? `timed out after ${plan.timeoutSeconds} s` : (status?.reason ?? null),
+    startedAt,
+    finishedAt: new Date().toISOString(),
+    outputs,
+    logs,
+    error,
+  };
+}
+
+async function save(
+  plan: LaunchPlan,
+  progress: Progress,
+  context: LaunchContext,
+  steps: LaunchSteps,
+): Promise<OutputRecord[]> {
   const saved: OutputRecord[] = [];
-  const taken = plan.logs ? Object.values(LOG_NAMES) : [];
-  for (const { output, paths } of outputPaths(plan.outputs, taken)) {
-    const records: (OutputRecord[] | undefined)[] = [];
-    for (const path of paths) records.push(await saveOutput(plan.share, path, context.warn));
+  for (const { output, paths } of steps.outputPaths()) {
+    const records: (readonly OutputRecord[] | undefined)[] = [];
+    for (const path of paths) records.push(await steps.save(path));
     saved.push(...records.flatMap((found) => found ?? []));
     if (records.some((found) => found !== undefined)) continue;
     // A command that failed need not have written all of its outputs: what it left is saved, its own code stays.
@@ -151,37 +177,52 @@ async function save(plan: LaunchPlan, progress: Progress, context: LaunchContext
   return saved;
 }
 
-async function writeFailure(share: string, marker: DoneMarker, context: LaunchContext): Promise<void> {
+/** All has been said and saved by now: a lease that can't be given back changes nothing. */
+function giveBack(lease: Lease, { warn }: LaunchContext): Promise<void> {
+  return lease.release().catch((error: Error) => warn(error.message));
+}
+
+/** Whether the failure could be written. */
+async function writeFailure(marker: DoneMarker, { volume, warn }: LaunchContext): Promise<boolean> {
   try {
-    await writeMarker(join(share, SHARE.doneFailed), marker);
+    await volume.write(SHARE.doneFailed, marker);
+    return true;
   } catch (error) {
-    context.warn((error as Error).message);
+    warn((error as Error).message);
+    return false;
   }
 }
 
-async function waitForPush(share: string, attempt: string, context: LaunchContext): Promise<void> {
-  const pushed = join(share, SHARE.pushed);
-  const failed = join(share, SHARE.pushFailed);
-  const options = { paths: [pushed, failed], signal: interruption(context.signals), log: context.waitLog };
+async function waitForPush({ volume, attempt, signals, waitLog }: LaunchContext): Promise<void> {
+  const options = { names: [SHARE.pushed, SHARE.pushFailed], signal: interruption(signals), log: waitLog };
   const notPushed = (why: string) => new ToolError("notPushed", "the outputs were not pushed", { why });
-  await waitUntil(async () => {
-    if ((await readMarker(pushed, parsePushedMarker))?.attempt === attempt) return true;
-    const failure = await readMarker(failed, parseFailureMarker);
+  const look = async () => {
+    if ((await volume.read(SHARE.pushed, parsePushedMarker))?.attempt === attempt) return true;
+    const failure = await volume.read(SHARE.pushFailed, parseFailureMarker);
     if (failure?.attempt === attempt) throw notPushed(failure.error);
     return undefined;
-  }, options).catch((error) => {
+  };
+  await volume.until(look, options).catch((error) => {
     throw error instanceof InterruptedError ? notPushed(error.message) : error;
   });
 }
 
-/** Aborts at the first signal that asks a process to end. */
-function interruption(signals: SignalSource): AbortSignal {
+/** Aborts at the first signal from now on that asks a process to end. */
+export function interruption(signals: SignalSource): AbortSignal {
   const controller = new AbortController();
   signals.listen((signal) => {
     if (signal === "SIGTERM" || signal === "SIGINT" || signal === "SIGHUP" || signal === "SIGQUIT")
       controller.abort(new InterruptedError(signal, constants.signals[signal]));
   });
   return controller.signal;
+}
+
+/** The application's own code wherever that is a failure: the launcher's failure is then only told. Else that is thrown. */
+function ownCode(progress: Progress, error: unknown, { warn }: LaunchContext): number {
+  if (exitCodeOf(progress) === 0) throw error;
+  const { message, why } = error as Error & { why?: string };
+  warn(why === undefined ? message : `${message} (${why})`);
+  return exitCodeOf(progress);
 }
 
 function exitCodeOf(progress: Progress): number {

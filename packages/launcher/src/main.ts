@@ -1,12 +1,17 @@
 import { isUtf8 } from "node:buffer";
+import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { isatty } from "node:tty";
 import { type Command, type Io, runCommand, runProcess } from "wait-fs/cli";
 import { usageError } from "wait-fs/command-line";
+import { isMet } from "wait-fs/condition";
 import { datedLog, plainLog, silent } from "wait-fs/log";
-import { oneLine } from "wait-fs/tool-error";
+import { openVolume } from "wait-fs/shared-volume";
+import { EXIT_CODES, oneLine } from "wait-fs/tool-error";
+import { exitStatus } from "./exit-status.ts";
 import { type Init, runUnderInit, TINI } from "./init.ts";
-import { launch } from "./launch.ts";
+import { interruption, launch } from "./launch.ts";
+import { launchSteps, type RunContext, runOnly } from "./launch-steps.ts";
 import { type InstallPlan, installPlan, type LaunchPlan, launchPlan, USAGE } from "./options.ts";
 import { catchSignals, deliveredSignals } from "./signals.ts";
 
@@ -19,17 +24,11 @@ const command: Command<typeof USAGE.options> = {
     const log = plan.quiet ? silent : plainLog(io.stderr);
     for (const text of introduction(plan, line.args)) log(text);
     if (init === "none") log(`No ${TINI} beside ${process.execPath}, orphans are not reaped`);
-    const terminal = isatty(0);
-    return launch(plan, {
-      signals: catchSignals(terminal),
-      terminal,
-      delivered: deliveredSignals(terminal, init === "tini"),
-      stdout: process.stdout,
-      stderr: process.stderr,
-      log,
-      waitLog: plan.quiet ? silent : datedLog("wait-fs", io.stderr),
-      warn: (text) => io.stderr(`launcher: ${oneLine(text)}\n`),
-    });
+    const context = runContext(io);
+    if (!isMet(plan.onlyIf, io.env)) return launchOnly(plan, context);
+    const waitLog = plan.quiet ? silent : datedLog("wait-fs", io.stderr);
+    const shared = { attempt: randomUUID(), volume: openVolume(plan.share), waitLog };
+    return launch(plan, { ...context, ...shared }, launchSteps(plan, context));
   },
 };
 
@@ -46,6 +45,26 @@ async function installTools({ folder, mountedAt }: InstallPlan): Promise<number>
   const { install } = await import("./install.ts");
   install(folder, mountedAt);
   return 0;
+}
+
+/** The launch of a command of which nothing is to be saved. */
+async function launchOnly(plan: LaunchPlan, context: RunContext): Promise<number> {
+  const { end, timedOut } = await runOnly(plan, context, interruption(context.signals));
+  const { exitCode, reason } = exitStatus(end);
+  if (reason !== null) context.warn(`${plan.command[0]}: ${reason}`);
+  return timedOut ? EXIT_CODES.timedOut : exitCode;
+}
+
+function runContext(io: Io): RunContext {
+  const terminal = isatty(0);
+  return {
+    signals: catchSignals(terminal),
+    terminal,
+    delivered: deliveredSignals(terminal, init === "tini"),
+    stdout: process.stdout,
+    stderr: process.stderr,
+    warn: (text) => io.stderr(`launcher: ${oneLine(text)}\n`),
+  };
 }
 
 /**

@@ -1,5 +1,6 @@
 import { basename, isAbsolute, resolve } from "node:path";
 import { type CommandLine, type OptionSpecs, type Usage, usageError } from "wait-fs/command-line";
+import { CONDITION_OPTION, type Condition, parseCondition } from "wait-fs/condition";
 import { DEFAULT_SHARE } from "wait-fs/markers";
 import { mayBePattern } from "./output-paths.ts";
 import { LOG_NAMES } from "./streams.ts";
@@ -29,6 +30,7 @@ const OPTIONS = {
     default: DEFAULT_GRACE_SECONDS,
     describe: "from SIGTERM to SIGKILL, for a command that does not end",
   },
+  "only-if": CONDITION_OPTION,
   "wait-push": { type: "flag", describe: "end only after the sidecar's push, with 75 if that failed" },
   install: {
     type: "text",
@@ -52,6 +54,7 @@ export const USAGE = {
   wrapsCommand: true,
   notes: [
     "ARTIFACT-INPUT and ARTIFACT-OUTPUT are paths as for --input and --output, NA for none.",
+    "Where --only-if is not met, the command is run, and nothing is waited for and nothing saved.",
     "Exit codes: the command's own, 128 + n if signal n ended it, 126 not executable, 127 not found; 64 usage,",
     "66 an input or output is missing, 73 the shared volume cannot be written, 74 the outputs could not be saved,",
     "75 they were not pushed (--wait-push), 124 timed out.",
@@ -99,6 +102,8 @@ export interface LaunchPlan {
   readonly initTimeoutSeconds: number | undefined;
   readonly timeoutSeconds: number | undefined;
   readonly graceSeconds: number;
+  /** Where it is not met, the command is run and nothing else is done; always met by default. */
+  readonly onlyIf: Condition | undefined;
   readonly waitPush: boolean;
   readonly quiet: boolean;
 }
@@ -123,6 +128,7 @@ export function launchPlan(line: CommandLine<typeof OPTIONS>): LaunchPlan {
     initTimeoutSeconds: options["init-timeout"],
     timeoutSeconds: options.timeout,
     graceSeconds: options.grace,
+    onlyIf: parseCondition(USAGE, options["only-if"]),
     waitPush: options["wait-push"],
     quiet: options.quiet,
   };

@@ -49,15 +49,20 @@ export interface SignalSource {
   listen(listener: (signal: ForwardedSignal) => void): void;
 }
 
-/** Catches the signals sent to this process, so that none of them ends it before the outputs are saved. */
+/**
+ * Catches the signals sent to this process, so that none of them ends it before the outputs are saved. One that comes
+ * before anyone listens is kept for the first listener.
+ */
 export function catchSignals(terminal: boolean): SignalSource {
-  let current: (signal: ForwardedSignal) => void = () => {};
+  const early: ForwardedSignal[] = [];
+  let current: (signal: ForwardedSignal) => void = (signal) => early.push(signal);
   for (const signal of FORWARDED_SIGNALS)
     if (!terminal || !JOB_CONTROL.includes(signal)) process.on(signal, () => current(signal));
   unblockSignal("SIGUSR1");
   return {
     listen: (listener) => {
       current = listener;
+      for (const signal of early.splice(0)) listener(signal);
     },
   };
 }

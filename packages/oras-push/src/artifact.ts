@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Log } from "wait-fs/log";
 import { oneLine, ToolError } from "wait-fs/tool-error";
 import { type LayerPath, layerOf, titleOf } from "./layer.ts";
+import type { Annotations } from "./oci/descriptor.ts";
 import { type AnyReference, formatReference, isTag } from "./oci/reference.ts";
 import type { AnnotationFile } from "./options/annotation-file.ts";
 import type { ArtifactPlan } from "./options/artifact.ts";
@@ -24,12 +25,13 @@ export interface ArtifactContext {
   readonly retrySeconds?: number;
 }
 
-/** Pushes paths as one artifact to every reference, as the command line wants it. */
+/** Pushes paths as one artifact to every reference, as the command line wants it. `confirm` is called before a tag is written. */
 export async function pushArtifact(
   references: readonly AnyReference[],
   paths: readonly LayerPath[],
   plan: RegistryPlan & ArtifactPlan,
   context: ArtifactContext,
+  confirm?: () => Promise<void>,
 ): Promise<PushResult[]> {
   const epoch = sourceDateEpoch(context.env);
   const report = (message: string) => context.warn(oneLine(message));
@@ -51,20 +53,25 @@ export async function pushArtifact(
     configAnnotations: plan.annotationFile.config,
   };
   const { concurrency, noClobber } = plan;
-  return push(destinations, layers, artifact, { concurrency, noClobber, progress: context.progress });
+  return push(destinations, layers, artifact, { concurrency, noClobber, progress: context.progress, confirm });
 }
 
-/** Pulls artifacts into one folder, one after the other, as the command line wants it. */
+/**
+ * Pulls artifacts into one folder, one after the other, as the command line wants it. `accept` sees the annotations of
+ * each before anything of it is fetched, and throws for one that is not to be had.
+ */
 export async function pullArtifacts(
   references: readonly AnyReference[],
   place: Pick<PullPlan, "folder" | "keepOldFiles">,
   plan: RegistryPlan,
   context: ArtifactContext,
+  accept?: (reference: AnyReference, annotations: Annotations) => void,
 ): Promise<PulledArtifact[]> {
-  const options = { ...place, concurrency: plan.concurrency, progress: context.progress };
+  const shared = { ...place, concurrency: plan.concurrency, progress: context.progress };
   const pulled: PulledArtifact[] = [];
   for (const reference of references) {
     const source = await openPlace(reference, "pull", plan, { ...context, debug: context.log });
+    const options = { ...shared, accept: (annotations: Annotations) => accept?.(reference, annotations) };
     const result = await pull(source, formatReference(reference), pointer(reference), options);
     pulled.push(pulledObject(reference, result));
   }

@@ -1,7 +1,12 @@
+import { join } from "node:path";
 import { type Command, type Io, runCommand, runProcess } from "wait-fs/cli";
+import { isMet } from "wait-fs/condition";
+import { makeSharedFolders } from "wait-fs/folders";
+import { watchLease } from "wait-fs/lease";
 import { datedLog, type Log, plainLog } from "wait-fs/log";
-import { oneLine } from "wait-fs/tool-error";
-import { anySignal, deadline } from "wait-fs/wait";
+import { type InitMarker, SHARE } from "wait-fs/markers";
+import { openVolume, type SharedVolume } from "wait-fs/shared-volume";
+import { oneLine, reasonOf, ToolError } from "wait-fs/tool-error";
 import type { ArtifactContext } from "./artifact.ts";
 import { formatReference } from "./oci/reference.ts";
 import { PULL_USAGE, pullPlan } from "./options/pull.ts";
@@ -9,8 +14,6 @@ import { PUSH_USAGE, pushPlan } from "./options/push.ts";
 import { SIDECAR_USAGE, type SidecarPlan, sidecarPlan } from "./options/sidecar.ts";
 import { type Progress, plainProgress } from "./progress.ts";
 import { progressBars } from "./progress-bars.ts";
-import { podAnnotations } from "./provenance.ts";
-import type { PushResult } from "./push.ts";
 import { exportManifest, pushedObject, resultText, writeTerminationMessage } from "./result.ts";
 
 /** A sidecar's registry often starts together with its pod: its failures are met with another try for this many seconds. */
@@ -66,31 +69,51 @@ export function main(argv: string[], io: Io): Promise<number> {
 }
 
 async function sidecar(plan: SidecarPlan, args: readonly string[], io: Io): Promise<number> {
-  const signal = anySignal(io.interrupted(), deadline(plan.timeoutSeconds, "the application is not done"));
-  const context = { ...contextOf(io), signal, retrySeconds: SIDECAR_RETRY_SECONDS };
+  const interrupted = io.interrupted();
+  const context = { ...contextOf(io), retrySeconds: SIDECAR_RETRY_SECONDS };
   for (const text of introduction(plan, args)) context.log(text);
-  const { runSidecar } = await import("./sidecar.ts");
-  const result = await runSidecar(
-    { ...plan, ...context, waitLog: datedLog("wait-fs", io.stderr) },
-    {
-      pull: async (folder) => {
-        const { pullArtifacts } = await import("./artifact.ts");
-        return pullArtifacts(plan.pullFrom, { folder, keepOldFiles: false }, plan, context);
-      },
-      push: async (reference, paths, annotations) => {
-        const { pushArtifact } = await import("./artifact.ts");
-        const layers = paths.map((path) => ({ path }));
-        const provenance = { ...podAnnotations(io.env), ...annotations };
-        const artifact = { ...plan, annotations: { ...provenance, ...plan.annotations } };
-        const [result] = await pushArtifact([reference], layers, artifact, context);
-        return pushedObject(result as PushResult);
-      },
+  makeShare(plan.share);
+  const watcher = watchLease(join(plan.share, SHARE.lease));
+  const volume = openVolume(plan.share, watcher);
+  if (!isMet(plan.onlyIf, io.env)) return sitOut(plan, volume, interrupted);
+  const [{ runSidecar }, { sidecarSteps }] = await Promise.all([import("./sidecar.ts"), import("./sidecar-steps.ts")]);
+  // A native sidecar is not ended by SIGTERM, it is told that the pod is ending: it finishes what there is.
+  const never = new AbortController().signal;
+  const [signal, ending] = plan.native ? [never, interrupted] : [interrupted, never];
+  const steps = sidecarSteps(plan, context, watcher.state, signal);
+  const { failure } = await runSidecar(
+    plan,
+    { volume, signal, ending, waitLog: datedLog("wait-fs", io.stderr), warn: context.warn },
+    steps,
+    ({ pushed }) => {
+      if (pushed === undefined) return;
+      io.stdout(resultText("Pushed", [pushed], plan.format));
+      writeTerminationMessage(plan.terminationMessage, pushed, context.warn);
     },
   );
-  if (result.pushed === undefined) return 0;
-  io.stdout(resultText("Pushed", [result.pushed], plan.format));
-  writeTerminationMessage(plan.terminationMessage, result.pushed, context.warn);
+  if (failure !== undefined) throw failure;
   return 0;
+}
+
+/** The life of a sidecar that is not wanted: a native one stays, for it would be started again, and lets the pod start. */
+async function sitOut(plan: SidecarPlan, volume: SharedVolume, interrupted: AbortSignal): Promise<number> {
+  if (!plan.native) return 0;
+  await volume.write(SHARE.init, { schema: 1, by: "sidecar", inputs: [] } satisfies InitMarker);
+  await volume
+    .until(async () => undefined, { names: [], signal: interrupted })
+    .catch((error) => {
+      if (!interrupted.aborted) throw error;
+    });
+  return 0;
+}
+
+function makeShare(share: string): void {
+  try {
+    // Where no volume is mounted, in a trial on one machine, either side may come first, and both write to it.
+    makeSharedFolders(share);
+  } catch (error) {
+    throw new ToolError("cannotCreate", `cannot create ${share}`, { why: reasonOf(error), cause: error });
+  }
 }
 
 /** What the operator's script says first. */

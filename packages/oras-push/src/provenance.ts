@@ -1,19 +1,11 @@
-import type { ArtifactRecord, DoneMarker } from "wait-fs/markers";
+import type { ArtifactRecord } from "wait-fs/markers";
 import type { Annotations } from "./oci/descriptor.ts";
 import { ANNOTATIONS } from "./oci/media-types.ts";
 
-/** What a consumer of an artifact has to know of the run that made it: how it ended, when, and from which inputs. */
-export function runAnnotations(done: DoneMarker, inputs: readonly ArtifactRecord[]): Annotations {
-  const { exitCode, signal, reason, attempt, startedAt, finishedAt } = done;
-  return annotations({
-    exitCode: exitCode === null ? null : String(exitCode),
-    signal,
-    reason,
-    attempt,
-    startedAt,
-    finishedAt,
-    inputs: inputs.length === 0 ? null : JSON.stringify(inputs.map(({ reference, digest }) => ({ reference, digest }))),
-  });
+/** From which artifacts a run was made; none for a run without inputs. */
+export function inputAnnotations(inputs: readonly ArtifactRecord[]): Annotations {
+  const named = inputs.map(({ reference, digest }) => ({ reference, digest }));
+  return annotations({ inputs: named.length === 0 ? null : JSON.stringify(named) });
 }
 
 /**
@@ -25,7 +17,7 @@ export function podAnnotations({ POD_NAME, POD_NAMESPACE, NODE_NAME }: NodeJS.Pr
 }
 
 /** Annotations by their short names; what is not known is left out. */
-function annotations(known: Partial<Record<keyof typeof ANNOTATIONS, string | null | undefined>>): Annotations {
+export function annotations(known: Partial<Record<keyof typeof ANNOTATIONS, string | null | undefined>>): Annotations {
   return Object.fromEntries(
     Object.entries(known)
       .filter((entry): entry is [keyof typeof ANNOTATIONS, string] => Boolean(entry[1]))

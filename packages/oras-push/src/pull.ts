@@ -8,9 +8,9 @@ import { createGunzip, createZstdDecompress } from "node:zlib";
 import { makeFolders } from "wait-fs/folders";
 import { reasonOf, ToolError } from "wait-fs/tool-error";
 import { mapConcurrently } from "./concurrency.ts";
-import type { Descriptor } from "./oci/descriptor.ts";
+import type { Annotations, Descriptor } from "./oci/descriptor.ts";
 import { isDigest, Meter, metered, shortDigest } from "./oci/digest.ts";
-import { ManifestError, parseManifest, type StoredManifest } from "./oci/manifest.ts";
+import { type Manifest, ManifestError, parseManifest, type StoredManifest } from "./oci/manifest.ts";
 import { ANNOTATIONS } from "./oci/media-types.ts";
 import type { Progress } from "./progress.ts";
 import { safeParts, UnsafePathError } from "./tar/entry-path.ts";
@@ -31,6 +31,8 @@ export interface PullOptions {
   /** Layers that are fetched at the same time. */
   readonly concurrency: number;
   readonly progress: Progress;
+  /** Sees the manifest's annotations before anything is fetched; what it throws is thrown. Nothing by default. */
+  readonly accept?: ((annotations: Annotations) => void) | undefined;
 }
 
 /** What was pulled. */
@@ -53,7 +55,9 @@ export async function pull(
 ): Promise<PullResult> {
   const manifest = await source.fetchManifest(pointer);
   if (manifest === undefined) throw new ToolError("registry", `there is no artifact ${name}`, { why: "not found" });
-  const layers = titledLayers(manifest, name);
+  const artifact = readManifest(manifest, name);
+  options.accept?.(artifact.annotations);
+  const layers = titledLayers(artifact, name);
   const staging = join(options.folder, `.oras-push-${randomBytes(6).toString("hex")}`);
   writing(staging, () => makeFolders(staging));
   try {
@@ -81,14 +85,23 @@ interface TitledLayer {
   readonly descriptor: Descriptor;
 }
 
-function titledLayers(manifest: StoredManifest, name: string): TitledLayer[] {
+function readManifest(manifest: StoredManifest, name: string): Manifest {
   try {
-    return parseManifest(manifest.bytes).layers.flatMap((descriptor) => {
+    return parseManifest(manifest.bytes);
+  } catch (error) {
+    if (!(error instanceof ManifestError)) throw error;
+    throw new ToolError("registry", `the artifact ${name} cannot be pulled`, { why: error.message });
+  }
+}
+
+function titledLayers({ layers }: Manifest, name: string): TitledLayer[] {
+  try {
+    return layers.flatMap((descriptor) => {
       const title = descriptor.annotations?.[ANNOTATIONS.title];
       return title === undefined ? [] : [{ title, parts: titleParts(title), descriptor }];
     });
   } catch (error) {
-    if (!(error instanceof ManifestError) && !(error instanceof UnsafePathError)) throw error;
+    if (!(error instanceof UnsafePathError)) throw error;
     throw new ToolError("registry", `the artifact ${name} cannot be pulled`, { why: error.message });
   }
 }

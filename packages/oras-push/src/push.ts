@@ -43,6 +43,8 @@ export interface PushOptions {
   /** A tag that names other content is a failure, and stays as it is. */
   readonly noClobber: boolean;
   readonly progress: Progress;
+  /** Called when every layer has been read and sent, before a tag is written; what it throws is thrown. Nothing by default. */
+  readonly confirm?: (() => Promise<void>) | undefined;
 }
 
 /** What a reference names after a push. */
@@ -69,6 +71,7 @@ export async function push(
     .map(({ target, references }) => ({ target, references: references.filter((one) => !isKept(one)) }))
     .filter(({ references }) => references.length > 0);
   const pushed = await pushBlobs(open, sources, options);
+  await options.confirm?.();
   const results: PushResult[] = [...kept];
   for (const [index, { target, references }] of open.entries()) {
     const layers = pushed[index] as PushedLayer[];

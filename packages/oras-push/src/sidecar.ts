@@ -1,208 +1,265 @@
-import { readdirSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { makeSharedFolders } from "wait-fs/folders";
+import type { LeaseState } from "wait-fs/lease";
 import type { Log } from "wait-fs/log";
-import { readMarker, removeMarkers, writeMarker } from "wait-fs/marker-file";
 import {
   type ArtifactRecord,
-  type DoneMarker,
   type FailureMarker,
   type InitMarker,
   type PushedMarker,
-  parseDoneMarker,
   parseInitMarker,
   parsePushedMarker,
   SHARE,
 } from "wait-fs/markers";
-import { EXIT_CODES, oneLine, reasonOf, ToolError } from "wait-fs/tool-error";
-import { waitUntil } from "wait-fs/wait";
+import type { SharedVolume } from "wait-fs/shared-volume";
+import { EXIT_CODES, oneLine, ToolError } from "wait-fs/tool-error";
+import { anySignal, deadline } from "wait-fs/wait";
+import { type AttemptEnd, hasStarted, nextEnd, observe, type SidecarState } from "./attempt-end.ts";
 import type { Annotations } from "./oci/descriptor.ts";
-import { formatReference, MAX_TAG_LENGTH, type Reference } from "./oci/reference.ts";
-import { runAnnotations } from "./provenance.ts";
+import { formatReference, type Reference } from "./oci/reference.ts";
+import { inputAnnotations } from "./provenance.ts";
+import { type OutcomePolicies, runOutcome, runReference } from "./run-outcome.ts";
 
-/** How long a done marker that was there first is left alone, in milliseconds: a launcher that starts removes it. */
-const SETTLE_TIME = 1000;
+/** A push: where to, what, with which annotations beside the usual ones, and what has to hold when the tag is written. */
+export interface PushOrder {
+  readonly reference: Reference;
+  readonly paths: readonly string[];
+  readonly annotations: Annotations;
+  /** Called when all has been read, before the tag is written; what it throws is thrown, and there is no tag. */
+  readonly confirm: () => Promise<void>;
+}
 
 /** The steps of a sidecar that are not its own. */
 export interface SidecarSteps {
-  /** Pulls every input into a folder; gives what was pulled. */
-  readonly pull: (folder: string) => Promise<ArtifactRecord[]>;
-  /** Pushes paths as one artifact, with annotations beside the usual ones. */
-  readonly push: (reference: Reference, paths: readonly string[], annotations: Annotations) => Promise<ArtifactRecord>;
+  /** Pulls every input; gives what was pulled. Nothing of an earlier try stays. */
+  readonly pull: () => Promise<ArtifactRecord[]>;
+  /** The state of the launcher's lease. */
+  readonly lease: () => Promise<LeaseState>;
+  /** Leaves a launcher that is about to start the time to take back what an earlier one said. */
+  readonly settle: (signal: AbortSignal) => Promise<void>;
+  /** The paths of an attempt's outputs. */
+  readonly savedOutputs: (end: AttemptEnd) => Promise<readonly string[]>;
+  readonly push: (order: PushOrder) => Promise<ArtifactRecord>;
 }
 
 /** What a sidecar is to do. */
-export interface SidecarOptions {
-  readonly share: string;
+export interface SidecarOptions extends OutcomePolicies {
   /** Where to pull from; empty for no inputs. */
   readonly pullFrom: readonly Reference[];
   /** Where to push to; undefined for nowhere. */
   readonly pushTo: Reference | undefined;
+  /** Seconds until a launcher has shown itself; unlimited by default: one that holds no lease shows itself only at its end. */
+  readonly startTimeoutSeconds: number | undefined;
+  /** Seconds until the attempt has ended; unlimited by default. */
+  readonly timeoutSeconds: number | undefined;
+  /** Whether to stay after a push, for further attempts, until the pod ends. */
+  readonly native: boolean;
+}
+
+/** What a sidecar needs of its process. */
+export interface SidecarContext {
+  readonly volume: SharedVolume;
   /** Ends every wait: its reason is thrown. */
   readonly signal: AbortSignal;
-  readonly log: Log;
+  /** Tells that the pod is ending: the sidecar of a native pod finishes what there is. Never, by default. */
+  readonly ending: AbortSignal;
   readonly waitLog: Log;
   readonly warn: Log;
 }
 
-/** How a sidecar's life ended. */
+/** How an attempt was dealt with. */
 export interface SidecarResult {
-  readonly done: DoneMarker;
   /** What was pushed; undefined where there was nothing to push. */
   readonly pushed: ArtifactRecord | undefined;
+  /** What the sidecar ends with all the same, such as the launcher's death; undefined for a success. */
+  readonly failure: ToolError | undefined;
 }
 
 /**
- * The life of a sidecar: it brings the inputs, writes the init marker, waits for the launcher's done marker, pushes what
- * the launcher saved, and writes the pushed marker. The tag that was asked for names only the whole output of a run that
- * succeeded; what a failed run left goes to a tag of its own. A failure is written as a marker before it is thrown, so
- * that the launcher does not wait for what will not come.
+ * The life of a sidecar: it brings the inputs, writes the init marker, waits for the launcher's end, pushes what there
+ * is, and writes the pushed marker; `report` gets each result. The tag that was asked for names only the whole output of
+ * a run that succeeded. A failure is written as a marker before it is thrown, so that the launcher does not wait for what
+ * will not come. Gives the last result (docs/protocol.md, "The sidecar").
  */
-export async function runSidecar(options: SidecarOptions, steps: SidecarSteps): Promise<SidecarResult> {
-  makeSharedFolder(options.share);
-  const inputs = await bringInputs(options, steps);
-  const done = await waitForDone(options);
-  if (done.error !== null)
-    throw new ToolError("noInput", "the launcher could not save the outputs, nothing is pushed", { why: done.error });
-  if (options.pushTo === undefined) return { done, pushed: undefined };
-  const reference = succeeded(done) ? options.pushTo : failedReference(options.pushTo);
-  const pushed = await previousPush(options.share, done, reference);
-  return { done, pushed: pushed ?? (await pushOutputs(options, steps, done, inputs, reference)) };
+export async function runSidecar(
+  options: SidecarOptions,
+  context: SidecarContext,
+  steps: SidecarSteps,
+  report: (result: SidecarResult) => void,
+): Promise<SidecarResult> {
+  const inputs = await bringInputs(options, context, steps);
+  await waitForStart(options, context, steps);
+  await settleOldEnd(context, steps);
+  let result: SidecarResult = { pushed: undefined, failure: undefined };
+  for (let handled: string | undefined; ; ) {
+    const end = await waitForEnd(handled, options, context, steps);
+    if (end === "over") return result;
+    const dealt = await dealWith(end, inputs, options, context, steps);
+    if (dealt === "superseded") continue;
+    result = dealt;
+    report(result);
+    if (!options.native) return result;
+    handled = end.id;
+  }
 }
 
 /** Brings the inputs and writes the init marker; gives what was brought. */
-async function bringInputs(options: SidecarOptions, steps: SidecarSteps): Promise<readonly ArtifactRecord[]> {
-  const { share } = options;
-  const init = join(share, SHARE.init);
-  const previous = await readMarker(init, parseInitMarker);
+async function bringInputs(
+  options: SidecarOptions,
+  context: SidecarContext,
+  steps: SidecarSteps,
+): Promise<readonly ArtifactRecord[]> {
+  const { volume } = context;
+  const previous = await volume.read(SHARE.init, parseInitMarker);
   const wanted = options.pullFrom.map(formatReference);
+  const there = previous?.inputs.map(({ reference }) => reference);
   // After a restart the inputs are there already, and the application may be reading them.
-  if (
-    previous !== undefined &&
-    isDeepStrictEqual(
-      previous.inputs.map(({ reference }) => reference),
-      wanted,
-    )
-  )
-    return previous.inputs;
-  await removeMarkers(share, [SHARE.init, SHARE.initFailed]);
+  if (previous !== undefined && isDeepStrictEqual(there, wanted)) return previous.inputs;
+  await volume.remove(SHARE.init);
+  await volume.remove(SHARE.initFailed);
   try {
-    const inputs = wanted.length === 0 ? [] : await pullInputs(options, steps);
-    await writeMarker(init, { schema: 1, by: "sidecar", inputs } satisfies InitMarker);
+    const inputs = wanted.length === 0 ? [] : await steps.pull();
+    await volume.write(SHARE.init, { schema: 1, by: "sidecar", inputs } satisfies InitMarker);
     return inputs;
   } catch (error) {
-    await leaveFailure(options, SHARE.initFailed, null, error);
+    await leaveFailure(context, SHARE.initFailed, null, error);
     throw error;
   }
 }
 
-async function pullInputs({ share }: SidecarOptions, steps: SidecarSteps): Promise<ArtifactRecord[]> {
-  const folder = join(share, SHARE.inputs);
-  makeSharedFolder(folder);
-  return steps.pull(folder);
+async function waitForStart(options: SidecarOptions, context: SidecarContext, steps: SidecarSteps): Promise<void> {
+  const { volume, signal, ending } = context;
+  const late = deadline(options.startTimeoutSeconds, "the application never started");
+  if (late === undefined) return;
+  const look = async () => (hasStarted(await observe(volume, steps.lease)) ? true : undefined);
+  try {
+    await volume.until(look, { names: LAUNCHER_NAMES, signal: anySignal(signal, late, ending) });
+  } catch (error) {
+    if (signal.aborted || !ending.aborted) throw error;
+  }
 }
 
-/**
- * The done marker of the attempt that is running, or of the one that has ended. One that was there before us may be left
- * from an earlier attempt of a launcher that is about to start: it counts if none has removed it after a short while.
- */
-async function waitForDone({ share, signal, waitLog }: SidecarOptions): Promise<DoneMarker> {
-  const paths = [join(share, SHARE.done), join(share, SHARE.doneFailed)];
-  const look = async () => {
-    for (const path of paths) {
-      const marker = await readMarker(path, parseDoneMarker);
-      if (marker !== undefined) return { marker, path };
-    }
-    return undefined;
+const LAUNCHER_NAMES = [SHARE.started, SHARE.done, SHARE.doneFailed] as const;
+
+/** An end that was there before us may be of an attempt whose successor is about to start. */
+async function settleOldEnd(context: SidecarContext, steps: SidecarSteps): Promise<void> {
+  if ((await endNow(false, context, steps)) !== "wait") await steps.settle(context.signal);
+}
+
+/** What one look shows. */
+function endNow(ending: boolean, { volume }: SidecarContext, steps: SidecarSteps): Promise<ReturnType<typeof nextEnd>> {
+  const look = async () => nextEnd(await observe(volume, steps.lease), { handled: undefined, ending });
+  return volume.until(look, { names: [] });
+}
+
+async function waitForEnd(
+  handled: string | undefined,
+  options: SidecarOptions,
+  context: SidecarContext,
+  steps: SidecarSteps,
+): Promise<AttemptEnd | "over"> {
+  const { volume, ending, waitLog } = context;
+  const signal = anySignal(context.signal, deadline(options.timeoutSeconds, "the application is not done"));
+  const look = (state: SidecarState) => async () => {
+    const end = nextEnd(await observe(volume, steps.lease), state);
+    return end === "wait" ? undefined : end;
   };
-  waitLog(paths[0] as string);
-  if ((await look()) !== undefined)
-    await sleep(SETTLE_TIME, undefined, { signal }).catch(() => signal.throwIfAborted());
-  const { marker, path } = await waitUntil(look, { paths, signal, log: waitLog });
-  waitLog(`Found existing path ${path}`);
-  return marker;
+  const until = (state: SidecarState, until: AbortSignal) =>
+    volume.until(look(state), { names: LAUNCHER_NAMES, signal: until, log: waitLog });
+  const done = join(volume.folder, SHARE.done);
+  waitLog(done);
+  const end = await until({ handled, ending: false }, anySignal(signal, ending)).catch((error: unknown) => {
+    if (signal.aborted || !ending.aborted) throw error;
+    return until({ handled, ending: true }, signal);
+  });
+  if (end !== "over" && end.kind === "done") waitLog(`Found existing path ${done}`);
+  return end;
 }
 
-/** Whether a run succeeded; one of which nothing is known counts as if it had. */
-function succeeded(done: DoneMarker): boolean {
-  return (done.exitCode === null || done.exitCode === 0) && done.reason === null;
-}
-
-/** Where the outputs of a failed run go: the tag with `-failed` behind it. */
-function failedReference(reference: Reference): Reference {
-  const suffix = "-failed";
-  return { ...reference, tag: `${(reference.tag ?? "latest").slice(0, MAX_TAG_LENGTH - suffix.length)}${suffix}` };
+/** Deals with the end of an attempt; `superseded` where the launcher started again meanwhile: then that attempt counts. */
+async function dealWith(
+  end: AttemptEnd,
+  inputs: readonly ArtifactRecord[],
+  options: SidecarOptions,
+  context: SidecarContext,
+  steps: SidecarSteps,
+): Promise<SidecarResult | "superseded"> {
+  const { run, unpushed, failure, ...outcome } = runOutcome(end, options);
+  const annotations = { ...outcome.annotations, ...inputAnnotations(inputs) };
+  const why = options.pushTo === undefined ? "the sidecar has nowhere to push to" : unpushed;
+  if (options.pushTo === undefined || why !== undefined) {
+    await leaveFailure(context, SHARE.pushFailed, end.attempt, new ToolError("notPushed", why ?? ""));
+    return { pushed: undefined, failure };
+  }
+  const reference = runReference(options.pushTo, run);
+  if (run !== "succeeded")
+    context.warn(`the run ${run === "failed" ? "failed" : "is incomplete"}: its tag is ${reference.tag}`);
+  try {
+    const pushed = await previousPush(context.volume, end, reference);
+    return { pushed: pushed ?? (await pushOutputs(end, { reference, annotations }, context, steps)), failure };
+  } catch (error) {
+    if (!context.signal.aborted && (await isSuperseded(end, context, steps))) {
+      context.warn(`nothing is pushed of the attempt ${end.attempt}: the launcher started again`);
+      return "superseded";
+    }
+    await leaveFailure(context, SHARE.pushFailed, end.attempt, error);
+    if (failure === undefined) throw error;
+    context.warn(`what was left could not be pushed: ${describe(error)}`);
+    return { pushed: undefined, failure };
+  }
 }
 
 /** What was pushed before a restart of this sidecar: the same attempt's outputs are not pushed to the same place again. */
-async function previousPush(share: string, done: DoneMarker, reference: Reference): Promise<PushedMarker | undefined> {
-  const pushed = await readMarker(join(share, SHARE.pushed), parsePushedMarker);
-  if (pushed === undefined || done.attempt === null) return undefined;
-  return pushed.attempt === done.attempt && pushed.reference === formatReference(reference) ? pushed : undefined;
+async function previousPush(
+  volume: SharedVolume,
+  { attempt }: AttemptEnd,
+  reference: Reference,
+): Promise<PushedMarker | undefined> {
+  const pushed = await volume.read(SHARE.pushed, parsePushedMarker);
+  if (pushed === undefined || attempt === null) return undefined;
+  return pushed.attempt === attempt && pushed.reference === formatReference(reference) ? pushed : undefined;
 }
 
 async function pushOutputs(
-  options: SidecarOptions,
+  end: AttemptEnd,
+  to: Pick<PushOrder, "reference" | "annotations">,
+  context: SidecarContext,
   steps: SidecarSteps,
-  done: DoneMarker,
-  inputs: readonly ArtifactRecord[],
-  to: Reference,
-): Promise<ArtifactRecord> {
-  const { share } = options;
-  try {
-    const paths = [...outputPaths(share, done), ...logPaths(share, done)];
-    const pushed = await steps.push(to, paths, runAnnotations(done, inputs));
-    const { reference, digest } = pushed;
-    const finishedAt = new Date().toISOString();
-    const marker: PushedMarker = { schema: 1, attempt: done.attempt, reference, digest, finishedAt };
-    await writeMarker(join(share, SHARE.pushed), marker);
-    return pushed;
-  } catch (error) {
-    await leaveFailure(options, SHARE.pushFailed, done.attempt, error);
-    throw error;
-  }
+): Promise<ArtifactRecord | undefined> {
+  const { volume } = context;
+  const paths = await steps.savedOutputs(end);
+  if (paths.length === 0 && end.kind !== "done") return undefined;
+  // A launcher takes back its marker before it touches an output: while the end still stands, what was read is whole.
+  const confirm = async () => {
+    if (await isSuperseded(end, context, steps))
+      throw new ToolError("noInput", "the outputs are of an earlier attempt");
+  };
+  const { reference, digest } = await steps.push({ ...to, paths, confirm });
+  const finishedAt = new Date().toISOString();
+  const marker: PushedMarker = { schema: 1, attempt: end.attempt, reference, digest, finishedAt };
+  await volume.write(SHARE.pushed, marker);
+  await volume.remove(SHARE.pushFailed);
+  return { reference, digest };
 }
 
-/** What the launcher saved; where it does not say, all that lies in the outputs folder but names with a leading dot. */
-function outputPaths(share: string, done: DoneMarker): string[] {
-  if (done.outputs !== null) return done.outputs.map(({ path }) => resolve(share, path));
-  const folder = join(share, SHARE.outputs);
-  try {
-    return readdirSync(folder)
-      .filter((name) => !name.startsWith("."))
-      .sort()
-      .map((name) => join(folder, name));
-  } catch (error) {
-    throw new ToolError("noInput", `cannot read ${folder}`, { why: reasonOf(error), cause: error });
-  }
-}
-
-/** What the launcher kept of the application's stdout and stderr. */
-function logPaths(share: string, done: DoneMarker): string[] {
-  return done.logs.map(({ path }) => resolve(share, path));
+async function isSuperseded(end: AttemptEnd, context: SidecarContext, steps: SidecarSteps): Promise<boolean> {
+  const now = await endNow(context.ending.aborted, context, steps);
+  return typeof now === "string" || now.id !== end.id;
 }
 
 async function leaveFailure(
-  options: SidecarOptions,
+  { volume, warn }: SidecarContext,
   name: string,
   attempt: string | null,
   error: unknown,
 ): Promise<void> {
-  const known = error instanceof ToolError ? error : undefined;
-  const why = known?.why === undefined ? "" : ` (${known.why})`;
   const exitCode = (error as { exitCode?: number }).exitCode ?? EXIT_CODES.software;
-  const marker: FailureMarker = { schema: 1, attempt, exitCode, error: oneLine(`${(error as Error).message}${why}`) };
+  const marker: FailureMarker = { schema: 1, attempt, exitCode, error: describe(error) };
   // The first failure is the one to tell: a marker that can't be written as well is only named.
-  await writeMarker(join(options.share, name), marker).catch((second: Error) => options.warn(second.message));
+  await volume.write(name, marker).catch((second: Error) => warn(second.message));
 }
 
-/** Makes a folder of the shared volume, or that itself in a trial on one machine: both sides write to it, with any umask. */
-function makeSharedFolder(path: string): void {
-  try {
-    makeSharedFolders(path);
-  } catch (error) {
-    throw new ToolError("cannotCreate", `cannot create ${path}`, { why: reasonOf(error), cause: error });
-  }
+function describe(error: unknown): string {
+  const why = error instanceof ToolError && error.why !== undefined ? ` (${error.why})` : "";
+  return oneLine(`${(error as Error).message}${why}`);
 }

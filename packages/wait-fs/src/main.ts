@@ -1,7 +1,9 @@
 import { type Command, type Io, runCommand, runProcess } from "./cli.ts";
+import { watchLease } from "./lease.ts";
 import { datedLog, silent } from "./log.ts";
 import { USAGE, type WaitFsOptions, waitFsOptions } from "./options.ts";
-import { anySignal, deadline, waitForPaths } from "./wait.ts";
+import { anySignal, deadline, pathLook, waitUntil } from "./wait.ts";
+import { whileAlive } from "./while-alive.ts";
 
 const command: Command<typeof USAGE.options> = { ...USAGE, run: (line, io) => waitFs(waitFsOptions(line), io) };
 
@@ -12,7 +14,15 @@ async function waitFs(options: WaitFsOptions, io: Io): Promise<number> {
   const log = options.quiet ? silent : datedLog("wait-fs", io.stderr);
   for (const path of options.paths) log(path);
   const signal = anySignal(io.interrupted(), deadline(options.timeoutSeconds, options.paths.join(", ")));
-  const found = await waitForPaths({ ...options, signal, log });
+  const lease = options.alive === undefined ? undefined : watchLease(options.alive);
+  const look = pathLook({ ...options, log });
+  const found = await waitUntil(lease === undefined ? look : whileAlive(look, lease.state), {
+    pollSeconds: options.pollSeconds,
+    paths: [...options.paths, ...(options.alive === undefined ? [] : [options.alive])],
+    changes: lease?.onEnd,
+    signal,
+    log,
+  });
   if (options.json) io.stdout(`${JSON.stringify({ found })}\n`);
   return 0;
 }

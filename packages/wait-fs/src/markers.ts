@@ -6,6 +6,10 @@ export const DEFAULT_SHARE = "/mnt/oras";
  * names of their own, so that a waiter that knows nothing of the content does not take one for the other.
  */
 export const SHARE = {
+  /** The launcher's lease: a socket that is open as long as the launcher lives (`lease.ts`). */
+  lease: "oras-operator-lease.sock",
+  /** The launcher started, and where its outputs will be; {@link StartedMarker}. */
+  started: "oras-operator-started.txt",
   /** The inputs are in place: the application may start. */
   init: "oras-operator-init.txt",
   /** The inputs could not be brought: the application must not start. */
@@ -28,6 +32,17 @@ export const SHARE = {
 
 /** How far the launcher came. */
 export type Phase = "init" | "run" | "copy" | "done";
+
+/** The content of the started marker. */
+export interface StartedMarker {
+  readonly schema: 1;
+  /** Random, new at each start of the launcher. */
+  readonly attempt: string | null;
+  /** RFC 3339, UTC. */
+  readonly startedAt: string | null;
+  /** Where the outputs will be, relative to the volume; null where that is not known: the whole outputs folder. */
+  readonly outputs: readonly string[] | null;
+}
 
 /** One output that the launcher saved. */
 export interface OutputRecord {
@@ -126,6 +141,14 @@ export function parseDoneMarker(text: string): DoneMarker | undefined {
     logs: recordsField(fields, "logs") ?? [],
     error: textField(fields, "error"),
   };
+}
+
+/** A started marker from its text; one made with `touch` says nothing but that. Undefined for text that is not (yet) one. */
+export function parseStartedMarker(text: string): StartedMarker | undefined {
+  const fields = parseObject(text);
+  if (fields === undefined) return undefined;
+  const outputs = Array.isArray(fields.outputs) ? fields.outputs.filter((path) => typeof path === "string") : null;
+  return { schema: 1, attempt: textField(fields, "attempt"), startedAt: textField(fields, "startedAt"), outputs };
 }
 
 /** An init marker from its text; one made with `touch` has no inputs. Undefined for text that is not (yet) one. */

@@ -13,6 +13,8 @@ const MAX_TIMER = 2 ** 31 - 1;
 export interface WaitOptions {
   /** The paths whose appearance, change or removal is reason to look again; they and their folders need not exist. */
   readonly paths: readonly string[];
+  /** Another source of changes: is given what to call at each, gives how to stop that. */
+  readonly changes?: ((report: () => void) => () => void) | undefined;
   /** Seconds between two looks when nothing is reported; {@link DEFAULT_POLL_SECONDS} by default. */
   readonly pollSeconds?: number | undefined;
   /** Ends the wait: its reason is thrown. */
@@ -35,6 +37,7 @@ export async function waitUntil<T>(look: () => Promise<T | undefined>, options: 
   const poll = setInterval(changes.report, Math.min((options.pollSeconds ?? DEFAULT_POLL_SECONDS) * 1000, MAX_TIMER));
   const onAbort = () => changes.report();
   options.signal?.addEventListener("abort", onAbort);
+  const stopChanges = options.changes?.(changes.report);
   const close = await watchPaths(options.paths, changes.report, options.log ?? silent);
   try {
     for (;;) {
@@ -47,21 +50,27 @@ export async function waitUntil<T>(look: () => Promise<T | undefined>, options: 
   } finally {
     clearInterval(poll);
     options.signal?.removeEventListener("abort", onAbort);
+    stopChanges?.();
     await close();
   }
 }
 
-/**
- * Waits until every one of `options.paths` exists, or with `any` until one does; gives those that exist. The log names
- * each path when it is found missing, and again when it is found.
- */
-export function waitForPaths(options: WaitOptions & { readonly any?: boolean }): Promise<readonly string[]> {
-  const enough = options.any === true ? 1 : new Set(options.paths).size;
-  const log = options.log ?? silent;
+/** What paths are looked for. */
+export interface PathLook {
+  readonly paths: readonly string[];
+  /** One of them is enough; all have to be there by default. */
+  readonly any?: boolean | undefined;
+  /** Told of each path when it is found missing, and again when it is found. */
+  readonly log?: Log | undefined;
+}
+
+/** A look for {@link waitUntil} that gives the paths which exist, once enough of them do. */
+export function pathLook({ paths, any, log = silent }: PathLook): () => Promise<readonly string[] | undefined> {
+  const enough = any === true ? 1 : new Set(paths).size;
   const missing = new Set<string>();
   const found = new Set<string>();
-  return waitUntil(async () => {
-    for (const path of options.paths) {
+  return async () => {
+    for (const path of paths) {
       if (await exists(path)) {
         if (!found.has(path)) log(`Found existing path ${path}`);
         found.add(path);
@@ -72,7 +81,7 @@ export function waitForPaths(options: WaitOptions & { readonly any?: boolean }):
       }
     }
     return found.size >= enough ? [...found] : undefined;
-  }, options);
+  };
 }
 
 /** A signal that aborts with a time-out failure (exit code 124) after `seconds`; none at all for undefined. */

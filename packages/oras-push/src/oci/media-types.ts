@@ -41,6 +41,8 @@ export const ANNOTATIONS = {
   signal: "dev.oras-pod-tools.run.signal",
   /** Why it ended as it did, where the code does not tell. */
   reason: "dev.oras-pod-tools.run.reason",
+  /** `"true"` where the launcher did not come to save all of the output. */
+  incomplete: "dev.oras-pod-tools.run.incomplete",
   /** Which start of the launcher it was. */
   attempt: "dev.oras-pod-tools.run.attempt",
   /** When the application was started and when it had ended, RFC 3339. */

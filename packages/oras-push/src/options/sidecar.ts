@@ -1,16 +1,36 @@
 import { type COMMON_OPTIONS, type CommandLine, type OptionSpecs, type Usage, usageError } from "wait-fs/command-line";
+import { CONDITION_OPTION, type Condition, parseCondition } from "wait-fs/condition";
 import { DEFAULT_SHARE } from "wait-fs/markers";
 import type { Reference } from "../oci/reference.ts";
+import type { KeepPolicy, OutcomePolicies } from "../run-outcome.ts";
 import { ARTIFACT_OPTIONS, type ArtifactPlan, artifactPlan, PATTERN_NOTE } from "./artifact.ts";
 import { NONE, pullReference, pushReference } from "./references.ts";
 import { CREDENTIALS_NOTE, EXIT_NOTE, REGISTRY_OPTIONS, type RegistryPlan, registryPlan } from "./registry.ts";
+
+const KEEP_POLICIES = ["push", "discard"] as const satisfies readonly KeepPolicy[];
 
 const SIDECAR_OPTIONS = {
   ...REGISTRY_OPTIONS,
   ...ARTIFACT_OPTIONS,
   share: { type: "text", value: "DIR", default: DEFAULT_SHARE, describe: "the volume shared with the launcher" },
   "pull-from": { type: "list", value: "REFERENCE", describe: "one more artifact to pull; repeatable" },
+  "start-timeout": { type: "number", value: "SECONDS", describe: "end with 124 if no launcher has started by then" },
   timeout: { type: "number", value: "SECONDS", describe: "end with 124 if the application is not done by then" },
+  "failed-run": {
+    type: "text",
+    choices: KEEP_POLICIES,
+    default: "push",
+    describe: "push|discard: what an application that failed wrote goes to the tag with -failed behind it, or nowhere",
+  },
+  "incomplete-run": {
+    type: "text",
+    choices: KEEP_POLICIES,
+    default: "push",
+    describe: "push|discard: what is there when the launcher died goes to the tag with -incomplete, or nowhere",
+  },
+  "allow-failed-inputs": { type: "flag", describe: "take inputs from runs that failed or are incomplete, too" },
+  "only-if": CONDITION_OPTION,
+  native: { type: "flag", describe: "stay until SIGTERM, as an init container with restartPolicy: Always has to" },
 } as const satisfies OptionSpecs;
 
 /** How `oras-push sidecar` is called. */
@@ -24,6 +44,11 @@ export const SIDECAR_USAGE = {
       "PULL-FROM and PUSH-TO are references, NA for none. {NAME} in one stands for the environment variable NAME, as in",
       "localhost:5000/run:{JOB_COMPLETION_INDEX}. POD_NAME, POD_NAMESPACE and NODE_NAME become annotations.",
     ].join("\n"),
+    [
+      "Where --only-if is not met, nothing is pulled and nothing pushed. A launcher that died ends the sidecar with 79, one",
+      "that could not save its outputs with 66, whatever was pushed. With --native, SIGTERM means that the pod is ending:",
+      "what is there is pushed; the exit code is that of the last push.",
+    ].join("\n"),
     PATTERN_NOTE,
     CREDENTIALS_NOTE,
     EXIT_NOTE,
@@ -31,11 +56,16 @@ export const SIDECAR_USAGE = {
 } as const satisfies Usage<OptionSpecs>;
 
 /** What `oras-push sidecar` is to do. */
-export interface SidecarPlan extends RegistryPlan, ArtifactPlan {
+export interface SidecarPlan extends RegistryPlan, ArtifactPlan, OutcomePolicies {
   readonly share: string;
   readonly pullFrom: readonly Reference[];
   readonly pushTo: Reference | undefined;
+  readonly startTimeoutSeconds: number | undefined;
   readonly timeoutSeconds: number | undefined;
+  readonly allowFailedInputs: boolean;
+  /** Where it is not met there is nothing to do; always met by default. */
+  readonly onlyIf: Condition | undefined;
+  readonly native: boolean;
 }
 
 /** What a command line of `oras-push sidecar` asks for; throws a usage failure, or `noInput` for a file that can't be read. */
@@ -54,6 +84,12 @@ export function sidecarPlan(
     share: options.share,
     pullFrom: sources.map((text) => pullReference(form, text)),
     pushTo: pushTo === NONE ? undefined : pushReference(form, pushTo),
+    startTimeoutSeconds: options["start-timeout"],
     timeoutSeconds: options.timeout,
+    failedRun: options["failed-run"] as KeepPolicy,
+    incompleteRun: options["incomplete-run"] as KeepPolicy,
+    allowFailedInputs: options["allow-failed-inputs"],
+    onlyIf: parseCondition(SIDECAR_USAGE, options["only-if"]),
+    native: options.native,
   };
 }

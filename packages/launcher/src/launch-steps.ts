@@ -1,0 +1,55 @@
+import { join } from "node:path";
+import { holdLease } from "wait-fs/lease";
+import type { Log } from "wait-fs/log";
+import { SHARE } from "wait-fs/markers";
+import { placeInputs } from "./inputs.ts";
+import type { LaunchSteps } from "./launch.ts";
+import type { LaunchPlan } from "./options.ts";
+import { outputPaths } from "./output-paths.ts";
+import { announcedPaths, outputPlaces, removeOldCopies } from "./output-places.ts";
+import { makeSharedFolder, saveOutput } from "./outputs.ts";
+import { type RunOptions, type RunResult, runApplication } from "./run-application.ts";
+import { LOG_NAMES, openStreams, type Streams } from "./streams.ts";
+
+/** What a command is run with. */
+export interface RunContext extends Pick<RunOptions, "signals" | "terminal" | "delivered"> {
+  readonly stdout: NodeJS.WriteStream;
+  readonly stderr: NodeJS.WriteStream;
+  readonly warn: Log;
+}
+
+/** The steps of a launch as the command line wants them: files are read and written, and the command is run. */
+export function launchSteps(plan: LaunchPlan, context: RunContext): LaunchSteps {
+  const { share, outputs } = plan;
+  const logNames = plan.logs ? Object.values(LOG_NAMES) : [];
+  let streams: Streams | undefined;
+  return {
+    takeLease: async () => {
+      makeSharedFolder(share);
+      return holdLease(join(share, SHARE.lease), context.warn);
+    },
+    clearOutputs: async () => {
+      const places = outputPlaces(share, outputs);
+      removeOldCopies(share, places);
+      return [...announcedPaths(places), ...logNames.map((name) => join(SHARE.logs, name))];
+    },
+    placeInputs: (folder) => placeInputs(share, folder, context.warn),
+    run: async () => {
+      streams = await openStreams(plan, context);
+      return runApplication(plan.command, { ...plan, ...context, tees: streams.tees });
+    },
+    keepLogs: async () => (await streams?.finish()) ?? [],
+    flush: async (signal) => streams?.flush(signal),
+    outputPaths: () => outputPaths(outputs, logNames),
+    save: (path) => saveOutput(share, path, context.warn),
+  };
+}
+
+/** Runs a command of which nothing is to be saved; a copy of its stdout is the user's own and is written all the same. */
+export async function runOnly(plan: LaunchPlan, context: RunContext, signal: AbortSignal): Promise<RunResult> {
+  const streams = await openStreams({ ...plan, logs: false }, context);
+  const result = await runApplication(plan.command, { ...plan, ...context, tees: streams.tees });
+  await streams.finish();
+  await streams.flush(signal);
+  return result;
+}

@@ -1,0 +1,78 @@
+import { randomBytes } from "node:crypto";
+import { open, readFile, rm } from "node:fs/promises";
+import type { Lease, LeaseState } from "./lease.ts";
+import type { Log } from "./log.ts";
+import { reasonOf, systemCode, ToolError } from "./tool-error.ts";
+
+/** How often a heartbeat is changed, in milliseconds. */
+const BEAT = 2000;
+
+/** A heartbeat that is seen unchanged for this long belongs to a holder that died, in milliseconds. */
+export const SILENCE = 30_000;
+
+/** What a watcher of a heartbeat remembers between two looks. */
+export interface SeenBeat {
+  readonly text: string;
+  /** When this text was seen first, by the watcher's own steady clock, in milliseconds. */
+  readonly since: number;
+}
+
+/**
+ * Holds a lease by a file that changes all the time, for volumes without sockets (docs/protocol.md, "The lease"). It is
+ * changed in place: that needs no space on a volume that is full. Throws `cannotCreate`, naming the file.
+ */
+export async function holdHeartbeat(path: string, warn: Log, interval: number = BEAT): Promise<Lease> {
+  const holder = randomBytes(6).toString("hex");
+  let beats = 0;
+  const beat = async () => {
+    const file = await open(path, beats === 0 ? "w" : "r+", 0o644);
+    try {
+      await file.write(`${holder} ${String(beats++).padStart(12, "0")}\n`, 0);
+      await file.chmod(0o644);
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+  };
+  try {
+    await beat();
+  } catch (error) {
+    throw new ToolError("cannotCreate", `cannot write the heartbeat ${path}`, { why: reasonOf(error), cause: error });
+  }
+  let running: Promise<void> = Promise.resolve();
+  const timer = setInterval(() => {
+    running = running.then(beat).catch((error) => warn(`cannot write the heartbeat ${path}: ${reasonOf(error)}`));
+  }, interval);
+  return {
+    release: async () => {
+      clearInterval(timer);
+      await running;
+      await rm(path, { force: true });
+    },
+  };
+}
+
+/** A heartbeat's text; undefined where there is none. Throws `noInput`, naming the file, for one that can't be read. */
+export async function readHeartbeat(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return undefined;
+    throw new ToolError("noInput", `cannot read the heartbeat ${path}`, { why: reasonOf(error), cause: error });
+  }
+}
+
+/**
+ * What a heartbeat's text says, given what was seen before: a change means life, whatever clock its holder has. `now` is
+ * the watcher's own steady clock, in milliseconds. Pure.
+ */
+export function heartbeatState(
+  seen: SeenBeat | undefined,
+  text: string | undefined,
+  now: number,
+): { readonly seen: SeenBeat | undefined; readonly state: LeaseState } {
+  if (text === undefined) return { seen: undefined, state: { kind: "none" } };
+  const id = `heartbeat ${text.split(" ", 1)[0]}`;
+  if (seen === undefined || seen.text !== text) return { seen: { text, since: now }, state: { kind: "held", id } };
+  return { seen, state: { kind: now - seen.since < SILENCE ? "held" : "ended", id } };
+}

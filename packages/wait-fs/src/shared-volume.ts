@@ -1,0 +1,48 @@
+import { join } from "node:path";
+import type { LeaseWatcher } from "./lease.ts";
+import { type Log, silent } from "./log.ts";
+import { readMarker, removeMarkers, writeMarker } from "./marker-file.ts";
+import { SHARE } from "./markers.ts";
+import { waitUntil } from "./wait.ts";
+
+/** How long a look at the volume is repeated. */
+export interface UntilOptions {
+  /** The names whose appearance, change or removal is reason to look again; beside them the lease's, if it is watched. */
+  readonly names: readonly string[];
+  /** Ends the wait: its reason is thrown. */
+  readonly signal?: AbortSignal | undefined;
+  readonly log?: Log | undefined;
+}
+
+/**
+ * The markers on the shared volume, as the lives of launcher and sidecar use them: a seam, so that a test can put every
+ * interleaving of their steps before them. Each call is one step that the other side sees whole or not at all.
+ */
+export interface SharedVolume {
+  readonly folder: string;
+  /** A marker's content by `parse`; undefined while it is not there or not (yet) one. */
+  read<T>(name: string, parse: (text: string) => T | undefined): Promise<T | undefined>;
+  /** Writes a marker whole. Throws `cannotCreate`, naming it. */
+  write(name: string, content: object): Promise<void>;
+  /** Removes a marker, if it is there. Throws `cannotCreate`, naming it. */
+  remove(name: string): Promise<void>;
+  /** Looks until there is a value, again at each change of the volume, and gives it. Looks never overlap. */
+  until<T>(look: () => Promise<T | undefined>, options: UntilOptions): Promise<T>;
+}
+
+/** The shared volume at a folder. With a `lease` to watch, its end is a change of the volume too. */
+export function openVolume(folder: string, lease?: LeaseWatcher): SharedVolume {
+  return {
+    folder,
+    read: (name, parse) => readMarker(join(folder, name), parse),
+    write: (name, content) => writeMarker(join(folder, name), content),
+    remove: (name) => removeMarkers(folder, [name]),
+    until: (look, { names, signal, log }) =>
+      waitUntil(look, {
+        paths: [...names, ...(lease === undefined ? [] : [SHARE.lease])].map((name) => join(folder, name)),
+        changes: lease?.onEnd,
+        signal,
+        log: log ?? silent,
+      }),
+  };
+}

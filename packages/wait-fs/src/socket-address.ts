@@ -1,0 +1,20 @@
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
+import { basename, dirname } from "node:path";
+
+/** The longest path that the kernel takes for a Unix socket, in bytes (unix(7), `sun_path`). */
+const MAX_SOCKET_PATH = 107;
+
+/**
+ * Calls `use` with an address of the Unix socket at `path` that the kernel takes: the path itself, or for one that is too
+ * long a way through the opened folder, good until `use` is done. Throws the system's error where the folder is missing.
+ */
+export async function withSocketAddress<T>(path: string, use: (address: string) => Promise<T>): Promise<T> {
+  if (Buffer.byteLength(path) <= MAX_SOCKET_PATH) return use(path);
+  const folder = await open(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    return await use(`/proc/self/fd/${folder.fd}/${basename(path)}`);
+  } finally {
+    await folder.close();
+  }
+}

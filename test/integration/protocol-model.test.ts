@@ -1,0 +1,214 @@
+/** The protocol, by every interleaving: the real lives of launcher and sidecar over a model of the volume. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { type LaunchContext, launch } from "launcher/launch";
+import type { LaunchPlan } from "launcher/options";
+import { parseReference } from "oras-push/oci/reference";
+import type { KeepPolicy } from "oras-push/run-outcome";
+import { type PushOrder, runSidecar } from "oras-push/sidecar";
+import { SHARE } from "wait-fs/markers";
+import { ToolError } from "wait-fs/tool-error";
+import { explore, nameOf, type Scenario, type Side, type State } from "../support/model/explore.ts";
+import type { Life, Seams } from "../support/model/process.ts";
+import { OUTPUTS, written } from "../support/model/world.ts";
+
+const TAG = "registry/repository:tag";
+const silent = () => {};
+
+interface Pod {
+  /** The application's exit code at each start of the launcher. */
+  readonly exitCodes: readonly number[];
+  readonly inputs: boolean;
+  readonly waitPush: boolean;
+  readonly native: boolean;
+  readonly policy: KeepPolicy;
+}
+
+const POD: Pod = { exitCodes: [0], inputs: false, waitPush: false, native: false, policy: "push" };
+
+function launcherLife(pod: Pod, start: number): Life {
+  return async ({ ask, volume }) => {
+    const plan: LaunchPlan = {
+      share: volume.folder,
+      input: pod.inputs ? "/input" : undefined,
+      outputs: [OUTPUTS.direct, OUTPUTS.copied],
+      allowMissingOutput: false,
+      outputPipe: undefined,
+      logs: false,
+      command: ["application"],
+      initTimeoutSeconds: undefined,
+      timeoutSeconds: undefined,
+      graceSeconds: 1,
+      onlyIf: undefined,
+      waitPush: pod.waitPush,
+      quiet: true,
+    };
+    const context: LaunchContext = {
+      attempt: nameOf("launcher", start),
+      volume,
+      signals: { listen: silent },
+      waitLog: silent,
+      warn: silent,
+    };
+    const code = await launch(plan, context, {
+      takeLease: async () => {
+        await ask({ do: "take lease" });
+        return { release: async () => void (await ask({ do: "release lease" })) };
+      },
+      clearOutputs: async () => {
+        await ask({ do: "clear copies" });
+        return [OUTPUTS.direct, OUTPUTS.copied];
+      },
+      placeInputs: async () => void (await ask({ do: "place inputs" })),
+      run: async () => {
+        await ask({ do: "begin application" });
+        await ask({ do: "end application" });
+        return { end: { kind: "exited", exitCode: pod.exitCodes[start - 1] ?? 0 }, timedOut: false };
+      },
+      keepLogs: async () => [],
+      flush: async () => {},
+      outputPaths: () => [OUTPUTS.direct, OUTPUTS.copied].map((path) => ({ output: path, paths: [path] })),
+      save: async (path) => {
+        if (path === OUTPUTS.copied) await ask({ do: "save copy" });
+        return [{ path, files: 1, bytes: 1 }];
+      },
+    });
+    return String(code);
+  };
+}
+
+function sidecarLife(pod: Pod): Life {
+  return async ({ ask, volume, lease, ending }) => {
+    const options = {
+      pullFrom: pod.inputs ? [parseReference("registry/input:tag")] : [],
+      pushTo: parseReference(TAG),
+      startTimeoutSeconds: undefined,
+      timeoutSeconds: undefined,
+      failedRun: pod.policy,
+      incompleteRun: pod.policy,
+      native: pod.native,
+    };
+    const never = new AbortController().signal;
+    const context = { volume, signal: never, ending: pod.native ? ending : never, waitLog: silent, warn: silent };
+    const steps = {
+      pull: async () => {
+        await ask({ do: "pull" });
+        return [{ reference: "registry/input:tag", digest: "sha256:0" }];
+      },
+      lease,
+      settle: async () => void (await ask({ do: "settle" })),
+      savedOutputs: async ({ outputs }: { outputs: readonly string[] | null }) => outputs ?? [],
+      push: (order: PushOrder) => push(ask, order),
+    };
+    const { pushed, failure } = await runSidecar(options, context, steps, silent);
+    return `${failure === undefined ? "success" : failure.code} ${pushed?.reference ?? "unpushed"}`;
+  };
+}
+
+async function push(ask: Seams["ask"], { reference, paths, confirm }: PushOrder) {
+  const content: string[] = [];
+  for (const path of paths) {
+    const read = await ask({ do: "read output", path });
+    if (read === null) throw new ToolError("noInput", `${path} vanished`);
+    content.push(read);
+  }
+  await confirm();
+  await ask({ do: "tag", tag: reference.tag ?? "", content: content.join(", ") });
+  return { reference: `registry/repository:${reference.tag}`, digest: content.join(", ") };
+}
+
+/** Both outputs, whole, of one and the same attempt, and the exit code of that. */
+function wholeOutput(content: string | undefined, pod: Pod): number | undefined {
+  for (const [index, exitCode] of pod.exitCodes.entries()) {
+    const output = written(nameOf("launcher", index + 1), true);
+    if (content === `${output}, ${output}`) return exitCode;
+  }
+  return undefined;
+}
+
+/** Fails with the whole state, which is written out only then: there are many. */
+function must(holds: boolean, what: string, state: State): void {
+  if (!holds) assert.fail(`${what}: ${JSON.stringify(state, null, 1)}`);
+}
+
+/** What may never be, whatever happened. */
+function checkState(state: State, pod: Pod): void {
+  const { tags } = state.world;
+  must(tags.tag === undefined || wholeOutput(tags.tag, pod) === 0, "the tag names no whole success", state);
+  const failed = tags["tag-failed"];
+  must(failed === undefined || (wholeOutput(failed, pod) ?? 0) !== 0, "the tag of failures names none", state);
+  must(tags["tag-incomplete"] === undefined || state.deaths.launcher > 0, "nobody died", state);
+  const { outcome } = state.sidecar;
+  const lost = outcome?.startsWith("launcherDied") === true && state.world.markers[SHARE.done] !== undefined;
+  must(!lost || pod.exitCodes.length > 1, "a done marker was lost in the race with the lease's end", state);
+  if (outcome?.startsWith("success ") !== true) return;
+  if (outcome === "success unpushed") must(pod.policy === "discard", "success without a push", state);
+  else {
+    const tag = outcome.slice("success registry/repository:".length);
+    must(wholeOutput(tags[tag], pod) !== undefined, "success without a whole push", state);
+  }
+}
+
+/**
+ * Nobody waits for ever but a launcher for a sidecar that died, a sidecar for a launcher that died before it showed itself
+ * (time-outs are for these), and a native sidecar for the end of its pod.
+ */
+function checkEnd(state: State, pod: Pod): void {
+  const { launcher, sidecar, world, ending } = state;
+  const unseen = launcher.state === "dead" && world.lease.kind === "none" && world.markers[SHARE.started] === undefined;
+  must(launcher.state !== "running" || sidecar.state === "dead", "the launcher waits", state);
+  must(sidecar.state !== "running" || unseen || (pod.native && !ending), "the sidecar waits", state);
+}
+
+async function exploreAll(pod: Pod, limits: Partial<Scenario>) {
+  const life = (side: Side, start: number) => (side === "launcher" ? launcherLife(pod, start) : sidecarLife(pod));
+  const scenario = { life, deaths: { launcher: 1, sidecar: 0 }, restarts: () => false, podEnds: false, ...limits };
+  const found = await explore(scenario, (state) => checkState(state, pod));
+  for (const end of found.ends) checkEnd(end, pod);
+  return found;
+}
+
+/** As the kubelet does with restartPolicy OnFailure, up to so many starts of each. */
+function onFailure(starts: Readonly<Record<Side, number>>): Scenario["restarts"] {
+  return ({ state, start, outcome }, side) => {
+    const succeeded = state === "ended" && (outcome === "0" || outcome?.startsWith("success ") === true);
+    return !succeeded && start < starts[side];
+  };
+}
+
+const SCENARIOS: readonly (readonly [string, Pod, Partial<Scenario>])[] = [
+  ["launcher and sidecar may die", POD, { deaths: { launcher: 1, sidecar: 1 } }],
+  ["the application fails", { ...POD, exitCodes: [3] }, { deaths: { launcher: 1, sidecar: 1 } }],
+  ["the launcher dies, and what is incomplete is discarded", { ...POD, policy: "discard" }, {}],
+  ["what is no success is discarded", { ...POD, exitCodes: [3], policy: "discard" }, {}],
+  [
+    "both are started again",
+    { ...POD, exitCodes: [0, 0] },
+    { deaths: { launcher: 1, sidecar: 1 }, restarts: onFailure({ launcher: 2, sidecar: 2 }) },
+  ],
+  [
+    "a failed application is run again while its output is pushed",
+    { ...POD, exitCodes: [3, 0] },
+    { deaths: { launcher: 0, sidecar: 1 }, restarts: onFailure({ launcher: 2, sidecar: 2 }) },
+  ],
+  [
+    "inputs are waited for, and the launcher for the push",
+    { ...POD, inputs: true, waitPush: true },
+    { deaths: { launcher: 1, sidecar: 1 }, restarts: onFailure({ launcher: 1, sidecar: 2 }) },
+  ],
+  ["the sidecar is native", { ...POD, native: true }, { deaths: { launcher: 1, sidecar: 1 }, podEnds: true }],
+  [
+    "the sidecar is native and a failed application is run again",
+    { ...POD, native: true, exitCodes: [3, 0] },
+    { deaths: { launcher: 0, sidecar: 0 }, restarts: onFailure({ launcher: 2, sidecar: 1 }), podEnds: true },
+  ],
+];
+
+describe("in every interleaving, no deadlock and no success without a whole push:", () => {
+  for (const [name, pod, limits] of SCENARIOS)
+    it(name, async (context) => {
+      const { states, ends } = await exploreAll(pod, limits);
+      context.diagnostic(`${states} states, ${ends.length} ends`);
+      assert.ok(ends.length > 0);
+    });
+});

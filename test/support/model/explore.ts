@@ -1,0 +1,181 @@
+/** Explores every interleaving of the steps of a launcher and a sidecar, with deaths and restarts at each. */
+import { SHARE } from "wait-fs/markers";
+import { type History, type Life, type Position, positionAfter, withoutLook } from "./process.ts";
+import { die, doStep, EMPTY_WORLD, type Step, type World } from "./world.ts";
+
+/** Which of the two a process is. */
+export type Side = "launcher" | "sidecar";
+
+/** One process: the `start`-th of its side. */
+export interface Process {
+  readonly start: number;
+  readonly state: "running" | "dead" | "ended";
+  readonly history: History;
+  /** How it ended by itself. */
+  readonly outcome: string | null;
+  /** Whether the world changed since its last look began. */
+  readonly dirty: boolean;
+}
+
+/** Everything, at one moment. */
+export interface State {
+  readonly world: World;
+  readonly launcher: Process;
+  readonly sidecar: Process;
+  /** Whether the pod is ending: nobody is started any more. */
+  readonly ending: boolean;
+  readonly deaths: Readonly<Record<Side, number>>;
+}
+
+/** What is explored. */
+export interface Scenario {
+  /** The life of the `start`-th process of a side. */
+  readonly life: (side: Side, start: number) => Life;
+  /** How often each side may be killed. */
+  readonly deaths: Readonly<Record<Side, number>>;
+  /** Whether a process that is not running may be started once more. */
+  readonly restarts: (process: Process, side: Side) => boolean;
+  /** Whether the pod may end once the launcher does not run. */
+  readonly podEnds: boolean;
+}
+
+/** What an exploration found. */
+export interface Exploration {
+  readonly states: number;
+  /** The states in which no process can go on and nothing outside can happen but a death. */
+  readonly ends: readonly State[];
+}
+
+const FRESH: Omit<Process, "start"> = { state: "running", history: [], outcome: null, dirty: false };
+const FIRST: State = {
+  world: EMPTY_WORLD,
+  launcher: { ...FRESH, start: 1 },
+  sidecar: { ...FRESH, start: 1 },
+  ending: false,
+  deaths: { launcher: 0, sidecar: 0 },
+};
+const OTHER = { launcher: "sidecar", sidecar: "launcher" } as const;
+
+/** The name of a process, as the world knows it. */
+export const nameOf = (side: Side, start: number): string => `${side}-${start}`;
+
+/** Visits every state that can be reached, and calls `check` on each. */
+export async function explore(scenario: Scenario, check: (state: State) => void): Promise<Exploration> {
+  const numbers = new Map<string, number>();
+  const numberOf = (text: string): number => {
+    const number = numbers.get(text) ?? numbers.size;
+    if (number === numbers.size) numbers.set(text, number);
+    return number;
+  };
+  const processes = new WeakMap<Process, number>();
+  const worlds = new WeakMap<World, number>();
+  // What is large and comes again and again goes by a number: a state's key is short, and few are written out.
+  const numbered = <T extends object>(known: WeakMap<T, number>, value: T): number => {
+    const number = known.get(value) ?? numberOf(JSON.stringify(value));
+    known.set(value, number);
+    return number;
+  };
+  const keyOf = ({ world, launcher, sidecar, ending, deaths }: State): string =>
+    `${numbered(worlds, world)} ${numbered(processes, launcher)} ${numbered(processes, sidecar)} ${ending} ${deaths.launcher} ${deaths.sidecar}`;
+  const positions = new Map<string, Position>();
+  const position: PositionOf = async (side, process) => {
+    const key = `${side} ${numbered(processes, process)}`;
+    const known = positions.get(key) ?? (await positionAfter(scenario.life(side, process.start), process.history));
+    positions.set(key, known);
+    return known;
+  };
+  const seen = new Set([keyOf(FIRST)]);
+  const pending = [FIRST];
+  const ends: State[] = [];
+  for (let state = pending.pop(); state !== undefined; state = pending.pop()) {
+    check(state);
+    const steps = await stepsOf(state, position);
+    if (steps.length === 0) ends.push(state);
+    for (const next of steps.length === 1 && steps[0]?.local
+      ? steps.map(({ to }) => to)
+      : [...steps.map(({ to }) => to), ...deathsOf(state, scenario), ...startsOf(state, scenario)]) {
+      const key = keyOf(next);
+      if (seen.has(key)) continue;
+      seen.add(key);
+      pending.push(next);
+    }
+  }
+  return { states: seen.size, ends };
+}
+
+type PositionOf = (side: Side, process: Process) => Promise<Position>;
+
+/** A step that can be taken; a local one neither shows nor depends on what the other side does. */
+interface Transition {
+  readonly to: State;
+  readonly local: boolean;
+}
+
+/** The steps that the two sides can take. One that is local can as well be taken at once: then it is the only one. */
+async function stepsOf(state: State, position: PositionOf): Promise<Transition[]> {
+  const steps: Transition[] = [];
+  for (const side of ["launcher", "sidecar"] as const) {
+    const step = await stepOf(side, state, position);
+    if (step?.local === true) return [step];
+    if (step !== undefined) steps.push(step);
+  }
+  return steps;
+}
+
+/** The next step of a side; undefined where it can't go on. */
+async function stepOf(side: Side, state: State, position: PositionOf): Promise<Transition | undefined> {
+  const process = state[side];
+  if (process.state !== "running") return undefined;
+  const now = await position(side, process);
+  const who = nameOf(side, process.start);
+  if ("ended" in now) {
+    const ended: Process = { ...FRESH, start: process.start, state: "ended", outcome: now.ended };
+    return { to: changed({ ...state, [side]: ended }, side, die(state.world, who)), local: false };
+  }
+  const { step } = now;
+  if (step.do === "wait") {
+    if (!process.dirty) return undefined;
+    const again = { ...process, history: withoutLook(now.history, step.from), dirty: false };
+    return { to: { ...state, [side]: again }, local: false };
+  }
+  const { world, answer } = doStep(state.world, step, who);
+  const answered = { ...process, history: [...now.history, answer] };
+  const after = { ...state, [side]: { ...answered, history: (await position(side, answered)).history } };
+  return { to: world === state.world ? after : changed(after, side, world), local: isLocal(side, step, state.world) };
+}
+
+/** Only the launcher writes these: that one is not there, it alone can change. */
+const LAUNCHERS_OWN: readonly string[] = [SHARE.started, SHARE.done, SHARE.doneFailed];
+
+function isLocal(side: Side, step: Step, world: World): boolean {
+  if (step.do === "settle" || step.do === "pull" || step.do === "place inputs") return true;
+  return (
+    side === "launcher" && step.do === "remove" && LAUNCHERS_OWN.includes(step.name) && !(step.name in world.markers)
+  );
+}
+
+function deathsOf(state: State, scenario: Scenario): State[] {
+  return (["launcher", "sidecar"] as const)
+    .filter((side) => state[side].state === "running" && state.deaths[side] < scenario.deaths[side])
+    .map((side) => {
+      const dead: Process = { ...FRESH, start: state[side].start, state: "dead" };
+      const deaths = { ...state.deaths, [side]: state.deaths[side] + 1 };
+      return changed({ ...state, deaths, [side]: dead }, side, die(state.world, nameOf(side, dead.start)));
+    });
+}
+
+function startsOf(state: State, scenario: Scenario): State[] {
+  if (state.ending) return [];
+  const starts = (["launcher", "sidecar"] as const)
+    .filter((side) => state[side].state !== "running" && scenario.restarts(state[side], side))
+    .map((side) => ({ ...state, [side]: { ...FRESH, start: state[side].start + 1 } }));
+  if (!scenario.podEnds || state.launcher.state === "running") return starts;
+  const told: Process = { ...state.sidecar, history: [...state.sidecar.history, { event: "ending" }] };
+  return [...starts, { ...state, ending: true, sidecar: state.sidecar.state === "running" ? told : state.sidecar }];
+}
+
+/** The world changed by a side: the other one has reason to look again. */
+function changed(state: State, side: Side, world: World): State {
+  const other = OTHER[side];
+  return { ...state, world, [other]: { ...state[other], dirty: true } };
+}
