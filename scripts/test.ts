@@ -35,6 +35,8 @@ const parts: Readonly<Record<string, Part>> = {
   "oras-1.2": olderOrasClient(),
   "oras-py": orasPython(),
   skopeo: debianProgram("skopeo", ["skopeo"]),
+  busybox: debianProgram("busybox", ["busybox-static"]),
+  podman: debianProgram("podman", ["podman", "runc", "catatonit", "netavark", "aardvark-dns"]),
 };
 const missing = Object.values(parts).flatMap((part) => ("missing" in part ? [part.missing] : []));
 const files = only.length > 0 ? only : globSync("test/**/*.test.ts", { cwd: ROOT }).sort();

@@ -1,0 +1,66 @@
+/** What is large costs time, but neither memory nor a temporary file. */
+import assert from "node:assert/strict";
+import { mkdirSync, readdirSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { startMemoryRegistry } from "../support/registry/memory-registry.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+import { startTool } from "../support/tools.ts";
+import { type Seen, watchProcess } from "../support/watch-process.ts";
+
+/** The most memory that a push or a pull may take, whatever the size, in MiB. */
+const MEMORY = 200;
+const GIGABYTES = 10;
+const FILES = 100_000;
+const SKIP =
+  process.env.CI !== "true" && process.env.LARGE_TESTS === undefined && "minutes of work: CI or LARGE_TESTS=1";
+
+/** Pushes a folder and pulls it again; gives what was seen of both. */
+async function thereAndBack(t: TestContext, folder: string, name: string): Promise<{ push: Seen; pull: Seen }> {
+  const registry = await startMemoryRegistry();
+  t.after(() => registry.close());
+  const reference = `${registry.address}/metric/large:1`;
+  const go = async (...args: readonly string[]) => {
+    const started = performance.now();
+    const running = startTool("oras-push", args, { cwd: folder });
+    const seen = await watchProcess(running);
+    const { code, stderr } = await running.ended;
+    assert.equal(code, 0, stderr);
+    const seconds = ((performance.now() - started) / 1000).toFixed(0);
+    t.diagnostic(`${name}, ${args[0] === "pull" ? "pull" : "push"}: ${seconds} s, at most ${seen.peakMemory} MiB`);
+    return seen;
+  };
+  const push = await go("--compression-level", "1", reference, "tree");
+  const pull = await go("pull", reference, "-o", "back");
+  return { push, pull };
+}
+
+function assertBounded({ push, pull }: { push: Seen; pull: Seen }): void {
+  assert.ok(push.peakMemory < MEMORY && pull.peakMemory < MEMORY, `${push.peakMemory} and ${pull.peakMemory} MiB`);
+  assert.deepEqual([...push.written], [], "a push writes no file");
+}
+
+describe("what is large", { skip: SKIP, timeout: 900_000 }, () => {
+  it(`a sparse file of ${GIGABYTES} GiB goes through bounded memory and no temporary file, and stays sparse`, async (t) => {
+    const folder = temporaryFolder(t);
+    const size = GIGABYTES * 2 ** 30;
+    mkdirSync(join(folder, "tree"));
+    writeFileSync(join(folder, "tree", "big"), "start");
+    truncateSync(join(folder, "tree", "big"), size);
+    assertBounded(await thereAndBack(t, folder, `${GIGABYTES} GiB`));
+    const back = statSync(join(folder, "back", "tree", "big"));
+    assert.equal(back.size, size);
+    assert.ok(back.blocks * 512 < size / 100, `${back.blocks * 512} bytes on disk`);
+  });
+
+  it(`a folder with ${FILES} files goes through bounded memory and no temporary file`, async (t) => {
+    const folder = temporaryFolder(t);
+    for (let index = 0; index < FILES; index++) {
+      if (index % 1000 === 0) mkdirSync(join(folder, "tree", `d${index / 1000}`), { recursive: true });
+      writeFileSync(join(folder, "tree", `d${Math.floor(index / 1000)}`, `f${index}`), `file ${index}\n`);
+    }
+    assertBounded(await thereAndBack(t, folder, `${FILES} files`));
+    const names = readdirSync(join(folder, "back", "tree"), { recursive: true, withFileTypes: true });
+    assert.equal(names.filter((entry) => entry.isFile()).length, FILES);
+  });
+});

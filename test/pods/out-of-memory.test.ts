@@ -1,0 +1,79 @@
+/** A real pod whose application's container runs out of memory: launcher and application are killed together. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { PODMAN_SKIP, Podman } from "../support/podman.ts";
+import { startMemoryRegistry } from "../support/registry/memory-registry.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+import { runTool } from "../support/tools.ts";
+
+const IMAGE = "localhost/oras-pod-tools-test";
+
+/**
+ * Writes an output to the volume, then takes memory without end. Where the kernel kills one process and not the whole
+ * container (cgroup v1), the application points it at PID 1, with which the container goes.
+ */
+const APPLICATION = ["echo started > /mnt/oras/part", "echo 1000 > /proc/1/oom_score_adj", "exec tail /dev/zero"].join(
+  "; ",
+);
+
+function podOf(reference: string, ...policy: readonly string[]) {
+  const volumeMounts = [{ name: "share", mountPath: "/mnt/oras" }];
+  const container = (name: string, args: readonly string[], more: object = {}) => ({
+    name,
+    image: IMAGE,
+    imagePullPolicy: "Never",
+    command: args,
+    volumeMounts,
+    ...more,
+  });
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "hungry" },
+    spec: {
+      restartPolicy: "Never",
+      volumes: [{ name: "share", emptyDir: {} }],
+      containers: [
+        container("application", ["/tools/launcher", "--output", "/mnt/oras/part", "--", "sh", "-c", APPLICATION], {
+          resources: { limits: { memory: "192Mi" } },
+        }),
+        container("sidecar", ["/tools/oras-push", "sidecar", ...policy, "NA", reference]),
+      ],
+    },
+  };
+}
+
+describe("a pod whose application's container is killed for its memory", {
+  skip: PODMAN_SKIP,
+  timeout: 180_000,
+}, () => {
+  it("has its sidecar end within two seconds, by its policy", async (t) => {
+    const folder = temporaryFolder(t);
+    const registry = await startMemoryRegistry();
+    t.after(() => registry.close());
+    const podman = new Podman(join(folder, "podman"));
+    await using _cleaned = podman;
+    await podman.buildImage(IMAGE);
+    for (const [policy, pushed] of [
+      [[], true],
+      [["--incomplete-run", "discard"], false],
+    ] as const) {
+      const tag = pushed ? "kept" : "discarded";
+      const down = await podman.play(podOf(`${registry.address}/metric/oom:${tag}`, ...policy));
+      const application = await podman.ended("hungry-application");
+      const sidecar = await podman.ended("hungry-sidecar");
+      assert.equal(application.exitCode, 137);
+      assert.equal(sidecar.exitCode, 79);
+      t.diagnostic(`${tag}: the sidecar ended ${sidecar.at - application.at} ms after the application's container`);
+      assert.ok(sidecar.at - application.at < 2000);
+      assert.equal(registry.manifests.has(`metric/oom:${tag}`), false);
+      assert.equal(registry.manifests.has(`metric/oom:${tag}-incomplete`), pushed);
+      await down();
+    }
+    const args = ["pull", `${registry.address}/metric/oom:kept-incomplete`, "-o", "back"];
+    assert.equal((await runTool("oras-push", args, { cwd: folder })).code, 0);
+    assert.equal(readFileSync(join(folder, "back", "part"), "utf8"), "started\n");
+  });
+});
