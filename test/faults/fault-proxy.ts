@@ -73,7 +73,7 @@ function strike(upstream: string, { fault, at }: FaultPlan, request: IncomingMes
       return;
     case "stall":
       afterBytes(request, at * length, () => request.pause());
-      void sleep(STALL, undefined, { ref: false }).then(() => request.destroy());
+      void sleep(STALL, undefined, { ref: false }).then(() => request.socket.destroy());
       return;
     case "short request":
       return forward(upstream, request, response, { requestBytes: at * length });

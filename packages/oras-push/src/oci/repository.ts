@@ -122,6 +122,7 @@ export class Repository {
         scope: this.#scope,
         expect: [201, 202, 204],
         headers: { "content-type": "application/octet-stream" },
+        slowAnswer: true,
         // A redirect or a token that expired has the body sent once more.
         body: () => {
           meter = new Meter();
@@ -285,6 +286,7 @@ export class Repository {
       headers: { "content-type": "application/octet-stream" },
       body,
       length: body === undefined ? 0 : blob.size,
+      slowAnswer: true,
       retry: false,
     });
     await response.discard();

@@ -44,6 +44,8 @@ export interface RegistryRequest {
   readonly body?: Buffer | (() => AsyncIterable<Buffer>) | undefined;
   /** The length of a streamed body in bytes, where it is known; else it is sent in chunks. */
   readonly length?: number;
+  /** The answer may take minutes, for the registry may have to move a large blob first; false by default. */
+  readonly slowAnswer?: boolean;
   /** False where a failure must be met by doing more than this request again; true by default. */
   readonly retry?: boolean;
   /** Ends this request, in the place of the transport's own signal. */
@@ -62,7 +64,7 @@ export interface RegistryResponse {
   discard(): Promise<void>;
 }
 
-/** How long a registry may take to answer when it has a whole body, in milliseconds: it may have to move a large blob. */
+/** How long a slow answer may take, in milliseconds. */
 const ANSWER_TIME = 300_000;
 
 const DEFAULT_STALL_SECONDS = 60;
@@ -147,7 +149,12 @@ export class Transport {
   }
 
   async #call(
-    { method, body, signal = this.#options.signal }: Pick<RegistryRequest, "method" | "body" | "signal">,
+    {
+      method,
+      body,
+      slowAnswer,
+      signal = this.#options.signal,
+    }: Pick<RegistryRequest, "method" | "body" | "slowAnswer" | "signal">,
     url: URL,
     headers: Record<string, string>,
   ): Promise<RegistryResponse> {
@@ -160,7 +167,7 @@ export class Transport {
         dispatcher: this.#dispatcher,
         signal: AbortSignal.any([signal, stalled.signal]),
         body: bytes as Buffer | null,
-        headersTimeout: method === "PUT" || method === "PATCH" ? ANSWER_TIME : this.#stallTime,
+        headersTimeout: slowAnswer === true ? ANSWER_TIME : this.#stallTime,
         bodyTimeout: this.#stallTime,
       });
       return wrapResponse(response, url, (error) => this.unavailable(error));
