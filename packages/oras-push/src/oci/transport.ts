@@ -1,10 +1,11 @@
 import { Agent, type Dispatcher, EnvHttpProxyAgent, errors, request as send } from "undici";
-import { oneLine, systemCode, ToolError } from "wait-fs/tool-error";
+import { systemCode, ToolError } from "wait-fs/tool-error";
 import { Authorizer } from "./authorizer.ts";
 import type { CredentialSource } from "./credentials.ts";
 import { MAX_ERROR_BYTES, parseErrorBody, RegistryError, shownUrl } from "./errors.ts";
+import { describeFailure, mayPass, networkFailure } from "./network-failure.ts";
 import { isLocalRegistry } from "./reference.ts";
-import { DEFAULT_RETRY, parseRetryAfter, type RetryPolicy, retrying, type Verdict } from "./retry.ts";
+import { DEFAULT_RETRY, parseRetryAfter, type RetryPolicy, retrying } from "./retry.ts";
 
 /** How a registry is spoken to. */
 export interface TransportOptions {
@@ -99,8 +100,8 @@ export class Transport {
   /** Does something with this registry until it succeeds or the failures are not to be met with another try. */
   retrying<T>(attempt: () => Promise<T>, what: string): Promise<T> {
     const { retry = DEFAULT_RETRY, signal, warn } = this.#options;
-    return retrying(attempt, judge, retry, signal, (error, pause) =>
-      warn(`${what}: again in ${(pause / 1000).toFixed(1)} s: ${oneLine(describe(error))}`),
+    return retrying(attempt, mayPass, retry, signal, (error, pause) =>
+      warn(`${what}: again in ${(pause / 1000).toFixed(1)} s: ${describeFailure(error)}`),
     );
   }
 
@@ -172,7 +173,7 @@ export class Transport {
       });
       return wrapResponse(response, url, (error) => this.unavailable(error));
     } catch (error) {
-      this.#options.debug(`${method} ${shownUrl(url)} -> ${oneLine(describe(error))}`);
+      this.#options.debug(`${method} ${shownUrl(url)} -> ${describeFailure(error)}`);
       throw this.unavailable(error);
     }
   }
@@ -181,13 +182,7 @@ export class Transport {
   unavailable(error: unknown): unknown {
     this.#options.signal.throwIfAborted();
     const code = systemCode(error) ?? (error instanceof errors.HTTPParserError ? "HPE" : undefined);
-    if (error instanceof ToolError || code === undefined) return error;
-    const tls = code.startsWith("ERR_SSL") || code.startsWith("ERR_TLS") || CERTIFICATE_WORDS[code] !== undefined;
-    return new ToolError("unavailable", `cannot reach the registry ${this.registry}`, {
-      why: `${NETWORK_WORDS[code] ?? CERTIFICATE_WORDS[code] ?? (error as Error).message} (${code})`,
-      ...(tls ? { hint: "--ca-file, --insecure and --plain-http say how to speak to it" } : {}),
-      cause: error,
-    });
+    return error instanceof ToolError || code === undefined ? error : networkFailure(this.registry, code, error);
   }
 
   /** Whether a failed handshake showed that there is no TLS, and none is asked for. */
@@ -255,52 +250,6 @@ async function* watched(body: AsyncIterable<Buffer>, time: number, stalled: Abor
       clearTimeout(timer);
     }
   }
-}
-
-const CERTIFICATE_WORDS: Readonly<Record<string, string>> = {
-  CERT_HAS_EXPIRED: "its certificate has expired",
-  DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is signed by itself",
-  ERR_SSL_WRONG_VERSION_NUMBER: "it speaks no TLS",
-  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another name",
-  SELF_SIGNED_CERT_IN_CHAIN: "its certificate is of an unknown authority",
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "its certificate is of an unknown authority",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its certificate is of an unknown authority",
-};
-
-const NETWORK_WORDS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "connection refused",
-  ECONNRESET: "connection reset",
-  EAI_AGAIN: "its name cannot be looked up now",
-  ENOTFOUND: "no such host",
-  EPIPE: "connection closed",
-  EHOSTUNREACH: "no way to the host",
-  ENETUNREACH: "no way to the network",
-  ETIMEDOUT: "timed out",
-  UND_ERR_BODY_TIMEOUT: "nothing moved any more",
-  UND_ERR_CONNECT_TIMEOUT: "timed out",
-  UND_ERR_HEADERS_TIMEOUT: "no answer",
-  UND_ERR_SOCKET: "connection closed",
-};
-
-const RETRIED_STATUSES = new Set([408, 429, 500, 502, 503, 504]);
-
-/** The registry's code for an upload that it lost (distribution-spec, "Error Codes"): the next try opens another. */
-const LOST_UPLOAD = "BLOB_UPLOAD_UNKNOWN";
-
-/** Whether a failure may pass: no connection, a broken one, or a registry that is overloaded, not ready or forgetful. */
-function judge(error: unknown): Verdict {
-  if (error instanceof RegistryError) {
-    const retry = RETRIED_STATUSES.has(error.status) || error.registryCode === LOST_UPLOAD;
-    return retry ? { retry, pause: error.retryAfter } : { retry };
-  }
-  if (!(error instanceof ToolError) || error.code !== "unavailable") return { retry: false };
-  const code = systemCode(error.cause) ?? "";
-  return { retry: NETWORK_WORDS[code] !== undefined };
-}
-
-function describe(error: unknown): string {
-  if (!(error instanceof ToolError)) return error instanceof Error ? error.message : String(error);
-  return error.why === undefined ? error.message : `${error.message} (${error.why})`;
 }
 
 function schemeFor(registry: string, options: TransportOptions): "http" | "https" {

@@ -1,0 +1,61 @@
+import { oneLine, systemCode, ToolError } from "wait-fs/tool-error";
+import { RegistryError } from "./errors.ts";
+import type { Verdict } from "./retry.ts";
+
+const CERTIFICATE_WORDS: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: "its certificate has expired",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is signed by itself",
+  ERR_SSL_WRONG_VERSION_NUMBER: "it speaks no TLS",
+  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another name",
+  SELF_SIGNED_CERT_IN_CHAIN: "its certificate is of an unknown authority",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "its certificate is of an unknown authority",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its certificate is of an unknown authority",
+};
+
+const NETWORK_WORDS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "connection reset",
+  EAI_AGAIN: "its name cannot be looked up now",
+  ENOTFOUND: "no such host",
+  EPIPE: "connection closed",
+  EHOSTUNREACH: "no way to the host",
+  ENETUNREACH: "no way to the network",
+  ETIMEDOUT: "timed out",
+  UND_ERR_BODY_TIMEOUT: "nothing moved any more",
+  UND_ERR_CONNECT_TIMEOUT: "timed out",
+  UND_ERR_HEADERS_TIMEOUT: "no answer",
+  UND_ERR_SOCKET: "connection closed",
+};
+
+/** A failure of the network by its code, such as `ECONNREFUSED`, as `unavailable`. */
+export function networkFailure(registry: string, code: string, cause: unknown): ToolError {
+  const tls = code.startsWith("ERR_SSL") || code.startsWith("ERR_TLS") || CERTIFICATE_WORDS[code] !== undefined;
+  const words = NETWORK_WORDS[code] ?? CERTIFICATE_WORDS[code] ?? (cause as Error).message;
+  return new ToolError("unavailable", `cannot reach the registry ${registry}`, {
+    why: `${words} (${code})`,
+    ...(tls ? { hint: "--ca-file, --insecure and --plain-http say how to speak to it" } : {}),
+    cause,
+  });
+}
+
+const RETRIED_STATUSES = new Set([408, 429, 500, 502, 503, 504]);
+
+/** The registry's code for an upload that it lost (distribution-spec, "Error Codes"): the next try opens another. */
+const LOST_UPLOAD = "BLOB_UPLOAD_UNKNOWN";
+
+/** Whether a failure may pass: no connection, a broken one, or a registry that is overloaded, not ready or forgetful. */
+export function mayPass(error: unknown): Verdict {
+  if (error instanceof RegistryError) {
+    const retry = RETRIED_STATUSES.has(error.status) || error.registryCode === LOST_UPLOAD;
+    return retry ? { retry, pause: error.retryAfter } : { retry };
+  }
+  if (!(error instanceof ToolError) || error.code !== "unavailable") return { retry: false };
+  const code = systemCode(error.cause) ?? "";
+  return { retry: NETWORK_WORDS[code] !== undefined };
+}
+
+/** A failure and its cause on one line. */
+export function describeFailure(error: unknown): string {
+  if (!(error instanceof ToolError)) return oneLine(error instanceof Error ? error.message : String(error));
+  return oneLine(error.why === undefined ? error.message : `${error.message} (${error.why})`);
+}
