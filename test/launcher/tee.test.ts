@@ -26,6 +26,9 @@ function setUp(context: TestContext) {
   return { folder, share, file, options, marker, log };
 }
 
+/** A file's size, 0 while it is not there. */
+const sizeOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+
 const shell = (script: string, ...options: string[]) => ["--quiet", ...options, "--", "sh", "-c", script];
 
 describe("--output-pipe", () => {
@@ -47,10 +50,14 @@ describe("--output-pipe", () => {
       ...options,
       stdio: ["ignore", "pipe", "pipe"],
     });
+    context.after(() => running.child.kill("SIGKILL"));
     const stdout = running.child.stdout;
     assert.ok(stdout);
     // What the support code collects would be a gigabyte of text in this process.
-    stdout.removeAllListeners("data");
+    stdout.removeAllListeners("data").pause();
+    // Nothing is read until the application is held back; it never is if what it writes is kept in memory instead.
+    for (let before = -1, now = 0; now === 0 || now > before; before = now, now = sizeOf(file)) await sleep(500);
+    assert.ok(sizeOf(file) < 64 << 20, `${sizeOf(file)} bytes ahead of the reader`);
     const hash = createHash("sha256");
     let size = 0;
     let paused = 0;

@@ -150,7 +150,7 @@ describe("waiting for paths", { timeout: 30_000 }, () => {
 
   it("a path that appears at any moment around the call is never missed, in 1,000 runs", async (context) => {
     const folder = temporaryFolder(context);
-    let slowest = 0;
+    const times: number[] = [];
     for (let round = 0; round < 1000; round++) {
       const path = join(folder, `${round}`);
       let created = 0;
@@ -161,10 +161,13 @@ describe("waiting for paths", { timeout: 30_000 }, () => {
       // In each turn of the event loop from before the watch is armed until after it is.
       afterTurns(round % 50, create);
       await waitForPaths({ paths: [path], pollSeconds: NEVER, signal: AbortSignal.timeout(5000) });
-      slowest = Math.max(slowest, performance.now() - created);
+      times.push(performance.now() - created);
       rmSync(path);
     }
-    context.diagnostic(`the slowest of 1,000 took ${slowest.toFixed(1)} ms`);
+    times.sort((a, b) => a - b);
+    const [late = Number.NaN, slowest = Number.NaN] = [times[989], times[999]];
+    context.diagnostic(`99 of 100 took up to ${late.toFixed(1)} ms, the slowest of 1,000 ${slowest.toFixed(1)} ms`);
+    assert.ok(late < 100, `${late} ms`);
     assert.ok(slowest < 1000, `${slowest} ms`);
   });
 
