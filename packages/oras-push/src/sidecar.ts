@@ -188,15 +188,16 @@ async function dealWith(
   const annotations = { ...outcome.annotations, ...inputAnnotations(inputs) };
   const why = options.pushTo === undefined ? "the sidecar has nowhere to push to" : unpushed;
   if (options.pushTo === undefined || why !== undefined) {
-    await leaveFailure(context, SHARE.pushFailed, end.attempt, new ToolError("notPushed", why ?? ""));
-    return { pushed: undefined, failure };
+    return leaveUnpushed(end, why ?? "", failure, context);
   }
   const reference = runReference(options.pushTo, run);
-  if (run !== "succeeded")
-    context.warn(`the run ${run === "failed" ? "failed" : "is incomplete"}: its tag is ${reference.tag}`);
   try {
-    const pushed = await previousPush(context.volume, end, reference);
-    return { pushed: pushed ?? (await pushOutputs(end, { reference, annotations }, context, steps)), failure };
+    const before = await previousPush(context.volume, end, reference);
+    const pushed = before ?? (await pushOutputs(end, { reference, annotations }, context, steps));
+    if (pushed === undefined)
+      return leaveUnpushed(end, "the run is incomplete and left nothing to push", failure, context);
+    if (run !== "succeeded") context.warn(`the run ${RUN_WORDS[run]}: what it left is ${reference.tag}`);
+    return { pushed, failure };
   } catch (error) {
     if (!context.signal.aborted && (await isSuperseded(end, context, steps))) {
       context.warn(`nothing is pushed of the attempt ${end.attempt}: the launcher started again`);
@@ -207,6 +208,20 @@ async function dealWith(
     context.warn(`what was left could not be pushed: ${describe(error)}`);
     return { pushed: undefined, failure };
   }
+}
+
+const RUN_WORDS = { failed: "failed", incomplete: "is incomplete" } as const;
+
+/** Says why nothing is pushed: in the log, and to whoever waits for the push. */
+async function leaveUnpushed(
+  end: AttemptEnd,
+  why: string,
+  failure: ToolError | undefined,
+  context: SidecarContext,
+): Promise<SidecarResult> {
+  context.warn(`nothing is pushed: ${why}`);
+  await leaveFailure(context, SHARE.pushFailed, end.attempt, new ToolError("notPushed", why));
+  return { pushed: undefined, failure };
 }
 
 /** What was pushed before a restart of this sidecar: the same attempt's outputs are not pushed to the same place again. */

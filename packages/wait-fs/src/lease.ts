@@ -54,7 +54,10 @@ export async function holdLease(path: string, warn: Log): Promise<Lease> {
   }
   await removeOld(heartbeatPath(path));
   const watchers = new Set<Socket>();
+  let released = false;
   server.on("connection", (socket) => {
+    // One that was on its way when the lease was given back would keep the holder, and itself wait for the holder's end.
+    if (released) return void socket.destroy();
     watchers.add(socket);
     // A watcher that goes away, however, is none of the holder's business.
     socket.on("error", () => {}).on("close", () => watchers.delete(socket));
@@ -63,8 +66,10 @@ export async function holdLease(path: string, warn: Log): Promise<Lease> {
   return {
     release: async () => {
       await removeOld(path);
+      released = true;
       for (const socket of watchers) socket.destroy();
-      await new Promise((resolve) => server.close(resolve));
+      // Nobody waits for the last watcher to be gone: it waits for this process.
+      server.close();
     },
   };
 }
