@@ -7,7 +7,7 @@ import { memoryRegistry } from "../oras-push/support.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { runTool, startTool } from "../support/tools.ts";
 
-const ROUNDS = 20;
+const ROUNDS = 60;
 
 it(`a launcher beside a native sidecar always ends, in ${ROUNDS} rounds`, { timeout: 60_000 }, async (t) => {
   const registry = await memoryRegistry(t);
