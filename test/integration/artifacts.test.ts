@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, utimesSync, 
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { ORAS_SKIP, oras } from "../support/clients.ts";
+import { noise } from "../support/noise.ts";
 import { REGISTRIES } from "../support/registries.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { run, runTool } from "../support/tools.ts";
@@ -19,24 +20,13 @@ function makeSources(folder: string): void {
   writeFileSync(join(tree, "-rf"), "");
   writeFileSync(join(tree, "deep", "x".repeat(90), "y".repeat(90), "z".repeat(120)), "long\n");
   writeFileSync(join(tree, "numbers"), Array.from({ length: 400_000 }, (_, index) => `${index * 7919}\n`).join(""));
-  writeFileSync(join(tree, "noise"), randomBytes(9 << 20));
+  writeFileSync(join(tree, "noise"), noise(9 << 20));
   chmodSync(join(tree, "x y"), 0o640);
   utimesSync(join(tree, "x y"), 1_000_000_000, 1_000_000_000);
   symlinkSync("x y", join(tree, "link"));
   symlinkSync("nothing", join(tree, "dangling"));
   writeFileSync(join(folder, "lammps.out"), "Loop time of 12.5347 on 4 procs\n");
   writeFileSync(join(folder, "nothing.out"), "");
-}
-
-/** Bytes that do not compress, the same ones each time. */
-function randomBytes(size: number): Buffer {
-  const words = new Uint32Array(size / 4);
-  let state = 1;
-  for (let index = 0; index < words.length; index++) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    words[index] = state ^ (state >>> 15);
-  }
-  return Buffer.from(words.buffer);
 }
 
 async function assertSameTree(actual: string, expected: string): Promise<void> {
