@@ -1,6 +1,15 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
-import { open } from "node:fs/promises";
+import {
+  chmodSync,
+  closeSync,
+  fchmodSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { Readable, type Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -133,12 +142,12 @@ async function restoreLayer(
 async function restoreFile(bytes: AsyncIterable<Buffer>, path: string): Promise<void> {
   writing(path, () => makeFolders(dirname(path)));
   try {
-    const file = await open(path, "wx", 0o644);
+    const file = openSync(path, "wx", 0o644);
     try {
       await writeSparse(file, bytes);
-      await file.chmod(0o644);
+      fchmodSync(file, 0o644);
     } finally {
-      await file.close();
+      closeSync(file);
     }
   } catch (error) {
     throw error instanceof ToolError ? error : unwritable(path, error);

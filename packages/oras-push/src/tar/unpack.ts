@@ -1,17 +1,23 @@
 import {
   chmodSync,
+  closeSync,
+  fchmodSync,
   ftruncateSync,
+  futimesSync,
   linkSync,
   lutimesSync,
   mkdirSync,
+  openSync,
   readlinkSync,
   realpathSync,
   rmSync,
   symlinkSync,
   utimesSync,
+  write as writeCallback,
+  writeSync,
 } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
+import { promisify } from "node:util";
 import { type Extract, extract, type Header } from "tar-stream";
 import { reasonOf, ToolError } from "wait-fs/tool-error";
 import { checkLinkTarget, safeParts, UnsafePathError } from "./entry-path.ts";
@@ -25,6 +31,11 @@ export interface UnpackResult {
 
 /** What of a mode is restored: who may do what, and the sticky bit; never set-user-ID or set-group-ID. */
 const RESTORED_MODE = 0o1777;
+
+/** Files up to this size are written without an asynchronous round trip, which would cost more than the writing; in bytes. */
+const SMALL_FILE = 256 << 10;
+
+const write = promisify(writeCallback);
 
 /** Zeros in a row that become a hole, in bytes: a block of most file systems. */
 const HOLE = Buffer.alloc(4096);
@@ -137,10 +148,7 @@ class Unpacking {
 
   #makeFolder(parts: readonly string[], header: Header): void {
     const path = this.#path(parts);
-    if (!this.#folders.has(path)) {
-      this.#replace(path);
-      writing(path, () => mkdirSync(path, { mode: 0o700 }));
-    }
+    if (!this.#folders.has(path)) this.#make(path, () => mkdirSync(path, { mode: 0o700 }));
     this.#folders.set(path, header);
   }
 
@@ -149,11 +157,8 @@ class Unpacking {
     if (parts.length === this.#title.length) throw unsafeEntry(header.name, "a link in the place of the folder");
     this.#checked(header.name, () => checkLinkTarget(parts, target));
     const path = this.#path(parts);
-    this.#replace(path);
-    writing(path, () => {
-      symlinkSync(target, path);
-      lutimesSync(path, header.mtime, header.mtime);
-    });
+    this.#make(path, () => symlinkSync(target, path));
+    writing(path, () => lutimesSync(path, header.mtime, header.mtime));
     this.#links.add(path);
   }
 
@@ -169,30 +174,36 @@ class Unpacking {
     const first = this.#path(this.#checked(header.name, () => this.#entryParts(header.linkname)));
     if (this.#links.has(first)) throw unsafeEntry(header.name, "a hard link to a symbolic link");
     const path = this.#path(parts);
-    this.#replace(path);
-    writing(path, () => linkSync(first, path));
+    this.#make(path, () => linkSync(first, path));
   }
 
   async #write(path: string, header: Header, content: AsyncIterable<Buffer>): Promise<void> {
-    this.#replace(path);
+    const file = this.#make(path, () => openSync(path, "wx", 0o600));
+    const bytes = unbroken(content, this.#title.join("/"));
     try {
-      const file = await open(path, "wx", 0o600);
-      try {
-        await writeSparse(file, unbroken(content, this.#title.join("/")));
-        await file.chmod(header.mode & RESTORED_MODE);
-        await file.utimes(header.mtime, header.mtime);
-      } finally {
-        await file.close();
-      }
+      if (header.size <= SMALL_FILE) writeSmall(file, await collected(bytes));
+      else await writeSparse(file, bytes);
+      fchmodSync(file, header.mode & RESTORED_MODE);
+      futimesSync(file, header.mtime, header.mtime);
     } catch (error) {
       throw error instanceof ToolError ? error : unwritable(path, error);
+    } finally {
+      closeSync(file);
     }
   }
 
-  /** An archive may hold a name twice: the last one counts, as for tar. */
-  #replace(path: string): void {
-    writing(path, () => rmSync(path, { force: true }));
-    this.#links.delete(path);
+  /** Makes what an entry is. An archive may hold a name twice: the last one counts, as for tar. */
+  #make<T>(path: string, make: () => T): T {
+    return writing(path, () => {
+      try {
+        return make();
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+        rmSync(path);
+        this.#links.delete(path);
+        return make();
+      }
+    });
   }
 
   #path(parts: readonly string[]): string {
@@ -208,19 +219,36 @@ class Unpacking {
   }
 }
 
+function writeSmall(file: number, content: Buffer): void {
+  for (const [start, end] of dataRanges(content))
+    for (let done = start; done < end; ) done += writeSync(file, content, done, end - done, done);
+  ftruncateSync(file, content.length);
+}
+
+async function collected(content: AsyncIterable<Buffer>): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of content) chunks.push(chunk);
+  return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
+}
+
 /** Writes a stream to a new file and leaves holes for long runs of zeros. */
-export async function writeSparse(file: FileHandle, content: AsyncIterable<Buffer>): Promise<void> {
+export async function writeSparse(file: number, content: AsyncIterable<Buffer>): Promise<void> {
   let position = 0;
   for await (const chunk of content) {
-    for (let start = 0; start < chunk.length; ) {
-      const zeros = zerosFrom(chunk, start);
-      const end = zeros > start ? zeros : nextHole(chunk, start);
-      if (zeros === start) await writeAll(file, chunk.subarray(start, end), position + start);
-      start = end;
-    }
+    for (const [start, end] of dataRanges(chunk)) await writeAll(file, chunk.subarray(start, end), position + start);
     position += chunk.length;
   }
-  ftruncateSync(file.fd, position);
+  ftruncateSync(file, position);
+}
+
+/** The parts of a chunk between its long runs of zeros: where each begins and ends. */
+function* dataRanges(chunk: Buffer): Generator<readonly [start: number, end: number]> {
+  for (let start = 0; start < chunk.length; ) {
+    const zeros = zerosFrom(chunk, start);
+    const end = zeros > start ? zeros : nextHole(chunk, start);
+    if (zeros === start) yield [start, end];
+    start = end;
+  }
 }
 
 /** Where the run of whole zero blocks that begins at `start` ends; `start` where none begins. */
@@ -238,9 +266,9 @@ function nextHole(chunk: Buffer, start: number): number {
   return Math.min(end, chunk.length);
 }
 
-async function writeAll(file: FileHandle, data: Buffer, position: number): Promise<void> {
+async function writeAll(file: number, data: Buffer, position: number): Promise<void> {
   for (let done = 0; done < data.length; )
-    done += (await file.write(data, done, data.length - done, position + done)).bytesWritten;
+    done += (await write(file, data, done, data.length - done, position + done)).bytesWritten;
 }
 
 /** An entry's content; where it breaks off, the archive is to blame and not the file that it is written to. */
