@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, it } from "node:test";
 import { gunzipSync } from "node:zlib";
+import { SHARE } from "wait-fs/markers";
 import { kill } from "../support/pod.ts";
 import { type MemoryRegistry, startMemoryRegistry } from "../support/registry/memory-registry.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -28,6 +29,8 @@ interface Draw {
   readonly moment: number;
   /** Whether the sidecar is started again when it ends with a failure, as with restartPolicy OnFailure. */
   readonly restarts: boolean;
+  /** Whether the launcher waits for the push. */
+  readonly waitPush: boolean;
 }
 
 const folder = temporaryFolder({ after });
@@ -44,7 +47,13 @@ it(`${RUNS} pods of which one part is killed at a random moment: none hangs, non
   const random = generator(seed);
   const draws = Array.from({ length: RUNS }, (_, index): Draw => {
     const victim = VICTIMS[Math.floor(random() * VICTIMS.length)] as Victim;
-    return { name: `run-${index}`, victim, moment: random() * KILL_WITHIN, restarts: random() < 0.5 };
+    return {
+      name: `run-${index}`,
+      victim,
+      moment: random() * KILL_WITHIN,
+      restarts: random() < 0.5,
+      waitPush: random() < 0.5,
+    };
   });
   const figures = new Map<string, number>();
   const pending = draws.values();
@@ -66,7 +75,9 @@ async function runPod(draw: Draw): Promise<string> {
   const script =
     "echo $$ > pid; for i in 1 2 3 4 5 6 7 8; do echo $i > share/part-$i; sleep 0.02; done; mkdir copied; echo end > copied/end";
   const outputs = [1, 2, 3, 4, 5, 6, 7, 8].flatMap((part) => ["--output", `share/part-${part}`]);
-  const launcher = startTool("launcher", ["-q", ...outputs, "--output", "copied", "--", "sh", "-c", script], options);
+  const waiting = draw.waitPush ? ["--wait-push", "--sidecar-timeout", "1"] : [];
+  const command = ["--output", "copied", "--", "sh", "-c", script];
+  const launcher = startTool("launcher", ["-q", ...waiting, ...outputs, ...command], options);
   const sidecarArguments = ["sidecar", "NA", `${registry.address}/crash/${draw.name}:t`, "--start-timeout", "2"];
   const started: Running[] = [launcher];
   const startSidecar = (): Running => {
@@ -77,15 +88,15 @@ async function runPod(draw: Draw): Promise<string> {
   const sidecar = startSidecar();
   const timer = setTimeout(() => strike(draw.victim, launcher, sidecar, pod), draw.moment);
   const ended = (async () => {
-    const [launched, first] = await Promise.all([launcher.ended, sidecar.ended]);
-    const again = draw.restarts && first.code !== 0 ? await startSidecar().ended : first;
-    return { launched, pushed: again };
+    const first = await sidecar.ended;
+    const pushed = draw.restarts && first.code !== 0 ? await startSidecar().ended : first;
+    return { launched: await endOfLauncher(launcher, join(pod, "share")), pushed };
   })();
   const { launched, pushed } = await inTime(ended, draw).finally(() => {
     clearTimeout(timer);
     for (const { child } of started) child.kill("SIGKILL");
   });
-  check(draw, pushed);
+  check(draw, launched, pushed);
   rmSync(pod, { recursive: true, force: true });
   return `launcher ${endOf(launched)}, sidecar ${endOf(pushed)}, ${tagOf(draw.name)}`;
 }
@@ -100,6 +111,15 @@ function strike(victim: Victim, launcher: Running, sidecar: Running, pod: string
   }
 }
 
+/** The end of a launcher whose sidecar has ended. Where that died before it showed itself, only SIGTERM ends the wait for it. */
+async function endOfLauncher(launcher: Running, share: string): Promise<Ended> {
+  const release = setInterval(() => {
+    const alone = existsSync(join(share, SHARE.done)) && !existsSync(join(share, SHARE.sidecarLease));
+    if (alone) launcher.child.kill("SIGTERM");
+  }, 100);
+  return launcher.ended.finally(() => clearInterval(release));
+}
+
 async function inTime<T>(work: Promise<T>, draw: Draw): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -108,10 +128,12 @@ async function inTime<T>(work: Promise<T>, draw: Draw): Promise<T> {
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
-function check(draw: Draw, pushed: Ended): void {
+function check(draw: Draw, launched: Ended, pushed: Ended): void {
   const tags = ["t", "t-failed", "t-incomplete"].filter((tag) => contentOf(draw.name, tag) !== undefined);
   const story = `${JSON.stringify(draw)} ${pushed.stderr}`;
   if (tags.includes("t")) assert.deepEqual(contentOf(draw.name, "t"), wholeContent(), `the tag is not whole: ${story}`);
+  if (draw.waitPush && launched.code === 0)
+    assert.ok(tags.includes("t"), `the launcher succeeds without the push that it waits for: ${story}`);
   if (pushed.code !== 0) return;
   const named = /^Pushed \[registry\] \S+:(\S+)$/m.exec(pushed.stdout)?.[1] ?? "";
   assert.ok(named === "t" || named === "t-failed", `a success that pushed ${named}: ${story}`);

@@ -153,6 +153,70 @@ describe("a launcher that fails itself", () => {
   });
 });
 
+describe("a sidecar that dies", { timeout: 60_000 }, () => {
+  /** Starts a sidecar and kills it in its first request of the registry, which is never answered. */
+  async function dyingSidecar(pod: TestPod, args: readonly string[]): Promise<void> {
+    const asked = Promise.withResolvers<void>();
+    pod.registry.intercept(() => {
+      asked.resolve();
+      return true;
+    });
+    const sidecar = pod.start("oras-push", ["sidecar", ...args]);
+    await asked.promise;
+    sidecar.child.kill("SIGKILL");
+    await sidecar.ended;
+    pod.registry.intercept(undefined);
+  }
+  const waitingLauncher = (pod: TestPod, exit: number, seconds: number) =>
+    pod.start("launcher", ["--wait-push", "--sidecar-timeout", `${seconds}`, "--", "sh", "-c", `exit ${exit}`]);
+
+  for (const seconds of [0, 1])
+    it(`for good ends a launcher that waits for the push with 75 after ${seconds} s`, async (context) => {
+      const pod = await testPod(context);
+      const launcher = waitingLauncher(pod, 0, seconds);
+      await dyingSidecar(pod, ["NA", pod.reference("t:1")]);
+      const { code, stderr } = await launcher.ended;
+      assert.equal(code, 75);
+      const why = `the sidecar is gone, and no other took its place within ${seconds} s`;
+      assert.ok(stderr.endsWith(`\nlauncher: the outputs were not pushed (${why})\n`), stderr);
+      assert.ok(!existsSync(join(pod.share, LEASE)), "the launcher's lease is given back");
+    });
+
+  it("for good does not mask the code of an application that failed", async (context) => {
+    const pod = await testPod(context);
+    const launcher = waitingLauncher(pod, 3, 0);
+    await dyingSidecar(pod, ["NA", pod.reference("t:1")]);
+    assert.equal((await launcher.ended).code, 3);
+  });
+
+  it("for good before it brought the inputs ends the launcher with 66, and the command is not run", async (context) => {
+    const pod = await testPod(context);
+    const launcher = pod.start("launcher", ["--sidecar-timeout", "1", "--input", "in", "--", "touch", "witness"]);
+    await dyingSidecar(pod, [pod.reference("in:1"), "NA"]);
+    const { code, stderr } = await launcher.ended;
+    assert.equal(code, 66);
+    assert.match(stderr, /\nlauncher: the inputs could not be brought, the command is not run \(the sidecar is gone, /);
+    assert.ok(!existsSync(join(pod.folder, "witness")));
+  });
+
+  it("and is started again in time has lost nothing: the launcher waits for it", async (context) => {
+    const pod = await testPod(context);
+    const launcher = waitingLauncher(pod, 0, 60);
+    await dyingSidecar(pod, ["NA", pod.reference("t:1")]);
+    assert.equal((await pod.start("oras-push", ["sidecar", "NA", pod.reference("t:1")]).ended).code, 0);
+    assert.equal((await launcher.ended).code, 0);
+    assert.deepEqual(tags(pod), ["t:1"]);
+  });
+
+  it("after its push, or that ended, is not waited for by a launcher that starts later", async (context) => {
+    const pod = await testPod(context);
+    const sidecar = pod.start("oras-push", ["sidecar", "NA", pod.reference("t:1")]);
+    assert.equal((await waitingLauncher(pod, 0, 60).ended).code, 0);
+    assert.equal((await sidecar.ended).code, 0);
+    assert.equal((await waitingLauncher(pod, 0, 0).ended).code, 75);
+  });
+});
+
 describe("SIGTERM to a launcher that waits for its inputs", () => {
   it("ends it with 143 within a second, and the application is never started", async (context) => {
     const pod = await testPod(context);

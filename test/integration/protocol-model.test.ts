@@ -27,7 +27,7 @@ interface Pod {
 const POD: Pod = { exitCodes: [0], inputs: false, waitPush: false, native: false, policy: "push" };
 
 function launcherLife(pod: Pod, start: number): Life {
-  return async ({ ask, volume }) => {
+  return async ({ ask, volume, sidecarGone }) => {
     const plan: LaunchPlan = {
       share: volume.folder,
       input: pod.inputs ? "/input" : undefined,
@@ -37,6 +37,7 @@ function launcherLife(pod: Pod, start: number): Life {
       logs: false,
       command: ["application"],
       initTimeoutSeconds: undefined,
+      sidecarTimeoutSeconds: 1,
       timeoutSeconds: undefined,
       graceSeconds: 1,
       onlyIf: undefined,
@@ -55,6 +56,7 @@ function launcherLife(pod: Pod, start: number): Life {
         await ask({ do: "take lease" });
         return { release: async () => void (await ask({ do: "release lease" })) };
       },
+      sidecarGone,
       clearOutputs: async () => {
         await ask({ do: "clear copies" });
         return [OUTPUTS.direct, OUTPUTS.copied];
@@ -91,6 +93,7 @@ function sidecarLife(pod: Pod): Life {
     const never = new AbortController().signal;
     const context = { volume, signal: never, ending: pod.native ? ending : never, waitLog: silent, warn: silent };
     const steps = {
+      takeLease: async () => void (await ask({ do: "take sidecar's lease" })),
       pull: async () => {
         await ask({ do: "pull" });
         return [{ reference: "registry/input:tag", digest: "sha256:0" }];
@@ -139,6 +142,8 @@ function checkState(state: State, pod: Pod): void {
   must(failed === undefined || (wholeOutput(failed, pod) ?? 0) !== 0, "the tag of failures names none", state);
   must(tags["tag-incomplete"] === undefined || state.deaths.launcher > 0, "nobody died", state);
   const { outcome } = state.sidecar;
+  const pushed = tags.tag !== undefined;
+  must(!pod.waitPush || state.launcher.outcome !== "0" || pushed, "the launcher's success without a push", state);
   const lost = outcome?.startsWith("launcherDied") === true && state.world.markers[SHARE.done] !== undefined;
   must(!lost || pod.exitCodes.length > 1, "a done marker was lost in the race with the lease's end", state);
   if (outcome?.startsWith("success ") !== true) return;
@@ -150,13 +155,14 @@ function checkState(state: State, pod: Pod): void {
 }
 
 /**
- * Nobody waits for ever but a launcher for a sidecar that died, a sidecar for a launcher that died before it showed itself
- * (time-outs are for these), and a native sidecar for the end of its pod.
+ * Nobody waits for ever but one for another that died before it showed itself (time-outs are for these), and a native
+ * sidecar for the end of its pod.
  */
 function checkEnd(state: State, pod: Pod): void {
   const { launcher, sidecar, world, ending } = state;
   const unseen = launcher.state === "dead" && world.lease.kind === "none" && world.markers[SHARE.started] === undefined;
-  must(launcher.state !== "running" || sidecar.state === "dead", "the launcher waits", state);
+  const noSidecar = sidecar.state === "dead" && world.sidecarLease.kind === "none";
+  must(launcher.state !== "running" || noSidecar, "the launcher waits", state);
   must(sidecar.state !== "running" || unseen || (pod.native && !ending), "the sidecar waits", state);
 }
 
@@ -195,6 +201,16 @@ const SCENARIOS: readonly (readonly [string, Pod, Partial<Scenario>])[] = [
     "inputs are waited for, and the launcher for the push",
     { ...POD, inputs: true, waitPush: true },
     { deaths: { launcher: 1, sidecar: 1 }, restarts: onFailure({ launcher: 1, sidecar: 2 }) },
+  ],
+  [
+    "the launcher waits for the push, and the sidecar is started again or not",
+    { ...POD, waitPush: true },
+    { deaths: { launcher: 0, sidecar: 2 }, restarts: onFailure({ launcher: 1, sidecar: 2 }) },
+  ],
+  [
+    "inputs are waited for, and the sidecar dies for good",
+    { ...POD, inputs: true },
+    { deaths: { launcher: 0, sidecar: 1 } },
   ],
   ["the sidecar is native", { ...POD, native: true }, { deaths: { launcher: 1, sidecar: 1 }, podEnds: true }],
   [

@@ -251,6 +251,7 @@ describe("the arguments of the command", { timeout: 30_000 }, () => {
       logs: false,
       command: ["true", "x".repeat(200_000)],
       initTimeoutSeconds: undefined,
+      sidecarTimeoutSeconds: 0,
       timeoutSeconds: undefined,
       graceSeconds: 1,
       onlyIf: undefined,
@@ -263,7 +264,14 @@ describe("the arguments of the command", { timeout: 30_000 }, () => {
     const { stdout, stderr } = process;
     const own = { signals, terminal: false, delivered: [], stdout, stderr, warn };
     const shared = { ...own, attempt: "a", volume: openVolume(at.share), waitLog: silent };
-    assert.equal(await launchInProcess(plan, shared, launchSteps(plan, own)), 126);
+    assert.equal(
+      await launchInProcess(
+        plan,
+        shared,
+        launchSteps(plan, own, async () => ({ kind: "none" })),
+      ),
+      126,
+    );
     assert.match(done(at).reason ?? "", /too long \(E2BIG\)/);
     assert.deepEqual(warnings, [`true: ${done(at).reason}`]);
   });

@@ -40,6 +40,7 @@ function setting(t: TestContext, options: Partial<SidecarOptions & SidecarContex
   let pulls = 0;
   const pushes: Push[] = [];
   const steps: SidecarSteps = {
+    takeLease: async () => {},
     pull: async () => {
       pulls++;
       return [IN_RECORD];

@@ -6,13 +6,21 @@ import { parseFailureMarker, parseInitMarker, SHARE } from "wait-fs/markers";
 import type { SharedVolume } from "wait-fs/shared-volume";
 import { reasonOf, systemCode, ToolError } from "wait-fs/tool-error";
 import { copyTree } from "./copy-tree.ts";
+import { type Patience, untilSidecar } from "./sidecar-wait.ts";
 
 /**
- * Waits until the sidecar has brought the inputs. Throws `noInput` with the sidecar's reason if it could not, and the
- * signal's reason when that aborts.
+ * Waits until the sidecar has brought the inputs. Throws `noInput` with the reason if it could not or is gone for good,
+ * and the signal's reason when that aborts.
  */
-export async function waitForInit(volume: SharedVolume, signal: AbortSignal, log: Log): Promise<void> {
+export async function waitForInit(
+  volume: SharedVolume,
+  patience: Patience,
+  signal: AbortSignal,
+  log: Log,
+): Promise<void> {
   const init = join(volume.folder, SHARE.init);
+  const notBrought = (why: string) =>
+    new ToolError("noInput", "the inputs could not be brought, the command is not run", { why });
   log(init);
   const look = async () => {
     const marker = await volume.read(SHARE.init, parseInitMarker);
@@ -20,9 +28,9 @@ export async function waitForInit(volume: SharedVolume, signal: AbortSignal, log
     if (marker !== undefined && marker.by !== "launcher") return true;
     const failure = await volume.read(SHARE.initFailed, parseFailureMarker);
     if (failure === undefined) return undefined;
-    throw new ToolError("noInput", "the inputs could not be brought, the command is not run", { why: failure.error });
+    throw notBrought(failure.error);
   };
-  await volume.until(look, { names: [SHARE.init, SHARE.initFailed], signal, log });
+  await untilSidecar(volume, look, { names: [SHARE.init, SHARE.initFailed], signal, log }, patience, notBrought);
   log(`Found existing path ${init}`);
 }
 

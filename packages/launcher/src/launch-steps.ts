@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { holdLease } from "wait-fs/lease";
+import { placeVacant } from "wait-fs/gone";
+import { holdLease, type LeaseState } from "wait-fs/lease";
 import type { Log } from "wait-fs/log";
 import { SHARE } from "wait-fs/markers";
 import { placeInputs } from "./inputs.ts";
@@ -18,8 +19,11 @@ export interface RunContext extends Pick<RunOptions, "signals" | "terminal" | "d
   readonly warn: Log;
 }
 
-/** The steps of a launch as the command line wants them: files are read and written, and the command is run. */
-export function launchSteps(plan: LaunchPlan, context: RunContext): LaunchSteps {
+/**
+ * The steps of a launch as the command line wants them: files are read and written, and the command is run. `sidecar` asks
+ * for the state of the sidecar's lease.
+ */
+export function launchSteps(plan: LaunchPlan, context: RunContext, sidecar: () => Promise<LeaseState>): LaunchSteps {
   const { share, outputs } = plan;
   const logNames = plan.logs ? Object.values(LOG_NAMES) : [];
   let streams: Streams | undefined;
@@ -28,6 +32,7 @@ export function launchSteps(plan: LaunchPlan, context: RunContext): LaunchSteps 
       makeSharedFolder(share);
       return holdLease(join(share, SHARE.lease), context.warn);
     },
+    sidecarGone: placeVacant(knownOrNone(sidecar, context.warn), plan.sidecarTimeoutSeconds),
     clearOutputs: async () => {
       const places = outputPlaces(share, outputs);
       removeOldCopies(share, places);
@@ -43,6 +48,17 @@ export function launchSteps(plan: LaunchPlan, context: RunContext): LaunchSteps 
     outputPaths: () => outputPaths(outputs, logNames),
     save: (path) => saveOutput(share, path, context.warn),
   };
+}
+
+/** A sidecar that can't be asked whether it lives may still do all that is waited for: it counts as one without a lease. */
+function knownOrNone(lease: () => Promise<LeaseState>, warn: Log): () => Promise<LeaseState> {
+  let told = false;
+  return () =>
+    lease().catch((error: Error) => {
+      if (!told) warn(`${error.message}: the sidecar's death will not be noticed`);
+      told = true;
+      return { kind: "none" };
+    });
 }
 
 /** Runs a command of which nothing is to be saved; a copy of its stdout is the user's own and is written all the same. */

@@ -19,12 +19,15 @@ import { waitForInit } from "./inputs.ts";
 import type { LaunchPlan } from "./options.ts";
 import type { OutputPaths } from "./output-paths.ts";
 import type { RunResult } from "./run-application.ts";
+import { type Patience, untilSidecar } from "./sidecar-wait.ts";
 import type { SignalSource } from "./signals.ts";
 
 /** The steps of a launch that are not its own. */
 export interface LaunchSteps {
   /** Takes the launcher's lease on the shared volume. */
   readonly takeLease: () => Promise<Lease>;
+  /** Whether the sidecar has been gone for longer than it may be, see {@link Patience}. */
+  readonly sidecarGone: Patience["sidecarGone"];
   /** Removes what an earlier start saved; gives where this one's outputs will be, relative to the volume. */
   readonly clearOutputs: () => Promise<readonly string[]>;
   /** Puts the inputs that are there into a folder. */
@@ -91,7 +94,7 @@ export async function launch(plan: LaunchPlan, context: LaunchContext, steps: La
     await steps.flush(interruption(context.signals));
   }
   try {
-    if (plan.waitPush) await waitForPush(context);
+    if (plan.waitPush) await waitForPush(patienceOf(plan, steps), context);
     return exitCodeOf(progress);
   } catch (error) {
     return ownCode(progress, error, context);
@@ -119,7 +122,7 @@ async function prepare(plan: LaunchPlan, context: LaunchContext, steps: LaunchSt
   }
   const late = deadline(plan.initTimeoutSeconds, `no inputs in ${plan.share}`);
   const interrupted = interruption(signals);
-  await waitForInit(volume, anySignal(interrupted, late), waitLog);
+  await waitForInit(volume, patienceOf(plan, steps), anySignal(interrupted, late), waitLog);
   await steps.placeInputs(plan.input);
   interrupted.throwIfAborted();
 }
@@ -193,7 +196,11 @@ async function writeFailure(marker: DoneMarker, { volume, warn }: LaunchContext)
   }
 }
 
-async function waitForPush({ volume, attempt, signals, waitLog }: LaunchContext): Promise<void> {
+function patienceOf({ sidecarTimeoutSeconds }: LaunchPlan, { sidecarGone }: LaunchSteps): Patience {
+  return { seconds: sidecarTimeoutSeconds, sidecarGone };
+}
+
+async function waitForPush(patience: Patience, { volume, attempt, signals, waitLog }: LaunchContext): Promise<void> {
   const options = { names: [SHARE.pushed, SHARE.pushFailed], signal: interruption(signals), log: waitLog };
   const notPushed = (why: string) => new ToolError("notPushed", "the outputs were not pushed", { why });
   const look = async () => {
@@ -202,7 +209,7 @@ async function waitForPush({ volume, attempt, signals, waitLog }: LaunchContext)
     if (failure?.attempt === attempt) throw notPushed(failure.error);
     return undefined;
   };
-  await volume.until(look, options).catch((error) => {
+  await untilSidecar(volume, look, options, patience, notPushed).catch((error) => {
     throw error instanceof InterruptedError ? notPushed(error.message) : error;
   });
 }

@@ -1,11 +1,14 @@
 import { isUtf8 } from "node:buffer";
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { isatty } from "node:tty";
 import { type Command, type Io, runCommand, runProcess } from "wait-fs/cli";
 import { usageError } from "wait-fs/command-line";
 import { isMet } from "wait-fs/condition";
+import { watchLease } from "wait-fs/lease";
 import { datedLog, plainLog, silent } from "wait-fs/log";
+import { SHARE } from "wait-fs/markers";
 import { openVolume } from "wait-fs/shared-volume";
 import { EXIT_CODES, oneLine } from "wait-fs/tool-error";
 import { exitStatus } from "./exit-status.ts";
@@ -27,8 +30,9 @@ const command: Command<typeof USAGE.options> = {
     const context = runContext(io);
     if (!isMet(plan.onlyIf, io.env)) return launchOnly(plan, context);
     const waitLog = plan.quiet ? silent : datedLog("wait-fs", io.stderr);
-    const shared = { attempt: randomUUID(), volume: openVolume(plan.share), waitLog };
-    return launch(plan, { ...context, ...shared }, launchSteps(plan, context));
+    const sidecar = watchLease(join(plan.share, SHARE.sidecarLease));
+    const shared = { attempt: randomUUID(), volume: openVolume(plan.share, sidecar), waitLog };
+    return launch(plan, { ...context, ...shared }, launchSteps(plan, context, sidecar.state));
   },
 };
 

@@ -3,6 +3,7 @@ import { type CommandLine, type OptionSpecs, type Usage, usageError } from "wait
 import { CONDITION_OPTION, type Condition, parseCondition } from "wait-fs/condition";
 import { DEFAULT_SHARE } from "wait-fs/markers";
 import { mayBePattern } from "./output-paths.ts";
+import { DEFAULT_SIDECAR_SECONDS } from "./sidecar-wait.ts";
 import { LOG_NAMES } from "./streams.ts";
 
 /** How long an application may take to end after SIGTERM, in seconds: 10 of Kubernetes' 30 are left for the outputs. */
@@ -32,6 +33,12 @@ const OPTIONS = {
   },
   "only-if": CONDITION_OPTION,
   "wait-push": { type: "flag", describe: "end only after the sidecar's push, with 75 if that failed" },
+  "sidecar-timeout": {
+    type: "number",
+    value: "SECONDS",
+    default: DEFAULT_SIDECAR_SECONDS,
+    describe: "wait this long for a sidecar that died to be started again; then 66 for the inputs, 75 for the push",
+  },
   install: {
     type: "text",
     value: "DIR",
@@ -100,6 +107,8 @@ export interface LaunchPlan {
   readonly logs: boolean;
   readonly command: readonly [string, ...string[]];
   readonly initTimeoutSeconds: number | undefined;
+  /** How long a sidecar that died may take to come back. */
+  readonly sidecarTimeoutSeconds: number;
   readonly timeoutSeconds: number | undefined;
   readonly graceSeconds: number;
   /** Where it is not met, the command is run and nothing else is done; always met by default. */
@@ -126,6 +135,7 @@ export function launchPlan(line: CommandLine<typeof OPTIONS>): LaunchPlan {
     logs: options.logs,
     command: [program, ...args],
     initTimeoutSeconds: options["init-timeout"],
+    sidecarTimeoutSeconds: options["sidecar-timeout"],
     timeoutSeconds: options.timeout,
     graceSeconds: options.grace,
     onlyIf: parseCondition(USAGE, options["only-if"]),

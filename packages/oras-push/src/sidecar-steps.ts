@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeSharedFolders } from "wait-fs/folders";
+import { holdLease } from "wait-fs/lease";
 import { SHARE } from "wait-fs/markers";
 import { ToolError } from "wait-fs/tool-error";
 import type { ArtifactContext } from "./artifact.ts";
@@ -27,6 +28,7 @@ export function sidecarSteps(
 ): SidecarSteps {
   const folder = join(plan.share, SHARE.inputs);
   return {
+    takeLease: async () => void (await holdLease(join(plan.share, SHARE.sidecarLease), context.warn)),
     pull: async () => {
       const { pullArtifacts } = await import("./artifact.ts");
       // What a try that was cut off left there would be taken for inputs.

@@ -31,6 +31,8 @@ export interface PushOrder {
 
 /** The steps of a sidecar that are not its own. */
 export interface SidecarSteps {
+  /** Takes the sidecar's own lease, which is never given back: it ends with the process. */
+  readonly takeLease: () => Promise<void>;
   /** Pulls every input; gives what was pulled. Nothing of an earlier try stays. */
   readonly pull: () => Promise<ArtifactRecord[]>;
   /** The state of the launcher's lease. */
@@ -76,7 +78,7 @@ export interface SidecarResult {
 }
 
 /**
- * The life of a sidecar: it brings the inputs, writes the init marker, waits for the launcher's end, pushes what there
+ * The life of a sidecar: it takes its lease, brings the inputs, writes the init marker, waits for the launcher's end, pushes what there
  * is, and writes the pushed marker; `report` gets each result. The tag that was asked for names only the whole output of
  * a run that succeeded. A failure is written as a marker before it is thrown, so that the launcher does not wait for what
  * will not come. Gives the last result (docs/protocol.md, "The sidecar").
@@ -87,6 +89,7 @@ export async function runSidecar(
   steps: SidecarSteps,
   report: (result: SidecarResult) => void,
 ): Promise<SidecarResult> {
+  await steps.takeLease();
   const inputs = await bringInputs(options, context, steps);
   await waitForStart(options, context, steps);
   await settleOldEnd(context, steps);

@@ -24,6 +24,7 @@ export type LeaseState =
 
 /** Watches a lease that others hold. */
 export interface LeaseWatcher {
+  readonly path: string;
   /** The lease's state now. Throws `noInput`, naming the path, where that can't be known. */
   state(): Promise<LeaseState>;
   /** Calls `report` when a lease that was seen held has ended; gives how to stop that. */
@@ -101,6 +102,7 @@ export function watchLease(path: string): LeaseWatcher {
     return { kind: "held", id };
   };
   return {
+    path,
     state: ask,
     onEnd: (report) => {
       reports.add(report);

@@ -1,7 +1,9 @@
 import { type Command, type Io, runCommand, runProcess } from "./cli.ts";
+import { holderGone } from "./gone.ts";
 import { watchLease } from "./lease.ts";
 import { datedLog, silent } from "./log.ts";
 import { USAGE, type WaitFsOptions, waitFsOptions } from "./options.ts";
+import { ToolError } from "./tool-error.ts";
 import { anySignal, deadline, pathLook, waitUntil } from "./wait.ts";
 import { whileAlive } from "./while-alive.ts";
 
@@ -16,7 +18,7 @@ async function waitFs(options: WaitFsOptions, io: Io): Promise<number> {
   const signal = anySignal(io.interrupted(), deadline(options.timeoutSeconds, options.paths.join(", ")));
   const lease = options.alive === undefined ? undefined : watchLease(options.alive);
   const look = pathLook({ ...options, log });
-  const found = await waitUntil(lease === undefined ? look : whileAlive(look, lease.state), {
+  const found = await waitUntil(lease === undefined ? look : whileAlive(look, holderGone(lease.state), launcherEnded), {
     pollSeconds: options.pollSeconds,
     paths: [...options.paths, ...(options.alive === undefined ? [] : [options.alive])],
     changes: lease?.onEnd,
@@ -25,6 +27,10 @@ async function waitFs(options: WaitFsOptions, io: Io): Promise<number> {
   });
   if (options.json) io.stdout(`${JSON.stringify({ found })}\n`);
   return 0;
+}
+
+function launcherEnded(): ToolError {
+  return new ToolError("launcherDied", "the launcher ended before what is waited for was there");
 }
 
 if (import.meta.main) await runProcess("wait-fs", main);

@@ -8,6 +8,8 @@ export const DEFAULT_SHARE = "/mnt/oras";
 export const SHARE = {
   /** The launcher's lease: a socket that is open as long as the launcher lives (`lease.ts`). */
   lease: "oras-operator-lease.sock",
+  /** The sidecar's lease: a socket that is open as long as the sidecar lives. */
+  sidecarLease: "oras-operator-sidecar-lease.sock",
   /** The launcher started, and where its outputs will be; {@link StartedMarker}. */
   started: "oras-operator-started.txt",
   /** The inputs are in place: the application may start. */

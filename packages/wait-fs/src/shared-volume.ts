@@ -2,7 +2,6 @@ import { join } from "node:path";
 import type { LeaseWatcher } from "./lease.ts";
 import { type Log, silent } from "./log.ts";
 import { readMarker, removeMarkers, writeMarker } from "./marker-file.ts";
-import { SHARE } from "./markers.ts";
 import { waitUntil } from "./wait.ts";
 
 /** How long a look at the volume is repeated. */
@@ -11,6 +10,8 @@ export interface UntilOptions {
   readonly names: readonly string[];
   /** Ends the wait: its reason is thrown. */
   readonly signal?: AbortSignal | undefined;
+  /** Seconds between two looks when nothing is reported, see {@link waitUntil}. */
+  readonly pollSeconds?: number | undefined;
   readonly log?: Log | undefined;
 }
 
@@ -37,11 +38,12 @@ export function openVolume(folder: string, lease?: LeaseWatcher): SharedVolume {
     read: (name, parse) => readMarker(join(folder, name), parse),
     write: (name, content) => writeMarker(join(folder, name), content),
     remove: (name) => removeMarkers(folder, [name]),
-    until: (look, { names, signal, log }) =>
+    until: (look, { names, signal, pollSeconds, log }) =>
       waitUntil(look, {
-        paths: [...names, ...(lease === undefined ? [] : [SHARE.lease])].map((name) => join(folder, name)),
+        paths: [...names.map((name) => join(folder, name)), ...(lease === undefined ? [] : [lease.path])],
         changes: lease?.onEnd,
         signal,
+        pollSeconds,
         log: log ?? silent,
       }),
   };

@@ -90,10 +90,11 @@ export async function explore(scenario: Scenario, check: (state: State) => void)
   for (let state = pending.pop(); state !== undefined; state = pending.pop()) {
     check(state);
     const steps = await stepsOf(state, position);
-    if (steps.length === 0) ends.push(state);
+    const impatient = await patienceOver(state, position);
+    if (steps.length === 0 && impatient.length === 0) ends.push(state);
     for (const next of steps.length === 1 && steps[0]?.local
       ? steps.map(({ to }) => to)
-      : [...steps.map(({ to }) => to), ...deathsOf(state, scenario), ...startsOf(state, scenario)]) {
+      : [...steps.map(({ to }) => to), ...deathsOf(state, scenario), ...startsOf(state, scenario), ...impatient]) {
       const key = keyOf(next);
       if (seen.has(key)) continue;
       seen.add(key);
@@ -172,6 +173,19 @@ function startsOf(state: State, scenario: Scenario): State[] {
   if (!scenario.podEnds || state.launcher.state === "running") return starts;
   const told: Process = { ...state.sidecar, history: [...state.sidecar.history, { event: "ending" }] };
   return [...starts, { ...state, ending: true, sidecar: state.sidecar.state === "running" ? told : state.sidecar }];
+}
+
+/** A launcher that waits may lose its patience with a sidecar that is gone, at any moment until another one is there. */
+async function patienceOver(state: State, position: PositionOf): Promise<State[]> {
+  const { launcher, world } = state;
+  if (launcher.state !== "running" || world.sidecarLease.kind !== "ended") return [];
+  const now = await position("launcher", launcher);
+  if (!("step" in now) || now.step.do !== "wait") return [];
+  const { id } = world.sidecarLease;
+  if (launcher.history.some((entry) => typeof entry === "object" && entry !== null && "id" in entry && entry.id === id))
+    return [];
+  const told: Process = { ...launcher, history: [...launcher.history, { event: "patience over", id }], dirty: true };
+  return [{ ...state, launcher: told }];
 }
 
 /** The world changed by a side: the other one has reason to look again. */

@@ -5,7 +5,7 @@ import type { Answer, Step } from "./world.ts";
 
 /**
  * What a process was answered so far, as far as that matters: of a look that has found something, only what it found.
- * `ending` is the pod's end, told in between.
+ * In between it is told of the pod's end, and that its patience is over with the lease `id` of a sidecar that is gone.
  */
 export type History = readonly (Answer | Found | Told)[];
 
@@ -15,9 +15,7 @@ interface Found {
   readonly depth: number;
 }
 
-interface Told {
-  readonly event: "ending";
-}
+type Told = { readonly event: "ending" } | { readonly event: "patience over"; readonly id: string };
 
 /** Where a process is: before a step, or at its end; and the shortest history that leads there. */
 export type Position = { readonly history: History } & ({ readonly step: Step } | { readonly ended: string });
@@ -27,6 +25,8 @@ export interface Seams {
   readonly ask: (step: Step) => Promise<Answer>;
   readonly volume: SharedVolume;
   readonly lease: () => Promise<LeaseState>;
+  /** Whether a sidecar has been gone for too long. */
+  readonly sidecarGone: () => Promise<boolean>;
   /** Aborts when the pod is ending. */
   readonly ending: AbortSignal;
 }
@@ -70,6 +70,7 @@ class Player {
   history: (Answer | Found | Told)[] = [];
   readonly #given: History;
   readonly #ending = new AbortController();
+  #abandoned: string | undefined;
   #next = 0;
   #depth = 0;
 
@@ -98,7 +99,11 @@ class Player {
       const [kind, id] = ((await ask({ do: "see lease" })) as string).split(" ");
       return { kind, id } as LeaseState;
     };
-    return { ask, volume, lease, ending: this.#ending.signal };
+    const sidecarGone = async () => {
+      const [kind, id] = ((await ask({ do: "see sidecar's lease" })) as string).split(" ");
+      return kind === "ended" && id === this.#abandoned;
+    };
+    return { ask, volume, lease, sidecarGone, ending: this.#ending.signal };
   }
 
   async #until<T>(look: () => Promise<T | undefined>, signal: AbortSignal | undefined): Promise<T> {
@@ -142,7 +147,8 @@ class Player {
     for (let entry = this.#given[this.#next]; isTold(entry); entry = this.#given[this.#next]) {
       this.#next++;
       this.history.push(entry);
-      this.#ending.abort(new Error("the pod is ending"));
+      if (entry.event === "ending") this.#ending.abort(new Error("the pod is ending"));
+      else this.#abandoned = entry.id;
     }
   }
 }

@@ -4,7 +4,18 @@
 export type Step =
   | { readonly do: "read" | "remove"; readonly name: string }
   | { readonly do: "write"; readonly name: string; readonly text: string }
-  | { readonly do: "see lease" | "take lease" | "release lease" | "clear copies" | "settle" | "place inputs" | "pull" }
+  | {
+      readonly do:
+        | "see lease"
+        | "take lease"
+        | "release lease"
+        | "take sidecar's lease"
+        | "see sidecar's lease"
+        | "clear copies"
+        | "settle"
+        | "place inputs"
+        | "pull";
+    }
   | { readonly do: "begin application" | "end application" }
   | { readonly do: "save copy" }
   | { readonly do: "read output"; readonly path: string }
@@ -18,15 +29,24 @@ export type Answer = string | null;
 /** Everything outside of the processes; never changed in place. */
 export interface World {
   readonly markers: Readonly<Record<string, string>>;
-  readonly lease: { readonly kind: "none" | "held" | "ended"; readonly id: string };
+  readonly lease: LeaseInWorld;
+  readonly sidecarLease: LeaseInWorld;
   /** The outputs by path: which attempt wrote them, and whether whole. */
   readonly outputs: Readonly<Record<string, string>>;
   /** What each tag of the registry names. */
   readonly tags: Readonly<Record<string, string>>;
 }
 
+/** A lease, and which process took it. */
+interface LeaseInWorld {
+  readonly kind: "none" | "held" | "ended";
+  readonly id: string;
+}
+
+const FREE: LeaseInWorld = { kind: "none", id: "" };
+
 /** A volume and a registry that nobody used yet. */
-export const EMPTY_WORLD: World = { markers: {}, lease: { kind: "none", id: "" }, outputs: {}, tags: {} };
+export const EMPTY_WORLD: World = { markers: {}, lease: FREE, sidecarLease: FREE, outputs: {}, tags: {} };
 
 /** The output that the application writes on the volume itself, and the one that the launcher copies there. */
 export const OUTPUTS = { direct: "direct", copied: "outputs/copied" } as const;
@@ -50,7 +70,11 @@ export function doStep(world: World, step: Step, who: string): { readonly world:
     case "take lease":
       return changed({ ...world, lease: { kind: "held", id: who } });
     case "release lease":
-      return changed({ ...world, lease: { kind: "none", id: "" } });
+      return changed({ ...world, lease: FREE });
+    case "take sidecar's lease":
+      return changed({ ...world, sidecarLease: { kind: "held", id: who } });
+    case "see sidecar's lease":
+      return { world, answer: `${world.sidecarLease.kind} ${world.sidecarLease.id}` };
     case "clear copies":
       return changed({ ...world, outputs: without(world.outputs, OUTPUTS.copied) });
     case "begin application":
@@ -73,9 +97,11 @@ export function doStep(world: World, step: Step, who: string): { readonly world:
 
 /** What the death of the process `who` does to the world. */
 export function die(world: World, who: string): World {
-  return world.lease.kind === "held" && world.lease.id === who
-    ? { ...world, lease: { kind: "ended", id: who } }
-    : world;
+  const { lease, sidecarLease } = world;
+  if (lease.kind === "held" && lease.id === who) return { ...world, lease: { kind: "ended", id: who } };
+  if (sidecarLease.kind === "held" && sidecarLease.id === who)
+    return { ...world, sidecarLease: { kind: "ended", id: who } };
+  return world;
 }
 
 function changed(world: World) {
