@@ -37,7 +37,7 @@ const EXIT_CODES = `## Exit codes
 | 75 | the artifact was not pushed (\`launcher --wait-push\`) |
 | 76 | the registry answered with an error |
 | 77 | not authorised |
-| 79 | the launcher died before it finished |
+| 79 | the launcher died before it finished, or had not shown itself when the pod ended (\`sidecar --native\`) |
 | 124 | timed out |
 | 126, 127 | the command is not executable, not found |
 | 128 + n | ended by signal n |

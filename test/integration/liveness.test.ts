@@ -448,8 +448,23 @@ describe("a native sidecar", () => {
     mkdirSync(join(pod.share, "outputs"));
     writeFileSync(join(pod.share, "outputs", "left"), "content\n");
     sidecar.child.kill("SIGTERM");
-    assert.equal((await sidecar.ended).code, 79);
+    const { code, stderr } = await sidecar.ended;
+    assert.equal(code, 79);
+    assert.match(stderr, /^oras-push: no launcher had shown itself when the pod ended\nhint: the pod was deleted/m);
     assert.deepEqual(tags(pod), ["t:1-incomplete"]);
+    const { annotations } = manifest(pod, "t:1-incomplete");
+    assert.equal(annotations[`${ANNOTATION}.reason`], "no launcher had shown itself when the pod ended");
+  });
+
+  it("whose pod is deleted before a launcher started says so, and pushes nothing", async (context) => {
+    const pod = await testPod(context);
+    const sidecar = await waitingSidecar(pod, ["--native", "NA", pod.reference("t:1")]);
+    sidecar.child.kill("SIGTERM");
+    const { code, stderr } = await sidecar.ended;
+    assert.equal(code, 79);
+    assert.match(stderr, /^oras-push: no launcher had shown itself when the pod ended$/m);
+    assert.doesNotMatch(stderr, /launcher died|the run/);
+    assert.deepEqual(tags(pod), []);
   });
 
   it("waits for a launcher that is still saving when the pod ends", async (context) => {

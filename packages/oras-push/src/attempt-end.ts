@@ -13,12 +13,15 @@ export interface Observation {
 
 /** How an attempt of the launcher ended. */
 export interface AttemptEnd {
-  /** `done`: what the application left is saved; `failed`: the launcher could not save it; `died`: it ended unheard. */
-  readonly kind: "done" | "failed" | "died";
+  /**
+   * `done`: what the application left is saved; `failed`: the launcher could not save it; `died`: it ended unheard;
+   * `unseen`: the pod ended and no launcher had shown itself.
+   */
+  readonly kind: "done" | "failed" | "died" | "unseen";
   /** Names this end: that of another attempt has another. */
   readonly id: string;
   readonly attempt: string | null;
-  /** What the launcher says of it; null where it died. */
+  /** What the launcher says of it; null where it died or was never seen. */
   readonly marker: DoneMarker | null;
   /** Where the outputs are or would be, relative to the volume; null where that is not known: the whole outputs folder. */
   readonly outputs: readonly string[] | null;
@@ -56,7 +59,8 @@ export function nextEnd(seen: Observation, state: SidecarState): AttemptEnd | "w
   const end = endOf(seen);
   if (end !== undefined && end.id !== state.handled) return end;
   if (!state.ending || seen.lease.kind === "held") return "wait";
-  return state.handled === undefined ? died("no launcher", seen.started, null) : "over";
+  if (state.handled !== undefined) return "over";
+  return { ...died("no launcher", seen.started, null), kind: hasStarted(seen) ? "died" : "unseen" };
 }
 
 /** Whether a launcher ever showed itself on the volume. Pure. */

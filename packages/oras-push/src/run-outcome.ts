@@ -12,7 +12,7 @@ export type KeepPolicy = "push" | "discard";
 export interface OutcomePolicies {
   /** Of an application that failed; `push` by default. */
   readonly failedRun: KeepPolicy;
-  /** Of a launcher that died or failed itself; `push` by default. */
+  /** Of a launcher that died, failed itself or was never seen; `push` by default. */
   readonly incompleteRun: KeepPolicy;
 }
 
@@ -69,11 +69,17 @@ function runKind({ kind, marker }: AttemptEnd): RunKind {
   return (marker.exitCode === null || marker.exitCode === 0) && marker.reason === null ? "succeeded" : "failed";
 }
 
+/** What is said of an attempt whose launcher says nothing. */
+const UNHEARD: Partial<Record<AttemptEnd["kind"], string>> = {
+  died: "the launcher died",
+  unseen: "no launcher had shown itself when the pod ended",
+};
+
 function endAnnotations({ kind, attempt, marker }: AttemptEnd, run: RunKind): Annotations {
   return annotations({
     exitCode: marker?.exitCode?.toString(),
     signal: marker?.signal,
-    reason: kind === "died" ? "the launcher died" : (marker?.error ?? marker?.reason),
+    reason: UNHEARD[kind] ?? marker?.error ?? marker?.reason,
     attempt,
     startedAt: marker?.startedAt,
     finishedAt: marker?.finishedAt,
@@ -86,6 +92,10 @@ function failureOf({ kind, marker }: AttemptEnd): ToolError | undefined {
   if (kind === "died")
     return new ToolError("launcherDied", "the launcher died before it finished", {
       hint: "the application's container tells why: out of memory, evicted, or its node went down",
+    });
+  if (kind === "unseen")
+    return new ToolError("launcherDied", "no launcher had shown itself when the pod ended", {
+      hint: "the pod was deleted before its application started, or that died without a word",
     });
   const why = marker?.error ?? "no reason given";
   return new ToolError("noInput", "the launcher could not save the outputs", { why });

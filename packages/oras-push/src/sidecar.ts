@@ -197,8 +197,7 @@ async function dealWith(
   try {
     const before = await previousPush(context.volume, end, reference);
     const pushed = before ?? (await pushOutputs(end, { reference, annotations }, context, steps));
-    if (pushed === undefined)
-      return leaveUnpushed(end, "the run is incomplete and left nothing to push", failure, context);
+    if (pushed === undefined) return leaveUnpushed(end, "the attempt is incomplete and left nothing", failure, context);
     if (run !== "succeeded") context.warn(`the run ${RUN_WORDS[run]}: what it left is ${reference.tag}`);
     return { pushed, failure };
   } catch (error) {
