@@ -42,7 +42,8 @@ const EXIT_CODES = `## Exit codes
 | 126, 127 | the command is not executable, not found |
 | 128 + n | ended by signal n |
 
-The launcher ends with the application's own code wherever that is a failure.
+The launcher ends with the application's own code wherever that is a failure, but with 124 where \`--timeout\` ended it.
+The done marker and the artifact's annotation have the same code.
 `;
 
 if (import.meta.main) writeFileSync(join(ROOT, "docs", "commands.md"), await commandsPage());

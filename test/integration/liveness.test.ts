@@ -35,7 +35,7 @@ async function waitingSidecar(pod: TestPod, args: readonly string[]): Promise<Ru
   return sidecar;
 }
 
-describe("a launcher that dies", () => {
+describe("a launcher that dies", { timeout: 60_000 }, () => {
   it("is noticed within a second; what is there is pushed as incomplete, and the sidecar ends with 79", async (context) => {
     const pod = await testPod(context);
     const sidecar = pod.start("oras-push", ["sidecar", "NA", pod.reference("t:1")]);
@@ -92,7 +92,7 @@ describe("a launcher that dies", () => {
   });
 });
 
-describe("wait-fs --alive", () => {
+describe("wait-fs --alive", { timeout: 60_000 }, () => {
   it("finds what the launcher wrote last, 20 times in a race with the end of the lease", async (context) => {
     const pod = await testPod(context);
     for (let run = 0; run < 20; run++) {
@@ -110,7 +110,7 @@ describe("wait-fs --alive", () => {
   });
 });
 
-describe("a launcher that fails itself", () => {
+describe("a launcher that fails itself", { timeout: 60_000 }, () => {
   it("has what is there pushed as incomplete, with the reason; the sidecar ends with 66", async (context) => {
     const pod = await testPod(context);
     const outputs = ["--output", join(pod.share, "direct"), "--output", "missing"];
@@ -217,7 +217,7 @@ describe("a sidecar that dies", { timeout: 60_000 }, () => {
   });
 });
 
-describe("SIGTERM to a launcher that waits for its inputs", () => {
+describe("SIGTERM to a launcher that waits for its inputs", { timeout: 60_000 }, () => {
   it("ends it with 143 within a second, and the application is never started", async (context) => {
     const pod = await testPod(context);
     const launcher = pod.start("launcher", ["--input", "in", "--", "touch", "witness"]);
@@ -231,7 +231,7 @@ describe("SIGTERM to a launcher that waits for its inputs", () => {
   });
 });
 
-describe("markers of an earlier attempt", () => {
+describe("markers of an earlier attempt", { timeout: 60_000 }, () => {
   it("are not taken for this one's: what is pushed is what the launcher that is running leaves", async (context) => {
     const pod = await testPod(context);
     const output = ["--output", join(pod.share, "direct")];
@@ -255,7 +255,7 @@ describe("markers of an earlier attempt", () => {
   });
 });
 
-describe("a sidecar", () => {
+describe("a sidecar", { timeout: 60_000 }, () => {
   it("ends with 124 where no launcher started in time", async (context) => {
     const pod = await testPod(context);
     const { code, stderr } = await pod.start("oras-push", [
@@ -375,7 +375,7 @@ describe("a sidecar", () => {
   });
 });
 
-describe("--only-if that is not met", () => {
+describe("--only-if that is not met", { timeout: 60_000 }, () => {
   it("makes the launcher just run the command, and the sidecar end at once", async (context) => {
     const pod = await testPod(context);
     const env = { JOB_COMPLETION_INDEX: "1", ORAS_ONLY_IF: "JOB_COMPLETION_INDEX=0" };
@@ -396,7 +396,7 @@ describe("--only-if that is not met", () => {
   });
 });
 
-describe("a native sidecar", () => {
+describe("a native sidecar", { timeout: 60_000 }, () => {
   const pushed = /Pushed|Digest/;
   const native = (pod: TestPod) => pod.start("oras-push", ["sidecar", "--native", "NA", pod.reference("t:1")]);
   const result = async (sidecar: Running) => void (await once(sidecar.child.stdout as NodeJS.ReadableStream, "data"));
@@ -479,6 +479,12 @@ describe("a native sidecar", () => {
     assert.equal((await launcher.ended).code, 0);
     assert.equal((await sidecar.ended).code, 0);
     assert.deepEqual(tags(pod), ["t:1"]);
+    const { annotations } = manifest(pod, "t:1");
+    const told = ["exit-code", "reason"].map((name) => annotations[`${ANNOTATION}.${name}`]);
+    assert.deepEqual(told, ["0", "terminated"]);
+    const consumer = await testPod(context);
+    consumer.start("oras-push", ["sidecar", pod.reference("t:1"), "NA"]);
+    await appears(join(consumer.share, INIT));
   });
 
   it("pushes what a launcher left that died, and stays; the end tells of it", async (context) => {
@@ -506,7 +512,10 @@ describe("a native sidecar", () => {
   });
 });
 
-describe("launcher and sidecar of two users", { skip: process.getuid?.() === 0 ? false : "needs root" }, () => {
+describe("launcher and sidecar of two users", {
+  skip: process.getuid?.() === 0 ? false : "needs root",
+  timeout: 60_000,
+}, () => {
   it("know of each other, whatever the umask: alive, dead, and what was saved", async (context) => {
     const pod = await testPod(context);
     for (const folder of [pod.folder, pod.share]) chmodSync(folder, 0o777);

@@ -65,7 +65,7 @@ function launcherLife(pod: Pod, start: number): Life {
       run: async () => {
         await ask({ do: "begin application" });
         await ask({ do: "end application" });
-        return { end: { kind: "exited", exitCode: pod.exitCodes[start - 1] ?? 0 }, timedOut: false };
+        return { end: { kind: "exited", exitCode: pod.exitCodes[start - 1] ?? 0 }, timedOut: false, reason: null };
       },
       keepLogs: async () => [],
       flush: async () => {},

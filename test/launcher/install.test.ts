@@ -31,7 +31,7 @@ function everything(folder: string) {
     });
 }
 
-describe("launcher --install", () => {
+describe("launcher --install", { timeout: 120_000 }, () => {
   it("gives three tools that run with the libraries beside them, for everyone, whatever the umask", async (context) => {
     const folder = join(temporaryFolder(context), "bin");
     const { code, stderr } = await run("sh", [

@@ -284,10 +284,12 @@ describe("signals", { timeout: 30_000 }, () => {
     const running = startLauncher(at, ["--output", "out", "--", "sh", "-c", script]);
     await says(running, "ready");
     running.child.kill("SIGTERM");
-    assert.equal((await running.ended).code, 7);
+    const { code, stderr } = await running.ended;
+    assert.equal(code, 7);
+    assert.equal(stderr, "launcher: sh: terminated\n");
     assert.equal(readFileSync(join(at.share, "outputs", "out", "file"), "utf8"), "saved\n");
-    assert.equal(done(at).exitCode, 7);
-    assert.equal(done(at).signal, null);
+    const { exitCode, signal, reason } = done(at);
+    assert.deepEqual({ exitCode, signal, reason }, { exitCode: 7, signal: null, reason: "terminated" });
   });
 
   it("a command that ignores SIGTERM is killed after the grace period, not before", async (context) => {
@@ -299,6 +301,17 @@ describe("signals", { timeout: 30_000 }, () => {
     assert.equal((await running.ended).code, 137);
     assert.ok(performance.now() - asked > 450);
     assert.equal(done(at).signal, "SIGKILL");
+    assert.equal(done(at).reason, "terminated, killed after a grace period of 0.5 s");
+  });
+
+  it("a time-out in the grace period of SIGTERM changes nothing: the first reason counts", async (context) => {
+    const at = places(context);
+    const script = "trap '' TERM; echo ready; sleep 60";
+    const running = startLauncher(at, ["--timeout", "1", "--grace", "1.2", "--", "sh", "-c", script]);
+    await says(running, "ready");
+    running.child.kill("SIGTERM");
+    assert.equal((await running.ended).code, 137);
+    assert.match(done(at).reason ?? "", /^terminated, killed/);
   });
 
   for (const name of ["SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGQUIT", "SIGWINCH", "SIGALRM", "SIGCONT"] as const)
@@ -371,7 +384,7 @@ describe("time-outs", { timeout: 30_000 }, () => {
     const { exitCode, signal, reason, outputs } = done(at);
     assert.deepEqual(
       { exitCode, signal, reason },
-      { exitCode: 143, signal: "SIGTERM", reason: "timed out after 0.5 s" },
+      { exitCode: 124, signal: "SIGTERM", reason: "timed out after 0.5 s" },
     );
     assert.deepEqual(outputs, [{ path: "outputs/out", files: 1, bytes: 5 }]);
   });
@@ -379,8 +392,19 @@ describe("time-outs", { timeout: 30_000 }, () => {
   it("--timeout kills a command that ignores SIGTERM after the grace period", async (context) => {
     const at = places(context);
     const script = "trap '' TERM; sleep 60";
-    assert.equal((await launch(at, ["--timeout", "0.3", "--grace", "0.3", "--", "sh", "-c", script])).code, 124);
-    assert.equal(done(at).signal, "SIGKILL");
+    const { code, stderr } = await launch(at, ["--timeout", "0.3", "--grace", "0.2", "--", "sh", "-c", script]);
+    assert.equal(code, 124);
+    const { exitCode, signal, reason } = done(at);
+    const why = "timed out after 0.3 s, killed after a grace period of 0.2 s";
+    assert.deepEqual({ exitCode, signal, reason }, { exitCode: 124, signal: "SIGKILL", reason: why });
+    assert.equal(stderr, `launcher: sh: ${why}\n`);
+  });
+
+  it("--timeout ends with 124 though the command ends with 0 when it is told to", async (context) => {
+    const at = places(context);
+    const script = "trap 'exit 0' TERM; while :; do sleep 0.05; done";
+    assert.equal((await launch(at, ["--timeout", "0.3", "--", "sh", "-c", script])).code, 124);
+    assert.deepEqual([done(at).exitCode, done(at).reason], [124, "timed out after 0.3 s"]);
   });
 
   it("--init-timeout ends the wait for the inputs with 124", async (context) => {

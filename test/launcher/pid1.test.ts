@@ -18,6 +18,8 @@ const RECORDER = `
   setInterval(() => {}, 1000);
   console.log("ready");
 `;
+/** What the launcher says of it then. */
+const TERMINATED = `launcher: ${process.execPath}: terminated\n`;
 const RECORDING = ["--quiet", "--", process.execPath, "-e", RECORDER];
 
 /** tini keeps these two from its child, as it is often in a terminal's background itself. */
@@ -47,20 +49,23 @@ async function sendAll(
 
 const WITHOUT_TERM = FORWARDED_SIGNALS.filter((signal) => signal !== "SIGTERM");
 
-describe("signals", () => {
+describe("signals", { timeout: 60_000 }, () => {
   it("reach the application exactly once, each of them", async (context) => {
     const running = startTool("launcher", RECORDING, { env: share(context) });
     const { code, heard, stderr } = await sendAll(running, () => running.pid, WITHOUT_TERM);
-    assert.deepEqual({ code, heard, stderr }, { code: 7, heard: ["ready", ...WITHOUT_TERM, "SIGTERM"], stderr: "" });
+    assert.deepEqual(
+      { code, heard, stderr },
+      { code: 7, heard: ["ready", ...WITHOUT_TERM, "SIGTERM"], stderr: TERMINATED },
+    );
   });
 });
 
-describe("as PID 1", { skip: PID1_SKIP }, () => {
+describe("as PID 1", { skip: PID1_SKIP, timeout: 60_000 }, () => {
   it("each signal reaches the application exactly once", async (context) => {
     const running = startAsPid1(toolPath("launcher"), RECORDING, share(context));
     const signals = WITHOUT_TERM.filter((signal) => !BACKGROUND.includes(signal));
     const { code, heard, stderr } = await sendAll(running, () => pid1Below(running.pid), signals);
-    assert.deepEqual({ code, heard, stderr }, { code: 7, heard: ["ready", ...signals, "SIGTERM"], stderr: "" });
+    assert.deepEqual({ code, heard, stderr }, { code: 7, heard: ["ready", ...signals, "SIGTERM"], stderr: TERMINATED });
   });
 
   it("500 orphans leave no zombies", async (context) => {
@@ -125,6 +130,8 @@ describe("as PID 1", { skip: PID1_SKIP }, () => {
     await said.until((text) => text.includes("SIGINT"));
     const others: NodeJS.Signals[] = ["SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH"];
     const { code, heard } = await sendAll(running, () => pid1Below(running.pid), others, said);
-    assert.deepEqual({ code, heard }, { code: 7, heard: ["ready", "read a line", "SIGINT", ...others, "SIGTERM"] });
+    // stdout and stderr are one there.
+    const all = ["ready", "read a line", "SIGINT", ...others, "SIGTERM", TERMINATED.trim()];
+    assert.deepEqual({ code, heard }, { code: 7, heard: all });
   });
 });

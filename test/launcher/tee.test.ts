@@ -31,7 +31,7 @@ const sizeOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.size
 
 const shell = (script: string, ...options: string[]) => ["--quiet", ...options, "--", "sh", "-c", script];
 
-describe("--output-pipe", () => {
+describe("--output-pipe", { timeout: 240_000 }, () => {
   it("writes stdout to a file too, a last line without a newline included", async (context) => {
     const { file, options } = setUp(context);
     const { code, stdout, stderr } = await runTool(
@@ -164,7 +164,7 @@ describe("--output-pipe", () => {
   });
 });
 
-describe("--logs", () => {
+describe("--logs", { timeout: 240_000 }, () => {
   it("keeps stdout and stderr on the volume, says so in the done marker, and shows both as ever", async (context) => {
     const { share, options, marker, log } = setUp(context);
     const script = "echo out; echo err >&2; printf more";

@@ -99,7 +99,7 @@ function marker(share: string, name: string): Record<string, unknown> {
   return JSON.parse(readFileSync(join(share, name), "utf8")) as Record<string, unknown>;
 }
 
-describe("a sidecar", () => {
+describe("a sidecar", { timeout: 120_000 }, () => {
   it("without inputs says so at once, and pushes what the launcher saved", async (t) => {
     const { share, pulls, pushes, run, whenReady } = setting(t);
     const outputs = [{ path: "outputs/analysis", files: 1, bytes: 1 }];
@@ -165,9 +165,16 @@ describe("a sidecar", () => {
     );
   });
 
-  it("a run that was timed out failed, though it ended with 0", async (t) => {
+  it("a run that was told to end and ended with 0 is a success, and its artifact says so", async (t) => {
     const { pushes, run, whenReady } = setting(t);
-    await Promise.all([run(), whenReady({ ...DONE, reason: "timed out after 5 s" })]);
+    await Promise.all([run(), whenReady({ ...DONE, reason: "terminated" })]);
+    assert.equal(pushes[0]?.tag, "2");
+    assert.equal(pushes[0]?.annotations["dev.oras-pod-tools.run.reason"], "terminated");
+  });
+
+  it("a run of which only a reason is known failed", async (t) => {
+    const { pushes, run, whenReady } = setting(t);
+    await Promise.all([run(), whenReady({ ...DONE, exitCode: null, reason: "out of memory" })]);
     assert.equal(pushes[0]?.tag, "2-failed");
   });
 
@@ -193,7 +200,7 @@ describe("a sidecar", () => {
   });
 });
 
-describe("a sidecar that fails", () => {
+describe("a sidecar that fails", { timeout: 120_000 }, () => {
   it("at the pull leaves the init-failed marker and no init marker", async (t) => {
     const { share, run } = setting(t, { pullFrom: [IN] });
     const pull = async () => {
@@ -233,7 +240,7 @@ describe("a sidecar that fails", () => {
   });
 });
 
-describe("a sidecar that is started again", () => {
+describe("a sidecar that is started again", { timeout: 120_000 }, () => {
   it("after its push changes nothing", async (t) => {
     const { share, pulls, pushes, run, whenReady } = setting(t, { pullFrom: [IN] });
     await Promise.all([run(), whenReady(DONE)]);
@@ -298,7 +305,7 @@ describe("a sidecar that is started again", () => {
   });
 });
 
-describe("the sidecar executable", () => {
+describe("the sidecar executable", { timeout: 120_000 }, () => {
   it("brings inputs and takes outputs, from registry to registry, with any umask", async (t) => {
     const registry = await memoryRegistry(t);
     const share = join(temporaryFolder(t), "share");

@@ -37,7 +37,7 @@ function deepFolder(context: TestContext): string {
   return folder;
 }
 
-describe("a lease", () => {
+describe("a lease", { timeout: 120_000 }, () => {
   it("is there while it is held, and not before or after", async (context) => {
     const path = join(temporaryFolder(context), "lease.sock");
     const watcher = watching(context, path);
@@ -112,7 +112,7 @@ describe("a lease", () => {
   });
 });
 
-describe("a heartbeat", () => {
+describe("a heartbeat", { timeout: 120_000 }, () => {
   it("means life when it changes, whatever it says", () => {
     const first = heartbeatState(undefined, "a 5", 0);
     assert.deepEqual(first.state, { kind: "held", id: "heartbeat a" });

@@ -7,13 +7,29 @@ export type ApplicationEnd =
   | { readonly kind: "signalled"; readonly signal: NodeJS.Signals }
   | { readonly kind: "not started"; readonly error: unknown };
 
+/** What became of an application that was run. */
+export interface RunResult {
+  readonly end: ApplicationEnd;
+  /** Whether it was ended because its time was over. */
+  readonly timedOut: boolean;
+  /** Why it was ended, where it did not end by itself; else null. */
+  readonly reason: string | null;
+}
+
 /** An end as the done marker tells it. */
 export interface ExitStatus {
-  /** 0-255; `128 + n` for signal n, 127 for a command that was not found, 126 for one that cannot be executed. */
+  /** 0-255; `128 + n` for signal n, 127 for a command that was not found, 126 for one that cannot be executed, 124 for one whose time was over. */
   readonly exitCode: number;
   readonly signal: NodeJS.Signals | null;
-  /** Why a command was not started; null for one that was. */
+  /** Why a command was not started, or was ended; null for one that ended by itself. */
   readonly reason: string | null;
+}
+
+/** The exit status of a run: of one whose time was over that of timeout(1), whatever the command made of its SIGTERM. */
+export function runStatus({ end, timedOut, reason }: RunResult): ExitStatus {
+  const status = exitStatus(end);
+  const exitCode = timedOut ? EXIT_CODES.timedOut : status.exitCode;
+  return { ...status, exitCode, reason: status.reason ?? reason };
 }
 
 /** The exit status of an end, by the rules of the POSIX shell (XCU 2.8.2). */

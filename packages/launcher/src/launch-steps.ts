@@ -3,13 +3,14 @@ import { placeVacant } from "wait-fs/gone";
 import { holdLease, type LeaseState } from "wait-fs/lease";
 import type { Log } from "wait-fs/log";
 import { SHARE } from "wait-fs/markers";
+import type { RunResult } from "./exit-status.ts";
 import { placeInputs } from "./inputs.ts";
 import type { LaunchSteps } from "./launch.ts";
 import type { LaunchPlan } from "./options.ts";
 import { outputPaths } from "./output-paths.ts";
 import { announcedPaths, outputPlaces, removeOldCopies } from "./output-places.ts";
 import { makeSharedFolder, saveOutput } from "./outputs.ts";
-import { type RunOptions, type RunResult, runApplication } from "./run-application.ts";
+import { type RunOptions, runApplication } from "./run-application.ts";
 import { LOG_NAMES, openStreams, type Streams } from "./streams.ts";
 
 /** What a command is run with. */

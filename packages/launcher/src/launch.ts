@@ -12,13 +12,12 @@ import {
   type StartedMarker,
 } from "wait-fs/markers";
 import type { SharedVolume } from "wait-fs/shared-volume";
-import { EXIT_CODES, InterruptedError, oneLine, ToolError } from "wait-fs/tool-error";
+import { InterruptedError, oneLine, ToolError } from "wait-fs/tool-error";
 import { anySignal, deadline } from "wait-fs/wait";
-import { type ExitStatus, exitStatus } from "./exit-status.ts";
+import { type ExitStatus, type RunResult, runStatus } from "./exit-status.ts";
 import { waitForInit } from "./inputs.ts";
 import type { LaunchPlan } from "./options.ts";
 import type { OutputPaths } from "./output-paths.ts";
-import type { RunResult } from "./run-application.ts";
 import { type Patience, untilSidecar } from "./sidecar-wait.ts";
 import type { SignalSource } from "./signals.ts";
 
@@ -61,7 +60,6 @@ interface Progress {
   readonly startedAt: string;
   phase: Phase;
   status: ExitStatus | undefined;
-  timedOut: boolean;
   outputs: readonly OutputRecord[];
   logs: readonly OutputRecord[];
 }
@@ -76,8 +74,8 @@ export async function launch(plan: LaunchPlan, context: LaunchContext, steps: La
   const { volume, attempt } = context;
   const lease = await steps.takeLease();
   const startedAt = new Date().toISOString();
-  const progress: Progress = { startedAt, phase: "init", status: undefined, timedOut: false, outputs: [], logs: [] };
-  const mark = (error: string | null) => doneMarker(plan, attempt, progress, error);
+  const progress: Progress = { startedAt, phase: "init", status: undefined, outputs: [], logs: [] };
+  const mark = (error: string | null) => doneMarker(attempt, progress, error);
   try {
     await begin(startedAt, context, steps);
     await prepare(plan, context, steps);
@@ -137,21 +135,19 @@ async function runCommand(
   const result = await steps.run();
   // From here on the outputs are saved whatever comes: who is in a hurry has SIGKILL.
   signals.listen(() => {});
-  progress.status = exitStatus(result.end);
-  progress.timedOut = result.timedOut;
+  progress.status = runStatus(result);
   if (progress.status.reason !== null) warn(`${plan.command[0]}: ${progress.status.reason}`);
-  if (progress.timedOut) warn(`the command timed out after ${plan.timeoutSeconds} s`);
 }
 
-function doneMarker(plan: LaunchPlan, attempt: string, progress: Progress, error: string | null): DoneMarker {
-  const { startedAt, phase, status, timedOut, outputs, logs } = progress;
+function doneMarker(attempt: string, progress: Progress, error: string | null): DoneMarker {
+  const { startedAt, phase, status, outputs, logs } = progress;
   return {
     schema: 1,
     attempt,
     phase: error === null ? "done" : phase,
     exitCode: status?.exitCode ?? null,
     signal: status?.signal ?? null,
-    reason: timedOut ? `timed out after ${plan.timeoutSeconds} s` : (status?.reason ?? null),
+    reason: status?.reason ?? null,
     startedAt,
     finishedAt: new Date().toISOString(),
     outputs,
@@ -232,7 +228,6 @@ function ownCode(progress: Progress, error: unknown, { warn }: LaunchContext): n
   return exitCodeOf(progress);
 }
 
-function exitCodeOf(progress: Progress): number {
-  if (progress.timedOut) return EXIT_CODES.timedOut;
-  return progress.status?.exitCode ?? 0;
+function exitCodeOf({ status }: Progress): number {
+  return status?.exitCode ?? 0;
 }

@@ -10,8 +10,8 @@ import { watchLease } from "wait-fs/lease";
 import { datedLog, plainLog, silent } from "wait-fs/log";
 import { SHARE } from "wait-fs/markers";
 import { openVolume } from "wait-fs/shared-volume";
-import { EXIT_CODES, oneLine } from "wait-fs/tool-error";
-import { exitStatus } from "./exit-status.ts";
+import { oneLine } from "wait-fs/tool-error";
+import { runStatus } from "./exit-status.ts";
 import { type Init, runUnderInit, TINI } from "./init.ts";
 import { interruption, launch } from "./launch.ts";
 import { launchSteps, type RunContext, runOnly } from "./launch-steps.ts";
@@ -53,10 +53,9 @@ async function installTools({ folder, mountedAt }: InstallPlan): Promise<number>
 
 /** The launch of a command of which nothing is to be saved. */
 async function launchOnly(plan: LaunchPlan, context: RunContext): Promise<number> {
-  const { end, timedOut } = await runOnly(plan, context, interruption(context.signals));
-  const { exitCode, reason } = exitStatus(end);
+  const { exitCode, reason } = runStatus(await runOnly(plan, context, interruption(context.signals)));
   if (reason !== null) context.warn(`${plan.command[0]}: ${reason}`);
-  return timedOut ? EXIT_CODES.timedOut : exitCode;
+  return exitCode;
 }
 
 function runContext(io: Io): RunContext {

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import type { ApplicationEnd } from "./exit-status.ts";
+import type { ApplicationEnd, RunResult } from "./exit-status.ts";
 import type { ForwardedSignal, SignalSource } from "./signals.ts";
 import type { Tee } from "./tee.ts";
 
@@ -18,12 +18,6 @@ export interface RunOptions {
   readonly tees: { readonly stdout?: Tee; readonly stderr?: Tee };
 }
 
-/** What became of an application. */
-export interface RunResult {
-  readonly end: ApplicationEnd;
-  readonly timedOut: boolean;
-}
-
 /**
  * Runs a command with its arguments untouched and the launcher's stdin, stdout, stderr (or tees), environment and working
  * directory, passes signals on to its whole process group, and waits for it to end. What it left running in its group is
@@ -37,7 +31,7 @@ export async function runApplication(command: readonly [string, ...string[]], op
     const stdio = ["inherit", stdout?.writeEnd ?? "inherit", stderr?.writeEnd ?? "inherit"] as const;
     child = spawn(program, args, { stdio: [...stdio], detached: !options.terminal });
   } catch (error) {
-    return { end: { kind: "not started", error }, timedOut: false };
+    return { end: { kind: "not started", error }, timedOut: false, reason: null };
   } finally {
     for (const tee of [stdout, stderr]) tee?.handOver();
   }
@@ -45,22 +39,39 @@ export async function runApplication(command: readonly [string, ...string[]], op
   const after = (seconds: number, act: () => void) =>
     timers.add(setTimeout(act, Math.min(seconds * 1000, 2 ** 31 - 1)));
   const send = (signal: NodeJS.Signals) => signalGroup(child, signal, options.terminal);
-  const killLater = () => after(options.graceSeconds, () => send("SIGKILL"));
-  let timedOut = false;
+  let ending: "terminated" | "timed out" | undefined;
+  let killed = false;
+  const endSoon = (why: "terminated" | "timed out") => {
+    ending ??= why;
+    after(options.graceSeconds, () => {
+      killed = true;
+      send("SIGKILL");
+    });
+  };
   options.signals.listen((signal) => {
     if (!options.delivered.includes(signal)) send(signal);
-    if (signal === "SIGTERM") killLater();
+    if (signal === "SIGTERM") endSoon("terminated");
   });
   if (options.timeoutSeconds !== undefined)
     after(options.timeoutSeconds, () => {
-      timedOut = true;
       send("SIGTERM");
-      killLater();
+      endSoon("timed out");
     });
   const end = await endOf(child);
   for (const timer of timers) clearTimeout(timer);
   if (!options.terminal) signalGroup(child, "SIGKILL", false);
-  return { end, timedOut };
+  const killedLate = killed && end.kind === "signalled" && end.signal === "SIGKILL";
+  return { end, timedOut: ending === "timed out", reason: reasonOfEnd(ending, killedLate, options) };
+}
+
+function reasonOfEnd(
+  ending: "terminated" | "timed out" | undefined,
+  killed: boolean,
+  { timeoutSeconds, graceSeconds }: RunOptions,
+): string | null {
+  if (ending === undefined) return null;
+  const why = ending === "timed out" ? `timed out after ${timeoutSeconds} s` : ending;
+  return killed ? `${why}, killed after a grace period of ${graceSeconds} s` : why;
 }
 
 function endOf(child: ChildProcess): Promise<ApplicationEnd> {

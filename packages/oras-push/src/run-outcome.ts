@@ -59,14 +59,17 @@ export function unfitInput(annotations: Annotations): string | undefined {
   const why = reason === undefined ? "" : `: ${reason}`;
   if (annotations[ANNOTATIONS.incomplete] === "true") return `it is the incomplete output of a run${why}`;
   const code = annotations[ANNOTATIONS.exitCode];
-  if (code !== undefined && code !== "0") return `it is the output of a run that failed with exit code ${code}${why}`;
+  if (code === "0") return undefined;
+  if (code !== undefined) return `it is the output of a run that failed with exit code ${code}${why}`;
   return reason === undefined ? undefined : `it is the output of a run that failed${why}`;
 }
 
 function runKind({ kind, marker }: AttemptEnd): RunKind {
   if (kind !== "done" || marker === null) return "incomplete";
-  // One of which nothing is known, as after `touch`, counts as a success.
-  return (marker.exitCode === null || marker.exitCode === 0) && marker.reason === null ? "succeeded" : "failed";
+  // The code alone decides: who was told to end and ended with 0 says that all is well. One of which nothing is known, as
+  // after `touch`, counts as a success.
+  const { exitCode, reason } = marker;
+  return exitCode === 0 || (exitCode === null && reason === null) ? "succeeded" : "failed";
 }
 
 /** What is said of an attempt whose launcher says nothing. */

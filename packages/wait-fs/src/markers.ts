@@ -62,11 +62,11 @@ export interface DoneMarker {
   /** Random, new at each start of the launcher. */
   readonly attempt: string | null;
   readonly phase: Phase;
-  /** The application's exit code, `128 + n` for signal n; null where it never ran. */
+  /** The application's exit code, `128 + n` for signal n, 124 where its time was over; null where it never ran. */
   readonly exitCode: number | null;
   /** The signal that ended the application, such as `SIGKILL`. */
   readonly signal: string | null;
-  /** Why it ended as it did, where the code does not tell. */
+  /** Why it was not started, or was ended; null where it ended by itself. */
   readonly reason: string | null;
   /** RFC 3339, UTC. */
   readonly startedAt: string | null;
