@@ -188,12 +188,70 @@ describe("with the in-process registry", () => {
     answer(["a"], { link: '</v2/odd/tags/list?last=a>; rel="next"' });
     assert.match((await pull()).stderr, /lists tags without an end/);
     answer(["../out"]);
-    assert.match((await pull()).stderr, /has a tag that is none: "\.\.\/out"/);
+    const out = await pull();
+    assert.equal(out.code, 76);
+    assert.match(out.stderr, /has a tag that is none: "\.\.\/out"/);
     registry.intercept(undefined);
     const none = await pull();
     assert.equal(none.code, 76);
     assert.match(none.stderr, /there is no artifact in \S+\/odd \(it has no tags\)/);
     assert.equal((await tool(["pull", "--all", at("odd:1")])).code, 64);
+  });
+
+  it("pull --all leaves a tag that is no artifact, brings the others, and names both", async () => {
+    for (const tag of ["1", "5"]) await ok(tool([at(`mixed:${tag}`), "analysis"]));
+    await ok(tool([at("mixed:2-failed"), "analysis", "-a", "dev.oras-pod-tools.run.exit-code=3"]));
+    const index = '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}';
+    for (const [tag, bytes] of [
+      ["3-index", index],
+      ["4-html", "<html>"],
+    ] as const)
+      registry.manifests.set(`mixed:${tag}`, { bytes: Buffer.from(bytes), mediaType: "application/octet-stream" });
+    const { code, stdout, stderr } = await tool(["pull", "--all", at("mixed"), "-o", "mixed", "--format", "json"]);
+    assert.equal(code, 76, stderr);
+    assert.deepEqual(readdirSync(join(folder, "mixed")).sort(), ["1", "2-failed", "5"]);
+    assert.equal(readFileSync(join(folder, "mixed", "5", "analysis", "result.txt"), "utf8"), "42\n");
+    const lines = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    assert.deepEqual(
+      lines.map(({ reference, error, exitCode }) => [reference, error, exitCode]),
+      [
+        [at("mixed:1"), undefined, undefined],
+        [at("mixed:2-failed"), undefined, undefined],
+        [at("mixed:5"), undefined, undefined],
+        [
+          at("mixed:3-index"),
+          `the artifact ${at("mixed:3-index")} cannot be pulled (it is of type "application/vnd.oci.image.index.v1+json", not an image manifest)`,
+          76,
+        ],
+        [at("mixed:4-html"), `the artifact ${at("mixed:4-html")} cannot be pulled (it is not JSON)`, 76],
+      ],
+    );
+    assert.match(stderr, /^oras-push: left \S+\/mixed:3-index: .* not an image manifest\)$/m);
+    assert.match(
+      stderr,
+      /^oras-push: of \S+\/mixed:2-failed: it is the output of a run that failed with exit code 3$/m,
+    );
+    assert.match(stderr, /\noras-push: 2 of 5 tags could not be pulled \(\S+:3-index, \S+:4-html\)\n$/);
+  });
+
+  it("pull --all goes on where a file is in the way of one tag, and stops where the registry refuses us", async () => {
+    for (const tag of ["a", "b"]) await ok(tool([at(`partly:${tag}`), "analysis"]));
+    mkdirSync(join(folder, "partly", "a"), { recursive: true });
+    writeFileSync(join(folder, "partly", "a", "analysis"), "in the way");
+    const inTheWay = await tool(["pull", "--all", at("partly"), "-o", "partly"]);
+    assert.equal(inTheWay.code, 73, inTheWay.stderr);
+    assert.match(inTheWay.stdout, /^Pulled \[registry\] \S+\/partly:b\nDigest: \S+\n$/);
+    registry.intercept((request, response) => {
+      if (!request.url?.includes("/manifests/")) return false;
+      response.writeHead(403).end();
+      return true;
+    });
+    const before = registry.requests.length;
+    assert.equal((await tool(["pull", "--all", at("partly"), "-o", "partly"])).code, 77);
+    assert.equal(registry.requests.length - before, 2);
   });
 
   it("--include and --exclude choose what of a folder is pushed", async () => {

@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import type { Log } from "wait-fs/log";
-import { oneLine, ToolError } from "wait-fs/tool-error";
+import { type FailureCode, oneLine, ToolError } from "wait-fs/tool-error";
 import { type LayerPath, layerOf, titleOf } from "./layer.ts";
 import type { Annotations } from "./oci/descriptor.ts";
+import { describeFailure } from "./oci/network-failure.ts";
 import { type AnyReference, formatReference, isTag } from "./oci/reference.ts";
 import type { AnnotationFile } from "./options/annotation-file.ts";
 import type { ArtifactPlan } from "./options/artifact.ts";
@@ -12,7 +13,8 @@ import { byPlace, openPlace } from "./place.ts";
 import type { Progress } from "./progress.ts";
 import { pull } from "./pull.ts";
 import { createdAnnotation, type PushResult, push } from "./push.ts";
-import { type PulledArtifact, pulledObject } from "./result.ts";
+import { type LeftArtifact, type PulledArtifact, pulledObject } from "./result.ts";
+import { unfitInput } from "./run-outcome.ts";
 
 /** What a push or a pull gets of its process. */
 export interface ArtifactContext {
@@ -78,30 +80,53 @@ export async function pullArtifacts(
   return pulled;
 }
 
+/** What a pull of all tags came to. */
+export interface PulledTags {
+  readonly pulled: readonly PulledArtifact[];
+  /** The tags that were left, with their reasons. */
+  readonly left: readonly LeftArtifact[];
+}
+
 /**
- * Pulls every tag of a repository or a layout, each into a folder of its own. Throws `registry` where there are none, and for a
- * tag that cannot be the name of a folder.
+ * Pulls every tag of a repository or a layout, each into a folder of its own. A tag that cannot be pulled is left, and told
+ * with its reason; the others are pulled all the same. Outputs of runs that failed are pulled too, and told. Throws
+ * `registry` where there are no tags, and at once what concerns every tag: a registry that cannot be reached or refuses us.
  */
 export async function pullAll(
   repository: AnyReference,
   place: Pick<PullPlan, "folder" | "keepOldFiles">,
   plan: RegistryPlan,
   context: ArtifactContext,
-): Promise<PulledArtifact[]> {
+): Promise<PulledTags> {
   const source = await openPlace(repository, "pull", plan, { ...context, debug: context.log });
   const tags = await source.listTags();
   const name = formatReference(repository);
   if (tags.length === 0) throw new ToolError("registry", `there is no artifact in ${name}`, { why: "it has no tags" });
   const options = { keepOldFiles: place.keepOldFiles, concurrency: plan.concurrency, progress: context.progress };
   const pulled: PulledArtifact[] = [];
+  const left: LeftArtifact[] = [];
   for (const tag of tags) {
-    if (!isTag(tag)) throw new ToolError("registry", `${name} has a tag that is none: ${JSON.stringify(tag)}`);
     const reference = { ...repository, tag };
-    const folder = join(place.folder, tag);
-    pulled.push(pulledObject(reference, await pull(source, formatReference(reference), tag, { ...options, folder })));
+    const title = formatReference(reference);
+    const accept = (annotations: Annotations) => {
+      const unfit = unfitInput(annotations);
+      if (unfit !== undefined) context.warn(`of ${title}: ${unfit}`);
+    };
+    try {
+      if (!isTag(tag)) throw new ToolError("registry", `${name} has a tag that is none: ${JSON.stringify(tag)}`);
+      const folder = join(place.folder, tag);
+      pulled.push(pulledObject(reference, await pull(source, title, tag, { ...options, folder, accept })));
+    } catch (error) {
+      if (!(error instanceof ToolError) || CONCERNS_ALL.has(error.code)) throw error;
+      context.warn(`left ${title}: ${describeFailure(error)}`);
+      left.push({ reference: title, failure: error });
+    }
   }
-  return pulled;
+  return { pulled, left };
 }
+
+/** Failures that the next tag would meet as well. */
+const CONCERNS_ALL: ReadonlySet<FailureCode> = new Set(["unavailable", "notAuthorised"]);
 
 /** What names a manifest within its repository. */
 function pointer({ tag, digest }: AnyReference): string {

@@ -14,7 +14,7 @@ import { PUSH_USAGE, pushPlan } from "./options/push.ts";
 import { SIDECAR_USAGE, type SidecarPlan, sidecarPlan } from "./options/sidecar.ts";
 import { type Progress, plainProgress } from "./progress.ts";
 import { progressBars } from "./progress-bars.ts";
-import { exportManifest, pushedObject, resultText, writeTerminationMessage } from "./result.ts";
+import { exportManifest, leftFailure, leftText, pushedObject, resultText, writeTerminationMessage } from "./result.ts";
 
 /** A sidecar's registry often starts together with its pod: its failures are met with another try for this many seconds. */
 const SIDECAR_RETRY_SECONDS = 120;
@@ -41,12 +41,14 @@ const pullCommand: Command<typeof PULL_USAGE.options> = {
   run: async (line, io) => {
     const plan = pullPlan(line, io.env);
     const { pullAll, pullArtifacts } = await import("./artifact.ts");
-    const pulled = await withProgress(io, plan.noTty, (context) => {
+    const { pulled, left } = await withProgress(io, plan.noTty, async (context) => {
       const [first] = plan.references;
       if (plan.all && first !== undefined) return pullAll(first, plan, plan, context);
-      return pullArtifacts(plan.references, plan, plan, context);
+      return { pulled: await pullArtifacts(plan.references, plan, plan, context), left: [] };
     });
-    io.stdout(resultText("Pulled", pulled, plan.format, line.options["oci-layout"]));
+    io.stdout(resultText("Pulled", pulled, plan.format, line.options["oci-layout"]) + leftText(left, plan.format));
+    const failure = leftFailure(left, pulled.length);
+    if (failure !== undefined) throw failure;
     return 0;
   },
 };

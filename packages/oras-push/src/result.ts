@@ -5,6 +5,7 @@ import type { Log } from "wait-fs/log";
 import type { ArtifactRecord } from "wait-fs/markers";
 import { reasonOf, ToolError } from "wait-fs/tool-error";
 import type { Descriptor } from "./oci/descriptor.ts";
+import { describeFailure } from "./oci/network-failure.ts";
 import { type AnyReference, formatReference } from "./oci/reference.ts";
 import type { PullResult } from "./pull.ts";
 import type { PushResult } from "./push.ts";
@@ -23,6 +24,12 @@ export interface PulledArtifact extends ArtifactRecord {
 export interface PushedArtifact extends PulledArtifact {
   /** Layers that were not sent, for the registry had them. */
   readonly skipped: number;
+}
+
+/** An artifact that was asked for among others and was not pulled. */
+export interface LeftArtifact {
+  readonly reference: string;
+  readonly failure: ToolError;
 }
 
 /** The result of a push as one object. */
@@ -50,6 +57,23 @@ export function resultText(
   if (format === "json") return results.map((result) => `${JSON.stringify(result)}\n`).join("");
   const what = ociLayout ? "oci-layout" : "registry";
   return results.map(({ reference, digest }) => `${word} [${what}] ${reference}\nDigest: ${digest}\n`).join("");
+}
+
+/** What was left, as `--format json` shows it: an object a line with reference, exit code and error; as text the log has it. */
+export function leftText(left: readonly LeftArtifact[], format: string): string {
+  if (format !== "json") return "";
+  const lines = left.map(({ reference, failure }) =>
+    JSON.stringify({ reference, exitCode: failure.exitCode, error: describeFailure(failure) }),
+  );
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+/** What a pull ends with that left something: the code is that of what was left first. Undefined where nothing was. */
+export function leftFailure([first, ...others]: readonly LeftArtifact[], pulled: number): ToolError | undefined {
+  if (first === undefined) return undefined;
+  const names = [first, ...others].map(({ reference }) => reference).join(", ");
+  const of = 1 + others.length + pulled;
+  return new ToolError(first.failure.code, `${1 + others.length} of ${of} tags could not be pulled`, { why: names });
 }
 
 /** Writes the manifest that was pushed to a file, which appears whole. Throws `cannotCreate`, naming it. */

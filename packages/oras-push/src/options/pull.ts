@@ -20,6 +20,10 @@ export const PULL_USAGE = {
   options: PULL_OPTIONS,
   notes: [
     "{NAME} in a REFERENCE stands for the environment variable NAME, as in localhost:5000/run:{JOB_COMPLETION_INDEX}.",
+    [
+      "--all leaves a tag that cannot be pulled, such as one of an image index, and brings the others; the log, and with",
+      "--format json the result, name what was left and why. The exit code is that of the first such tag.",
+    ].join("\n"),
     CREDENTIALS_NOTE,
     EXIT_NOTE,
   ].join("\n\n"),
