@@ -25,6 +25,8 @@ export interface FaultProxy {
   plan(plan: FaultPlan | undefined): void;
   /** Whether the planned fault has come to pass. */
   readonly struck: boolean;
+  /** Bytes of bodies that clients have sent since the plan was made. */
+  readonly received: number;
   close(): Promise<void>;
 }
 
@@ -36,7 +38,14 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
   let plan: FaultPlan | undefined;
   let count = 0;
   let struck = false;
+  let received = 0;
   const server = createServer((request, response) => {
+    const emit = request.emit;
+    // Counts what arrives without reading it, which would set it flowing.
+    request.emit = function (this: IncomingMessage, event: string | symbol, ...rest: unknown[]) {
+      if (event === "data") received += (rest[0] as Buffer).length;
+      return emit.call(this, event, ...rest);
+    };
     const fault = plan !== undefined && count++ === plan.index ? plan : undefined;
     if (fault === undefined) return forward(upstream, request, response);
     struck = true;
@@ -49,9 +58,13 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
       plan = next;
       count = 0;
       struck = false;
+      received = 0;
     },
     get struck() {
       return struck;
+    },
+    get received() {
+      return received;
     },
     close: () => {
       server.closeAllConnections();

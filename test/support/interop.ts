@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { findProgram } from "../../scripts/debian.ts";
 import { CACHE, ROOT } from "../../scripts/paths.ts";
+import { builtProgram } from "./clients.ts";
 import { startDistribution } from "./registry/distribution.ts";
 import { run, toolPath } from "./tools.ts";
 
@@ -36,7 +37,7 @@ export interface Client {
 /** The stores that every artifact is put into. */
 export const STORES: readonly StoreKind[] = [
   registryKind("distribution 2.8", findProgram("docker-registry")),
-  registryKind("distribution 3", built("distribution-3")),
+  registryKind("distribution 3", builtProgram("distribution-3")),
   {
     name: "OCI layout",
     program: "",
@@ -59,16 +60,11 @@ export const CLIENTS: readonly Client[] = [
     pull: ({ layout }, reference, folder) =>
       succeed(toolPath("oras-push"), ["pull", ...(layout ? ["--oci-layout"] : []), reference], folder),
   },
-  orasKind("oras 1.3", built("oras")),
-  orasKind("oras 1.2", built("oras-1.2")),
+  orasKind("oras 1.3", builtProgram("oras")),
+  orasKind("oras 1.2", builtProgram("oras-1.2")),
   orasPythonKind(),
   skopeoKind(),
 ];
-
-function built(name: string): string | undefined {
-  const path = join(CACHE, "bin", name);
-  return existsSync(path) ? path : undefined;
-}
 
 function registryKind(name: string, program: string | undefined): StoreKind {
   return {

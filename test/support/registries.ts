@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { findProgram } from "../../scripts/debian.ts";
+import { builtProgram } from "./clients.ts";
 import { startDistribution } from "./registry/distribution.ts";
 import { startMemoryRegistry } from "./registry/memory-registry.ts";
 
@@ -13,6 +14,14 @@ export interface RegistryKind {
 }
 
 const distribution = findProgram("docker-registry");
+const distribution3 = builtProgram("distribution-3");
+
+/** Distribution 3, which keeps an upload that broke off. */
+export const DISTRIBUTION_3: RegistryKind = {
+  name: "distribution 3",
+  skip: distribution3 === undefined ? "distribution 3 is not built: no Go" : false,
+  start: (folder) => startDistribution(distribution3 as string, join(folder, "registry-3")),
+};
 
 /** The registries that one suite has to pass for: ours, and Debian's distribution. */
 export const REGISTRIES: readonly RegistryKind[] = [

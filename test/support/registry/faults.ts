@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type Interceptor, refuse } from "./memory-registry.ts";
+import { type Interceptor, type MemoryRegistry, refuse } from "./memory-registry.ts";
 
 /** Says whether a request is meant, by its method and its path with the query. */
 export type Match = (method: string, url: string) => boolean;
@@ -61,12 +61,29 @@ export function resetting(match: Match, afterBytes = 0, times = 1): Interceptor 
   });
 }
 
-/** Reads so many bytes of a body, and leaves the rest where it is. */
-export async function takeIn(request: IncomingMessage, bytes: number): Promise<void> {
+/**
+ * Breaks the connection of the first `times` requests that match, after so many bytes of the body: what came stays in the
+ * upload, as with distribution 3.
+ */
+export function breakingOff(registry: MemoryRegistry, match: Match, afterBytes: number, times = 1): Interceptor {
+  return first(times, match, async (request) => {
+    const { socket } = request;
+    const upload = /\/uploads\/([^/?]+)/.exec(request.url ?? "")?.[1] ?? "";
+    const came = await takeIn(request, afterBytes);
+    registry.uploads.get(upload)?.push(came);
+    socket.resetAndDestroy();
+  });
+}
+
+/** Reads so many bytes of a body, and leaves the rest where it is; gives what it read. */
+export async function takeIn(request: IncomingMessage, bytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
   let received = 0;
-  if (bytes === 0) return;
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-    received += (chunk as Buffer).length;
-    if (received >= bytes) return;
-  }
+  if (bytes > 0)
+    for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+      chunks.push(chunk as Buffer);
+      received += (chunk as Buffer).length;
+      if (received >= bytes) break;
+    }
+  return Buffer.concat(chunks);
 }

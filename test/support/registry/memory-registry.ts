@@ -26,7 +26,7 @@ export interface MemoryRegistry {
   /** Manifests by `REPOSITORY:TAG` and `REPOSITORY@DIGEST`. */
   readonly manifests: Map<string, StoredManifest>;
   /** Uploads that were opened, and neither finished nor given up. */
-  readonly uploads: ReadonlyMap<string, readonly Buffer[]>;
+  readonly uploads: ReadonlyMap<string, Buffer[]>;
   /** Put in front of the registry from now on; undefined for none. */
   intercept(interceptor: Interceptor | undefined): void;
   close(): Promise<void>;
@@ -138,6 +138,9 @@ function startUpload({ state, response, repository }: Exchange): void {
 async function addChunk(exchange: Exchange): Promise<void> {
   const chunks = uploadOf(exchange);
   if (chunks === undefined) return;
+  const start = /^(\d+)-/.exec(exchange.request.headers["content-range"] ?? "")?.[1];
+  if (start !== undefined && Number(start) !== sizeOf(chunks))
+    return refuse(exchange.response, 416, "BLOB_UPLOAD_INVALID", `the upload has ${sizeOf(chunks)} bytes`);
   chunks.push(await bodyOf(exchange.request));
   accept(exchange.response, exchange.repository, exchange.last, sizeOf(chunks));
 }

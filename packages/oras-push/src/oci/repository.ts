@@ -4,7 +4,8 @@ import { type Digest, digestOf, isDigest, Meter, metered } from "./digest.ts";
 import { MAX_MANIFEST_BYTES, type StoredManifest } from "./manifest.ts";
 import { DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from "./media-types.ts";
 import { nextPage, parseTagPage, type TagPage } from "./tag-list.ts";
-import type { RegistryResponse, Transport } from "./transport.ts";
+import type { RegistryRequest, RegistryResponse, Transport } from "./transport.ts";
+import { Uploads, uploadLocation } from "./upload.ts";
 
 /** A download that broke this often without a byte more is given up. */
 const MAX_BROKEN_DOWNLOADS = 5;
@@ -14,9 +15,6 @@ const ACCEPTED = [OCI_MANIFEST, DOCKER_MANIFEST, OCI_INDEX, DOCKER_INDEX].join("
 
 /** Tags that are asked for at a time. */
 const TAGS_PER_PAGE = 1000;
-
-/** How long an upload that failed is tried to be given up for, in milliseconds. */
-const CANCEL_TIME = 2000;
 
 /** What is wanted of a repository; a token is asked for that and no more. */
 export type Access = "pull" | "pull,push";
@@ -28,21 +26,18 @@ export interface SentBlob {
   readonly size: number;
 }
 
-/** An upload that is open; where it goes on may change with each answer. */
-interface UploadSession {
-  location: URL;
-}
-
 /** A repository of a registry, by the operations of the distribution specification. */
 export class Repository {
   readonly #transport: Transport;
   readonly #path: string;
   readonly #scope: string;
+  readonly #uploads: Uploads;
 
   constructor(transport: Transport, name: string, access: Access) {
     this.#transport = transport;
     this.#path = `/v2/${name}`;
     this.#scope = `repository:${name}:${access}`;
+    this.#uploads = new Uploads(transport, this.#path, this.#scope);
   }
 
   /** Whether the registry has a blob (distribution-spec, "Checking if content exists in the registry"). */
@@ -95,45 +90,42 @@ export class Repository {
     if (response.status === 201) return true;
     // It opened an upload instead, which nobody will use.
     const location = uploadLocation(response);
-    if (location !== undefined) await this.#cancelUpload(location);
+    if (location !== undefined) await this.#uploads.cancel(location);
     return false;
   }
 
-  /** Sends a blob that is at hand ("Pushing a blob monolithically", POST then PUT). */
+  /** Sends a blob that is at hand ("Pushing a blob monolithically", POST then PUT); after a failure as {@link pushKnownBlob}. */
   async pushBlob(bytes: Buffer, digest: Digest): Promise<void> {
-    await this.#putBlob({ digest, size: bytes.length }, bytes);
-  }
-
-  /** Sends a blob whose digest and size are known. `open` gives its bytes from the start, for each try. */
-  async pushKnownBlob(blob: SentBlob, open: () => AsyncIterable<Buffer>): Promise<void> {
-    await this.#putBlob(blob, open);
+    await this.#putBlob({ digest, size: bytes.length }, (offset) => bytes.subarray(offset));
   }
 
   /**
-   * Sends a blob while it is made ("Pushing a blob in chunks", with one chunk of unknown length): nothing is kept. On a
-   * failure all of it is sent again; `open` gives its bytes from the start, for each try.
+   * Sends a blob whose digest and size are known. After a failure what the registry did not keep is sent again. `open` gives
+   * its bytes from the start, for each try.
+   */
+  async pushKnownBlob(blob: SentBlob, open: () => AsyncIterable<Buffer>): Promise<void> {
+    await this.#putBlob(blob, (offset) => () => without(open(), offset));
+  }
+
+  /**
+   * Sends a blob while it is made ("Pushing a blob in chunks", with one chunk of unknown length): nothing is kept. After a
+   * failure it is made again, and what the registry did not keep is sent. `open` gives its bytes from the start, for each
+   * try.
    */
   pushStreamedBlob(open: () => AsyncIterable<Buffer>): Promise<SentBlob> {
-    return this.#upload(async (session) => {
-      let meter = new Meter();
-      const sent = await this.#transport.send({
-        method: "PATCH",
-        target: session.location,
-        scope: this.#scope,
-        expect: [201, 202, 204],
-        headers: { "content-type": "application/octet-stream" },
-        slowAnswer: true,
+    let blob: SentBlob | undefined;
+    return this.#uploads.run(async (session) => {
+      // Where all of it is there, only the end was lost.
+      if (blob === undefined || blob.size !== session.offset) {
+        let meter = new Meter();
         // A redirect or a token that expired has the body sent once more.
-        body: () => {
+        await this.#uploads.patch(session, () => {
           meter = new Meter();
-          return metered(open(), meter);
-        },
-        retry: false,
-      });
-      await sent.discard();
-      session.location = uploadLocation(sent) ?? session.location;
-      const blob = { digest: meter.digest(), size: meter.size };
-      await this.#finishUpload(session.location, blob, undefined);
+          return without(metered(open(), meter), session.offset);
+        });
+        blob = { digest: meter.digest(), size: meter.size };
+      }
+      await this.#uploads.finish(session, blob.digest);
       return blob;
     });
   }
@@ -223,88 +215,18 @@ export class Repository {
     return response.status === 206 || offset === 0 ? response : { ...response, body: without(response.body, offset) };
   }
 
-  #putBlob(blob: SentBlob, body: Buffer | (() => AsyncIterable<Buffer>)): Promise<void> {
-    return this.#upload(({ location }) => this.#finishUpload(location, blob, body));
-  }
-
-  /** Opens an upload and fills it. After a failure its state is not known: it is given up, and each try opens another. */
-  #upload<T>(fill: (session: UploadSession) => Promise<T>): Promise<T> {
-    return this.#transport.retrying(async () => {
-      const session = { location: await this.#startUpload() };
-      try {
-        return await fill(session);
-      } catch (error) {
-        await this.#cancelUpload(session.location);
-        throw error;
-      }
-    }, "the upload");
-  }
-
-  /** Tells the registry that an upload will not be finished; that it can't be told is no failure. */
-  async #cancelUpload(location: URL): Promise<void> {
-    try {
-      const response = await this.#transport.send({
-        method: "DELETE",
-        target: location,
-        scope: this.#scope,
-        expect: [204, 401, 403, 404],
-        retry: false,
-        signal: AbortSignal.timeout(CANCEL_TIME),
-      });
-      await response.discard();
-    } catch {
-      // The registry throws away by itself what is not finished, only later.
-    }
-  }
-
-  async #startUpload(): Promise<URL> {
-    const response = await this.#transport.send({
-      method: "POST",
-      target: `${this.#path}/blobs/uploads/`,
-      scope: this.#scope,
-      expect: [202],
-      headers: { "content-length": "0" },
-      retry: false,
-    });
-    await response.discard();
-    const location = uploadLocation(response);
-    if (location === undefined)
-      throw new ToolError("registry", `the registry ${this.#transport.registry} opened an upload without a Location`);
-    return location;
-  }
-
-  async #finishUpload(
-    location: URL,
-    blob: SentBlob,
-    body: Buffer | (() => AsyncIterable<Buffer>) | undefined,
-  ): Promise<void> {
-    const response = await this.#transport.send({
-      method: "PUT",
-      target: withDigest(location, blob.digest),
-      scope: this.#scope,
-      expect: [200, 201, 204],
-      headers: { "content-type": "application/octet-stream" },
-      body,
-      length: body === undefined ? 0 : blob.size,
-      slowAnswer: true,
-      retry: false,
-    });
-    await response.discard();
+  /** Sends a blob in one PUT, or what is missing of one that broke off in a PATCH. `bytesFrom` gives its bytes from an offset on. */
+  #putBlob({ digest, size }: SentBlob, bytesFrom: (offset: number) => RegistryRequest["body"]): Promise<void> {
+    return this.#uploads.run(async (session) => {
+      const { offset } = session;
+      if (offset === 0) return this.#uploads.finish(session, digest, bytesFrom(0), size);
+      if (offset < size) await this.#uploads.patch(session, bytesFrom(offset), size - offset);
+      return this.#uploads.finish(session, digest);
+    }, size);
   }
 }
 
-function uploadLocation(response: RegistryResponse): URL | undefined {
-  const location = response.header("location");
-  return location === undefined ? undefined : new URL(location, response.url);
-}
-
-/** An upload's location with the digest added; what else stands in the query stays as it is, to the byte. */
-function withDigest(location: URL, digest: Digest): URL {
-  const url = new URL(location);
-  url.search = `${url.search === "" ? "?" : `${url.search}&`}digest=${encodeURIComponent(digest)}`;
-  return url;
-}
-
+/** A stream without its first bytes. */
 async function* without(source: AsyncIterable<Buffer>, count: number): AsyncGenerator<Buffer> {
   let left = count;
   for await (const chunk of source) {

@@ -1,0 +1,69 @@
+/** A blob of 20 MB whose upload breaks off once near its end: what crosses the wire with real registries. */
+import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { layerOf } from "oras-push/layer";
+import { parseReference } from "oras-push/oci/reference";
+import { Repository } from "oras-push/oci/repository";
+import { Transport } from "oras-push/oci/transport";
+import { plainProgress } from "oras-push/progress";
+import { push } from "oras-push/push";
+import { noise } from "../support/noise.ts";
+import { DISTRIBUTION_3, REGISTRIES, type RegistryKind } from "../support/registries.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+import { type FaultProxy, startFaultProxy } from "./fault-proxy.ts";
+
+const SIZE = 20e6;
+/** How much of the blob has passed when its upload breaks off. */
+const BROKEN_AT = 0.95;
+/** What belongs to an artifact beside its large blob, with what a folder's archive adds, in bytes. */
+const BESIDE = 64 << 10;
+
+const [, distribution] = REGISTRIES as [RegistryKind, RegistryKind];
+
+for (const [kind, resumes] of [
+  [DISTRIBUTION_3, true],
+  [distribution, false],
+] as const)
+  describe(`an upload to ${kind.name} that breaks off near its end`, { skip: kind.skip }, () => {
+    const folder = temporaryFolder({ after });
+    let registry: Awaited<ReturnType<RegistryKind["start"]>>;
+    let proxy: FaultProxy;
+    before(async () => {
+      mkdirSync(join(folder, "tree"));
+      writeFileSync(join(folder, "tree", "noise"), noise(SIZE));
+      writeFileSync(join(folder, "file"), noise(SIZE));
+      registry = await kind.start(folder);
+      proxy = await startFaultProxy(registry.address);
+    });
+    after(() => Promise.all([proxy?.close(), registry?.close()]));
+
+    for (const [path, index, what] of [
+      ["tree", 1, "a folder that is sent while it is made"],
+      ["file", 2, "a file of known size"],
+    ] as const)
+      it(`${resumes ? "costs the rest alone" : "costs the whole blob again"}: ${what}`, async (t) => {
+        proxy.plan({ index, fault: "short request", at: BROKEN_AT });
+        const transport = new Transport(proxy.address, {
+          credentials: async () => undefined,
+          signal: new AbortController().signal,
+          userAgent: "test",
+          env: {},
+          debug: () => {},
+          warn: () => {},
+        });
+        t.after(() => transport.close());
+        const target = new Repository(transport, `metric/${path}`, "pull,push");
+        const reference = parseReference(`${proxy.address}/metric/${path}:1`);
+        const layer = await layerOf({ path: join(folder, path) }, { level: 1, report: () => {} });
+        const options = { concurrency: 1, noClobber: false, progress: plainProgress(() => {}) };
+        await push([{ target, references: [reference] }], [layer], { annotations: {} }, options);
+        assert.ok(proxy.struck);
+        t.diagnostic(`${(proxy.received / 1e6).toFixed(1)} MB of bodies for a blob of ${SIZE / 1e6} MB`);
+        // What was under way when the connection broke came to the proxy, and may not have come to the registry.
+        const once = SIZE + (4 << 20) + BESIDE;
+        if (resumes) assert.ok(proxy.received < once, `${proxy.received} bytes`);
+        else assert.ok(proxy.received > SIZE * (1 + BROKEN_AT), `${proxy.received} bytes`);
+      });
+  });
