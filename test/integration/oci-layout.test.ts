@@ -52,6 +52,18 @@ describe("artifacts in an OCI layout", () => {
     ]);
   });
 
+  it("of many that push to one tag with --no-clobber one does, and the others end with 73", async () => {
+    const runs = Array.from({ length: 6 }, (_, index) =>
+      push(["race:1", "lammps.out", "-a", `by=${index}`, "--no-clobber"]),
+    );
+    const codes = (await Promise.all(runs)).map(({ code }) => code).sort();
+    assert.deepEqual(codes, [0, 73, 73, 73, 73, 73]);
+    const same = await push(["race:1", "lammps.out", "-a", "by=other", "--no-clobber"]);
+    assert.equal(same.code, 73);
+    const { manifests } = JSON.parse(readFileSync(join(folder, "race", "index.json"), "utf8"));
+    assert.equal(manifests.length, 1);
+  });
+
   it("every tag is pulled into a folder of its own", async () => {
     ok(await push(["many:a", "lammps.out"]));
     ok(await push(["many:b", "lammps.out"]));

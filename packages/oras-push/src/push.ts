@@ -20,6 +20,8 @@ export interface PushTarget {
   pushStreamedBlob(open: () => AsyncIterable<Buffer>): Promise<SentBlob>;
   fetchManifest(reference: string): Promise<StoredManifest | undefined>;
   pushManifest(manifest: StoredManifest, tag: string | undefined): Promise<void>;
+  /** Stores a manifest under a tag that is free; where it is not, gives what it names and stores nothing. */
+  addManifest(manifest: StoredManifest, tag: string): Promise<StoredManifest | undefined>;
 }
 
 /** A repository or a layout, and the references in it that are to name the artifact. */
@@ -142,14 +144,15 @@ async function pushTag(
   manifest: StoredManifest,
   { noClobber }: PushOptions,
 ): Promise<StoredManifest> {
-  // Another may have written the tag while the blobs were sent.
-  const there = noClobber ? await taggedManifest(target, reference) : undefined;
-  if (there !== undefined) {
-    checkSameContent(reference, there, manifest);
-    return there;
+  const { tag } = reference;
+  if (!noClobber || tag === undefined) {
+    await target.pushManifest(manifest, tag);
+    return manifest;
   }
-  await target.pushManifest(manifest, reference.tag);
-  return manifest;
+  // Another may have written the tag while the blobs were sent.
+  const there = await target.addManifest(manifest, tag);
+  if (there !== undefined) checkSameContent(reference, there, manifest);
+  return there ?? manifest;
 }
 
 async function taggedManifest(target: PushTarget, { tag }: AnyReference): Promise<StoredManifest | undefined> {

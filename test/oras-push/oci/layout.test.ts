@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { it } from "node:test";
 import { digestOf } from "oras-push/oci/digest";
 import { openLayout } from "oras-push/oci/layout";
-import { buildManifest } from "oras-push/oci/manifest";
+import { buildManifest, type StoredManifest } from "oras-push/oci/manifest";
 import { temporaryFolder } from "../../support/temporary.ts";
 
 const signal = new AbortController().signal;
@@ -78,6 +78,24 @@ it("no entry of the index is lost when many push at once", async (t) => {
     }),
   );
   assert.deepEqual((await (await opened(folder)).listTags()).sort(), tags.toSorted());
+});
+
+it("of many that add a manifest under one tag at once one does, and the others are given that", async (t) => {
+  const folder = temporaryFolder(t);
+  const layouts = await Promise.all(Array.from({ length: 8 }, () => opened(folder)));
+  for (let round = 0; round < 5; round++) {
+    const tag = `round-${round}`;
+    const manifests = layouts.map((_, index) =>
+      buildManifest({ layers: [], annotations: { by: `${round}-${index}` } }),
+    );
+    const found = await Promise.all(
+      layouts.map((layout, index) => layout.addManifest(manifests[index] as StoredManifest, tag)),
+    );
+    const winners = manifests.filter((_, index) => found[index] === undefined);
+    assert.equal(winners.length, 1);
+    assert.deepEqual(await layouts[0]?.fetchManifest(tag), winners[0]);
+    for (const there of found) if (there !== undefined) assert.deepEqual(there, winners[0]);
+  }
 });
 
 it("a folder that is no layout, or one of another version, is not pulled from", async (t) => {

@@ -7,6 +7,7 @@ import { type Digest, digestOf, Meter, metered } from "./digest.ts";
 import {
   EMPTY_INDEX,
   findEntry,
+  type IndexEntry,
   type LayoutIndex,
   LayoutIndexError,
   parseIndex,
@@ -147,7 +148,10 @@ export class Layout {
   /** A manifest by tag or digest, its digest checked; undefined where there is none. */
   async fetchManifest(reference: string): Promise<StoredManifest | undefined> {
     const entry = findEntry(await this.#readIndex(), reference);
-    if (entry === undefined) return undefined;
+    return entry === undefined ? undefined : this.#readManifest(entry, reference);
+  }
+
+  async #readManifest(entry: IndexEntry, reference: string): Promise<StoredManifest> {
     const path = this.#path(entry.digest);
     const { size } = await stat(path).catch((error) => {
       throw this.#unreadable(path, error);
@@ -171,18 +175,30 @@ export class Layout {
     await this.#changeIndex((index) => withManifest(index, manifest.descriptor, tag));
   }
 
+  /** Stores a manifest under a tag that is free, in one turn at the index; where it is not, gives what it names. */
+  async addManifest(manifest: StoredManifest, tag: string): Promise<StoredManifest | undefined> {
+    await this.pushBlob(manifest.bytes, manifest.descriptor.digest);
+    let there: IndexEntry | undefined;
+    await this.#changeIndex((index) => {
+      there = findEntry(index, tag);
+      return there === undefined ? withManifest(index, manifest.descriptor, tag) : undefined;
+    });
+    return there && this.#readManifest(there, tag);
+  }
+
   /** All tags in the order of the index. */
   async listTags(): Promise<string[]> {
     return tagsOf(await this.#readIndex());
   }
 
-  /** Changes the index while no other process of ours does. */
-  async #changeIndex(change: (index: LayoutIndex) => LayoutIndex): Promise<void> {
+  /** Changes the index while no other process of ours does; `undefined` leaves it as it is. */
+  async #changeIndex(change: (index: LayoutIndex) => LayoutIndex | undefined): Promise<void> {
     const path = join(this.#folder, "index.json");
     await withLock(
       `${path}.lock`,
       async (lock) => {
         const index = change(await this.#readIndex());
+        if (index === undefined) return;
         await placeFile(this.#folder, async (file) => {
           await file.writeFile(JSON.stringify(index));
           await file.sync();

@@ -172,6 +172,16 @@ export class Repository {
     await response.discard();
   }
 
+  /**
+   * Stores a manifest under a tag that is free; where it is not, gives what it names. Looks right before it writes: there is
+   * no write that depends on what is there.
+   */
+  async addManifest(manifest: StoredManifest, tag: string): Promise<StoredManifest | undefined> {
+    const there = await this.fetchManifest(tag);
+    if (there === undefined) await this.pushManifest(manifest, tag);
+    return there;
+  }
+
   /** All tags ("Listing Tags"), of which a registry gives some at a time; none where there is no such repository. */
   async listTags(): Promise<string[]> {
     const tags = new Set<string>();
