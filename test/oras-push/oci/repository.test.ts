@@ -384,6 +384,18 @@ describe("downloads", () => {
     assertBytes(await collect(repository.fetchBlob(DESCRIPTOR)), BLOB);
   });
 
+  it("a connection that breaks behind the last byte has brought the whole blob", async (t) => {
+    const { registry, repository } = await withBlob(t);
+    registry.intercept(
+      first(1, STEPS.getBlob, (_, response) => {
+        // In chunks, the last of which says that there are no more, and never comes.
+        response.writeHead(200).write(BLOB, () => response.socket?.destroySoon());
+      }),
+    );
+    assertBytes(await collect(repository.fetchBlob(DESCRIPTOR)), BLOB);
+    assert.deepEqual(methods(registry), ["GET"]);
+  });
+
   it("a download that breaks again and again without a byte is given up with 69", async (t) => {
     const { registry, repository } = await withBlob(t);
     registry.intercept(

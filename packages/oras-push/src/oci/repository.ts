@@ -67,7 +67,9 @@ export class Repository {
         }
         return;
       } catch (error) {
-        if (received >= descriptor.size || failures >= MAX_BROKEN_DOWNLOADS) throw this.#transport.unavailable(error);
+        // Only the end was lost.
+        if (received >= descriptor.size) return;
+        if (failures >= MAX_BROKEN_DOWNLOADS) throw this.#transport.unavailable(error);
         await this.#transport.retrying(() => this.hasBlob(descriptor.digest), "the download");
       }
     }
