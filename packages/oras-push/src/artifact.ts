@@ -11,7 +11,7 @@ import type { PullPlan } from "./options/pull.ts";
 import type { RegistryPlan } from "./options/registry.ts";
 import { byPlace, openPlace } from "./place.ts";
 import type { Progress } from "./progress.ts";
-import { pull } from "./pull.ts";
+import { findArtifact, pull } from "./pull.ts";
 import { createdAnnotation, type PushResult, push } from "./push.ts";
 import { type LeftArtifact, type PulledArtifact, pulledObject } from "./result.ts";
 import { unfitInput } from "./run-outcome.ts";
@@ -58,6 +58,37 @@ export async function pushArtifact(
   return push(destinations, layers, artifact, { concurrency, noClobber, progress: context.progress, confirm });
 }
 
+/** Sees an artifact's annotations before anything of it is fetched, and throws for one that is not to be had. */
+export type Accept = (reference: AnyReference, annotations: Annotations) => void;
+
+/**
+ * A look at which artifacts are not there yet; one that was found is not looked for again. Each that is found is shown to
+ * `accept` at once.
+ */
+export async function missingArtifacts(
+  references: readonly AnyReference[],
+  plan: RegistryPlan,
+  context: ArtifactContext,
+  accept?: Accept,
+): Promise<() => Promise<readonly AnyReference[]>> {
+  const open = async (reference: AnyReference) => ({
+    reference,
+    source: await openPlace(reference, "pull", plan, { ...context, debug: context.log }),
+  });
+  let missing = await Promise.all(references.map(open));
+  return async () => {
+    const still: typeof missing = [];
+    for (const place of missing) {
+      const { source, reference } = place;
+      const show = (annotations: Annotations) => accept?.(reference, annotations);
+      const found = await findArtifact(source, formatReference(reference), pointer(reference), show);
+      if (found === undefined) still.push(place);
+    }
+    missing = still;
+    return missing.map(({ reference }) => reference);
+  };
+}
+
 /**
  * Pulls artifacts into one folder, one after the other, as the command line wants it. `accept` sees the annotations of
  * each before anything of it is fetched, and throws for one that is not to be had.
@@ -67,7 +98,7 @@ export async function pullArtifacts(
   place: Pick<PullPlan, "folder" | "keepOldFiles">,
   plan: RegistryPlan,
   context: ArtifactContext,
-  accept?: (reference: AnyReference, annotations: Annotations) => void,
+  accept?: Accept,
 ): Promise<PulledArtifact[]> {
   const shared = { ...place, concurrency: plan.concurrency, progress: context.progress };
   const pulled: PulledArtifact[] = [];

@@ -62,11 +62,10 @@ export async function pull(
   pointer: string,
   options: PullOptions,
 ): Promise<PullResult> {
-  const manifest = await source.fetchManifest(pointer);
-  if (manifest === undefined) throw new ToolError("registry", `there is no artifact ${name}`, { why: "not found" });
-  const artifact = readManifest(manifest, name);
-  options.accept?.(artifact.annotations);
-  const layers = titledLayers(artifact, name);
+  const found = await findArtifact(source, name, pointer, options.accept);
+  if (found === undefined) throw new ToolError("registry", `there is no artifact ${name}`, { why: "not found" });
+  const { manifest } = found;
+  const layers = titledLayers(found.artifact, name);
   const staging = join(options.folder, `.oras-push-${randomBytes(6).toString("hex")}`);
   writing(staging, () => makeFolders(staging));
   try {
@@ -86,6 +85,29 @@ export async function pull(
     remove(staging);
   }
   return { manifest, layers };
+}
+
+/** An artifact's manifest, as it is stored and as it is read. */
+export interface FoundArtifact {
+  readonly manifest: StoredManifest;
+  readonly artifact: Manifest;
+}
+
+/**
+ * An artifact by tag or digest, if it is to be had; undefined where there is none. `accept` sees its annotations, and what
+ * it throws is thrown. Throws `registry` for a manifest that cannot be read.
+ */
+export async function findArtifact(
+  source: PullSource,
+  name: string,
+  pointer: string,
+  accept: PullOptions["accept"],
+): Promise<FoundArtifact | undefined> {
+  const manifest = await source.fetchManifest(pointer);
+  if (manifest === undefined) return undefined;
+  const artifact = readManifest(manifest, name);
+  accept?.(artifact.annotations);
+  return { manifest, artifact };
 }
 
 interface TitledLayer {

@@ -6,6 +6,7 @@ import { holdLease } from "wait-fs/lease";
 import { SHARE } from "wait-fs/markers";
 import { ToolError } from "wait-fs/tool-error";
 import type { ArtifactContext } from "./artifact.ts";
+import { waitForInputs } from "./input-wait.ts";
 import type { Annotations } from "./oci/descriptor.ts";
 import { type AnyReference, formatReference } from "./oci/reference.ts";
 import type { SidecarPlan } from "./options/sidecar.ts";
@@ -30,11 +31,15 @@ export function sidecarSteps(
   return {
     takeLease: async () => void (await holdLease(join(plan.share, SHARE.sidecarLease), context.warn)),
     pull: async () => {
-      const { pullArtifacts } = await import("./artifact.ts");
+      const { missingArtifacts, pullArtifacts } = await import("./artifact.ts");
+      const accept = plan.allowFailedInputs ? undefined : refuseUnfit;
+      if (plan.inputTimeoutSeconds !== undefined) {
+        const missing = await missingArtifacts(plan.pullFrom, plan, context, accept);
+        await waitForInputs(missing, plan.inputTimeoutSeconds, context.signal, context.warn);
+      }
       // What a try that was cut off left there would be taken for inputs.
       await rm(folder, { recursive: true, force: true });
       makeSharedFolders(folder);
-      const accept = plan.allowFailedInputs ? undefined : refuseUnfit;
       return pullArtifacts(plan.pullFrom, { folder, keepOldFiles: false }, plan, context, accept);
     },
     lease,

@@ -1,13 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** How long failures are met with another try. */
-export interface RetryPolicy {
-  /** Seconds from the first failure of a request to the last try. */
-  readonly deadlineSeconds: number;
+/** How the pauses between tries grow. */
+export interface Pauses {
   /** The first pause, in milliseconds; each further one is twice as long. */
   readonly firstPause: number;
   /** The longest pause, in milliseconds. */
   readonly longestPause: number;
+}
+
+/** How long failures are met with another try. */
+export interface RetryPolicy extends Pauses {
+  /** Seconds from the first failure of a request to the last try. */
+  readonly deadlineSeconds: number;
 }
 
 /** How many tries that went on for longer than the deadline and then failed are met with another one. */
@@ -60,7 +64,7 @@ export async function retrying<T>(
 }
 
 /** The pause before the next try, in milliseconds: doubled each time, at random by a fifth. */
-export function backOff(tries: number, policy: RetryPolicy, random: () => number = Math.random): number {
+export function backOff(tries: number, policy: Pauses, random: () => number = Math.random): number {
   const pause = Math.min(policy.firstPause * 2 ** tries, policy.longestPause);
   return Math.round(pause * (0.8 + 0.4 * random()));
 }

@@ -14,6 +14,11 @@ const SIDECAR_OPTIONS = {
   ...ARTIFACT_OPTIONS,
   share: { type: "text", value: "DIR", default: DEFAULT_SHARE, describe: "the volume shared with the launcher" },
   "pull-from": { type: "list", value: "REFERENCE", describe: "one more artifact to pull; repeatable" },
+  "input-timeout": {
+    type: "number",
+    value: "SECONDS",
+    describe: "wait this long for inputs that are not in the registry yet, then end with 124; none by default",
+  },
   "start-timeout": { type: "number", value: "SECONDS", describe: "end with 124 if no launcher has started by then" },
   timeout: { type: "number", value: "SECONDS", describe: "end with 124 if the application is not done by then" },
   "failed-run": {
@@ -60,6 +65,8 @@ export interface SidecarPlan extends RegistryPlan, ArtifactPlan, OutcomePolicies
   readonly share: string;
   readonly pullFrom: readonly Reference[];
   readonly pushTo: Reference | undefined;
+  /** Seconds that inputs which are not in the registry yet are waited for; undefined where that is a failure at once. */
+  readonly inputTimeoutSeconds: number | undefined;
   readonly startTimeoutSeconds: number | undefined;
   readonly timeoutSeconds: number | undefined;
   readonly allowFailedInputs: boolean;
@@ -84,6 +91,7 @@ export function sidecarPlan(
     share: options.share,
     pullFrom: sources.map((text) => pullReference(form, text)),
     pushTo: pushTo === NONE ? undefined : pushReference(form, pushTo),
+    inputTimeoutSeconds: options["input-timeout"],
     startTimeoutSeconds: options["start-timeout"],
     timeoutSeconds: options.timeout,
     failedRun: options["failed-run"] as KeepPolicy,
