@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { aptInstall, aptInstallPackages, canInstall, findProgram } from "./debian.ts";
 import { CACHE, ROOT } from "./paths.ts";
 
@@ -44,8 +44,35 @@ export function newerDistributionRegistry(): Part {
 
 /** The Python with oras-py in it, at the versions and hashes that `test/support/clients/oras-py/requirements.txt` pins. */
 export function orasPython(): Part {
-  const requirements = join(CLIENTS, "oras-py", "requirements.txt");
-  const folder = join(CACHE, "oras-py");
+  return pythonPackages("oras-py");
+}
+
+/** The Python with Kubernetes' schemas in it, and kubectl beside it; pinned in the same way. */
+export function kubernetesPython(): Part {
+  return pythonPackages("kubernetes");
+}
+
+/** The definition (CRD) of JobSet, from the sources that `test/support/clients/jobset/go.sum` pins. */
+export function jobSetDefinition(): Part {
+  const go = findProgram("go");
+  if (go === undefined) return { missing: `JobSet's definition: ${NO_GO}` };
+  const path = join(CACHE, "jobset", "jobsets.yaml");
+  const options = { cwd: join(CLIENTS, "jobset"), env: goEnvironment() };
+  try {
+    const answer = execFileSync(go, ["mod", "download", "-json", "sigs.k8s.io/jobset"], options).toString();
+    const { Dir: folder } = JSON.parse(answer) as { readonly Dir: string };
+    mkdirSync(dirname(path), { recursive: true });
+    copyFileSync(join(folder, "config/components/crd/bases/jobset.x-k8s.io_jobsets.yaml"), path);
+  } catch (error) {
+    return { missing: `JobSet's definition: ${(error as Error).message}` };
+  }
+  return { path };
+}
+
+/** A Python with packages of its own, at the versions and hashes that a folder of `test/support/clients` pins. */
+function pythonPackages(name: string): Part {
+  const requirements = join(CLIENTS, name, "requirements.txt");
+  const folder = join(CACHE, name);
   const path = join(folder, "bin", "python");
   // The copy beside it is written last, and tells whether what is there is whole and of today.
   const pinned = readFileSync(requirements);
@@ -54,14 +81,14 @@ export function orasPython(): Part {
   try {
     aptInstall("python3", ["python3"]);
     if (canInstall() && !hasVenv()) aptInstallPackages(["python3-venv"]);
-    console.error("installing oras-py");
+    console.error(`installing ${name}`);
     execFileSync("python3", ["-m", "venv", "--clear", folder], { stdio: ["ignore", 2, 2] });
     const args = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"];
     execFileSync(path, [...args, "-r", requirements], { stdio: ["ignore", 2, 2] });
     writeFileSync(installed, pinned);
     return { path };
   } catch (error) {
-    return { missing: `oras-py: ${(error as Error).message}` };
+    return { missing: `${name}: ${(error as Error).message}` };
   }
 }
 
@@ -78,20 +105,24 @@ function goProgram(name: string, folder: string, source: string): Part {
   if (go === undefined) return { missing: `${name}: ${NO_GO}` };
   mkdirSync(join(CACHE, "bin"), { recursive: true });
   console.error(`building ${name}`);
-  const env = {
-    ...process.env,
-    GOPATH: join(CACHE, "go"),
-    GOCACHE: join(CACHE, "go-build"),
-    GOFLAGS: "-mod=readonly -modcacherw",
-  };
   try {
     execFileSync(go, ["build", "-trimpath", "-o", path, source], {
       cwd: join(CLIENTS, folder),
-      env,
+      env: goEnvironment(),
       stdio: ["ignore", 2, 2],
     });
   } catch (error) {
     return { missing: `${name}: ${(error as Error).message}` };
   }
   return { path };
+}
+
+/** Go's own caches are kept here, and what is not pinned is not fetched. */
+function goEnvironment(): NodeJS.ProcessEnv {
+  return {
+    ...process.env,
+    GOPATH: join(CACHE, "go"),
+    GOCACHE: join(CACHE, "go-build"),
+    GOFLAGS: "-mod=readonly -modcacherw",
+  };
 }

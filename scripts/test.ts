@@ -10,6 +10,8 @@ import { buildExecutables } from "./build.ts";
 import {
   debianProgram,
   distributionRegistry,
+  jobSetDefinition,
+  kubernetesPython,
   NO_GO,
   newerDistributionRegistry,
   olderOrasClient,
@@ -34,6 +36,8 @@ const parts: Readonly<Record<string, Part>> = {
   oras: orasClient(),
   "oras-1.2": olderOrasClient(),
   "oras-py": orasPython(),
+  kubernetes: kubernetesPython(),
+  jobset: jobSetDefinition(),
   skopeo: debianProgram("skopeo", ["skopeo"]),
   busybox: debianProgram("busybox", ["busybox-static"]),
   podman: debianProgram("podman", ["podman", "runc", "catatonit", "netavark", "aardvark-dns"]),
