@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isLocalRegistry } from "oras-push/oci/reference";
-import { freePort, startDistribution } from "../test/support/registry/distribution.ts";
 import { startMemoryRegistry } from "../test/support/registry/memory-registry.ts";
+import { freePort, startDistribution } from "../test/support/registry/process-registry.ts";
 import { canInstall, findProgram } from "./debian.ts";
 import { distributionRegistry } from "./parts.ts";
 

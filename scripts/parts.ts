@@ -5,10 +5,15 @@ import { aptInstall, aptInstallPackages, canInstall, findProgram } from "./debia
 import { CACHE, ROOT } from "./paths.ts";
 
 /** A part that tests and the demo use where the machine has it: its path, or why it is not there. */
-export type Part = { readonly path: string } | { readonly missing: string };
+export type Part = { readonly path: string } | MissingPart;
 
-/** Why a part is missing that no machine without Go can have. */
-export const NO_GO = "it is built with Go, which is not on this machine";
+/** A part that is not there. */
+export interface MissingPart {
+  /** Its name, and why. */
+  readonly missing: string;
+  /** Nothing that is done on this machine would bring it; false by default. */
+  readonly unavoidable?: boolean;
+}
 
 const CLIENTS = join(ROOT, "test", "support", "clients");
 
@@ -42,6 +47,24 @@ export function newerDistributionRegistry(): Part {
   return goProgram("distribution-3", "distribution-3", "github.com/distribution/distribution/v3/cmd/registry");
 }
 
+/** The registry of go-containerregistry, in memory: neither distribution's code nor built on it. */
+export function containerRegistry(): Part {
+  return goProgram(
+    "go-containerregistry",
+    "go-containerregistry",
+    "github.com/google/go-containerregistry/cmd/registry",
+  );
+}
+
+/**
+ * zot, a registry that the tests should run against too: what its sources need of Go's module proxy is refused there, so
+ * that it can't be built. The in-process registry answers as zot is documented to, and stands in for it.
+ */
+export const ZOT: MissingPart = {
+  missing: "zot: the Go module proxy does not give its sources; the in-process registry answers as zot does",
+  unavoidable: true,
+};
+
 /** The Python with oras-py in it, at the versions and hashes that `test/support/clients/oras-py/requirements.txt` pins. */
 export function orasPython(): Part {
   return pythonPackages("oras-py");
@@ -55,7 +78,7 @@ export function kubernetesPython(): Part {
 /** The definition (CRD) of JobSet, from the sources that `test/support/clients/jobset/go.sum` pins. */
 export function jobSetDefinition(): Part {
   const go = findProgram("go");
-  if (go === undefined) return { missing: `JobSet's definition: ${NO_GO}` };
+  if (go === undefined) return withoutGo("JobSet's definition");
   const path = join(CACHE, "jobset", "jobsets.yaml");
   const options = { cwd: join(CLIENTS, "jobset"), env: goEnvironment() };
   try {
@@ -97,12 +120,16 @@ function hasVenv(): boolean {
   return spawnSync("python3", ["-c", "import ensurepip"], { stdio: "ignore" }).status === 0;
 }
 
+function withoutGo(name: string): MissingPart {
+  return { missing: `${name}: it comes with Go, which is not on this machine`, unavoidable: true };
+}
+
 /** A program that is built once, from the sources that the `go.sum` in a folder of `test/support/clients` pins. */
 function goProgram(name: string, folder: string, source: string): Part {
   const path = join(CACHE, "bin", name);
   if (existsSync(path)) return { path };
   const go = findProgram("go");
-  if (go === undefined) return { missing: `${name}: ${NO_GO}` };
+  if (go === undefined) return withoutGo(name);
   mkdirSync(join(CACHE, "bin"), { recursive: true });
   console.error(`building ${name}`);
   try {

@@ -10,7 +10,7 @@ import { Transport } from "oras-push/oci/transport";
 import { plainProgress } from "oras-push/progress";
 import { push } from "oras-push/push";
 import { noise } from "../support/noise.ts";
-import { DISTRIBUTION_3, REGISTRIES, type RegistryKind } from "../support/registries.ts";
+import { DISTRIBUTION_3, LIKE_ZOT, REGISTRIES, type RegistryKind } from "../support/registries.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { type FaultProxy, startFaultProxy } from "./fault-proxy.ts";
 
@@ -25,6 +25,7 @@ const [, distribution] = REGISTRIES as [RegistryKind, RegistryKind];
 for (const [kind, resumes] of [
   [DISTRIBUTION_3, true],
   [distribution, false],
+  [LIKE_ZOT, false],
 ] as const)
   describe(`an upload to ${kind.name} that breaks off near its end`, { skip: kind.skip }, () => {
     const folder = temporaryFolder({ after });

@@ -7,8 +7,8 @@ import { after, before, beforeEach, describe, it } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { findProgram } from "../../scripts/debian.ts";
 import { noise } from "../support/noise.ts";
-import { type DistributionRegistry, startDistribution } from "../support/registry/distribution.ts";
 import { type MemoryRegistry, startMemoryRegistry } from "../support/registry/memory-registry.ts";
+import { type ProcessRegistry, startDistribution } from "../support/registry/process-registry.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { type Ended, runTool } from "../support/tools.ts";
 
@@ -335,8 +335,8 @@ function hideFrom(request: IncomingMessage, response: ServerResponse, path: stri
 const distribution = findProgram("docker-registry");
 
 describe("with distribution", { skip: distribution === undefined && "docker-registry is not installed" }, () => {
-  let registry: DistributionRegistry;
-  let elsewhere: DistributionRegistry;
+  let registry: ProcessRegistry;
+  let elsewhere: ProcessRegistry;
   before(async () => {
     registry = await startDistribution(distribution as string, join(folder, "registry"));
     elsewhere = await startDistribution(distribution as string, join(folder, "elsewhere"));

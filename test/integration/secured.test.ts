@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { findProgram } from "../../scripts/debian.ts";
 import { type Authority, makeAuthority } from "../support/registry/certificates.ts";
-import { type DistributionRegistry, startDistribution } from "../support/registry/distribution.ts";
 import { type JwtServer, startJwtServer, TOKEN_NAMES } from "../support/registry/jwt-server.ts";
+import { type ProcessRegistry, startDistribution } from "../support/registry/process-registry.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { type Ended, runTool } from "../support/tools.ts";
 
@@ -23,7 +23,7 @@ function assertNoSecret({ stdout, stderr }: Ended): void {
 
 describe("a registry with TLS of an own authority and passwords", { skip: SKIP }, () => {
   const folder = temporaryFolder({ after });
-  let registry: DistributionRegistry;
+  let registry: ProcessRegistry;
   let authority: Authority;
   const reference = (tag: string) => `${registry.address}/metric/run:${tag}`;
 
@@ -93,7 +93,7 @@ describe("a registry with TLS of an own authority and passwords", { skip: SKIP }
 
 describe("a registry with a token server", { skip: SKIP }, () => {
   const folder = temporaryFolder({ after });
-  let registry: DistributionRegistry;
+  let registry: ProcessRegistry;
   let tokens: JwtServer;
   const reference = (tag: string) => `${registry.address}/metric/run:${tag}`;
   const env = { ORAS_USER: USER.name, ORAS_PUSH_PASS: USER.password, ORAS_PULL_PASS: USER.password };

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { ZOT } from "../../scripts/parts.ts";
 import { CLIENTS, type Client, STORES, type Store, type StoreKind } from "../support/interop.ts";
 import { noise } from "../support/noise.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -63,7 +64,9 @@ describe("artifacts of every client", () => {
 
   before(() => makeSources(sources));
   after(() =>
-    console.log(`\n${formatTable(table)}\n${notes.map((text, index) => `(${index + 1}) ${text}`).join("\n")}\n`),
+    console.log(
+      `\n${formatTable(table)}\n${[...notes.map((text, index) => `(${index + 1}) ${text}`), `not tried: ${ZOT.missing}`].join("\n")}\n`,
+    ),
   );
 
   for (const kind of STORES)

@@ -3,7 +3,7 @@ import { isAbsolute, join } from "node:path";
 import { findProgram } from "../../scripts/debian.ts";
 import { CACHE, ROOT } from "../../scripts/paths.ts";
 import { builtProgram } from "./clients.ts";
-import { startDistribution } from "./registry/distribution.ts";
+import { type ProcessRegistry, startContainerRegistry, startDistribution } from "./registry/process-registry.ts";
 import { run, toolPath } from "./tools.ts";
 
 /** Where artifacts are kept: a running registry, or a folder with OCI layouts. */
@@ -36,8 +36,9 @@ export interface Client {
 
 /** The stores that every artifact is put into. */
 export const STORES: readonly StoreKind[] = [
-  registryKind("distribution 2.8", findProgram("docker-registry")),
-  registryKind("distribution 3", builtProgram("distribution-3")),
+  registryKind("distribution 2.8", findProgram("docker-registry"), startDistribution),
+  registryKind("distribution 3", builtProgram("distribution-3"), startDistribution),
+  registryKind("go-containerregistry", builtProgram("go-containerregistry"), startContainerRegistry),
   {
     name: "OCI layout",
     program: "",
@@ -66,12 +67,16 @@ export const CLIENTS: readonly Client[] = [
   skopeoKind(),
 ];
 
-function registryKind(name: string, program: string | undefined): StoreKind {
+function registryKind(
+  name: string,
+  program: string | undefined,
+  startRegistry: (program: string, folder: string) => Promise<ProcessRegistry>,
+): StoreKind {
   return {
     name,
     program,
     start: async (folder) => {
-      const { address, close } = await startDistribution(program as string, join(folder, name.replaceAll(" ", "-")));
+      const { address, close } = await startRegistry(program as string, join(folder, name.replaceAll(" ", "-")));
       return { layout: false, reference: (repository) => `${address}/${repository.replaceAll(" ", "-")}:1`, close };
     },
   };

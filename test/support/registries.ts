@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { findProgram } from "../../scripts/debian.ts";
 import { builtProgram } from "./clients.ts";
-import { startDistribution } from "./registry/distribution.ts";
 import { startMemoryRegistry } from "./registry/memory-registry.ts";
+import { startContainerRegistry, startDistribution } from "./registry/process-registry.ts";
+import { zotAnswers } from "./registry/zot-answers.ts";
 
 /** A kind of registry that tests run against. */
 export interface RegistryKind {
@@ -23,7 +24,27 @@ export const DISTRIBUTION_3: RegistryKind = {
   start: (folder) => startDistribution(distribution3 as string, join(folder, "registry-3")),
 };
 
-/** The registries that one suite has to pass for: ours, and Debian's distribution. */
+const container = builtProgram("go-containerregistry");
+
+/** The registry of go-containerregistry, which is none of distribution's family. */
+const CONTAINER_REGISTRY: RegistryKind = {
+  name: "go-containerregistry",
+  skip: container === undefined ? "go-containerregistry is not built: no Go" : false,
+  start: () => startContainerRegistry(container as string),
+};
+
+/** Ours, with the answers of a registry that cannot be had here. */
+export const LIKE_ZOT: RegistryKind = {
+  name: "in-process registry with zot's answers",
+  skip: false,
+  start: async () => {
+    const registry = await startMemoryRegistry();
+    registry.intercept(zotAnswers(registry));
+    return registry;
+  },
+};
+
+/** The registries that one suite has to pass for: ours, and real ones. */
 export const REGISTRIES: readonly RegistryKind[] = [
   { name: "in-process registry", skip: false, start: () => startMemoryRegistry() },
   {
@@ -31,4 +52,7 @@ export const REGISTRIES: readonly RegistryKind[] = [
     skip: distribution === undefined ? "docker-registry is not installed" : false,
     start: (folder) => startDistribution(distribution as string, join(folder, "registry")),
   },
+  LIKE_ZOT,
+  DISTRIBUTION_3,
+  CONTAINER_REGISTRY,
 ];

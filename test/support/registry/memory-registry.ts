@@ -26,7 +26,7 @@ export interface MemoryRegistry {
   /** Manifests by `REPOSITORY:TAG` and `REPOSITORY@DIGEST`. */
   readonly manifests: Map<string, StoredManifest>;
   /** Uploads that were opened, and neither finished nor given up. */
-  readonly uploads: ReadonlyMap<string, Buffer[]>;
+  readonly uploads: Map<string, Buffer[]>;
   /** Put in front of the registry from now on; undefined for none. */
   intercept(interceptor: Interceptor | undefined): void;
   close(): Promise<void>;

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** A running registry of its own process. */
-export interface DistributionRegistry {
+export interface ProcessRegistry {
   /** `127.0.0.1:PORT`. */
   readonly address: string;
   close(): Promise<void>;
@@ -17,7 +17,7 @@ export async function startDistribution(
   program: string,
   folder: string,
   environment: Readonly<Record<string, string>> = {},
-): Promise<DistributionRegistry> {
+): Promise<ProcessRegistry> {
   mkdirSync(folder, { recursive: true });
   const config = join(folder, "config.yml");
   writeFileSync(config, "version: 0.1\nstorage: {filesystem: {}}\n");
@@ -31,9 +31,13 @@ export async function startDistribution(
     OTEL_TRACES_EXPORTER: "none",
     ...environment,
   };
-  const child = spawn(program, ["serve", config], { env, stdio: "ignore" });
-  await answers(address, child);
-  return { address, close: () => end(child) };
+  return running(address, spawn(program, ["serve", config], { env, stdio: "ignore" }));
+}
+
+/** Starts the registry of go-containerregistry, which keeps everything in memory, on a free port of the loopback interface. */
+export async function startContainerRegistry(program: string): Promise<ProcessRegistry> {
+  const port = await freePort();
+  return running(`127.0.0.1:${port}`, spawn(program, ["-port", String(port)], { env: {}, stdio: "ignore" }));
 }
 
 /** A port that nothing listens on. */
@@ -43,6 +47,12 @@ export async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo;
   await new Promise((resolve) => server.close(resolve));
   return port;
+}
+
+/** The registry of a process, once it answers. */
+async function running(address: string, child: ChildProcess): Promise<ProcessRegistry> {
+  await answers(address, child);
+  return { address, close: () => end(child) };
 }
 
 async function answers(address: string, child: ChildProcess): Promise<void> {
