@@ -61,7 +61,6 @@ it("tar/ knows nothing of registries: it imports nothing of oras-push beside its
 it("each library is known to one room", () => {
   onlyFrom(/oras-push\/src\/oci\/transport\.ts$/, /^undici$/);
   onlyFrom(/wait-fs\/src\/wait\.ts$/, /^chokidar$/);
-  onlyFrom(/oras-push\/src\/tar\//, /^tar-stream$/);
   onlyFrom(/wait-fs\/src\/command-line\.ts$/, /^yargs$/);
 });
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import {
   chmodSync,
   existsSync,
@@ -19,7 +20,7 @@ import { ToolError } from "wait-fs/tool-error";
 import { failing, first, STEPS } from "../support/registry/faults.ts";
 import type { MemoryRegistry } from "../support/registry/memory-registry.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { runTool } from "../support/tools.ts";
+import { runTool, startTool } from "../support/tools.ts";
 import {
   assertBytes,
   type Entry,
@@ -358,6 +359,20 @@ describe("a pull that fails leaves nothing", () => {
     await assertRefused(found, /the artifact holds an entry that is refused: "t\/out"/);
   });
 
+  it("of links in several layers that would lead another layer out of the folder together", async (t) => {
+    const found = await setting(t);
+    const layer = (name: string, link: string) => folderLayer("t", tarOf([{ name, flag: "2", link }]));
+    // Each stays inside by itself; together t/c is what lies above the folder.
+    const layers = [layer("t/a", "."), layer("t/b", "a/.."), layer("t/c", "b/..")];
+    storeArtifact(found.registry, "1", [...layers, fileLayer("t/c/escaped", "x")]);
+    await assert.rejects(found.pull("1"), (error: unknown) => {
+      assert.ok(error instanceof ToolError, String(error));
+      assert.match(`${error.message} (${error.why})`, /cannot write \S+\/t\/c\/escaped \(\S+\/t\/c is a link\)/);
+      return error.exitCode === 73;
+    });
+    assert.deepEqual(readdirSync(found.base), ["into"]);
+  });
+
   it("and what was there stays as it was", async (t) => {
     const found = await setting(t);
     mkdirSync(join(found.folder, "t"), { recursive: true });
@@ -397,6 +412,48 @@ describe("a pull from a registry that breaks", () => {
       await pull("1");
     }
     assert.equal(treeOf(folder)["t/f"], "content");
+  });
+});
+
+describe("names that are not UTF-8", () => {
+  it("are the same after a push and a pull, into an empty folder and over what is there", async (t) => {
+    const registry = await memoryRegistry(t);
+    const folder = temporaryFolder(t);
+    const name = (text: string) => Buffer.from(`${folder}/tree/${text}`, "latin1");
+    mkdirSync(name("d\xe9"), { recursive: true });
+    writeFileSync(name("d\xe9/f\xff"), "1");
+    writeFileSync(name("\xfe"), "2");
+    symlinkSync(Buffer.from("d\xe9/f\xff", "latin1"), name("l"));
+    const reference = `${registry.address}/metric/run:1`;
+    for (const args of [[reference, "tree"], ...Array(2).fill(["pull", reference, "-o", "back"])]) {
+      const { code, stderr } = await runTool("oras-push", args, { cwd: folder });
+      assert.equal(code, 0, stderr);
+    }
+    const difference = spawnSync("diff", ["-r", "--no-dereference", "tree", "back/tree"], { cwd: folder });
+    assert.equal(String(difference.stdout), "");
+    const kept = await runTool("oras-push", ["pull", reference, "-o", "back", "-k"], { cwd: folder });
+    assert.equal(kept.code, 73);
+    assert.deepEqual(readdirSync(join(folder, "back")), ["tree"]);
+  });
+});
+
+describe("a pull that is interrupted", () => {
+  it("in the middle of a folder ends with 143, and leaves nothing", async (t) => {
+    const registry = await memoryRegistry(t);
+    const folder = temporaryFolder(t);
+    const layer = folderLayer("t", tarOf([{ name: "t/f", content: noise(8 << 20) }]));
+    storeArtifact(registry, "1", [layer]);
+    const pulling = startTool("oras-push", ["pull", `${registry.address}/metric/run:1`, "-o", "into"], { cwd: folder });
+    registry.intercept(
+      first(1, STEPS.getBlob, (_, response) => {
+        response.writeHead(200, { "content-length": layer.bytes.length }).write(layer.bytes.subarray(0, 4 << 20));
+        setTimeout(() => pulling.child.kill("SIGTERM"), 200);
+      }),
+    );
+    const { code, stderr } = await pulling.ended;
+    assert.equal(code, 143, stderr);
+    assert.match(stderr, /\noras-push: ended by SIGTERM\n$/);
+    assert.deepEqual(readdirSync(join(folder, "into")), []);
   });
 });
 

@@ -69,8 +69,8 @@ export function sha256(bytes: Uint8Array): string {
 /** One entry of an archive made by hand: by default a file. */
 export interface Entry {
   readonly name: string;
-  /** The type flag: 0 file, 1 hard link, 2 symbolic link, 3 device, 5 folder, 6 FIFO. */
-  readonly flag?: "0" | "1" | "2" | "3" | "5" | "6";
+  /** The type flag: 0 file, 1 hard link, 2 symbolic link, 3 device, 5 folder, 6 FIFO, x and g extended headers. */
+  readonly flag?: "0" | "1" | "2" | "3" | "5" | "6" | "x" | "g";
   readonly content?: Buffer | string;
   readonly link?: string;
   readonly mode?: number;

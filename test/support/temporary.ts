@@ -6,17 +6,17 @@ import { join } from "node:path";
 export function temporaryFolder(context: { after(clean: () => void): void }): string {
   const folder = mkdtempSync(join(tmpdir(), "oras-pod-tools-"));
   context.after(() => {
-    makeRemovable(folder);
+    makeRemovable(Buffer.from(folder));
     rmSync(folder, { recursive: true, force: true });
   });
   return folder;
 }
 
 /** A folder without write permission could not be emptied by a normal user. */
-function makeRemovable(folder: string): void {
+function makeRemovable(folder: Buffer): void {
   chmodSync(folder, 0o700);
-  for (const name of readdirSync(folder)) {
-    const path = join(folder, name);
+  for (const name of readdirSync(folder, { encoding: "buffer" })) {
+    const path = Buffer.concat([folder, Buffer.from("/"), name]);
     if (lstatSync(path).isDirectory()) makeRemovable(path);
   }
 }

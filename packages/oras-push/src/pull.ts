@@ -24,6 +24,7 @@ import { ANNOTATIONS } from "./oci/media-types.ts";
 import type { Progress } from "./progress.ts";
 import { safeParts, UnsafePathError } from "./tar/entry-path.ts";
 import { unpack, writeSparse } from "./tar/unpack.ts";
+import { type ByteString, byteString, rawPath, shownPath } from "./tar/walk.ts";
 
 /** What a pull needs of the place that it pulls from. */
 export interface PullSource {
@@ -75,12 +76,16 @@ export async function pull(
       await restoreLayer(source, layer, place, options);
       return { place, layer };
     });
-    const moves = restored.map(({ place, layer }) => ({
-      from: join(place, ...layer.parts),
-      to: join(options.folder, ...layer.parts),
+    const moves = restored.map(({ place, layer: { parts } }) => ({
+      parts,
+      from: byteString(join(place, ...parts)),
+      to: byteString(join(options.folder, ...parts)),
     }));
     for (const { from, to } of moves) checkPlace(from, to, options.keepOldFiles);
-    for (const { from, to } of moves) merge(from, to);
+    for (const { parts, from, to } of moves) {
+      makeWay(options.folder, parts);
+      merge(from, to);
+    }
   } finally {
     remove(staging);
   }
@@ -230,45 +235,59 @@ function decompressorFor(head: Buffer, mediaType: string): Transform | undefined
   return mediaType.endsWith("gzip") ? createGunzip({ chunkSize }) : undefined;
 }
 
+/**
+ * Makes the folders on the way to a layer's place. A link on it is refused: it may be another artifact's, and lead out of
+ * the folder. Throws `cannotCreate`, naming it.
+ */
+function makeWay(folder: string, parts: readonly string[]): void {
+  for (let length = 1; length < parts.length; length++) {
+    const path = join(folder, ...parts.slice(0, length));
+    if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true)
+      throw new ToolError("cannotCreate", `cannot write ${join(folder, ...parts)}`, { why: `${path} is a link` });
+    writing(path, () => makeFolders(path));
+  }
+}
+
 /** Puts what was restored in its place; folders that are there are merged with. */
-function merge(from: string, to: string): void {
-  const stats = lstatSync(from);
-  const there = lstatSync(to, { throwIfNoEntry: false });
+function merge(from: ByteString, to: ByteString): void {
+  const stats = lstatSync(rawPath(from));
+  const there = lstatSync(rawPath(to), { throwIfNoEntry: false });
   // A folder that its owner may not write to can neither be moved nor emptied by a normal user.
-  if (stats.isDirectory()) chmodSync(from, 0o700);
+  if (stats.isDirectory()) chmodSync(rawPath(from), 0o700);
   if (there?.isDirectory() === true && stats.isDirectory()) {
-    for (const name of readdirSync(from)) merge(join(from, name), join(to, name));
+    for (const name of namesIn(from)) merge(`${from}/${name}`, `${to}/${name}`);
     return;
   }
-  writing(to, () => {
-    makeFolders(dirname(to));
-    renameSync(from, to);
-    if (stats.isDirectory()) chmodSync(to, stats.mode & 0o7777);
+  writing(shownPath(to), () => {
+    renameSync(rawPath(from), rawPath(to));
+    if (stats.isDirectory()) chmodSync(rawPath(to), stats.mode & 0o7777);
   });
 }
 
 /** Removes a folder with all it holds, folders that their owner may not write to included. */
 function remove(folder: string): void {
-  const open = (path: string) => {
-    chmodSync(path, 0o700);
-    for (const entry of readdirSync(path, { withFileTypes: true }))
-      if (entry.isDirectory()) open(join(path, entry.name));
+  const open = (path: ByteString) => {
+    chmodSync(rawPath(path), 0o700);
+    for (const entry of readdirSync(rawPath(path), { withFileTypes: true, encoding: "latin1" as BufferEncoding }))
+      if (entry.isDirectory()) open(`${path}/${entry.name}`);
   };
-  open(folder);
+  open(byteString(folder));
   rmSync(folder, { recursive: true, force: true });
 }
 
 /** Throws `cannotCreate` where a folder and a file would take each other's place, or a file one that is to be kept. */
-function checkPlace(from: string, to: string, keepOldFiles: boolean): void {
-  const there = lstatSync(to, { throwIfNoEntry: false });
+function checkPlace(from: ByteString, to: ByteString, keepOldFiles: boolean): void {
+  const there = lstatSync(rawPath(to), { throwIfNoEntry: false });
   if (there === undefined) return;
   const folder = there.isDirectory();
-  if (folder !== lstatSync(from).isDirectory())
-    throw new ToolError("cannotCreate", `${to} is there already`, {
-      why: folder ? "it is a folder" : "it is no folder",
-    });
-  if (folder) for (const name of readdirSync(from)) checkPlace(join(from, name), join(to, name), keepOldFiles);
-  else if (keepOldFiles) throw new ToolError("cannotCreate", `${to} is there already`, { why: "--keep-old-files" });
+  const fail = (why: string) => new ToolError("cannotCreate", `${shownPath(to)} is there already`, { why });
+  if (folder !== lstatSync(rawPath(from)).isDirectory()) throw fail(folder ? "it is a folder" : "it is no folder");
+  if (folder) for (const name of namesIn(from)) checkPlace(`${from}/${name}`, `${to}/${name}`, keepOldFiles);
+  else if (keepOldFiles) throw fail("--keep-old-files");
+}
+
+function namesIn(folder: ByteString): ByteString[] {
+  return readdirSync(rawPath(folder), { encoding: "latin1" });
 }
 
 function writing<T>(path: string, act: () => T): T {

@@ -4,7 +4,8 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { unpack, writeSparse } from "oras-push/tar/unpack";
-import { ToolError } from "wait-fs/tool-error";
+import { rawPath } from "oras-push/tar/walk";
+import { InterruptedError, ToolError } from "wait-fs/tool-error";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { assertBytes, type Cleaner, type Entry, noise, pieces, tarOf, treeOf } from "../support.ts";
 
@@ -48,6 +49,38 @@ describe("unpacking", () => {
     );
     for (const name of ["t", "t/f", "t/l", "t/closed"])
       assert.equal(lstatSync(join(folder, name)).mtimeMs, 1_000_000_000_000, name);
+  });
+
+  it("names and links that are not UTF-8 come back to the byte, and so do times before 1970 and after 2242", async (t) => {
+    const { folder } = places(t);
+    const record = (key: string, value: string) => {
+      const rest = ` ${key}=${value}\n`;
+      return { name: "x", flag: "x", content: Buffer.from(`${rest.length + 2}${rest}`, "latin1") } as const;
+    };
+    await unpack(
+      pieces(
+        tarOf([
+          FOLDER,
+          record("path", "t/d\xe9"),
+          { name: "x", flag: "5" },
+          record("path", "t/d\xe9/f\xff"),
+          { name: "x", content: "1" },
+          record("linkpath", "d\xe9/f\xff"),
+          { name: "t/l", flag: "2", link: "x" },
+          record("mtime", "-86400"),
+          { name: "t/old" },
+          record("mtime", "9876543210"),
+          { name: "t/new" },
+        ]),
+      ),
+      folder,
+      "t",
+    );
+    assert.equal(readFileSync(rawPath(`${folder}/t/d\xe9/f\xff`), "utf8"), "1");
+    assert.equal(readlinkSync(join(folder, "t/l"), { encoding: "latin1" }), "d\xe9/f\xff");
+    assert.equal(readFileSync(join(folder, "t/l"), "utf8"), "1");
+    assert.equal(statSync(join(folder, "t/old")).mtimeMs, -86_400_000);
+    assert.equal(statSync(join(folder, "t/new")).mtimeMs, 9_876_543_210_000);
   });
 
   it("set-user-ID and set-group-ID are not restored", async (t) => {
@@ -208,6 +241,16 @@ describe("archives that are refused", () => {
       throw new ToolError("unavailable", "the network");
     }
     await assert.rejects(unpack(failing(), folder, "t"), (error: ToolError) => error.message === "the network");
+  });
+
+  it("an interruption in the middle of a file is thrown as itself", async (t) => {
+    const { folder } = places(t);
+    const interruption = new InterruptedError("SIGTERM", 15);
+    async function* interrupted(): AsyncGenerator<Buffer> {
+      yield whole.subarray(0, 3000);
+      throw interruption;
+    }
+    await assert.rejects(unpack(interrupted(), folder, "t"), (error: unknown) => error === interruption);
   });
 
   it("what cannot be written is named", async (t) => {

@@ -20,6 +20,7 @@ export function safeParts(path: string): string[] {
  * folder. Throws {@link UnsafePathError}.
  */
 export function checkLinkTarget(parts: readonly string[], target: string): void {
+  if (target.includes("\0")) throw new UnsafePathError("a link to a path with a NUL");
   if (target.startsWith("/")) throw new UnsafePathError(`a link to the absolute path ${target}`);
   let depth = parts.length - 1;
   for (const part of target.split("/")) {

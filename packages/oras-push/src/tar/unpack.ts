@@ -18,10 +18,10 @@ import {
 } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
 import { promisify } from "node:util";
-import { type Extract, extract, type Header } from "tar-stream";
-import { reasonOf, ToolError } from "wait-fs/tool-error";
+import { reasonOf, systemCode, ToolError } from "wait-fs/tool-error";
 import { checkLinkTarget, safeParts, UnsafePathError } from "./entry-path.ts";
-import { byteString, followLink } from "./walk.ts";
+import { type ArchiveEntry, ArchiveError, readArchive } from "./read.ts";
+import { type ByteString, byteString, followLink, rawPath, shownPath } from "./walk.ts";
 
 /** What an unpacked archive held. */
 export interface UnpackResult {
@@ -43,77 +43,52 @@ const HOLE = Buffer.alloc(4096);
 /**
  * Unpacks a tar archive below an empty folder, where every entry has to lie under `title`. Modes and times are restored
  * whatever the umask; owners are not. Throws `registry`, naming the entry, for one that is absolute, leads out of the
- * folder, passes through a link of the archive, or is a link that leads out; `cannotCreate` for what can't be written; `registry` for what is no
- * archive.
+ * folder, passes through a link of the archive, or is a link that leads out; `registry` for what is no archive or breaks
+ * off; `cannotCreate` for what can't be written. What `archive` throws for another reason is thrown.
  */
 export async function unpack(archive: AsyncIterable<Buffer>, folder: string, title: string): Promise<UnpackResult> {
-  const unpacking = new Unpacking(folder, title);
-  const tar = extract();
-  const feeding = feed(archive, tar).catch((error: Error) => {
-    tar.destroy(error);
-    return error;
-  });
+  const unpacking = new Unpacking(byteString(folder), byteString(title));
   try {
-    for await (const entry of tar) await unpacking.add(entry.header, entry as AsyncIterable<Buffer>);
+    for await (const entry of readArchive(archive)) await unpacking.add(entry);
   } catch (error) {
-    tar.destroy(error as Error);
-    const fault = (await feeding) ?? error;
-    throw fault instanceof ToolError ? fault : brokenArchive(title, fault);
+    throw isBroken(error) ? brokenArchive(title, error) : error;
   }
-  await feeding;
   unpacking.finish();
   return { files: unpacking.files };
 }
 
-/** Writes a stream to an extraction, at its pace, as long as it takes any. */
-async function feed(archive: AsyncIterable<Buffer>, tar: Extract): Promise<undefined> {
-  for await (const chunk of archive) {
-    if (tar.destroyed) return;
-    if (tar.write(chunk)) continue;
-    await new Promise<void>((resolve) => {
-      const goOn = () => {
-        tar.off("drain", goOn).off("close", goOn);
-        resolve();
-      };
-      tar.on("drain", goOn).on("close", goOn);
-    });
-  }
-  (tar as unknown as NodeJS.WritableStream).end();
+/** Whether a failure is the archive's, or that of the compressed stream that it came in. */
+function isBroken(error: unknown): boolean {
+  return error instanceof ArchiveError || /^Z/.test(systemCode(error) ?? "");
 }
 
 class Unpacking {
   files = 0;
-  readonly #folder: string;
-  readonly #title: readonly string[];
-  readonly #links = new Set<string>();
-  readonly #folders = new Map<string, Header | undefined>();
+  readonly #folder: ByteString;
+  readonly #title: readonly ByteString[];
+  readonly #links = new Set<ByteString>();
+  readonly #folders = new Map<ByteString, ArchiveEntry | undefined>();
 
-  constructor(folder: string, title: string) {
+  constructor(folder: ByteString, title: ByteString) {
     this.#folder = folder;
     this.#title = safeParts(title);
   }
 
-  async add(header: Header, content: AsyncIterable<Buffer>): Promise<void> {
-    const parts = this.#checked(header.name, () => this.#entryParts(header.name));
-    const path = this.#path(parts);
+  async add(entry: ArchiveEntry): Promise<void> {
+    const parts = this.#checked(entry.name, () => this.#entryParts(entry.name));
     this.#makeParents(parts);
-    switch (header.type) {
+    switch (entry.type) {
       case "directory":
-        this.#makeFolder(parts, header);
-        return drain(content);
+        return this.#makeFolder(parts, entry);
       case "symlink":
-        this.#link(parts, header);
-        return drain(content);
+        return this.#link(parts, entry);
       case "link":
-        this.#hardLink(parts, header);
-        return drain(content);
+        return this.#hardLink(parts, entry);
       case "file":
-      case "contiguous-file":
-        await this.#write(path, header, content);
         this.files++;
-        return;
-      default:
-        throw unsafeEntry(header.name, `an entry of type ${header.type}`);
+        return this.#write(this.#path(parts), entry);
+      case "other":
+        throw unsafeEntry(entry.name, `an entry of type ${JSON.stringify(entry.flag)}`);
     }
   }
 
@@ -121,14 +96,14 @@ class Unpacking {
   finish(): void {
     this.#makeParents([...this.#title, ""]);
     for (const path of this.#links) this.#checkEnd(path);
-    for (const [path, header] of [...this.#folders].reverse())
-      writing(path, () => {
-        chmodSync(path, header === undefined ? 0o755 : header.mode & RESTORED_MODE);
-        if (header !== undefined) utimesSync(path, header.mtime, header.mtime);
+    for (const [path, entry] of [...this.#folders].reverse())
+      writing(path, (raw) => {
+        chmodSync(raw, entry === undefined ? 0o755 : entry.mode & RESTORED_MODE);
+        if (entry !== undefined) utimesSync(raw, entry.mtime, entry.mtime);
       });
   }
 
-  #entryParts(name: string): string[] {
+  #entryParts(name: ByteString): ByteString[] {
     const parts = safeParts(name);
     if (parts.length === 0 || this.#title.some((part, index) => parts[index] !== part))
       throw new UnsafePathError(`outside ${this.#title.join("/")}`);
@@ -137,86 +112,89 @@ class Unpacking {
     return parts;
   }
 
-  #makeParents(parts: readonly string[]): void {
+  #makeParents(parts: readonly ByteString[]): void {
     for (let length = 1; length < parts.length; length++) {
       const path = this.#path(parts.slice(0, length));
       if (this.#folders.has(path)) continue;
-      writing(path, () => mkdirSync(path, { mode: 0o700, recursive: true }));
+      writing(path, (raw) => mkdirSync(raw, { mode: 0o700, recursive: true }));
       this.#folders.set(path, undefined);
     }
   }
 
-  #makeFolder(parts: readonly string[], header: Header): void {
+  #makeFolder(parts: readonly ByteString[], entry: ArchiveEntry): void {
     const path = this.#path(parts);
-    if (!this.#folders.has(path)) this.#make(path, () => mkdirSync(path, { mode: 0o700 }));
-    this.#folders.set(path, header);
+    if (!this.#folders.has(path)) this.#make(path, (raw) => mkdirSync(raw, { mode: 0o700 }));
+    this.#folders.set(path, entry);
   }
 
-  #link(parts: readonly string[], header: Header): void {
-    const target = header.linkname;
-    if (parts.length === this.#title.length) throw unsafeEntry(header.name, "a link in the place of the folder");
-    this.#checked(header.name, () => checkLinkTarget(parts, target));
+  #link(parts: readonly ByteString[], { name, target, mtime }: ArchiveEntry): void {
+    if (parts.length === this.#title.length) throw unsafeEntry(name, "a link in the place of the folder");
+    this.#checked(name, () => checkLinkTarget(parts, target));
     const path = this.#path(parts);
-    this.#make(path, () => symlinkSync(target, path));
-    writing(path, () => lutimesSync(path, header.mtime, header.mtime));
+    this.#make(path, (raw) => symlinkSync(rawPath(target), raw));
+    writing(path, (raw) => lutimesSync(raw, mtime, mtime));
     this.#links.add(path);
   }
 
   /** Links that stay inside by their letters may lead out together: that shows only when all of them are there. */
-  #checkEnd(path: string): void {
-    const root = byteString(realpathSync(this.#path(this.#title)));
-    const link = byteString(join(realpathSync(dirname(path)), basename(path)));
-    if (followLink(root, link, readlinkSync(path, { encoding: "latin1" })) === "outside")
+  #checkEnd(path: ByteString): void {
+    const real = (of: ByteString) => realpathSync(rawPath(of), { encoding: "latin1" });
+    const root = real(this.#path(this.#title));
+    const link = join(real(dirname(path)), basename(path));
+    if (followLink(root, link, readlinkSync(rawPath(path), { encoding: "latin1" })) === "outside")
       throw unsafeEntry(relative(this.#folder, path), "a link out of the folder, by way of others");
   }
 
-  #hardLink(parts: readonly string[], header: Header): void {
-    const first = this.#path(this.#checked(header.name, () => this.#entryParts(header.linkname)));
-    if (this.#links.has(first)) throw unsafeEntry(header.name, "a hard link to a symbolic link");
-    const path = this.#path(parts);
-    this.#make(path, () => linkSync(first, path));
+  #hardLink(parts: readonly ByteString[], { name, target }: ArchiveEntry): void {
+    const first = this.#path(this.#checked(name, () => this.#entryParts(target)));
+    if (this.#links.has(first)) throw unsafeEntry(name, "a hard link to a symbolic link");
+    this.#make(this.#path(parts), (raw) => linkSync(rawPath(first), raw));
   }
 
-  async #write(path: string, header: Header, content: AsyncIterable<Buffer>): Promise<void> {
-    const file = this.#make(path, () => openSync(path, "wx", 0o600));
-    const bytes = unbroken(content, this.#title.join("/"));
+  async #write(path: ByteString, { size, mode, mtime, content }: ArchiveEntry): Promise<void> {
+    const file = this.#make(path, (raw) => openSync(raw, "wx", 0o600));
     try {
-      if (header.size <= SMALL_FILE) writeSmall(file, await collected(bytes));
-      else await writeSparse(file, bytes);
-      fchmodSync(file, header.mode & RESTORED_MODE);
-      futimesSync(file, header.mtime, header.mtime);
+      if (size <= SMALL_FILE) writeSmall(file, await collected(content));
+      else await writeSparse(file, content);
+      fchmodSync(file, mode & RESTORED_MODE);
+      futimesSync(file, mtime, mtime);
     } catch (error) {
-      throw error instanceof ToolError ? error : unwritable(path, error);
+      throw isSystemError(error) ? unwritable(path, error) : error;
     } finally {
       closeSync(file);
     }
   }
 
   /** Makes what an entry is. An archive may hold a name twice: the last one counts, as for tar. */
-  #make<T>(path: string, make: () => T): T {
-    return writing(path, () => {
+  #make<T>(path: ByteString, make: (raw: Buffer) => T): T {
+    return writing(path, (raw) => {
       try {
-        return make();
+        return make(raw);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-        rmSync(path);
+        rmSync(raw);
         this.#links.delete(path);
-        return make();
+        return make(raw);
       }
     });
   }
 
-  #path(parts: readonly string[]): string {
+  #path(parts: readonly ByteString[]): ByteString {
     return join(this.#folder, ...parts);
   }
 
-  #checked<T>(name: string, check: () => T): T {
+  #checked<T>(name: ByteString, check: () => T): T {
     try {
       return check();
     } catch (error) {
-      throw error instanceof UnsafePathError ? unsafeEntry(name, error.message) : error;
+      throw error instanceof UnsafePathError ? unsafeEntry(name, shownPath(error.message)) : error;
     }
   }
+}
+
+/** Whether an error came from the system, and not from where the content came from. */
+function isSystemError(error: unknown): boolean {
+  return typeof (error as NodeJS.ErrnoException).syscall === "string";
 }
 
 function writeSmall(file: number, content: Buffer): void {
@@ -225,14 +203,14 @@ function writeSmall(file: number, content: Buffer): void {
   ftruncateSync(file, content.length);
 }
 
-async function collected(content: AsyncIterable<Buffer>): Promise<Buffer> {
+async function collected(content: ArchiveEntry["content"]): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of content) chunks.push(chunk);
   return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
 }
 
 /** Writes a stream to a new file and leaves holes for long runs of zeros. */
-export async function writeSparse(file: number, content: AsyncIterable<Buffer>): Promise<void> {
+export async function writeSparse(file: number, content: ArchiveEntry["content"]): Promise<void> {
   let position = 0;
   for await (const chunk of content) {
     for (const [start, end] of dataRanges(chunk)) await writeAll(file, chunk.subarray(start, end), position + start);
@@ -271,33 +249,22 @@ async function writeAll(file: number, data: Buffer, position: number): Promise<v
     done += (await write(file, data, done, data.length - done, position + done)).bytesWritten;
 }
 
-/** An entry's content; where it breaks off, the archive is to blame and not the file that it is written to. */
-async function* unbroken(content: AsyncIterable<Buffer>, title: string): AsyncGenerator<Buffer> {
+function writing<T>(path: ByteString, act: (raw: Buffer) => T): T {
   try {
-    yield* content;
-  } catch (error) {
-    throw error instanceof ToolError ? error : brokenArchive(title, error);
-  }
-}
-
-async function drain(content: AsyncIterable<Buffer>): Promise<void> {
-  for await (const _ of content);
-}
-
-function writing<T>(path: string, act: () => T): T {
-  try {
-    return act();
+    return act(rawPath(path));
   } catch (error) {
     throw unwritable(path, error);
   }
 }
 
-function unwritable(path: string, error: unknown): ToolError {
-  return new ToolError("cannotCreate", `cannot write ${path}`, { why: reasonOf(error), cause: error });
+function unwritable(path: ByteString, error: unknown): ToolError {
+  return new ToolError("cannotCreate", `cannot write ${shownPath(path)}`, { why: reasonOf(error), cause: error });
 }
 
-function unsafeEntry(name: string, why: string): ToolError {
-  return new ToolError("registry", `the artifact holds an entry that is refused: ${JSON.stringify(name)}`, { why });
+function unsafeEntry(name: ByteString, why: string): ToolError {
+  return new ToolError("registry", `the artifact holds an entry that is refused: ${JSON.stringify(shownPath(name))}`, {
+    why,
+  });
 }
 
 function brokenArchive(title: string, error: unknown): ToolError {
