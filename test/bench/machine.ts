@@ -1,0 +1,36 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { availableParallelism, cpus, release, totalmem } from "node:os";
+
+/** The machine that a bench ran on. */
+export interface Machine {
+  readonly processor: string;
+  readonly cores: number;
+  /** In GiB. */
+  readonly memory: number;
+  readonly system: string;
+  /** The peers' versions, by name. */
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+/** Describes this machine. `programs` are asked for their versions, each with the arguments that make it say one. */
+export function describeMachine(programs: Readonly<Record<string, readonly [string, ...string[]]>>): Machine {
+  return {
+    processor: cpus()[0]?.model ?? "unknown",
+    cores: availableParallelism(),
+    memory: Math.round(totalmem() / 2 ** 30),
+    system: `${osName()}, Linux ${release()}`,
+    versions: Object.fromEntries(
+      Object.entries(programs).map(([name, [program, ...args]]) => [name, versionOf(program, args)]),
+    ),
+  };
+}
+
+function osName(): string {
+  return /^PRETTY_NAME="(.*)"$/m.exec(readFileSync("/etc/os-release", "utf8"))?.[1] ?? "Linux";
+}
+
+function versionOf(program: string, args: readonly string[]): string {
+  const text = execFileSync(program, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  return /\d+\.\d+(\.\d+)?/.exec(text)?.[0] ?? text.trim();
+}
