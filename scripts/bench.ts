@@ -16,7 +16,7 @@ import { writeReport } from "../test/bench/report.ts";
 import type { BenchRun } from "../test/bench/result.ts";
 import { aligned, costs, figures } from "../test/bench/table.ts";
 import { Trees } from "../test/bench/trees.ts";
-import { startDistribution } from "../test/support/registry/distribution.ts";
+import { startDistribution } from "../test/support/registry/process-registry.ts";
 import { debianProgram, distributionRegistry, orasClient, type Part } from "./parts.ts";
 import { CACHE, ROOT } from "./paths.ts";
 

@@ -1,0 +1,97 @@
+/** tar-stream, another implementation of the format in the same process, as the other side of both directions. */
+import assert from "node:assert/strict";
+import { mkdirSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { describe, it } from "node:test";
+import { pack } from "oras-push/tar/pack";
+import { readArchive } from "oras-push/tar/read";
+import { byteString, walk } from "oras-push/tar/walk";
+import * as tarStream from "tar-stream";
+import { temporaryFolder } from "../../support/temporary.ts";
+import { collect, noise, pieces } from "../support.ts";
+
+/** A time that both sides can tell. */
+const TIME = new Date(1_700_000_000_000);
+
+/** An entry as either side tells it. */
+interface Told {
+  readonly name: string;
+  readonly type: string;
+  readonly mode: number;
+  readonly time: number;
+  readonly target: string;
+  readonly bytes: Buffer;
+}
+
+const LONG = `t/${"d".repeat(120)}/${"f".repeat(200)}`;
+
+const ENTRIES: readonly Told[] = [
+  { name: "t", type: "directory", mode: 0o755, target: "", bytes: Buffer.alloc(0) },
+  { name: "t/0 empty", type: "file", mode: 0o644, target: "", bytes: Buffer.alloc(0) },
+  { name: "t/1 large", type: "file", mode: 0o600, target: "", bytes: noise(3 << 20) },
+  { name: "t/2 link", type: "symlink", mode: 0o777, target: "1 large", bytes: Buffer.alloc(0) },
+  { name: "t/3 größe", type: "file", mode: 0o4755, target: "", bytes: Buffer.from("x".repeat(513)) },
+  { name: `t/${"d".repeat(120)}`, type: "directory", mode: 0o700, target: "", bytes: Buffer.alloc(0) },
+  { name: LONG, type: "file", mode: 0o644, target: "", bytes: Buffer.from("deep") },
+].map((entry) => ({ ...entry, time: TIME.getTime() }));
+
+describe("tar-stream", () => {
+  it("reads what is packed", async (t) => {
+    const folder = temporaryFolder(t);
+    for (const { name, type, mode, target, bytes } of ENTRIES) {
+      const path = join(folder, name);
+      if (type === "directory") mkdirSync(path, { mode });
+      else if (type === "symlink") symlinkSync(target, path);
+      else writeFileSync(path, bytes, { mode });
+    }
+    for (const { name, type } of [...ENTRIES].reverse())
+      if (type !== "symlink") utimesSync(join(folder, name), TIME, TIME);
+    const archive = pack(walk(join(folder, "t"), "t", assert.fail));
+    const told: Told[] = [];
+    const extraction = Readable.from(archive, { objectMode: false }).pipe(
+      tarStream.extract() as unknown as NodeJS.WritableStream,
+    ) as unknown as ReturnType<typeof tarStream.extract>;
+    for await (const entry of extraction) {
+      const { name, type, mode, mtime, linkname } = entry.header;
+      const bytes = await collect(entry as AsyncIterable<Buffer>);
+      told.push({
+        name,
+        type,
+        mode,
+        time: type === "symlink" ? TIME.getTime() : mtime.getTime(),
+        target: linkname ?? "",
+        bytes,
+      });
+    }
+    assert.deepEqual(told, ENTRIES);
+  });
+
+  it("writes what is read", async () => {
+    const packing = tarStream.pack();
+    const written = collect(packing as unknown as AsyncIterable<Buffer>);
+    for (const { name, type, mode, target, bytes } of ENTRIES) {
+      const header = { name, type, mode, mtime: TIME, linkname: target, size: bytes.length } as tarStream.Header;
+      await new Promise<void>((resolve, reject) => {
+        const entry = packing.entry(header, (error) => (error == null ? resolve() : reject(error)));
+        entry?.end(bytes);
+      });
+    }
+    packing.finalize();
+    const told: Told[] = [];
+    for await (const { name, type, mode, mtime, target, content } of readArchive(pieces(await written)))
+      told.push({
+        name,
+        type,
+        mode,
+        time: mtime.getTime(),
+        target,
+        bytes: await collect(content as AsyncIterable<Buffer>),
+      });
+    // Its writer does not end the names of folders in a slash either; ours are of bytes.
+    assert.deepEqual(
+      told,
+      ENTRIES.map((entry) => ({ ...entry, name: byteString(entry.name) })),
+    );
+  });
+});
