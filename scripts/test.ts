@@ -7,6 +7,7 @@ import { spawnSync } from "node:child_process";
 import { globSync } from "node:fs";
 import { join } from "node:path";
 import { buildExecutables } from "./build.ts";
+import { makeImages, TOOLS_ARCHIVE } from "./images.ts";
 import {
   containerRegistry,
   debianProgram,
@@ -21,6 +22,7 @@ import {
   ZOT,
 } from "./parts.ts";
 import { DIST, ROOT } from "./paths.ts";
+import { podmanProgram } from "./podman.ts";
 
 const only = process.argv.slice(2);
 const bin = (name: string) => join(ROOT, "node_modules", ".bin", name);
@@ -28,8 +30,9 @@ const bin = (name: string) => join(ROOT, "node_modules", ".bin", name);
 const types = run(bin("tsc"), ["-p", "."]);
 if (types !== 0) process.exit(types);
 await buildExecutables(process.arch as "x64" | "arm64", DIST);
+const files = only.length > 0 ? only : globSync("test/**/*.test.ts", { cwd: ROOT }).sort();
 
-const parts: Readonly<Record<string, Part>> = {
+const parts: Record<string, Part> = {
   "docker-registry": distributionRegistry(),
   "distribution-3": newerDistributionRegistry(),
   "go-containerregistry": containerRegistry(),
@@ -43,10 +46,11 @@ const parts: Readonly<Record<string, Part>> = {
   jobset: jobSetDefinition(),
   skopeo: debianProgram("skopeo", ["skopeo"]),
   busybox: debianProgram("busybox", ["busybox-static"]),
-  podman: debianProgram("podman", ["podman", "runc", "catatonit", "netavark", "aardvark-dns"]),
+  podman: podmanProgram(),
+  "qemu-aarch64-static": debianProgram("qemu-aarch64-static", ["qemu-user-static"]),
 };
+if (files.some((file) => /(^|\/)test\/(images|pods)\//.test(file))) parts.image = await toolsImage();
 const missing = Object.values(parts).filter((part) => "missing" in part);
-const files = only.length > 0 ? only : globSync("test/**/*.test.ts", { cwd: ROOT }).sort();
 const tests = run(process.execPath, ["--test", "--test-reporter=spec", "--test-timeout=300000", ...files]);
 
 for (const part of missing) console.log(`not on this machine: ${part.missing}`);
@@ -59,4 +63,13 @@ process.exit(tests || style || (incomplete ? 1 : 0));
 
 function run(program: string, args: readonly string[]): number {
   return spawnSync(program, args, { cwd: ROOT, stdio: "inherit" }).status ?? 1;
+}
+
+async function toolsImage(): Promise<Part> {
+  try {
+    await makeImages();
+    return { path: TOOLS_ARCHIVE };
+  } catch (error) {
+    return { missing: `the image of the tools: ${(error as Error).message}` };
+  }
 }

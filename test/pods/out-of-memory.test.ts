@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { PODMAN_SKIP, Podman } from "../support/podman.ts";
+import { Podman } from "../../scripts/podman.ts";
+import { buildToolsImage, PODMAN_SKIP } from "../support/podman.ts";
 import { startMemoryRegistry } from "../support/registry/memory-registry.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { runTool } from "../support/tools.ts";
@@ -55,7 +56,7 @@ describe("a pod whose application's container is killed for its memory", {
     t.after(() => registry.close());
     const podman = new Podman(join(folder, "podman"));
     await using _cleaned = podman;
-    await podman.buildImage(IMAGE);
+    await buildToolsImage(podman, IMAGE, join(folder, "context"));
     for (const [policy, pushed] of [
       [[], true],
       [["--incomplete-run", "discard"], false],
