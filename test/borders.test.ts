@@ -59,7 +59,7 @@ it("tar/ knows nothing of registries: it imports nothing of oras-push beside its
 });
 
 it("each library is known to one room", () => {
-  onlyFrom(/oras-push\/src\/oci\/transport\.ts$/, /^undici$/);
+  onlyFrom(/oras-push\/src\/oci\/(transport|connections)\.ts$/, /^undici$/);
   onlyFrom(/wait-fs\/src\/wait\.ts$/, /^chokidar$/);
   onlyFrom(/wait-fs\/src\/command-line\.ts$/, /^yargs$/);
 });

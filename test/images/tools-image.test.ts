@@ -12,7 +12,7 @@ import { ROOT } from "../../scripts/paths.ts";
 import { Podman } from "../../scripts/podman.ts";
 import { IMAGE_SKIP } from "../support/podman.ts";
 import { makeAuthority } from "../support/registry/certificates.ts";
-import { startDistribution } from "../support/registry/distribution.ts";
+import { startDistribution } from "../support/registry/process-registry.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { run } from "../support/tools.ts";
 import { openArchive, type PlatformImage } from "./archive.ts";
@@ -189,8 +189,8 @@ describe("the image with the tools", { skip: IMAGE_SKIP, timeout: 300_000 }, () 
     const registry = await startDistribution(findProgram("docker-registry") as string, join(folder, "registry"), tls);
     try {
       const push = (...mounts: readonly string[]) => {
-        const options = ["--rm", "--network=host", "--add-host=registry.test:127.0.0.1", ...mounts];
-        const reference = `registry.test:${registry.address.split(":")[1]}/test/tls:1`;
+        const options = ["--rm", "--network=host", "--add-host=registry.example:127.0.0.1", ...mounts];
+        const reference = `registry.example:${registry.address.split(":")[1]}/test/tls:1`;
         return podman.run("run", ...options, TOOLS_IMAGE, "oras-push", reference, "/lib/tini");
       };
       await assert.rejects(push("--env=ORAS_RETRY_FOR=0"), /certificate/);

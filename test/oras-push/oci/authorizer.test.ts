@@ -18,15 +18,15 @@ function authorizer(answer: unknown, credential?: Credential) {
 }
 
 describe("answering challenges", () => {
-  it("nothing is said before it is asked for", () => {
+  it("nothing is said before it is asked for", async () => {
     const { it: subject } = authorizer({}, { kind: "basic", username: "me", password: "pw" });
-    assert.equal(subject.header("scope"), undefined);
+    assert.equal(await subject.header("scope"), undefined);
   });
 
   it("a basic challenge is answered with user and password, once", async () => {
     const { it: subject } = authorizer({}, { kind: "basic", username: "me", password: "p:w" });
     assert.equal(await subject.answer('Basic realm="r"', "scope", SECURE), true);
-    assert.equal(subject.header("any scope"), `Basic ${Buffer.from("me:p:w").toString("base64")}`);
+    assert.equal(await subject.header("any scope"), `Basic ${Buffer.from("me:p:w").toString("base64")}`);
     assert.equal(await subject.answer('Basic realm="r"', "scope", SECURE), false, "the same would be sent again");
   });
 
@@ -45,8 +45,8 @@ describe("answering challenges", () => {
       "https://auth.example/token?account=a&service=s&scope=repository%3Aa%3Apull&scope=other%3Apull",
     );
     assert.equal(requests[0]?.[1].authorization, `Basic ${Buffer.from("me:pw").toString("base64")}`);
-    assert.equal(subject.header("repository:a:pull"), "Bearer t");
-    assert.equal(subject.header("repository:b:pull"), undefined, "a token is for one scope");
+    assert.equal(await subject.header("repository:a:pull"), "Bearer t");
+    assert.equal(await subject.header("repository:b:pull"), undefined, "a token is for one scope");
   });
 
   it("without a credential an anonymous token is asked for", async () => {
@@ -66,41 +66,48 @@ describe("answering challenges", () => {
       service: "s",
       scope: "scope other:pull",
     });
-    assert.equal(subject.header("scope"), "Bearer a");
+    assert.equal(await subject.header("scope"), "Bearer a");
   });
 
   it("an access token is used as it is, without a token server", async () => {
     const { it: subject, requests } = authorizer({}, { kind: "bearer", token: "mine" });
     assert.equal(await subject.answer(BEARER, "scope", SECURE), true);
-    assert.equal(subject.header("scope"), "Bearer mine");
+    assert.equal(await subject.header("scope"), "Bearer mine");
     assert.equal(requests.length, 0);
   });
 
-  it("a token is not used in its last seconds", async (t) => {
-    t.mock.timers.enable({ apis: ["Date"] });
-    const { it: subject } = authorizer({ token: "t", expires_in: 100 });
-    await subject.answer(BEARER, "scope", SECURE);
-    t.mock.timers.tick(94_000);
-    assert.equal(subject.header("scope"), "Bearer t");
-    t.mock.timers.tick(2_000);
-    assert.equal(subject.header("scope"), undefined);
-  });
+  for (const [what, answer, good, due] of [
+    ["a token is renewed in its last seconds, without another challenge", { token: "t", expires_in: 100 }, 94, 96],
+    ["a token that says nothing of its life is good for a minute", { token: "t" }, 50, 60],
+  ] as const)
+    it(what, async (t) => {
+      t.mock.timers.enable({ apis: ["Date"] });
+      const { it: subject, requests } = authorizer(answer);
+      await subject.answer(BEARER, "scope", SECURE);
+      t.mock.timers.tick(good * 1000);
+      assert.equal(await subject.header("scope"), "Bearer t");
+      assert.equal(requests.length, 1);
+      t.mock.timers.tick((due - good) * 1000);
+      assert.equal(await subject.header("scope"), "Bearer t");
+      assert.equal(requests.length, 2);
+      assert.deepEqual(requests[1], requests[0]);
+    });
 
-  it("a token that says nothing of its life is good for a minute", async (t) => {
-    t.mock.timers.enable({ apis: ["Date"] });
-    const { it: subject } = authorizer({ token: "t" });
-    await subject.answer(BEARER, "scope", SECURE);
-    t.mock.timers.tick(50_000);
-    assert.equal(subject.header("scope"), "Bearer t");
-    t.mock.timers.tick(10_000);
-    assert.equal(subject.header("scope"), undefined);
+  it("what is secret does not come back in what the other side says", async () => {
+    const basic = authorizer({ token: "t0ken" }, { kind: "basic", username: "me", password: "pass" }).it;
+    await basic.answer(BEARER, "scope", SECURE);
+    const encoded = Buffer.from("me:pass").toString("base64");
+    assert.equal(basic.conceal(`no t0ken, ${encoded}, pass for me`), "no ***, ***, *** for me");
+    const refresh = authorizer({ token: "t" }, { kind: "refresh", token: "refreshing" }).it;
+    await refresh.answer(BEARER, "scope", SECURE);
+    assert.equal(refresh.conceal("refreshing is bad"), "*** is bad");
   });
 
   for (const seconds of [0, 1, 4])
     it(`a token that is good for ${seconds} s is used for the request that it was asked for`, async () => {
       const { it: subject } = authorizer({ token: "t", expires_in: seconds });
       await subject.answer(BEARER, "scope", SECURE);
-      assert.equal(subject.header("scope"), "Bearer t");
+      assert.equal(await subject.header("scope"), "Bearer t");
     });
 
   it("an unsafe realm of a safe registry is refused before anything is sent to it", async () => {

@@ -370,7 +370,7 @@ describe("downloads", () => {
     const ranges = registry.requests.flatMap(({ method, headers }) => (method === "GET" ? [headers.range] : []));
     assert.equal(ranges.length, 3);
     assert.equal(ranges[0], undefined);
-    for (const range of ranges.slice(1)) assert.match(range ?? "", /^bytes=[1-9]\d*-$/);
+    for (const range of ranges.slice(1)) assert.match(range ?? "", new RegExp(`^bytes=[1-9]\\d*-${BLOB.length - 1}$`));
   });
 
   it("a registry that ignores ranges costs the bytes again, and none twice", async (t) => {
@@ -464,6 +464,20 @@ describe("manifests", () => {
       }),
     );
     await assert.rejects(repository.fetchManifest("v1"), (error: ToolError) => error.code === "registry");
+  });
+
+  it("one that the registry stores as another is a fault of the registry", async (t) => {
+    const { registry, repository } = await withRepository(t);
+    const other = digestOf(Buffer.from("other"));
+    registry.intercept(
+      first(1, STEPS.putManifest, (_, response) => {
+        response.writeHead(201, { "docker-content-digest": other }).end();
+      }),
+    );
+    await assert.rejects(
+      repository.pushManifest(manifest, "v1"),
+      (error: ToolError) => error.code === "registry" && (error.why ?? "").includes(`is ${other}`),
+    );
   });
 
   it("one that is too large is refused, and not read to its end", async (t) => {

@@ -150,6 +150,34 @@ describe("redirects", () => {
     assert.equal(await text(connect(t, address, { credentials: async () => ME })), "/elsewhere");
   });
 
+  it("to who asks for credentials give him none, nor to the token server that he names", async (t) => {
+    const tokens = await tokenServer(t);
+    const other = await startServer(t, (_, response) =>
+      response.writeHead(401, { "www-authenticate": `Bearer realm="${tokens.url}", Basic realm="other"` }).end(),
+    );
+    const address = await startServer(t, (_, response) =>
+      response.writeHead(307, { location: `http://${other}/blob` }).end(),
+    );
+    const transport = connect(t, address, { credentials: async () => ME });
+    await assert.rejects(
+      text(transport),
+      (error: RegistryError) => error.status === 401 && error.message.includes(other),
+    );
+    assert.deepEqual(tokens.queries, []);
+  });
+
+  it("to who cannot be reached name him", async (t) => {
+    const closed = `127.0.0.1:${await freePort()}`;
+    const address = await startServer(t, (_, response) =>
+      response.writeHead(307, { location: `http://${closed}/` }).end(),
+    );
+    const retry = { ...QUICK_RETRY, deadlineSeconds: 0 };
+    await assert.rejects(text(connect(t, address, { retry })), (error: ToolError) => {
+      assert.equal(error.message, `cannot reach ${closed}, where the registry ${address} sends us`);
+      return error.exitCode === 69;
+    });
+  });
+
   it("without an end are a fault of the registry", async (t) => {
     let count = 0;
     const address = await startServer(t, (_, response) =>
@@ -299,6 +327,21 @@ describe("what is told of requests", () => {
     assert.match(log, /^GET http:\/\/127\.0\.0\.1:\d+\/v2\/blob -> 307$/m);
     assert.match(log, /^GET http:\/\/127\.0\.0\.1:\d+\/v2\/ -> 200$/m);
     assert.doesNotMatch(log, /secret|Basic|Bearer/);
+  });
+});
+
+describe("a registry that sends back what it got", () => {
+  it("has its words shown without what is secret", async (t) => {
+    const address = await startServer(t, ({ headers }, response) => {
+      if (headers.authorization === undefined) return response.writeHead(401, { "www-authenticate": "Basic" }).end();
+      const message = `no way for ${headers.authorization}, ${Buffer.from(headers.authorization.slice(6), "base64")}`;
+      return response.writeHead(400).end(JSON.stringify({ errors: [{ code: "DENIED", message }] }));
+    });
+    const transport = connect(t, address, { credentials: async () => ME });
+    await assert.rejects(text(transport), (error: RegistryError) => {
+      assert.equal(error.why, `DENIED: no way for Basic ***, ${ME.username}:***`);
+      return true;
+    });
   });
 });
 

@@ -10,7 +10,7 @@ export interface CertificateFiles {
 
 /** A certificate authority of a test's own. */
 export interface Authority extends CertificateFiles {
-  /** Issues a certificate for the loopback interface and the name `registry.test`, for servers and clients. */
+  /** Issues a certificate for the loopback interface and for `registry.example`, for servers and clients. */
   issue(name: string): CertificateFiles;
 }
 
@@ -27,7 +27,7 @@ const NEW_KEY = ["-newkey", "rsa:2048", "-nodes"];
 
 function issue(folder: string, name: string, authority: CertificateFiles): CertificateFiles {
   const files = filesOf(folder, name);
-  const names = ["-addext", "subjectAltName=DNS:localhost,DNS:registry.test,IP:127.0.0.1"];
+  const names = ["-addext", "subjectAltName=DNS:localhost,DNS:registry.example,IP:127.0.0.1"];
   const signer = ["-CA", authority.certificate, "-CAkey", authority.key];
   const subject = ["-subj", `/CN=${name}`, "-days", "2"];
   openssl([

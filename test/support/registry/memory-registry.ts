@@ -172,9 +172,10 @@ function cancel({ state, response, last }: Exchange): void {
 function getBlob({ state, request, response, last }: Exchange): void {
   const blob = state.blobs.get(last);
   if (blob === undefined) return refuse(response, 404, "BLOB_UNKNOWN", "blob unknown to registry");
-  const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
-  const part = blob.subarray(from);
-  const range = from === 0 ? {} : { "content-range": `bytes ${from}-${blob.length - 1}/${blob.length}` };
+  const [, start = "0", end = ""] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "") ?? [];
+  const from = Number(start);
+  const part = blob.subarray(from, end === "" ? undefined : Number(end) + 1);
+  const range = from === 0 ? {} : { "content-range": `bytes ${from}-${from + part.length - 1}/${blob.length}` };
   const headers = { "content-length": part.length, "docker-content-digest": last, ...range };
   response.writeHead(from === 0 ? 200 : 206, headers).end(request.method === "HEAD" ? undefined : part);
 }

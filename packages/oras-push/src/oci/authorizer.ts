@@ -1,7 +1,7 @@
 import { ToolError } from "wait-fs/tool-error";
 import { type Challenge, parseChallenges } from "./challenge.ts";
 import type { Credential, CredentialSource } from "./credentials.ts";
-import { RegistryError } from "./errors.ts";
+import { parseErrorBody, RegistryError } from "./errors.ts";
 
 /** A request to a token server, and its answer. */
 export type TokenRequest = (
@@ -21,6 +21,15 @@ interface Token {
   readonly renewal: number;
 }
 
+/** A challenge that a token was asked for by, and the registry that made it. */
+interface Asked {
+  readonly challenge: Challenge;
+  readonly origin: URL;
+}
+
+/** What stands for a secret in a text. */
+const CONCEALED = "***";
+
 /**
  * Answers one registry's challenges: basic, or bearer with the tokens of a token server, one a scope, renewed when they
  * expire. Nothing is sent before it is asked for.
@@ -29,7 +38,8 @@ export class Authorizer {
   readonly #registry: string;
   readonly #credentials: CredentialSource;
   readonly #request: TokenRequest;
-  readonly #tokens = new Map<string, Token>();
+  readonly #tokens = new Map<string, Token & Asked>();
+  readonly #secrets = new Set<string>();
   #basic: string | undefined;
 
   constructor(registry: string, credentials: CredentialSource, request: TokenRequest) {
@@ -38,11 +48,14 @@ export class Authorizer {
     this.#request = request;
   }
 
-  /** The `Authorization` header for a scope, as far as one is known to be wanted. */
-  header(scope: string): string | undefined {
+  /**
+   * The `Authorization` header for a scope, as far as one is known to be wanted. A token that has expired is renewed first:
+   * a large body is not to be sent in vain. Throws as {@link answer} does.
+   */
+  async header(scope: string): Promise<string | undefined> {
     const token = this.#tokens.get(scope);
-    if (token !== undefined && token.renewal > Date.now()) return token.header;
-    return token === undefined ? this.#basic : undefined;
+    if (token === undefined) return this.#basic;
+    return token.renewal > Date.now() ? token.header : (await this.#renew(scope, token)).header;
   }
 
   /**
@@ -53,20 +66,33 @@ export class Authorizer {
     const challenges = parseChallenges(challenge);
     const bearer = challenges.find(({ scheme }) => scheme === "bearer");
     if (bearer !== undefined) {
-      this.#tokens.set(scope, await this.#token(bearer, scope, origin));
+      await this.#renew(scope, { challenge: bearer, origin });
       return true;
     }
     if (!challenges.some(({ scheme }) => scheme === "basic") || this.#basic !== undefined) return false;
     const credential = await this.#credentials(this.#registry);
     if (credential?.kind !== "basic") return false;
-    this.#basic = basicHeader(credential);
+    this.#basic = this.#basicHeader(credential);
     return true;
+  }
+
+  /** A text of the other side without what must not be shown, which it may have sent back. */
+  conceal(text: string): string {
+    let shown = text;
+    for (const secret of this.#secrets) shown = shown.replaceAll(secret, CONCEALED);
+    return shown;
+  }
+
+  async #renew(scope: string, { challenge, origin }: Asked): Promise<Token> {
+    const token = await this.#token(challenge, scope, origin);
+    this.#tokens.set(scope, { ...token, challenge, origin });
+    return token;
   }
 
   async #token(challenge: Challenge, scope: string, origin: URL): Promise<Token> {
     const credential = await this.#credentials(this.#registry);
-    if (credential?.kind === "bearer")
-      return { header: `Bearer ${credential.token}`, renewal: Number.POSITIVE_INFINITY };
+    if (credential?.kind === "bearer") return this.#bearer(credential.token, Number.POSITIVE_INFINITY);
+    if (credential?.kind === "refresh") this.#secrets.add(credential.token);
     const realm = realmOf(challenge, origin);
     const scopes = [...new Set([scope, challenge.parameters.scope].filter((value) => value !== undefined))];
     const service = challenge.parameters.service;
@@ -75,20 +101,31 @@ export class Authorizer {
         ? await this.#request(realm, { form: refreshForm(credential.token, scopes, service) })
         : await this.#request(
             withScopes(realm, scopes, service),
-            credential === undefined ? {} : { authorization: basicHeader(credential) },
+            credential === undefined ? {} : { authorization: this.#basicHeader(credential) },
           );
-    if (status !== 200)
+    if (status !== 200) {
+      const { code, message } = parseErrorBody(body);
       throw new RegistryError(
         `the request for a token at ${realm.origin}${realm.pathname}`,
         status === 400 ? 401 : status,
-        {},
+        { code, message: message && this.conceal(message) },
       );
-    return parseToken(body, realm);
+    }
+    const { token, seconds } = parseToken(body, realm);
+    return this.#bearer(token, Date.now() + Math.max(seconds - RENEWAL_MARGIN_SECONDS, seconds / 2) * 1000);
   }
-}
 
-function basicHeader(credential: Credential & { kind: "basic" }): string {
-  return `Basic ${Buffer.from(`${credential.username}:${credential.password}`).toString("base64")}`;
+  #bearer(token: string, renewal: number): Token {
+    this.#secrets.add(token);
+    return { header: `Bearer ${token}`, renewal };
+  }
+
+  #basicHeader({ username, password }: Credential & { kind: "basic" }): string {
+    const encoded = Buffer.from(`${username}:${password}`).toString("base64");
+    this.#secrets.add(encoded);
+    if (password !== "") this.#secrets.add(password);
+    return `Basic ${encoded}`;
+  }
 }
 
 function realmOf(challenge: Challenge, origin: URL): URL {
@@ -117,7 +154,7 @@ function refreshForm(token: string, scopes: readonly string[], service: string |
   return form;
 }
 
-function parseToken(body: Buffer, realm: URL): Token {
+function parseToken(body: Buffer, realm: URL): { token: string; seconds: number } {
   let fields: { token?: unknown; access_token?: unknown; expires_in?: unknown } | null;
   try {
     fields = JSON.parse(body.toString()) as typeof fields;
@@ -128,7 +165,5 @@ function parseToken(body: Buffer, realm: URL): Token {
   if (typeof token !== "string" || token === "")
     throw new ToolError("registry", `the token server ${realm.origin} answered without a token`);
   const life = fields?.expires_in;
-  const seconds = typeof life === "number" && life > 0 ? life : DEFAULT_TOKEN_SECONDS;
-  const renewal = Date.now() + Math.max(seconds - RENEWAL_MARGIN_SECONDS, seconds / 2) * 1000;
-  return { header: `Bearer ${token}`, renewal };
+  return { token, seconds: typeof life === "number" && life > 0 ? life : DEFAULT_TOKEN_SECONDS };
 }

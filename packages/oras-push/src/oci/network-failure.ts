@@ -21,19 +21,42 @@ const NETWORK_WORDS: Readonly<Record<string, string>> = {
   EHOSTUNREACH: "no way to the host",
   ENETUNREACH: "no way to the network",
   ETIMEDOUT: "timed out",
+  UND_ERR_ABORTED: "the proxy gives no way to it",
   UND_ERR_BODY_TIMEOUT: "nothing moved any more",
   UND_ERR_CONNECT_TIMEOUT: "timed out",
   UND_ERR_HEADERS_TIMEOUT: "no answer",
+  UND_ERR_PRX_CONN: "connection closed",
   UND_ERR_SOCKET: "connection closed",
 };
 
-/** A failure of the network by its code, such as `ECONNREFUSED`, as `unavailable`. */
-export function networkFailure(registry: string, code: string, cause: unknown): ToolError {
+/** Who could not be reached. */
+export interface Unreached {
+  /** Host and port. */
+  readonly host: string;
+  /** The registry that sent us there; undefined for that registry itself. */
+  readonly sentBy: string | undefined;
+  /** Host and port of the proxy by way of which it was tried; undefined for none. */
+  readonly proxy: string | undefined;
+}
+
+/** What a registry says of the certificate that it wants to see, as OpenSSL names it (RFC 8446, section 6.2). */
+const REFUSED_CERTIFICATE = /_ALERT_(.*CERTIFICATE.*|UNKNOWN_CA)$/;
+
+/** A failure of the network by its code, such as `ECONNREFUSED`, as `unavailable`; as `notAuthorised` where a proxy refuses. */
+export function networkFailure({ host, sentBy, proxy }: Unreached, code: string, cause: unknown): ToolError {
   const tls = code.startsWith("ERR_SSL") || code.startsWith("ERR_TLS") || CERTIFICATE_WORDS[code] !== undefined;
-  const words = NETWORK_WORDS[code] ?? CERTIFICATE_WORDS[code] ?? (cause as Error).message;
-  return new ToolError("unavailable", `cannot reach the registry ${registry}`, {
-    why: `${words} (${code})`,
-    ...(tls ? { hint: "--ca-file, --insecure and --plain-http say how to speak to it" } : {}),
+  const { message } = cause as Error;
+  if (proxy !== undefined && message.includes("(407)"))
+    return new ToolError("notAuthorised", `the proxy ${proxy} asks for other credentials`, {
+      hint: "they stand in HTTPS_PROXY or HTTP_PROXY, as in http://USER:PASSWORD@HOST:PORT",
+      cause,
+    });
+  const refused = REFUSED_CERTIFICATE.test(code) ? "it wants a certificate of ours, or takes not this one" : undefined;
+  const words = NETWORK_WORDS[code] ?? CERTIFICATE_WORDS[code] ?? refused ?? message.trim();
+  const what = sentBy === undefined ? `the registry ${host}` : `${host}, where the registry ${sentBy} sends us`;
+  return new ToolError("unavailable", `cannot reach ${what}`, {
+    why: `${words} (${code})${proxy === undefined ? "" : `, by way of the proxy ${proxy}`}`,
+    ...(tls ? { hint: "--ca-file, --cert-file, --insecure and --plain-http say how to speak to it" } : {}),
     cause,
   });
 }

@@ -69,7 +69,7 @@ export class Repository {
       } catch (error) {
         // Only the end was lost.
         if (received >= descriptor.size) return;
-        if (failures >= MAX_BROKEN_DOWNLOADS) throw this.#transport.unavailable(error);
+        if (failures >= MAX_BROKEN_DOWNLOADS) throw this.#transport.unavailable(error, response.url);
         await this.#transport.retrying(() => this.hasBlob(descriptor.digest), "the download");
       }
     }
@@ -153,7 +153,7 @@ export class Repository {
     const bytes = await response.bytes(MAX_MANIFEST_BYTES);
     const digest = digestOf(bytes);
     const promised = isDigest(reference) ? reference : response.header("docker-content-digest");
-    if (promised !== undefined && promised !== digest)
+    if (isDigest(promised) && promised !== digest)
       throw new ToolError("registry", `the manifest ${reference} is not the one that was asked for`, {
         why: `its digest is ${digest}, not ${promised}`,
       });
@@ -172,6 +172,11 @@ export class Repository {
       body: manifest.bytes,
     });
     await response.discard();
+    const stored = response.header("docker-content-digest");
+    if (isDigest(stored) && stored !== manifest.descriptor.digest)
+      throw new ToolError("registry", `the registry ${this.#transport.registry} stored another manifest`, {
+        why: `its digest is ${stored}, not ${manifest.descriptor.digest}`,
+      });
   }
 
   /**
@@ -222,7 +227,8 @@ export class Repository {
       target: `${this.#path}/blobs/${descriptor.digest}`,
       scope: this.#scope,
       expect: offset === 0 ? [200] : [200, 206],
-      headers: offset === 0 ? {} : { range: `bytes=${offset}-` },
+      // With its end: there are registries that do not take an open range.
+      headers: offset === 0 ? {} : { range: `bytes=${offset}-${descriptor.size - 1}` },
     });
     return response.status === 206 || offset === 0 ? response : { ...response, body: without(response.body, offset) };
   }

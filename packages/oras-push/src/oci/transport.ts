@@ -1,30 +1,23 @@
-import { Agent, type Dispatcher, EnvHttpProxyAgent, errors, request as send } from "undici";
+import { type Dispatcher, errors, request as send } from "undici";
 import { systemCode, ToolError } from "wait-fs/tool-error";
 import { Authorizer } from "./authorizer.ts";
+import { type ConnectionOptions, Connections } from "./connections.ts";
 import type { CredentialSource } from "./credentials.ts";
 import { MAX_ERROR_BYTES, parseErrorBody, RegistryError, shownUrl } from "./errors.ts";
 import { describeFailure, mayPass, networkFailure } from "./network-failure.ts";
 import { isLocalRegistry } from "./reference.ts";
 import { DEFAULT_RETRY, parseRetryAfter, type RetryPolicy, retrying } from "./retry.ts";
 
-/** How a registry is spoken to. */
-export interface TransportOptions {
+/** How a registry is spoken to. Where certificates are not checked, plain HTTP is taken from one that speaks no TLS. */
+export interface TransportOptions extends ConnectionOptions {
   /** Plain HTTP even for a registry that is not local. */
   readonly plainHttp?: boolean;
-  /** Certificates are not checked, and plain HTTP is taken where the other side speaks no TLS. */
-  readonly insecure?: boolean;
-  /** PEM of the certificate authority, and of a certificate and its key to show. */
-  readonly ca?: Buffer | undefined;
-  readonly cert?: Buffer | undefined;
-  readonly key?: Buffer | undefined;
   readonly credentials: CredentialSource;
   readonly retry?: RetryPolicy;
   /** Seconds without a byte of a body, either way, after which a connection counts as broken; 60 by default. */
   readonly stallSeconds?: number;
   readonly signal: AbortSignal;
   readonly userAgent: string;
-  /** Proxies are taken from here (`HTTPS_PROXY` and its like). */
-  readonly env: NodeJS.ProcessEnv;
   /** Told of requests and answers, without secrets. */
   readonly debug: (line: string) => void;
   /** Told of what is tried again. */
@@ -77,7 +70,7 @@ const REDIRECTS = [301, 302, 303, 307, 308];
 export class Transport {
   readonly registry: string;
   readonly #options: TransportOptions;
-  readonly #dispatcher: Dispatcher;
+  readonly #connections: Connections;
   readonly #authorizer: Authorizer;
   #origin: URL;
 
@@ -85,7 +78,7 @@ export class Transport {
     this.registry = registry;
     this.#options = options;
     this.#origin = new URL(`${schemeFor(registry, options)}://${hostFor(registry)}`);
-    this.#dispatcher = dispatcherFor(options);
+    this.#connections = new Connections(options);
     this.#authorizer = new Authorizer(registry, options.credentials, (url, { authorization, form }) =>
       this.#requestToken(url, authorization, form),
     );
@@ -107,13 +100,15 @@ export class Transport {
 
   /** Ends all connections. */
   async close(): Promise<void> {
-    await this.#dispatcher.destroy();
+    await this.#connections.close();
   }
 
   async #authorized(request: RegistryRequest): Promise<RegistryResponse> {
     const first = await this.#follow(request);
     if (first.status !== 401 || request.expect.includes(401)) return this.#expected(request, first);
     const challenge = first.header("www-authenticate");
+    // Who was redirected to may ask, but not for what belongs to the registry.
+    if (first.url.origin !== this.#origin.origin) return this.#expected(request, first);
     if (!(await this.#authorizer.answer(challenge, request.scope, this.#origin))) return this.#expected(request, first);
     await first.discard();
     return this.#expected(request, await this.#follow(request));
@@ -134,7 +129,8 @@ export class Transport {
 
   async #exchange(request: RegistryRequest, url: URL): Promise<RegistryResponse> {
     // A redirect, or an upload location, on another host gets no credentials.
-    const authorization = url.origin === this.#origin.origin ? this.#authorizer.header(request.scope) : undefined;
+    const own = url.origin === this.#origin.origin;
+    const authorization = own ? await this.#authorizer.header(request.scope) : undefined;
     const headers = {
       "user-agent": this.#options.userAgent,
       ...request.headers,
@@ -165,24 +161,27 @@ export class Transport {
       const response = await send(url, {
         method,
         headers,
-        dispatcher: this.#dispatcher,
+        dispatcher: this.#connections.dispatcher(url),
         signal: AbortSignal.any([signal, stalled.signal]),
         body: bytes as Buffer | null,
         headersTimeout: slowAnswer === true ? ANSWER_TIME : this.#stallTime,
         bodyTimeout: this.#stallTime,
       });
-      return wrapResponse(response, url, (error) => this.unavailable(error));
+      return wrapResponse(response, url, (error) => this.unavailable(error, url));
     } catch (error) {
       this.#options.debug(`${method} ${shownUrl(url)} -> ${describeFailure(error)}`);
-      throw this.unavailable(error);
+      throw this.unavailable(error, url);
     }
   }
 
-  /** A failure of the network as `unavailable`, naming the registry; any other as it is. */
-  unavailable(error: unknown): unknown {
+  /** A failure of the network at a URL as `unavailable`, naming who cannot be reached; any other as it is. */
+  unavailable(error: unknown, url: URL): unknown {
     this.#options.signal.throwIfAborted();
     const code = systemCode(error) ?? (error instanceof errors.HTTPParserError ? "HPE" : undefined);
-    return error instanceof ToolError || code === undefined ? error : networkFailure(this.registry, code, error);
+    if (error instanceof ToolError || code === undefined) return error;
+    const sentBy = url.origin === this.#origin.origin ? undefined : this.registry;
+    const host = sentBy === undefined ? this.registry : url.host;
+    return networkFailure({ host, sentBy, proxy: this.#connections.proxy(url)?.host }, code, error);
   }
 
   /** Whether a failed handshake showed that there is no TLS, and none is asked for. */
@@ -200,10 +199,11 @@ export class Transport {
     if (request.expect.includes(response.status)) return response;
     const body = await response.bytes(MAX_ERROR_BYTES).catch(() => Buffer.alloc(0));
     const what = `${request.method} ${shownUrl(response.url)}`;
+    const { code, message } = parseErrorBody(body);
     throw new RegistryError(
       what,
       response.status,
-      parseErrorBody(body),
+      { code, message: message && this.#authorizer.conceal(message) },
       parseRetryAfter(response.header("retry-after")),
     );
   }
@@ -261,19 +261,6 @@ function schemeFor(registry: string, options: TransportOptions): "http" | "https
 /** Docker Hub's API has a host of its own. */
 function hostFor(registry: string): string {
   return registry === "docker.io" || registry === "index.docker.io" ? "registry-1.docker.io" : registry;
-}
-
-function dispatcherFor(options: TransportOptions): Dispatcher {
-  const { ca, cert, key, insecure, env } = options;
-  const connect = {
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
-    ...(insecure === true ? { rejectUnauthorized: false } : {}),
-  };
-  const variables = ["http_proxy", "https_proxy"].flatMap((name) => [env[name], env[name.toUpperCase()]]);
-  if (!variables.some((value) => value !== undefined && value !== "")) return new Agent({ connect });
-  return new EnvHttpProxyAgent({ connect, requestTls: connect });
 }
 
 function wrapResponse(

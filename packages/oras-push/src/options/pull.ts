@@ -1,7 +1,14 @@
 import { type COMMON_OPTIONS, type CommandLine, type OptionSpecs, type Usage, usageError } from "wait-fs/command-line";
 import type { AnyReference } from "../oci/reference.ts";
 import { pullLayoutReference, pullReference, wholeReference } from "./references.ts";
-import { CREDENTIALS_NOTE, EXIT_NOTE, REGISTRY_OPTIONS, type RegistryPlan, registryPlan } from "./registry.ts";
+import {
+  CREDENTIALS_NOTE,
+  EXIT_NOTE,
+  NETWORK_NOTE,
+  REGISTRY_OPTIONS,
+  type RegistryPlan,
+  registryPlan,
+} from "./registry.ts";
 
 const PULL_OPTIONS = {
   ...REGISTRY_OPTIONS,
@@ -25,6 +32,7 @@ export const PULL_USAGE = {
       "--format json the result, name what was left and why. The exit code is that of the first such tag.",
     ].join("\n"),
     CREDENTIALS_NOTE,
+    NETWORK_NOTE,
     EXIT_NOTE,
   ].join("\n\n"),
 } as const satisfies Usage<OptionSpecs>;

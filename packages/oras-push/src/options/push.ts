@@ -3,7 +3,14 @@ import { type LayerPath, titleOf } from "../layer.ts";
 import { type AnyReference, formatReference } from "../oci/reference.ts";
 import { ARTIFACT_OPTIONS, type ArtifactPlan, artifactPlan, PATTERN_NOTE } from "./artifact.ts";
 import { pushLayoutReference, pushReference } from "./references.ts";
-import { CREDENTIALS_NOTE, EXIT_NOTE, REGISTRY_OPTIONS, type RegistryPlan, registryPlan } from "./registry.ts";
+import {
+  CREDENTIALS_NOTE,
+  EXIT_NOTE,
+  NETWORK_NOTE,
+  REGISTRY_OPTIONS,
+  type RegistryPlan,
+  registryPlan,
+} from "./registry.ts";
 
 const PUSH_OPTIONS = {
   ...REGISTRY_OPTIONS,
@@ -28,6 +35,7 @@ export const PUSH_USAGE = {
     "{NAME} in a REFERENCE stands for the environment variable NAME, as in localhost:5000/run:{JOB_COMPLETION_INDEX}.",
     PATTERN_NOTE,
     CREDENTIALS_NOTE,
+    NETWORK_NOTE,
     EXIT_NOTE,
   ].join("\n\n"),
 } as const satisfies Usage<OptionSpecs>;

@@ -36,6 +36,12 @@ export const CREDENTIALS_NOTE: string = [
   "(--registry-config, $DOCKER_CONFIG, ~/.docker), also one mounted as .dockerconfigjson. Never on the command line.",
 ].join("\n");
 
+/** What the help of every command says of the way to a registry. */
+export const NETWORK_NOTE: string = [
+  "Proxies: HTTPS_PROXY, HTTP_PROXY and NO_PROXY. Certificate authorities: the system's (SSL_CERT_FILE, SSL_CERT_DIR, else",
+  "the usual places) and those that the tool brings; with --ca-file that one alone.",
+].join("\n");
+
 /** What the help of every command says of its end. */
 export const EXIT_NOTE: string = [
   "Exit codes: 0 done, 64 usage, 66 a path is missing or unreadable, 69 the registry cannot be reached, 73 an output",

@@ -5,7 +5,14 @@ import type { Reference } from "../oci/reference.ts";
 import type { KeepPolicy, OutcomePolicies } from "../run-outcome.ts";
 import { ARTIFACT_OPTIONS, type ArtifactPlan, artifactPlan, PATTERN_NOTE } from "./artifact.ts";
 import { NONE, pullReference, pushReference } from "./references.ts";
-import { CREDENTIALS_NOTE, EXIT_NOTE, REGISTRY_OPTIONS, type RegistryPlan, registryPlan } from "./registry.ts";
+import {
+  CREDENTIALS_NOTE,
+  EXIT_NOTE,
+  NETWORK_NOTE,
+  REGISTRY_OPTIONS,
+  type RegistryPlan,
+  registryPlan,
+} from "./registry.ts";
 
 const KEEP_POLICIES = ["push", "discard"] as const satisfies readonly KeepPolicy[];
 
@@ -56,6 +63,7 @@ export const SIDECAR_USAGE = {
     ].join("\n"),
     PATTERN_NOTE,
     CREDENTIALS_NOTE,
+    NETWORK_NOTE,
     EXIT_NOTE,
   ].join("\n\n"),
 } as const satisfies Usage<OptionSpecs>;
