@@ -1,8 +1,9 @@
 /** Every manifest, and all that kustomize makes of them, is what Kubernetes takes. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
+import { ROOT } from "../../scripts/paths.ts";
 import {
   check,
   JOBSET_SKIP,
@@ -33,6 +34,22 @@ it("every manifest is built by a kustomization beside it", () => {
     const kustomization = readFileSync(join(MANIFESTS, dirname(name), "kustomization.yaml"), "utf8");
     assert.match(kustomization, new RegExp(`^ {2}- ${name.slice(dirname(name).length + 1)}$`, "m"), name);
   }
+});
+
+it("every folder that a comment or a document applies is one that kustomize builds", () => {
+  const documents = [join(ROOT, "README.md"), ...globSync(join(ROOT, "docs", "*.md"))];
+  const files = [...documents, ...globSync(join(MANIFESTS, "**", "*.{md,yaml}"))];
+  const named = files.flatMap((file) => [
+    ...readFileSync(file, "utf8").matchAll(/(?:apply|delete) -k images\/manifests\/([\w/-]+)/g),
+  ]);
+  const folders = new Set(named.map(([, folder = ""]) => folder));
+  // What the guide has its reader make, and what stands for any of them.
+  for (const folder of ["overlays/mine", "FOLDER"]) assert.ok(folders.delete(folder), folder);
+  assert.deepEqual(
+    [...folders].filter((folder) => !kustomizations().includes(folder)),
+    [],
+  );
+  assert.ok(folders.size > 5);
 });
 
 describe("Kubernetes' schemas", { skip: KUBERNETES_SKIP, timeout: 240_000 }, () => {
