@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { globSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { gunzipSync } from "node:zlib";
-import { DEFAULT_LEVEL, gzip } from "oras-push/gzip";
+import { DEFAULT_LEVEL, gzip, STORED } from "oras-push/gzip";
 import { run } from "../support/tools.ts";
 import { assertBytes, collect, noise, pieces, sha256 } from "./support.ts";
 
-const BLOCK = 128 << 10;
+const BLOCK = 256 << 10;
 const TEXT = Buffer.from(Array.from({ length: 200_000 }, (_, index) => `${index * 7919}\n`).join(""));
 
 /** What GNU gzip makes of it: its complaint, or the content. */
@@ -50,11 +51,42 @@ describe("gzip", () => {
       assert.ok((await collect(gzip(pieces(TEXT, size)))).equals(expected), String(size));
   });
 
-  it("the default level is 6, and 1 gives more bytes", async () => {
-    assert.equal(DEFAULT_LEVEL, 6);
+  it("the default level is 5, and 1 gives more bytes", async () => {
+    assert.equal(DEFAULT_LEVEL, 5);
     const usual = await collect(gzip(pieces(TEXT)));
-    assertBytes(usual, await collect(gzip(pieces(TEXT), 6)));
+    assertBytes(usual, await collect(gzip(pieces(TEXT), 5)));
     assert.ok((await collect(gzip(pieces(TEXT), 1))).length > usual.length);
+  });
+
+  it("the default gives no more than 1.02 of what gzip -6 gives", async () => {
+    const sources = Buffer.concat(globSync("packages/**/*.ts").map((file) => readFileSync(file)));
+    for (const bytes of [TEXT, sources]) {
+      const { stdout } = spawnSync("gzip", ["-6", "-c"], { input: bytes, maxBuffer: 1 << 28 });
+      const { length } = await collect(gzip(pieces(bytes)));
+      assert.ok(length <= stdout.length * 1.02, `${length} and ${stdout.length} bytes`);
+    }
+  });
+
+  it("what can't be compressed is stored as it is, at every level", async () => {
+    const random = noise(3 * BLOCK);
+    for (const level of [STORED, 1, 5, 9]) {
+      const compressed = await collect(gzip(pieces(random), level));
+      assertBytes(gunzipSync(compressed), random);
+      // The gzip header, then that of a stored block, of the most that it can hold.
+      assert.equal(compressed.subarray(10, 15).toString("hex"), "00ffff0000", `level ${level}`);
+      assert.ok(compressed.length < random.length + 100, `${compressed.length} bytes`);
+    }
+  });
+
+  it("what is small among what can't be compressed is compressed all the same", async () => {
+    const mixed = Buffer.concat([
+      noise(BLOCK),
+      Buffer.alloc(BLOCK, "text "),
+      noise(BLOCK / 2),
+      Buffer.alloc(BLOCK / 2),
+    ]);
+    const { length } = await collect(gzip(pieces(mixed)));
+    assert.ok(length < 1.52 * BLOCK, `${length / BLOCK} blocks`);
   });
 
   it("a block is compressed with the end of the one before in mind", async () => {

@@ -1,18 +1,29 @@
 import { availableParallelism } from "node:os";
 import { promisify } from "node:util";
-import { constants, crc32, deflateRaw } from "node:zlib";
+import { constants, crc32, deflateRaw, type ZlibOptions } from "node:zlib";
+import { storedBlocks } from "./deflate-stored.ts";
+import { looksRandom, repeatsItself } from "./randomness.ts";
 
-/** The level that is used where none is asked for: gzip's own default. */
-export const DEFAULT_LEVEL = 6;
+/**
+ * The level that is used where none is asked for. With {@link MEMORY} it comes within two in a hundred of the size that
+ * gzip's own default gives, for two thirds of the work.
+ */
+export const DEFAULT_LEVEL = 5;
 
 /** The level that compresses nothing: the bytes as they are, in gzip's frame, which every client unpacks. */
 export const STORED = 0;
 
 /** Bytes that are compressed at a time; part of the format that we write: another size gives other digests. */
-const BLOCK = 128 << 10;
+const BLOCK = 256 << 10;
+
+/** zlib's `memLevel`; part of the format too. */
+const MEMORY = 9;
 
 /** How far back deflate can look (RFC 1951, section 2). */
 const WINDOW = 32 << 10;
+
+/** Shorter blocks are compressed without a look at what they are, in bytes. */
+const SHORTEST_LOOK = 2 * WINDOW;
 
 /** RFC 1952, section 2.3: no name, no time, Unix. */
 const HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]);
@@ -20,7 +31,7 @@ const HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]);
 /** An empty last block of fixed codes (RFC 1951, section 3.2.6). */
 const LAST_BLOCK = Buffer.from([3, 0]);
 
-const deflate = promisify(deflateRaw);
+const deflate: (bytes: Buffer, options: ZlibOptions) => Promise<Buffer> = promisify(deflateRaw);
 
 /**
  * Compresses to one gzip member (RFC 1952), on every core: blocks are compressed on their own, each with the end of the
@@ -52,12 +63,19 @@ export async function* gzip(source: AsyncIterable<Buffer>, level: number = DEFAU
 }
 
 async function compress(block: Buffer, level: number, dictionary: Buffer | undefined): Promise<Buffer> {
-  const options = { level, finishFlush: constants.Z_SYNC_FLUSH };
+  if (level === STORED || isIncompressible(block)) return storedBlocks(block);
+  const options = { level, memLevel: MEMORY, chunkSize: BLOCK, finishFlush: constants.Z_SYNC_FLUSH };
   const compressed = await deflate(block, dictionary === undefined ? options : { ...options, dictionary });
+  if (compressed.length > block.length) return storedBlocks(block);
   // zlib gives a part of a larger buffer, of the pool perhaps; who keeps what compressed well would keep all of that.
   return compressed.length * 2 < compressed.buffer.byteLength
     ? Buffer.from(new Uint8Array(compressed).buffer)
     : compressed;
+}
+
+/** Whether nothing would be saved by compressing a block. */
+function isIncompressible(block: Buffer): boolean {
+  return block.length >= SHORTEST_LOOK && looksRandom(block) && !repeatsItself(block, WINDOW);
 }
 
 /** The same bytes in pieces of {@link BLOCK}, the last one shorter. */

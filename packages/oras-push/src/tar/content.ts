@@ -10,7 +10,7 @@ export interface FoundFile {
 }
 
 /** Large files are read in pieces of this size, in bytes. */
-const PIECE = 256 << 10;
+const PIECE = 512 << 10;
 
 /** A file that became a link or a FIFO since it was found is not followed, and does not hold us up. */
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -51,12 +51,16 @@ export async function* readLarge(entry: FoundFile): AsyncGenerator<Buffer> {
     throw unreadable(entry, error);
   }
   try {
-    for (let left = entry.stats.size; left > 0; ) {
-      const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(Math.min(left, PIECE)));
+    let left = entry.stats.size;
+    // The next piece is read while the one before is worked on.
+    const read = () => handled(file.read(Buffer.allocUnsafeSlow(Math.min(left, PIECE))));
+    for (let next = read(); left > 0; ) {
+      const { buffer, bytesRead } = await next;
       if (bytesRead === 0) throw changed(entry);
       left -= bytesRead;
       // Not after the last piece: who has that has all that was promised, and may be done.
       if (left === 0) checkUnchanged(entry, await file.stat());
+      else next = read();
       yield buffer.subarray(0, bytesRead);
     }
     if (entry.stats.size === 0) checkUnchanged(entry, await file.stat());
@@ -65,6 +69,12 @@ export async function* readLarge(entry: FoundFile): AsyncGenerator<Buffer> {
   } finally {
     await file.close();
   }
+}
+
+/** What fails is thrown where it is waited for; until then it must not count as unhandled. */
+function handled<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
 }
 
 function checkUnchanged(entry: FoundFile, now: Stats): void {
