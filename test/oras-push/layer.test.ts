@@ -53,6 +53,14 @@ describe("the layer of a file", () => {
     assert.deepEqual(annotations, { [TITLE]: "link" });
   });
 
+  it("that is said to have no size and has content, as /proc has them, fails by name", async () => {
+    const layer = await layerOf({ path: "/proc/self/status" }, OPTIONS);
+    await assert.rejects(collect(layer.open().bytes), (error: ToolError) => {
+      assert.match(error.message, /^\/proc\/\d+\/status changed while it was read$/);
+      return error.code === "noInput";
+    });
+  });
+
   it("that has changed since it was found fails by name", async (t) => {
     const path = join(temporaryFolder(t), "file");
     writeFileSync(path, "content");

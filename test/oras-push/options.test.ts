@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { formatReference } from "oras-push/oci/reference";
@@ -53,6 +53,27 @@ describe("a push", () => {
       { path: "g:/h" },
       { path: ":i" },
     ]);
+  });
+
+  it("does not split a path that is there as it is written, and not without what looks like a media type", async (t) => {
+    const folder = temporaryFolder(t);
+    mkdirSync(join(folder, "run:one"));
+    for (const name of ["run:one/two", "both"]) writeFileSync(join(folder, name), "");
+    const { paths } = await push(`r/a:1 ${folder}/run:one/two ${folder}/both:text/plain ${folder}/none:text/plain`);
+    assert.deepEqual(paths, [
+      { path: `${folder}/run:one/two` },
+      { path: `${folder}/both`, mediaType: "text/plain" },
+      { path: `${folder}/none`, mediaType: "text/plain" },
+    ]);
+  });
+
+  it("shows no password that stands in a reference", async () => {
+    for (const text of ["me:s3cret@r:1/a:1", "https://me:s3cret@r:1/a:1"])
+      await assert.rejects(push(text), (error: ToolError) => {
+        assert.match(error.message, /^"(https:\/\/)?\*\*\*@r:1\/a:1" is not a reference/);
+        return !`${error.message}${error.why}${error.stack}`.includes("s3cret");
+      });
+    await refused(push(`r/a@sha256:abc`), /^"r\/a@sha256:abc" is not/);
   });
 
   it("takes annotations, the last of a key, with equal signs in the value", async () => {

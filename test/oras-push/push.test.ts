@@ -7,6 +7,7 @@ import {
   ftruncateSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -16,6 +17,7 @@ import { describe, it, type TestContext } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { type LayerSource, layerOf } from "oras-push/layer";
 import { digestOf } from "oras-push/oci/digest";
+import { ANNOTATIONS } from "oras-push/oci/media-types";
 import { pull } from "oras-push/pull";
 import { createdAnnotation, type PushResult, type PushTarget, push } from "oras-push/push";
 import { ToolError } from "wait-fs/tool-error";
@@ -293,6 +295,77 @@ describe("the executable", () => {
       reference: result.reference,
       digest: result.digest,
     });
+  });
+
+  it("leaves every reference and digest in the termination message, as many as Kubernetes reads", async (t) => {
+    const registry = await memoryRegistry(t);
+    const base = temporaryFolder(t);
+    writeFileSync(join(base, "f"), "content");
+    const termination = join(base, "termination-log");
+    writeFileSync(termination, "");
+    const references = Array.from(
+      { length: 30 },
+      (_, index) => `${registry.address}/metric/run:${index}-${"x".repeat(90)}`,
+    );
+    const args = ["f", "--termination-message", termination, ...references.flatMap((name) => ["--to", name])];
+    await pushTool(registry, args, { cwd: base });
+    const message = readFileSync(termination, "utf8");
+    assert.ok(message.length <= 4096 && message.length > 3500, `${message.length} bytes`);
+    const lines = message
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, string>);
+    assert.deepEqual(
+      lines.map(({ reference }) => reference),
+      [`${registry.address}/metric/run:1`, ...references].slice(0, lines.length),
+    );
+    for (const { digest } of lines) assert.match(digest ?? "", /^sha256:[0-9a-f]{64}$/);
+    const [first] = references as [string];
+    const pulled = await runTool("oras-push", ["pull", first, "-o", "back", "--termination-message", termination], {
+      cwd: base,
+    });
+    assert.equal(pulled.code, 0, pulled.stderr);
+    assert.deepEqual(JSON.parse(readFileSync(termination, "utf8")), { reference: first, digest: lines[0]?.digest });
+  });
+
+  it("does not make a termination message's file", async (t) => {
+    const registry = await memoryRegistry(t);
+    const base = temporaryFolder(t);
+    await pushTool(registry, ["--termination-message", join(base, "none")], { cwd: base });
+    assert.deepEqual(readdirSync(base), []);
+  });
+
+  it("refuses a SOURCE_DATE_EPOCH that is no time", async (t) => {
+    const registry = await memoryRegistry(t);
+    const args = [`${registry.address}/metric/run:1`];
+    for (const [value, code] of [
+      ["soon", 64],
+      ["-1", 64],
+      ["", 0],
+      ["1700000000", 0],
+    ] as const) {
+      const ended = await runTool("oras-push", args, { env: { SOURCE_DATE_EPOCH: value } });
+      assert.equal(ended.code, code, ended.stderr);
+      if (code === 64) assert.match(ended.stderr, /^oras-push: SOURCE_DATE_EPOCH is seconds since 1970, not "/);
+    }
+  });
+
+  it("takes a path as people write it: a dash in front, a slash behind, a dot, a colon within", async (t) => {
+    const registry = await memoryRegistry(t);
+    const base = temporaryFolder(t);
+    mkdirSync(join(base, "here", "deep"), { recursive: true });
+    for (const name of ["-x", "a:b"]) writeFileSync(join(base, "here", name), name);
+    const titles = async (...paths: string[]) => {
+      await pushTool(registry, paths, { cwd: join(base, "here") });
+      return layersOf(registry, "metric/run:1").map(({ annotations }) => annotations?.[ANNOTATIONS.title]);
+    };
+    assert.deepEqual(await titles("deep/", "a:b", "--", "-x"), ["deep", "a:b", "-x"]);
+    assert.deepEqual(await titles("."), ["here"]);
+    assert.deepEqual(await titles("..", "./-x"), [base.slice(base.lastIndexOf("/") + 1), "-x"]);
+    const twice = [`${registry.address}/metric/run:2`, "deep", "../here/deep"];
+    const { code, stderr } = await runTool("oras-push", twice, { cwd: join(base, "here") });
+    assert.equal(code, 64);
+    assert.match(stderr, /^oras-push: two paths are named "deep"/);
   });
 
   it("waits for a registry that refuses connections at first", async (t) => {

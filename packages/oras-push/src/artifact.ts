@@ -172,8 +172,9 @@ function layerAnnotations({ layers }: AnnotationFile, paths: readonly LayerPath[
   return ({ path }: LayerPath) => ({ ...layers.get(titleOf(path)), ...layers.get(path) });
 }
 
-/** The time that stands for "now", for builds that are to give the same bytes: seconds since 1970. */
-function sourceDateEpoch(env: NodeJS.ProcessEnv): number | undefined {
-  const text = env.SOURCE_DATE_EPOCH;
-  return text !== undefined && /^\d{1,11}$/.test(text) ? Number(text) : undefined;
+/** The time that stands for "now", for builds that are to give the same bytes: seconds since 1970. Throws `usage`. */
+function sourceDateEpoch({ SOURCE_DATE_EPOCH: text }: NodeJS.ProcessEnv): number | undefined {
+  if (text === undefined || text === "") return undefined;
+  if (/^\d{1,11}$/.test(text)) return Number(text);
+  throw new ToolError("usage", `SOURCE_DATE_EPOCH is seconds since 1970, not ${JSON.stringify(text)}`);
 }

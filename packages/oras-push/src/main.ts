@@ -30,8 +30,7 @@ const pushCommand: Command<typeof PUSH_USAGE.options> = {
       return results.map(pushedObject);
     });
     io.stdout(resultText("Pushed", pushed, plan.format, line.options["oci-layout"]));
-    const [first] = pushed;
-    if (first !== undefined) writeTerminationMessage(plan.terminationMessage, first, contextOf(io).warn);
+    writeTerminationMessage(plan.terminationMessage, pushed, contextOf(io).warn);
     return 0;
   },
 };
@@ -47,6 +46,7 @@ const pullCommand: Command<typeof PULL_USAGE.options> = {
       return { pulled: await pullArtifacts(plan.references, plan, plan, context), left: [] };
     });
     io.stdout(resultText("Pulled", pulled, plan.format, line.options["oci-layout"]) + leftText(left, plan.format));
+    writeTerminationMessage(plan.terminationMessage, pulled, contextOf(io).warn);
     const failure = leftFailure(left, pulled.length);
     if (failure !== undefined) throw failure;
     return 0;
@@ -90,7 +90,7 @@ async function sidecar(plan: SidecarPlan, args: readonly string[], io: Io): Prom
     ({ pushed }) => {
       if (pushed === undefined) return;
       io.stdout(resultText("Pushed", [pushed], plan.format));
-      writeTerminationMessage(plan.terminationMessage, pushed, context.warn);
+      writeTerminationMessage(plan.terminationMessage, [pushed], context.warn);
     },
   );
   if (failure !== undefined) throw failure;

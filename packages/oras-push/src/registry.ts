@@ -29,7 +29,7 @@ export function openRepository(
     ...plan,
     ...context,
     debug: plan.debug ? context.debug : () => {},
-    credentials: credentialSource(access, plan, context.env),
+    credentials: credentialSource(access, plan, context),
     retry: { ...DEFAULT_RETRY, deadlineSeconds },
     userAgent: `oras-push/${VERSION}`,
   });
@@ -37,10 +37,10 @@ export function openRepository(
 }
 
 /** Credentials in their order: the command line's, the operator's own variables, then the docker config's. */
-function credentialSource(access: Access, plan: RegistryPlan, env: NodeJS.ProcessEnv): CredentialSource {
+function credentialSource(access: Access, plan: RegistryPlan, { env, signal }: RegistryContext): CredentialSource {
   const password = plan.password ?? (access === "pull" ? env.ORAS_PULL_PASS : env.ORAS_PUSH_PASS);
   const username = plan.username ?? env.ORAS_USER;
-  if (password === undefined || password === "") return dockerCredentials(plan.registryConfig, env);
+  if (password === undefined || password === "") return dockerCredentials(plan.registryConfig, { env, signal });
   const credential: Credential = username
     ? { kind: "basic", username, password }
     : { kind: "refresh", token: password };

@@ -10,7 +10,7 @@ import { type AnyReference, formatReference } from "./oci/reference.ts";
 import type { PullResult } from "./pull.ts";
 import type { PushResult } from "./push.ts";
 
-/** Kubernetes reads no more of a termination message. */
+/** Kubernetes reads no more of a termination message, in bytes. */
 const MAX_TERMINATION_MESSAGE = 4096;
 
 /** A pulled artifact, as `--format json` shows it. */
@@ -90,10 +90,11 @@ export function exportManifest(path: string, [result]: readonly PushResult[]): v
 }
 
 /**
- * Leaves reference and digest where Kubernetes shows them in the pod's status. The kubelet makes the file: where there is
- * none, nothing is written, and a message that can't be written is no failure.
+ * Leaves reference and digest of artifacts where Kubernetes shows them in the pod's status: a JSON object a line, as many as
+ * it reads. The kubelet makes the file: where there is none, nothing is written, and a message that can't be written is no
+ * failure.
  */
-export function writeTerminationMessage(file: string, { reference, digest }: ArtifactRecord, warn: Log): void {
+export function writeTerminationMessage(file: string, artifacts: readonly ArtifactRecord[], warn: Log): void {
   let log: number;
   try {
     log = openSync(file, constants.O_WRONLY | constants.O_TRUNC);
@@ -101,10 +102,20 @@ export function writeTerminationMessage(file: string, { reference, digest }: Art
     return;
   }
   try {
-    writeSync(log, `${JSON.stringify({ reference, digest })}\n`.slice(0, MAX_TERMINATION_MESSAGE));
+    writeSync(log, terminationMessage(artifacts));
   } catch (error) {
     warn(`cannot write ${file}: ${(error as Error).message}`);
   } finally {
     closeSync(log);
   }
+}
+
+function terminationMessage(artifacts: readonly ArtifactRecord[]): string {
+  let message = "";
+  for (const { reference, digest } of artifacts) {
+    const line = `${JSON.stringify({ reference, digest })}\n`;
+    if (Buffer.byteLength(message + line) > MAX_TERMINATION_MESSAGE) break;
+    message += line;
+  }
+  return message;
 }

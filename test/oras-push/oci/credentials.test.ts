@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { credentialFor, dockerCredentials, readDockerConfig } from "oras-push/oci/credentials";
+import {
+  credentialFor as credentialWith,
+  type DockerConfig,
+  dockerCredentials,
+  readDockerConfig,
+} from "oras-push/oci/credentials";
 import { ToolError } from "wait-fs/tool-error";
 import { temporaryFolder } from "../../support/temporary.ts";
 
@@ -10,19 +15,18 @@ const HUB = "https://index.docker.io/v1/";
 const base64 = (text: string) => Buffer.from(text).toString("base64");
 const basic = (username: string, password: string) => ({ kind: "basic", username, password });
 
-/** Puts credential helpers on the PATH for one test. */
-function helpers(t: TestContext, scripts: Readonly<Record<string, string>>): void {
+const credentialFor = (registry: string, config: DockerConfig, env: NodeJS.ProcessEnv = {}) =>
+  credentialWith(registry, config, { env });
+
+/** Makes credential helpers; gives an environment in which they are found. */
+function helpers(t: TestContext, scripts: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
   const folder = temporaryFolder(t);
   for (const [name, script] of Object.entries(scripts)) {
     const file = join(folder, `docker-credential-${name}`);
     writeFileSync(file, `#!/bin/sh\n${script}\n`);
     chmodSync(file, 0o755);
   }
-  const before = process.env.PATH;
-  process.env.PATH = `${folder}:${before}`;
-  t.after(() => {
-    process.env.PATH = before;
-  });
+  return { PATH: `${folder}:${process.env.PATH}` };
 }
 
 describe("the credential of a registry", () => {
@@ -81,43 +85,68 @@ describe("the credential of a registry", () => {
 
 describe("credential helpers", () => {
   it("a helper is asked on its stdin, and goes before auths", async (t) => {
-    helpers(t, { test: `read -r key; echo '{"Username":"of '"$1 $key"'","Secret":"pw"}'` });
+    const env = helpers(t, { test: `read -r key; echo '{"Username":"of '"$1 $key"'","Secret":"pw"}'` });
     const config = { credHelpers: { "r:1": "test" }, auths: { "r:1": { auth: base64("a:b") } } };
-    assert.deepEqual(await credentialFor("r:1", config), basic("of get r:1", "pw"));
+    assert.deepEqual(await credentialFor("r:1", config, env), basic("of get r:1", "pw"));
   });
 
   it("a helper of the registry goes before the store of all", async (t) => {
     const answer = (name: string) => `cat >/dev/null; echo '{"Username":"${name}","Secret":"pw"}'`;
-    helpers(t, { one: answer("one"), all: answer("all") });
+    const env = helpers(t, { one: answer("one"), all: answer("all") });
     const config = { credHelpers: { r: "one" }, credsStore: "all" };
-    assert.deepEqual(await credentialFor("r", config), basic("one", "pw"));
-    assert.deepEqual(await credentialFor("other", config), basic("all", "pw"));
+    assert.deepEqual(await credentialFor("r", config, env), basic("one", "pw"));
+    assert.deepEqual(await credentialFor("other", config, env), basic("all", "pw"));
   });
 
   it("a helper's token is a refresh token", async (t) => {
-    helpers(t, { test: `echo '{"Username":"<token>","Secret":"abc"}'` });
-    assert.deepEqual(await credentialFor("r", { credsStore: "test" }), { kind: "refresh", token: "abc" });
+    const env = helpers(t, { test: `echo '{"Username":"<token>","Secret":"abc"}'` });
+    assert.deepEqual(await credentialFor("r", { credsStore: "test" }, env), { kind: "refresh", token: "abc" });
   });
 
   it("a store that has nothing leaves it to auths", async (t) => {
-    helpers(t, { test: "echo 'credentials not found in native keychain'; exit 1" });
+    const env = helpers(t, { test: "echo 'credentials not found in native keychain'; exit 1" });
     const config = { credsStore: "test", auths: { r: { auth: base64("a:b") } } };
-    assert.deepEqual(await credentialFor("r", config), basic("a", "b"));
+    assert.deepEqual(await credentialFor("r", config, env), basic("a", "b"));
   });
 
   it("a helper that is missing, fails or babbles is named, its answer is not shown", async (t) => {
-    helpers(t, { fails: "echo 'secret'; exit 3", babbles: "echo 'secret'" });
+    const env = helpers(t, { fails: "echo 'secret'; exit 3", babbles: "echo 'secret'" });
     for (const [name, why] of [
       ["fails", /ended with 3/],
       ["babbles", /not JSON/],
       ["missing", /not found on PATH/],
     ] as const)
-      await assert.rejects(credentialFor("r", { credsStore: name }), (error: ToolError) => {
+      await assert.rejects(credentialFor("r", { credsStore: name }, env), (error: ToolError) => {
         assert.equal(error.code, "notAuthorised");
         assert.ok(error.message.includes(`docker-credential-${name}`), error.message);
         assert.match(error.why ?? "", why);
         return !`${error.message}${error.why}`.includes("secret");
       });
+  });
+
+  it("a helper that hangs, with what it started, is ended when its time is over and when we are interrupted", async (t) => {
+    const pids = join(temporaryFolder(t), "pids");
+    const env = helpers(t, { hangs: `sleep 60 & echo "$$ $!" >>${pids}; wait` });
+    const config = { credsStore: "hangs" };
+    await assert.rejects(
+      credentialWith("r", config, { env, timeout: 500 }),
+      (error: ToolError) => error.code === "notAuthorised" && /not answer in time/.test(error.why ?? ""),
+    );
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(new Error("stop")), 500);
+    await assert.rejects(credentialWith("r", config, { env, signal: controller.signal }), /^Error: stop$/);
+    const started = readFileSync(pids, "utf8").trim().split(/\s+/).map(Number);
+    assert.equal(started.length, 4);
+    const running = (pid: number) =>
+      existsSync(`/proc/${pid}`) && !/\(\w+\) Z/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+    await t.waitFor(() => assert.ok(!started.some(running)));
+  });
+
+  it("a helper that ends before what it started is not waited for beyond its time", async (t) => {
+    const env = helpers(t, { forks: `echo '{"Username":"me","Secret":"pw"}'; sleep 60 &` });
+    const started = performance.now();
+    await assert.rejects(credentialWith("r", { credsStore: "forks" }, { env, timeout: 500 }), /forks failed/);
+    assert.ok(performance.now() - started < 5000);
   });
 });
 
@@ -135,7 +164,7 @@ describe("the docker config", () => {
     symlinkSync("..2024", join(folder, "secret", "..data"));
     symlinkSync("..data/.dockerconfigjson", join(folder, "secret", ".dockerconfigjson"));
     for (const name of ["any.json", "plain", "plain/config.json", "secret", "secret/.dockerconfigjson"])
-      assert.deepEqual(await dockerCredentials(join(folder, name), {})("r"), basic("me", "pw"), name);
+      assert.deepEqual(await dockerCredentials(join(folder, name), { env: {} })("r"), basic("me", "pw"), name);
   });
 
   it("comes from DOCKER_CONFIG, else from the home folder, and a named one goes before both", async (t) => {
@@ -148,7 +177,7 @@ describe("the docker config", () => {
     }
     const HOME = join(folder, "home");
     const DOCKER_CONFIG = join(folder, "docker");
-    const credential = (named: string | undefined, env: NodeJS.ProcessEnv) => dockerCredentials(named, env)("r");
+    const credential = (named: string | undefined, env: NodeJS.ProcessEnv) => dockerCredentials(named, { env })("r");
     assert.deepEqual(await credential(join(folder, "named"), { HOME, DOCKER_CONFIG }), basic("named", "pw"));
     assert.deepEqual(await credential(undefined, { HOME, DOCKER_CONFIG }), basic("docker", "pw"));
     assert.deepEqual(await credential(undefined, { HOME, DOCKER_CONFIG: "" }), basic("home", "pw"));
@@ -175,9 +204,21 @@ describe("the docker config", () => {
     });
   });
 
+  it("that is no object is named, and what in one is null is left aside", async (t) => {
+    const file = join(temporaryFolder(t), "config.json");
+    for (const content of ["null", "7"]) {
+      writeFileSync(file, content);
+      await assert.rejects(readDockerConfig(file, {}), (error: ToolError) => error.why === "it is not a docker config");
+    }
+    writeFileSync(file, '{"auths":{"r":null},"credHelpers":null}');
+    assert.equal(await dockerCredentials(file, { env: {} })("r"), undefined);
+    writeFileSync(file, '{"auths":null}');
+    assert.equal(await dockerCredentials(file, { env: {} })("r"), undefined);
+  });
+
   it("is not read before it is needed", async (t) => {
     const file = join(temporaryFolder(t), "config.json");
-    const credentials = dockerCredentials(file, {});
+    const credentials = dockerCredentials(file, { env: {} });
     writeFileSync(file, text);
     assert.deepEqual(await credentials("r"), basic("me", "pw"));
   });

@@ -1,7 +1,7 @@
-import { execFile } from "node:child_process";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { reasonOf, systemCode, ToolError } from "wait-fs/tool-error";
+import { askHelper, type HelperOptions } from "./credential-helper.ts";
 
 /** What a registry or its token server takes for proof. */
 export type Credential =
@@ -16,9 +16,9 @@ export type CredentialSource = (registry: string) => Promise<Credential | undefi
 
 /** Docker's client configuration, as far as it concerns credentials. */
 export interface DockerConfig {
-  readonly auths?: Readonly<Record<string, DockerAuth>>;
+  readonly auths?: Readonly<Record<string, DockerAuth | null>> | null;
   readonly credsStore?: string;
-  readonly credHelpers?: Readonly<Record<string, string>>;
+  readonly credHelpers?: Readonly<Record<string, string>> | null;
 }
 
 interface DockerAuth {
@@ -31,26 +31,29 @@ interface DockerAuth {
 
 const DOCKER_HUB = "https://index.docker.io/v1/";
 const DOCKER_HUB_HOSTS = ["docker.io", "index.docker.io", "registry-1.docker.io"];
-const HELPER_TIMEOUT = 30_000;
 
-/** The credentials of a docker configuration file, read at first use. */
-export function dockerCredentials(registryConfig: string | undefined, env: NodeJS.ProcessEnv): CredentialSource {
+/** The credentials of a docker configuration file, read at first use; `options` are those of its helpers. */
+export function dockerCredentials(registryConfig: string | undefined, options: HelperOptions): CredentialSource {
   let config: Promise<DockerConfig> | undefined;
   return async (registry) => {
-    config ??= readDockerConfig(registryConfig, env);
-    return credentialFor(registry, await config);
+    config ??= readDockerConfig(registryConfig, options.env);
+    return credentialFor(registry, await config, options);
   };
 }
 
 /** The credential that a configuration holds for a registry: by helper, by store, then by its `auths`. */
-export async function credentialFor(registry: string, config: DockerConfig): Promise<Credential | undefined> {
+export async function credentialFor(
+  registry: string,
+  config: DockerConfig,
+  options: HelperOptions,
+): Promise<Credential | undefined> {
   const key = DOCKER_HUB_HOSTS.includes(registry) ? DOCKER_HUB : registry;
   const helper = config.credHelpers?.[registry] ?? config.credHelpers?.[key] ?? config.credsStore;
-  const helped = helper === undefined ? undefined : await askHelper(helper, key);
+  const helped = helper === undefined ? undefined : await askHelper(helper, key, options);
   if (helped !== undefined) return helped;
   const auths = config.auths ?? {};
   const found = auths[key] ?? Object.entries(auths).find(([name]) => hostOf(name) === registry)?.[1];
-  return found === undefined ? undefined : parseAuth(found, registry);
+  return found === undefined || found === null ? undefined : parseAuth(found, registry);
 }
 
 /**
@@ -65,13 +68,16 @@ export async function readDockerConfig(named: string | undefined, env: NodeJS.Pr
   if (file === undefined && named !== undefined)
     throw new ToolError("noInput", `cannot read ${named}`, { why: "neither a docker config nor a folder with one" });
   if (file === undefined) return {};
+  const fail = (why: string) => new ToolError("noInput", `cannot read ${file}`, { why });
+  let config: unknown;
   try {
-    return JSON.parse(await readFile(file, "utf8")) as DockerConfig;
+    config = JSON.parse(await readFile(file, "utf8"));
   } catch (error) {
     // A parser's message would show a piece of the file.
-    const why = error instanceof SyntaxError ? "it is not JSON" : reasonOf(error);
-    throw new ToolError("noInput", `cannot read ${file}`, { why });
+    throw fail(error instanceof SyntaxError ? "it is not JSON" : reasonOf(error));
   }
+  if (typeof config !== "object" || config === null) throw fail("it is not a docker config");
+  return config;
 }
 
 async function configFile(place: string): Promise<string | undefined> {
@@ -101,34 +107,4 @@ function parseAuth(entry: DockerAuth, registry: string): Credential | undefined 
 /** The host and port of a key of `auths`, which may carry a scheme and a path. */
 function hostOf(key: string): string {
   return key.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
-}
-
-/** Asks a credential helper by docker's protocol: the key on its stdin, JSON on its stdout. */
-async function askHelper(helper: string, key: string): Promise<Credential | undefined> {
-  const program = `docker-credential-${helper}`;
-  const answer = await new Promise<string | undefined>((resolve, reject) => {
-    const child = execFile(program, ["get"], { timeout: HELPER_TIMEOUT }, (error, stdout) => {
-      if (error === null) return resolve(stdout);
-      if (/not found/i.test(stdout)) return resolve(undefined);
-      const why = systemCode(error) === "ENOENT" ? "not found on PATH" : `it ended with ${String(error.code)}`;
-      reject(new ToolError("notAuthorised", `the credential helper ${program} failed`, { why }));
-    });
-    child.stdin?.on("error", () => {
-      // The helper ended without reading; how it ended says more.
-    });
-    child.stdin?.end(key);
-  });
-  if (answer === undefined) return undefined;
-  const { Username, Secret } = parseHelperAnswer(program, answer);
-  if (!Secret) return undefined;
-  if (Username === "<token>") return { kind: "refresh", token: Secret };
-  return { kind: "basic", username: Username ?? "", password: Secret };
-}
-
-function parseHelperAnswer(program: string, answer: string): { Username?: string; Secret?: string } {
-  try {
-    return JSON.parse(answer) as { Username?: string; Secret?: string };
-  } catch {
-    throw new ToolError("notAuthorised", `the credential helper ${program} failed`, { why: "its answer is not JSON" });
-  }
 }

@@ -42,7 +42,8 @@ export function parseReference(text: string): Reference {
   if (slash <= 0)
     throw new ReferenceSyntaxError("a registry and a repository are due, as in localhost:5000/metric/run:1");
   const registry = text.slice(0, slash);
-  if (!HOST.test(registry))
+  if (registry.includes("@")) throw new ReferenceSyntaxError("it holds a user or a password, which have their options");
+  if (!HOST.test(registry) || !URL.canParse(`http://${registry}`))
     throw new ReferenceSyntaxError(`${JSON.stringify(registry)} is not a registry's host and port`);
   const [path = "", digest, ...more] = text.slice(slash + 1).split("@");
   if (more.length > 0 || (digest !== undefined && !isDigest(digest)))

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { type COMMON_OPTIONS, type CommandLine, type OptionSpecs, type Usage, usageError } from "wait-fs/command-line";
 import { type LayerPath, titleOf } from "../layer.ts";
 import { type AnyReference, formatReference } from "../oci/reference.ts";
@@ -83,12 +84,16 @@ function layerPaths(texts: readonly string[]): LayerPath[] {
   });
 }
 
-/** `PATH[:MEDIA-TYPE]`, split at the last colon; a colon that no media type follows belongs to the path. */
+/**
+ * `PATH[:MEDIA-TYPE]`, split at the last colon. A colon that no media type follows belongs to the path, and so does one
+ * where there is no file without what follows, but one with it.
+ */
 function layerPath(text: string): LayerPath {
   const colon = text.lastIndexOf(":");
   const mediaType = text.slice(colon + 1);
   if (colon < 0 || !MEDIA_TYPE.test(mediaType)) return { path: text };
-  return { path: text.slice(0, colon), mediaType };
+  const path = text.slice(0, colon);
+  return !existsSync(path) && existsSync(text) ? { path: text } : { path, mediaType };
 }
 
 /** RFC 6838, section 4.2. */

@@ -69,7 +69,9 @@ function referenceOf<R>(form: ReferenceForm, text: string, parse: (text: string)
     return parse(expanded);
   } catch (error) {
     if (!(error instanceof ReferenceSyntaxError)) throw error;
-    throw usageError(form.usage, `${JSON.stringify(expanded)} is not a reference: ${error.message}`);
+    // Who writes a password into one has to be told, not everyone who reads the log.
+    const shown = JSON.stringify(expanded.replace(/^(https?:\/\/)?[^/]*@(?!sha256:)/, "$1***@"));
+    throw usageError(form.usage, `${shown} is not a reference: ${error.message}`);
   }
 }
 

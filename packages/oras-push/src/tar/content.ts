@@ -63,7 +63,10 @@ export async function* readLarge(entry: FoundFile): AsyncGenerator<Buffer> {
       else next = read();
       yield buffer.subarray(0, bytesRead);
     }
-    if (entry.stats.size === 0) checkUnchanged(entry, await file.stat());
+    if (entry.stats.size > 0) return;
+    checkUnchanged(entry, await file.stat());
+    // Files of the kernel's are said to have no size, and have content.
+    if ((await file.read(Buffer.allocUnsafe(1))).bytesRead > 0) throw changed(entry);
   } catch (error) {
     throw error instanceof ToolError ? error : unreadable(entry, error);
   } finally {
