@@ -5,14 +5,21 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { findProgram } from "../../scripts/debian.ts";
+import { noise } from "../support/noise.ts";
 import { type Authority, makeAuthority } from "../support/registry/certificates.ts";
 import { type JwtServer, startJwtServer, TOKEN_NAMES } from "../support/registry/jwt-server.ts";
 import { type ProcessRegistry, startDistribution } from "../support/registry/process-registry.ts";
+import { startSlowLink } from "../support/registry/slow-link.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { type Ended, runTool } from "../support/tools.ts";
+import { type Ended, run, runTool } from "../support/tools.ts";
 
 const USER = { name: "lammps", password: "correct horse: battery" };
 const AUTH = Buffer.from(`${USER.name}:${USER.password}`).toString("base64");
+const LARGE = 24 << 20;
+/** Seconds that distribution takes an expired token for. */
+const LEEWAY = 60;
+/** Seconds that a token is really good for where a test wants it to expire. */
+const SHORT_LIFE = 3;
 const NEEDED = ["docker-registry", "openssl", "htpasswd"].filter((name) => findProgram(name) === undefined);
 const SKIP = NEEDED.length > 0 ? `${NEEDED.join(", ")} not installed` : false;
 
@@ -126,6 +133,34 @@ describe("a registry with a token server", { skip: SKIP }, () => {
     assert.equal(tokens.issued(), 2);
     assert.equal(readFileSync(join(folder, "back", "run.out"), "utf8"), "Loop time of 12.5347\n");
   });
+
+  for (const [what, name] of [
+    ["a large file", "large.out"],
+    ["a large folder, which is sent while it is made", "large"],
+  ] as const)
+    it(`has a token that expires while ${what} is sent renewed`, async (t) => {
+      mkdirSync(join(folder, "large"), { recursive: true });
+      for (const path of ["large.out", "large/noise"]) writeFileSync(join(folder, path), noise(LARGE));
+      const link = await startSlowLink(registry.address, LARGE / (SHORT_LIFE + 2));
+      t.after(() => link.close());
+      tokens.life = SHORT_LIFE - LEEWAY;
+      t.after(() => {
+        tokens.life = 60;
+      });
+      const before = tokens.issued();
+      const target = `${link.address}/metric/${name}:1`;
+      const pushed = await runTool("oras-push", [target, name, "--debug"], { cwd: folder, env });
+      assert.equal(pushed.code, 0, pushed.stderr);
+      assertNoSecret(pushed);
+      assert.ok(tokens.issued() - before > 1, pushed.stderr);
+      assert.doesNotMatch(pushed.stderr, /again in/, "an expired token is no failure");
+      tokens.life = 60;
+      const args = ["pull", `${registry.address}/metric/${name}:1`, "-o", `back ${name}`];
+      const pulled = await runTool("oras-push", args, { cwd: folder, env });
+      assert.equal(pulled.code, 0, pulled.stderr);
+      const { stdout, stderr } = await run("diff", ["-r", name, join(`back ${name}`, name)], { cwd: folder });
+      assert.equal(stdout + stderr, "");
+    });
 
   it("mounts a blob from another repository, with a token for both", async () => {
     const other = `${registry.address}/metric/mounted:1`;

@@ -13,12 +13,14 @@ export interface JwtServer {
   readonly realm: string;
   /** How many tokens were given out. */
   readonly issued: () => number;
+  /** Seconds that further tokens are good for; they do not say so where that is over before they are given out. */
+  life: number;
   close(): Promise<void>;
 }
 
 /**
  * Starts a token server as distribution trusts it (its token authentication specification): signed JSON Web Tokens for
- * the one user, good for `seconds`. Who shows no credentials gets none.
+ * the one user, good for `seconds` at first. Who shows no credentials gets none.
  */
 export async function startJwtServer(
   files: CertificateFiles,
@@ -41,25 +43,29 @@ export async function startJwtServer(
       aud: TOKEN_NAMES.service,
       sub: user.name,
       jti: randomUUID(),
-      nbf: now - 5,
+      nbf: now - 120,
       iat: now,
-      exp: now + seconds,
+      exp: now + jwt.life,
       access,
     };
     const unsigned = [{ typ: "JWT", alg: "RS256", x5c: [certificate] }, claims].map(encode).join(".");
     const signature = sign("sha256", Buffer.from(unsigned), key).toString("base64url");
     response.writeHead(200, { "content-type": "application/json" });
-    response.end(JSON.stringify({ token: `${unsigned}.${signature}`, expires_in: seconds }));
+    response.end(
+      JSON.stringify({ token: `${unsigned}.${signature}`, ...(jwt.life > 0 ? { expires_in: jwt.life } : {}) }),
+    );
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
+  const jwt: JwtServer = {
     realm: `http://127.0.0.1:${(server.address() as AddressInfo).port}/token`,
     issued: () => issued,
+    life: seconds,
     close: () => {
       server.closeAllConnections();
       return new Promise((resolve) => server.close(() => resolve()));
     },
   };
+  return jwt;
 }
 
 function accessOf(scope: string) {
