@@ -37,9 +37,9 @@ export function orasClient(): Part {
   return goProgram("oras", "oras-1.3", "oras.land/oras/cmd/oras");
 }
 
-/** The `oras` command line of an earlier version. */
-export function olderOrasClient(): Part {
-  return goProgram("oras-1.2", "oras-1.2", "oras.land/oras/cmd/oras");
+/** The `oras` command line in an earlier version, as `1.2`. */
+export function olderOrasClient(version: "1.1" | "1.2"): Part {
+  return goProgram(`oras-${version}`, `oras-${version}`, "oras.land/oras/cmd/oras");
 }
 
 /** The registry of distribution, version 3, which Debian does not have. */

@@ -10,7 +10,7 @@ import { temporaryFolder } from "../support/temporary.ts";
 import { run } from "../support/tools.ts";
 
 const PATHS = ["analysis", "lammps.out"];
-const PUSHERS = CLIENTS.filter(({ name, push }) => push !== undefined && name !== "oras 1.2");
+const PUSHERS = CLIENTS.filter(({ push }) => push !== undefined);
 
 /** A fault of another client, and how it shows: what is restored instead. */
 interface Fault {

@@ -63,6 +63,7 @@ export const CLIENTS: readonly Client[] = [
   },
   orasKind("oras 1.3", builtProgram("oras")),
   orasKind("oras 1.2", builtProgram("oras-1.2")),
+  orasKind("oras 1.1", builtProgram("oras-1.1")),
   orasPythonKind(),
   skopeoKind(),
 ];

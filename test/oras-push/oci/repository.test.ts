@@ -142,6 +142,23 @@ describe("uploads", () => {
     ]);
   });
 
+  for (const [what, status, more] of [
+    ["a PATCH that is answered with 201 is a success", 201, {}],
+    ["a registry that wants chunks of some length gets one chunk", 202, { "oci-chunk-min-length": "16777216" }],
+  ] as const)
+    it(what, async (t) => {
+      const seen: string[] = [];
+      const address = await startServer(t, (request, response) => {
+        seen.push(request.method ?? "");
+        const location = "/v2/metric/run/blobs/uploads/1";
+        const answer = request.method === "PUT" ? 201 : request.method === "PATCH" ? status : 202;
+        request.resume().on("end", () => response.writeHead(answer, { location, ...more }).end());
+      });
+      const sent = await repositoryAt(t, address).pushStreamedBlob(() => pieces(BLOB));
+      assert.equal(sent.digest, DIGEST);
+      assert.deepEqual(seen, ["POST", "PATCH", "PUT"]);
+    });
+
   for (const [name, push] of Object.entries(WAYS))
     it(`${name} goes to a location on another host without Authorization`, async (t) => {
       const there: IncomingMessage[] = [];
