@@ -1,8 +1,18 @@
 /** Every way that a container of a pod can die: nobody hangs, and nothing is taken for a success. */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, join } from "node:path";
 import { describe, it } from "node:test";
 import { appears, type TestPod, testPod, watched } from "../support/pod.ts";
 import { refuse } from "../support/registry/memory-registry.ts";
@@ -253,6 +263,46 @@ describe("markers of an earlier attempt", { timeout: 60_000 }, () => {
     assert.equal((await pod.start("oras-push", ["sidecar", "NA", pod.reference("t:1")]).ended).code, 79);
     assert.equal(manifest(pod, "t:1-incomplete").layers.length, 1, "what the second one's application wrote");
   });
+});
+
+describe("what the application puts in a marker's place", { timeout: 60_000, concurrency: true }, () => {
+  const DEEP = "[".repeat(1_000_000);
+  const makers: Readonly<Record<string, (path: string) => void>> = {
+    "a FIFO": (path) => execFileSync("mkfifo", [path]),
+    "a folder": (path) => void mkdirSync(path),
+    "a device": (path) => symlinkSync("/dev/zero", path),
+    "a link to itself": (path) => symlinkSync(basename(path), path),
+    "2 MB": (path) => writeFileSync(path, " ".repeat(2_000_000)),
+  };
+  for (const [what, make] of Object.entries(makers))
+    it(`keeps nobody: ${what} ends the sidecar and a waiting launcher with 66, by name`, async (context) => {
+      const pod = await testPod(context);
+      make(join(pod.share, DONE));
+      const sidecar = await pod.start("oras-push", ["sidecar", "NA", pod.reference("t:1")]).ended;
+      assert.equal(sidecar.code, 66);
+      assert.ok(sidecar.stderr.includes(join(pod.share, DONE)), sidecar.stderr);
+      rmSync(join(pod.share, INIT));
+      rmSync(join(pod.share, DONE), { recursive: true });
+      make(join(pod.share, INIT));
+      const launcher = await pod.start("launcher", ["--input", "in", "--", "touch", "witness"]).ended;
+      assert.equal(launcher.code, 66);
+      assert.ok(launcher.stderr.includes(join(pod.share, INIT)), launcher.stderr);
+      assert.equal(existsSync(join(pod.folder, "witness")), false);
+      assert.deepEqual(tags(pod), []);
+    });
+
+  for (const [what, text] of [
+    ["deep JSON", DEEP],
+    ["no text", "\u{0}\u{ff}"],
+    ["half a marker", '{"schema": 1, "exitCode": 0'],
+  ] as const)
+    it(`${what} is not yet a marker`, async (context) => {
+      const pod = await testPod(context);
+      writeFileSync(join(pod.share, DONE), text);
+      const sidecar = pod.start("oras-push", ["sidecar", "NA", pod.reference("t:1"), "--timeout", "1"]);
+      assert.equal((await sidecar.ended).code, 124);
+      assert.deepEqual(tags(pod), []);
+    });
 });
 
 describe("a sidecar", { timeout: 60_000 }, () => {

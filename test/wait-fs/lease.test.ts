@@ -1,10 +1,12 @@
 /** The launcher's lease: what a watcher knows of its holder, whatever that dies of. */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { heartbeatState, SILENCE } from "wait-fs/heartbeat";
 import { heartbeatPath, holdLease, type LeaseWatcher, sameLease, watchLease } from "wait-fs/lease";
+import type { ToolError } from "wait-fs/tool-error";
 import { ROOT } from "../../scripts/paths.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { start } from "../support/tools.ts";
@@ -101,6 +103,14 @@ describe("a lease", { timeout: 120_000 }, () => {
     assert.equal((await watcher.state()).kind, "held");
     await lease.release();
     assert.deepEqual(await watcher.state(), { kind: "none" });
+  });
+
+  it("a FIFO in the heartbeat's place is named, and never waited for", { timeout: 10_000 }, async (context) => {
+    const path = join(temporaryFolder(context), `${"n".repeat(120)}.sock`);
+    execFileSync("mkfifo", [heartbeatPath(path)]);
+    const fails = (error: ToolError) => error.message.endsWith(heartbeatPath(path));
+    await assert.rejects(holdLease(path, silent), fails);
+    await assert.rejects(watching(context, path).state(), fails);
   });
 
   it("taken by a socket removes the heartbeat of an earlier holder", async (context) => {

@@ -117,6 +117,13 @@ describe("reading a marker", () => {
     await assert.rejects(readMarker(folder, asJson), fails("noInput", /^cannot read the marker /));
   });
 
+  it("what is no file is named, and never waited for", { timeout: 10_000 }, async (context) => {
+    const path = join(temporaryFolder(context), "fifo");
+    execFileSync("mkfifo", [path]);
+    await assert.rejects(readMarker(path, asJson), fails("noInput", /^cannot read the marker .*fifo$/));
+    await assert.rejects(readMarker("/dev/zero", asJson), fails("noInput", /^cannot read the marker \/dev\/zero$/));
+  });
+
   it("one that points to itself is named", async (context) => {
     const path = join(temporaryFolder(context), "loop");
     symlinkSync("loop", path);
@@ -135,10 +142,10 @@ describe("removing markers", () => {
   it("names one that can't be removed", async (context) => {
     const folder = temporaryFolder(context);
     mkdirSync(join(folder, "done", "full"), { recursive: true });
-    await assert.rejects(
-      removeMarkers(folder, ["done"]),
-      fails("cannotCreate", /^cannot remove the old marker .*done$/),
-    );
+    await assert.rejects(removeMarkers(folder, ["done"]), (error: ToolError) => {
+      assert.equal(error.why, "it is a directory");
+      return fails("cannotCreate", /^cannot remove the old marker .*done$/)(error);
+    });
     assert.ok(existsSync(dirname(join(folder, "done", "full"))));
   });
 });

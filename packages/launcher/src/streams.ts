@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import type { Writable } from "node:stream";
 import { makeFolders } from "wait-fs/folders";
 import { type OutputRecord, SHARE } from "wait-fs/markers";
+import { openRegular } from "wait-fs/regular-file";
 import { reasonOf, ToolError } from "wait-fs/tool-error";
 import { makeSharedFolder } from "./outputs.ts";
 import type { Tee, TeeFile } from "./tee.ts";
@@ -69,13 +70,7 @@ export async function openStreams(
 async function openFile(path: string): Promise<FileHandle> {
   return creating(path, async () => {
     makeFolders(dirname(path));
-    const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_NONBLOCK, 0o666);
-    if (!(await file.stat()).isFile()) {
-      await file.close();
-      throw new Error("it is not a regular file");
-    }
-    await file.truncate();
-    return file;
+    return openRegular(path, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC, 0o666);
   });
 }
 

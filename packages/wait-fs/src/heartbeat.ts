@@ -1,11 +1,16 @@
 import { randomBytes } from "node:crypto";
-import { open, readFile, rm } from "node:fs/promises";
+import { constants } from "node:fs";
+import { rm } from "node:fs/promises";
 import type { Lease, LeaseState } from "./lease.ts";
 import type { Log } from "./log.ts";
+import { openRegular } from "./regular-file.ts";
 import { reasonOf, systemCode, ToolError } from "./tool-error.ts";
 
 /** How often a heartbeat is changed, in milliseconds. */
 const BEAT = 2000;
+
+/** The longest heartbeat that is read, in bytes: as much of a longer one counts. */
+const MAX_BEAT_BYTES = 256;
 
 /** A heartbeat that is seen unchanged for this long belongs to a holder that died, in milliseconds. */
 export const SILENCE = 30_000;
@@ -25,7 +30,8 @@ export async function holdHeartbeat(path: string, warn: Log, interval: number = 
   const holder = randomBytes(6).toString("hex");
   let beats = 0;
   const beat = async () => {
-    const file = await open(path, beats === 0 ? "w" : "r+", 0o644);
+    const anew = beats === 0 ? constants.O_CREAT | constants.O_TRUNC : 0;
+    const file = await openRegular(path, constants.O_WRONLY | anew);
     try {
       await file.write(`${holder} ${String(beats++).padStart(12, "0")}\n`, 0);
       await file.chmod(0o644);
@@ -55,7 +61,9 @@ export async function holdHeartbeat(path: string, warn: Log, interval: number = 
 /** A heartbeat's text; undefined where there is none. Throws `noInput`, naming the file, for one that can't be read. */
 export async function readHeartbeat(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, "utf8");
+    await using file = await openRegular(path, constants.O_RDONLY);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_BEAT_BYTES), 0);
+    return buffer.toString("utf8", 0, bytesRead);
   } catch (error) {
     if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return undefined;
     throw new ToolError("noInput", `cannot read the heartbeat ${path}`, { why: reasonOf(error), cause: error });

@@ -1,6 +1,8 @@
 import { randomBytes } from "node:crypto";
+import { constants } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { openRegular } from "./regular-file.ts";
 import { reasonOf, systemCode, ToolError } from "./tool-error.ts";
 
 /** The longest marker that is read, in bytes. */
@@ -32,11 +34,11 @@ export async function writeMarker(path: string, content: object): Promise<void> 
 
 /**
  * Reads a marker; undefined while it is not there, or not (yet) what `parse` understands. Throws `noInput` for one that
- * may not be read or is too long to be a marker.
+ * may not be read, is too long to be a marker, or is no regular file.
  */
 export async function readMarker<T>(path: string, parse: (text: string) => T | undefined): Promise<T | undefined> {
   try {
-    const file = await open(path, "r");
+    const file = await openRegular(path, constants.O_RDONLY);
     try {
       const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_MARKER_BYTES + 1), 0);
       if (bytesRead > MAX_MARKER_BYTES) throw new ToolError("noInput", `${path} is too long to be a marker`);

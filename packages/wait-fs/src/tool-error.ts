@@ -74,6 +74,7 @@ const PLAIN_WORDS: Readonly<Record<string, string>> = {
   ENOTDIR: "a part of the path is not a directory",
   EPERM: "operation not permitted",
   EROFS: "read-only file system",
+  ERR_FS_EISDIR: "it is a directory",
 };
 
 /** An error's cause in a few words on one line, without the paths and call names that Node puts there. */
