@@ -11,14 +11,20 @@ describe("the exit status", () => {
       assert.deepEqual(exitStatus({ kind: "exited", exitCode }), { exitCode, signal: null, reason: null });
     });
 
-  for (const [signal, exitCode] of [
-    ["SIGHUP", 129],
-    ["SIGKILL", 137],
-    ["SIGSEGV", 139],
-    ["SIGTERM", 143],
+  for (const [number, signal] of [
+    [1, "SIGHUP"],
+    [6, "SIGABRT"],
+    [9, "SIGKILL"],
+    [11, "SIGSEGV"],
+    [15, "SIGTERM"],
+    [29, "SIGIO"],
+    [33, "SIG33"],
+    [34, "SIGRTMIN"],
+    [64, "SIGRTMIN+30"],
   ] as const)
-    it(`a death by ${signal} is ${exitCode} and names the signal`, () => {
-      assert.deepEqual(exitStatus({ kind: "signalled", signal }), { exitCode, signal, reason: null });
+    it(`a death by ${signal} is 128 + ${number} and names the signal`, () => {
+      const status = { exitCode: 128 + number, signal, reason: null };
+      assert.deepEqual(exitStatus({ kind: "signalled", signal: number }), status);
     });
 
   it("a command that is not there is 127, as is one whose interpreter is not", () => {

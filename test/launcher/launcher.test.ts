@@ -127,6 +127,14 @@ describe("the end of the command", { timeout: 30_000 }, () => {
     assert.equal(parseInitMarker(readFileSync(join(at.share, SHARE.init), "utf8"))?.by, "launcher");
   });
 
+  it("a death by a real-time signal is 128 + n, and no success", async (context) => {
+    const at = places(context);
+    const { code } = await launch(at, ["--", "sh", "-c", "kill -37 $$"]);
+    assert.equal(code, 165);
+    const { exitCode, signal } = done(at);
+    assert.deepEqual({ exitCode, signal }, { exitCode: 165, signal: "SIGRTMIN+3" });
+  });
+
   it("a death by SIGKILL is 137, and the marker names the signal", async (context) => {
     const at = places(context);
     assert.equal((await launch(at, ["--", "sh", "-c", "kill -KILL $$"])).code, 137);

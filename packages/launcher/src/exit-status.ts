@@ -4,7 +4,7 @@ import { EXIT_CODES, reasonOf, systemCode } from "wait-fs/tool-error";
 /** How an application ended: it exited, a signal ended it, or it could not be started. */
 export type ApplicationEnd =
   | { readonly kind: "exited"; readonly exitCode: number }
-  | { readonly kind: "signalled"; readonly signal: NodeJS.Signals }
+  | { readonly kind: "signalled"; readonly signal: number }
   | { readonly kind: "not started"; readonly error: unknown };
 
 /** What became of an application that was run. */
@@ -20,7 +20,8 @@ export interface RunResult {
 export interface ExitStatus {
   /** 0-255; `128 + n` for signal n, 127 for a command that was not found, 126 for one that cannot be executed, 124 for one whose time was over. */
   readonly exitCode: number;
-  readonly signal: NodeJS.Signals | null;
+  /** Its name, such as `SIGKILL` or `SIGRTMIN+3`. */
+  readonly signal: string | null;
   /** Why a command was not started, or was ended; null for one that ended by itself. */
   readonly reason: string | null;
 }
@@ -38,13 +39,24 @@ export function exitStatus(end: ApplicationEnd): ExitStatus {
     case "exited":
       return { exitCode: end.exitCode, signal: null, reason: null };
     case "signalled":
-      return { exitCode: 128 + constants.signals[end.signal], signal: end.signal, reason: null };
+      return { exitCode: 128 + end.signal, signal: signalName(end.signal), reason: null };
     case "not started": {
       const missing = systemCode(end.error) === "ENOENT";
       const reason = `cannot start the command: ${startFailure(end.error)}`;
       return { exitCode: missing ? EXIT_CODES.notFound : EXIT_CODES.notExecutable, signal: null, reason };
     }
   }
+}
+
+/** The first signal that the C library leaves to applications: those below it, from 32 on, are its own (signal(7)). */
+const SIGRTMIN = 34;
+
+/** A signal's name; of several, such as SIGABRT and SIGIOT, the first one. */
+function signalName(signal: number): string {
+  const name = Object.entries(constants.signals).find(([, number]) => number === signal)?.[0];
+  if (name !== undefined) return name;
+  if (signal < SIGRTMIN) return `SIG${signal}`;
+  return signal === SIGRTMIN ? "SIGRTMIN" : `SIGRTMIN+${signal - SIGRTMIN}`;
 }
 
 function startFailure(error: unknown): string {

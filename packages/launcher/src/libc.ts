@@ -6,11 +6,13 @@ const { functions: libc } = dlopen("libc.so.6", {
   ioctl: { arguments: ["int32", "uint64", "buffer"], return: "int32" },
   pipe2: { arguments: ["buffer", "int32"], return: "int32" },
   pthread_sigmask: { arguments: ["int32", "buffer", "pointer"], return: "int32" },
+  waitpid: { arguments: ["int32", "buffer", "int32"], return: "int32" },
 });
 
 const SIG_UNBLOCK = 1;
 const SIGSET_SIZE = 128;
 const O_CLOEXEC = 0o2000000;
+const WNOHANG = 1;
 const FIONREAD = 0x541bn;
 
 /**
@@ -39,4 +41,12 @@ export function bytesWaiting(readEnd: number): number {
   const count = Buffer.alloc(4);
   if (libc.ioctl(readEnd, FIONREAD, count) !== 0) throw new Error("a pipe does not say what is in it");
   return count.readInt32LE(0);
+}
+
+/** The status of a child that has ended, which is then forgotten; undefined while it lives (waitpid(2)). */
+export function waitStatus(pid: number): number | undefined {
+  const status = Buffer.alloc(4);
+  const found = libc.waitpid(pid, status, WNOHANG);
+  if (found < 0) throw new Error(`there is no child ${pid} to wait for`);
+  return found === 0 ? undefined : status.readInt32LE(0);
 }

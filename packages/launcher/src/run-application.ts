@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import type { ApplicationEnd, RunResult } from "./exit-status.ts";
+import { constants } from "node:os";
+import { childEnd } from "./child-end.ts";
+import type { RunResult } from "./exit-status.ts";
 import type { ForwardedSignal, SignalSource } from "./signals.ts";
 import type { Tee } from "./tee.ts";
 
@@ -57,10 +59,10 @@ export async function runApplication(command: readonly [string, ...string[]], op
       send("SIGTERM");
       endSoon("timed out");
     });
-  const end = await endOf(child);
+  const end = await childEnd(child);
   for (const timer of timers) clearTimeout(timer);
   if (!options.terminal) signalGroup(child, "SIGKILL", false);
-  const killedLate = killed && end.kind === "signalled" && end.signal === "SIGKILL";
+  const killedLate = killed && end.kind === "signalled" && end.signal === constants.signals.SIGKILL;
   return { end, timedOut: ending === "timed out", reason: reasonOfEnd(ending, killedLate, options) };
 }
 
@@ -72,16 +74,6 @@ function reasonOfEnd(
   if (ending === undefined) return null;
   const why = ending === "timed out" ? `timed out after ${timeoutSeconds} s` : ending;
   return killed ? `${why}, killed after a grace period of ${graceSeconds} s` : why;
-}
-
-function endOf(child: ChildProcess): Promise<ApplicationEnd> {
-  return new Promise((resolve) => {
-    child.once("error", (error) => resolve({ kind: "not started", error }));
-    // Not "close": a grandchild that keeps stdout open does not keep the launcher.
-    child.once("exit", (exitCode, signal) =>
-      resolve(signal === null ? { kind: "exited", exitCode: exitCode ?? 0 } : { kind: "signalled", signal }),
-    );
-  });
 }
 
 function signalGroup(child: ChildProcess, signal: NodeJS.Signals, terminal: boolean): void {
