@@ -80,6 +80,13 @@ for (const kind of REGISTRIES) {
       assert.deepEqual(readFileSync(join(folder, "theirs", "lammps.out")), readFileSync(join(folder, "lammps.out")));
     });
 
+    it("we pull what the real oras pushed as `.`, as the ORAS Operator does", { skip: ORAS_SKIP }, async () => {
+      await oras(["push", "--plain-http", reference("theirs:dot"), "."], join(folder, "analysis"));
+      const pulled = await runTool("oras-push", ["pull", reference("theirs:dot"), "-o", "dot"], { cwd: folder });
+      assert.equal(pulled.code, 0, pulled.stderr);
+      await assertSameTree(join(folder, "dot"), join(folder, "analysis"));
+    });
+
     it("blobs that the registry has are not sent again", async () => {
       const args = [reference("again:1"), "lammps.out", "--format", "json"];
       const first = await runTool("oras-push", args, { cwd: folder });

@@ -111,6 +111,21 @@ describe("a pull", () => {
     assert.deepEqual(treeOf(folder), { a: "folder", "a/b": "folder", "a/b/f": "x" });
   });
 
+  it("restores a folder titled `.` into its own folder, which stays as it is", async (t) => {
+    const { registry, folder, pull } = await setting(t);
+    mkdirSync(folder, { mode: 0o750 });
+    const entries: Entry[] = [
+      { name: ".", flag: "5", mode: 0o700 },
+      { name: "./a", content: "x" },
+      { name: "b", flag: "5" },
+      { name: "b/l", flag: "2", link: "../a" },
+    ];
+    storeArtifact(registry, "1", [folderLayer(".", tarOf(entries)), fileLayer("f", "y")]);
+    await pull("1");
+    assert.deepEqual(treeOf(folder), { a: "x", b: "folder", "b/l": "-> ../a", f: "y" });
+    assert.equal(statSync(folder).mode & 0o777, 0o750);
+  });
+
   it("skips layers without a title", async (t) => {
     const { registry, folder, pull } = await setting(t);
     storeArtifact(registry, "1", [{ bytes: Buffer.from("x"), annotations: {} }, fileLayer("f", "y")]);
@@ -344,6 +359,19 @@ describe("a pull that fails leaves nothing", () => {
     it(`of a folder with ${what}`, async (t) => {
       const found = await setting(t);
       storeArtifact(found.registry, "1", [fileLayer("good", "good"), folderLayer("t", tarOf(entries))]);
+      await assertRefused(found, /the artifact holds an entry that is refused/);
+    });
+
+  const refused: Record<string, Entry> = {
+    "a link out": { name: "l", flag: "2", link: ".." },
+    "a link in its place": { name: ".", flag: "2", link: "x" },
+    "a file in its place": { name: ".", content: "x" },
+    "a path out": { name: "../x" },
+  };
+  for (const [what, entry] of Object.entries(refused))
+    it(`of a folder titled "." with ${what}`, async (t) => {
+      const found = await setting(t);
+      storeArtifact(found.registry, "1", [fileLayer("good", "good"), folderLayer(".", tarOf([entry]))]);
       await assertRefused(found, /the artifact holds an entry that is refused/);
     });
 

@@ -31,7 +31,7 @@ describe("the target of a link", () => {
     ["a/b/l", "..//c/"],
     ["a/l", "..a"],
   ] as const)
-    it(`of ${link} may be ${target}`, () => checkLinkTarget(link.split("/"), target));
+    it(`of ${link} may be ${target}`, () => checkLinkTarget(link.split("/"), target, 1));
 
   for (const [link, target] of [
     ["a/l", ".."],
@@ -44,5 +44,12 @@ describe("the target of a link", () => {
     ["a/l", "b/../../a"],
   ] as const)
     it(`of ${link} may not be ${target}`, () =>
-      assert.throws(() => checkLinkTarget(link.split("/"), target), UnsafePathError));
+      assert.throws(() => checkLinkTarget(link.split("/"), target, 1), UnsafePathError));
+
+  it("may climb as far as the folder of a layer reaches up, and no further", () => {
+    checkLinkTarget(["l"], "x", 0);
+    checkLinkTarget(["a", "l"], "../x", 0);
+    assert.throws(() => checkLinkTarget(["l"], "..", 0), UnsafePathError);
+    assert.throws(() => checkLinkTarget(["a", "b", "l"], "../x", 2), UnsafePathError);
+  });
 });

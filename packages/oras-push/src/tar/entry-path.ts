@@ -16,17 +16,16 @@ export function safeParts(path: string): string[] {
 }
 
 /**
- * Checks that a symbolic link at `parts` below a folder stays inside it: a relative target that does not climb above the
- * folder. Throws {@link UnsafePathError}.
+ * Checks that a symbolic link at `parts` stays inside the folder that the first `depth` of them name: a relative target
+ * that does not climb above that. Throws {@link UnsafePathError}.
  */
-export function checkLinkTarget(parts: readonly string[], target: string): void {
+export function checkLinkTarget(parts: readonly string[], target: string, depth: number): void {
   if (target.includes("\0")) throw new UnsafePathError("a link to a path with a NUL");
   if (target.startsWith("/")) throw new UnsafePathError(`a link to the absolute path ${target}`);
-  let depth = parts.length - 1;
+  let height = parts.length - 1;
   for (const part of target.split("/")) {
     if (part === "" || part === ".") continue;
-    depth += part === ".." ? -1 : 1;
-    // The first part of the path is the layer's own folder: to climb above it is to leave the archive.
-    if (depth < 1) throw new UnsafePathError(`a link out of the folder, to ${target}`);
+    height += part === ".." ? -1 : 1;
+    if (height < depth) throw new UnsafePathError(`a link out of the folder, to ${target}`);
   }
 }

@@ -41,10 +41,11 @@ const write = promisify(writeCallback);
 const HOLE = Buffer.alloc(4096);
 
 /**
- * Unpacks a tar archive below an empty folder, where every entry has to lie under `title`. Modes and times are restored
- * whatever the umask; owners are not. Throws `registry`, naming the entry, for one that is absolute, leads out of the
- * folder, passes through a link of the archive, or is a link that leads out; `registry` for what is no archive or breaks
- * off; `cannotCreate` for what can't be written. What `archive` throws for another reason is thrown.
+ * Unpacks a tar archive below an empty folder, where every entry has to lie under `title`, which is `.` for that folder
+ * itself. Modes and times are restored whatever the umask; owners are not. Throws `registry`, naming the entry, for one
+ * that is absolute, leads out of the folder, passes through a link of the archive, or is a link that leads out;
+ * `registry` for what is no archive or breaks off; `cannotCreate` for what can't be written. What `archive` throws for
+ * another reason is thrown.
  */
 export async function unpack(archive: AsyncIterable<Buffer>, folder: string, title: string): Promise<UnpackResult> {
   const unpacking = new Unpacking(byteString(folder), byteString(title));
@@ -76,6 +77,9 @@ class Unpacking {
 
   async add(entry: ArchiveEntry): Promise<void> {
     const parts = this.#checked(entry.name, () => this.#entryParts(entry.name));
+    // Of a layer titled `.`: the folder that it is restored into, which is there and stays as it is.
+    if (parts.length === 0 && entry.type === "directory") return;
+    if (parts.length === 0) throw unsafeEntry(entry.name, "an entry in the place of the folder");
     this.#makeParents(parts);
     switch (entry.type) {
       case "directory":
@@ -105,7 +109,7 @@ class Unpacking {
 
   #entryParts(name: ByteString): ByteString[] {
     const parts = safeParts(name);
-    if (parts.length === 0 || this.#title.some((part, index) => parts[index] !== part))
+    if (this.#title.some((part, index) => parts[index] !== part))
       throw new UnsafePathError(`outside ${this.#title.join("/")}`);
     for (let length = 1; length < parts.length; length++)
       if (this.#links.has(this.#path(parts.slice(0, length)))) throw new UnsafePathError("a path through a link");
@@ -129,7 +133,7 @@ class Unpacking {
 
   #link(parts: readonly ByteString[], { name, target, mtime }: ArchiveEntry): void {
     if (parts.length === this.#title.length) throw unsafeEntry(name, "a link in the place of the folder");
-    this.#checked(name, () => checkLinkTarget(parts, target));
+    this.#checked(name, () => checkLinkTarget(parts, target, this.#title.length));
     const path = this.#path(parts);
     this.#make(path, (raw) => symlinkSync(rawPath(target), raw));
     writing(path, (raw) => lutimesSync(raw, mtime, mtime));
