@@ -44,7 +44,7 @@ it("every folder that a comment or a document applies is one that kustomize buil
   ]);
   const folders = new Set(named.map(([, folder = ""]) => folder));
   // What the guide has its reader make, and what stands for any of them.
-  for (const folder of ["overlays/mine", "FOLDER"]) assert.ok(folders.delete(folder), folder);
+  for (const folder of ["overlays/mine", "overlays/YOURS", "FOLDER"]) assert.ok(folders.delete(folder), folder);
   assert.deepEqual(
     [...folders].filter((folder) => !kustomizations().includes(folder)),
     [],
