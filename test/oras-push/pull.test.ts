@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -14,7 +15,7 @@ import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { digestOf } from "oras-push/oci/digest";
-import { ANNOTATIONS } from "oras-push/oci/media-types";
+import { ANNOTATIONS, FOLDER_LAYER } from "oras-push/oci/media-types";
 import { pull } from "oras-push/pull";
 import { ToolError } from "wait-fs/tool-error";
 import { failing, first, STEPS } from "../support/registry/faults.ts";
@@ -171,6 +172,40 @@ describe("a pull", () => {
     await pull("1");
     assert.equal(treeOf(folder)["t/f"], "content");
   });
+
+  it("unpacks a folder that oras-py wrote, which does not say that it is to be unpacked", async (t) => {
+    const { registry, folder, pull } = await setting(t);
+    const layer = (archive: Buffer): StoredLayer => ({
+      bytes: gzipSync(archive),
+      mediaType: FOLDER_LAYER,
+      annotations: { [ANNOTATIONS.title]: "t" },
+    });
+    for (const root of ["t", "./t/"]) {
+      storeArtifact(registry, "1", [layer(tarOf([{ name: root, flag: "5" }, ...TREE.slice(1)]))]);
+      await pull("1");
+      assert.equal(treeOf(folder)["t/f"], "content");
+      rmSync(join(folder, "t"), { recursive: true });
+    }
+  });
+
+  for (const [what, archive, unpack] of [
+    ["whose folder has another name", tarOf([{ name: "other", flag: "5" }]), undefined],
+    ["that holds a file of its name", tarOf([{ name: "t", content: "x" }]), undefined],
+    ["that is not to be unpacked", ARCHIVE, "false"],
+    ["that is no archive", Buffer.from("a text that somebody compressed"), undefined],
+    ["without a byte", Buffer.alloc(0), undefined],
+  ] as const)
+    it(`leaves a gzipped archive as the file that it is: one ${what}`, async (t) => {
+      const { registry, folder, pull } = await setting(t);
+      const bytes = gzipSync(archive);
+      const annotations = {
+        [ANNOTATIONS.title]: "t",
+        ...(unpack === undefined ? {} : { [ANNOTATIONS.unpack]: unpack }),
+      };
+      storeArtifact(registry, "1", [{ bytes, mediaType: FOLDER_LAYER, annotations }]);
+      await pull("1");
+      assertBytes(readFileSync(join(folder, "t")), bytes);
+    });
 
   it("believes a content digest that is right, and leaves one that is none aside", async (t) => {
     const { registry, pull } = await setting(t);

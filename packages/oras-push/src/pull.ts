@@ -11,16 +11,14 @@ import {
   rmSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { Readable, type Transform } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import { createGunzip, createZstdDecompress } from "node:zlib";
 import { makeFolders } from "wait-fs/folders";
 import { reasonOf, ToolError } from "wait-fs/tool-error";
 import { mapConcurrently } from "./concurrency.ts";
+import { type Begun, begin, decompressed, holdsFolder } from "./decompress.ts";
 import type { Annotations, Descriptor } from "./oci/descriptor.ts";
 import { isDigest, Meter, metered, shortDigest } from "./oci/digest.ts";
 import { type Manifest, ManifestError, parseManifest, type StoredManifest } from "./oci/manifest.ts";
-import { ANNOTATIONS } from "./oci/media-types.ts";
+import { ANNOTATIONS, FOLDER_LAYER } from "./oci/media-types.ts";
 import type { Progress } from "./progress.ts";
 import { safeParts, UnsafePathError } from "./tar/entry-path.ts";
 import { unpack, writeSparse } from "./tar/unpack.ts";
@@ -158,12 +156,19 @@ async function restoreLayer(
 ): Promise<void> {
   const { title, parts, descriptor } = layer;
   const report = options.progress.download(title, descriptor);
-  const bytes = verified(report.watch(source.fetchBlob(descriptor)), descriptor, title);
-  if (descriptor.annotations?.[ANNOTATIONS.unpack] === "true") await restoreFolder(bytes, layer, place);
+  const blob = await begin(verified(report.watch(source.fetchBlob(descriptor)), descriptor, title));
+  if (await isFolder(layer, blob)) await restoreFolder(blob, layer, place);
   else if (parts.length === 0)
     throw new ToolError("registry", `a layer's title ${JSON.stringify(title)} names no file`);
-  else await restoreFile(bytes, join(place, ...parts));
+  else await restoreFile(blob.bytes, join(place, ...parts));
   report.done(descriptor);
+}
+
+/** Whether a layer is to be unpacked: where its annotation says so, or where it says nothing and is a folder as oras-py writes it. */
+async function isFolder({ title, descriptor }: TitledLayer, blob: Begun): Promise<boolean> {
+  const marked = descriptor.annotations?.[ANNOTATIONS.unpack];
+  if (marked !== undefined) return marked === "true";
+  return descriptor.mediaType === FOLDER_LAYER && (await holdsFolder(blob, title));
 }
 
 async function restoreFile(bytes: AsyncIterable<Buffer>, path: string): Promise<void> {
@@ -181,11 +186,11 @@ async function restoreFile(bytes: AsyncIterable<Buffer>, path: string): Promise<
   }
 }
 
-async function restoreFolder(bytes: AsyncIterable<Buffer>, layer: TitledLayer, place: string): Promise<void> {
+async function restoreFolder(blob: Begun, layer: TitledLayer, place: string): Promise<void> {
   const { title, descriptor } = layer;
   const content = new Meter();
   writing(place, () => mkdirSync(place));
-  await unpack(metered(decompressed(bytes, descriptor.mediaType), content), place, title);
+  await unpack(metered(decompressed(blob, descriptor.mediaType), content), place, title);
   const promised = descriptor.annotations?.[ANNOTATIONS.contentDigest];
   if (isDigest(promised) && content.digest() !== promised)
     throw new ToolError("registry", `the folder ${title} is not what its digest says`, {
@@ -206,33 +211,6 @@ async function* verified(source: AsyncIterable<Buffer>, descriptor: Descriptor, 
   }
   if (meter.size < descriptor.size) throw wrong(`${meter.size} of ${descriptor.size} bytes came`);
   if (meter.digest() !== descriptor.digest) throw wrong(`its bytes have the digest ${meter.digest()}`);
-}
-
-/** The tar inside a layer, which its first bytes tell: gzip of any number of members, zstd, or the tar itself. */
-async function* decompressed(source: AsyncIterable<Buffer>, mediaType: string): AsyncGenerator<Buffer> {
-  const iterator = source[Symbol.asyncIterator]();
-  const first = await iterator.next();
-  const head: Buffer = first.done === true ? Buffer.alloc(0) : first.value;
-  const bytes = (async function* () {
-    yield head;
-    yield* { [Symbol.asyncIterator]: () => iterator };
-  })();
-  const decompressor = decompressorFor(head, mediaType);
-  if (decompressor === undefined) return yield* bytes;
-  const feeding = pipeline(Readable.from(bytes, { objectMode: false }), decompressor).catch((error: unknown) => error);
-  try {
-    yield* decompressor as AsyncIterable<Buffer>;
-  } catch (error) {
-    // What is wrong with the blob says more than what the decompressor makes of it.
-    throw (await feeding) ?? error;
-  }
-}
-
-function decompressorFor(head: Buffer, mediaType: string): Transform | undefined {
-  const chunkSize = 256 << 10;
-  if (head[0] === 0x1f && head[1] === 0x8b) return createGunzip({ chunkSize });
-  if (head.length >= 4 && head.readUInt32LE(0) === 0xfd2fb528) return createZstdDecompress({ chunkSize });
-  return mediaType.endsWith("gzip") ? createGunzip({ chunkSize }) : undefined;
 }
 
 /**
