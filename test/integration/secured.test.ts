@@ -24,7 +24,7 @@ const NEEDED = ["docker-registry", "openssl", "htpasswd"].filter((name) => findP
 const SKIP = NEEDED.length > 0 ? `${NEEDED.join(", ")} not installed` : false;
 
 function assertNoSecret({ stdout, stderr }: Ended): void {
-  for (const secret of [USER.password, AUTH, "Bearer e", "Basic "])
+  for (const secret of [USER.password, AUTH, "Bearer e", "Basic ", "_state"])
     assert.ok(!`${stdout}${stderr}`.includes(secret), `${secret} is in the output`);
 }
 

@@ -180,6 +180,20 @@ describe("uploads", () => {
       }
     });
 
+  for (const location of ["http://[", "ftp://me:s3cret@r/x"])
+    it(`a location that is none, such as ${location.slice(0, 7)}, is a fault of the registry, and not shown`, async (t) => {
+      const address = await startServer(t, (request, response) => {
+        request.resume();
+        response.writeHead(request.method === "POST" ? 202 : 307, { location }).end();
+      });
+      const repository = repositoryAt(t, address);
+      for (const act of [() => repository.pushBlob(BLOB, DIGEST), () => repository.hasBlob(DIGEST)])
+        await assert.rejects(act, (error: ToolError) => {
+          assert.equal(error.message, `the registry ${address} sends us to what is no URL of HTTP`);
+          return error.code === "registry" && !String(error.stack).includes("s3cret");
+        });
+    });
+
   it("an upload that is opened without a location is a fault of the registry", async (t) => {
     const address = await startServer(t, (request, response) => {
       request.resume();

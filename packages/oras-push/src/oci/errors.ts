@@ -56,3 +56,14 @@ export function parseErrorBody(body: Buffer): { code?: string; message?: string 
 export function shownUrl(url: URL): string {
   return `${url.origin}${url.pathname}`;
 }
+
+/**
+ * Where a registry sends us by a `Location` or a link, which may be relative to where it says so. Throws `registry`, without
+ * showing it, for what is no URL of HTTP.
+ */
+export function placeNamed(target: string, at: URL): URL {
+  const url = URL.canParse(target, at.href) ? new URL(target, at) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol))
+    throw new ToolError("registry", `the registry ${at.host} sends us to what is no URL of HTTP`);
+  return url;
+}

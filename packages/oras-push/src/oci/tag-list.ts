@@ -1,4 +1,5 @@
 import { ToolError } from "wait-fs/tool-error";
+import { placeNamed } from "./errors.ts";
 
 /** A part of a list of tags. */
 export interface TagPage {
@@ -26,6 +27,6 @@ export function parseTagPage(body: Buffer): string[] {
 /** Where the next page is, from a `Link` header (RFC 8288, section 3); undefined after the last one. */
 export function nextPage(header: string | undefined, url: URL): URL | undefined {
   for (const [, target = "", parameters = ""] of (header ?? "").matchAll(/<([^>]*)>([^<]*)/g))
-    if (/;\s*rel\s*=\s*(?:next\b|"(?:[^"]*\s)?next(?:\s[^"]*)?")/i.test(parameters)) return new URL(target, url);
+    if (/;\s*rel\s*=\s*(?:next\b|"(?:[^"]*\s)?next(?:\s[^"]*)?")/i.test(parameters)) return placeNamed(target, url);
   return undefined;
 }

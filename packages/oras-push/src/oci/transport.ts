@@ -3,7 +3,7 @@ import { systemCode, ToolError } from "wait-fs/tool-error";
 import { Authorizer } from "./authorizer.ts";
 import { type ConnectionOptions, Connections } from "./connections.ts";
 import type { CredentialSource } from "./credentials.ts";
-import { MAX_ERROR_BYTES, parseErrorBody, RegistryError, shownUrl } from "./errors.ts";
+import { MAX_ERROR_BYTES, parseErrorBody, placeNamed, RegistryError, shownUrl } from "./errors.ts";
 import { describeFailure, mayPass, networkFailure } from "./network-failure.ts";
 import { isLocalRegistry } from "./reference.ts";
 import { DEFAULT_RETRY, parseRetryAfter, type RetryPolicy, retrying } from "./retry.ts";
@@ -123,7 +123,7 @@ export class Transport {
       await response.discard();
       if (redirects === MAX_REDIRECTS)
         throw new ToolError("registry", `the registry ${this.registry} redirects without an end`);
-      url = new URL(location, url);
+      url = placeNamed(location, url);
     }
   }
 

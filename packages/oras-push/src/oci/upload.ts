@@ -1,6 +1,6 @@
 import { ToolError } from "wait-fs/tool-error";
 import type { Digest } from "./digest.ts";
-import { RegistryError } from "./errors.ts";
+import { placeNamed, RegistryError } from "./errors.ts";
 import { mayPass } from "./network-failure.ts";
 import type { RegistryRequest, RegistryResponse, Transport } from "./transport.ts";
 
@@ -165,7 +165,7 @@ export class Uploads {
 /** Where an answer says that an upload goes on; undefined where it does not. */
 export function uploadLocation(response: RegistryResponse): URL | undefined {
   const location = response.header("location");
-  return location === undefined ? undefined : new URL(location, response.url);
+  return location === undefined ? undefined : placeNamed(location, response.url);
 }
 
 /** How many bytes a `Range` header of an upload stands for. `0-0` is said of none as well as of one: it counts as none. */
