@@ -241,6 +241,14 @@ describe("the arguments of the command", { timeout: 30_000 }, () => {
     assert.deepEqual(readdirSync(at.folder), ["share"]);
   });
 
+  it("are not refused for a variable of the environment that is not UTF-8, but that is told", async (context) => {
+    const at = places(context);
+    const script = `export BAD="$(printf 'a\\377')" GOOD="\ufffd"; exec "$1" -q --share "$2" -- true`;
+    const { code, stderr } = await run("sh", ["-c", script, "sh", toolPath("launcher"), at.share]);
+    assert.equal(code, 0);
+    assert.equal(stderr, "launcher: BAD in the environment is not UTF-8 text: the command gets it changed\n");
+  });
+
   it("of 200 kB together arrive untouched", async (context) => {
     const long = ["x".repeat(100_000), "y".repeat(100_000)];
     const { stdout } = await launch(places(context), ["--", ...PRINT_ARGV, ...long]);
@@ -540,9 +548,22 @@ describe("outputs", { timeout: 30_000 }, () => {
     assert.equal(code, 66);
     assert.equal(stderr, "launcher: missing output a (the command did not write it)\n");
     assert.ok(!has(at, SHARE.done));
-    assert.equal(failed(at).error, "missing output a");
+    assert.equal(failed(at).error, "missing output a (the command did not write it)");
     assert.equal(failed(at).phase, "copy");
     assert.equal(failed(at).exitCode, 0);
+  });
+
+  it("one that is a FIFO is left out with a warning, and missed where nothing else was asked for", async (context) => {
+    const at = places(context);
+    const command = ["--", "sh", "-c", "mkfifo a.fifo; touch a.txt"];
+    const alone = await launch(at, ["--output", "a.fifo", ...command]);
+    assert.equal(alone.code, 66);
+    assert.match(alone.stderr, /^launcher: left out a\.fifo: a FIFO\nlauncher: missing output a\.fifo /);
+    rmSync(join(at.folder, "a.fifo"));
+    const matched = await launch(at, ["--output", "a.*", ...command]);
+    assert.equal(matched.code, 0);
+    assert.equal(matched.stderr, "launcher: left out a.fifo: a FIFO\n");
+    assert.deepEqual(done(at).outputs, [{ path: "outputs/a.txt", files: 1, bytes: 0 }]);
   });
 
   it("one that is missing is a warning by option", async (context) => {

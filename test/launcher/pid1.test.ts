@@ -104,6 +104,14 @@ describe("as PID 1", { skip: PID1_SKIP, timeout: 60_000 }, () => {
     assert.match(stderr, /^launcher: an argument is not UTF-8 text/);
   });
 
+  it("a variable that is not UTF-8 is told once", async (context) => {
+    const [program, ...args] = asPid1(toolPath("launcher"), ["--quiet", "--", "true"]);
+    const script = `export BAD="$(printf '\\377')"; exec "$@"`;
+    const { code, stderr } = await start("sh", ["-c", script, "sh", program, ...args], { env: share(context) }).ended;
+    assert.equal(code, 0);
+    assert.equal(stderr, "launcher: BAD in the environment is not UTF-8 text: the command gets it changed\n");
+  });
+
   it("without tini beside it, it runs all the same and says that orphans are not reaped", async (context) => {
     const launcher = join(temporaryFolder(context), "launcher");
     linkSync(toolPath("launcher"), launcher);

@@ -188,7 +188,8 @@ function isSparse(stats: Stats): boolean {
   return stats.blocks * 512 < stats.size;
 }
 
-function kindOf(stats: Stats): string {
+/** What is neither a file, a folder nor a link, in a word. */
+export function kindOf(stats: Stats): string {
   if (stats.isFIFO()) return "a FIFO";
   return stats.isSocket() ? "a socket" : "a device";
 }

@@ -12,7 +12,7 @@ import {
   type StartedMarker,
 } from "wait-fs/markers";
 import type { SharedVolume } from "wait-fs/shared-volume";
-import { InterruptedError, oneLine, ToolError } from "wait-fs/tool-error";
+import { describeError, InterruptedError, ToolError } from "wait-fs/tool-error";
 import { anySignal, deadline } from "wait-fs/wait";
 import { type ExitStatus, type RunResult, runStatus } from "./exit-status.ts";
 import { waitForInit } from "./inputs.ts";
@@ -85,7 +85,7 @@ export async function launch(plan: LaunchPlan, context: LaunchContext, steps: La
     progress.outputs = await save(plan, progress, context, steps);
     await volume.write(SHARE.done, mark(null));
   } catch (error) {
-    if (await writeFailure(mark(oneLine((error as Error).message)), context)) await giveBack(lease, context);
+    if (await writeFailure(mark(describeError(error)), context)) await giveBack(lease, context);
     return ownCode(progress, error, context);
   } finally {
     // Last, for a reader that has stopped reading must not keep the outputs.
@@ -178,7 +178,7 @@ async function save(
 
 /** All has been said and saved by now: a lease that can't be given back changes nothing. */
 function giveBack(lease: Lease, { warn }: LaunchContext): Promise<void> {
-  return lease.release().catch((error: Error) => warn(error.message));
+  return lease.release().catch((error) => warn(describeError(error)));
 }
 
 /** Whether the failure could be written. */
@@ -187,7 +187,7 @@ async function writeFailure(marker: DoneMarker, { volume, warn }: LaunchContext)
     await volume.write(SHARE.doneFailed, marker);
     return true;
   } catch (error) {
-    warn((error as Error).message);
+    warn(describeError(error));
     return false;
   }
 }
@@ -223,8 +223,7 @@ export function interruption(signals: SignalSource): AbortSignal {
 /** The application's own code wherever that is a failure: the launcher's failure is then only told. Else that is thrown. */
 function ownCode(progress: Progress, error: unknown, { warn }: LaunchContext): number {
   if (exitCodeOf(progress) === 0) throw error;
-  const { message, why } = error as Error & { why?: string };
-  warn(why === undefined ? message : `${message} (${why})`);
+  warn(describeError(error));
   return exitCodeOf(progress);
 }
 

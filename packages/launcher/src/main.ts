@@ -40,7 +40,7 @@ let init: Init = "elsewhere";
 
 /** The `launcher` executable: gives the exit code. */
 export async function main(argv: string[], io: Io): Promise<number> {
-  checkEncoding(argv);
+  checkEncoding(argv, io);
   init = runUnderInit(argv, io.env);
   return runCommand(command, argv, io);
 }
@@ -71,13 +71,35 @@ function runContext(io: Io): RunContext {
 }
 
 /**
- * Node has arguments as text only: bytes that are none would reach the command changed, so they are refused. Node puts
- * U+FFFD in their place; without it there is nothing to look at, and /proc is not needed.
+ * Node has arguments and environment as text only: bytes that are none would reach the command changed. An argument is
+ * refused then; of a variable, which the command may have no use for, it is told. Node puts U+FFFD in the place of such
+ * bytes; without it there is nothing to look at, and /proc is not needed.
  */
-function checkEncoding(argv: readonly string[]): void {
-  if (!argv.some((argument) => argument.includes("\ufffd"))) return;
-  const given = readFileSync("/proc/self/cmdline");
-  if (!isUtf8(given)) throw usageError(USAGE, "an argument is not UTF-8 text");
+function checkEncoding(argv: readonly string[], io: Io): void {
+  if (argv.some(isSuspect) && given("cmdline").some(isChanged))
+    throw usageError(USAGE, "an argument is not UTF-8 text");
+  if (!Object.entries(io.env).some(([name, value]) => isSuspect(name) || isSuspect(value ?? ""))) return;
+  for (const variable of given("environ").filter(isChanged)) {
+    const name = variable.toString().split("=", 1)[0] ?? "";
+    io.stderr(`launcher: ${oneLine(name)} in the environment is not UTF-8 text: the command gets it changed\n`);
+  }
+}
+
+function isSuspect(text: string): boolean {
+  return text.includes("\ufffd");
+}
+
+function isChanged(bytes: Buffer): boolean {
+  return !isUtf8(bytes);
+}
+
+/** What the kernel gave this process, word by word (proc(5)). */
+function given(what: "cmdline" | "environ"): Buffer[] {
+  const bytes = readFileSync(`/proc/self/${what}`);
+  const words: Buffer[] = [];
+  for (let start = 0, end = bytes.indexOf(0); end >= 0; start = end + 1, end = bytes.indexOf(0, start))
+    words.push(bytes.subarray(start, end));
+  return words;
 }
 
 /** What the operator's script says first. */

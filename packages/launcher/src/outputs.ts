@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { readdirSync, realpathSync, renameSync } from "node:fs";
+import { readdirSync, realpathSync, renameSync, statSync } from "node:fs";
 import { basename, join, relative, resolve } from "node:path";
 import { makeSharedFolders } from "wait-fs/folders";
 import type { Log } from "wait-fs/log";
 import { type OutputRecord, SHARE } from "wait-fs/markers";
 import { reasonOf, systemCode, ToolError } from "wait-fs/tool-error";
-import { copyTree, measureTree, removeTree } from "./copy-tree.ts";
+import { copyTree, kindOf, measureTree, removeTree } from "./copy-tree.ts";
 
 /** Everyone may read what is saved: the sidecar often runs as another user. */
 const READ_FOR_ALL = 0o444;
@@ -13,7 +13,7 @@ const READ_FOR_ALL = 0o444;
 /**
  * Saves an output path on the shared volume and gives what was saved; what lies there already stays where it is. It
  * appears in the outputs folder by rename, in the place of one from an earlier attempt. Gives undefined for a path that
- * is not there. Throws `noInput` for one that can't be read, `copyFailed` for one that can't be written, naming it.
+ * is not there, or is neither a file nor a folder. Throws `noInput` for one that can't be read, `copyFailed` for one that can't be written, naming it.
  */
 export async function saveOutput(share: string, path: string, warn: Log): Promise<OutputRecord[] | undefined> {
   const source = realPath(path);
@@ -24,6 +24,11 @@ export async function saveOutput(share: string, path: string, warn: Log): Promis
     throw new ToolError("copyFailed", `the output ${path} holds the shared volume ${share}`, {
       hint: "give the step an output folder of its own",
     });
+  const stats = statSync(source);
+  if (!stats.isFile() && !stats.isDirectory()) {
+    warn(`left out ${path}: ${kindOf(stats)}`);
+    return undefined;
+  }
   if (within === SHARE.outputs)
     return readdirSync(source)
       .filter((name) => !name.startsWith("."))

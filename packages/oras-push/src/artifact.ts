@@ -1,9 +1,8 @@
 import { join } from "node:path";
 import type { Log } from "wait-fs/log";
-import { type FailureCode, oneLine, ToolError } from "wait-fs/tool-error";
+import { describeError, type FailureCode, oneLine, ToolError } from "wait-fs/tool-error";
 import { type LayerPath, layerOf, titleOf } from "./layer.ts";
 import type { Annotations } from "./oci/descriptor.ts";
-import { describeFailure } from "./oci/network-failure.ts";
 import { type AnyReference, formatReference, isTag } from "./oci/reference.ts";
 import type { AnnotationFile } from "./options/annotation-file.ts";
 import type { ArtifactPlan } from "./options/artifact.ts";
@@ -149,7 +148,7 @@ export async function pullAll(
       pulled.push(pulledObject(reference, await pull(source, title, tag, { ...options, folder, accept })));
     } catch (error) {
       if (!(error instanceof ToolError) || CONCERNS_ALL.has(error.code)) throw error;
-      context.warn(`left ${title}: ${describeFailure(error)}`);
+      context.warn(`left ${title}: ${describeError(error)}`);
       left.push({ reference: title, failure: error });
     }
   }

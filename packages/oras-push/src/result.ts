@@ -3,9 +3,8 @@ import { closeSync, constants, openSync, renameSync, rmSync, writeFileSync, writ
 import { basename, dirname, join } from "node:path";
 import type { Log } from "wait-fs/log";
 import type { ArtifactRecord } from "wait-fs/markers";
-import { reasonOf, ToolError } from "wait-fs/tool-error";
+import { describeError, reasonOf, ToolError } from "wait-fs/tool-error";
 import type { Descriptor } from "./oci/descriptor.ts";
-import { describeFailure } from "./oci/network-failure.ts";
 import { type AnyReference, formatReference } from "./oci/reference.ts";
 import type { PullResult } from "./pull.ts";
 import type { PushResult } from "./push.ts";
@@ -63,7 +62,7 @@ export function resultText(
 export function leftText(left: readonly LeftArtifact[], format: string): string {
   if (format !== "json") return "";
   const lines = left.map(({ reference, failure }) =>
-    JSON.stringify({ reference, exitCode: failure.exitCode, error: describeFailure(failure) }),
+    JSON.stringify({ reference, exitCode: failure.exitCode, error: describeError(failure) }),
   );
   return lines.map((line) => `${line}\n`).join("");
 }

@@ -12,7 +12,7 @@ import {
   SHARE,
 } from "wait-fs/markers";
 import type { SharedVolume } from "wait-fs/shared-volume";
-import { EXIT_CODES, oneLine, ToolError } from "wait-fs/tool-error";
+import { describeError, EXIT_CODES, ToolError } from "wait-fs/tool-error";
 import { anySignal, deadline } from "wait-fs/wait";
 import { type AttemptEnd, hasStarted, nextEnd, observe, type SidecarState } from "./attempt-end.ts";
 import type { Annotations } from "./oci/descriptor.ts";
@@ -207,7 +207,7 @@ async function dealWith(
     }
     await leaveFailure(context, SHARE.pushFailed, end.attempt, error);
     if (failure === undefined) throw error;
-    context.warn(`what was left could not be pushed: ${describe(error)}`);
+    context.warn(`what was left could not be pushed: ${describeError(error)}`);
     return { pushed: undefined, failure };
   }
 }
@@ -271,12 +271,7 @@ async function leaveFailure(
   error: unknown,
 ): Promise<void> {
   const exitCode = (error as { exitCode?: number }).exitCode ?? EXIT_CODES.software;
-  const marker: FailureMarker = { schema: 1, attempt, exitCode, error: describe(error) };
+  const marker: FailureMarker = { schema: 1, attempt, exitCode, error: describeError(error) };
   // The first failure is the one to tell: a marker that can't be written as well is only named.
-  await volume.write(name, marker).catch((second: Error) => warn(second.message));
-}
-
-function describe(error: unknown): string {
-  const why = error instanceof ToolError && error.why !== undefined ? ` (${error.why})` : "";
-  return oneLine(`${(error as Error).message}${why}`);
+  await volume.write(name, marker).catch((second) => warn(describeError(second)));
 }

@@ -69,6 +69,8 @@ const PLAIN_WORDS: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EDQUOT: "disk quota exceeded",
   EISDIR: "it is a directory",
+  ELOOP: "too many symbolic links, or one that leads to itself",
+  ENAMETOOLONG: "the name is too long",
   ENOENT: "no such file or directory",
   ENOSPC: "no space left on device",
   ENOTDIR: "a part of the path is not a directory",
@@ -82,6 +84,12 @@ export function reasonOf(error: unknown): string {
   const code = systemCode(error);
   if (code !== undefined && PLAIN_WORDS[code] !== undefined) return PLAIN_WORDS[code];
   return oneLine(error instanceof Error ? error.message || error.name : String(error));
+}
+
+/** A failure and its cause on one line. */
+export function describeError(error: unknown): string {
+  if (!(error instanceof ToolError)) return oneLine(error instanceof Error ? error.message : String(error));
+  return oneLine(error.why === undefined ? error.message : `${error.message} (${error.why})`);
 }
 
 /** Text on one line: control characters become their escapes, so that a name can't forge a second line. */

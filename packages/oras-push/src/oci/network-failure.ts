@@ -1,4 +1,4 @@
-import { oneLine, systemCode, ToolError } from "wait-fs/tool-error";
+import { systemCode, ToolError } from "wait-fs/tool-error";
 import { RegistryError } from "./errors.ts";
 import type { Verdict } from "./retry.ts";
 
@@ -75,10 +75,4 @@ export function mayPass(error: unknown): Verdict {
   if (!(error instanceof ToolError) || error.code !== "unavailable") return { retry: false };
   const code = systemCode(error.cause) ?? "";
   return { retry: NETWORK_WORDS[code] !== undefined };
-}
-
-/** A failure and its cause on one line. */
-export function describeFailure(error: unknown): string {
-  if (!(error instanceof ToolError)) return oneLine(error instanceof Error ? error.message : String(error));
-  return oneLine(error.why === undefined ? error.message : `${error.message} (${error.why})`);
 }

@@ -1,10 +1,10 @@
 import { type Dispatcher, errors, request as send } from "undici";
-import { systemCode, ToolError } from "wait-fs/tool-error";
+import { describeError, systemCode, ToolError } from "wait-fs/tool-error";
 import { Authorizer } from "./authorizer.ts";
 import { type ConnectionOptions, Connections } from "./connections.ts";
 import type { CredentialSource } from "./credentials.ts";
 import { MAX_ERROR_BYTES, parseErrorBody, placeNamed, RegistryError, shownUrl } from "./errors.ts";
-import { describeFailure, mayPass, networkFailure } from "./network-failure.ts";
+import { mayPass, networkFailure } from "./network-failure.ts";
 import { isLocalRegistry } from "./reference.ts";
 import { DEFAULT_RETRY, parseRetryAfter, type RetryPolicy, retrying } from "./retry.ts";
 
@@ -94,7 +94,7 @@ export class Transport {
   retrying<T>(attempt: () => Promise<T>, what: string): Promise<T> {
     const { retry = DEFAULT_RETRY, signal, warn } = this.#options;
     return retrying(attempt, mayPass, retry, signal, (error, pause) =>
-      warn(`${what}: again in ${(pause / 1000).toFixed(1)} s: ${describeFailure(error)}`),
+      warn(`${what}: again in ${(pause / 1000).toFixed(1)} s: ${describeError(error)}`),
     );
   }
 
@@ -169,7 +169,7 @@ export class Transport {
       });
       return wrapResponse(response, url, (error) => this.unavailable(error, url));
     } catch (error) {
-      this.#options.debug(`${method} ${shownUrl(url)} -> ${describeFailure(error)}`);
+      this.#options.debug(`${method} ${shownUrl(url)} -> ${describeError(error)}`);
       throw this.unavailable(error, url);
     }
   }
