@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { chmodSync, linkSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, linkSync, mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
@@ -67,12 +67,14 @@ describe("walking a folder", () => {
     assert.deepEqual(walked(join(folder, "..", "link")).entries, ["directory t", "file t/x"]);
   });
 
-  it("hard links are two files", (t) => {
+  it("hard links are two files, and told", (t) => {
     const folder = tree(t, (root) => {
-      writeFileSync(join(root, "a"), "");
+      for (const name of ["a", "c"]) writeFileSync(join(root, name), "");
       linkSync(join(root, "a"), join(root, "b"));
     });
-    assert.deepEqual(walked(folder).entries, ["directory t", "file t/a", "file t/b"]);
+    const { entries, reports } = walked(folder);
+    assert.deepEqual(entries, ["directory t", "file t/a", "file t/b", "file t/c"]);
+    assert.deepEqual(reports, [`of ${folder}: each of 2 hard links is taken in as a file of its own`]);
   });
 
   it("a FIFO and a socket are left out, and told", async (t) => {
@@ -98,6 +100,27 @@ describe("walking a folder", () => {
       (error: ToolError) => error.code === "noInput" && error.message === `cannot read ${folder}/closed`,
     );
   });
+
+  for (const [what, change] of [
+    ["gets a file", (folder: string) => writeFileSync(join(folder, "a", "late"), "")],
+    ["loses a file", (folder: string) => rmSync(join(folder, "a", "z"))],
+    ["gets a folder", (folder: string) => mkdirSync(join(folder, "a", "late"))],
+  ] as const)
+    it(`a folder that ${what} while it is read is named`, (t) => {
+      const folder = tree(t, (root) => {
+        mkdirSync(join(root, "a", "b"), { recursive: true });
+        for (const name of ["b/x", "z"]) writeFileSync(join(root, "a", name), "");
+        const before = new Date(Date.now() - 10_000);
+        utimesSync(join(root, "a"), before, before);
+      });
+      const entries = walk(folder, "t", () => {});
+      for (const name of ["t", "t/a", "t/a/b", "t/a/b/x", "t/a/z"]) assert.equal(entries.next().value?.name, name);
+      change(folder);
+      assert.throws(
+        () => entries.next(),
+        (error) => error instanceof ToolError && error.message === `${folder}/a changed while it was read`,
+      );
+    });
 
   it("a folder that vanishes is named", (t) => {
     const folder = tree(t, (root) => mkdirSync(join(root, "a")));

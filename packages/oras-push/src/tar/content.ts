@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { reasonOf, ToolError } from "wait-fs/tool-error";
-import { type ByteString, rawPath, shownPath } from "./walk.ts";
+import { type ByteString, changedWhileRead, rawPath, shownPath } from "./walk.ts";
 
 /** A regular file, as it was when it was found. */
 export interface FoundFile {
@@ -30,7 +30,7 @@ export function readSmall(entry: FoundFile): Buffer {
     const content = Buffer.allocUnsafe(entry.stats.size);
     for (let filled = 0; filled < content.length; ) {
       const count = readSync(file, content, filled, content.length - filled, null);
-      if (count === 0) throw changed(entry);
+      if (count === 0) throw changedWhileRead(entry.path);
       filled += count;
     }
     checkUnchanged(entry, fstatSync(file));
@@ -56,7 +56,7 @@ export async function* readLarge(entry: FoundFile): AsyncGenerator<Buffer> {
     const read = () => handled(file.read(Buffer.allocUnsafeSlow(Math.min(left, PIECE))));
     for (let next = read(); left > 0; ) {
       const { buffer, bytesRead } = await next;
-      if (bytesRead === 0) throw changed(entry);
+      if (bytesRead === 0) throw changedWhileRead(entry.path);
       left -= bytesRead;
       // Not after the last piece: who has that has all that was promised, and may be done.
       if (left === 0) checkUnchanged(entry, await file.stat());
@@ -66,7 +66,7 @@ export async function* readLarge(entry: FoundFile): AsyncGenerator<Buffer> {
     if (entry.stats.size > 0) return;
     checkUnchanged(entry, await file.stat());
     // Files of the kernel's are said to have no size, and have content.
-    if ((await file.read(Buffer.allocUnsafe(1))).bytesRead > 0) throw changed(entry);
+    if ((await file.read(Buffer.allocUnsafe(1))).bytesRead > 0) throw changedWhileRead(entry.path);
   } catch (error) {
     throw error instanceof ToolError ? error : unreadable(entry, error);
   } finally {
@@ -82,13 +82,7 @@ function handled<T>(promise: Promise<T>): Promise<T> {
 
 function checkUnchanged(entry: FoundFile, now: Stats): void {
   const { ino, size, mtimeMs } = entry.stats;
-  if (now.ino !== ino || now.size !== size || now.mtimeMs !== mtimeMs) throw changed(entry);
-}
-
-function changed(entry: FoundFile): ToolError {
-  return new ToolError("noInput", `${shownPath(entry.path)} changed while it was read`, {
-    hint: "push what is complete, or once nobody writes to it any more",
-  });
+  if (now.ino !== ino || now.size !== size || now.mtimeMs !== mtimeMs) throw changedWhileRead(entry.path);
 }
 
 function unreadable(entry: FoundFile, error: unknown): ToolError {

@@ -49,7 +49,7 @@ export function shownPath(path: ByteString): string {
  * other. One that ends inside the folder all the same is given as what it ends at; one that leads out of the folder is
  * left out, and so are sockets, FIFOs and devices. Each of these is reported. What `wanted` does not take is not given,
  * reported or read, but for the folders on the way to what it takes; everything is taken by default. Throws `noInput`,
- * naming the path, for what can't be read.
+ * naming the path, for what can't be read, and for a folder that got or lost something until all in it had been given.
  */
 export function* walk(
   folder: string,
@@ -60,11 +60,16 @@ export function* walk(
   const given = byteString(folder);
   const root = reading(given, () => realpathSync(rawPath(given), { encoding: "latin1" }));
   const stats = reading(root, () => statSync(rawPath(root)));
-  yield* new Walk(root, byteString(title), report, wanted).folder(root, byteString(title), stats, []);
+  const tree = new Walk(root, byteString(title), report, wanted);
+  yield* tree.folder(root, byteString(title), stats, []);
+  if (tree.linked > 0)
+    report(`of ${shownPath(root)}: each of ${tree.linked} hard links is taken in as a file of its own`);
 }
 
 /** A walk through one folder; `above` are the identities of the folders on the way. */
 class Walk {
+  /** Files so far that have another name. */
+  linked = 0;
   readonly #root: ByteString;
   readonly #title: ByteString;
   readonly #report: WalkReport;
@@ -103,6 +108,8 @@ class Walk {
       const childPath = `${path}/${child}`;
       yield* this.#entry(childPath, childName, statsOf(childPath), [...above, identity]);
     }
+    const now = statsOf(path);
+    if (now.ino !== stats.ino || now.mtimeMs !== stats.mtimeMs) throw changedWhileRead(path);
   }
 
   *#entry(path: ByteString, name: ByteString, stats: Stats, above: readonly string[]): Generator<TreeEntry> {
@@ -112,8 +119,10 @@ class Walk {
       else yield* this.folder(path, name, stats, above);
     } else if (stats.isSymbolicLink()) yield* this.#link(path, name, stats, above);
     else if (!this.#takes(name)) return;
-    else if (stats.isFile()) yield { path, name, type: "file", stats };
-    else this.#report(`left out ${shownPath(path)}: ${kindOf(stats)}`);
+    else if (stats.isFile()) {
+      if (stats.nlink > 1) this.linked++;
+      yield { path, name, type: "file", stats };
+    } else this.#report(`left out ${shownPath(path)}: ${kindOf(stats)}`);
   }
 
   *#link(path: ByteString, name: ByteString, stats: Stats, above: readonly string[]): Generator<TreeEntry> {
@@ -194,6 +203,13 @@ function linkAt(parts: readonly string[]): ByteString | undefined {
 
 function exists(parts: readonly string[]): boolean {
   return statSync(rawPath(`/${parts.join("/")}`), { throwIfNoEntry: false }) !== undefined;
+}
+
+/** What is thrown for a file or a folder that is not what it was when it was found. */
+export function changedWhileRead(path: ByteString): ToolError {
+  return new ToolError("noInput", `${shownPath(path)} changed while it was read`, {
+    hint: "push what is complete, or once nobody writes to it any more",
+  });
 }
 
 function statsOf(path: ByteString): Stats {
