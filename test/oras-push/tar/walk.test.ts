@@ -62,9 +62,14 @@ describe("walking a folder", () => {
   });
 
   it("a path that is itself a link gives the contents, whatever the link's name", (t) => {
-    const folder = tree(t, (root) => writeFileSync(join(root, "x"), ""));
+    const folder = tree(t, (root) => {
+      writeFileSync(join(root, "x"), "");
+      symlinkSync("x", join(root, "direct"));
+      symlinkSync(join(root, "x"), join(root, "real"));
+    });
     symlinkSync("tree", join(folder, "..", "link"));
-    assert.deepEqual(walked(join(folder, "..", "link")).entries, ["directory t", "file t/x"]);
+    const entries = ["directory t", "symlink t/direct -> x", "file t/real", "file t/x"];
+    assert.deepEqual(walked(join(folder, "..", "link")).entries, entries);
   });
 
   it("hard links are two files, and told", (t) => {
