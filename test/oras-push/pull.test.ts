@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -262,6 +263,16 @@ describe("a pull into a folder that is there", () => {
     assert.equal(readFileSync(join(base, "outside"), "utf8"), "kept");
   });
 
+  it("may be reached by a link", async (t) => {
+    const { base, folder, pull, registry } = await setting(t);
+    mkdirSync(join(base, "real"));
+    symlinkSync("real", folder);
+    storeArtifact(registry, "1", [fileLayer("f", "new"), folderLayer("t", ARCHIVE)]);
+    for (let time = 0; time < 2; time++) await pull("1");
+    assert.deepEqual(readdirSync(join(base, "real")).sort(), ["f", "t"]);
+    assert.equal(readlinkSync(folder), "real");
+  });
+
   it("with --keep-old-files replaces nothing, and puts nothing beside it either", async (t) => {
     const { folder, pull } = await filled(t);
     const before = treeOf(folder);
@@ -428,12 +439,33 @@ describe("a pull that fails leaves nothing", () => {
     // Each stays inside by itself; together t/c is what lies above the folder.
     const layers = [layer("t/a", "."), layer("t/b", "a/.."), layer("t/c", "b/..")];
     storeArtifact(found.registry, "1", [...layers, fileLayer("t/c/escaped", "x")]);
-    await assert.rejects(found.pull("1"), (error: unknown) => {
-      assert.ok(error instanceof ToolError, String(error));
-      assert.match(`${error.message} (${error.why})`, /cannot write \S+\/t\/c\/escaped \(\S+\/t\/c is a link\)/);
+    await assertRefused(found, /cannot be pulled \(another of its layers is in the way of "t\/c\/escaped"\)/);
+  });
+
+  for (const [what, layers] of Object.entries({
+    "files of one name": [fileLayer("f", "1"), fileLayer("./f", "2")],
+    "a file and a folder of one name": [fileLayer("t", "1"), folderLayer("t", ARCHIVE)],
+    "a folder and a file of one name": [folderLayer("t", ARCHIVE), fileLayer("t", "1")],
+    "a file in a folder's place": [fileLayer("a", "1"), fileLayer("a/b", "2")],
+    "folders with one file": [folderLayer("t", ARCHIVE), folderLayer("t", tarOf([{ name: "t/f", content: "2" }]))],
+  }))
+    it(`of ${what}, which would take each other's place`, async (t) => {
+      const found = await setting(t);
+      storeArtifact(found.registry, "1", [fileLayer("good", "good"), ...layers]);
+      await assertRefused(found, /another of its layers is in the way of "/);
+    });
+
+  it("of a file whose way passes through a link that was there before: 73, and nothing is written through it", async (t) => {
+    const found = await setting(t);
+    mkdirSync(found.folder);
+    mkdirSync(join(found.base, "outside"));
+    symlinkSync("../outside", join(found.folder, "t"));
+    storeArtifact(found.registry, "1", [fileLayer("good", "good"), fileLayer("t/escaped", "x")]);
+    await assert.rejects(found.pull("1"), (error: ToolError) => {
+      assert.equal(`${error.message} (${error.why})`, `${join(found.folder, "t")} is there already (it is no folder)`);
       return error.exitCode === 73;
     });
-    assert.deepEqual(readdirSync(found.base), ["into"]);
+    assert.deepEqual(treeOf(found.base), { into: "folder", "into/t": "-> ../outside", outside: "folder" });
   });
 
   it("and what was there stays as it was", async (t) => {

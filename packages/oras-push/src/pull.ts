@@ -74,16 +74,15 @@ export async function pull(
       await restoreLayer(source, layer, place, options);
       return { place, layer };
     });
-    const moves = restored.map(({ place, layer: { parts } }) => ({
-      parts,
-      from: byteString(join(place, ...parts)),
-      to: byteString(join(options.folder, ...parts)),
+    const whole = join(staging, "whole");
+    writing(whole, () => mkdirSync(whole));
+    for (const { place, layer } of restored) assemble(place, whole, layer, name);
+    const moves = namesIn(byteString(whole)).map((top) => ({
+      from: `${byteString(whole)}/${top}`,
+      to: `${byteString(options.folder)}/${top}`,
     }));
     for (const { from, to } of moves) checkPlace(from, to, options.keepOldFiles);
-    for (const { parts, from, to } of moves) {
-      makeWay(options.folder, parts);
-      merge(from, to);
-    }
+    for (const { from, to } of moves) merge(from, to);
   } finally {
     remove(staging);
   }
@@ -214,16 +213,20 @@ async function* verified(source: AsyncIterable<Buffer>, descriptor: Descriptor, 
 }
 
 /**
- * Makes the folders on the way to a layer's place. A link on it is refused: it may be another artifact's, and lead out of
- * the folder. Throws `cannotCreate`, naming it.
+ * Puts a layer beside the others of its artifact, before anything of it goes to its place. Throws `registry` where two hold
+ * one name, or where a link of one is on the way of another.
  */
-function makeWay(folder: string, parts: readonly string[]): void {
-  for (let length = 1; length < parts.length; length++) {
-    const path = join(folder, ...parts.slice(0, length));
-    if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true)
-      throw new ToolError("cannotCreate", `cannot write ${join(folder, ...parts)}`, { why: `${path} is a link` });
-    writing(path, () => makeFolders(path));
-  }
+function assemble(place: string, whole: string, { title, parts }: TitledLayer, name: string): void {
+  const from = byteString(join(place, ...parts));
+  const to = byteString(join(whole, ...parts));
+  const ways = parts.slice(0, -1).map((_, index) => join(whole, ...parts.slice(0, index + 1)));
+  const taken = ways.some((way) => lstatSync(way, { throwIfNoEntry: false })?.isDirectory() === false);
+  if (taken || conflict(from, to, true) !== undefined)
+    throw new ToolError("registry", `the artifact ${name} cannot be pulled`, {
+      why: `another of its layers is in the way of ${JSON.stringify(title)}`,
+    });
+  writing(dirname(shownPath(to)), () => makeFolders(dirname(shownPath(to))));
+  merge(from, to);
 }
 
 /** Puts what was restored in its place; folders that are there are merged with. */
@@ -255,13 +258,28 @@ function remove(folder: string): void {
 
 /** Throws `cannotCreate` where a folder and a file would take each other's place, or a file one that is to be kept. */
 function checkPlace(from: ByteString, to: ByteString, keepOldFiles: boolean): void {
+  const found = conflict(from, to, keepOldFiles);
+  if (found !== undefined)
+    throw new ToolError("cannotCreate", `${shownPath(found.path)} is there already`, { why: found.why });
+}
+
+/** What is in the way of putting one thing, with all it holds, in the place of another: nothing but files that may be replaced. */
+function conflict(
+  from: ByteString,
+  to: ByteString,
+  keepOldFiles: boolean,
+): { readonly path: ByteString; readonly why: string } | undefined {
   const there = lstatSync(rawPath(to), { throwIfNoEntry: false });
-  if (there === undefined) return;
+  if (there === undefined) return undefined;
   const folder = there.isDirectory();
-  const fail = (why: string) => new ToolError("cannotCreate", `${shownPath(to)} is there already`, { why });
-  if (folder !== lstatSync(rawPath(from)).isDirectory()) throw fail(folder ? "it is a folder" : "it is no folder");
-  if (folder) for (const name of namesIn(from)) checkPlace(`${from}/${name}`, `${to}/${name}`, keepOldFiles);
-  else if (keepOldFiles) throw fail("--keep-old-files");
+  if (folder !== lstatSync(rawPath(from)).isDirectory())
+    return { path: to, why: folder ? "it is a folder" : "it is no folder" };
+  if (!folder) return keepOldFiles ? { path: to, why: "--keep-old-files" } : undefined;
+  for (const name of namesIn(from)) {
+    const found = conflict(`${from}/${name}`, `${to}/${name}`, keepOldFiles);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 function namesIn(folder: ByteString): ByteString[] {
