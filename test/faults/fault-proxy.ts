@@ -25,6 +25,8 @@ export interface FaultProxy {
   plan(plan: FaultPlan | undefined): void;
   /** Whether the planned fault has come to pass. */
   readonly struck: boolean;
+  /** Requests that have come since the plan was made. */
+  readonly requests: number;
   /** Bytes of bodies that clients have sent since the plan was made. */
   readonly received: number;
   close(): Promise<void>;
@@ -46,7 +48,7 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
       if (event === "data") received += (rest[0] as Buffer).length;
       return emit.call(this, event, ...rest);
     };
-    const fault = plan !== undefined && count++ === plan.index ? plan : undefined;
+    const fault = count++ === plan?.index ? plan : undefined;
     if (fault === undefined) return forward(upstream, request, response);
     struck = true;
     strike(upstream, fault, request, response);
@@ -62,6 +64,9 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
     },
     get struck() {
       return struck;
+    },
+    get requests() {
+      return count;
     },
     get received() {
       return received;

@@ -73,9 +73,11 @@ for (const kind of KINDS)
       const byFault = Object.fromEntries(FAULTS.map((fault) => [fault, 0]));
       const layer = await layerOf({ path: join(folder, "tree") }, { level: 1, report: () => {} });
       let digest: string | undefined;
+      // How many a push makes, as far as is known: what is broken is one of them.
+      let requests = 1;
       for (let run = 0; run < PUSHES; run++) {
         const fault = FAULTS[Math.floor(random() * FAULTS.length)] ?? "reset";
-        const plan = random() < 0.5 ? { index: Math.floor(random() * 7), fault, at: random() } : undefined;
+        const plan = random() < 0.5 ? { index: Math.floor(random() * requests), fault, at: random() } : undefined;
         proxy.plan(plan);
         // A new repository each time: nothing is there that could be skipped.
         const tag = `run-${run}`;
@@ -91,6 +93,7 @@ for (const kind of KINDS)
           (error: unknown) => error,
         );
         await transport.close();
+        if (plan === undefined) requests = proxy.requests;
         if (proxy.struck && plan !== undefined) byFault[plan.fault] = (byFault[plan.fault] ?? 0) + 1;
         counts.struck += proxy.struck ? 1 : 0;
         const stored = await direct.fetchManifest(tag);

@@ -8,6 +8,22 @@ describe("error answers", () => {
     assert.deepEqual(parseErrorBody(Buffer.from(body)), { code: "DENIED", message: "no\\nentry" });
   });
 
+  it("what says it without a list is quoted too", () => {
+    for (const field of ["message", "details", "error"])
+      assert.deepEqual(parseErrorBody(Buffer.from(JSON.stringify({ [field]: "wrong password" }))), {
+        message: "wrong password",
+      });
+  });
+
+  it("what is secret is shown in none of it", () => {
+    const conceal = (text: string) => text.replaceAll("pw", "***");
+    const bodies = ['{"errors":[{"code":"A pw","message":"B pw"}]}', '{"error":"B pw"}', "<b>B</b> pw"];
+    for (const body of bodies) {
+      const { code = "A ***", message } = parseErrorBody(Buffer.from(body), conceal);
+      assert.deepEqual([code, message], ["A ***", "B ***"]);
+    }
+  });
+
   it("an HTML page gives its words on one line", () => {
     const page = "<html><head><title>502</title></head>\n<body><h1>Bad   Gateway</h1>\n</body></html>";
     assert.deepEqual(parseErrorBody(Buffer.from(page)), { message: "502 Bad Gateway" });

@@ -103,14 +103,12 @@ export class Authorizer {
             withScopes(realm, scopes, service),
             credential === undefined ? {} : { authorization: this.#basicHeader(credential) },
           );
-    if (status !== 200) {
-      const { code, message } = parseErrorBody(body);
+    if (status !== 200)
       throw new RegistryError(
         `the request for a token at ${realm.origin}${realm.pathname}`,
         status === 400 ? 401 : status,
-        { code, message: message && this.conceal(message) },
+        parseErrorBody(body, (text) => this.conceal(text)),
       );
-    }
     const { token, seconds } = parseToken(body, realm);
     return this.#bearer(token, Date.now() + Math.max(seconds - RENEWAL_MARGIN_SECONDS, seconds / 2) * 1000);
   }

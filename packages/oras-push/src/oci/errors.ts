@@ -33,19 +33,34 @@ export class RegistryError extends ToolError {
 const CREDENTIALS_HINT =
   "credentials come from --username, ORAS_USER with ORAS_PUSH_PASS or ORAS_PULL_PASS, or a docker config";
 
-/** Code and message from the body of an error answer; a body that is not the specification's JSON gives its first words. */
-export function parseErrorBody(body: Buffer): { code?: string; message?: string } {
+interface ErrorFields {
+  readonly code?: unknown;
+  readonly message?: unknown;
+  readonly details?: unknown;
+  readonly error?: unknown;
+}
+
+/**
+ * Code and message from the body of an error answer, as they may be shown: `conceal` takes out what is secret. A body that is
+ * not the specification's JSON gives its first words.
+ */
+export function parseErrorBody(
+  body: Buffer,
+  conceal: (text: string) => string = (text) => text,
+): { code?: string; message?: string } {
   const text = body.toString();
+  const shown = (said: string, length: number) => oneLine(conceal(said)).slice(0, length);
   try {
-    const { errors } = JSON.parse(text) as { errors?: { code?: unknown; message?: unknown; detail?: unknown }[] };
-    const first = errors?.[0];
-    if (first === undefined) return {};
+    const answer = JSON.parse(text) as { errors?: ErrorFields[] } & ErrorFields;
+    // Token servers, and what stands in front of registries, say it without the list.
+    const first = answer.errors?.[0] ?? answer;
+    const message = first.message ?? first.details ?? first.error;
     return {
-      ...(typeof first.code === "string" ? { code: first.code } : {}),
-      ...(typeof first.message === "string" ? { message: oneLine(first.message).slice(0, 300) } : {}),
+      ...(typeof first.code === "string" ? { code: shown(first.code, 100) } : {}),
+      ...(typeof message === "string" ? { message: shown(message, 300) } : {}),
     };
   } catch {
-    const words = oneLine(text.replace(/<[^>]*>/g, " "))
+    const words = oneLine(conceal(text.replace(/<[^>]*>/g, " ")))
       .replace(/(\\n|\\r|\\t|\s)+/g, " ")
       .trim();
     return words === "" ? {} : { message: words.slice(0, 120) };

@@ -199,11 +199,10 @@ export class Transport {
     if (request.expect.includes(response.status)) return response;
     const body = await response.bytes(MAX_ERROR_BYTES).catch(() => Buffer.alloc(0));
     const what = `${request.method} ${shownUrl(response.url)}`;
-    const { code, message } = parseErrorBody(body);
     throw new RegistryError(
       what,
       response.status,
-      { code, message: message && this.#authorizer.conceal(message) },
+      parseErrorBody(body, (text) => this.#authorizer.conceal(text)),
       parseRetryAfter(response.header("retry-after")),
     );
   }
