@@ -8,6 +8,7 @@ import { type Authority, makeAuthority } from "../support/registry/certificates.
 import { startHttpProxy } from "../support/registry/http-proxy.ts";
 import { startMemoryRegistry } from "../support/registry/memory-registry.ts";
 import { freePort, type ProcessRegistry, startDistribution } from "../support/registry/process-registry.ts";
+import { startTlsFront } from "../support/registry/tls-front.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { type Ended, runTool } from "../support/tools.ts";
 
@@ -143,6 +144,14 @@ describe("a registry with TLS that wants to see a certificate", { skip: SKIP }, 
         assert.doesNotMatch(stdout + stderr, /s3cret|bWU6/);
       for (const request of proxy.requests) assert.equal(request, "CONNECT registry.example:5000");
     });
+
+  it("is reached by a proxy that is itself spoken to in TLS", async (t) => {
+    const proxy = await proxyTo(t, registry.address, "me:s3cret");
+    const port = await startTlsFront(t, proxy.address, authority.issue("proxy"));
+    const env = { HTTPS_PROXY: `https://me:s3cret@localhost:${port}`, SSL_CERT_FILE: authority.certificate };
+    await thereAndBack("by-tls-proxy", env, ...shown);
+    assert.ok(proxy.requests.length > 0);
+  });
 
   it("is not trusted by an authority that the system does not know", async (t) => {
     const proxy = await proxyTo(t, registry.address);
