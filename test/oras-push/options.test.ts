@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { DEFAULT_LEVEL } from "oras-push/gzip";
 import { formatReference } from "oras-push/oci/reference";
 import { PULL_USAGE, pullPlan } from "oras-push/options/pull";
 import { PUSH_USAGE, pushPlan } from "oras-push/options/push";
@@ -36,7 +37,7 @@ describe("a push", () => {
     assert.equal(plan.references[0]?.tag, "1");
     assert.deepEqual(plan.paths, [{ path: "x" }, { path: "/tmp/y" }]);
     assert.equal(plan.concurrency, 3);
-    assert.equal(plan.level, 6);
+    assert.equal(plan.level, DEFAULT_LEVEL);
     assert.equal(plan.artifactType, undefined);
     assert.deepEqual(plan.annotations, {});
   });
