@@ -533,23 +533,28 @@ describe("names that are not UTF-8", () => {
 });
 
 describe("a pull that is interrupted", () => {
-  it("in the middle of a folder ends with 143, and leaves nothing", async (t) => {
-    const registry = await memoryRegistry(t);
-    const folder = temporaryFolder(t);
-    const layer = folderLayer("t", tarOf([{ name: "t/f", content: noise(8 << 20) }]));
-    storeArtifact(registry, "1", [layer]);
-    const pulling = startTool("oras-push", ["pull", `${registry.address}/metric/run:1`, "-o", "into"], { cwd: folder });
-    registry.intercept(
-      first(1, STEPS.getBlob, (_, response) => {
-        response.writeHead(200, { "content-length": layer.bytes.length }).write(layer.bytes.subarray(0, 4 << 20));
-        setTimeout(() => pulling.child.kill("SIGTERM"), 200);
-      }),
-    );
-    const { code, stderr } = await pulling.ended;
-    assert.equal(code, 143, stderr);
-    assert.match(stderr, /\noras-push: ended by SIGTERM\n$/);
-    assert.deepEqual(readdirSync(join(folder, "into")), []);
-  });
+  for (const [what, layer] of [
+    ["a folder", folderLayer("t", tarOf([{ name: "t/f", content: noise(8 << 20) }]))],
+    ["a file", fileLayer("f", noise(8 << 20))],
+  ] as const)
+    it(`in the middle of ${what} ends with 143, and leaves nothing`, async (t) => {
+      const registry = await memoryRegistry(t);
+      const folder = temporaryFolder(t);
+      storeArtifact(registry, "1", [layer]);
+      const pulling = startTool("oras-push", ["pull", `${registry.address}/metric/run:1`, "-o", "into"], {
+        cwd: folder,
+      });
+      registry.intercept(
+        first(1, STEPS.getBlob, (_, response) => {
+          response.writeHead(200, { "content-length": layer.bytes.length }).write(layer.bytes.subarray(0, 4 << 20));
+          setTimeout(() => pulling.child.kill("SIGTERM"), 200);
+        }),
+      );
+      const { code, stderr } = await pulling.ended;
+      assert.equal(code, 143, stderr);
+      assert.match(stderr, /\noras-push: ended by SIGTERM\n$/);
+      assert.deepEqual(readdirSync(join(folder, "into")), []);
+    });
 });
 
 describe("a pull by a normal user", () => {

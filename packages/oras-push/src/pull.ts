@@ -21,7 +21,7 @@ import { type Manifest, ManifestError, parseManifest, type StoredManifest } from
 import { ANNOTATIONS, FOLDER_LAYER } from "./oci/media-types.ts";
 import type { Progress } from "./progress.ts";
 import { safeParts, UnsafePathError } from "./tar/entry-path.ts";
-import { unpack, writeSparse } from "./tar/unpack.ts";
+import { isSystemError, unpack, writeSparse } from "./tar/unpack.ts";
 import { type ByteString, byteString, rawPath, shownPath } from "./tar/walk.ts";
 
 /** What a pull needs of the place that it pulls from. */
@@ -181,7 +181,7 @@ async function restoreFile(bytes: AsyncIterable<Buffer>, path: string): Promise<
       closeSync(file);
     }
   } catch (error) {
-    throw error instanceof ToolError ? error : unwritable(path, error);
+    throw isSystemError(error) ? unwritable(path, error) : error;
   }
 }
 

@@ -196,8 +196,8 @@ class Unpacking {
   }
 }
 
-/** Whether an error came from the system, and not from where the content came from. */
-function isSystemError(error: unknown): boolean {
+/** Whether an error came from a call to the system, and not from where the content came from. */
+export function isSystemError(error: unknown): boolean {
   return typeof (error as NodeJS.ErrnoException).syscall === "string";
 }
 
