@@ -10,10 +10,12 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
 import { type LayerSource, layerOf } from "oras-push/layer";
 import { digestOf } from "oras-push/oci/digest";
@@ -430,6 +432,26 @@ describe("the executable", () => {
     assert.equal(registry.manifests.size, 0);
     assert.equal(registry.uploads.size, 0);
   });
+
+  for (const [what, path] of [
+    ["a large file is hashed", "large"],
+    ["a large folder is compressed", "."],
+  ] as const)
+    it(`ended by SIGTERM while ${what} ends soon, with nothing sent`, async (t) => {
+      const registry = await memoryRegistry(t);
+      const base = temporaryFolder(t);
+      writeFileSync(join(base, "large"), "");
+      truncateSync(join(base, "large"), 20 * 2 ** 30);
+      const running = startTool("oras-push", [`${registry.address}/metric/run:1`, path], { cwd: base });
+      await sleep(1000);
+      const start = performance.now();
+      running.child.kill("SIGTERM");
+      const { code, stderr } = await running.ended;
+      assert.equal(code, 143, stderr);
+      assert.ok(performance.now() - start < 3000);
+      assert.equal(registry.manifests.size, 0);
+      assert.equal(registry.uploads.size, 0);
+    });
 
   it("ended by SIGTERM while the registry is silent ends soon all the same", async (t) => {
     const base = temporaryFolder(t);

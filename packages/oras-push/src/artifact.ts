@@ -38,7 +38,7 @@ export async function pushArtifact(
   const report = (message: string) => context.warn(oneLine(message));
   const annotations = layerAnnotations(plan.annotationFile, paths, report);
   const { level, patterns } = plan;
-  const options = { level, patterns, latest: epoch, report, annotations };
+  const options = { level, patterns, latest: epoch, report, annotations, signal: context.signal };
   const layers = await Promise.all(paths.map((path) => layerOf(path, options)));
   const destinations = await Promise.all(
     byPlace(references).map(async ([first, ...others]) => {

@@ -30,6 +30,8 @@ export interface LayerOptions {
   readonly report: (message: string) => void;
   /** The annotations that the user wants for a layer, beside those that clients restore it by. */
   readonly annotations?: (layer: LayerPath) => Annotations;
+  /** Ends the reading of a layer, which takes minutes where it is large; never by default. */
+  readonly signal?: AbortSignal;
 }
 
 /** One pass over a layer's bytes. */
@@ -58,7 +60,7 @@ export async function layerOf(layer: LayerPath, options: LayerOptions): Promise<
     throw new ToolError("noInput", `cannot read ${path}`, { why: reasonOf(error), cause: error });
   });
   if (stats.isDirectory()) return folderLayer(path, title, mediaType ?? FOLDER_LAYER, given, options);
-  if (stats.isFile()) return fileLayer(await realpath(path), title, mediaType ?? FILE_LAYER, given, stats);
+  if (stats.isFile()) return fileLayer(await realpath(path), title, mediaType ?? FILE_LAYER, given, stats, options);
   throw new ToolError("noInput", `cannot push ${path}`, { why: "neither a file nor a folder" });
 }
 
@@ -74,7 +76,7 @@ function folderLayer(
   given: Annotations,
   options: LayerOptions,
 ): LayerSource {
-  const { level, latest, patterns } = options;
+  const { level, latest, patterns, signal } = options;
   const wanted = patterns === undefined ? undefined : selection(patterns);
   // What is left out is told once, however often the folder is read.
   const told = new Set<string>();
@@ -84,7 +86,7 @@ function folderLayer(
   };
   const open = () => {
     const content = new Meter();
-    const archive = pack(walk(path, title, report, wanted), latest);
+    const archive = interruptible(pack(walk(path, title, report, wanted), latest), signal);
     return {
       bytes: gzip(metered(archive, content), level),
       annotations: () => ({
@@ -98,8 +100,23 @@ function folderLayer(
   return { title, mediaType, size: undefined, open };
 }
 
-function fileLayer(path: string, title: string, mediaType: string, given: Annotations, stats: Stats): LayerSource {
+function fileLayer(
+  path: string,
+  title: string,
+  mediaType: string,
+  given: Annotations,
+  stats: Stats,
+  { signal }: LayerOptions,
+): LayerSource {
   const annotations = () => ({ ...given, [ANNOTATIONS.title]: title });
-  const bytes = () => readLarge({ path: byteString(path), stats });
+  const bytes = () => interruptible(readLarge({ path: byteString(path), stats }), signal);
   return { title, mediaType, size: stats.size, open: () => ({ bytes: bytes(), annotations }) };
+}
+
+/** Passes bytes on until it is interrupted; then the reason is thrown. */
+async function* interruptible(source: AsyncIterable<Buffer>, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
+  for await (const chunk of source) {
+    signal?.throwIfAborted();
+    yield chunk;
+  }
 }
