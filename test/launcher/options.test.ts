@@ -135,6 +135,7 @@ describe("what cannot be done", () => {
     [["--"], /^no command to run$/],
     [["--", ""], /^no command to run$/],
     [["NA", "NA", ""], /^no command to run$/],
+    [["out.txt", "NA", "NA", "true"], /^NA is no command; an output pipe .* --output-pipe FILE$/],
     [["NA"], /^an input, an output and a command are due$/],
     [["NA", "--", "true"], /^"--" is not a path/],
     [["NA", "NA"], /^an input, an output and a command are due$/],

@@ -173,7 +173,16 @@ describe("a sidecar", () => {
   it("says what is wrong", async () => {
     await refused(sidecar("NA"), /one PULL-FROM and one PUSH-TO are due/);
     await refused(sidecar("NA NA NA"), /one PULL-FROM and one PUSH-TO are due/);
+    await refused(sidecar("NA false NA"), /is always unpacked when it is pulled: write true/);
     await refused(sidecar("r/in NA"), /neither a tag nor a digest/);
     await refused(sidecar(`NA r/out@${DIGEST}`), /names a digest/);
+  });
+
+  it("takes the operator's later form: where to push to, the word true, and what to pull from", async () => {
+    const plan = await sidecar("r/out:3 true r/in:1 r/in:2 --pull-from r/in:4");
+    assert.deepEqual(plan.pullFrom.map(formatReference), ["r/in:1", "r/in:2", "r/in:4"]);
+    assert.equal(plan.pushTo && formatReference(plan.pushTo), "r/out:3");
+    const none = await sidecar("NA true NA");
+    assert.deepEqual([none.pullFrom, none.pushTo], [[], undefined]);
   });
 });

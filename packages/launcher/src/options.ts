@@ -60,7 +60,7 @@ export const USAGE = {
   options: OPTIONS,
   wrapsCommand: true,
   notes: [
-    "ARTIFACT-INPUT and ARTIFACT-OUTPUT are paths as for --input and --output, NA for none.",
+    "ARTIFACT-INPUT and ARTIFACT-OUTPUT are paths as for --input and --output, NA for none; . is the working directory.",
     "Where --only-if is not met, the command is run, and nothing is waited for and nothing saved.",
     "A command that SIGTERM or --timeout ended has its reason in the done marker and the artifact, whatever its code.",
     "Exit codes: the command's own, 128 + n if signal n ended it, 126 not executable, 127 not found; 64 usage,",
@@ -151,6 +151,9 @@ function positional(line: CommandLine<typeof OPTIONS>) {
     throw usageError(USAGE, line.args.length === 0 ? "no command to run" : "an input, an output and a command are due");
   if (input.startsWith("-") || output.startsWith("-"))
     throw usageError(USAGE, `${JSON.stringify(output)} is not a path; does the command lack a -- before it?`);
+  // Its operands are paths and words of any kind: what tells the form apart is only a command that none has.
+  if (command[0] === NONE)
+    throw usageError(USAGE, `${NONE} is no command; an output pipe before the input is written as --output-pipe FILE`);
   if (input === "" || output === "") throw usageError(USAGE, `a path is empty; write ${NONE} for none`);
   return { input, output, command };
 }

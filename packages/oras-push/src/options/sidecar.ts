@@ -49,12 +49,13 @@ const SIDECAR_OPTIONS = {
 export const SIDECAR_USAGE = {
   name: "oras-push sidecar",
   summary: "Pulls a step's inputs, waits for its application, and pushes its outputs.",
-  forms: ["[options] PULL-FROM PUSH-TO"],
+  forms: ["[options] PULL-FROM PUSH-TO", "[options] PUSH-TO true PULL-FROM ..."],
   options: SIDECAR_OPTIONS,
   notes: [
     [
       "PULL-FROM and PUSH-TO are references, NA for none. {NAME} in one stands for the environment variable NAME, as in",
-      "localhost:5000/run:{JOB_COMPLETION_INDEX}. POD_NAME, POD_NAMESPACE and NODE_NAME become annotations.",
+      "localhost:5000/run:{JOB_COMPLETION_INDEX}. POD_NAME, POD_NAMESPACE and NODE_NAME become annotations. The second form is",
+      "the operator's later one: true says that what is pushed is unpacked when it is pulled, as it always is here.",
     ].join("\n"),
     [
       "Where --only-if is not met, nothing is pulled and nothing pushed. A launcher that died ends the sidecar with 79, one",
@@ -88,11 +89,9 @@ export function sidecarPlan(
   { args, options }: CommandLine<typeof SIDECAR_OPTIONS & typeof COMMON_OPTIONS>,
   env: NodeJS.ProcessEnv,
 ): SidecarPlan {
-  const [pullFrom, pushTo, ...more] = args;
-  if (pullFrom === undefined || pushTo === undefined || more.length > 0)
-    throw usageError(SIDECAR_USAGE, "one PULL-FROM and one PUSH-TO are due");
+  const { pullFrom, pushTo } = operands(args);
   const form = { usage: SIDECAR_USAGE, env };
-  const sources = [...(pullFrom === NONE ? [] : [pullFrom]), ...options["pull-from"]];
+  const sources = [...pullFrom.filter((text) => text !== NONE), ...options["pull-from"]];
   return {
     ...registryPlan(SIDECAR_USAGE, options),
     ...artifactPlan(SIDECAR_USAGE, options),
@@ -108,4 +107,14 @@ export function sidecarPlan(
     onlyIf: parseCondition(SIDECAR_USAGE, options["only-if"]),
     native: options.native,
   };
+}
+
+/** The operator's first form has two operands, its later one three or more: the second is then no reference but a word. */
+function operands(args: readonly string[]): { readonly pullFrom: readonly string[]; readonly pushTo: string } {
+  const [first, second, ...more] = args;
+  if (first !== undefined && second !== undefined && more.length === 0) return { pullFrom: [first], pushTo: second };
+  if (first !== undefined && second === "true") return { pullFrom: more, pushTo: first };
+  if (second === "false")
+    throw usageError(SIDECAR_USAGE, "what is pushed is always unpacked when it is pulled: write true");
+  throw usageError(SIDECAR_USAGE, "one PULL-FROM and one PUSH-TO are due");
 }
