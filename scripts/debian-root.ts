@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { findProgram } from "./debian.ts";
+import { aptInstall, findProgram } from "./debian.ts";
 import { CACHE } from "./paths.ts";
 
 /** Debian's names of the architectures, which are those of images too. */
@@ -18,28 +18,29 @@ export function debianRoot(arch: keyof typeof DEBIAN_ARCH, packages: readonly st
   return root;
 }
 
-/** With a state of its own, apt takes nothing for installed and leaves the machine's lists as they are. */
+/** The source of a package of Debian, with Debian's changes, unpacked to a folder. Throws where it can't be had. */
+export function debianSource(name: string, folder: string): void {
+  const apt = ownApt(DEBIAN_ARCH[process.arch as keyof typeof DEBIAN_ARCH], folder);
+  aptInstall("dpkg-source", ["dpkg-dev"]);
+  // The places that packages come from have their sources too.
+  const format = "deb-src $(REPO_URI) $(RELEASE) $(COMPONENT)";
+  const places = execFileSync("apt-get", [
+    "indextargets",
+    "--format",
+    format,
+    "Created-By: Packages",
+    "Origin: Debian",
+  ]);
+  writeFileSync(join(folder, "sources.list"), places);
+  const options = ["-o", `Dir::Etc::SourceList=${join(folder, "sources.list")}`, "-o", "Dir::Etc::SourceParts=-"];
+  apt(...options, "update");
+  apt(...options, "source", name);
+}
+
 function fetchRoot(arch: string, packages: readonly string[], root: string): void {
-  const names = packages.join(" ");
-  if (findProgram("apt-get") === undefined)
-    throw new Error(`${names} for ${arch}: fetched with apt-get, which is missing`);
-  console.error(`fetching ${names} for ${arch}`);
+  console.error(`fetching ${packages.join(" ")} for ${arch}`);
   const fresh = `${root}.${process.pid}`;
-  for (const folder of ["lists", "cache/archives"]) mkdirSync(join(fresh, folder, "partial"), { recursive: true });
-  writeFileSync(join(fresh, "status"), "");
-  const settings = {
-    "APT::Architecture": arch,
-    "APT::Architectures": arch,
-    "APT::Install-Recommends": "false",
-    "APT::Sandbox::User": "",
-    "Debug::NoLocking": "true",
-    "Dir::State::Lists": join(fresh, "lists"),
-    "Dir::State::Status": join(fresh, "status"),
-    "Dir::Cache": join(fresh, "cache"),
-  };
-  const options = Object.entries(settings).flatMap(([name, value]) => ["-o", `${name}=${value}`]);
-  const apt = (...args: string[]) =>
-    execFileSync("apt-get", ["-qq", ...options, ...args], { stdio: ["ignore", "ignore", "inherit"] });
+  const apt = ownApt(arch, fresh);
   apt("update");
   apt("install", "--yes", "--download-only", ...packages);
   const archives = join(fresh, "cache", "archives");
@@ -47,4 +48,25 @@ function fetchRoot(arch: string, packages: readonly string[], root: string): voi
     execFileSync("dpkg-deb", ["--extract", join(archives, name), join(fresh, "root")]);
   renameSync(join(fresh, "root"), root);
   rmSync(fresh, { recursive: true, force: true });
+}
+
+/** An apt-get with a state of its own: it takes nothing for installed and leaves the machine's lists as they are. */
+function ownApt(arch: string, folder: string): (...args: readonly string[]) => void {
+  if (findProgram("apt-get") === undefined)
+    throw new Error("Debian's packages are fetched with apt-get, which is missing");
+  for (const name of ["lists", "cache/archives"]) mkdirSync(join(folder, name, "partial"), { recursive: true });
+  writeFileSync(join(folder, "status"), "");
+  const settings = {
+    "APT::Architecture": arch,
+    "APT::Architectures": arch,
+    "APT::Install-Recommends": "false",
+    "APT::Sandbox::User": "",
+    "Debug::NoLocking": "true",
+    "Dir::State::Lists": join(folder, "lists"),
+    "Dir::State::Status": join(folder, "status"),
+    "Dir::Cache": join(folder, "cache"),
+  };
+  const options = Object.entries(settings).flatMap(([name, value]) => ["-o", `${name}=${value}`]);
+  return (...args) =>
+    void execFileSync("apt-get", ["-qq", ...options, ...args], { cwd: folder, stdio: ["ignore", "ignore", "inherit"] });
 }

@@ -118,8 +118,9 @@ function layOut(arch: Arch, built: string, root: string): void {
     chmodSync(join(root, path), mode);
   };
   for (const path of ["lib", "etc", "etc/ssl", "etc/ssl/certs", "mnt", "opt"]) folder(path);
-  // A volume gets this mode where it is empty, so that the sidecar and any other user can write to it.
-  folder("mnt/oras", 0o1777);
+  // What the kubelet gives a volume, podman takes from the image. Without the sticky bit: each side replaces what the other
+  // wrote, whoever they run as.
+  folder("mnt/oras", 0o777);
   const add = (from: string, path: string, mode = 0o755) => {
     copyFileSync(from, join(root, path));
     chmodSync(join(root, path), mode);

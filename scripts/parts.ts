@@ -11,7 +11,7 @@ export type Part = { readonly path: string } | MissingPart;
 export interface MissingPart {
   /** Its name, and why. */
   readonly missing: string;
-  /** Nothing that is done on this machine would bring it; false by default. */
+  /** Nothing that a run of the tests does would bring it; false by default. */
   readonly unavoidable?: boolean;
 }
 

@@ -8,13 +8,15 @@ import { CACHE } from "./paths.ts";
 /** Where the images of this project are built and kept. */
 export const IMAGE_STORE: string = join(CACHE, "podman");
 
-/** What podman needs where nobody has set it up, as in a container: no systemd, runc, a storage of its own. */
-const CONTAINERS_CONF = `[containers]
+/** What podman needs where nobody has set it up, as in a container: no systemd, runc, storage and networks of its own. */
+const containersConf = (folder: string) => `[containers]
 default_ulimits = ["nofile=20000:20000", "nproc=32768:32768"]
 [engine]
 cgroup_manager = "cgroupfs"
 events_logger = "file"
 runtime = "runc"
+[network]
+network_config_dir = "${folder}/networks"
 `;
 
 /** podman with what it needs to run pods, installed where that is possible. */
@@ -39,7 +41,7 @@ export class Podman {
       "[storage.options]",
       `additionalimagestores = [${stores.map((store) => `"${store}/graph"`)}]`,
     ];
-    writeFileSync(join(folder, "containers.conf"), CONTAINERS_CONF);
+    writeFileSync(join(folder, "containers.conf"), containersConf(folder));
     writeFileSync(join(folder, "storage.conf"), `${storage.join("\n")}\n`);
     this.#env = {
       PATH: process.env.PATH,
@@ -51,21 +53,34 @@ export class Podman {
 
   /** Runs a command of podman; gives its stdout. Throws with what it said where it fails. */
   async run(...args: readonly string[]): Promise<string> {
+    return (await this.#execute(...args)).stdout;
+  }
+
+  async #execute(...args: readonly string[]): Promise<{ readonly stdout: string; readonly stderr: string }> {
     const options = { cwd: this.#folder, env: this.#env, maxBuffer: 2 ** 28 };
     try {
-      return (await promisify(execFile)("podman", args, options)).stdout;
+      return await promisify(execFile)("podman", args, options);
     } catch (error) {
       const { code, stderr } = error as { code?: unknown; stderr?: string };
       throw new Error(`podman ${args.join(" ")} ended with ${code}: ${stderr}`);
     }
   }
 
-  /** Starts the pod of a manifest; gives how to end it. */
-  async play(manifest: object): Promise<() => Promise<void>> {
-    const file = join(this.#folder, "pod.json");
+  /** Starts the pod of a manifest, in a network; gives how to end it. What was on its volumes stays. */
+  async play(
+    manifest: { readonly metadata: { readonly name: string } },
+    network = "host",
+  ): Promise<() => Promise<void>> {
+    const file = join(this.#folder, `${manifest.metadata.name}.json`);
     writeFileSync(file, JSON.stringify(manifest));
-    await this.run("kube", "play", "--network", "host", file);
+    await this.run("kube", "play", "--network", network, file);
     return async () => void (await this.run("kube", "down", file));
+  }
+
+  /** What a container wrote to stdout and stderr, one after the other. */
+  async logs(container: string): Promise<string> {
+    const { stdout, stderr } = await this.#execute("logs", container);
+    return `${stdout}${stderr}`;
   }
 
   /** Waits until a container has ended; gives its exit code and when it ended, in milliseconds since 1970. */

@@ -82,7 +82,7 @@ describe("the image with the tools", { skip: IMAGE_SKIP, timeout: 300_000 }, () 
         "drwxr-xr-x 0/0 lib/",
         ...lib,
         "drwxr-xr-x 0/0 mnt/",
-        "drwxrwxrwt 0/0 mnt/oras/",
+        "drwxrwxrwx 0/0 mnt/oras/",
         "drwxr-xr-x 0/0 opt/",
         "lrwxrwxrwx 0/0 opt/oras-pod-tools -> ..",
         "hrwxr-xr-x 0/0 oras-push link to launcher",
