@@ -37,6 +37,8 @@ export function buildLammps(): void {
   const features = {
     PKG_REAXFF: "on",
     BUILD_MPI: "off",
+    // It is looked for all the same, and half an installation of it ends the build.
+    CMAKE_DISABLE_FIND_PACKAGE_MPI: "on",
     BUILD_OMP: "off",
     BUILD_SHARED_LIBS: "off",
     WITH_JPEG: "off",

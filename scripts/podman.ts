@@ -56,6 +56,12 @@ export class Podman {
     return (await this.#execute(...args)).stdout;
   }
 
+  /** Runs a command of podman; gives what it wrote to stdout and stderr, one after the other. Throws as `run` does. */
+  async said(...args: readonly string[]): Promise<string> {
+    const { stdout, stderr } = await this.#execute(...args);
+    return `${stdout}${stderr}`;
+  }
+
   async #execute(...args: readonly string[]): Promise<{ readonly stdout: string; readonly stderr: string }> {
     const options = { cwd: this.#folder, env: this.#env, maxBuffer: 2 ** 28 };
     try {
@@ -75,12 +81,6 @@ export class Podman {
     writeFileSync(file, JSON.stringify(manifest));
     await this.run("kube", "play", "--network", network, file);
     return async () => void (await this.run("kube", "down", file));
-  }
-
-  /** What a container wrote to stdout and stderr, one after the other. */
-  async logs(container: string): Promise<string> {
-    const { stdout, stderr } = await this.#execute("logs", container);
-    return `${stdout}${stderr}`;
   }
 
   /** Waits until a container has ended; gives its exit code and when it ended, in milliseconds since 1970. */

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { SHARE } from "wait-fs/markers";
 import { findProgram } from "../../scripts/debian.ts";
-import { startDistribution } from "../support/registry/distribution.ts";
+import { startDistribution } from "../support/registry/process-registry.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { runTool, startTool } from "../support/tools.ts";
 

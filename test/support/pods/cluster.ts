@@ -77,7 +77,7 @@ export class Cluster {
       const id = `${name}-${container.name}`;
       if (natives.includes(container.name)) await this.#podman.run("stop", "--time", "60", id);
       exitCodes[container.name] = (await this.#podman.ended(id)).exitCode;
-      logs[container.name] = await this.#podman.logs(id);
+      logs[container.name] = await this.#podman.said("logs", id);
     }
     const mountPoint = async (volume: string) => {
       const args = ["volume", "inspect", "--format", "{{.Mountpoint}}", volumeName(name, volume)];
