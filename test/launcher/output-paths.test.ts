@@ -1,6 +1,6 @@
 /** Outputs that are patterns. */
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { outputPaths } from "launcher/output-paths";
@@ -42,6 +42,20 @@ describe("outputs", () => {
       outputPaths(outputs, []).map(({ paths }) => paths),
       [[join(folder, "a")], [join(folder, "b")]],
     );
+  });
+
+  it("that are not UTF-8 are named, not left out in silence", (context) => {
+    const folder = folderWith(context, "a.xyz");
+    const name = Buffer.from(`${folder}/b\xff.xyz`, "latin1");
+    writeFileSync(name, "");
+    assert.throws(() => outputPaths([`${folder}/*.xyz`], []), {
+      code: "noInput",
+      message: `cannot read ${folder}/b\ufffd.xyz`,
+      why: "its name is not UTF-8 text",
+    });
+    rmSync(name);
+    writeFileSync(join(folder, "c\ufffd.log"), "");
+    assert.equal(outputPaths([`${folder}/*.log`], [])[0]?.paths.length, 1);
   });
 
   it("of the same name are an error that names both", (context) => {

@@ -19,6 +19,7 @@ export function mayBePattern(output: string): boolean {
  * matches as a pattern (`*`, `?`, `[a-z]`, `{a,b}`, `**`); names with a leading dot only where the pattern has the dot.
  * No path is listed twice. Throws `copyFailed`, naming both, for two paths with the same name, or one with a name that is
  * `taken`: in the artifact they would be one.
+ * Throws `noInput` for a match whose name is not UTF-8, which an artifact has no title for.
  */
 export function outputPaths(outputs: readonly string[], taken: readonly string[]): OutputPaths[] {
   const byName = new Map(taken.map((name) => [name, `the log ${name}`]));
@@ -43,5 +44,12 @@ export function outputPaths(outputs: readonly string[], taken: readonly string[]
 
 function matches(output: string): string[] {
   if (!mayBePattern(output) || lstatSync(output, { throwIfNoEntry: false }) !== undefined) return [output];
-  return globSync(output).sort();
+  const paths = globSync(output).sort();
+  // A name that is no text comes changed, and nothing is there under the one that came: it would be left out in silence.
+  const changed = paths.find(
+    (path) => path.includes("\ufffd") && lstatSync(path, { throwIfNoEntry: false }) === undefined,
+  );
+  if (changed !== undefined)
+    throw new ToolError("noInput", `cannot read ${changed}`, { why: "its name is not UTF-8 text" });
+  return paths;
 }

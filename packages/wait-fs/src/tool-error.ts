@@ -68,6 +68,7 @@ export function systemCode(error: unknown): string | undefined {
 const PLAIN_WORDS: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EDQUOT: "disk quota exceeded",
+  EEXIST: "it is there already",
   EISDIR: "it is a directory",
   ELOOP: "too many symbolic links, or one that leads to itself",
   ENAMETOOLONG: "the name is too long",
