@@ -254,4 +254,19 @@ describe("the help text", () => {
     assert.match(help, /\[default: \/mnt\/oras\]/);
     assert.match(help, /\n$/);
   });
+
+  it("is no wider than the terminal, and than 120 characters", async () => {
+    const notes = `${"word ".repeat(20)}\n${"word ".repeat(20)}`;
+    const usage = { ...USAGE, notes, options: { ...USAGE.options, ...COMMON_OPTIONS } };
+    for (const [columns, widest] of [
+      [80, 80],
+      [120, 120],
+      [500, 120],
+    ] as const) {
+      const lengths = (await helpText(usage, columns)).split("\n").map((line) => line.length);
+      assert.ok(Math.max(...lengths) <= widest && Math.max(...lengths) > widest - 10, String(lengths));
+      // A paragraph is broken where the terminal ends, not where the source's line does.
+      assert.ok(!lengths.includes(99), String(lengths));
+    }
+  });
 });

@@ -63,6 +63,7 @@ export const USAGE = {
     "ARTIFACT-INPUT and ARTIFACT-OUTPUT are paths as for --input and --output, NA for none; . is the working directory.",
     "Where --only-if is not met, the command is run, and nothing is waited for and nothing saved.",
     "A command that SIGTERM or --timeout ended has its reason in the done marker and the artifact, whatever its code.",
+    "",
     "Exit codes: the command's own, 128 + n if signal n ended it, 126 not executable, 127 not found; 64 usage,",
     "66 an input or output is missing, 73 the shared volume cannot be written, 74 the outputs could not be saved,",
     "75 they were not pushed (--wait-push), 124 timed out.",

@@ -20,6 +20,8 @@ export interface Io {
   readonly stderr: (text: string) => void;
   /** How wide the terminal behind stderr is now, in characters; undefined where stderr is none that can be drawn on. */
   readonly columns?: () => number | undefined;
+  /** How wide the terminal behind stdout is, in characters; undefined where stdout is none. */
+  readonly helpColumns?: () => number | undefined;
   /** A signal that aborts on SIGTERM, SIGINT and SIGHUP; until it is asked for, these keep their usual effect. */
   readonly interrupted: () => AbortSignal;
 }
@@ -56,7 +58,7 @@ export async function runCommand<const S extends OptionSpecs>(
   const usage = { ...command, options: { ...command.options, ...COMMON_OPTIONS } };
   const line = await parseCommandLine(usage, argv, io.env);
   if (line.options.help) {
-    io.stdout(await helpText(usage));
+    io.stdout(await helpText(usage, io.helpColumns?.()));
     return 0;
   }
   if (line.options.version) return showVersion(command.name, io);
@@ -102,6 +104,7 @@ function processIo(): Io {
     stdout: (text) => void process.stdout.write(text),
     stderr: (text) => void process.stderr.write(text),
     columns: () => (process.stderr.isTTY && process.env.TERM !== "dumb" ? process.stderr.columns : undefined),
+    helpColumns: () => (process.stdout.isTTY ? process.stdout.columns : undefined),
     interrupted: () => {
       signal ??= abortOnSignals(["SIGTERM", "SIGINT", "SIGHUP"]);
       return signal;

@@ -118,13 +118,20 @@ export async function parseCommandLine<const S extends OptionSpecs>(
   };
 }
 
-/** The help text of a command. */
-export async function helpText<const S extends OptionSpecs>(usage: Usage<S>): Promise<string> {
+/** How wide a help text is at the most, in characters. */
+const HELP_WIDTH = 120;
+
+/** The help text of a command, for a terminal of so many columns; a wider one is not filled. */
+export async function helpText<const S extends OptionSpecs>(usage: Usage<S>, columns = HELP_WIDTH): Promise<string> {
   const forms = usage.forms.map((form) => `  ${usage.name} ${form}`).join("\n");
   const environment =
     "Every option can also come from the environment, as ORAS_ and its name: ORAS_DEBUG=true. A list has one value a line.";
-  const shown = (await parser(usage, [])).usage(`${usage.summary}\n\nUsage:\n${forms}`).wrap(120);
-  return `${await shown.epilogue([usage.notes, environment].filter(Boolean).join("\n\n")).getHelp()}\n`;
+  const shown = (await parser(usage, []))
+    .usage(`${usage.summary}\n\nUsage:\n${forms}`)
+    .wrap(Math.min(columns, HELP_WIDTH));
+  // A paragraph's lines are as long as the source's: where the terminal breaks them is its own affair.
+  const notes = usage.notes?.replace(/(?<!\n)\n(?!\n)/g, " ");
+  return `${await shown.epilogue([notes, environment].filter(Boolean).join("\n\n")).getHelp()}\n`;
 }
 
 async function parser<S extends OptionSpecs>(usage: Usage<S>, argv: readonly string[]) {
