@@ -254,6 +254,17 @@ describe("markers of an earlier attempt", { timeout: 60_000 }, () => {
     assert.notEqual(manifest(pod, "t:1").annotations[`${ANNOTATION}.attempt`], old);
   });
 
+  it("are taken back in their order, the started marker first: what is left of them is no attempt's", async (context) => {
+    const pod = await testPod(context);
+    const started = join(pod.share, "oras-operator-started.txt");
+    writeFileSync(started, "");
+    mkdirSync(join(pod.share, DONE));
+    const { code, stderr } = await pod.start("launcher", ["--", "true"]).ended;
+    assert.equal(code, 73);
+    assert.ok(stderr.endsWith(`cannot remove the old marker ${join(pod.share, DONE)} (it is a directory)\n`), stderr);
+    assert.equal(existsSync(started), false);
+  });
+
   it("and its copies are gone when a launcher dies before it saved any", async (context) => {
     const pod = await testPod(context);
     mkdirSync(join(pod.folder, "copied"));

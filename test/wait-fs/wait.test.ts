@@ -228,6 +228,24 @@ describe("waiting until a look succeeds", { timeout: 10_000 }, () => {
     assert.equal(await waitUntil(look, { paths: [join(temporaryFolder(context), "x")], pollSeconds: 0.05 }), 6);
   });
 
+  it("looks again for a change that came during a look", { timeout: 5000 }, async () => {
+    let report = () => {};
+    const changes = (given: () => void) => {
+      report = given;
+      return () => {};
+    };
+    let looks = 0;
+    const look = async () => {
+      looks++;
+      if (looks === 3) return "found";
+      // By then the watch is armed, which is a change of its own.
+      await sleep(300);
+      report();
+      return undefined;
+    };
+    assert.equal(await waitUntil(look, { paths: [], changes, pollSeconds: NEVER }), "found");
+  });
+
   it("never looks twice at the same time", async (context) => {
     let [looking, looks] = [0, 0];
     const look = async () => {
