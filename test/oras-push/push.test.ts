@@ -22,6 +22,7 @@ import { digestOf } from "oras-push/oci/digest";
 import { ANNOTATIONS } from "oras-push/oci/media-types";
 import { pull } from "oras-push/pull";
 import { createdAnnotation, type PushResult, type PushTarget, push } from "oras-push/push";
+import type { PushedLayer } from "oras-push/push-layer";
 import { ToolError } from "wait-fs/tool-error";
 import { failing, first, inTurn, resetting, STEPS, takeIn } from "../support/registry/faults.ts";
 import { type MemoryRegistry, startMemoryRegistry } from "../support/registry/memory-registry.ts";
@@ -29,7 +30,16 @@ import { freePort } from "../support/registry/process-registry.ts";
 import { startTokenServer } from "../support/registry/token-server.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { type Running, run, runTool, startTool } from "../support/tools.ts";
-import { layersOf, memoryRegistry, NO_PROGRESS, noise, repositoryAt, sha256, startServer } from "./support.ts";
+import {
+  assertBytes,
+  layersOf,
+  memoryRegistry,
+  NO_PROGRESS,
+  noise,
+  repositoryAt,
+  sha256,
+  startServer,
+} from "./support.ts";
 
 const OPTIONS = { concurrency: 3, noClobber: false, progress: NO_PROGRESS };
 const REFERENCE = { registry: "localhost", repository: "metric/run", tag: "1", digest: undefined };
@@ -86,7 +96,7 @@ describe("a push", () => {
     const { manifest, layers } = await push(makeSources(base));
     const seen = registry.requests.map(({ method, url }) => `${method} ${url}`);
     assert.equal(seen.at(-1), "PUT /v2/metric/run/manifests/1");
-    assert.equal(seen.filter((request) => request.includes("/manifests/")).length, 1);
+    assert.equal(seen.filter((request) => /^PUT .*\/manifests\//.test(request)).length, 1);
     assert.equal(registry.blobs.size, 5);
     assert.equal(registry.blobs.get(digestOf(Buffer.from("{}")))?.toString(), "{}");
     assert.deepEqual(
@@ -130,6 +140,69 @@ describe("a push", () => {
       ["HEAD", "HEAD", "HEAD", "HEAD", "PUT"],
     );
     assert.equal(again.at(-1)?.url, "/v2/metric/run/manifests/1");
+  });
+
+  describe("of a large folder that the tag names already", () => {
+    /** The folder, pushed once; `again` pushes it anew and says whether its blob was sent. */
+    async function pushedFolder(t: TestContext) {
+      const found = await setting(t);
+      const [folder = ""] = makeSources(found.base);
+      const { manifest, layers } = await found.push([folder]);
+      const [{ descriptor }] = layers as [PushedLayer];
+      const again = async (level = 1) => {
+        const before = found.registry.requests.length;
+        const source = await layerOf({ path: folder }, { level, latest: 1_600_000_000, report: () => {} });
+        const result = await pushTo(repositoryAt(t, found.registry.address), [source]);
+        const requests = found.registry.requests.slice(before);
+        const sent = requests.some(({ method }) => method === "PATCH" || method === "POST");
+        assert.equal(result.layers[0]?.sent, sent);
+        return { ...result, sent };
+      };
+      return { ...found, folder, manifest, descriptor, again };
+    }
+
+    it("sends no blob, and gives the same manifest", async (t) => {
+      const { manifest, again } = await pushedFolder(t);
+      const second = await again();
+      assert.equal(second.sent, false);
+      assert.equal(second.manifest.descriptor.digest, manifest.descriptor.digest);
+    });
+
+    it("sends what has changed since, even where it begins in the same way", async (t) => {
+      const { folder, registry, again } = await pushedFolder(t);
+      writeFileSync(join(folder, "zzz"), "new");
+      assert.equal((await again()).sent, true);
+      assert.match(
+        gunzipSync(registry.blobs.get(layersOf(registry, "metric/run:1")[0]?.digest ?? "") as Buffer).toString(
+          "latin1",
+        ),
+        /zzz/,
+      );
+    });
+
+    it("sends the blob where it was made in another way, by another client or at another level", async (t) => {
+      const { again } = await pushedFolder(t);
+      const [stored, packed] = [await again(0), await again(1)];
+      assert.equal(stored.sent && packed.sent, true);
+      assert.notEqual(stored.manifest.descriptor.digest, packed.manifest.descriptor.digest);
+    });
+
+    it("sends the blob where the registry lost it, or answers for the tag with what is broken", async (t) => {
+      const { registry, descriptor, again } = await pushedFolder(t);
+      const blob = registry.blobs.get(descriptor.digest) as Buffer;
+      registry.blobs.delete(descriptor.digest);
+      assert.equal((await again()).sent, true);
+      assertBytes(registry.blobs.get(descriptor.digest) as Buffer, blob);
+      for (const headers of [{}, { "docker-content-digest": digestOf(blob) }]) {
+        const broken = first(
+          1,
+          STEPS.getManifest,
+          (_, response) => void response.writeHead(200, headers).end("<html>"),
+        );
+        registry.intercept(broken);
+        assert.equal((await again()).sent, true);
+      }
+    });
   });
 
   it("of nothing is the empty layer", async (t) => {

@@ -49,6 +49,8 @@ export interface LayerSource {
   /** Its size in bytes where it is known before it is read: for a file. */
   readonly size: number | undefined;
   readonly open: () => LayerStream;
+  /** The archive in a folder's layer, not compressed, with the same annotations; undefined for a file. */
+  readonly openArchive: (() => LayerStream) | undefined;
 }
 
 /** The layer of a path. Throws `noInput`, naming it, for one that is missing, can't be read or is neither file nor folder. */
@@ -84,20 +86,22 @@ function folderLayer(
     if (!told.has(message)) options.report(message);
     told.add(message);
   };
-  const open = () => {
+  const openArchive = () => {
     const content = new Meter();
     const archive = interruptible(pack(walk(path, title, report, wanted), latest), signal);
-    return {
-      bytes: gzip(metered(archive, content), level),
-      annotations: () => ({
-        ...given,
-        [ANNOTATIONS.title]: title,
-        [ANNOTATIONS.contentDigest]: content.digest(),
-        [ANNOTATIONS.unpack]: "true",
-      }),
-    };
+    const annotations = () => ({
+      ...given,
+      [ANNOTATIONS.title]: title,
+      [ANNOTATIONS.contentDigest]: content.digest(),
+      [ANNOTATIONS.unpack]: "true",
+    });
+    return { bytes: metered(archive, content), annotations };
   };
-  return { title, mediaType, size: undefined, open };
+  const open = () => {
+    const { bytes, annotations } = openArchive();
+    return { bytes: gzip(bytes, level), annotations };
+  };
+  return { title, mediaType, size: undefined, open, openArchive };
 }
 
 function fileLayer(
@@ -110,7 +114,8 @@ function fileLayer(
 ): LayerSource {
   const annotations = () => ({ ...given, [ANNOTATIONS.title]: title });
   const bytes = () => interruptible(readLarge({ path: byteString(path), stats }), signal);
-  return { title, mediaType, size: stats.size, open: () => ({ bytes: bytes(), annotations }) };
+  const open = () => ({ bytes: bytes(), annotations });
+  return { title, mediaType, size: stats.size, open, openArchive: undefined };
 }
 
 /** Passes bytes on until it is interrupted; then the reason is thrown. */

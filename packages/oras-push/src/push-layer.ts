@@ -1,4 +1,5 @@
 import { ToolError } from "wait-fs/tool-error";
+import { type EarlierLayers, sameEarlierLayer } from "./earlier-layer.ts";
 import type { LayerSource, LayerStream } from "./layer.ts";
 import type { Descriptor } from "./oci/descriptor.ts";
 import { digestOf, Meter, metered } from "./oci/digest.ts";
@@ -16,10 +17,15 @@ export interface PushedLayer {
 /** A layer up to this size is read before it is sent, so that a blob that the registry has is not sent; in bytes. */
 const READ_FIRST = 8 << 20;
 
-/** Sends the blob of a layer of which nothing is known yet. */
-export function pushLayer(target: PushTarget, source: LayerSource, progress: Progress): Promise<PushedLayer> {
+/** Sends the blob of a layer of which nothing is known yet, but what the tag of the push may name already. */
+export function pushLayer(
+  target: PushTarget,
+  source: LayerSource,
+  earlier: EarlierLayers,
+  progress: Progress,
+): Promise<PushedLayer> {
   return source.size === undefined || source.size <= READ_FIRST
-    ? pushMadeLayer(target, source, progress)
+    ? pushMadeLayer(target, source, earlier, progress)
     : pushFileLayer(target, source, source.size, progress);
 }
 
@@ -90,8 +96,13 @@ async function pushFileLayer(
   return { descriptor, sent: true };
 }
 
-/** What has to be made is sent while it is made, unless it turns out small. */
-async function pushMadeLayer(target: PushTarget, source: LayerSource, progress: Progress): Promise<PushedLayer> {
+/** What has to be made is sent while it is made, unless it turns out small, or what was pushed before. */
+async function pushMadeLayer(
+  target: PushTarget,
+  source: LayerSource,
+  earlier: EarlierLayers,
+  progress: Progress,
+): Promise<PushedLayer> {
   const start = await readStart(source);
   if (start.rest === undefined) {
     const content = start.head;
@@ -102,6 +113,11 @@ async function pushMadeLayer(target: PushTarget, source: LayerSource, progress: 
     await target.pushBlob(content, blob.digest);
     report.done(blob);
     return { descriptor, sent: true };
+  }
+  const same = await sameEarlierLayer(target, source, start.head, await earlier());
+  if (same !== undefined) {
+    await start.rest.return?.();
+    return skipped(progress, same);
   }
   const report = progress.upload(source.title, undefined);
   // The first try goes on from what has been read; a further one starts anew.

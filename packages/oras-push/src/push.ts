@@ -1,4 +1,5 @@
 import { mapConcurrently } from "./concurrency.ts";
+import { earlierLayers } from "./earlier-layer.ts";
 import type { LayerSource } from "./layer.ts";
 import { checkSameContent } from "./no-clobber.ts";
 import { type Annotations, type Descriptor, EMPTY_CONTENT, EMPTY_DESCRIPTOR } from "./oci/descriptor.ts";
@@ -19,6 +20,7 @@ export interface PushTarget {
   pushKnownBlob(blob: SentBlob, open: () => AsyncIterable<Buffer>): Promise<void>;
   pushStreamedBlob(open: () => AsyncIterable<Buffer>): Promise<SentBlob>;
   fetchManifest(reference: string): Promise<StoredManifest | undefined>;
+  fetchBlob(descriptor: Descriptor): AsyncIterable<Buffer>;
   pushManifest(manifest: StoredManifest, tag: string | undefined): Promise<void>;
   /** Stores a manifest under a tag that is free; where it is not, gives what it names and stores nothing. */
   addManifest(manifest: StoredManifest, tag: string): Promise<StoredManifest | undefined>;
@@ -121,14 +123,15 @@ async function pushBlobs(
   { concurrency, progress }: PushOptions,
 ): Promise<PushedLayer[][]> {
   const pushed: PushedLayer[][] = [];
-  for (const { target } of destinations) {
+  for (const { target, references } of destinations) {
     const [known] = pushed;
+    const earlier = earlierLayers(target, references);
     const first = destinations[0]?.target as PushTarget;
     pushed.push(
       await mapConcurrently([...sources.entries()], concurrency, ([index, source]) => {
         const layer = known?.[index];
         return layer === undefined
-          ? pushLayer(target, source, progress)
+          ? pushLayer(target, source, earlier, progress)
           : pushAgain(target, source, layer.descriptor, first, progress);
       }),
     );
