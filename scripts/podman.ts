@@ -21,7 +21,7 @@ network_config_dir = "${folder}/networks"
 
 /** podman with what it needs to run pods, installed where that is possible. */
 export function podmanProgram(): Part {
-  return debianProgram("podman", ["podman", "runc", "catatonit", "netavark", "aardvark-dns"]);
+  return debianProgram("podman", ["podman", "runc", "catatonit", "netavark", "aardvark-dns", "iptables"]);
 }
 
 /** A podman with everything in a folder of its own. */
