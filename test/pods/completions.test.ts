@@ -22,7 +22,7 @@ async function complete(index: number, folder: string, registry: string): Promis
   mkdirSync(share, { recursive: true });
   const env = { PATH: process.env.PATH, ORAS_SHARE: share, JOB_COMPLETION_INDEX: `${index}` };
   const reference = `${registry}/experiment/squares:iter-{JOB_COMPLETION_INDEX}`;
-  const sidecar = startTool("oras-push", ["sidecar", "--native", "--no-clobber", "NA", reference], { env });
+  const sidecar = startTool("oras-push", ["sidecar", "--native", "NA", reference], { env });
   const script = `echo "$((JOB_COMPLETION_INDEX * JOB_COMPLETION_INDEX))" > ${output}`;
   const command = ["--wait-push", "--output", output, "--", "sh", "-c", script];
   const launched = await runTool("launcher", command, { env });

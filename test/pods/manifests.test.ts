@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it, type TestContext } from "node:test";
+import { TOOLS_IMAGE } from "../../scripts/images.ts";
 import { reaxffLammps } from "../../scripts/lammps.ts";
 import { IMAGE_STORE, Podman } from "../../scripts/podman.ts";
 import { ORAS_SKIP, oras } from "../support/clients.ts";
@@ -29,18 +30,18 @@ const SKIP = IMAGE_SKIP || KUBERNETES_SKIP;
 const LAMMPS = reaxffLammps();
 
 /** The images that the manifests name, and what stands for them here. */
-const STAND_INS: Readonly<Record<string, string>> = {
+const standIns = (): Readonly<Record<string, string>> => ({
   "docker.io/library/busybox:1.37": busyboxImage().name,
   "docker.io/library/registry:3.0.0": registryImage().name,
   "ghcr.io/converged-computing/metric-hwloc:latest": hwlocImage().name,
   "ghcr.io/converged-computing/metric-lammps:latest": lammpsImage("").name,
-  "oras-pod-tools:0.1.0": "localhost/oras-pod-tools:0.1.0",
-};
+  "oras-pod-tools:0.1.0": TOOLS_IMAGE,
+});
 
 describe("the manifests' pods", { skip: SKIP, timeout: 600_000 }, () => {
   after(() => cluster[Symbol.asyncDispose]());
   const folder = temporaryFolder({ after });
-  const cluster = new Cluster(join(folder, "cluster"), IMAGE_STORE, STAND_INS);
+  const cluster = new Cluster(join(folder, "cluster"), IMAGE_STORE, standIns());
   let registry = "";
 
   before(async () => {
