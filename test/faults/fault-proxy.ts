@@ -12,6 +12,8 @@ export type Fault = (typeof FAULTS)[number];
 export interface FaultPlan {
   /** Which request is broken, counted from 0. */
   readonly index: number;
+  /** The requests' method that is counted; all are by default. */
+  readonly method?: string;
   readonly fault: Fault;
   /** How far into a body it is broken, 0 to 1. */
   readonly at: number;
@@ -39,6 +41,7 @@ const STALL = 3_000;
 export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
   let plan: FaultPlan | undefined;
   let count = 0;
+  let eligible = 0;
   let struck = false;
   let received = 0;
   const server = createServer((request, response) => {
@@ -48,7 +51,9 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
       if (event === "data") received += (rest[0] as Buffer).length;
       return emit.call(this, event, ...rest);
     };
-    const fault = count++ === plan?.index ? plan : undefined;
+    count++;
+    const counted = plan?.method === undefined || plan.method === request.method;
+    const fault = counted && eligible++ === plan?.index ? plan : undefined;
     if (fault === undefined) return forward(upstream, request, response);
     struck = true;
     strike(upstream, fault, request, response);
@@ -59,6 +64,7 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
     plan: (next) => {
       plan = next;
       count = 0;
+      eligible = 0;
       struck = false;
       received = 0;
     },
