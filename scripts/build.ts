@@ -9,11 +9,12 @@ import { createHash } from "node:crypto";
 import { chmodSync, copyFileSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { build } from "esbuild";
+import { type BuildOptions, build } from "esbuild";
 import { aptInstall } from "./debian.ts";
 import { nodeBinary } from "./node-binary.ts";
 import { ROOT } from "./paths.ts";
 import { tiniBinary } from "./tini.ts";
+import { undiciCore } from "./undici-core.ts";
 
 const TOOLS = ["launcher", "wait-fs", "oras-push"] as const;
 
@@ -26,6 +27,9 @@ const STRIP = {
   },
 } as const;
 
+/** The flags that Node runs the tools with: a code cache is for the flags of V8 among them that it was made with. */
+const EXEC_ARGV = ["--disable-sigusr1", "--max-semi-space-size=1", "--v8-pool-size=0", "--no-warnings"];
+
 /** An architecture, by Node's name for it. */
 export type Arch = keyof typeof STRIP;
 
@@ -35,13 +39,17 @@ export async function buildExecutables(arch: Arch, out: string): Promise<void> {
   rmSync(work, { recursive: true, force: true });
   mkdirSync(work, { recursive: true });
   mkdirSync(out, { recursive: true });
-  await bundle(join(work, "main.cjs"));
+  await bundle({ entryPoints: [join(ROOT, "scripts", "executable.ts")], outfile: join(work, "main.cjs") });
+  for (const tool of TOOLS) {
+    const contents = `export { main } from "${tool}/main"; export { runProcess } from "wait-fs/cli";`;
+    await bundle({ stdin: { contents, resolveDir: ROOT }, outfile: join(work, tool) });
+    if (arch === process.arch) makeCodeCache(tool, work);
+  }
   copyFileSync(nodeBinary(arch), join(work, "node"));
   chmodSync(join(work, "node"), 0o755);
   strip(arch, join(work, "node"));
   writeFileSync(join(work, "sea.json"), JSON.stringify(seaConfig(arch)));
-  // V8 orders what it puts into the code cache at random: from a fixed seed the same sources give the same bytes.
-  execFileSync(process.execPath, ["--random-seed=1", "--build-sea", "sea.json"], {
+  execFileSync(process.execPath, ["--build-sea", "sea.json"], {
     cwd: work,
     stdio: ["ignore", "ignore", "inherit"],
   });
@@ -54,22 +62,31 @@ export async function buildExecutables(arch: Arch, out: string): Promise<void> {
 }
 
 /** One CommonJS file of the sources and all that they import: what a single executable can hold. */
-async function bundle(outfile: string): Promise<void> {
+async function bundle(source: Pick<BuildOptions, "entryPoints" | "stdin" | "outfile">): Promise<void> {
   await build({
-    entryPoints: [join(ROOT, "scripts", "executable.ts")],
-    outfile,
+    ...source,
     bundle: true,
     platform: "node",
     format: "cjs",
     target: "node26",
+    // A script that is no module can only require, at run time too.
+    supported: { "dynamic-import": false },
     minify: true,
     keepNames: true,
     legalComments: "none",
+    plugins: [undiciCore],
     // yargs asks for its own address; the tools' own mains must not start by themselves.
     define: { "import.meta.url": "__address", "import.meta.main": "false" },
     banner: { js: 'const __address = require("node:url").pathToFileURL(process.execPath).href;' },
     logLevel: "error",
   });
+}
+
+/** V8 orders what it puts into a code cache at random: from a fixed seed the same sources give the same bytes. */
+function makeCodeCache(tool: string, work: string): void {
+  const script = join(ROOT, "scripts", "code-cache.ts");
+  const files = [join(work, tool), join(work, `${tool}.cache`)];
+  execFileSync(process.execPath, ["--random-seed=1", ...EXEC_ARGV, script, tool, ...files], { stdio: "inherit" });
 }
 
 function seaConfig(arch: Arch) {
@@ -79,10 +96,12 @@ function seaConfig(arch: Arch) {
     output: "executable",
     disableExperimentalSEAWarning: true,
     // Only the architecture that made a code cache can use it.
-    useCodeCache: arch === process.arch,
+    assets: Object.fromEntries(
+      TOOLS.flatMap((tool) => (arch === process.arch ? [tool, `${tool}.cache`] : [tool])).map((file) => [file, file]),
+    ),
     // NODE_OPTIONS in a pod is meant for the application.
     execArgvExtension: "none",
-    execArgv: ["--disable-sigusr1", "--max-semi-space-size=1", "--v8-pool-size=0", "--no-warnings"],
+    execArgv: EXEC_ARGV,
   };
 }
 

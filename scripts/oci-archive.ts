@@ -3,8 +3,8 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import type { Descriptor } from "oras-push/oci/descriptor";
-import { digestOf } from "oras-push/oci/digest";
 import { Layout } from "oras-push/oci/layout";
+import { digestOf } from "oras-push/oci/meter";
 import { aptInstall } from "./debian.ts";
 
 const MANIFEST = "application/vnd.oci.image.manifest.v1+json";

@@ -3,7 +3,8 @@ import { spawnSync } from "node:child_process";
 import { globSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { gunzipSync } from "node:zlib";
-import { DEFAULT_LEVEL, gzip, STORED } from "oras-push/gzip";
+import { DEFAULT_LEVEL, STORED } from "oras-push/compression-level";
+import { gzip } from "oras-push/gzip";
 import { run } from "../support/tools.ts";
 import { assertBytes, collect, noise, pieces, sha256 } from "./support.ts";
 

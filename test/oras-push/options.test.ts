@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { DEFAULT_LEVEL } from "oras-push/gzip";
+import { DEFAULT_LEVEL } from "oras-push/compression-level";
 import { formatReference } from "oras-push/oci/reference";
 import { PULL_USAGE, pullPlan } from "oras-push/options/pull";
 import { PUSH_USAGE, pushPlan } from "oras-push/options/push";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { it, type TestContext } from "node:test";
-import { digestOf } from "oras-push/oci/digest";
+import { digestOf } from "oras-push/oci/meter";
 import { progressBars } from "oras-push/progress-bars";
 
 const digest = digestOf(Buffer.from(""));

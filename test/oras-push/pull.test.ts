@@ -15,8 +15,8 @@ import {
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
-import { digestOf } from "oras-push/oci/digest";
 import { ANNOTATIONS, FOLDER_LAYER } from "oras-push/oci/media-types";
+import { digestOf } from "oras-push/oci/meter";
 import { pull } from "oras-push/pull";
 import { ToolError } from "wait-fs/tool-error";
 import { failing, first, STEPS } from "../support/registry/faults.ts";

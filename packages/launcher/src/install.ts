@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import {
   chmodSync,
   closeSync,
@@ -17,6 +16,7 @@ import { basename, dirname, isAbsolute, join } from "node:path";
 import { isSea } from "node:sea";
 import { makeFolders } from "wait-fs/folders";
 import { reasonOf, ToolError } from "wait-fs/tool-error";
+import { temporaryBeside } from "wait-fs/unique-name";
 import { ELF_HEAD_SIZE, type InterpreterSegment, interpreterEdit, interpreterSegment } from "./elf.ts";
 import { TINI } from "./init.ts";
 
@@ -105,7 +105,7 @@ function setInterpreter(executable: string, segment: InterpreterSegment, loader:
 
 /** Has `make` make something under a temporary name beside `path`, and renames it. */
 function place(path: string, make: (temporary: string) => void): void {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}`);
+  const temporary = temporaryBeside(path);
   try {
     make(temporary);
     renameSync(temporary, path);

@@ -1,10 +1,10 @@
-import { randomBytes } from "node:crypto";
 import { readdirSync, realpathSync, renameSync, statSync } from "node:fs";
 import { basename, join, relative, resolve } from "node:path";
 import { makeSharedFolders } from "wait-fs/folders";
 import type { Log } from "wait-fs/log";
 import { type OutputRecord, SHARE } from "wait-fs/markers";
 import { reasonOf, systemCode, ToolError } from "wait-fs/tool-error";
+import { uniqueName } from "wait-fs/unique-name";
 import { copyTree, kindOf, measureTree, removeTree } from "./copy-tree.ts";
 
 /** Everyone may read what is saved: the sidecar often runs as another user. */
@@ -49,7 +49,7 @@ export function makeSharedFolder(path: string): void {
 async function copyOutput(share: string, path: string, warn: Log): Promise<OutputRecord> {
   const name = basename(resolve(path));
   const folder = join(share, SHARE.outputs);
-  const suffix = randomBytes(6).toString("hex");
+  const suffix = uniqueName();
   const fresh = join(folder, `.new-${suffix}`);
   const stale = join(folder, `.old-${suffix}`);
   makeSharedFolder(folder);

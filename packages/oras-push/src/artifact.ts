@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import type { Log } from "wait-fs/log";
 import { describeError, type FailureCode, oneLine, ToolError } from "wait-fs/tool-error";
-import { type LayerPath, layerOf, titleOf } from "./layer.ts";
+import { layerOf } from "./layer.ts";
+import { type LayerPath, titleOf } from "./layer-path.ts";
 import type { Annotations } from "./oci/descriptor.ts";
 import { type AnyReference, formatReference, isTag } from "./oci/reference.ts";
 import type { AnnotationFile } from "./options/annotation-file.ts";

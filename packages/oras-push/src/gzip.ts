@@ -1,17 +1,9 @@
 import { availableParallelism } from "node:os";
 import { promisify } from "node:util";
 import { constants, crc32, deflateRaw, type ZlibOptions } from "node:zlib";
+import { DEFAULT_LEVEL, STORED } from "./compression-level.ts";
 import { storedBlocks } from "./deflate-stored.ts";
 import { looksRandom, repeatsItself } from "./randomness.ts";
-
-/**
- * The level that is used where none is asked for. With {@link MEMORY} it comes within two in a hundred of the size that
- * gzip's own default gives, for two thirds of the work.
- */
-export const DEFAULT_LEVEL = 5;
-
-/** The level that compresses nothing: the bytes as they are, in gzip's frame, which every client unpacks. */
-export const STORED = 0;
 
 /** Bytes that are compressed at a time; part of the format that we write: another size gives other digests. */
 const BLOCK = 256 << 10;

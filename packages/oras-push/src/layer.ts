@@ -1,22 +1,15 @@
 import type { Stats } from "node:fs";
 import { realpath, stat } from "node:fs/promises";
-import { basename, resolve } from "node:path";
 import { reasonOf, ToolError } from "wait-fs/tool-error";
 import { gzip } from "./gzip.ts";
+import { type LayerPath, titleOf } from "./layer-path.ts";
 import type { Annotations } from "./oci/descriptor.ts";
-import { Meter, metered } from "./oci/digest.ts";
 import { ANNOTATIONS, FILE_LAYER, FOLDER_LAYER } from "./oci/media-types.ts";
+import { Meter, metered } from "./oci/meter.ts";
 import { readLarge } from "./tar/content.ts";
 import { pack } from "./tar/pack.ts";
 import { type Patterns, selection } from "./tar/selection.ts";
 import { byteString, walk } from "./tar/walk.ts";
-
-/** A path that is to be a layer. */
-export interface LayerPath {
-  readonly path: string;
-  /** The media type that the user wants; that of a file or of a folder by default. */
-  readonly mediaType?: string | undefined;
-}
 
 /** How layers are made. */
 export interface LayerOptions {
@@ -64,11 +57,6 @@ export async function layerOf(layer: LayerPath, options: LayerOptions): Promise<
   if (stats.isDirectory()) return folderLayer(path, title, mediaType ?? FOLDER_LAYER, given, options);
   if (stats.isFile()) return fileLayer(await realpath(path), title, mediaType ?? FILE_LAYER, given, stats, options);
   throw new ToolError("noInput", `cannot push ${path}`, { why: "neither a file nor a folder" });
-}
-
-/** The name under which a path is restored: its last part, the one form that every client restores to the same place. */
-export function titleOf(path: string): string {
-  return basename(resolve(path));
 }
 
 function folderLayer(

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import {
   chmodSync,
   closeSync,
@@ -13,12 +12,14 @@ import {
 import { dirname, join } from "node:path";
 import { makeFolders } from "wait-fs/folders";
 import { reasonOf, ToolError } from "wait-fs/tool-error";
+import { uniqueName } from "wait-fs/unique-name";
 import { mapConcurrently } from "./concurrency.ts";
 import { type Begun, begin, decompressed, holdsFolder } from "./decompress.ts";
 import type { Annotations, Descriptor } from "./oci/descriptor.ts";
-import { isDigest, Meter, metered, shortDigest } from "./oci/digest.ts";
+import { isDigest, shortDigest } from "./oci/digest.ts";
 import { type Manifest, ManifestError, parseManifest, type StoredManifest } from "./oci/manifest.ts";
 import { ANNOTATIONS, FOLDER_LAYER } from "./oci/media-types.ts";
+import { Meter, metered } from "./oci/meter.ts";
 import type { Progress } from "./progress.ts";
 import { safeParts, UnsafePathError } from "./tar/entry-path.ts";
 import { isSystemError, unpack, writeSparse } from "./tar/unpack.ts";
@@ -65,7 +66,7 @@ export async function pull(
   if (found === undefined) throw new ToolError("registry", `there is no artifact ${name}`, { why: "not found" });
   const { manifest } = found;
   const layers = titledLayers(found.artifact, name);
-  const staging = join(options.folder, `.oras-push-${randomBytes(6).toString("hex")}`);
+  const staging = join(options.folder, `.oras-push-${uniqueName()}`);
   writing(staging, () => makeFolders(staging));
   try {
     // Each layer has a folder of its own: one may hold the name of another.

@@ -2,8 +2,8 @@ import { ToolError } from "wait-fs/tool-error";
 import { type EarlierLayers, sameEarlierLayer } from "./earlier-layer.ts";
 import type { LayerSource, LayerStream } from "./layer.ts";
 import type { Descriptor } from "./oci/descriptor.ts";
-import { digestOf, Meter, metered } from "./oci/digest.ts";
 import { ANNOTATIONS } from "./oci/media-types.ts";
+import { digestOf, Meter, metered } from "./oci/meter.ts";
 import type { Progress } from "./progress.ts";
 import type { PushTarget } from "./push.ts";
 

@@ -1,9 +1,8 @@
-import { randomBytes } from "node:crypto";
 import { closeSync, constants, openSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
 import type { Log } from "wait-fs/log";
 import type { ArtifactRecord } from "wait-fs/markers";
 import { describeError, reasonOf, ToolError } from "wait-fs/tool-error";
+import { temporaryBeside } from "wait-fs/unique-name";
 import type { Descriptor } from "./oci/descriptor.ts";
 import { type AnyReference, formatReference } from "./oci/reference.ts";
 import type { PullResult } from "./pull.ts";
@@ -78,7 +77,7 @@ export function leftFailure([first, ...others]: readonly LeftArtifact[], pulled:
 /** Writes the manifest that was pushed to a file, which appears whole. Throws `cannotCreate`, naming it. */
 export function exportManifest(path: string, [result]: readonly PushResult[]): void {
   if (result === undefined) return;
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}`);
+  const temporary = temporaryBeside(path);
   try {
     writeFileSync(temporary, result.manifest.bytes, { flag: "wx" });
     renameSync(temporary, path);

@@ -1,10 +1,10 @@
-import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { rm } from "node:fs/promises";
 import type { Lease, LeaseState } from "./lease.ts";
 import type { Log } from "./log.ts";
 import { openRegular } from "./regular-file.ts";
 import { reasonOf, systemCode, ToolError } from "./tool-error.ts";
+import { uniqueName } from "./unique-name.ts";
 
 /** How often a heartbeat is changed, in milliseconds. */
 const BEAT = 2000;
@@ -27,7 +27,7 @@ export interface SeenBeat {
  * changed in place: that needs no space on a volume that is full. Throws `cannotCreate`, naming the file.
  */
 export async function holdHeartbeat(path: string, warn: Log, interval: number = BEAT): Promise<Lease> {
-  const holder = randomBytes(6).toString("hex");
+  const holder = uniqueName();
   let beats = 0;
   const beat = async () => {
     const anew = beats === 0 ? constants.O_CREAT | constants.O_TRUNC : 0;

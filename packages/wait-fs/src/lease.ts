@@ -1,11 +1,10 @@
-import { randomBytes } from "node:crypto";
 import { chmod, rename, rm, stat } from "node:fs/promises";
 import { createConnection, createServer, type Server, type Socket } from "node:net";
-import { basename, dirname, join } from "node:path";
 import { heartbeatState, holdHeartbeat, readHeartbeat, type SeenBeat } from "./heartbeat.ts";
 import type { Log } from "./log.ts";
 import { withSocketAddress } from "./socket-address.ts";
 import { reasonOf, systemCode, ToolError } from "./tool-error.ts";
+import { temporaryBeside } from "./unique-name.ts";
 
 /** A lease that is held; one that is not released ends with its holder's process. */
 export interface Lease {
@@ -123,7 +122,7 @@ export function sameLease(one: LeaseState, other: LeaseState): boolean {
 
 /** Listens before the name is there, so that whoever finds it is answered: the socket appears by rename, open to all. */
 async function listen(path: string): Promise<Server> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}`);
+  const temporary = temporaryBeside(path);
   const server = createServer();
   try {
     await withSocketAddress(temporary, (address) => {

@@ -1,9 +1,9 @@
-import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { openRegular } from "./regular-file.ts";
 import { reasonOf, systemCode, ToolError } from "./tool-error.ts";
+import { temporaryBeside } from "./unique-name.ts";
 
 /** The longest marker that is read, in bytes. */
 const MAX_MARKER_BYTES = 1 << 20;
@@ -13,7 +13,7 @@ const MAX_MARKER_BYTES = 1 << 20;
  * renamed. Everyone may read it, whatever the umask. Throws `cannotCreate`, naming the marker.
  */
 export async function writeMarker(path: string, content: object): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}`);
+  const temporary = temporaryBeside(path);
   try {
     const file = await open(temporary, "wx", 0o644);
     try {

@@ -1,5 +1,6 @@
 import { access } from "node:fs/promises";
 import { resolve, sep } from "node:path";
+import { collectWhenSettled } from "./idle.ts";
 import { type Log, silent } from "./log.ts";
 import { ToolError } from "./tool-error.ts";
 
@@ -39,6 +40,7 @@ export async function waitUntil<T>(look: () => Promise<T | undefined>, options: 
   options.signal?.addEventListener("abort", onAbort);
   const stopChanges = options.changes?.(changes.report);
   const close = await watchPaths(options.paths, changes.report, options.log ?? silent);
+  const stayAlert = collectWhenSettled();
   try {
     for (;;) {
       options.signal?.throwIfAborted();
@@ -49,6 +51,7 @@ export async function waitUntil<T>(look: () => Promise<T | undefined>, options: 
     }
   } finally {
     clearInterval(poll);
+    stayAlert();
     options.signal?.removeEventListener("abort", onAbort);
     stopChanges?.();
     await close();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { EMPTY_CONTENT, EMPTY_DESCRIPTOR, orderedDescriptor, sortedAnnotations } from "oras-push/oci/descriptor";
-import { digestOf } from "oras-push/oci/digest";
+import { digestOf } from "oras-push/oci/meter";
 
 describe("descriptors", () => {
   it("the empty descriptor is the specification's", () => {

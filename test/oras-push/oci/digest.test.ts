@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { digestOf, isDigest, Meter, metered, shortDigest } from "oras-push/oci/digest";
+import { isDigest, shortDigest } from "oras-push/oci/digest";
+import { digestOf, Meter, metered } from "oras-push/oci/meter";
 import { assertBytes, collect, noise, pieces } from "../support.ts";
 
 // FIPS 180-4's own examples.

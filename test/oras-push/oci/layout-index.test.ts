@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { digestOf } from "oras-push/oci/digest";
 import { EMPTY_INDEX, findEntry, parseIndex, tagsOf, withManifest } from "oras-push/oci/layout-index";
 import { OCI_MANIFEST, REF_NAME } from "oras-push/oci/media-types";
+import { digestOf } from "oras-push/oci/meter";
 
 const manifest = (content: string) => {
   const bytes = Buffer.from(content);

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { it } from "node:test";
-import { digestOf } from "oras-push/oci/digest";
 import { openLayout } from "oras-push/oci/layout";
 import { buildManifest, type StoredManifest } from "oras-push/oci/manifest";
+import { digestOf } from "oras-push/oci/meter";
 import { temporaryFolder } from "../../support/temporary.ts";
 
 const signal = new AbortController().signal;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { digestOf } from "oras-push/oci/digest";
 import { buildManifest, ManifestError, parseManifest } from "oras-push/oci/manifest";
+import { digestOf } from "oras-push/oci/meter";
 
 const CREATED = { "org.opencontainers.image.created": "2023-11-14T22:13:20Z" };
 const CONFIG =

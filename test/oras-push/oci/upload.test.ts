@@ -1,8 +1,8 @@
 /** Uploads that break off and are gone on with, where the registry keeps what has come. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { digestOf } from "oras-push/oci/digest";
 import { RegistryError } from "oras-push/oci/errors";
+import { digestOf } from "oras-push/oci/meter";
 import type { Repository } from "oras-push/oci/repository";
 import { breakingOff, failing, first, inTurn, type Match, STEPS, takeIn } from "../../support/registry/faults.ts";
 import { type MemoryRegistry, refuse } from "../../support/registry/memory-registry.ts";

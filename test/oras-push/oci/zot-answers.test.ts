@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { request } from "node:http";
 import { describe, it, type TestContext } from "node:test";
-import { digestOf } from "oras-push/oci/digest";
+import { digestOf } from "oras-push/oci/meter";
 import { Repository } from "oras-push/oci/repository";
 import { inTurn, resetting, STEPS } from "../../support/registry/faults.ts";
 import { zotAnswers } from "../../support/registry/zot-answers.ts";

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { digestOf } from "oras-push/oci/digest";
+import { digestOf } from "oras-push/oci/meter";
 import { findProgram } from "../../../scripts/debian.ts";
 import { debianRoot } from "../../../scripts/debian-root.ts";
 import type { Podman } from "../../../scripts/podman.ts";

@@ -1,5 +1,6 @@
-import { type Digest, digestOf } from "./digest.ts";
+import type { Digest } from "./digest.ts";
 import { EMPTY_JSON } from "./media-types.ts";
+import { digestOf } from "./meter.ts";
 
 /** A set of annotations (image-spec, annotations.md). */
 export type Annotations = Readonly<Record<string, string>>;

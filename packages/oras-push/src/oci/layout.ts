@@ -3,7 +3,7 @@ import { type FileHandle, mkdir, open, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { reasonOf, systemCode, ToolError } from "wait-fs/tool-error";
 import type { Descriptor } from "./descriptor.ts";
-import { type Digest, digestOf, Meter, metered } from "./digest.ts";
+import type { Digest } from "./digest.ts";
 import {
   EMPTY_INDEX,
   findEntry,
@@ -16,6 +16,7 @@ import {
 } from "./layout-index.ts";
 import { withLock } from "./lock.ts";
 import { MAX_MANIFEST_BYTES, type StoredManifest } from "./manifest.ts";
+import { digestOf, Meter, metered } from "./meter.ts";
 import { placeFile } from "./placed-file.ts";
 import type { Access, SentBlob } from "./repository.ts";
 

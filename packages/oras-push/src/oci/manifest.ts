@@ -5,8 +5,9 @@ import {
   orderedDescriptor,
   sortedAnnotations,
 } from "./descriptor.ts";
-import { digestOf, isDigest } from "./digest.ts";
+import { isDigest } from "./digest.ts";
 import { DOCKER_MANIFEST, OCI_MANIFEST, UNKNOWN_ARTIFACT } from "./media-types.ts";
+import { digestOf } from "./meter.ts";
 
 /** The longest manifest that is read, in bytes: what registries accept at the most (distribution-spec, "Pushing Manifests"). */
 export const MAX_MANIFEST_BYTES: number = 4 << 20;

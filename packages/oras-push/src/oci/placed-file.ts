@@ -1,14 +1,14 @@
-import { randomBytes } from "node:crypto";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { reasonOf, ToolError } from "wait-fs/tool-error";
+import { uniqueName } from "wait-fs/unique-name";
 
 /**
  * Makes a file that is seen whole or not at all: written under a temporary name in a folder, synced, and renamed to the
  * path that `write` gives, which is on the same file system. Throws what `write` throws, else `cannotCreate`.
  */
 export async function placeFile(folder: string, write: (file: FileHandle) => Promise<string>): Promise<void> {
-  const temporary = join(folder, `.oras-push-${randomBytes(6).toString("hex")}`);
+  const temporary = join(folder, `.oras-push-${uniqueName()}`);
   try {
     const file = await open(temporary, "wx");
     let path: string;

@@ -1,8 +1,9 @@
 import { ToolError } from "wait-fs/tool-error";
 import type { Descriptor } from "./descriptor.ts";
-import { type Digest, digestOf, isDigest, Meter, metered } from "./digest.ts";
+import { type Digest, isDigest } from "./digest.ts";
 import { MAX_MANIFEST_BYTES, type StoredManifest } from "./manifest.ts";
 import { DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from "./media-types.ts";
+import { digestOf, Meter, metered } from "./meter.ts";
 import { nextPage, parseTagPage, type TagPage } from "./tag-list.ts";
 import type { RegistryRequest, RegistryResponse, Transport } from "./transport.ts";
 import { Uploads, uploadLocation } from "./upload.ts";

@@ -1,4 +1,4 @@
-import { type Dispatcher, errors, request as send } from "undici";
+import { type Dispatcher, errors } from "undici";
 import { describeError, systemCode, ToolError } from "wait-fs/tool-error";
 import { Authorizer } from "./authorizer.ts";
 import { type ConnectionOptions, Connections } from "./connections.ts";
@@ -158,10 +158,11 @@ export class Transport {
     const stalled = new AbortController();
     const bytes = typeof body === "function" ? watched(body(), this.#stallTime, stalled) : (body ?? null);
     try {
-      const response = await send(url, {
+      const response = await this.#connections.dispatcher(url).request({
+        origin: url.origin,
+        path: `${url.pathname}${url.search}`,
         method,
         headers,
-        dispatcher: this.#connections.dispatcher(url),
         signal: AbortSignal.any([signal, stalled.signal]),
         body: bytes as Buffer | null,
         headersTimeout: slowAnswer === true ? ANSWER_TIME : this.#stallTime,
