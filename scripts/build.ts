@@ -72,21 +72,29 @@ async function bundle(source: Pick<BuildOptions, "entryPoints" | "stdin" | "outf
     // A script that is no module can only require, at run time too.
     supported: { "dynamic-import": false },
     minify: true,
-    keepNames: true,
     legalComments: "none",
     plugins: [undiciCore],
     // yargs asks for its own address; the tools' own mains must not start by themselves.
-    define: { "import.meta.url": "__address", "import.meta.main": "false" },
+    // With `esbuildDetection` undici leaves its experimental parser out, as it does where Node brings it.
+    define: { "import.meta.url": "__address", "import.meta.main": "false", esbuildDetection: "true" },
     banner: { js: 'const __address = require("node:url").pathToFileURL(process.execPath).href;' },
     logLevel: "error",
   });
 }
 
-/** V8 orders what it puts into a code cache at random: from a fixed seed the same sources give the same bytes. */
+/**
+ * V8 orders what it puts into a code cache at random, and notes how often garbage was collected: from a fixed seed, and with
+ * so much room that it never is, the same sources give the same bytes. Where the order of events made another function run,
+ * it is done again: what came twice is what comes.
+ */
 function makeCodeCache(tool: string, work: string): void {
+  const flags = [...EXEC_ARGV, "--random-seed=1", "--min-semi-space-size=256", "--max-semi-space-size=256"];
   const script = join(ROOT, "scripts", "code-cache.ts");
-  const files = [join(work, tool), join(work, `${tool}.cache`)];
-  execFileSync(process.execPath, ["--random-seed=1", ...EXEC_ARGV, script, tool, ...files], { stdio: "inherit" });
+  const cache = join(work, `${tool}.cache`);
+  for (const seen = new Set<string>(); ; seen.add(sha256(cache))) {
+    execFileSync(process.execPath, [...flags, script, tool, join(work, tool), cache], { stdio: "inherit" });
+    if (seen.has(sha256(cache))) return;
+  }
 }
 
 function seaConfig(arch: Arch) {

@@ -8,43 +8,69 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
 import type { Io } from "wait-fs/cli";
+import { SHARE } from "wait-fs/markers";
+import { startMemoryRegistry } from "../test/support/registry/memory-registry.ts";
 import { loadTool } from "./tool-script.ts";
 
+/** A tool that waits has armed its watch after so long, in milliseconds. */
+const SETTLE = 100;
+
+// What is compiled for speed, and when, differs from run to run, and the cache tells of it.
+const TIERS = ["opt", "maglev", "sparkplug"];
+for (const tier of TIERS) setFlagsFromString(`--no-${tier}`);
+
 const [tool = "", script = "", cache = ""] = process.argv.slice(2);
+const { main, codeCache } = loadTool(tool, readFileSync(script), undefined, createRequire(process.execPath));
 const folder = mkdtempSync(join(tmpdir(), "code-cache-"));
-const share = join(folder, "share");
-const output = join(folder, "output");
-mkdirSync(output);
-writeFileSync(join(output, "log"), "text\n");
-const layout = join(folder, "layout:1");
+/** In which order things come about differs from run to run: after a few, everything has come about that does. */
+const ROUNDS = 3;
 
-/** What each tool is run with. */
-const RUNS: Readonly<Record<string, readonly (readonly string[])[]>> = {
-  launcher: [["--share", share, "--output", output, "--", "true"]],
-  "oras-push": [
-    ["--oci-layout", layout, output],
-    ["pull", "--oci-layout", layout, "-o", join(folder, "pulled")],
-    ["sidecar", "--share", share, "--timeout", "0", "NA", "NA"],
-  ],
-  "wait-fs": [["-p", output]],
+const RUNS: Readonly<Record<string, (share: string) => Promise<void>>> = {
+  launcher: (share) => run("--share", share, "--output", join(share, SHARE.outputs), "--", "true"),
+  "oras-push": async (share) => {
+    const registry = await startMemoryRegistry();
+    const reference = `${registry.address}/run/outputs:1`;
+    await Promise.all([run("sidecar", "--share", share, "NA", reference), mark(join(share, SHARE.done))]);
+    await run(reference, share);
+    await run("pull", reference, "-o", join(share, "pulled"));
+    await registry.close();
+  },
+  "wait-fs": async (share) => void (await Promise.all([run("-p", join(share, "marker")), mark(join(share, "marker"))])),
 };
 
-const said: string[] = [];
-const io: Io = {
-  env: { PATH: process.env.PATH },
-  stdout: (text) => said.push(text),
-  stderr: (text) => said.push(text),
-  interrupted: () => new AbortController().signal,
-};
-const loaded = loadTool(tool, readFileSync(script), undefined, createRequire(process.execPath));
 try {
-  for (const argv of [["--version"], ...(RUNS[tool] ?? [])])
-    await loaded.main([...argv], io).catch((e) => said.push(String(e)));
-  if (process.env.SAY) console.error(said.join(""));
-  writeFileSync(cache, loaded.codeCache());
+  await run("--version");
+  for (let round = 0; round < ROUNDS; round++) {
+    const share = join(folder, String(round));
+    mkdirSync(join(share, SHARE.outputs), { recursive: true });
+    writeFileSync(join(share, SHARE.outputs, "log"), "text\n");
+    await RUNS[tool]?.(share);
+  }
+  // The flags are part of the cache: those of the executable.
+  for (const tier of TIERS) setFlagsFromString(`--${tier}`);
+  writeFileSync(cache, codeCache());
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
 // A sidecar holds its lease until its process ends.
 process.exit();
+
+async function run(...argv: string[]): Promise<void> {
+  const said: string[] = [];
+  const io: Io = {
+    env: { PATH: process.env.PATH },
+    stdout: (text) => said.push(text),
+    stderr: (text) => said.push(text),
+    interrupted: () => new AbortController().signal,
+  };
+  const code = await main(argv, io);
+  if (code !== 0) throw new Error(`${tool} ${argv.join(" ")} ended with ${code}: ${said.join("")}`);
+}
+
+async function mark(path: string): Promise<void> {
+  await sleep(SETTLE);
+  writeFileSync(path, "");
+}

@@ -11,11 +11,12 @@ exports.ProxyAgent = require("undici/lib/dispatcher/proxy-agent.js");
 exports.errors = require("undici/lib/core/errors.js");
 `;
 
-/** Puts undici's core in the place of undici. */
+/** Puts undici's core in the place of undici, and nothing in the place of its HTTP/2, which we do not speak. */
 export const undiciCore: Plugin = {
   name: "undici-core",
   setup: ({ onResolve, onLoad }) => {
     const namespace = "undici-core";
+    onLoad({ filter: /\/undici\/lib\/dispatcher\/client-h2\.js$/ }, () => ({ contents: "" }));
     onResolve({ filter: /^undici$/ }, ({ path, resolveDir }) => ({ path, namespace, pluginData: resolveDir }));
     onLoad({ filter: /.*/, namespace }, ({ pluginData }) => ({ contents: CORE, resolveDir: pluginData as string }));
   },

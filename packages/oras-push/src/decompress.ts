@@ -1,8 +1,8 @@
 import { Readable, type Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { constants, createGunzip, createZstdDecompress } from "node:zlib";
 import { readArchive } from "./tar/read.ts";
 import { byteString } from "./tar/walk.ts";
+import { zlib } from "./zlib.ts";
 
 /** Bytes of a blob that tell what it is. */
 const HEAD = 4 << 10;
@@ -39,7 +39,7 @@ export async function begin(source: AsyncIterable<Buffer>): Promise<Begun> {
 
 /** The tar inside a layer, which its first bytes tell: gzip of any number of members, zstd, or the tar itself. */
 export async function* decompressed({ head, bytes }: Begun, mediaType: string): AsyncGenerator<Buffer> {
-  const decompressor = decompressorFor(head, mediaType);
+  const decompressor = await decompressorFor(head, mediaType);
   if (decompressor === undefined) return yield* bytes;
   const feeding = pipeline(Readable.from(bytes, { objectMode: false }), decompressor).catch((error: unknown) => error);
   try {
@@ -55,6 +55,7 @@ export async function* decompressed({ head, bytes }: Begun, mediaType: string): 
  * without saying that it is to be unpacked.
  */
 export async function holdsFolder({ head }: Begun, title: string): Promise<boolean> {
+  const { constants, createGunzip } = await zlib();
   const decompressor = createGunzip({ finishFlush: constants.Z_SYNC_FLUSH, chunkSize: HEAD });
   const archive = readArchive(Readable.from([head]).pipe(decompressor) as AsyncIterable<Buffer>);
   try {
@@ -71,7 +72,8 @@ function plainName(name: string): string {
   return name.replace(/^(\.\/+)+/, "").replace(/\/+$/, "");
 }
 
-function decompressorFor(head: Buffer, mediaType: string): Transform | undefined {
+async function decompressorFor(head: Buffer, mediaType: string): Promise<Transform | undefined> {
+  const { createGunzip, createZstdDecompress } = await zlib();
   if (head[0] === 0x1f && head[1] === 0x8b) return createGunzip({ chunkSize: PIECE });
   if (head.length >= 4 && head.readUInt32LE(0) === 0xfd2fb528) return createZstdDecompress({ chunkSize: PIECE });
   return mediaType.endsWith("gzip") ? createGunzip({ chunkSize: PIECE }) : undefined;

@@ -1,9 +1,10 @@
 import { availableParallelism } from "node:os";
 import { promisify } from "node:util";
-import { constants, crc32, deflateRaw, type ZlibOptions } from "node:zlib";
+import type { ZlibOptions } from "node:zlib";
 import { DEFAULT_LEVEL, STORED } from "./compression-level.ts";
 import { storedBlocks } from "./deflate-stored.ts";
 import { looksRandom, repeatsItself } from "./randomness.ts";
+import { zlib } from "./zlib.ts";
 
 /** Bytes that are compressed at a time; part of the format that we write: another size gives other digests. */
 const BLOCK = 256 << 10;
@@ -23,14 +24,14 @@ const HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]);
 /** An empty last block of fixed codes (RFC 1951, section 3.2.6). */
 const LAST_BLOCK = Buffer.from([3, 0]);
 
-const deflate: (bytes: Buffer, options: ZlibOptions) => Promise<Buffer> = promisify(deflateRaw);
-
 /**
  * Compresses to one gzip member (RFC 1952), on every core: blocks are compressed on their own, each with the end of the
  * one before as its dictionary, and put together in order. The bytes depend on the input and the level alone, not on the
  * number of cores. `level` is 1 to 9, or {@link STORED}.
  */
 export async function* gzip(source: AsyncIterable<Buffer>, level: number = DEFAULT_LEVEL): AsyncGenerator<Buffer> {
+  const { constants, crc32, deflateRaw } = await zlib();
+  const deflate: Deflate = promisify(deflateRaw);
   const running: Promise<Buffer>[] = [];
   let checksum = 0;
   let size = 0;
@@ -40,7 +41,9 @@ export async function* gzip(source: AsyncIterable<Buffer>, level: number = DEFAU
     for await (const block of blocks(source)) {
       checksum = crc32(block, checksum);
       size += block.length;
-      const compressed = compress(block, level, dictionary);
+      const history = dictionary === undefined ? {} : { dictionary };
+      const options = { level, memLevel: MEMORY, chunkSize: BLOCK, finishFlush: constants.Z_SYNC_FLUSH, ...history };
+      const compressed = compress(block, options, deflate);
       // What fails is thrown where its turn comes; until then it must not count as unhandled.
       compressed.catch(() => {});
       running.push(compressed);
@@ -54,10 +57,11 @@ export async function* gzip(source: AsyncIterable<Buffer>, level: number = DEFAU
   yield Buffer.concat([LAST_BLOCK, trailer(checksum, size)]);
 }
 
-async function compress(block: Buffer, level: number, dictionary: Buffer | undefined): Promise<Buffer> {
-  if (level === STORED || isIncompressible(block)) return storedBlocks(block);
-  const options = { level, memLevel: MEMORY, chunkSize: BLOCK, finishFlush: constants.Z_SYNC_FLUSH };
-  const compressed = await deflate(block, dictionary === undefined ? options : { ...options, dictionary });
+type Deflate = (bytes: Buffer, options: ZlibOptions) => Promise<Buffer>;
+
+async function compress(block: Buffer, options: ZlibOptions, deflate: Deflate): Promise<Buffer> {
+  if (options.level === STORED || isIncompressible(block)) return storedBlocks(block);
+  const compressed = await deflate(block, options);
   if (compressed.length > block.length) return storedBlocks(block);
   // zlib gives a part of a larger buffer, of the pool perhaps; who keeps what compressed well would keep all of that.
   return compressed.length * 2 < compressed.buffer.byteLength

@@ -78,7 +78,12 @@ async function sidecar(plan: SidecarPlan, args: readonly string[], io: Io): Prom
   const watcher = watchLease(join(plan.share, SHARE.lease));
   const volume = openVolume(plan.share, watcher);
   if (!isMet(plan.onlyIf, io.env)) return sitOut(plan, volume, interrupted);
-  const [{ runSidecar }, { sidecarSteps }] = await Promise.all([import("./sidecar.ts"), import("./sidecar-steps.ts")]);
+  const [{ runSidecar }, { sidecarSteps }] = await Promise.all([
+    import("./sidecar.ts"),
+    import("./sidecar-steps.ts"),
+    // When the application is done nobody should wait for it to be loaded.
+    import("./artifact.ts"),
+  ]);
   // A native sidecar is not ended by SIGTERM, it is told that the pod is ending: it finishes what there is.
   const never = new AbortController().signal;
   const [signal, ending] = plan.native ? [never, interrupted] : [interrupted, never];

@@ -1,5 +1,5 @@
 import { access } from "node:fs/promises";
-import { resolve, sep } from "node:path";
+import { dirname, resolve, sep } from "node:path";
 import { collectWhenSettled } from "./idle.ts";
 import { type Log, silent } from "./log.ts";
 import { ToolError } from "./tool-error.ts";
@@ -136,7 +136,11 @@ async function watchPaths(paths: readonly string[], report: () => void, log: Log
   const ignored = (path: string) =>
     !targets.some((target) => target === path || target.startsWith(withSeparator(path)));
   const { watch } = await import("chokidar");
-  const watcher = watch(targets, { ignored, ignoreInitial: true, ignorePermissionErrors: true });
+  const watcher = watch([...new Set(targets.map(dirname))], {
+    ignored,
+    ignoreInitial: true,
+    ignorePermissionErrors: true,
+  });
   let failed = false;
   watcher.on("error", (error) => {
     if (!failed) log(`watching is not possible, polling instead: ${(error as Error).message}`);

@@ -42,8 +42,8 @@ export class Connections {
     if (known !== undefined) return known;
     const dispatcher =
       proxy === undefined
-        ? new Agent({ connect: tls })
-        : new ProxyAgent({ uri: proxy.href, requestTls: tls, proxyTls: tls });
+        ? new Agent({ allowH2: false, connect: tls })
+        : new ProxyAgent({ allowH2: false, uri: proxy.href, requestTls: tls, proxyTls: tls });
     this.#dispatchers.set(name, dispatcher);
     return dispatcher;
   }

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { systemCode, ToolError } from "wait-fs/tool-error";
 import type { Credential } from "./credentials.ts";
 
@@ -48,11 +48,13 @@ interface Outcome {
   readonly stdout: string;
 }
 
-function outcome(
+async function outcome(
   program: string,
   key: string,
   { env, signal, timeout = DEFAULT_TIMEOUT }: HelperOptions,
 ): Promise<Outcome> {
+  // Loaded for those who have a helper.
+  const { spawn } = await import("node:child_process");
   signal?.throwIfAborted();
   return new Promise((resolve, reject) => {
     // A group of its own: a helper is often a script, and what it started would outlive it and hold its stdout.
