@@ -13,8 +13,8 @@ import {
   rmSync,
   symlinkSync,
   utimesSync,
-  write as writeCallback,
   writeSync,
+  writev as writevCallback,
 } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
 import { promisify } from "node:util";
@@ -35,7 +35,7 @@ const RESTORED_MODE = 0o1777;
 /** Files up to this size are written without an asynchronous round trip, which would cost more than the writing; in bytes. */
 const SMALL_FILE = 256 << 10;
 
-const write = promisify(writeCallback);
+const writev = promisify(writevCallback);
 
 /** Zeros in a row that become a hole, in bytes: a block of most file systems. */
 const HOLE = Buffer.alloc(4096);
@@ -213,12 +213,41 @@ async function collected(content: ArchiveEntry["content"]): Promise<Buffer> {
   return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
 }
 
-/** Writes a stream to a new file and leaves holes for long runs of zeros. */
+/** Bytes that are written at a time: to the threads that write and back is a long way for what a socket gives at once. */
+const BATCH = 1 << 20;
+
+/**
+ * Writes a stream to a new file and leaves holes for long runs of zeros. What has come is written while more comes, up to
+ * {@link BATCH} of each; nothing is being written any more when this ends or throws.
+ */
 export async function writeSparse(file: number, content: ArchiveEntry["content"]): Promise<void> {
+  let batch: Buffer[] = [];
+  let size = 0;
+  let start = 0;
+  let running = Promise.resolve();
+  const flush = async () => {
+    await running;
+    running = writeAll(file, batch, start);
+    // A failure is thrown where it is waited for.
+    running.catch(() => {});
+    batch = [];
+    size = 0;
+  };
   let position = 0;
-  for await (const chunk of content) {
-    for (const [start, end] of dataRanges(chunk)) await writeAll(file, chunk.subarray(start, end), position + start);
-    position += chunk.length;
+  try {
+    for await (const chunk of content) {
+      for (const [from, to] of dataRanges(chunk)) {
+        if (position + from !== start + size && size > 0) await flush();
+        if (size === 0) start = position + from;
+        batch.push(chunk.subarray(from, to));
+        size += to - from;
+        if (size >= BATCH) await flush();
+      }
+      position += chunk.length;
+    }
+    await flush();
+  } finally {
+    await running;
   }
   ftruncateSync(file, position);
 }
@@ -248,9 +277,22 @@ function nextHole(chunk: Buffer, start: number): number {
   return Math.min(end, chunk.length);
 }
 
-async function writeAll(file: number, data: Buffer, position: number): Promise<void> {
-  for (let done = 0; done < data.length; )
-    done += (await write(file, data, done, data.length - done, position + done)).bytesWritten;
+async function writeAll(file: number, batch: readonly Buffer[], position: number): Promise<void> {
+  let left = batch;
+  for (let at = position; left.length > 0; ) {
+    const { bytesWritten } = await writev(file, left as Buffer[], at);
+    at += bytesWritten;
+    left = withoutFirst(left, bytesWritten);
+  }
+}
+
+function withoutFirst(batch: readonly Buffer[], count: number): Buffer[] {
+  let left = count;
+  return batch.flatMap((data) => {
+    const gone = Math.min(left, data.length);
+    left -= gone;
+    return gone === data.length ? [] : [data.subarray(gone)];
+  });
 }
 
 function writing<T>(path: ByteString, act: (raw: Buffer) => T): T {
