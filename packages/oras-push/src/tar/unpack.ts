@@ -202,9 +202,10 @@ export function isSystemError(error: unknown): boolean {
 }
 
 function writeSmall(file: number, content: Buffer): void {
+  let done = 0;
   for (const [start, end] of dataRanges(content))
-    for (let done = start; done < end; ) done += writeSync(file, content, done, end - done, done);
-  ftruncateSync(file, content.length);
+    for (done = start; done < end; ) done += writeSync(file, content, done, end - done, done);
+  if (done < content.length) ftruncateSync(file, content.length);
 }
 
 async function collected(content: ArchiveEntry["content"]): Promise<Buffer> {
@@ -213,8 +214,11 @@ async function collected(content: ArchiveEntry["content"]): Promise<Buffer> {
   return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
 }
 
-/** Bytes that are written at a time: to the threads that write and back is a long way for what a socket gives at once. */
-const BATCH = 1 << 20;
+/**
+ * Bytes that are written at a time: to the threads that write and back is a long way for what a socket gives at once. Of a
+ * mebibyte, the first would have left the processor's caches before they are written.
+ */
+const BATCH = 256 << 10;
 
 /**
  * Writes a stream to a new file and leaves holes for long runs of zeros. What has come is written while more comes, up to
