@@ -108,6 +108,15 @@ describe("launcher --install", { timeout: 120_000 }, () => {
     assert.match(inFile.stderr, /^launcher: cannot write \S+\/file\/bin \(a part of the path is not a directory\)\n$/);
   });
 
+  it("says so where nothing can be run from the volume", { skip: PID1_SKIP }, async (context) => {
+    const folder = temporaryFolder(context);
+    const script = 'mount -t tmpfs -o noexec volume "$1" && exec "$2" --install "$1/bin"';
+    const [program, ...args] = asPid1("sh", ["-c", script, "sh", folder, toolPath("launcher")]);
+    const { code, stderr } = await run(program, args);
+    assert.equal(code, 73, stderr);
+    assert.match(stderr, /^launcher: \S+\/bin\/launcher cannot be run \(permission denied\)\nhint: .*noexec.*\n$/);
+  });
+
   it("runs a command in an image of one static program: read-only, no /tmp, no libraries, another user", {
     skip: imageSkip(),
   }, async (context) => {

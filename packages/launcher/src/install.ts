@@ -1,4 +1,5 @@
 import {
+  accessSync,
   chmodSync,
   closeSync,
   constants,
@@ -32,7 +33,8 @@ const SELF = "/proc/self/exe";
  * libraries that this process runs with, and tini. Each file appears whole, by rename, in the place of an earlier one,
  * which may be running; the executable comes last but for the other two names, which are links to it. Everyone may read
  * and run them. `mountedAt` is the absolute path that the folder has where the executable will run: the kernel finds the
- * loader by it. Throws `noInput` for what is not there to be copied and `cannotCreate` for what can't be written.
+ * loader by it. Throws `noInput` for what is not there to be copied and `cannotCreate` for what can't be written
+ * or, where it was written, not be run.
  */
 export function install(folder: string, mountedAt: string): void {
   const segment = ownInterpreter();
@@ -47,6 +49,20 @@ export function install(folder: string, mountedAt: string): void {
     setInterpreter(to, segment, join(mountedAt, "lib", basename(loader)));
   });
   for (const name of OTHER_NAMES) place(join(folder, name), (to) => symlinkSync(NAME, to));
+  checkRunnable(join(folder, NAME));
+}
+
+/** What everyone may run and we may not lies on a volume from which nothing can be run. */
+function checkRunnable(path: string): void {
+  try {
+    accessSync(path, constants.X_OK);
+  } catch (error) {
+    throw new ToolError("cannotCreate", `${path} cannot be run`, {
+      why: reasonOf(error),
+      hint: "the volume is mounted noexec: take one that is not, or mount the tools as an image volume",
+      cause: error,
+    });
+  }
 }
 
 /** Where this executable names its loader. */
