@@ -8,6 +8,7 @@ const CORE = `
 Object.assign(require("undici/lib/dispatcher/dispatcher.js").prototype, require("undici/lib/api/index.js"));
 exports.Agent = require("undici/lib/dispatcher/agent.js");
 exports.ProxyAgent = require("undici/lib/dispatcher/proxy-agent.js");
+exports.buildConnector = require("undici/lib/core/connect.js");
 exports.errors = require("undici/lib/core/errors.js");
 `;
 

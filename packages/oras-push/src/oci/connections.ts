@@ -1,5 +1,5 @@
 import { createSecureContext, type SecureContext } from "node:tls";
-import { Agent, type buildConnector, type Dispatcher, ProxyAgent } from "undici";
+import { Agent, buildConnector, type Dispatcher, ProxyAgent } from "undici";
 import { reasonOf, ToolError } from "wait-fs/tool-error";
 import { proxyFor } from "./proxy.ts";
 import { certificatesIn, trustedCertificates } from "./trust.ts";
@@ -22,6 +22,7 @@ export class Connections {
   readonly #options: ConnectionOptions;
   readonly #dispatchers = new Map<string, Dispatcher>();
   #context: SecureContext | undefined;
+  #lastFailure: Error | undefined;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -42,15 +43,32 @@ export class Connections {
     if (known !== undefined) return known;
     const dispatcher =
       proxy === undefined
-        ? new Agent({ allowH2: false, connect: tls })
+        ? new Agent({ allowH2: false, connect: this.#connector(tls) })
         : new ProxyAgent({ allowH2: false, uri: proxy.href, requestTls: tls, proxyTls: tls });
     this.#dispatchers.set(name, dispatcher);
     return dispatcher;
   }
 
+  /** What the last connection that broke said of it; for who was told of no more than its end. Not known of proxies. */
+  get lastFailure(): Error | undefined {
+    return this.#lastFailure;
+  }
+
   /** Ends all connections. */
   async close(): Promise<void> {
     await Promise.all([...this.#dispatchers.values()].map((dispatcher) => dispatcher.destroy()));
+  }
+
+  /** A registry that refuses our certificate says so after the handshake; to undici that is an end like any other. */
+  #connector(tls: buildConnector.BuildOptions): buildConnector.connector {
+    const connect = buildConnector({ ...tls, allowH2: false });
+    return (options, callback) =>
+      connect(options, (...result) => {
+        result[1]?.once("error", (error) => {
+          this.#lastFailure = error;
+        });
+        callback(...result);
+      });
   }
 
   #tls(): buildConnector.BuildOptions {

@@ -182,7 +182,9 @@ export class Transport {
     if (error instanceof ToolError || code === undefined) return error;
     const sentBy = url.origin === this.#origin.origin ? undefined : this.registry;
     const host = sentBy === undefined ? this.registry : url.host;
-    return networkFailure({ host, sentBy, proxy: this.#connections.proxy(url)?.host }, code, error);
+    const unreached = { host, sentBy, proxy: this.#connections.proxy(url)?.host };
+    const cause = code === "UND_ERR_SOCKET" ? (this.#connections.lastFailure ?? error) : error;
+    return networkFailure(unreached, systemCode(cause) ?? code, cause);
   }
 
   /** Whether a failed handshake showed that there is no TLS, and none is asked for. */
