@@ -28,7 +28,7 @@ const STRIP = {
 } as const;
 
 /** The flags that Node runs the tools with: a code cache is for the flags of V8 among them that it was made with. */
-const EXEC_ARGV = ["--disable-sigusr1", "--max-semi-space-size=1", "--v8-pool-size=0", "--no-warnings"];
+export const EXEC_ARGV = ["--disable-sigusr1", "--max-semi-space-size=1", "--v8-pool-size=0", "--no-warnings"];
 
 /** An architecture, by Node's name for it. */
 export type Arch = keyof typeof STRIP;

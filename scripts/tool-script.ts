@@ -9,6 +9,8 @@ export interface ToolScript {
 
 /** A tool's script that has been read, and can give its code cache. */
 export interface LoadedTool extends ToolScript {
+  /** Whether the code came from the cache that was given. */
+  readonly cached: boolean;
   /** The code of what has been run until now. */
   readonly codeCache: () => Buffer;
 }
@@ -24,5 +26,6 @@ export function loadTool(
   const script = new Script(text, { filename: `${name}.js`, ...(cachedData === undefined ? {} : { cachedData }) });
   const module: { exports?: ToolScript } = {};
   script.runInThisContext()(module, require);
-  return { ...(module.exports as ToolScript), codeCache: () => script.createCachedData() };
+  const cached = script.cachedDataRejected === false;
+  return { ...(module.exports as ToolScript), cached, codeCache: () => script.createCachedData() };
 }

@@ -4,9 +4,10 @@ import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { buildExecutables } from "../scripts/build.ts";
+import { buildExecutables, EXEC_ARGV } from "../scripts/build.ts";
+import { ROOT } from "../scripts/paths.ts";
 import { temporaryFolder } from "./support/temporary.ts";
-import { runTool, toolPath } from "./support/tools.ts";
+import { run, runTool, toolPath } from "./support/tools.ts";
 
 const TOOLS = ["launcher", "wait-fs", "oras-push"] as const;
 
@@ -27,6 +28,19 @@ describe("the executables", () => {
     const inodes = TOOLS.map((tool) => statSync(toolPath(tool)).ino);
     assert.equal(new Set(inodes).size, 1);
   });
+
+  for (const tool of TOOLS)
+    it(`take the code of ${tool} from its cache`, async () => {
+      const build = join(ROOT, ".cache", `build-${process.arch}`);
+      const script = `
+        import { readFileSync } from "node:fs";
+        import { createRequire } from "node:module";
+        import { loadTool } from "./scripts/tool-script.ts";
+        const [source, cache] = ["${tool}", "${tool}.cache"].map((name) => readFileSync("${build}/" + name));
+        console.log(loadTool("${tool}", source, cache, createRequire(process.execPath)).cached);`;
+      const args = [...EXEC_ARGV, "--input-type=module", "-e", script];
+      assert.equal((await run(process.execPath, args, { cwd: ROOT })).stdout, "true\n");
+    });
 
   it("are the same bytes when they are built again", async (context) => {
     const folder = temporaryFolder(context);
