@@ -197,12 +197,19 @@ function patienceOf({ sidecarTimeoutSeconds }: LaunchPlan, { sidecarGone }: Laun
 }
 
 async function waitForPush(patience: Patience, { volume, attempt, signals, waitLog }: LaunchContext): Promise<void> {
-  const options = { names: [SHARE.pushed, SHARE.pushFailed], signal: interruption(signals), log: waitLog };
+  const options = {
+    names: [SHARE.pushed, SHARE.pushFailed, SHARE.initFailed],
+    signal: interruption(signals),
+    log: waitLog,
+  };
   const notPushed = (why: string) => new ToolError("notPushed", "the outputs were not pushed", { why });
   const look = async () => {
     if ((await volume.read(SHARE.pushed, parsePushedMarker))?.attempt === attempt) return true;
     const failure = await volume.read(SHARE.pushFailed, parseFailureMarker);
     if (failure?.attempt === attempt) throw notPushed(failure.error);
+    // A sidecar that did not come as far as to the outputs will not push them.
+    const neverBegan = await volume.read(SHARE.initFailed, parseFailureMarker);
+    if (neverBegan !== undefined) throw notPushed(neverBegan.error);
     return undefined;
   };
   await untilSidecar(volume, look, options, patience, notPushed).catch((error) => {

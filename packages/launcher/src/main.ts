@@ -8,9 +8,10 @@ import { usageError } from "wait-fs/command-line";
 import { isMet } from "wait-fs/condition";
 import { watchLease } from "wait-fs/lease";
 import { datedLog, plainLog, silent } from "wait-fs/log";
-import { SHARE } from "wait-fs/markers";
+import { type DoneMarker, NOTHING_KNOWN, SHARE } from "wait-fs/markers";
+import { tellingMisuse } from "wait-fs/misuse";
 import { openVolume } from "wait-fs/shared-volume";
-import { oneLine } from "wait-fs/tool-error";
+import { describeError, oneLine } from "wait-fs/tool-error";
 import { runStatus } from "./exit-status.ts";
 import { type Init, runUnderInit, TINI } from "./init.ts";
 import { interruption, launch } from "./launch.ts";
@@ -40,9 +41,24 @@ let init: Init = "elsewhere";
 
 /** The `launcher` executable: gives the exit code. */
 export async function main(argv: string[], io: Io): Promise<number> {
-  checkEncoding(argv, io);
-  init = runUnderInit(argv, io.env);
-  return runCommand(command, argv, io);
+  const run = async () => {
+    checkEncoding(argv, io);
+    init = runUnderInit(argv, io.env);
+    return runCommand(command, argv, io);
+  };
+  // Who installs is not who a sidecar waits for.
+  if (argv.some((word) => word.startsWith("--install"))) return run();
+  const startedAt = new Date().toISOString();
+  return tellingMisuse(run, {
+    argv,
+    env: io.env,
+    name: SHARE.doneFailed,
+    content: (failure): DoneMarker => {
+      const times = { startedAt, finishedAt: new Date().toISOString() };
+      const attempt = randomUUID();
+      return { ...NOTHING_KNOWN, ...times, attempt, phase: "init", outputs: [], error: describeError(failure) };
+    },
+  });
 }
 
 async function installTools({ folder, mountedAt }: InstallPlan): Promise<number> {

@@ -4,9 +4,10 @@ import { isMet } from "wait-fs/condition";
 import { makeSharedFolders } from "wait-fs/folders";
 import { watchLease } from "wait-fs/lease";
 import { datedLog, type Log, plainLog } from "wait-fs/log";
-import { type InitMarker, SHARE } from "wait-fs/markers";
+import { type FailureMarker, type InitMarker, SHARE } from "wait-fs/markers";
+import { tellingMisuse } from "wait-fs/misuse";
 import { openVolume, type SharedVolume } from "wait-fs/shared-volume";
-import { oneLine, reasonOf, ToolError } from "wait-fs/tool-error";
+import { describeError, oneLine, reasonOf, ToolError } from "wait-fs/tool-error";
 import type { ArtifactContext } from "./artifact.ts";
 import { formatReference } from "./oci/reference.ts";
 import { PULL_USAGE, pullPlan } from "./options/pull.ts";
@@ -60,7 +61,15 @@ const sidecarCommand: Command<typeof SIDECAR_USAGE.options> = {
 
 const COMMANDS = {
   pull: (argv: string[], io: Io) => runCommand(pullCommand, argv, io),
-  sidecar: (argv: string[], io: Io) => runCommand(sidecarCommand, argv, io),
+  sidecar: (argv: string[], io: Io) =>
+    tellingMisuse(() => runCommand(sidecarCommand, argv, io), {
+      argv,
+      env: io.env,
+      name: SHARE.initFailed,
+      content: (failure): FailureMarker => {
+        return { schema: 1, attempt: null, exitCode: failure.exitCode, error: describeError(failure) };
+      },
+    }),
 };
 
 /** The `oras-push` executable: gives the exit code. */
