@@ -32,7 +32,7 @@ describe("the bench", () => {
     }
     const measured = Object.fromEntries(stored.works.map(({ name, samples }) => [name, samples]));
     const [push] = measured["push 100 small files"]?.["oras-push"] ?? [];
-    assert.ok(push !== undefined && push.seconds > 0 && push.cpu > 0 && push.memory > 1 && push.written === 0);
+    assert.ok(push !== undefined && push.seconds > 0 && push.cpu > 0 && push.memory > 1 && push.written < 0.1);
     assert.ok(stored.rows.some(({ work, figure }) => work === "sidecar waits" && figure === "MiB of memory"));
     assert.deepEqual(stored.growth.map(({ name }) => name).sort(), ["files", "pushes", "size", "threads"]);
 
@@ -58,11 +58,11 @@ describe("a measurement", () => {
   it("counts processor time, memory and what is written, of all processes that were started", async (t) => {
     const folder = temporaryFolder(t);
     const work =
-      "const held = Buffer.alloc(90 << 20, 1); const end = Date.now() + 300; while (Date.now() < end) held[0]++";
+      "const held = Buffer.alloc(90 << 20, 1); while (process.cpuUsage().user + process.cpuUsage().system < 3e5) held[0]++";
     const script = `"$1" -e "$2" & dd if=/dev/zero of=written bs=1M count=8 2>&1; wait`;
     const argv = ["sh", "-c", script, "sh", process.execPath, work] as const;
     const { seconds, cpu, memory, written } = await measure({ argv, cwd: folder });
-    assert.ok(seconds >= 0.3 && seconds < 30, `${seconds} s`);
+    assert.ok(seconds >= 0.25 && seconds < 30, `${seconds} s`);
     assert.ok(cpu >= 0.25, `${cpu} s of CPU`);
     assert.ok(memory >= 90, `${memory} MiB`);
     // Files in memory are none on disk.

@@ -93,13 +93,17 @@ function color(index: number): string {
 }
 
 function label(x: number, y: number, text: string, attributes = ""): string {
-  const escaped = text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
-  return `<text x='${Math.round(x)}' y='${Math.round(y)}' ${attributes}>${escaped}</text>`;
+  return `<text x='${Math.round(x)}' y='${Math.round(y)}' ${attributes}>${escaped(text)}</text>`;
+}
+
+function escaped(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 }
 
 function svg(title: string, height: number, parts: readonly string[]): string {
   return [
     `<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 ${WIDTH} ${height}' font-family='sans-serif' font-size='12'>`,
+    `<title>${escaped(title)}</title>`,
     "<rect width='100%' height='100%' fill='white'/>",
     label(10, 22, title, "font-size='15'"),
     ...parts,

@@ -67,6 +67,6 @@ export function aligned(table: Table): string {
 
 /** A table as Markdown. */
 export function markdown([header = [], ...lines]: Table): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
   return [line(header), `|${header.map(() => "---").join("|")}|`, ...lines.map(line)].join("\n");
 }

@@ -1,5 +1,6 @@
 import type { Bench } from "../bench.ts";
 import { pushWithOurs } from "../commands.ts";
+import { noTemporaryFiles } from "./push.ts";
 
 /** What does not fit into memory. */
 export async function pushHuge(bench: Bench): Promise<void> {
@@ -15,6 +16,6 @@ export async function pushHuge(bench: Bench): Promise<void> {
   ]);
   const results = contest.get("oras-push") ?? [];
   bench.row({ work, figure: "MiB of memory", values: results.map(({ memory }) => memory), goal: 150 });
-  bench.row({ work, figure: "MB written to disk", values: results.map(({ written }) => written), goal: 0 });
+  noTemporaryFiles(bench, work, contest);
   registry.empty();
 }
