@@ -22,7 +22,8 @@ import { ANNOTATIONS, FOLDER_LAYER } from "./oci/media-types.ts";
 import { Meter, metered } from "./oci/meter.ts";
 import type { Progress } from "./progress.ts";
 import { safeParts, UnsafePathError } from "./tar/entry-path.ts";
-import { isSystemError, unpack, writeSparse } from "./tar/unpack.ts";
+import { writeSparse } from "./tar/sparse-file.ts";
+import { isSystemError, unpack } from "./tar/unpack.ts";
 import { type ByteString, byteString, rawPath, shownPath } from "./tar/walk.ts";
 
 /** What a pull needs of the place that it pulls from. */

@@ -3,7 +3,8 @@ import { lstatSync, mkdirSync, readFileSync, readlinkSync, statSync } from "node
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { unpack, writeSparse } from "oras-push/tar/unpack";
+import { writeSparse } from "oras-push/tar/sparse-file";
+import { unpack } from "oras-push/tar/unpack";
 import { rawPath } from "oras-push/tar/walk";
 import { InterruptedError, ToolError } from "wait-fs/tool-error";
 import { temporaryFolder } from "../../support/temporary.ts";
