@@ -3,7 +3,7 @@ import type { ApplicationEnd } from "./exit-status.ts";
 import { waitStatus } from "./libc.ts";
 
 /** How often a child is looked at where no SIGCHLD tells of it, in milliseconds; it keeps the event loop going, too. */
-const LOOK = 1000;
+const LOOK = 5000;
 
 /** Node's own watcher of a child: it has no public name, but whoever closes it has the child to wait for. */
 interface Watched {
