@@ -113,13 +113,14 @@ async function bringInputs(
   steps: SidecarSteps,
 ): Promise<readonly ArtifactRecord[]> {
   const { volume } = context;
+  // What an earlier sidecar failed at, which may have been its command line alone, is not what this one fails at.
+  await volume.remove(SHARE.initFailed);
   const previous = await volume.read(SHARE.init, parseInitMarker);
   const wanted = options.pullFrom.map(formatReference);
   const there = previous?.inputs.map(({ reference }) => reference);
   // After a restart the inputs are there already, and the application may be reading them.
   if (previous !== undefined && isDeepStrictEqual(there, wanted)) return previous.inputs;
   await volume.remove(SHARE.init);
-  await volume.remove(SHARE.initFailed);
   try {
     const inputs = wanted.length === 0 ? [] : await steps.pull();
     await volume.write(SHARE.init, { schema: 1, by: "sidecar", inputs } satisfies InitMarker);
