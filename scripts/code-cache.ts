@@ -21,6 +21,7 @@ for (const tier of TIERS) setFlagsFromString(`--no-${tier}`);
 const [tool = "", script = "", cache = ""] = process.argv.slice(2);
 const { main, codeCache } = loadTool(tool, readFileSync(script), undefined, createRequire(process.execPath));
 const folder = mkdtempSync(join(tmpdir(), "code-cache-"));
+
 /** In which order things come about differs from run to run: after a few, everything has come about that does. */
 const ROUNDS = 2;
 
