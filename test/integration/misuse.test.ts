@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { testPod } from "../support/pod.ts";
 
 describe("a sidecar with a wrong command line", { timeout: 60_000 }, () => {
@@ -26,10 +27,11 @@ describe("a sidecar with a wrong command line", { timeout: 60_000 }, () => {
     const pod = await testPod(context);
     const { ended } = pod.start("oras-push", ["sidecar", `--share=${pod.share}`, "one"]);
     assert.equal((await ended).code, 64);
-    const sidecar = pod.start("oras-push", ["sidecar", "NA", pod.reference("metric/run:1")]);
     // As long as a sidecar takes to start, and to take back what the one before said.
     const script = "sleep 1; mkdir share/out && echo done > share/out/log";
     const launcher = pod.start("launcher", ["--wait-push", "--output", "share/out", "--", "sh", "-c", script]);
+    while (!existsSync(join(pod.share, "oras-operator-init.txt"))) await sleep(20);
+    const sidecar = pod.start("oras-push", ["sidecar", "NA", pod.reference("metric/run:1")]);
     assert.equal((await sidecar.ended).code, 0);
     assert.equal((await launcher.ended).code, 0);
   });
