@@ -557,19 +557,30 @@ describe("manifests", () => {
     assert.deepEqual(registry.manifests.get("metric/run:v1")?.bytes, manifest.bytes);
   });
 
-  it("a registry that misses a blob is quoted", async (t) => {
-    const { registry, repository } = await withRepository(t);
-    registry.intercept(
-      first(1, STEPS.putManifest, (request, response) => {
+  for (const code of ["MANIFEST_BLOB_UNKNOWN", "DIGEST_INVALID"]) {
+    const missing = (times: number) =>
+      first(times, STEPS.putManifest, (request, response) => {
         request.resume();
-        refuse(response, 400, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry");
-      }),
-    );
-    await assert.rejects(
-      repository.pushManifest(manifest, "v1"),
-      (error: RegistryError) => error.why === "MANIFEST_BLOB_UNKNOWN: blob unknown to registry",
-    );
-  });
+        refuse(response, 400, code, "blob unknown to registry");
+      });
+
+    it(`is sent again where the registry does not find a blob that it confirmed: ${code}`, async (t) => {
+      const { registry, repository } = await withRepository(t);
+      registry.intercept(missing(4));
+      await repository.pushManifest(manifest, "v1");
+      assert.deepEqual(registry.manifests.get("metric/run:v1")?.bytes, manifest.bytes);
+    });
+
+    it(`a registry that goes on missing a blob is quoted, before the deadline: ${code}`, async (t) => {
+      const { registry, repository } = await withRepository(t);
+      registry.intercept(missing(Number.POSITIVE_INFINITY));
+      await assert.rejects(
+        repository.pushManifest(manifest, "v1"),
+        (error: RegistryError) => error.why === `${code}: blob unknown to registry`,
+      );
+      assert.equal(methods(registry).length, 5);
+    });
+  }
 });
 
 describe("a connection on which nothing moves", () => {

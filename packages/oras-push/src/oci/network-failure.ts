@@ -1,6 +1,6 @@
 import { systemCode, ToolError } from "wait-fs/tool-error";
 import { RegistryError } from "./errors.ts";
-import type { Verdict } from "./retry.ts";
+import type { Judge, Verdict } from "./retry.ts";
 
 const CERTIFICATE_WORDS: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: "its certificate has expired",
@@ -75,4 +75,23 @@ export function mayPass(error: unknown): Verdict {
   if (!(error instanceof ToolError) || error.code !== "unavailable") return { retry: false };
   const code = systemCode(error.cause) ?? "";
   return { retry: NETWORK_WORDS[code] !== undefined };
+}
+
+/** The registry's codes for a manifest of which it does not find, or cannot read, a blob (distribution-spec, "Error Codes"). */
+const MISSED_BLOB = new Set(["MANIFEST_BLOB_UNKNOWN", "DIGEST_INVALID"]);
+
+/** How often a registry is told again of a manifest whose blobs it had confirmed and does not find. */
+const MAX_MISSED_BLOBS = 4;
+
+/**
+ * Judges the tries of a manifest all of whose blobs the registry has confirmed. That it misses one may pass: storage that
+ * is replicated shows it later, and distribution 2 reads the note of a blob as empty while another push to the repository
+ * writes it anew. Gives up sooner than on what {@link mayPass}, for the blob may as well have been deleted.
+ */
+export function mayPassForManifest(): Judge {
+  let missed = 0;
+  return (error) =>
+    error instanceof RegistryError && MISSED_BLOB.has(error.registryCode ?? "")
+      ? { retry: missed++ < MAX_MISSED_BLOBS }
+      : mayPass(error);
 }

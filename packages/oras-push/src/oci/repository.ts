@@ -4,6 +4,7 @@ import { type Digest, isDigest } from "./digest.ts";
 import { MAX_MANIFEST_BYTES, type StoredManifest } from "./manifest.ts";
 import { DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from "./media-types.ts";
 import { digestOf, Meter, metered } from "./meter.ts";
+import { mayPassForManifest } from "./network-failure.ts";
 import { nextPage, parseTagPage, type TagPage } from "./tag-list.ts";
 import type { RegistryRequest, RegistryResponse, Transport } from "./transport.ts";
 import { Uploads, uploadLocation } from "./upload.ts";
@@ -162,16 +163,25 @@ export class Repository {
     return { bytes, descriptor: { mediaType, digest, size: bytes.length } };
   }
 
-  /** Stores a manifest under a tag, or with none under its digest ("Pushing Manifests"). */
+  /**
+   * Stores a manifest under a tag, or with none under its digest ("Pushing Manifests"). The registry has confirmed all its
+   * blobs.
+   */
   async pushManifest(manifest: StoredManifest, tag: string | undefined): Promise<void> {
-    const response = await this.#transport.send({
+    const request = {
       method: "PUT",
       target: `${this.#path}/manifests/${tag ?? manifest.descriptor.digest}`,
       scope: this.#scope,
       expect: [200, 201, 202],
       headers: { "content-type": manifest.descriptor.mediaType },
       body: manifest.bytes,
-    });
+      retry: false,
+    } as const;
+    const response = await this.#transport.retrying(
+      () => this.#transport.send(request),
+      "the manifest",
+      mayPassForManifest(),
+    );
     await response.discard();
     const stored = response.header("docker-content-digest");
     if (isDigest(stored) && stored !== manifest.descriptor.digest)

@@ -26,6 +26,9 @@ export type Verdict =
   /** Again after a pause; `pause` in milliseconds where the other side asked for one. */
   | { readonly retry: true; readonly pause?: number | undefined };
 
+/** Says how a failed try is to be met. */
+export type Judge = (error: unknown) => Verdict;
+
 /** What {@link retrying} is told of a failure that is met with another try. */
 export type RetryListener = (error: unknown, pause: number) => void;
 
@@ -35,7 +38,7 @@ export type RetryListener = (error: unknown, pause: number) => void;
  */
 export async function retrying<T>(
   attempt: () => Promise<T>,
-  judge: (error: unknown) => Verdict,
+  judge: Judge,
   policy: RetryPolicy,
   signal: AbortSignal,
   listener: RetryListener = () => {},

@@ -6,7 +6,7 @@ import type { CredentialSource } from "./credentials.ts";
 import { MAX_ERROR_BYTES, parseErrorBody, placeNamed, RegistryError, shownUrl } from "./errors.ts";
 import { mayPass, networkFailure } from "./network-failure.ts";
 import { isLocalRegistry } from "./reference.ts";
-import { DEFAULT_RETRY, parseRetryAfter, type RetryPolicy, retrying } from "./retry.ts";
+import { DEFAULT_RETRY, type Judge, parseRetryAfter, type RetryPolicy, retrying } from "./retry.ts";
 
 /** How a registry is spoken to. Where certificates are not checked, plain HTTP is taken from one that speaks no TLS. */
 export interface TransportOptions extends ConnectionOptions {
@@ -90,10 +90,10 @@ export class Transport {
     return request.retry === false ? attempt() : this.retrying(attempt, `${request.method} ${this.registry}`);
   }
 
-  /** Does something with this registry until it succeeds or the failures are not to be met with another try. */
-  retrying<T>(attempt: () => Promise<T>, what: string): Promise<T> {
+  /** Does something with this registry until it succeeds or `judge` has the failures met with no other try. */
+  retrying<T>(attempt: () => Promise<T>, what: string, judge: Judge = mayPass): Promise<T> {
     const { retry = DEFAULT_RETRY, signal, warn } = this.#options;
-    return retrying(attempt, mayPass, retry, signal, (error, pause) =>
+    return retrying(attempt, judge, retry, signal, (error, pause) =>
       warn(`${what}: again in ${(pause / 1000).toFixed(1)} s: ${describeError(error)}`),
     );
   }
