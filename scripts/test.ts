@@ -54,7 +54,9 @@ const parts: Record<string, Part> = {
 };
 if (files.some((file) => /(^|\/)test\/(images|pods)\//.test(file))) parts.image = await toolsImage();
 const missing = Object.values(parts).filter((part) => "missing" in part);
-const tests = run(process.execPath, ["--test", "--test-reporter=spec", "--test-timeout=300000", ...files]);
+// Forced, for what a failed test left behind would keep its file, and the whole run, from ending.
+const options = ["--test-reporter=spec", "--test-timeout=300000", "--test-force-exit"];
+const tests = run(process.execPath, ["--test", ...options, ...files]);
 
 for (const part of missing) console.log(`not on this machine: ${part.missing}`);
 const colors = process.stdout.isTTY ? "force" : "off";

@@ -34,14 +34,19 @@ async function complete(index: number, folder: string, registry: string): Promis
   return Date.parse(JSON.parse(readFileSync(join(share, SHARE.done), "utf8")).finishedAt);
 }
 
-/** Does something for each index, at most `limit` at once; gives the results in the order of the indexes. */
+/**
+ * Does something for each index, at most `limit` at once, and gives the results in the order of the indexes. Throws what one
+ * of them threw, once no other is under way.
+ */
 async function forEachIndex<T>(limit: number, act: (index: number) => Promise<T>): Promise<T[]> {
   const results: T[] = [];
   let next = 0;
   const worker = async () => {
     for (let index = next++; index < COMPLETIONS; index = next++) results[index] = await act(index);
   };
-  await Promise.all(Array.from({ length: limit }, worker));
+  const workers = Array.from({ length: limit }, worker);
+  await Promise.allSettled(workers);
+  await Promise.all(workers);
   return results;
 }
 

@@ -21,6 +21,13 @@ export interface Running {
   readonly ended: Promise<Ended>;
 }
 
+const unfinished = new Set<ChildProcess>();
+
+// A test that failed may have left some behind.
+process.once("exit", () => {
+  for (const child of unfinished) child.kill("SIGKILL");
+});
+
 /** The path of a built executable. */
 export function toolPath(tool: Tool): string {
   return join(DIST, tool);
@@ -39,6 +46,8 @@ export function runTool(tool: Tool, args: readonly string[], options: SpawnOptio
 /** Starts a program and collects what it writes. */
 export function start(program: string, args: readonly string[], options: SpawnOptions = {}): Running {
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], ...options });
+  unfinished.add(child);
+  child.once("close", () => unfinished.delete(child));
   const output = { stdout: "", stderr: "" };
   child.stdout?.setEncoding("utf8").on("data", (text: string) => {
     output.stdout += text;

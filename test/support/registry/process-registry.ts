@@ -1,9 +1,10 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type Running, start } from "../tools.ts";
 
 /** A running registry of its own process. */
 export interface ProcessRegistry {
@@ -31,13 +32,13 @@ export async function startDistribution(
     OTEL_TRACES_EXPORTER: "none",
     ...environment,
   };
-  return running(address, spawn(program, ["serve", config], { env, stdio: "ignore" }));
+  return running(address, start(program, ["serve", config], { env, stdio: "ignore" }));
 }
 
 /** Starts the registry of go-containerregistry, which keeps everything in memory, on a free port of the loopback interface. */
 export async function startContainerRegistry(program: string): Promise<ProcessRegistry> {
   const port = await freePort();
-  return running(`127.0.0.1:${port}`, spawn(program, ["-port", String(port)], { env: {}, stdio: "ignore" }));
+  return running(`127.0.0.1:${port}`, start(program, ["-port", String(port)], { env: {}, stdio: "ignore" }));
 }
 
 /** A port that nothing listens on. */
@@ -50,7 +51,7 @@ export async function freePort(): Promise<number> {
 }
 
 /** The registry of a process, once it answers. */
-async function running(address: string, child: ChildProcess): Promise<ProcessRegistry> {
+async function running(address: string, { child }: Running): Promise<ProcessRegistry> {
   await answers(address, child);
   return { address, close: () => end(child) };
 }
