@@ -145,6 +145,10 @@ function forward(
     afterBytes(answer, limit, drop);
   });
   if (cut.requestBytes === undefined) return void request.pipe(onward);
-  request.on("data", (chunk: Buffer) => onward.write(chunk));
+  request.on("data", (chunk: Buffer) => {
+    if (onward.write(chunk)) return;
+    request.pause();
+    onward.once("drain", () => request.resume());
+  });
   afterBytes(request, cut.requestBytes, drop);
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { layerOf } from "oras-push/layer";
+import { type LayerSource, layerOf } from "oras-push/layer";
 import { parseReference } from "oras-push/oci/reference";
 import { Repository } from "oras-push/oci/repository";
 import { Transport } from "oras-push/oci/transport";
@@ -19,6 +19,8 @@ const SIZE = 20e6;
 const BROKEN_AT = 0.95;
 /** What belongs to an artifact beside its large blob, with what a folder's archive adds, in bytes. */
 const BESIDE = 64 << 10;
+/** What the buffers of two connections hold, in bytes. */
+const UNDER_WAY = 4 << 20;
 
 const [, distribution] = REGISTRIES as [RegistryKind, RegistryKind];
 
@@ -35,6 +37,7 @@ for (const [kind, resumes] of [
       mkdirSync(join(folder, "tree"));
       writeFileSync(join(folder, "tree", "noise"), noise(SIZE));
       writeFileSync(join(folder, "file"), noise(SIZE));
+      writeFileSync(join(folder, "another-file"), noise(SIZE).reverse());
       registry = await kind.start(folder);
       proxy = await startFaultProxy(registry.address);
     });
@@ -42,10 +45,10 @@ for (const [kind, resumes] of [
 
     for (const [path, method, what] of [
       ["tree", "PATCH", "a folder that is sent while it is made"],
-      ["file", "PUT", "a file of known size"],
+      ["file", "PATCH", "a file that is sent while it is hashed, for nothing is tagged"],
+      ["another-file", "PUT", "a file of known digest and size"],
     ] as const)
       it(`${resumes ? "costs the rest alone" : "costs the whole blob again"}: ${what}`, async (t) => {
-        proxy.plan({ index: 0, method, fault: "short request", at: BROKEN_AT });
         const transport = new Transport(proxy.address, {
           credentials: async () => undefined,
           signal: new AbortController().signal,
@@ -55,15 +58,20 @@ for (const [kind, resumes] of [
           warn: () => {},
         });
         t.after(() => transport.close());
-        const target = new Repository(transport, `metric/${path}`, "pull,push");
-        const reference = parseReference(`${proxy.address}/metric/${path}:1`);
+        const name = `metric/${path}`;
+        const target = new Repository(transport, name, "pull,push");
+        const reference = parseReference(`${proxy.address}/${name}:1`);
         const layer = await layerOf({ path: join(folder, path) }, { level: 1, report: () => {} });
         const options = { concurrency: 1, noClobber: false, progress: plainProgress(() => {}) };
-        await push([{ target, references: [reference] }], [layer], { annotations: {} }, options);
+        const pushLayers = (layers: readonly LayerSource[]) =>
+          push([{ target, references: [reference] }], layers, { annotations: {} }, options);
+        if (method === "PUT") await pushLayers([]);
+        proxy.plan({ index: 0, method, fault: "short request", at: BROKEN_AT });
+        await pushLayers([layer]);
         assert.ok(proxy.struck);
         t.diagnostic(`${(proxy.received / 1e6).toFixed(1)} MB of bodies for a blob of ${SIZE / 1e6} MB`);
         // What was under way when the connection broke came to the proxy, and may not have come to the registry.
-        const once = SIZE + (4 << 20) + BESIDE;
+        const once = SIZE + UNDER_WAY + BESIDE;
         if (resumes) assert.ok(proxy.received < once, `${proxy.received} bytes`);
         else assert.ok(proxy.received > SIZE * (1 + BROKEN_AT), `${proxy.received} bytes`);
       });

@@ -31,7 +31,7 @@ describe("a push on a terminal", { skip: SCRIPT === undefined && "there is no sc
 
   it("writes plain lines with --no-tty, and on a terminal that cannot be drawn on", async (t) => {
     for (const output of [await onTerminal(t, {}, "--no-tty"), await onTerminal(t, { TERM: "dumb" })]) {
-      assert.match(output, /^Uploading [0-9a-f]{12} large\r\nUploaded {2}[0-9a-f]{12} large\r\nPushed /);
+      assert.match(output, /^Uploading \.{12} large\r\nUploaded {2}[0-9a-f]{12} large\r\nPushed /);
       assert.ok(!output.includes("ESC"));
     }
   });

@@ -63,7 +63,7 @@ it("a bar shows the part, the bytes and the speed, and becomes a line when it is
 
 it("a blob that is being made has no bar, for its size is not known", async (t) => {
   const { shown, bars } = screen(t, 100);
-  await pass(bars.upload("analysis", undefined).watch(pieces(500)), () => {
+  await pass(bars.upload("analysis", {}).watch(pieces(500)), () => {
     shown.time += 1000;
   });
   bars.print("above");

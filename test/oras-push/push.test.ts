@@ -13,6 +13,7 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
+import type { ServerResponse } from "node:http";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -25,7 +26,7 @@ import { createdAnnotation, type PushResult, type PushTarget, push } from "oras-
 import type { PushedLayer } from "oras-push/push-layer";
 import { ToolError } from "wait-fs/tool-error";
 import { failing, first, inTurn, resetting, STEPS, takeIn } from "../support/registry/faults.ts";
-import { type MemoryRegistry, startMemoryRegistry } from "../support/registry/memory-registry.ts";
+import { type MemoryRegistry, refuse, startMemoryRegistry } from "../support/registry/memory-registry.ts";
 import { freePort } from "../support/registry/process-registry.ts";
 import { startTokenServer } from "../support/registry/token-server.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -39,6 +40,7 @@ import {
   repositoryAt,
   sha256,
   startServer,
+  storeArtifact,
 } from "./support.ts";
 
 const OPTIONS = { concurrency: 3, noClobber: false, progress: NO_PROGRESS };
@@ -82,12 +84,19 @@ async function setting(t: TestContext) {
 }
 
 /** Checks that what the registry has is what lies in the folder. */
-async function assertPulledIsPushed(t: TestContext, registry: MemoryRegistry, base: string): Promise<void> {
+async function assertPulledIsPushed(
+  t: TestContext,
+  registry: MemoryRegistry,
+  base: string,
+  names: readonly string[] = ["."],
+): Promise<void> {
   const folder = temporaryFolder(t);
   const options = { folder, keepOldFiles: false, ...OPTIONS };
   await pull(repositoryAt(t, registry.address), "run:1", "1", options);
-  const { stdout, stderr } = await run("diff", ["-r", "--no-dereference", base, folder]);
-  assert.equal(stdout + stderr, "");
+  for (const name of names) {
+    const { stdout, stderr } = await run("diff", ["-r", "--no-dereference", join(base, name), join(folder, name)]);
+    assert.equal(stdout + stderr, "");
+  }
 }
 
 describe("a push", () => {
@@ -112,17 +121,57 @@ describe("a push", () => {
     await assertPulledIsPushed(t, registry, base);
   });
 
-  it("streams what is large in one pass, and sends a file with its length", async (t) => {
+  /** Sizes of the bodies that went in a PUT of a blob; of those in a PATCH the encoding. */
+  const bodies = (requests: MemoryRegistry["requests"]) =>
+    requests
+      .filter(({ method, url }) => method === "PATCH" || (method === "PUT" && url.includes("/blobs/")))
+      .map(({ headers }) => headers["transfer-encoding"] ?? Number(headers["content-length"]))
+      .filter((body) => body !== 0 && body !== 2);
+
+  it("streams a large folder in one pass", async (t) => {
     const { registry, base, push } = await setting(t);
-    await push(makeSources(base));
-    const patches = registry.requests.filter(({ method }) => method === "PATCH");
-    assert.equal(patches.length, 1);
-    assert.equal(patches[0]?.headers["transfer-encoding"], "chunked");
-    const lengths = registry.requests
-      .filter(({ method, url }) => method === "PUT" && url.includes("/blobs/"))
-      .map(({ headers }) => Number(headers["content-length"]));
-    assert.ok(lengths.includes(LARGE) && lengths.includes(5) && lengths.includes(0), String(lengths));
+    await push(makeSources(base).slice(0, 1));
+    assert.deepEqual(bodies(registry.requests), ["chunked"]);
   });
+
+  it("streams a large file in one pass where nothing is tagged yet", async (t) => {
+    const { registry, base, push } = await setting(t);
+    const [, , file = ""] = makeSources(base);
+    await push([file]);
+    assert.deepEqual(bodies(registry.requests), ["chunked"]);
+    assert.ok(registry.requests.some(({ url }) => url === "/v2/metric/run/tags/list?n=1"));
+    await assertPulledIsPushed(t, registry, base, ["large-file"]);
+  });
+
+  it("sends a large file with its length where the registry may have it", async (t) => {
+    const { registry, base, push } = await setting(t);
+    const [, , file = "", small = ""] = makeSources(base);
+    await push([small]);
+    const before = registry.requests.length;
+    await push([file]);
+    assert.deepEqual(bodies(registry.requests.slice(before)), [LARGE]);
+  });
+
+  for (const [name, answer] of [
+    ["refuses to list tags", (response) => refuse(response, 403, "DENIED", "no listing")],
+    ["fails to list tags", (response) => refuse(response, 500, "UNKNOWN", "no database")],
+    ["lists what is no list", (response) => void response.writeHead(200).end("<html>")],
+    ["breaks off its list", (response) => void response.destroy()],
+  ] satisfies [string, (response: ServerResponse) => void][])
+    it(`asks once, and takes a registry that ${name} for one that may have a large file`, async (t) => {
+      const { registry, base, push } = await setting(t);
+      const [, , file = ""] = makeSources(base);
+      let asked = 0;
+      registry.intercept((request, response) => {
+        if (!request.url?.includes("/tags/list")) return false;
+        asked++;
+        answer(response);
+        return true;
+      });
+      await push([file]);
+      assert.equal(asked, 1);
+      assert.deepEqual(bodies(registry.requests), [LARGE]);
+    });
 
   it("sends no body of a blob that the registry has", async (t) => {
     const { registry, base, push } = await setting(t);
@@ -135,10 +184,7 @@ describe("a push", () => {
       [false, false, false],
     );
     const again = registry.requests.slice(before);
-    assert.deepEqual(
-      again.map(({ method }) => method),
-      ["HEAD", "HEAD", "HEAD", "HEAD", "PUT"],
-    );
+    assert.deepEqual(again.map(({ method }) => method).sort(), ["GET", "HEAD", "HEAD", "HEAD", "HEAD", "PUT"]);
     assert.equal(again.at(-1)?.url, "/v2/metric/run/manifests/1");
   });
 
@@ -280,14 +326,17 @@ describe("a push to a registry that breaks", () => {
 });
 
 describe("a source that changes during a push", () => {
-  for (const [name, step, change] of [
-    ["large-folder", "patch", (path: string) => appendFileSync(join(path, "noise"), "x")],
-    ["large-file", "putBlob", (path: string) => appendFileSync(path, "x")],
-    ["large-file", "post", (path: string) => rmSync(path)],
+  for (const [name, step, change, tagged] of [
+    ["large-folder", "patch", (path: string) => appendFileSync(join(path, "noise"), "x"), false],
+    ["large-file", "patch", (path: string) => appendFileSync(path, "x"), false],
+    ["large-file", "putBlob", (path: string) => appendFileSync(path, "x"), true],
+    ["large-file", "post", (path: string) => rmSync(path), true],
   ] as const)
     it(`fails the push of ${name} by name during ${step}, once, with no tag and nothing left open`, async (t) => {
       const { registry, base, push } = await setting(t);
       makeSources(base);
+      if (tagged) storeArtifact(registry, "earlier", []);
+      const before = registry.manifests.size;
       const path = join(base, name);
       // Enough that most of it is still to be read when the first bytes are in.
       for (const file of [join(base, "large-folder", "noise"), join(base, "large-file")])
@@ -306,7 +355,7 @@ describe("a source that changes during a push", () => {
         return true;
       });
       assert.equal(registry.requests.filter(({ method }) => method === "POST").length, 1);
-      assert.equal(registry.manifests.size, 0);
+      assert.equal(registry.manifests.size, before);
       assert.equal(registry.uploads.size, 0);
     });
 });

@@ -74,7 +74,7 @@ export function progressBars(terminal: Terminal, now: () => number = () => perfo
       bars.clear();
       draw();
     },
-    upload: (title, blob) => report("Uploaded", title, blob?.size),
+    upload: (title, blob) => report("Uploaded", title, blob.size),
     download: (title, blob) => report("Downloaded", title, blob.size),
     exists: (title, blob) => print(blobLine("Exists", blob, title)),
     mounted: (title, blob) => print(blobLine("Mounted", blob, title)),

@@ -9,6 +9,9 @@ interface Blob {
   readonly size: number;
 }
 
+/** One that is being made, or whose digest is found while it is sent, is not known yet. */
+type BlobSoFar = { readonly [Fact in keyof Blob]?: Blob[Fact] | undefined };
+
 /** Is told how one blob fares. */
 export interface BlobReport {
   /** Passes the bytes on and counts them. */
@@ -18,8 +21,8 @@ export interface BlobReport {
 
 /** Is told what a push or a pull does. */
 export interface Progress {
-  /** A blob goes to the registry; undefined while it is being made and is not known yet. */
-  upload(title: string, blob: Blob | undefined): BlobReport;
+  /** A blob goes to the registry. */
+  upload(title: string, blob: BlobSoFar): BlobReport;
   /** The registry has the blob already. */
   exists(title: string, blob: Blob): void;
   /** The registry took the blob from another of its repositories. */
@@ -32,7 +35,7 @@ const UNKNOWN = "............";
 
 /** Progress as plain lines, in the words of `oras`. */
 export function plainProgress(log: Log): Progress {
-  const report = (doing: string, done: string, title: string, blob: Blob | undefined): BlobReport => {
+  const report = (doing: string, done: string, title: string, blob: BlobSoFar): BlobReport => {
     log(blobLine(doing, blob, title));
     return { watch: (source) => source, done: (finished) => log(blobLine(done, finished, title)) };
   };
@@ -45,7 +48,7 @@ export function plainProgress(log: Log): Progress {
 }
 
 /** What a blob does or did, as one line: the word, its digest as far as it is known, its title. */
-export function blobLine(word: string, blob: Blob | undefined, title: string): string {
-  const digest = blob === undefined ? UNKNOWN : shortDigest(blob.digest);
+export function blobLine(word: string, blob: BlobSoFar, title: string): string {
+  const digest = blob.digest === undefined ? UNKNOWN : shortDigest(blob.digest);
   return `${word.padEnd(word.length < 10 ? 9 : 11)} ${digest} ${oneLine(title)}`;
 }

@@ -1,5 +1,5 @@
 import { ToolError } from "wait-fs/tool-error";
-import { type EarlierLayers, sameEarlierLayer } from "./earlier-layer.ts";
+import { type EarlierContent, sameEarlierLayer } from "./earlier-content.ts";
 import type { LayerSource, LayerStream } from "./layer.ts";
 import type { Descriptor } from "./oci/descriptor.ts";
 import { ANNOTATIONS } from "./oci/media-types.ts";
@@ -17,16 +17,17 @@ export interface PushedLayer {
 /** A layer up to this size is read before it is sent, so that a blob that the registry has is not sent; in bytes. */
 const READ_FIRST = 8 << 20;
 
-/** Sends the blob of a layer of which nothing is known yet, but what the tag of the push may name already. */
-export function pushLayer(
+/** Sends the blob of a layer of which nothing is known yet, but what the place of the push may have from earlier ones. */
+export async function pushLayer(
   target: PushTarget,
   source: LayerSource,
-  earlier: EarlierLayers,
+  earlier: EarlierContent,
   progress: Progress,
 ): Promise<PushedLayer> {
-  return source.size === undefined || source.size <= READ_FIRST
-    ? pushMadeLayer(target, source, earlier, progress)
-    : pushFileLayer(target, source, source.size, progress);
+  const { size } = source;
+  if (size === undefined || size <= READ_FIRST) return pushMadeLayer(target, source, earlier, progress);
+  if (await earlier.mayHaveBlobs()) return pushFileLayer(target, source, size, progress);
+  return sendWhileRead(target, source, source.open(), progress);
 }
 
 /**
@@ -77,7 +78,7 @@ async function* unchanged(source: LayerSource, { digest, size }: Descriptor): As
   if (last !== undefined) yield last;
 }
 
-/** A large file is read twice: once for its digest, and again if the registry does not have it. */
+/** A large file that the registry may have is read twice: once for its digest, and again if the registry does not have it. */
 async function pushFileLayer(
   target: PushTarget,
   source: LayerSource,
@@ -100,7 +101,7 @@ async function pushFileLayer(
 async function pushMadeLayer(
   target: PushTarget,
   source: LayerSource,
-  earlier: EarlierLayers,
+  earlier: EarlierContent,
   progress: Progress,
 ): Promise<PushedLayer> {
   const start = await readStart(source);
@@ -114,21 +115,31 @@ async function pushMadeLayer(
     report.done(blob);
     return { descriptor, sent: true };
   }
-  const same = await sameEarlierLayer(target, source, start.head, await earlier());
+  const same = await sameEarlierLayer(target, source, start.head, await earlier.layers());
   if (same !== undefined) {
     await start.rest.return?.();
     return skipped(progress, same);
   }
-  const report = progress.upload(source.title, undefined);
-  // The first try goes on from what has been read; a further one starts anew.
-  let stream: LayerStream = { bytes: continued(start.head, start.rest), annotations: start.annotations };
+  const { annotations } = start;
+  return sendWhileRead(target, source, { bytes: continued(start.head, start.rest), annotations }, progress);
+}
+
+/** Sends a layer of which nothing is known before it has been read. The first try reads `stream`, a further one starts anew. */
+async function sendWhileRead(
+  target: PushTarget,
+  source: LayerSource,
+  stream: LayerStream,
+  progress: Progress,
+): Promise<PushedLayer> {
+  const report = progress.upload(source.title, { size: source.size });
+  let last = stream;
   let tries = 0;
   const blob = await target.pushStreamedBlob(() => {
-    if (tries++ > 0) stream = source.open();
-    return report.watch(stream.bytes);
+    if (tries++ > 0) last = source.open();
+    return report.watch(last.bytes);
   });
   report.done(blob);
-  return { descriptor: { mediaType: source.mediaType, ...blob, annotations: stream.annotations() }, sent: true };
+  return { descriptor: { mediaType: source.mediaType, ...blob, annotations: last.annotations() }, sent: true };
 }
 
 function skipped(progress: Progress, descriptor: Descriptor): PushedLayer {

@@ -1,5 +1,5 @@
 import { mapConcurrently } from "./concurrency.ts";
-import { earlierLayers } from "./earlier-layer.ts";
+import { earlierContent } from "./earlier-content.ts";
 import type { LayerSource } from "./layer.ts";
 import { checkSameContent } from "./no-clobber.ts";
 import { type Annotations, type Descriptor, EMPTY_CONTENT, EMPTY_DESCRIPTOR } from "./oci/descriptor.ts";
@@ -21,6 +21,7 @@ export interface PushTarget {
   pushStreamedBlob(open: () => AsyncIterable<Buffer>): Promise<SentBlob>;
   fetchManifest(reference: string): Promise<StoredManifest | undefined>;
   fetchBlob(descriptor: Descriptor): AsyncIterable<Buffer>;
+  hasTags(): Promise<boolean>;
   pushManifest(manifest: StoredManifest, tag: string | undefined): Promise<void>;
   /** Stores a manifest under a tag that is free; where it is not, gives what it names and stores nothing. */
   addManifest(manifest: StoredManifest, tag: string): Promise<StoredManifest | undefined>;
@@ -125,7 +126,7 @@ async function pushBlobs(
   const pushed: PushedLayer[][] = [];
   for (const { target, references } of destinations) {
     const [known] = pushed;
-    const earlier = earlierLayers(target, references);
+    const earlier = earlierContent(target, references);
     const first = destinations[0]?.target as PushTarget;
     pushed.push(
       await mapConcurrently([...sources.entries()], concurrency, ([index, source]) => {

@@ -187,6 +187,11 @@ export class Layout {
     return there && this.#readManifest(there, tag);
   }
 
+  /** Whether the index names anything by a tag. */
+  async hasTags(): Promise<boolean> {
+    return (await this.listTags()).length > 0;
+  }
+
   /** All tags in the order of the index. */
   async listTags(): Promise<string[]> {
     return tagsOf(await this.#readIndex());

@@ -200,6 +200,12 @@ export class Repository {
     return there;
   }
 
+  /** Whether there is any tag ("Listing Tags"); none where there is no such repository. A failure is not met with another try. */
+  async hasTags(): Promise<boolean> {
+    const { tags, next } = await this.#fetchTags(`${this.#path}/tags/list?n=1`);
+    return tags.length > 0 || next !== undefined;
+  }
+
   /** All tags ("Listing Tags"), of which a registry gives some at a time; none where there is no such repository. */
   async listTags(): Promise<string[]> {
     const tags = new Set<string>();

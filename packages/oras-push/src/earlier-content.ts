@@ -9,20 +9,34 @@ import type { PushTarget } from "./push.ts";
 /** Bytes of a blob that are looked at to see who made it; enough for several blocks of what compresses well. */
 const LOOK = 1 << 20;
 
-/** The layers of what the tags of a push name already; asked for once, and not before they are wanted. */
-export type EarlierLayers = () => Promise<readonly Descriptor[]>;
+/** What a place has from pushes before this one; asked for once, and not before it is wanted. */
+export interface EarlierContent {
+  /** The layers of what the tags of this push name already; what is no manifest has none, nor has what is refused. */
+  layers(): Promise<readonly Descriptor[]>;
+  /** Whether a blob may be there: not where nothing is tagged yet. A place that does not say may have any. */
+  mayHaveBlobs(): Promise<boolean>;
+}
 
-/** Looks for the layers of what references name in a place; what is no manifest has none, nor has what is refused. */
-export function earlierLayers(target: PushTarget, references: readonly AnyReference[]): EarlierLayers {
-  let found: Promise<readonly Descriptor[]> | undefined;
-  const look = async () => {
+/** Looks for what there is in a place and under the references of a push to it. */
+export function earlierContent(target: PushTarget, references: readonly AnyReference[]): EarlierContent {
+  const layers = async () => {
     const tags = references.flatMap(({ tag }) => (tag === undefined ? [] : [tag]));
     const manifests = await Promise.all(tags.map((tag) => unlessRefused(target.fetchManifest(tag))));
     return manifests.flatMap((manifest) => (manifest === undefined ? [] : layersOf(manifest)));
   };
+  const mayHaveBlobs = () =>
+    target.hasTags().catch((error: unknown) => {
+      if (error instanceof ToolError) return true;
+      throw error;
+    });
+  return { layers: once(layers), mayHaveBlobs: once(mayHaveBlobs) };
+}
+
+function once<T>(ask: () => Promise<T>): () => Promise<T> {
+  let answer: Promise<T> | undefined;
   return () => {
-    found ??= look();
-    return found;
+    answer ??= ask();
+    return answer;
   };
 }
 
