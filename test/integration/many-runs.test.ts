@@ -232,7 +232,7 @@ describe("with the in-process registry", () => {
     assert.match(stderr, /^oras-push: left \S+\/mixed:3-index: .* not an image manifest\)$/m);
     assert.match(
       stderr,
-      /^oras-push: of \S+\/mixed:2-failed: it is the output of a run that failed with exit code 3$/m,
+      /^oras-push: \S+\/mixed:2-failed is pulled too: it is the output of a run that failed with exit code 3$/m,
     );
     assert.match(stderr, /\noras-push: 2 of 5 tags could not be pulled \(\S+:3-index, \S+:4-html\)\n$/);
   });

@@ -452,6 +452,12 @@ describe("the executable", () => {
     assert.deepEqual(JSON.parse(readFileSync(termination, "utf8")), { reference: first, digest: lines[0]?.digest });
   });
 
+  it("says that an artifact without paths is without files", async (t) => {
+    const { code, stderr } = await pushTool(await memoryRegistry(t), []);
+    assert.equal(code, 0);
+    assert.equal(stderr, "oras-push: no PATH is given: the artifact is without files\n");
+  });
+
   it("does not make a termination message's file", async (t) => {
     const registry = await memoryRegistry(t);
     const base = temporaryFolder(t);

@@ -120,7 +120,7 @@ describe("options", () => {
     [["--quiet=false"], /^option quiet takes no value$/],
     [["--format", "xml"], /^--format is one of text, json, not "xml"$/],
     [["--wait", "soon"], /^--wait is a number, not "soon"$/],
-    [["--wait", "-1"], /^--wait is a number, not "-1"$/],
+    [["--wait", "-1"], /^--wait is 0 or more, not "-1"$/],
     [["--timeout="], /^--timeout is a number, not ""$/],
     [["--timeout", "Infinity"], /^--timeout is a number/],
   ];

@@ -87,9 +87,10 @@ describe("wait-fs", { timeout: 60_000 }, () => {
     assert.deepEqual(JSON.parse(stdout), { found: [folder] });
   });
 
-  it("--timeout ends it with 124 and one line that names the path", async (context) => {
-    const path = join(temporaryFolder(context), "marker");
-    const { code, stderr } = await runTool("wait-fs", ["-q", "-p", path, "--timeout", "0.3"]);
+  it("--timeout ends it with 124 and one line that names what is not there", async (context) => {
+    const folder = temporaryFolder(context);
+    const path = join(folder, "marker");
+    const { code, stderr } = await runTool("wait-fs", ["-q", "-p", folder, "-p", path, "--timeout", "0.3"]);
     assert.equal(code, 124);
     assert.equal(stderr, `wait-fs: ${path}: timed out after 0.3 s\n`);
   });

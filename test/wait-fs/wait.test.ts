@@ -53,6 +53,20 @@ describe("waiting for paths", { timeout: 30_000 }, () => {
     assert.deepEqual(lines, [`Path ${path} does not exist yet`, `Found existing path ${path}`]);
   });
 
+  it("says why a path cannot be looked for, and goes on until it can", async (context) => {
+    const path = join(temporaryFolder(context), "marker");
+    symlinkSync("marker", path);
+    const { lines, log, line } = heardLog();
+    const found = waitForPaths({ paths: [path, path], pollSeconds: NEVER, log });
+    await line("cannot be looked for");
+    rmSync(path);
+    await line("does not exist yet");
+    writeFileSync(path, "");
+    assert.deepEqual(await found, [path]);
+    assert.match(lines[0] ?? "", /marker cannot be looked for yet: too many symbolic links/);
+    assert.deepEqual(lines.slice(1), [`Path ${path} does not exist yet`, `Found existing path ${path}`]);
+  });
+
   it("ends when the path appears in a folder that was not there", async (context) => {
     const folder = join(temporaryFolder(context), "a", "b", "c");
     const { log, line } = heardLog();
@@ -299,18 +313,24 @@ describe("waiting until a look succeeds", { timeout: 10_000 }, () => {
 
 describe("deadlines", () => {
   it("none given is none at all, and so is one that is longer than a timer can be", () => {
-    assert.equal(deadline(undefined, "x"), undefined);
-    assert.equal(deadline(1e9, "x"), undefined);
+    assert.equal(
+      deadline(undefined, () => "x"),
+      undefined,
+    );
+    assert.equal(
+      deadline(1e9, () => "x"),
+      undefined,
+    );
   });
 
   it("one of 0 lets the first look be made", async (context) => {
     const folder = temporaryFolder(context);
-    assert.deepEqual(await waitForPaths({ paths: [folder], signal: deadline(0, "x") }), [folder]);
+    assert.deepEqual(await waitForPaths({ paths: [folder], signal: deadline(0, () => "x") }), [folder]);
   });
 
   it("one that passes is a time-out failure that names what was waited for", async (context) => {
     const paths = [join(temporaryFolder(context), "x")];
-    await assert.rejects(waitForPaths({ paths, signal: deadline(0.05, "the path"), log: silent }), (error) => {
+    await assert.rejects(waitForPaths({ paths, signal: deadline(0.05, () => "the path"), log: silent }), (error) => {
       assert.ok(error instanceof ToolError);
       assert.equal(error.exitCode, 124);
       assert.equal(error.message, "the path: timed out after 0.05 s");

@@ -118,7 +118,7 @@ async function prepare(plan: LaunchPlan, context: LaunchContext, steps: LaunchSt
     await volume.write(SHARE.init, marker);
     return;
   }
-  const late = deadline(plan.initTimeoutSeconds, `no inputs in ${plan.share}`);
+  const late = deadline(plan.initTimeoutSeconds, () => `no inputs in ${plan.share}`);
   const interrupted = interruption(signals);
   await waitForInit(volume, patienceOf(plan, steps), anySignal(interrupted, late), waitLog);
   await steps.placeInputs(plan.input);

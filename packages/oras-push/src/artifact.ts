@@ -141,7 +141,7 @@ export async function pullAll(
     const title = formatReference(reference);
     const accept = (annotations: Annotations) => {
       const unfit = unfitInput(annotations);
-      if (unfit !== undefined) context.warn(`of ${title}: ${unfit}`);
+      if (unfit !== undefined) context.warn(`${title} is pulled too: ${unfit}`);
     };
     try {
       if (!isTag(tag)) throw new ToolError("registry", `${name} has a tag that is none: ${JSON.stringify(tag)}`);

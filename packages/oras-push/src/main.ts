@@ -31,6 +31,7 @@ const pushCommand: Command<typeof PUSH_USAGE.options> = {
       return results.map(pushedObject);
     });
     io.stdout(resultText("Pushed", pushed, plan.format, line.options["oci-layout"]));
+    if (plan.paths.length === 0) contextOf(io).warn("no PATH is given: the artifact is without files");
     writeTerminationMessage(plan.terminationMessage, pushed, contextOf(io).warn);
     return 0;
   },

@@ -133,7 +133,7 @@ async function bringInputs(
 
 async function waitForStart(options: SidecarOptions, context: SidecarContext, steps: SidecarSteps): Promise<void> {
   const { volume, signal, ending } = context;
-  const late = deadline(options.startTimeoutSeconds, "the application never started");
+  const late = deadline(options.startTimeoutSeconds, () => "the application never started");
   if (late === undefined) return;
   const look = async () => (hasStarted(await observe(volume, steps.lease)) ? true : undefined);
   try {
@@ -163,7 +163,10 @@ async function waitForEnd(
   steps: SidecarSteps,
 ): Promise<AttemptEnd | "over"> {
   const { volume, ending, waitLog } = context;
-  const signal = anySignal(context.signal, deadline(options.timeoutSeconds, "the application is not done"));
+  const signal = anySignal(
+    context.signal,
+    deadline(options.timeoutSeconds, () => "the application is not done"),
+  );
   const look = (state: SidecarState) => async () => {
     const end = nextEnd(await observe(volume, steps.lease), state);
     return end === "wait" ? undefined : end;

@@ -199,6 +199,9 @@ function flagValue(usage: Usage<OptionSpecs>, where: string, text: string): bool
 }
 
 function numberValue(usage: Usage<OptionSpecs>, where: string, text: string): number {
-  if (!/^\d+(\.\d+)?$/.test(text)) throw usageError(usage, `${where} is a number, not ${JSON.stringify(text)}`);
+  if (!/^\d+(\.\d+)?$/.test(text)) {
+    const what = /^-\d/.test(text) ? "0 or more" : "a number";
+    throw usageError(usage, `${where} is ${what}, not ${JSON.stringify(text)}`);
+  }
   return Number(text);
 }

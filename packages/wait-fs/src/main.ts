@@ -4,7 +4,7 @@ import { watchLease } from "./lease.ts";
 import { datedLog, silent } from "./log.ts";
 import { USAGE, type WaitFsOptions, waitFsOptions } from "./options.ts";
 import { ToolError } from "./tool-error.ts";
-import { anySignal, deadline, pathLook, waitUntil } from "./wait.ts";
+import { anySignal, deadline, pathLook, waitUntil, whyMissing } from "./wait.ts";
 import { whileAlive } from "./while-alive.ts";
 
 const command: Command<typeof USAGE.options> = { ...USAGE, run: (line, io) => waitFs(waitFsOptions(line), io) };
@@ -15,7 +15,8 @@ export const main = (argv: string[], io: Io): Promise<number> => runCommand(comm
 async function waitFs(options: WaitFsOptions, io: Io): Promise<number> {
   const log = options.quiet ? silent : datedLog("wait-fs", io.stderr);
   for (const path of options.paths) log(path);
-  const signal = anySignal(io.interrupted(), deadline(options.timeoutSeconds, options.paths.join(", ")));
+  const missing = () => options.paths.filter((path) => whyMissing(path) !== undefined).join(", ");
+  const signal = anySignal(io.interrupted(), deadline(options.timeoutSeconds, missing));
   const lease = options.alive === undefined ? undefined : watchLease(options.alive);
   const look = pathLook({ ...options, log });
   const found = await waitUntil(lease === undefined ? look : whileAlive(look, holderGone(lease.state), launcherEnded), {

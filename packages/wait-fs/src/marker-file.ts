@@ -1,7 +1,6 @@
-import { constants } from "node:fs";
+import { constants, readFileSync, statSync } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { openRegular } from "./regular-file.ts";
 import { reasonOf, systemCode, ToolError } from "./tool-error.ts";
 import { temporaryBeside } from "./unique-name.ts";
 
@@ -35,19 +34,19 @@ export async function writeMarker(path: string, content: object): Promise<void> 
 /**
  * Reads a marker; undefined while it is not there, or not (yet) what `parse` understands. Throws `noInput` for one that
  * may not be read, is too long to be a marker, or is no regular file.
+ *
+ * Reads without a round trip through the thread pool: whoever waits reads again and again, and nothing else meanwhile.
  */
-export async function readMarker<T>(path: string, parse: (text: string) => T | undefined): Promise<T | undefined> {
+export function readMarker<T>(path: string, parse: (text: string) => T | undefined): T | undefined {
   try {
-    const file = await openRegular(path, constants.O_RDONLY);
-    try {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_MARKER_BYTES + 1), 0);
-      if (bytesRead > MAX_MARKER_BYTES) throw new ToolError("noInput", `${path} is too long to be a marker`);
-      return parse(buffer.toString("utf8", 0, bytesRead));
-    } finally {
-      await file.close();
-    }
+    const stats = statSync(path, { throwIfNoEntry: false });
+    if (stats === undefined) return undefined;
+    if (!stats.isFile()) throw new Error("it is not a regular file");
+    if (stats.size > MAX_MARKER_BYTES) throw new ToolError("noInput", `${path} is too long to be a marker`);
+    // What has taken its place since is not waited for.
+    return parse(readFileSync(path, { encoding: "utf8", flag: constants.O_RDONLY | constants.O_NONBLOCK }));
   } catch (error) {
-    if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return undefined;
+    if (systemCode(error) === "ENOENT") return undefined;
     if (error instanceof ToolError) throw error;
     throw new ToolError("noInput", `cannot read the marker ${path}`, { why: reasonOf(error), cause: error });
   }

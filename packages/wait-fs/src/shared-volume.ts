@@ -35,7 +35,7 @@ export interface SharedVolume {
 export function openVolume(folder: string, lease?: LeaseWatcher): SharedVolume {
   return {
     folder,
-    read: (name, parse) => readMarker(join(folder, name), parse),
+    read: async (name, parse) => readMarker(join(folder, name), parse),
     write: (name, content) => writeMarker(join(folder, name), content),
     remove: (name) => removeMarkers(folder, [name]),
     until: (look, { names, signal, pollSeconds, log }) =>

@@ -1,8 +1,8 @@
-import { access } from "node:fs/promises";
+import { statSync } from "node:fs";
 import { dirname, resolve, sep } from "node:path";
 import { collectWhenSettled } from "./idle.ts";
 import { type Log, silent } from "./log.ts";
-import { ToolError } from "./tool-error.ts";
+import { reasonOf, ToolError } from "./tool-error.ts";
 
 /** How often a missing path is looked for where the kernel reports no change, in seconds. */
 export const DEFAULT_POLL_SECONDS = 5;
@@ -63,35 +63,46 @@ export interface PathLook {
   readonly paths: readonly string[];
   /** One of them is enough; all have to be there by default. */
   readonly any?: boolean | undefined;
-  /** Told of each path when it is found missing, and again when it is found. */
+  /** Told of each path when it is found missing or can't be looked for, and again when it is found. */
   readonly log?: Log | undefined;
 }
 
 /** A look for {@link waitUntil} that gives the paths which exist, once enough of them do. */
 export function pathLook({ paths, any, log = silent }: PathLook): () => Promise<readonly string[] | undefined> {
-  const enough = any === true ? 1 : new Set(paths).size;
-  const missing = new Set<string>();
-  const found = new Set<string>();
+  const wanted = [...new Set(paths)];
+  const enough = any === true ? 1 : wanted.length;
+  const told = new Map<string, string>();
+  const tell = (path: string, line: string) => {
+    if (told.get(path) !== line) log(line);
+    told.set(path, line);
+  };
   return async () => {
-    for (const path of paths) {
-      if (await exists(path)) {
-        if (!found.has(path)) log(`Found existing path ${path}`);
-        found.add(path);
-      } else {
-        if (!missing.has(path)) log(`Path ${path} does not exist yet`);
-        missing.add(path);
-        found.delete(path);
-      }
-    }
-    return found.size >= enough ? [...found] : undefined;
+    const found = wanted.filter((path) => {
+      const missing = whyMissing(path);
+      tell(path, missing ?? `Found existing path ${path}`);
+      return missing === undefined;
+    });
+    return found.length >= enough ? found : undefined;
   };
 }
 
-/** A signal that aborts with a time-out failure (exit code 124) after `seconds`; none at all for undefined. */
-export function deadline(seconds: number | undefined, what: string): AbortSignal | undefined {
+/** Says why a path is not found; undefined where it is there. Where that can't be known, it may be one day. */
+export function whyMissing(path: string): string | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) === undefined ? `Path ${path} does not exist yet` : undefined;
+  } catch (error) {
+    return `Path ${path} cannot be looked for yet: ${reasonOf(error)}`;
+  }
+}
+
+/**
+ * A signal that aborts with a time-out failure (exit code 124) after `seconds`; none at all for undefined. `what` says then
+ * what has not come about.
+ */
+export function deadline(seconds: number | undefined, what: () => string): AbortSignal | undefined {
   if (seconds === undefined || seconds * 1000 > MAX_TIMER) return undefined;
   const controller = new AbortController();
-  const expire = () => controller.abort(new ToolError("timedOut", `${what}: timed out after ${seconds} s`));
+  const expire = () => controller.abort(new ToolError("timedOut", `${what()}: timed out after ${seconds} s`));
   setTimeout(expire, seconds * 1000).unref();
   return controller.signal;
 }
@@ -99,15 +110,6 @@ export function deadline(seconds: number | undefined, what: string): AbortSignal
 /** One signal of several, some of which may not be there. */
 export function anySignal(...signals: (AbortSignal | undefined)[]): AbortSignal {
   return AbortSignal.any(signals.filter((signal) => signal !== undefined));
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Counts changes, and lets one wait until there is a new one. */
