@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import type { LeaseWatcher } from "./lease.ts";
 import { type Log, silent } from "./log.ts";
 import { readMarker, removeMarkers, writeMarker } from "./marker-file.ts";
@@ -33,14 +32,16 @@ export interface SharedVolume {
 
 /** The shared volume at a folder. With a `lease` to watch, its end is a change of the volume too. */
 export function openVolume(folder: string, lease?: LeaseWatcher): SharedVolume {
+  // `join` would leave more behind at each look than the look itself.
+  const pathOf = (name: string) => `${folder}/${name}`;
   return {
     folder,
-    read: async (name, parse) => readMarker(join(folder, name), parse),
-    write: (name, content) => writeMarker(join(folder, name), content),
+    read: async (name, parse) => readMarker(pathOf(name), parse),
+    write: (name, content) => writeMarker(pathOf(name), content),
     remove: (name) => removeMarkers(folder, [name]),
     until: (look, { names, signal, pollSeconds, log }) =>
       waitUntil(look, {
-        paths: [...names.map((name) => join(folder, name)), ...(lease === undefined ? [] : [lease.path])],
+        paths: [...names.map(pathOf), ...(lease === undefined ? [] : [lease.path])],
         changes: lease?.onEnd,
         signal,
         pollSeconds,
