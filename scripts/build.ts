@@ -15,6 +15,7 @@ import { nodeBinary } from "./node-binary.ts";
 import { ROOT } from "./paths.ts";
 import { tiniBinary } from "./tini.ts";
 import { undiciCore } from "./undici-core.ts";
+import { yargsCore } from "./yargs-core.ts";
 
 const TOOLS = ["launcher", "wait-fs", "oras-push"] as const;
 
@@ -73,7 +74,7 @@ async function bundle(source: Pick<BuildOptions, "entryPoints" | "stdin" | "outf
     supported: { "dynamic-import": false },
     minify: true,
     legalComments: "none",
-    plugins: [undiciCore],
+    plugins: [undiciCore, yargsCore],
     // yargs asks for its own address; the tools' own mains must not start by themselves.
     // With `esbuildDetection` undici leaves its experimental parser out, as it does where Node brings it.
     define: { "import.meta.url": "__address", "import.meta.main": "false", esbuildDetection: "true" },

@@ -2,7 +2,7 @@ import type { Bench, Contestant } from "../bench.ts";
 import { pushWithOras, pushWithOurs } from "../commands.ts";
 import { type Job, measure } from "../measured.ts";
 import type { Growth } from "../result.ts";
-import { manyPushes } from "./crowd.ts";
+import { manyPushes, OURS } from "./crowd.ts";
 
 /** Threads that compress, as far as this machine has fewer processors they take turns. */
 const THREADS = [1, 2, 4, 8, 16];
@@ -34,7 +34,7 @@ export async function growthWithPushes(bench: Bench): Promise<void> {
   const points: (readonly [number, number])[] = [];
   for (const count of [1, 2, 4, 8, 20, 50, 100, 200].filter((one) => one <= scale.pushes)) {
     registry.empty();
-    const { seconds } = await measure(manyPushes(registry.address, path, count, count));
+    const { seconds } = await measure(manyPushes(OURS, registry.address, path, count, count));
     points.push([count, (count * 5) / seconds]);
   }
   const curves = [{ name: "oras-push", points }];

@@ -1,12 +1,15 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
+import { runTool } from "../../support/tools.ts";
 import type { Bench, Contest, Contestant } from "../bench.ts";
 import { archive, pushWithOras, pushWithOurs } from "../commands.ts";
 import type { Measured } from "../measured.ts";
 
 const OURS = "oras-push";
 const PEER = "oras push";
+/** We, into a repository that may have what is pushed. */
+const TAGGED = "oras-push, a tag is there";
 
 /** A folder of text: what compression costs. */
 export async function pushText(bench: Bench): Promise<void> {
@@ -41,7 +44,7 @@ export async function pushSmall(bench: Bench): Promise<void> {
   noTemporaryFiles(bench, work, contest);
 }
 
-/** One file that can't be compressed: what hashing and sending cost. */
+/** One file that can't be compressed: what hashing and sending cost, at once and, where a tag is there, one by one. */
 export async function pushFile(bench: Bench): Promise<void> {
   const { scale, peers, registry } = bench;
   const { curl, openssl } = peers;
@@ -52,6 +55,14 @@ export async function pushFile(bench: Bench): Promise<void> {
   const hex = digest.digest("hex");
   const contest = await bench.contest(work, scale.rounds + 2, [
     ...pushers(bench, path),
+    {
+      name: TAGGED,
+      before: async () => {
+        registry.empty();
+        await runTool("oras-push", [`${registry.address}/bench/push:earlier`]);
+      },
+      job: () => pushWithOurs(`${registry.address}/bench/push:1`, path),
+    },
     {
       name: "openssl sha256",
       job: openssl === undefined ? undefined : () => ({ argv: [openssl, "dgst", "-sha256", path] }),
@@ -74,8 +85,11 @@ export async function pushFile(bench: Bench): Promise<void> {
   const sent = contest.get("curl -T");
   if (hashed === undefined || sent === undefined) return;
   const slower = hashed.map(({ seconds }, round) => Math.max(seconds, sent[round]?.seconds ?? 0));
-  const values = secondsOf(contest.get(OURS)).map((seconds, round) => seconds / (slower[round] as number));
-  bench.row({ work, figure: "x the slower of sha256 and curl -T", values, goal: 1.25 });
+  const figure = "x the slower of sha256 and curl -T";
+  const values = (name: string) =>
+    secondsOf(contest.get(name)).map((seconds, round) => seconds / (slower[round] as number));
+  bench.row({ work, figure, values: values(OURS), goal: 1.25 });
+  bench.row({ work: `${work} where a tag is`, figure, values: values(TAGGED) });
 }
 
 /** A folder of what is compressed already: what can be saved by noticing it. */
