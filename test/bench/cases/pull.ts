@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import type { Bench } from "../bench.ts";
 import { pullWithOras, pullWithOurs, pushWithOurs } from "../commands.ts";
 import { measure } from "../measured.ts";
@@ -11,6 +12,11 @@ export async function pulls(bench: Bench): Promise<void> {
   await pull(bench, `${scale.large} MiB of compressed files`, trees.compressed(scale.large), scale.rounds);
 }
 
+/**
+ * Each pull is into a folder of its own. One with many files stays until all are done: ext4 does not give out again for
+ * minutes what was a file, and looks through all of that at each new one. One with much in it goes at once, before the disk
+ * has to take it.
+ */
 async function pull(bench: Bench, what: string, path: string, rounds: number): Promise<void> {
   const { registry, peers } = bench;
   const { oras } = peers;
@@ -18,14 +24,20 @@ async function pull(bench: Bench, what: string, path: string, rounds: number): P
   const reference = `${registry.address}/bench/pull:1`;
   registry.empty();
   await measure(pushWithOurs(reference, path));
-  let folder = "";
-  const before = () => {
-    folder = bench.emptyFolder("pulled");
+  const manyFiles = path === bench.trees.small(bench.scale.files);
+  const folders: string[] = [];
+  const remove = () => {
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true });
   };
+  const before = () => {
+    if (!manyFiles) remove();
+    folders.push(bench.emptyFolder(`pulled-${folders.length}`));
+  };
+  const last = () => folders.at(-1) as string;
   const contest = await bench.contest(work, rounds, [
-    { name: "oras-push pull", before, job: () => pullWithOurs(reference, folder) },
-    { name: "oras pull", before, job: oras === undefined ? undefined : () => pullWithOras(oras, reference, folder) },
+    { name: "oras-push pull", before, job: () => pullWithOurs(reference, last()) },
+    { name: "oras pull", before, job: oras === undefined ? undefined : () => pullWithOras(oras, reference, last()) },
   ]);
   bench.ratio(work, contest, "oras-push pull", "oras pull", 1);
-  bench.emptyFolder("pulled");
+  remove();
 }
