@@ -8,17 +8,17 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
-import { Bench, type BenchRegistry, FULL, type Peers, QUICK } from "../test/bench/bench.ts";
-import { startIdle } from "../test/bench/cases/idle.ts";
-import { CASES, IDLE } from "../test/bench/cases.ts";
-import { describeMachine } from "../test/bench/machine.ts";
-import { writeReport } from "../test/bench/report.ts";
-import type { BenchRun } from "../test/bench/result.ts";
-import { aligned, costs, figures } from "../test/bench/table.ts";
-import { Trees } from "../test/bench/trees.ts";
-import { startDistribution } from "../test/support/registry/process-registry.ts";
-import { debianProgram, distributionRegistry, orasClient, type Part } from "./parts.ts";
-import { CACHE, ROOT } from "./paths.ts";
+import { debianProgram, distributionRegistry, orasClient, type Part } from "../support/parts.ts";
+import { CACHE, ROOT } from "../support/paths.ts";
+import { startDistribution } from "../support/registry/process-registry.ts";
+import { Bench, type BenchRegistry, FULL, type Peers, QUICK } from "./bench/bench.ts";
+import { startIdle } from "./bench/cases/idle.ts";
+import { CASES, IDLE } from "./bench/cases.ts";
+import { describeMachine } from "./bench/machine.ts";
+import { writeReport } from "./bench/report.ts";
+import type { BenchRun } from "./bench/result.ts";
+import { aligned, costs, figures } from "./bench/table.ts";
+import { Trees } from "./bench/trees.ts";
 
 /** So much of the memory's file system is wanted for the registry's data, in bytes; else they go where temporary files go. */
 const REGISTRY_SPACE = 6 * 2 ** 30;

@@ -10,12 +10,12 @@ import { chmodSync, copyFileSync, linkSync, mkdirSync, readFileSync, rmSync, wri
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type BuildOptions, build } from "esbuild";
-import { aptInstall } from "./debian.ts";
-import { nodeBinary } from "./node-binary.ts";
-import { ROOT } from "./paths.ts";
-import { tiniBinary } from "./tini.ts";
-import { undiciCore } from "./undici-core.ts";
-import { yargsCore } from "./yargs-core.ts";
+import { aptInstall } from "../support/debian.ts";
+import { ROOT } from "../support/paths.ts";
+import { nodeBinary } from "./build/node-binary.ts";
+import { tiniBinary } from "./build/tini.ts";
+import { undiciCore } from "./build/undici-core.ts";
+import { yargsCore } from "./build/yargs-core.ts";
 
 const TOOLS = ["launcher", "wait-fs", "oras-push"] as const;
 
@@ -40,9 +40,9 @@ export async function buildExecutables(arch: Arch, out: string): Promise<void> {
   rmSync(work, { recursive: true, force: true });
   mkdirSync(work, { recursive: true });
   mkdirSync(out, { recursive: true });
-  await bundle({ entryPoints: [join(ROOT, "scripts", "executable.ts")], outfile: join(work, "main.cjs") });
+  await bundle({ entryPoints: [join(ROOT, "scripts", "build", "executable.ts")], outfile: join(work, "main.cjs") });
   for (const tool of TOOLS) {
-    const contents = `export { main } from "${tool}/main"; export { runProcess } from "wait-fs/cli";`;
+    const contents = `export { main } from "${tool}/main"; export { runProcess } from "shared/cli/cli";`;
     await bundle({ stdin: { contents, resolveDir: ROOT }, outfile: join(work, tool) });
     if (arch === process.arch) makeCodeCache(tool, work);
   }
@@ -90,7 +90,7 @@ async function bundle(source: Pick<BuildOptions, "entryPoints" | "stdin" | "outf
  */
 function makeCodeCache(tool: string, work: string): void {
   const flags = [...EXEC_ARGV, "--random-seed=1", "--min-semi-space-size=256", "--max-semi-space-size=256"];
-  const script = join(ROOT, "scripts", "code-cache.ts");
+  const script = join(ROOT, "scripts", "build", "code-cache.ts");
   const cache = join(work, `${tool}.cache`);
   for (const seen = new Set<string>(); ; seen.add(sha256(cache))) {
     // What runs depends on the environment too: there is none.

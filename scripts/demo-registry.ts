@@ -1,10 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isLocalRegistry } from "oras-push/oci/reference";
-import { startMemoryRegistry } from "../test/support/registry/memory-registry.ts";
-import { freePort, startDistribution } from "../test/support/registry/process-registry.ts";
-import { canInstall, findProgram } from "./debian.ts";
-import { distributionRegistry } from "./parts.ts";
+import { canInstall, findProgram } from "../support/debian.ts";
+import { distributionRegistry } from "../support/parts.ts";
+import { startMemoryRegistry } from "../support/registry/memory-registry.ts";
+import { freePort, startDistribution } from "../support/registry/process-registry.ts";
 
 /** A registry for the demo. */
 export interface DemoRegistry {

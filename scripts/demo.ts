@@ -7,10 +7,10 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { isLocalRegistry } from "oras-push/oci/reference";
+import { debianProgram } from "../support/parts.ts";
+import { DIST } from "../support/paths.ts";
 import { buildExecutables } from "./build.ts";
 import { findRegistry } from "./demo-registry.ts";
-import { debianProgram } from "./parts.ts";
-import { DIST } from "./paths.ts";
 
 const REPOSITORY = "metric/hwloc";
 const TAG = "iter-0";

@@ -5,9 +5,9 @@ import { USAGE as LAUNCHER } from "launcher/options";
 import { PULL_USAGE } from "oras-push/options/pull";
 import { PUSH_USAGE } from "oras-push/options/push";
 import { SIDECAR_USAGE } from "oras-push/options/sidecar";
-import { COMMON_OPTIONS, helpText, type OptionSpecs, type Usage } from "wait-fs/command-line";
+import { COMMON_OPTIONS, helpText, type OptionSpecs, type Usage } from "shared/cli/command-line";
 import { USAGE as WAIT_FS } from "wait-fs/options";
-import { ROOT } from "./paths.ts";
+import { ROOT } from "../support/paths.ts";
 
 const COMMANDS: readonly Usage<OptionSpecs>[] = [LAUNCHER, PUSH_USAGE, PULL_USAGE, SIDECAR_USAGE, WAIT_FS];
 

@@ -19,12 +19,12 @@ import {
 } from "node:fs";
 import { basename, join } from "node:path";
 import manifest from "../package.json" with { type: "json" };
+import { DEBIAN_ARCH, debianRoot } from "../support/debian-root.ts";
+import { CACHE, DIST, ROOT } from "../support/paths.ts";
+import { IMAGE_STORE, Podman, podmanProgram } from "../support/podman.ts";
 import { type Arch, buildExecutables } from "./build.ts";
-import { DEBIAN_ARCH, debianRoot } from "./debian-root.ts";
-import { librariesOf } from "./libraries.ts";
-import { type WrittenImage, writeOciArchive } from "./oci-archive.ts";
-import { CACHE, DIST, ROOT } from "./paths.ts";
-import { IMAGE_STORE, Podman, podmanProgram } from "./podman.ts";
+import { librariesOf } from "./images/libraries.ts";
+import { type WrittenImage, writeOciArchive } from "./images/oci-archive.ts";
 
 /** The name of the image. */
 export const TOOLS_IMAGE = `localhost/oras-pod-tools:${manifest.version}`;

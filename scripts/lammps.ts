@@ -2,10 +2,10 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { aptInstall } from "./debian.ts";
-import { debianSource } from "./debian-root.ts";
-import type { Part } from "./parts.ts";
-import { CACHE } from "./paths.ts";
+import { aptInstall } from "../support/debian.ts";
+import { debianSource } from "../support/debian-root.ts";
+import type { Part } from "../support/parts.ts";
+import { CACHE } from "../support/paths.ts";
 
 const FOLDER = join(CACHE, "lammps");
 

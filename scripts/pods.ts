@@ -10,8 +10,8 @@ import { spawnSync } from "node:child_process";
 import { globSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { ROOT } from "../support/paths.ts";
 import { buildLammps } from "./lammps.ts";
-import { ROOT } from "./paths.ts";
 
 const { values } = parseArgs({ options: { lammps: { type: "boolean", default: false } } });
 if (values.lammps) buildLammps();

@@ -6,9 +6,6 @@
 import { spawnSync } from "node:child_process";
 import { globSync } from "node:fs";
 import { join } from "node:path";
-import { buildExecutables } from "./build.ts";
-import { makeImages, TOOLS_ARCHIVE } from "./images.ts";
-import { reaxffLammps } from "./lammps.ts";
 import {
   containerRegistry,
   debianProgram,
@@ -21,9 +18,12 @@ import {
   orasPython,
   type Part,
   ZOT,
-} from "./parts.ts";
-import { DIST, ROOT } from "./paths.ts";
-import { podmanProgram } from "./podman.ts";
+} from "../support/parts.ts";
+import { DIST, ROOT } from "../support/paths.ts";
+import { podmanProgram } from "../support/podman.ts";
+import { buildExecutables } from "./build.ts";
+import { makeImages, TOOLS_ARCHIVE } from "./images.ts";
+import { reaxffLammps } from "./lammps.ts";
 
 const only = process.argv.slice(2);
 const bin = (name: string) => join(ROOT, "node_modules", ".bin", name);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { it } from "node:test";
-import { ROOT } from "../scripts/paths.ts";
+import { ROOT } from "../support/paths.ts";
 
 interface Import {
   /** The importing file, from the repository's root. */
@@ -32,7 +32,7 @@ function onlyFrom(allowed: RegExp, target: RegExp): void {
 }
 
 it("launcher and oras-push import from wait-fs, never from each other, and wait-fs from neither", () => {
-  assert.ok(IMPORTS.some(({ file, target }) => file.startsWith("packages/launcher/") && target.startsWith("wait-fs/")));
+  assert.ok(IMPORTS.some(({ file, target }) => file.startsWith("packages/launcher/") && target.startsWith("shared/")));
   for (const [tool, others] of [
     ["wait-fs", /^(launcher|oras-push)(\/|$)|packages\/(launcher|oras-push)\//],
     ["launcher", /^oras-push(\/|$)|packages\/oras-push\//],
@@ -59,13 +59,13 @@ it("tar/ knows nothing of registries: it imports nothing of oras-push beside its
 });
 
 it("each library is known to one room", () => {
-  onlyFrom(/oras-push\/src\/oci\/(transport|connections)\.ts$/, /^undici$/);
-  onlyFrom(/wait-fs\/src\/wait\.ts$/, /^chokidar$/);
-  onlyFrom(/wait-fs\/src\/command-line\.ts$/, /^yargs$/);
+  onlyFrom(/oras-push\/src\/oci\/http\/(transport|connections)\.ts$/, /^undici$/);
+  onlyFrom(/shared\/src\/pod\/wait\.ts$/, /^chokidar$/);
+  onlyFrom(/shared\/src\/cli\/command-line\.ts$/, /^yargs$/);
 });
 
 it("only cli.ts ends the process", () => {
   const files = globSync("packages/*/src/**/*.ts", { cwd: ROOT });
   const ending = files.filter((file) => /process\.exit\b/.test(readFileSync(join(ROOT, file), "utf8")));
-  assert.deepEqual(ending, ["packages/wait-fs/src/cli.ts"]);
+  assert.deepEqual(ending, ["packages/shared/src/cli/cli.ts"]);
 });

@@ -5,9 +5,9 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { buildExecutables, EXEC_ARGV } from "../scripts/build.ts";
-import { ROOT } from "../scripts/paths.ts";
+import { ROOT } from "../support/paths.ts";
+import { run, runTool, toolPath } from "../support/tools.ts";
 import { temporaryFolder } from "./support/temporary.ts";
-import { run, runTool, toolPath } from "./support/tools.ts";
 
 const TOOLS = ["launcher", "wait-fs", "oras-push"] as const;
 
@@ -35,7 +35,7 @@ describe("the executables", () => {
       const script = `
         import { readFileSync } from "node:fs";
         import { createRequire } from "node:module";
-        import { loadTool } from "./scripts/tool-script.ts";
+        import { loadTool } from "./scripts/build/tool-script.ts";
         const [source, cache] = ["${tool}", "${tool}.cache"].map((name) => readFileSync("${build}/" + name));
         console.log(loadTool("${tool}", source, cache, createRequire(process.execPath)).cached);`;
       const args = [...EXEC_ARGV, "--input-type=module", "-e", script];

@@ -4,7 +4,7 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { it } from "node:test";
 import { commandsPage } from "../scripts/docs.ts";
-import { ROOT } from "../scripts/paths.ts";
+import { ROOT } from "../support/paths.ts";
 
 it("docs/commands.md is what --help says", async () => {
   const page = readFileSync(join(ROOT, "docs", "commands.md"), "utf8");

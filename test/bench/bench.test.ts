@@ -2,16 +2,16 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { findProgram } from "../../scripts/debian.ts";
-import { ROOT } from "../../scripts/paths.ts";
+import { CASES } from "../../scripts/bench/cases.ts";
+import { measure } from "../../scripts/bench/measured.ts";
+import { writeReport } from "../../scripts/bench/report.ts";
+import type { BenchRun } from "../../scripts/bench/result.ts";
+import { spreadOf } from "../../scripts/bench/statistics.ts";
+import { reached } from "../../scripts/bench/table.ts";
+import { findProgram } from "../../support/debian.ts";
+import { ROOT } from "../../support/paths.ts";
+import { run } from "../../support/tools.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { run } from "../support/tools.ts";
-import { CASES } from "./cases.ts";
-import { measure } from "./measured.ts";
-import { writeReport } from "./report.ts";
-import type { BenchRun } from "./result.ts";
-import { spreadOf } from "./statistics.ts";
-import { reached } from "./table.ts";
 
 const SKIP = findProgram("docker-registry") === undefined && "docker-registry is not installed";
 

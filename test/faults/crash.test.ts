@@ -5,11 +5,11 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, it } from "node:test";
 import { gunzipSync } from "node:zlib";
-import { SHARE } from "wait-fs/markers";
+import { SHARE } from "shared/pod/markers";
+import { type MemoryRegistry, startMemoryRegistry } from "../../support/registry/memory-registry.ts";
+import { type Ended, type Running, startTool } from "../../support/tools.ts";
 import { kill } from "../support/pod.ts";
-import { type MemoryRegistry, startMemoryRegistry } from "../support/registry/memory-registry.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { type Ended, type Running, startTool } from "../support/tools.ts";
 
 const RUNS = 300;
 const AT_ONCE = 6;

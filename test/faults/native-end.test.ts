@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { it } from "node:test";
+import { runTool, startTool } from "../../support/tools.ts";
 import { memoryRegistry } from "../oras-push/support.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { runTool, startTool } from "../support/tools.ts";
 
 const ROUNDS = 60;
 

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { EMPTY_CONTENT, EMPTY_DESCRIPTOR } from "oras-push/oci/descriptor";
+import { DEFAULT_RETRY } from "oras-push/oci/http/retry";
 import { buildManifest } from "oras-push/oci/manifest";
 import { digestOf } from "oras-push/oci/meter";
-import { DEFAULT_RETRY } from "oras-push/oci/retry";
 import { repositoryAt } from "../oras-push/support.ts";
 import { REGISTRIES } from "../support/registries.ts";
 import { temporaryFolder } from "../support/temporary.ts";

@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
+import { runTool } from "../../support/tools.ts";
 import { noise } from "../support/noise.ts";
 import { REGISTRIES } from "../support/registries.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { runTool } from "../support/tools.ts";
 import { startFaultProxy } from "./fault-proxy.ts";
 
 describe("a download that breaks off in the middle", () => {

@@ -5,16 +5,16 @@ import { chmodSync, copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFil
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import manifest from "../../package.json" with { type: "json" };
-import { findProgram } from "../../scripts/debian.ts";
+import { writeOciArchive } from "../../scripts/images/oci-archive.ts";
 import { buildImages, SIZE_LIMIT, TOOLS_ARCHIVE, TOOLS_FOLDER, TOOLS_IMAGE } from "../../scripts/images.ts";
-import { writeOciArchive } from "../../scripts/oci-archive.ts";
-import { ROOT } from "../../scripts/paths.ts";
-import { Podman } from "../../scripts/podman.ts";
+import { findProgram } from "../../support/debian.ts";
+import { ROOT } from "../../support/paths.ts";
+import { Podman } from "../../support/podman.ts";
+import { startDistribution } from "../../support/registry/process-registry.ts";
+import { run } from "../../support/tools.ts";
 import { IMAGE_SKIP } from "../support/podman.ts";
 import { makeAuthority } from "../support/registry/certificates.ts";
-import { startDistribution } from "../support/registry/process-registry.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { run } from "../support/tools.ts";
 import { openArchive, type PlatformImage } from "./archive.ts";
 
 const LOADERS: Readonly<Record<string, string>> = { amd64: "ld-linux-x86-64.so.2", arm64: "ld-linux-aarch64.so.1" };

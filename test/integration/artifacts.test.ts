@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { run, runTool } from "../../support/tools.ts";
 import { ORAS_SKIP, oras } from "../support/clients.ts";
 import { noise } from "../support/noise.ts";
 import { REGISTRIES } from "../support/registries.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { run, runTool } from "../support/tools.ts";
 
 /** A folder and a file with what is hard to carry: odd names, modes, links, empty and large content. */
 function makeSources(folder: string): void {

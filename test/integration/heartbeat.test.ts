@@ -4,9 +4,9 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { SHARE } from "wait-fs/markers";
+import { SHARE } from "shared/pod/markers";
+import { type Running, start, type Tool, toolPath } from "../../support/tools.ts";
 import { appears, kill, type TestPod, testPod } from "../support/pod.ts";
-import { type Running, start, type Tool, toolPath } from "../support/tools.ts";
 
 /** Without /proc a socket's path over 107 bytes has no shorter name: it can't be bound. */
 const WITHOUT_PROC = ["--mount", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh"];

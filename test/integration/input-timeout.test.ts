@@ -4,11 +4,11 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { refuse } from "../../support/registry/memory-registry.ts";
+import { runTool, startTool } from "../../support/tools.ts";
 import { appears, type TestPod, testPod } from "../support/pod.ts";
 import { REGISTRIES } from "../support/registries.ts";
-import { refuse } from "../support/registry/memory-registry.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { runTool, startTool } from "../support/tools.ts";
 
 const INIT_FAILED = "oras-operator-init-failed.txt";
 

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { startMemoryRegistry } from "../support/registry/memory-registry.ts";
+import { startMemoryRegistry } from "../../support/registry/memory-registry.ts";
+import { startTool } from "../../support/tools.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { startTool } from "../support/tools.ts";
 import { type Seen, watchProcess } from "../support/watch-process.ts";
 
 /** The most memory that a push or a pull may take, whatever the size, in MiB. */

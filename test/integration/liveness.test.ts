@@ -14,9 +14,9 @@ import {
 } from "node:fs";
 import { basename, join } from "node:path";
 import { describe, it } from "node:test";
+import { refuse } from "../../support/registry/memory-registry.ts";
+import { type Running, start, toolPath } from "../../support/tools.ts";
 import { appears, type TestPod, testPod, watched } from "../support/pod.ts";
-import { refuse } from "../support/registry/memory-registry.ts";
-import { type Running, start, toolPath } from "../support/tools.ts";
 
 const ANNOTATION = "dev.oras-pod-tools.run";
 const LEASE = "oras-operator-lease.sock";

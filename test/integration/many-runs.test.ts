@@ -5,12 +5,12 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { gunzipSync } from "node:zlib";
-import { findProgram } from "../../scripts/debian.ts";
+import { findProgram } from "../../support/debian.ts";
+import { type MemoryRegistry, startMemoryRegistry } from "../../support/registry/memory-registry.ts";
+import { type ProcessRegistry, startDistribution } from "../../support/registry/process-registry.ts";
+import { type Ended, runTool } from "../../support/tools.ts";
 import { noise } from "../support/noise.ts";
-import { type MemoryRegistry, startMemoryRegistry } from "../support/registry/memory-registry.ts";
-import { type ProcessRegistry, startDistribution } from "../support/registry/process-registry.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { type Ended, runTool } from "../support/tools.ts";
 
 const folder = temporaryFolder({ after });
 const LARGE = 12 << 20;

@@ -3,14 +3,14 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it, type TestContext } from "node:test";
-import { findProgram } from "../../scripts/debian.ts";
+import { findProgram } from "../../support/debian.ts";
+import { startMemoryRegistry } from "../../support/registry/memory-registry.ts";
+import { freePort, type ProcessRegistry, startDistribution } from "../../support/registry/process-registry.ts";
+import { type Ended, runTool } from "../../support/tools.ts";
 import { type Authority, makeAuthority } from "../support/registry/certificates.ts";
 import { startHttpProxy } from "../support/registry/http-proxy.ts";
-import { startMemoryRegistry } from "../support/registry/memory-registry.ts";
-import { freePort, type ProcessRegistry, startDistribution } from "../support/registry/process-registry.ts";
 import { startTlsFront } from "../support/registry/tls-front.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { type Ended, runTool } from "../support/tools.ts";
 
 const folder = temporaryFolder({ after });
 const NEEDED = ["docker-registry", "openssl"].filter((name) => findProgram(name) === undefined);

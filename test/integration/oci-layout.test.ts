@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { type Ended, run, runTool } from "../../support/tools.ts";
 import { ORAS_SKIP, oras } from "../support/clients.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { type Ended, run, runTool } from "../support/tools.ts";
 
 describe("artifacts in an OCI layout", () => {
   const folder = temporaryFolder({ after });

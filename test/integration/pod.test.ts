@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { type Ended, runTool, startTool } from "../../support/tools.ts";
 import { ORAS_SKIP, oras } from "../support/clients.ts";
 import { REGISTRIES } from "../support/registries.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { type Ended, runTool, startTool } from "../support/tools.ts";
 
 for (const kind of REGISTRIES) {
   describe(`a pod with ${kind.name}`, { skip: kind.skip }, () => {

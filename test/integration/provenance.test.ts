@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { it } from "node:test";
-import { startMemoryRegistry } from "../support/registry/memory-registry.ts";
+import { startMemoryRegistry } from "../../support/registry/memory-registry.ts";
+import { runTool } from "../../support/tools.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { runTool } from "../support/tools.ts";
 
 it("an output names its pod, its run and its inputs, after a restart of the sidecar too", async (t) => {
   const folder = temporaryFolder(t);

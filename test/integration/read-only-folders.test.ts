@@ -13,9 +13,9 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { type MemoryRegistry, startMemoryRegistry } from "../support/registry/memory-registry.ts";
+import { type MemoryRegistry, startMemoryRegistry } from "../../support/registry/memory-registry.ts";
+import { run, runTool, toolPath } from "../../support/tools.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { run, runTool, toolPath } from "../support/tools.ts";
 
 const NOBODY = 65534;
 const TIME = 1_000_000_000;

@@ -4,14 +4,14 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { findProgram } from "../../scripts/debian.ts";
+import { findProgram } from "../../support/debian.ts";
+import { type ProcessRegistry, startDistribution } from "../../support/registry/process-registry.ts";
+import { type Ended, run, runTool } from "../../support/tools.ts";
 import { noise } from "../support/noise.ts";
 import { type Authority, makeAuthority } from "../support/registry/certificates.ts";
 import { type JwtServer, startJwtServer, TOKEN_NAMES } from "../support/registry/jwt-server.ts";
-import { type ProcessRegistry, startDistribution } from "../support/registry/process-registry.ts";
 import { startSlowLink } from "../support/registry/slow-link.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { type Ended, run, runTool } from "../support/tools.ts";
 
 const USER = { name: "lammps", password: "correct horse: battery" };
 const AUTH = Buffer.from(`${USER.name}:${USER.password}`).toString("base64");

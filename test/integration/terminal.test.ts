@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { findProgram } from "../../scripts/debian.ts";
+import { findProgram } from "../../support/debian.ts";
+import { run, toolPath } from "../../support/tools.ts";
 import { noise } from "../support/noise.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { run, toolPath } from "../support/tools.ts";
 
 const SCRIPT = findProgram("script");
 

@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { ZOT } from "../../scripts/parts.ts";
+import { ZOT } from "../../support/parts.ts";
+import { run } from "../../support/tools.ts";
 import { CLIENTS, type Client, STORES, type Store, type StoreKind } from "../support/interop.ts";
 import { noise } from "../support/noise.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { run } from "../support/tools.ts";
 
 const PATHS = ["analysis", "lammps.out"];
 const PUSHERS = CLIENTS.filter(({ push }) => push !== undefined);

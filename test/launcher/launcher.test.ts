@@ -23,11 +23,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { launch as launchInProcess } from "launcher/launch";
 import { launchSteps } from "launcher/launch-steps";
 import type { LaunchPlan } from "launcher/options";
-import { silent } from "wait-fs/log";
-import { type DoneMarker, parseDoneMarker, parseInitMarker, SHARE } from "wait-fs/markers";
-import { openVolume } from "wait-fs/shared-volume";
+import { silent } from "shared/cli/log";
+import { type DoneMarker, parseDoneMarker, parseInitMarker, SHARE } from "shared/pod/markers";
+import { openVolume } from "shared/pod/shared-volume";
+import { type Ended, type Running, run, runTool, startTool, toolPath } from "../../support/tools.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { type Ended, type Running, run, runTool, startTool, toolPath } from "../support/tools.ts";
 
 const FORMS =
   "launcher [options] -- COMMAND [ARG ...] or launcher [options] ARTIFACT-INPUT ARTIFACT-OUTPUT COMMAND [ARG ...] or launcher --install DIR [--mounted-at DIR]";

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { resolve } from "node:path";
 import { describe, it } from "node:test";
 import { DEFAULT_GRACE_SECONDS, type LaunchPlan, launchPlan, USAGE } from "launcher/options";
-import { parseCommandLine } from "wait-fs/command-line";
-import { ToolError } from "wait-fs/tool-error";
+import { parseCommandLine } from "shared/cli/command-line";
+import { ToolError } from "shared/cli/tool-error";
 
 async function plan(argv: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<LaunchPlan> {
   return launchPlan(await parseCommandLine(USAGE, argv, env));

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
-import { ROOT } from "../../scripts/paths.ts";
+import { ROOT } from "../../support/paths.ts";
 import {
   check,
   JOBSET_SKIP,

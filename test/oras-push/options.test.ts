@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { DEFAULT_LEVEL } from "oras-push/compression-level";
+import { DEFAULT_LEVEL } from "oras-push/layer/compression-level";
 import { formatReference } from "oras-push/oci/reference";
 import { PULL_USAGE, pullPlan } from "oras-push/options/pull";
 import { PUSH_USAGE, pushPlan } from "oras-push/options/push";
 import { SIDECAR_USAGE, sidecarPlan } from "oras-push/options/sidecar";
-import { COMMON_OPTIONS, type OptionSpecs, parseCommandLine, type Usage } from "wait-fs/command-line";
-import { ToolError } from "wait-fs/tool-error";
+import { COMMON_OPTIONS, type OptionSpecs, parseCommandLine, type Usage } from "shared/cli/command-line";
+import { ToolError } from "shared/cli/tool-error";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const DIGEST = `sha256:${"0".repeat(64)}`;

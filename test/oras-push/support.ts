@@ -6,14 +6,14 @@ import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import type { Progress } from "oras-push/artifact/progress";
 import type { Descriptor } from "oras-push/oci/descriptor";
+import { Transport, type TransportOptions } from "oras-push/oci/http/transport";
 import { buildManifest } from "oras-push/oci/manifest";
 import { ANNOTATIONS, FILE_LAYER, FOLDER_LAYER } from "oras-push/oci/media-types";
 import { digestOf } from "oras-push/oci/meter";
 import { Repository } from "oras-push/oci/repository";
-import { Transport, type TransportOptions } from "oras-push/oci/transport";
-import type { Progress } from "oras-push/progress";
-import { type MemoryRegistry, startMemoryRegistry } from "../support/registry/memory-registry.ts";
+import { type MemoryRegistry, startMemoryRegistry } from "../../support/registry/memory-registry.ts";
 
 /** What cleans up after a test. */
 export interface Cleaner {

@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { SHARE } from "wait-fs/markers";
-import { findProgram } from "../../scripts/debian.ts";
-import { startDistribution } from "../support/registry/process-registry.ts";
+import { SHARE } from "shared/pod/markers";
+import { findProgram } from "../../support/debian.ts";
+import { startDistribution } from "../../support/registry/process-registry.ts";
+import { runTool, startTool } from "../../support/tools.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { runTool, startTool } from "../support/tools.ts";
 
 const COMPLETIONS = 100;
 

@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { after, before, describe, it, type TestContext } from "node:test";
 import { TOOLS_IMAGE } from "../../scripts/images.ts";
 import { reaxffLammps } from "../../scripts/lammps.ts";
-import { IMAGE_STORE, Podman } from "../../scripts/podman.ts";
+import { IMAGE_STORE, Podman } from "../../support/podman.ts";
+import { runTool } from "../../support/tools.ts";
 import { ORAS_SKIP, oras } from "../support/clients.ts";
 import { KUBERNETES_SKIP } from "../support/kubernetes.ts";
 import type { Container, Pod } from "../support/pod-spec.ts";
@@ -24,7 +25,6 @@ import {
   staticImage,
 } from "../support/pods/images.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { runTool } from "../support/tools.ts";
 
 const SKIP = IMAGE_SKIP || KUBERNETES_SKIP;
 const LAMMPS = reaxffLammps();

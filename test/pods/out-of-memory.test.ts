@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { Podman } from "../../scripts/podman.ts";
+import { Podman } from "../../support/podman.ts";
+import { startMemoryRegistry } from "../../support/registry/memory-registry.ts";
+import { runTool } from "../../support/tools.ts";
 import { buildToolsImage, PODMAN_SKIP } from "../support/podman.ts";
-import { startMemoryRegistry } from "../support/registry/memory-registry.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { runTool } from "../support/tools.ts";
 
 const IMAGE = "localhost/oras-pod-tools-test";
 

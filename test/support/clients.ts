@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { CACHE } from "../../scripts/paths.ts";
-import { run } from "./tools.ts";
+import { CACHE } from "../../support/paths.ts";
+import { run } from "../../support/tools.ts";
 
 /** Where a program that is built with Go is; undefined where it is not on this machine. */
 export function builtProgram(name: string): string | undefined {

@@ -1,4 +1,4 @@
-import type { Running } from "./tools.ts";
+import type { Running } from "../../support/tools.ts";
 
 /** How long something is waited for that must come, in milliseconds. */
 const PATIENCE = 30_000;

@@ -1,10 +1,14 @@
 import { existsSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
-import { findProgram } from "../../scripts/debian.ts";
-import { CACHE, ROOT } from "../../scripts/paths.ts";
+import { findProgram } from "../../support/debian.ts";
+import { CACHE, ROOT } from "../../support/paths.ts";
+import {
+  type ProcessRegistry,
+  startContainerRegistry,
+  startDistribution,
+} from "../../support/registry/process-registry.ts";
+import { run, toolPath } from "../../support/tools.ts";
 import { builtProgram } from "./clients.ts";
-import { type ProcessRegistry, startContainerRegistry, startDistribution } from "./registry/process-registry.ts";
-import { run, toolPath } from "./tools.ts";
 
 /** Where artifacts are kept: a running registry, or a folder with OCI layouts. */
 export interface Store {
@@ -97,7 +101,7 @@ function orasKind(name: string, program: string | undefined): Client {
 
 function orasPythonKind(): Client {
   const python = join(CACHE, "oras-py", "bin", "python");
-  const script = join(ROOT, "test", "support", "clients", "oras-py", "client.py");
+  const script = join(ROOT, "support", "clients", "oras-py", "client.py");
   return {
     name: "oras-py",
     program: existsSync(python) ? python : undefined,

@@ -1,14 +1,14 @@
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { CACHE, ROOT } from "../../scripts/paths.ts";
-import { run, start } from "./tools.ts";
+import { CACHE, ROOT } from "../../support/paths.ts";
+import { run, start } from "../../support/tools.ts";
 
 /** The folder of the manifests. */
 export const MANIFESTS: string = join(ROOT, "images", "manifests");
 
 const PYTHON = join(CACHE, "kubernetes", "bin", "python");
 const KUBECTL = join(CACHE, "kubernetes", "bin", "kubectl");
-const VALIDATE = join(ROOT, "test", "support", "clients", "kubernetes", "validate.py");
+const VALIDATE = join(ROOT, "support", "clients", "kubernetes", "validate.py");
 const JOBSET = join(CACHE, "jobset", "jobsets.yaml");
 
 /** Why manifests cannot be checked here; false where they can. */

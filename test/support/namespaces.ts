@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { findProgram } from "../../scripts/debian.ts";
-import { type Running, start } from "./tools.ts";
+import { findProgram } from "../../support/debian.ts";
+import { type Running, start } from "../../support/tools.ts";
 
 /** The arguments of `unshare` that make what follows PID 1 of a namespace of its own. */
 const PID_NAMESPACE = ["--pid", "--fork", "--kill-child", "--mount-proc"];

@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { pathLook, waitUntil } from "wait-fs/wait";
-import { type MemoryRegistry, startMemoryRegistry } from "./registry/memory-registry.ts";
+import { pathLook, waitUntil } from "shared/pod/wait";
+import { type MemoryRegistry, startMemoryRegistry } from "../../support/registry/memory-registry.ts";
+import { type Running, startTool, type Tool } from "../../support/tools.ts";
 import { temporaryFolder } from "./temporary.ts";
-import { type Running, startTool, type Tool } from "./tools.ts";
 
 /** A pod's volume, registry and containers, played by a folder and processes. */
 export interface TestPod {

@@ -1,10 +1,10 @@
 import { spawnSync } from "node:child_process";
 import { chmodSync, copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { findProgram } from "../../scripts/debian.ts";
 import { TOOLS_ARCHIVE } from "../../scripts/images.ts";
-import type { Podman } from "../../scripts/podman.ts";
-import { runTool } from "./tools.ts";
+import { findProgram } from "../../support/debian.ts";
+import type { Podman } from "../../support/podman.ts";
+import { runTool } from "../../support/tools.ts";
 
 const NEEDED = ["podman", "runc", "busybox"];
 

@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import { findProgram } from "../../scripts/debian.ts";
+import { findProgram } from "../../support/debian.ts";
+import { startMemoryRegistry } from "../../support/registry/memory-registry.ts";
+import { startContainerRegistry, startDistribution } from "../../support/registry/process-registry.ts";
 import { builtProgram } from "./clients.ts";
-import { startMemoryRegistry } from "./registry/memory-registry.ts";
-import { startContainerRegistry, startDistribution } from "./registry/process-registry.ts";
 import { zotAnswers } from "./registry/zot-answers.ts";
 
 /** A kind of registry that tests run against. */

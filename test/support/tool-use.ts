@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import { installPlan, USAGE as LAUNCHER_USAGE, type LaunchPlan, launchPlan } from "launcher/options";
 import { SIDECAR_USAGE, type SidecarPlan, sidecarPlan } from "oras-push/options/sidecar";
-import { COMMON_OPTIONS, type OptionSpecs, parseCommandLine, type Usage } from "wait-fs/command-line";
+import { COMMON_OPTIONS, type OptionSpecs, parseCommandLine, type Usage } from "shared/cli/command-line";
 import { USAGE as WAIT_FS_USAGE, waitFsOptions } from "wait-fs/options";
 import { type Container, mountOf, type Pod } from "./pod-spec.ts";
 

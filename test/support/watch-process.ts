@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import type { Running } from "./tools.ts";
+import type { Running } from "../../support/tools.ts";
 
 /** What was seen of a process while it ran. */
 export interface Seen {

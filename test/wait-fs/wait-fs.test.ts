@@ -6,8 +6,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type Running, runTool, start, startTool, toolPath } from "../../support/tools.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { type Running, runTool, start, startTool, toolPath } from "../support/tools.ts";
 
 const FORM = "wait-fs -p PATH [-p PATH ...] [-w SECONDS] [--timeout SECONDS] [--any] [--alive SOCKET] [-q]";
 const NEVER = ["-w", "1000"];

@@ -1,11 +1,11 @@
 import { readdirSync, realpathSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { makeFolders } from "wait-fs/folders";
-import type { Log } from "wait-fs/log";
-import { parseFailureMarker, parseInitMarker, SHARE } from "wait-fs/markers";
-import type { SharedVolume } from "wait-fs/shared-volume";
-import { reasonOf, systemCode, ToolError } from "wait-fs/tool-error";
-import { copyTree } from "./copy-tree.ts";
+import type { Log } from "shared/cli/log";
+import { reasonOf, systemCode, ToolError } from "shared/cli/tool-error";
+import { makeFolders } from "shared/fs/folders";
+import { parseFailureMarker, parseInitMarker, SHARE } from "shared/pod/markers";
+import type { SharedVolume } from "shared/pod/shared-volume";
+import { copyTree } from "./outputs/copy-tree.ts";
 import { type Patience, untilSidecar } from "./sidecar-wait.ts";
 
 /**

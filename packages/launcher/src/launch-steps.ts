@@ -1,17 +1,17 @@
 import { join } from "node:path";
-import { placeVacant } from "wait-fs/gone";
-import { holdLease, type LeaseState } from "wait-fs/lease";
-import type { Log } from "wait-fs/log";
-import { SHARE } from "wait-fs/markers";
-import type { RunResult } from "./exit-status.ts";
+import type { Log } from "shared/cli/log";
+import { placeVacant } from "shared/pod/gone";
+import { holdLease, type LeaseState } from "shared/pod/lease";
+import { SHARE } from "shared/pod/markers";
 import { placeInputs } from "./inputs.ts";
 import type { LaunchSteps } from "./launch.ts";
 import type { LaunchPlan } from "./options.ts";
-import { outputPaths } from "./output-paths.ts";
-import { announcedPaths, outputPlaces, removeOldCopies } from "./output-places.ts";
-import { makeSharedFolder, saveOutput } from "./outputs.ts";
-import { type RunOptions, runApplication } from "./run-application.ts";
-import { LOG_NAMES, openStreams, type Streams } from "./streams.ts";
+import { outputPaths } from "./outputs/output-paths.ts";
+import { announcedPaths, outputPlaces, removeOldCopies } from "./outputs/output-places.ts";
+import { makeSharedFolder, saveOutput } from "./outputs/outputs.ts";
+import type { RunResult } from "./process/exit-status.ts";
+import { type RunOptions, runApplication } from "./process/run-application.ts";
+import { LOG_NAMES, openStreams, type Streams } from "./process/streams.ts";
 
 /** What a command is run with. */
 export interface RunContext extends Pick<RunOptions, "signals" | "terminal" | "delivered"> {

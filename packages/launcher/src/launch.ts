@@ -1,6 +1,7 @@
 import { constants } from "node:os";
-import type { Lease } from "wait-fs/lease";
-import type { Log } from "wait-fs/log";
+import type { Log } from "shared/cli/log";
+import { describeError, InterruptedError, ToolError } from "shared/cli/tool-error";
+import type { Lease } from "shared/pod/lease";
 import {
   type DoneMarker,
   type InitMarker,
@@ -10,16 +11,15 @@ import {
   parsePushedMarker,
   SHARE,
   type StartedMarker,
-} from "wait-fs/markers";
-import type { SharedVolume } from "wait-fs/shared-volume";
-import { describeError, InterruptedError, ToolError } from "wait-fs/tool-error";
-import { anySignal, deadline } from "wait-fs/wait";
-import { type ExitStatus, type RunResult, runStatus } from "./exit-status.ts";
+} from "shared/pod/markers";
+import type { SharedVolume } from "shared/pod/shared-volume";
+import { anySignal, deadline } from "shared/pod/wait";
 import { waitForInit } from "./inputs.ts";
 import type { LaunchPlan } from "./options.ts";
-import type { OutputPaths } from "./output-paths.ts";
+import type { OutputPaths } from "./outputs/output-paths.ts";
+import { type ExitStatus, type RunResult, runStatus } from "./process/exit-status.ts";
+import type { SignalSource } from "./process/signals.ts";
 import { type Patience, untilSidecar } from "./sidecar-wait.ts";
-import type { SignalSource } from "./signals.ts";
 
 /** The steps of a launch that are not its own. */
 export interface LaunchSteps {

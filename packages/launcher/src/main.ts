@@ -3,21 +3,21 @@ import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isatty } from "node:tty";
-import { type Command, type Io, runCommand, runProcess } from "wait-fs/cli";
-import { usageError } from "wait-fs/command-line";
-import { isMet } from "wait-fs/condition";
-import { watchLease } from "wait-fs/lease";
-import { datedLog, plainLog, silent } from "wait-fs/log";
-import { type DoneMarker, NOTHING_KNOWN, SHARE } from "wait-fs/markers";
-import { tellingMisuse } from "wait-fs/misuse";
-import { openVolume } from "wait-fs/shared-volume";
-import { describeError, oneLine } from "wait-fs/tool-error";
-import { runStatus } from "./exit-status.ts";
-import { type Init, runUnderInit, TINI } from "./init.ts";
+import { type Command, type Io, runCommand, runProcess } from "shared/cli/cli";
+import { usageError } from "shared/cli/command-line";
+import { isMet } from "shared/cli/condition";
+import { datedLog, plainLog, silent } from "shared/cli/log";
+import { tellingMisuse } from "shared/cli/misuse";
+import { describeError, oneLine } from "shared/cli/tool-error";
+import { watchLease } from "shared/pod/lease";
+import { type DoneMarker, NOTHING_KNOWN, SHARE } from "shared/pod/markers";
+import { openVolume } from "shared/pod/shared-volume";
 import { interruption, launch } from "./launch.ts";
 import { launchSteps, type RunContext, runOnly } from "./launch-steps.ts";
 import { type InstallPlan, installPlan, type LaunchPlan, launchPlan, USAGE } from "./options.ts";
-import { catchSignals, deliveredSignals } from "./signals.ts";
+import { runStatus } from "./process/exit-status.ts";
+import { type Init, runUnderInit, TINI } from "./process/init.ts";
+import { catchSignals, deliveredSignals } from "./process/signals.ts";
 
 const command: Command<typeof USAGE.options> = {
   ...USAGE,
@@ -62,7 +62,7 @@ export async function main(argv: string[], io: Io): Promise<number> {
 }
 
 async function installTools({ folder, mountedAt }: InstallPlan): Promise<number> {
-  const { install } = await import("./install.ts");
+  const { install } = await import("./install/install.ts");
   install(folder, mountedAt);
   return 0;
 }

@@ -1,10 +1,10 @@
 import { basename, isAbsolute, resolve } from "node:path";
-import { type CommandLine, type OptionSpecs, type Usage, usageError } from "wait-fs/command-line";
-import { CONDITION_OPTION, type Condition, parseCondition } from "wait-fs/condition";
-import { DEFAULT_SHARE } from "wait-fs/markers";
-import { mayBePattern } from "./output-paths.ts";
+import { type CommandLine, type OptionSpecs, type Usage, usageError } from "shared/cli/command-line";
+import { CONDITION_OPTION, type Condition, parseCondition } from "shared/cli/condition";
+import { DEFAULT_SHARE } from "shared/pod/markers";
+import { mayBePattern } from "./outputs/output-paths.ts";
+import { LOG_NAMES } from "./process/streams.ts";
 import { DEFAULT_SIDECAR_SECONDS } from "./sidecar-wait.ts";
-import { LOG_NAMES } from "./streams.ts";
 
 /** How long an application may take to end after SIGTERM, in seconds: 10 of Kubernetes' 30 are left for the outputs. */
 export const DEFAULT_GRACE_SECONDS = 20;

@@ -1,6 +1,6 @@
-import type { SharedVolume, UntilOptions } from "wait-fs/shared-volume";
-import { DEFAULT_POLL_SECONDS } from "wait-fs/wait";
-import { whileAlive } from "wait-fs/while-alive";
+import type { SharedVolume, UntilOptions } from "shared/pod/shared-volume";
+import { DEFAULT_POLL_SECONDS } from "shared/pod/wait";
+import { whileAlive } from "shared/pod/while-alive";
 
 /**
  * How long a sidecar that is gone may take to come back, in seconds: the kubelet waits up to five minutes before it starts

@@ -1,21 +1,28 @@
 import { join } from "node:path";
-import { type Command, type Io, runCommand, runProcess } from "wait-fs/cli";
-import { isMet } from "wait-fs/condition";
-import { makeSharedFolders } from "wait-fs/folders";
-import { watchLease } from "wait-fs/lease";
-import { datedLog, type Log, plainLog } from "wait-fs/log";
-import { type FailureMarker, type InitMarker, SHARE } from "wait-fs/markers";
-import { tellingMisuse } from "wait-fs/misuse";
-import { openVolume, type SharedVolume } from "wait-fs/shared-volume";
-import { describeError, oneLine, reasonOf, ToolError } from "wait-fs/tool-error";
-import type { ArtifactContext } from "./artifact.ts";
+import { type Command, type Io, runCommand, runProcess } from "shared/cli/cli";
+import { isMet } from "shared/cli/condition";
+import { datedLog, type Log, plainLog } from "shared/cli/log";
+import { tellingMisuse } from "shared/cli/misuse";
+import { describeError, oneLine, reasonOf, ToolError } from "shared/cli/tool-error";
+import { makeSharedFolders } from "shared/fs/folders";
+import { watchLease } from "shared/pod/lease";
+import { type FailureMarker, type InitMarker, SHARE } from "shared/pod/markers";
+import { openVolume, type SharedVolume } from "shared/pod/shared-volume";
+import type { ArtifactContext } from "./artifact/artifact.ts";
+import { type Progress, plainProgress } from "./artifact/progress.ts";
+import { progressBars } from "./artifact/progress-bars.ts";
+import {
+  exportManifest,
+  leftFailure,
+  leftText,
+  pushedObject,
+  resultText,
+  writeTerminationMessage,
+} from "./artifact/result.ts";
 import { formatReference } from "./oci/reference.ts";
 import { PULL_USAGE, pullPlan } from "./options/pull.ts";
 import { PUSH_USAGE, pushPlan } from "./options/push.ts";
 import { SIDECAR_USAGE, type SidecarPlan, sidecarPlan } from "./options/sidecar.ts";
-import { type Progress, plainProgress } from "./progress.ts";
-import { progressBars } from "./progress-bars.ts";
-import { exportManifest, leftFailure, leftText, pushedObject, resultText, writeTerminationMessage } from "./result.ts";
 
 /** A sidecar's registry often starts together with its pod: its failures are met with another try for this many seconds. */
 const SIDECAR_RETRY_SECONDS = 120;
@@ -24,7 +31,7 @@ const pushCommand: Command<typeof PUSH_USAGE.options> = {
   ...PUSH_USAGE,
   run: async (line, io) => {
     const plan = pushPlan(line, io.env);
-    const { pushArtifact } = await import("./artifact.ts");
+    const { pushArtifact } = await import("./artifact/artifact.ts");
     const pushed = await withProgress(io, plan.noTty, async (context) => {
       const results = await pushArtifact(plan.references, plan.paths, plan, context);
       if (plan.exportManifest !== undefined) exportManifest(plan.exportManifest, results);
@@ -41,7 +48,7 @@ const pullCommand: Command<typeof PULL_USAGE.options> = {
   ...PULL_USAGE,
   run: async (line, io) => {
     const plan = pullPlan(line, io.env);
-    const { pullAll, pullArtifacts } = await import("./artifact.ts");
+    const { pullAll, pullArtifacts } = await import("./artifact/artifact.ts");
     const { pulled, left } = await withProgress(io, plan.noTty, async (context) => {
       const [first] = plan.references;
       if (plan.all && first !== undefined) return pullAll(first, plan, plan, context);
@@ -89,10 +96,10 @@ async function sidecar(plan: SidecarPlan, args: readonly string[], io: Io): Prom
   const volume = openVolume(plan.share, watcher);
   if (!isMet(plan.onlyIf, io.env)) return sitOut(plan, volume, interrupted);
   const [{ runSidecar }, { sidecarSteps }] = await Promise.all([
-    import("./sidecar.ts"),
-    import("./sidecar-steps.ts"),
+    import("./sidecar/sidecar.ts"),
+    import("./sidecar/sidecar-steps.ts"),
     // When the application is done nobody should wait for it to be loaded.
-    import("./artifact.ts"),
+    import("./artifact/artifact.ts"),
   ]);
   // A native sidecar is not ended by SIGTERM, it is told that the pod is ending: it finishes what there is.
   const never = new AbortController().signal;

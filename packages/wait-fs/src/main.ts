@@ -1,11 +1,11 @@
-import { type Command, type Io, runCommand, runProcess } from "./cli.ts";
-import { holderGone } from "./gone.ts";
-import { watchLease } from "./lease.ts";
-import { datedLog, silent } from "./log.ts";
+import { type Command, type Io, runCommand, runProcess } from "shared/cli/cli";
+import { datedLog, silent } from "shared/cli/log";
+import { ToolError } from "shared/cli/tool-error";
+import { holderGone } from "shared/pod/gone";
+import { watchLease } from "shared/pod/lease";
+import { anySignal, deadline, pathLook, waitUntil, whyMissing } from "shared/pod/wait";
+import { whileAlive } from "shared/pod/while-alive";
 import { USAGE, type WaitFsOptions, waitFsOptions } from "./options.ts";
-import { ToolError } from "./tool-error.ts";
-import { anySignal, deadline, pathLook, waitUntil, whyMissing } from "./wait.ts";
-import { whileAlive } from "./while-alive.ts";
 
 const command: Command<typeof USAGE.options> = { ...USAGE, run: (line, io) => waitFs(waitFsOptions(line), io) };
 

@@ -1,5 +1,5 @@
-import { type CommandLine, type OptionSpecs, type Usage, usageError } from "./command-line.ts";
-import { DEFAULT_POLL_SECONDS } from "./wait.ts";
+import { type CommandLine, type OptionSpecs, type Usage, usageError } from "shared/cli/command-line";
+import { DEFAULT_POLL_SECONDS } from "shared/pod/wait";
 
 const OPTIONS = {
   path: { type: "list", alias: "p", value: "PATH", describe: "wait until this exists; repeatable: until all do" },

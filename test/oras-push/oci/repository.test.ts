@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import type { IncomingMessage } from "node:http";
 import { describe, it } from "node:test";
-import type { Credential } from "oras-push/oci/credentials";
+import type { Credential } from "oras-push/oci/auth/credentials";
 import { EMPTY_CONTENT, EMPTY_DESCRIPTOR } from "oras-push/oci/descriptor";
 import type { RegistryError } from "oras-push/oci/errors";
 import { buildManifest, MAX_MANIFEST_BYTES } from "oras-push/oci/manifest";
 import { digestOf } from "oras-push/oci/meter";
 import type { Repository } from "oras-push/oci/repository";
-import { ToolError } from "wait-fs/tool-error";
+import { ToolError } from "shared/cli/tool-error";
+import { type MemoryRegistry, refuse } from "../../../support/registry/memory-registry.ts";
 import { failing, first, inTurn, resetting, STEPS, takeIn } from "../../support/registry/faults.ts";
-import { type MemoryRegistry, refuse } from "../../support/registry/memory-registry.ts";
 import { startTokenServer } from "../../support/registry/token-server.ts";
 import {
   assertBytes,

@@ -4,8 +4,8 @@ import { describe, it } from "node:test";
 import { RegistryError } from "oras-push/oci/errors";
 import { digestOf } from "oras-push/oci/meter";
 import type { Repository } from "oras-push/oci/repository";
+import { type MemoryRegistry, refuse } from "../../../support/registry/memory-registry.ts";
 import { breakingOff, failing, first, inTurn, type Match, STEPS, takeIn } from "../../support/registry/faults.ts";
-import { type MemoryRegistry, refuse } from "../../support/registry/memory-registry.ts";
 import { assertBytes, type Cleaner, memoryRegistry, noise, pieces, repositoryAt } from "../support.ts";
 
 const BLOB = noise(3 << 20);

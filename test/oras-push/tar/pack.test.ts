@@ -19,9 +19,9 @@ import { describe, it } from "node:test";
 import { pack } from "oras-push/tar/pack";
 import { unpack } from "oras-push/tar/unpack";
 import { walk } from "oras-push/tar/walk";
-import { ToolError } from "wait-fs/tool-error";
+import { ToolError } from "shared/cli/tool-error";
+import { run } from "../../../support/tools.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
-import { run } from "../../support/tools.ts";
 import { collect, noise, pieces } from "../support.ts";
 
 const NO_REPORT = () => {};

@@ -6,7 +6,7 @@ import { describe, it } from "node:test";
 import { writeSparse } from "oras-push/tar/sparse-file";
 import { unpack } from "oras-push/tar/unpack";
 import { rawPath } from "oras-push/tar/walk";
-import { InterruptedError, ToolError } from "wait-fs/tool-error";
+import { InterruptedError, ToolError } from "shared/cli/tool-error";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { assertBytes, type Cleaner, type Entry, noise, pieces, tarOf, treeOf } from "../support.ts";
 

@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { byteString, rawPath, shownPath, walk } from "oras-push/tar/walk";
-import { ToolError } from "wait-fs/tool-error";
+import { ToolError } from "shared/cli/tool-error";
 import { temporaryFolder } from "../../support/temporary.ts";
 
 const IS_ROOT = process.getuid?.() === 0 ? "root reads everything" : false;

@@ -1,5 +1,5 @@
 /** Explores every interleaving of the steps of a launcher and a sidecar, with deaths and restarts at each. */
-import { SHARE } from "wait-fs/markers";
+import { SHARE } from "shared/pod/markers";
 import { type History, type Life, type Position, positionAfter, withoutLook } from "./process.ts";
 import { die, doStep, EMPTY_WORLD, type Step, type World } from "./world.ts";
 

@@ -1,6 +1,6 @@
 /** Runs the real life of a process up to a step, given the answers to the steps before. */
-import type { LeaseState } from "wait-fs/lease";
-import type { SharedVolume } from "wait-fs/shared-volume";
+import type { LeaseState } from "shared/pod/lease";
+import type { SharedVolume } from "shared/pod/shared-volume";
 import type { Answer, Step } from "./world.ts";
 
 /**

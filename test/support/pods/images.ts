@@ -2,9 +2,9 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { digestOf } from "oras-push/oci/meter";
-import { findProgram } from "../../../scripts/debian.ts";
-import { debianRoot } from "../../../scripts/debian-root.ts";
-import type { Podman } from "../../../scripts/podman.ts";
+import { findProgram } from "../../../support/debian.ts";
+import { debianRoot } from "../../../support/debian-root.ts";
+import type { Podman } from "../../../support/podman.ts";
 
 /** An image that is built here, for lack of the internet's: from Debian's packages, by their names. */
 interface ImagePlan {

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type Interceptor, type MemoryRegistry, refuse } from "./memory-registry.ts";
+import { type Interceptor, type MemoryRegistry, refuse } from "../../../support/registry/memory-registry.ts";
 
 /** Says whether a request is meant, by its method and its path with the query. */
 export type Match = (method: string, url: string) => boolean;

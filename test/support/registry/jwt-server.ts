@@ -2,8 +2,8 @@ import { createPrivateKey, randomUUID, sign, X509Certificate } from "node:crypto
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { refuse } from "../../../support/registry/memory-registry.ts";
 import type { CertificateFiles } from "./certificates.ts";
-import { refuse } from "./memory-registry.ts";
 
 /** What a token server and its registry call themselves. */
 export const TOKEN_NAMES = { service: "registry of a test", issuer: "token server of a test" } as const;

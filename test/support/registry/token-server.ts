@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type Interceptor, refuse } from "./memory-registry.ts";
+import { type Interceptor, refuse } from "../../../support/registry/memory-registry.ts";
 
 /** A request for a token. */
 export interface TokenQuery {

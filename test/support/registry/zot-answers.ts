@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type Interceptor, type MemoryRegistry, refuse } from "./memory-registry.ts";
+import { type Interceptor, type MemoryRegistry, refuse } from "../../../support/registry/memory-registry.ts";
 
 /**
  * Put in front of the in-process registry: it then answers uploads as zot does where that differs. A known blob is mounted;

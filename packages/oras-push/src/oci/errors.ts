@@ -1,4 +1,4 @@
-import { type FailureFacts, oneLine, ToolError } from "wait-fs/tool-error";
+import { type FailureFacts, oneLine, ToolError } from "shared/cli/tool-error";
 
 /** The longest body of an error answer that is read, in bytes. */
 export const MAX_ERROR_BYTES: number = 64 << 10;

@@ -1,12 +1,12 @@
-import { ToolError } from "wait-fs/tool-error";
+import { ToolError } from "shared/cli/tool-error";
 import type { Descriptor } from "./descriptor.ts";
 import { type Digest, isDigest } from "./digest.ts";
+import { mayPassForManifest } from "./http/network-failure.ts";
+import type { RegistryRequest, RegistryResponse, Transport } from "./http/transport.ts";
 import { MAX_MANIFEST_BYTES, type StoredManifest } from "./manifest.ts";
 import { DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from "./media-types.ts";
 import { digestOf, Meter, metered } from "./meter.ts";
-import { mayPassForManifest } from "./network-failure.ts";
 import { nextPage, parseTagPage, type TagPage } from "./tag-list.ts";
-import type { RegistryRequest, RegistryResponse, Transport } from "./transport.ts";
 import { Uploads, uploadLocation } from "./upload.ts";
 
 /** A download that broke this often without a byte more is given up. */

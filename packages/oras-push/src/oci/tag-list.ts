@@ -1,4 +1,4 @@
-import { ToolError } from "wait-fs/tool-error";
+import { ToolError } from "shared/cli/tool-error";
 import { placeNamed } from "./errors.ts";
 
 /** A part of a list of tags. */

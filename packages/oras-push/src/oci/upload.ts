@@ -1,8 +1,8 @@
-import { ToolError } from "wait-fs/tool-error";
+import { ToolError } from "shared/cli/tool-error";
 import type { Digest } from "./digest.ts";
 import { placeNamed, RegistryError } from "./errors.ts";
-import { mayPass } from "./network-failure.ts";
-import type { RegistryRequest, RegistryResponse, Transport } from "./transport.ts";
+import { mayPass } from "./http/network-failure.ts";
+import type { RegistryRequest, RegistryResponse, Transport } from "./http/transport.ts";
 
 /** An upload that is open. */
 export interface UploadSession {

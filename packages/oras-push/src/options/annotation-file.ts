@@ -1,4 +1,4 @@
-import { type OptionSpecs, type Usage, usageError } from "wait-fs/command-line";
+import { type OptionSpecs, type Usage, usageError } from "shared/cli/command-line";
 import type { Annotations } from "../oci/descriptor.ts";
 import { LAYER_ANNOTATIONS } from "../oci/media-types.ts";
 import { readOptionFile } from "./file.ts";

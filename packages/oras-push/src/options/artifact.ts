@@ -1,5 +1,5 @@
-import { type OptionSpecs, type OptionValues, type Usage, usageError } from "wait-fs/command-line";
-import { DEFAULT_LEVEL, STORED } from "../compression-level.ts";
+import { type OptionSpecs, type OptionValues, type Usage, usageError } from "shared/cli/command-line";
+import { DEFAULT_LEVEL, STORED } from "../layer/compression-level.ts";
 import type { Annotations } from "../oci/descriptor.ts";
 import type { Patterns } from "../tar/selection.ts";
 import { type AnnotationFile, NO_ANNOTATIONS, readAnnotationFile } from "./annotation-file.ts";

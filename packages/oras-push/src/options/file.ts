@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { reasonOf, ToolError } from "wait-fs/tool-error";
+import { reasonOf, ToolError } from "shared/cli/tool-error";
 
 /** The content of a file that an option names; undefined where it names none. Throws `noInput`, naming the file. */
 export function readOptionFile(path: string): Buffer;

@@ -1,4 +1,10 @@
-import { type COMMON_OPTIONS, type CommandLine, type OptionSpecs, type Usage, usageError } from "wait-fs/command-line";
+import {
+  type COMMON_OPTIONS,
+  type CommandLine,
+  type OptionSpecs,
+  type Usage,
+  usageError,
+} from "shared/cli/command-line";
 import type { AnyReference } from "../oci/reference.ts";
 import { pullLayoutReference, pullReference, wholeReference } from "./references.ts";
 import {

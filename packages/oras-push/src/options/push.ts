@@ -1,6 +1,12 @@
 import { existsSync } from "node:fs";
-import { type COMMON_OPTIONS, type CommandLine, type OptionSpecs, type Usage, usageError } from "wait-fs/command-line";
-import { type LayerPath, titleOf } from "../layer-path.ts";
+import {
+  type COMMON_OPTIONS,
+  type CommandLine,
+  type OptionSpecs,
+  type Usage,
+  usageError,
+} from "shared/cli/command-line";
+import { type LayerPath, titleOf } from "../layer/layer-path.ts";
 import { type AnyReference, formatReference } from "../oci/reference.ts";
 import { ARTIFACT_OPTIONS, type ArtifactPlan, artifactPlan, PATTERN_NOTE } from "./artifact.ts";
 import { pushLayoutReference, pushReference } from "./references.ts";

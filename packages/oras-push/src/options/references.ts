@@ -1,4 +1,4 @@
-import { type OptionSpecs, type Usage, usageError } from "wait-fs/command-line";
+import { type OptionSpecs, type Usage, usageError } from "shared/cli/command-line";
 import {
   type AnyReference,
   type LayoutReference,

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { type OptionSpecs, type OptionValues, type Usage, usageError } from "wait-fs/command-line";
+import { type OptionSpecs, type OptionValues, type Usage, usageError } from "shared/cli/command-line";
 import { readOptionFile } from "./file.ts";
 
 /** Layers that are sent or fetched at the same time, as in `oras`. */

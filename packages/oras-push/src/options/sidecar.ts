@@ -1,8 +1,14 @@
-import { type COMMON_OPTIONS, type CommandLine, type OptionSpecs, type Usage, usageError } from "wait-fs/command-line";
-import { CONDITION_OPTION, type Condition, parseCondition } from "wait-fs/condition";
-import { DEFAULT_SHARE } from "wait-fs/markers";
+import {
+  type COMMON_OPTIONS,
+  type CommandLine,
+  type OptionSpecs,
+  type Usage,
+  usageError,
+} from "shared/cli/command-line";
+import { CONDITION_OPTION, type Condition, parseCondition } from "shared/cli/condition";
+import { DEFAULT_SHARE } from "shared/pod/markers";
 import type { Reference } from "../oci/reference.ts";
-import type { KeepPolicy, OutcomePolicies } from "../run-outcome.ts";
+import type { KeepPolicy, OutcomePolicies } from "../sidecar/run-outcome.ts";
 import { ARTIFACT_OPTIONS, type ArtifactPlan, artifactPlan, PATTERN_NOTE } from "./artifact.ts";
 import { NONE, pullReference, pushReference } from "./references.ts";
 import {

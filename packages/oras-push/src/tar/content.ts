@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { reasonOf, ToolError } from "wait-fs/tool-error";
+import { reasonOf, ToolError } from "shared/cli/tool-error";
 import { type ByteString, changedWhileRead, rawPath, shownPath } from "./walk.ts";
 
 /** A regular file, as it was when it was found. */

@@ -14,7 +14,7 @@ import {
   utimesSync,
 } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
-import { reasonOf, systemCode, ToolError } from "wait-fs/tool-error";
+import { reasonOf, systemCode, ToolError } from "shared/cli/tool-error";
 import { checkLinkTarget, safeParts, UnsafePathError } from "./entry-path.ts";
 import { type ArchiveEntry, ArchiveError, readArchive } from "./read.ts";
 import { writeSmall, writeSparse } from "./sparse-file.ts";

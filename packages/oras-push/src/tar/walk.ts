@@ -1,5 +1,5 @@
 import { lstatSync, readdirSync, readlinkSync, realpathSync, type Stats, statSync } from "node:fs";
-import { reasonOf, ToolError } from "wait-fs/tool-error";
+import { reasonOf, ToolError } from "shared/cli/tool-error";
 import type { Selection } from "./selection.ts";
 
 /**

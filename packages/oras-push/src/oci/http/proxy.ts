@@ -1,0 +1,62 @@
+import { BlockList, isIP, isIPv6 } from "node:net";
+import { ToolError } from "shared/cli/tool-error";
+
+/**
+ * The proxy that the environment names for a URL, by the rules of Go's programs and so of `oras`: `HTTPS_PROXY` or
+ * `HTTP_PROXY` by the URL's scheme, in capitals or small, but none for what `NO_PROXY` holds (names with all below them,
+ * `.names` for those below alone, addresses, networks as `10.0.0.0/8`, each with a port or without, `*`) and none for this
+ * machine. Throws a usage failure, without its value, for a variable that names no proxy of HTTP.
+ */
+export function proxyFor(url: URL, env: NodeJS.ProcessEnv): URL | undefined {
+  const name = url.protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY";
+  const value = variable(env, name);
+  if (value === "" || isExempt(url, variable(env, "NO_PROXY"))) return undefined;
+  const text = value.includes("://") ? value : `http://${value}`;
+  const proxy = URL.canParse(text) ? new URL(text) : undefined;
+  if (proxy === undefined || !/^https?:$/.test(proxy.protocol))
+    throw new ToolError("usage", `${name} is not the URL of a proxy`, {
+      why: "http://HOST:PORT or https://HOST:PORT is due, with USER:PASSWORD@ before the host where it asks for them",
+    });
+  return proxy;
+}
+
+function variable(env: NodeJS.ProcessEnv, name: string): string {
+  return env[name] || env[name.toLowerCase()] || "";
+}
+
+function isExempt(url: URL, list: string): boolean {
+  const host = url.hostname.replace(/^\[|\]$/g, "").replace(/\.$/, "");
+  if (host === "localhost" || isLoopback(host)) return true;
+  const port = url.port === "" ? (url.protocol === "https:" ? "443" : "80") : url.port;
+  return list
+    .split(/[\s,]+/)
+    .filter((entry) => entry !== "")
+    .some((entry) => matches(entry.toLowerCase(), host, port));
+}
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet("127.0.0.0", 8, "ipv4");
+LOOPBACK.addAddress("::1", "ipv6");
+
+function isLoopback(host: string): boolean {
+  return isIP(host) !== 0 && LOOPBACK.check(host, isIPv6(host) ? "ipv6" : "ipv4");
+}
+
+function matches(entry: string, host: string, port: string): boolean {
+  if (entry === "*") return true;
+  const network = /^([^/]+)\/(\d+)$/.exec(entry);
+  if (network !== null) return isInNetwork(host, network[1] as string, Number(network[2]));
+  if (isIP(entry) !== 0) return host === entry;
+  const [, name = entry, only] = /^(.*?)(?::(\d+))?$/.exec(entry) ?? [];
+  if (only !== undefined && only !== port) return false;
+  const plain = name.replace(/^\[|\]$/g, "").replace(/^\*(?=\.)/, "");
+  return plain.startsWith(".") ? host.endsWith(plain) : host === plain || host.endsWith(`.${plain}`);
+}
+
+function isInNetwork(host: string, address: string, bits: number): boolean {
+  const family = isIPv6(address) ? "ipv6" : "ipv4";
+  if (isIP(host) === 0 || isIP(host) !== isIP(address) || bits > (family === "ipv6" ? 128 : 32)) return false;
+  const network = new BlockList();
+  network.addSubnet(address, bits, family);
+  return network.check(host, family);
+}

@@ -1,0 +1,88 @@
+import type { Descriptor } from "../descriptor.ts";
+import { isDigest } from "../digest.ts";
+import { OCI_INDEX, REF_NAME } from "../media-types.ts";
+
+/** An entry of a layout's index; what other tools wrote into it is kept. */
+export interface IndexEntry extends Omit<Descriptor, "annotations"> {
+  readonly annotations?: Readonly<Record<string, unknown>>;
+}
+
+/** A layout's index (image-spec, image-index.md), with all that other tools wrote into it. */
+export interface LayoutIndex {
+  readonly manifests: readonly IndexEntry[];
+}
+
+/** What is wrong with an index. */
+export class LayoutIndexError extends Error {
+  override readonly name = "LayoutIndexError";
+}
+
+/** The index of a layout that holds nothing. */
+export const EMPTY_INDEX: LayoutIndex & Readonly<Record<string, unknown>> = {
+  schemaVersion: 2,
+  mediaType: OCI_INDEX,
+  manifests: [],
+};
+
+/** An index from the text of `index.json`. Throws {@link LayoutIndexError} for what is none. */
+export function parseIndex(text: string): LayoutIndex {
+  let index: unknown;
+  try {
+    index = JSON.parse(text);
+  } catch {
+    throw new LayoutIndexError("it is not JSON");
+  }
+  const manifests = (index as { manifests?: unknown } | null)?.manifests;
+  if (!Array.isArray(manifests) || !manifests.every(isEntry))
+    throw new LayoutIndexError("it is not an OCI image index");
+  return index as LayoutIndex;
+}
+
+function isEntry(value: unknown): value is IndexEntry {
+  const { mediaType, digest, size } = (value ?? {}) as Record<string, unknown>;
+  return typeof mediaType === "string" && isDigest(digest) && typeof size === "number";
+}
+
+/** The entry that a tag or a digest names; undefined where there is none. */
+export function findEntry({ manifests }: LayoutIndex, pointer: string): IndexEntry | undefined {
+  return manifests.find((entry) => (isDigest(pointer) ? entry.digest : tagOf(entry)) === pointer);
+}
+
+/** The tags of an index in their order (image-spec, annotations.md, `org.opencontainers.image.ref.name`). */
+export function tagsOf({ manifests }: LayoutIndex): string[] {
+  return manifests.map(tagOf).filter((tag) => tag !== undefined);
+}
+
+/**
+ * An index with a manifest added, under a tag where one is given. What had the tag before stays without it, so that it can
+ * still be had by its digest.
+ */
+export function withManifest(index: LayoutIndex, { mediaType, digest, size }: Descriptor, tag?: string): LayoutIndex {
+  if (tag !== undefined && index.manifests.some((entry) => tagOf(entry) === tag && entry.digest === digest))
+    return index;
+  const others = index.manifests.map((entry) => (tag !== undefined && tagOf(entry) === tag ? untagged(entry) : entry));
+  const annotations = tag === undefined ? {} : { annotations: { [REF_NAME]: tag } };
+  const known = tag === undefined && others.some((entry) => entry.digest === digest);
+  const entries = known ? others : [...others, { mediaType, digest, size, ...annotations }];
+  return { ...index, manifests: entries.filter((entry, at) => !isSuperfluous(entry, at, entries)) };
+}
+
+/** An entry without annotations says nothing where another names the same manifest. */
+function isSuperfluous(entry: IndexEntry, at: number, entries: readonly IndexEntry[]): boolean {
+  if (!isBare(entry)) return false;
+  return entries.some((other, index) => other.digest === entry.digest && (index < at || !isBare(other)));
+}
+
+function isBare({ annotations }: IndexEntry): boolean {
+  return Object.keys(annotations ?? {}).length === 0;
+}
+
+function tagOf({ annotations }: IndexEntry): string | undefined {
+  const tag = annotations?.[REF_NAME];
+  return typeof tag === "string" ? tag : undefined;
+}
+
+function untagged({ annotations, ...entry }: IndexEntry): IndexEntry {
+  const { [REF_NAME]: _, ...others } = annotations ?? {};
+  return Object.keys(others).length === 0 ? entry : { ...entry, annotations: others };
+}

@@ -1,0 +1,42 @@
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import manifest from "../../package.json" with { type: "json" };
+import { CACHE, ROOT } from "../../support/paths.ts";
+
+/**
+ * The Node binary that the lockfile pins for an architecture. The one for this machine is installed with the rest; one for
+ * another is fetched from the package registry, checked against the lockfile, and kept.
+ */
+export function nodeBinary(arch: "x64" | "arm64"): string {
+  const name = `node-linux-${arch}` as const;
+  if (arch === process.arch) return createRequire(import.meta.url).resolve(`${name}/bin/node`);
+  const version = manifest.optionalDependencies[name];
+  const folder = join(CACHE, `${name}-${version}`);
+  const binary = join(folder, "package", "bin", "node");
+  if (!existsSync(binary)) fetchPackage(name, version, folder);
+  return binary;
+}
+
+function fetchPackage(name: string, version: string, folder: string): void {
+  const fresh = `${folder}.${process.pid}`;
+  mkdirSync(fresh, { recursive: true });
+  execFileSync("npm", ["pack", "--silent", `${name}@${version}`], {
+    cwd: fresh,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  const archive = join(fresh, `${name}-${version}.tgz`);
+  const integrity = `sha512-${createHash("sha512").update(readFileSync(archive)).digest("base64")}`;
+  if (integrity !== lockedIntegrity(name, version)) throw new Error(`${name}@${version} is not what the lockfile pins`);
+  execFileSync("tar", ["-xzf", archive, "-C", fresh, "package/bin/node"]);
+  rmSync(folder, { recursive: true, force: true });
+  renameSync(fresh, folder);
+}
+
+function lockedIntegrity(name: string, version: string): string | undefined {
+  const lockfile = readFileSync(join(ROOT, "pnpm-lock.yaml"), "utf8");
+  const entry = lockfile.slice(lockfile.indexOf(`\n  ${name}@${version}:\n`));
+  return /integrity: (sha512-[A-Za-z0-9+/=]+)/.exec(entry)?.[1];
+}

@@ -1,0 +1,268 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  lutimesSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { copyTree, measureTree } from "launcher/outputs/copy-tree";
+import { ToolError } from "shared/cli/tool-error";
+import { temporaryFolder } from "../../support/temporary.ts";
+
+const MIB = 1 << 20;
+const warn = (message: string) => assert.fail(message);
+
+/** A source and where its copy goes. */
+function places(context: { after(clean: () => void): void }) {
+  const folder = temporaryFolder(context);
+  const [from, to] = [join(folder, "from"), join(folder, "to")];
+  mkdirSync(from);
+  return { from, to };
+}
+
+function fails(code: string, pattern: RegExp): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(error instanceof ToolError, String(error));
+    assert.equal(error.code, code);
+    assert.match(error.message, pattern);
+    return true;
+  };
+}
+
+describe("copying a tree", () => {
+  it("brings every file, folder and dotfile, empty ones too, and counts them", async (context) => {
+    const { from, to } = places(context);
+    mkdirSync(join(from, "deep", "er"), { recursive: true });
+    mkdirSync(join(from, "empty"));
+    writeFileSync(join(from, "nothing"), "");
+    writeFileSync(join(from, ".dot"), "12");
+    writeFileSync(join(from, "deep", "er", "größe\n -n"), "345");
+    assert.deepEqual(await copyTree(from, to, { warn }), { files: 3, bytes: 5 });
+    execFileSync("diff", ["-r", from, to]);
+    assert.deepEqual(readdirSync(to).sort(), [".dot", "deep", "empty", "nothing"]);
+  });
+
+  it("a single file is copied too, as small or large as it is", async (context) => {
+    const { from, to } = places(context);
+    for (const size of [0, 1, MIB, MIB + 1, 3 * MIB + 7]) {
+      writeFileSync(join(from, "file"), Buffer.alloc(size, "abcdefg"));
+      assert.deepEqual(await copyTree(join(from, "file"), to, { warn }), { files: 1, bytes: size });
+      assert.ok(readFileSync(to).equals(readFileSync(join(from, "file"))), `${size}`);
+    }
+  });
+
+  it("keeps modes, with the special bits, under any umask", async (context) => {
+    const { from, to } = places(context);
+    const modes = { file: 0o640, all: 0o777, set: 0o4755, none: 0o000, readOnly: 0o444 };
+    for (const [name, mode] of Object.entries(modes)) {
+      writeFileSync(join(from, name), "");
+      chmodSync(join(from, name), mode);
+    }
+    mkdirSync(join(from, "sticky"));
+    chmodSync(join(from, "sticky"), 0o1777);
+    mkdirSync(join(from, "closed"));
+    writeFileSync(join(from, "closed", "file"), "");
+    chmodSync(join(from, "closed"), 0o555);
+    const before = process.umask(0o077);
+    try {
+      // A normal user can't read what has no read bit.
+      if (process.getuid?.() !== 0) rmSync(join(from, "none"));
+      await copyTree(from, to, { warn });
+    } finally {
+      process.umask(before);
+    }
+    for (const [name, mode] of Object.entries(modes))
+      if (existsSync(join(from, name))) assert.equal(statSync(join(to, name)).mode & 0o7777, mode, name);
+    assert.equal(statSync(join(to, "sticky")).mode & 0o7777, 0o1777);
+    assert.equal(statSync(join(to, "closed")).mode & 0o7777, 0o555);
+    assert.ok(existsSync(join(to, "closed", "file")));
+  });
+
+  it("adds the mode bits asked for, and to folders the right to pass", async (context) => {
+    const { from, to } = places(context);
+    mkdirSync(join(from, "folder"));
+    writeFileSync(join(from, "folder", "file"), "");
+    chmodSync(join(from, "folder", "file"), 0o600);
+    chmodSync(join(from, "folder"), 0o700);
+    await copyTree(from, to, { warn, addMode: 0o444 });
+    assert.equal(statSync(join(to, "folder")).mode & 0o7777, 0o755);
+    assert.equal(statSync(join(to, "folder", "file")).mode & 0o7777, 0o644);
+  });
+
+  it("keeps the times of files, folders and symlinks", async (context) => {
+    const { from, to } = places(context);
+    mkdirSync(join(from, "folder"));
+    writeFileSync(join(from, "folder", "small"), "");
+    writeFileSync(join(from, "large"), Buffer.alloc(MIB + 1, 1));
+    symlinkSync("large", join(from, "link"));
+    const times = { "folder/small": 1e9, large: 1.1e9, folder: 1.2e9, ".": 1.3e9 };
+    for (const [name, time] of Object.entries(times)) utimesSync(join(from, name), time - 1, time);
+    lutimesSync(join(from, "link"), 1.4e9, 1.4e9);
+    await copyTree(from, to, { warn });
+    for (const [name, time] of Object.entries(times)) assert.equal(statSync(join(to, name)).mtimeMs, time * 1000, name);
+    assert.equal(lstatSync(join(to, "link")).mtimeMs, 1.4e12);
+  });
+
+  it("keeps hard links, and counts each of the names", async (context) => {
+    const { from, to } = places(context);
+    mkdirSync(join(from, "folder"));
+    writeFileSync(join(from, "a"), "12");
+    linkSync(join(from, "a"), join(from, "folder", "b"));
+    linkSync(join(from, "a"), join(from, "c"));
+    assert.deepEqual(await copyTree(from, to, { warn }), { files: 3, bytes: 6 });
+    const { ino, nlink } = statSync(join(to, "a"));
+    assert.equal(nlink, 3);
+    assert.equal(statSync(join(to, "folder", "b")).ino, ino);
+    assert.notEqual(ino, statSync(join(from, "a")).ino);
+  });
+
+  it("keeps holes", async (context) => {
+    const { from, to } = places(context);
+    const file = openSync(join(from, "sparse"), "w");
+    for (const [text, position] of [
+      ["head", 0],
+      ["middle", 37 * MIB - 3],
+      ["tail", 64 * MIB - 4],
+    ] as const)
+      writeSync(file, text, position);
+    closeSync(file);
+    writeFileSync(join(from, "hole"), "");
+    truncateSync(join(from, "hole"), 5 * MIB + 1);
+    assert.deepEqual(await copyTree(from, to, { warn }), { files: 2, bytes: 69 * MIB + 1 });
+    assert.ok(readFileSync(join(to, "sparse")).equals(readFileSync(join(from, "sparse"))));
+    assert.equal(statSync(join(to, "hole")).size, 5 * MIB + 1);
+    assert.ok(statSync(join(to, "sparse")).blocks * 512 <= 5 * MIB);
+    assert.equal(statSync(join(to, "hole")).blocks, 0);
+  });
+
+  it("symlinks stay verbatim, whether they lead somewhere or not", async (context) => {
+    const { from, to } = places(context);
+    mkdirSync(join(from, "folder"));
+    const links = { up: "../x", plain: "folder", nothing: "no/where", absolute: "/etc/passwd", slash: "./folder//" };
+    for (const [name, target] of Object.entries(links)) symlinkSync(target, join(from, name));
+    assert.deepEqual(await copyTree(from, to, { warn }), { files: 0, bytes: 0 });
+    for (const [name, target] of Object.entries(links)) assert.equal(readlinkSync(join(to, name)), target);
+  });
+
+  it("a symlink that is the path itself is followed", async (context) => {
+    const { from, to } = places(context);
+    writeFileSync(join(from, "file"), "1");
+    symlinkSync("from", join(from, "..", "link"));
+    assert.deepEqual(await copyTree(join(from, "..", "link"), to, { warn }), { files: 1, bytes: 1 });
+    assert.ok(lstatSync(to).isDirectory());
+  });
+
+  it("names and symlinks that are not UTF-8 keep their bytes", async (context) => {
+    const { from, to } = places(context);
+    const name = Buffer.from([0x61, 0xff, 0xfe, 0x0a, 0xc3]);
+    const at = (folder: string, ...parts: Buffer[]) =>
+      Buffer.concat([Buffer.from(folder), ...parts.flatMap((part) => [Buffer.from("/"), part])]);
+    try {
+      mkdirSync(at(from, name));
+      writeFileSync(at(from, name, name), "12");
+      symlinkSync(name, at(from, name, Buffer.from("link")));
+      assert.deepEqual(await copyTree(from, to, { warn }), { files: 1, bytes: 2 });
+      assert.deepEqual(readdirSync(to, { encoding: "buffer" }), [name]);
+      assert.equal(readFileSync(at(to, name, name), "utf8"), "12");
+      assert.deepEqual(readlinkSync(at(to, name, Buffer.from("link")), { encoding: "buffer" }), name);
+      assert.deepEqual(measureTree(to), { files: 1, bytes: 2 });
+    } finally {
+      for (const folder of [from, to]) rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  it("sockets and FIFOs are left out with a warning each", async (context) => {
+    const { from, to } = places(context);
+    execFileSync("mkfifo", [join(from, "fifo")]);
+    const server = createServer().listen(join(from, "socket"));
+    await once(server, "listening");
+    writeFileSync(join(from, "file"), "");
+    const warnings: string[] = [];
+    try {
+      const size = await copyTree(from, to, { warn: (message) => warnings.push(message) });
+      assert.deepEqual(size, { files: 1, bytes: 0 });
+    } finally {
+      server.close();
+    }
+    const [fifo, socket] = [join(from, "fifo"), join(from, "socket")];
+    assert.deepEqual(warnings.sort(), [`left out ${fifo}: a FIFO`, `left out ${socket}: a socket`]);
+    assert.deepEqual(readdirSync(to), ["file"]);
+  });
+
+  it("merges with a folder that is there, and replaces files and symlinks without writing through them", async (context) => {
+    const { from, to } = places(context);
+    mkdirSync(to);
+    const outside = join(to, "..", "outside");
+    writeFileSync(outside, "untouched");
+    writeFileSync(join(to, "kept"), "");
+    symlinkSync(outside, join(to, "file"));
+    writeFileSync(join(to, "link"), "old");
+    writeFileSync(join(from, "file"), "new");
+    symlinkSync("file", join(from, "link"));
+    await copyTree(from, to, { warn });
+    assert.deepEqual(readdirSync(to).sort(), ["file", "kept", "link"]);
+    assert.ok(lstatSync(join(to, "file")).isFile());
+    assert.equal(readlinkSync(join(to, "link")), "file");
+    assert.equal(readFileSync(outside, "utf8"), "untouched");
+  });
+
+  it("what is not there is named as a failure to read", async (context) => {
+    const { from, to } = places(context);
+    await assert.rejects(copyTree(join(from, "none"), to, { warn }), fails("noInput", /^cannot read .*none$/));
+  });
+
+  it("a target that can't be written is named, as the kind of failure asked for", async (context) => {
+    const { from, to } = places(context);
+    writeFileSync(join(from, "file"), "");
+    writeFileSync(to, "");
+    await assert.rejects(copyTree(from, to, { warn }), fails("copyFailed", /^cannot write .*to$/));
+    const inputs = { warn, writeFailure: "cannotCreate" } as const;
+    await assert.rejects(copyTree(from, to, inputs), fails("cannotCreate", /^cannot write .*to$/));
+    await assert.rejects(copyTree(join(from, "file"), join(to, "x"), { warn }), fails("copyFailed", /^cannot write /));
+  });
+});
+
+describe("measuring a tree", () => {
+  it("counts as the copy does, and follows no symlink but the path itself", async (context) => {
+    const { from, to } = places(context);
+    mkdirSync(join(from, "folder"));
+    writeFileSync(join(from, "folder", "a"), "12");
+    linkSync(join(from, "folder", "a"), join(from, "b"));
+    symlinkSync("/etc", join(from, "etc"));
+    symlinkSync("from", join(from, "..", "link"));
+    const size = await copyTree(from, to, { warn });
+    assert.deepEqual(size, { files: 2, bytes: 4 });
+    assert.deepEqual(measureTree(from), size);
+    assert.deepEqual(measureTree(join(from, "..", "link")), size);
+    assert.deepEqual(measureTree(join(from, "b")), { files: 1, bytes: 2 });
+  });
+
+  it("a folder of more names than a call may have arguments is counted", (context) => {
+    const { from } = places(context);
+    execFileSync("sh", ["-c", "seq 15000 | xargs touch"], { cwd: from });
+    const module = import.meta.resolve("launcher/outputs/copy-tree");
+    const program = `import { measureTree } from "${module}"; console.log(measureTree(process.argv[1]).files);`;
+    // A small stack has this limit at less than the usual 120,000.
+    const args = ["--stack-size=120", "--input-type=module", "-e", program, from];
+    assert.equal(execFileSync(process.execPath, args, { encoding: "utf8" }), "15000\n");
+  });
+});

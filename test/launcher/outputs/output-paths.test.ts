@@ -1,0 +1,94 @@
+/** Outputs that are patterns. */
+import assert from "node:assert/strict";
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { outputPaths } from "launcher/outputs/output-paths";
+import { runTool } from "../../../support/tools.ts";
+import { temporaryFolder } from "../../support/temporary.ts";
+
+function folderWith(context: TestContext, ...names: string[]): string {
+  const folder = temporaryFolder(context);
+  mkdirSync(join(folder, "sub"));
+  for (const name of names) writeFileSync(join(folder, name), name);
+  return folder;
+}
+
+describe("outputs", () => {
+  it("are what a pattern matches, by name; a leading dot only where the pattern has it", (context) => {
+    const folder = folderWith(context, "b.xyz", "a.xyz", ".hidden.xyz", "c.log", "sub/d.xyz");
+    const found = (pattern: string) => outputPaths([`${folder}/${pattern}`], []).flatMap(({ paths }) => paths);
+    const inFolder = (...names: string[]) => names.map((name) => join(folder, name));
+    assert.deepEqual(found("*.xyz"), inFolder("a.xyz", "b.xyz"));
+    assert.deepEqual(found(".*.xyz"), inFolder(".hidden.xyz"));
+    assert.deepEqual(found("{a,c}.*"), inFolder("a.xyz", "c.log"));
+    assert.deepEqual(found("[ab].xyz"), inFolder("a.xyz", "b.xyz"));
+    assert.deepEqual(found("**/d.xyz"), inFolder("sub/d.xyz"));
+  });
+
+  it("a path that is there is no pattern, even a link that leads nowhere", (context) => {
+    const folder = folderWith(context, "a[1].txt", "a1.txt");
+    symlinkSync("nowhere", join(folder, "l*"));
+    for (const name of ["a[1].txt", "l*"])
+      assert.deepEqual(outputPaths([join(folder, name)], []), [
+        { output: join(folder, name), paths: [join(folder, name)] },
+      ]);
+  });
+
+  it("what two of them match is listed once", (context) => {
+    const folder = folderWith(context, "a", "b");
+    const outputs = [join(folder, "a"), `${folder}/{a,b}`, `${folder}/./a*`];
+    assert.deepEqual(
+      outputPaths(outputs, []).map(({ paths }) => paths),
+      [[join(folder, "a")], [join(folder, "b")]],
+    );
+  });
+
+  it("that are not UTF-8 are named, not left out in silence", (context) => {
+    const folder = folderWith(context, "a.xyz");
+    const name = Buffer.from(`${folder}/b\xff.xyz`, "latin1");
+    writeFileSync(name, "");
+    assert.throws(() => outputPaths([`${folder}/*.xyz`], []), {
+      code: "noInput",
+      message: `cannot read ${folder}/b\ufffd.xyz`,
+      why: "its name is not UTF-8 text",
+    });
+    rmSync(name);
+    writeFileSync(join(folder, "c\ufffd.log"), "");
+    assert.equal(outputPaths([`${folder}/*.log`], [])[0]?.paths.length, 1);
+  });
+
+  it("of the same name are an error that names both", (context) => {
+    const folder = folderWith(context, "a", "sub/a", "stdout.log");
+    assert.throws(() => outputPaths([`${folder}/a`, `${folder}/sub/*`], []), {
+      code: "copyFailed",
+      message: 'two outputs are named "a"',
+      why: `${folder}/a, ${folder}/sub/a`,
+    });
+    assert.throws(() => outputPaths([`${folder}/*.log`], ["stdout.log"]), /two outputs are named "stdout.log"/);
+  });
+
+  it("are saved by the launcher: what matches when the command has ended", async (context) => {
+    const folder = folderWith(context, "before.xyz");
+    const share = join(folder, "share");
+    const env = { ORAS_SHARE: share, ORAS_OUTPUT: "*.xyz\n*.nothing", PATH: process.env.PATH };
+    const options = { cwd: folder, env };
+    const args = ["-q", "--allow-missing-output", "--"];
+    const { code, stderr } = await runTool("launcher", [...args, "touch", "after.xyz"], options);
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: "launcher: missing output *.nothing\n" });
+    assert.deepEqual(readdirSync(join(share, "outputs")), ["after.xyz", "before.xyz"]);
+    const marker = JSON.parse(readFileSync(join(share, "oras-operator-done.txt"), "utf8"));
+    assert.deepEqual(
+      marker.outputs.map(({ path }: { path: string }) => path),
+      ["outputs/after.xyz", "outputs/before.xyz"],
+    );
+  });
+
+  it("a pattern that matches nothing is a missing output", async (context) => {
+    const folder = temporaryFolder(context);
+    const env = { ORAS_SHARE: join(folder, "share"), PATH: process.env.PATH };
+    const { code, stderr } = await runTool("launcher", ["-q", "NA", `${folder}/*.xyz`, "true"], { env });
+    assert.equal(code, 66);
+    assert.equal(stderr, `launcher: missing output ${folder}/*.xyz (the command did not write it)\n`);
+  });
+});

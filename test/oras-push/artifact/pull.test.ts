@@ -1,0 +1,604 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
+import { pull } from "oras-push/artifact/pull";
+import { ANNOTATIONS, FOLDER_LAYER } from "oras-push/oci/media-types";
+import { digestOf } from "oras-push/oci/meter";
+import { ToolError } from "shared/cli/tool-error";
+import type { MemoryRegistry } from "../../../support/registry/memory-registry.ts";
+import { runTool, startTool } from "../../../support/tools.ts";
+import { failing, first, STEPS } from "../../support/registry/faults.ts";
+import { temporaryFolder } from "../../support/temporary.ts";
+import {
+  assertBytes,
+  type Entry,
+  fileLayer,
+  folderLayer,
+  memoryRegistry,
+  NO_PROGRESS,
+  noise,
+  repositoryAt,
+  type StoredLayer,
+  storeArtifact,
+  storeManifest,
+  tarOf,
+  treeOf,
+} from "../support.ts";
+
+const TREE: readonly Entry[] = [
+  { name: "t", flag: "5" },
+  { name: "t/f", content: "content" },
+  { name: "t/g", content: noise(100_000).toString("hex") },
+];
+const ARCHIVE = tarOf(TREE);
+
+interface Setting {
+  readonly registry: MemoryRegistry;
+  /** Where pulls go. */
+  readonly folder: string;
+  /** What the folder lies in. */
+  readonly base: string;
+  readonly pull: (tag: string, keepOldFiles?: boolean) => ReturnType<typeof pull>;
+}
+
+async function setting(t: TestContext): Promise<Setting> {
+  const registry = await memoryRegistry(t);
+  const base = temporaryFolder(t);
+  const folder = join(base, "into");
+  const repository = repositoryAt(t, registry.address);
+  const options = { folder, concurrency: 3, progress: NO_PROGRESS };
+  return {
+    registry,
+    base,
+    folder,
+    pull: (tag, keepOldFiles = false) =>
+      pull(repository, `registry/metric/run:${tag}`, tag, { ...options, keepOldFiles }),
+  };
+}
+
+/** Checks that a pull fails, with 76 unless said otherwise, and leaves nothing: neither in its folder nor beside it. */
+async function assertRefused({ pull, base, folder }: Setting, message: RegExp, exitCode = 76): Promise<void> {
+  const before = existsSync(folder) ? treeOf(folder) : {};
+  await assert.rejects(pull("1"), (error: unknown) => {
+    assert.ok(error instanceof ToolError, String(error));
+    assert.match(`${error.message} (${error.why})`, message);
+    assert.equal(error.exitCode, exitCode);
+    return true;
+  });
+  assert.deepEqual(existsSync(folder) ? treeOf(folder) : {}, before);
+  assert.deepEqual(
+    readdirSync(base).filter((name) => name !== "into"),
+    [],
+  );
+}
+
+describe("a pull", () => {
+  it("restores files to the byte, one without bytes too", async (t) => {
+    const { registry, folder, pull } = await setting(t);
+    const bytes = noise(2_000_000);
+    const digest = storeArtifact(registry, "1", [fileLayer("large", bytes), fileLayer("empty", "")]);
+    const { manifest, layers } = await pull("1");
+    assert.equal(manifest.descriptor.digest, digest);
+    assert.equal(layers.length, 2);
+    assertBytes(readFileSync(join(folder, "large")), bytes);
+    assert.equal(readFileSync(join(folder, "empty")).length, 0);
+    assert.deepEqual(readdirSync(folder), ["empty", "large"], "and leaves nothing else");
+  });
+
+  it("by digest is the same", async (t) => {
+    const { registry, folder, pull } = await setting(t);
+    const digest = storeArtifact(registry, "1", [fileLayer("f", "x")]);
+    await pull(digest);
+    assert.deepEqual(treeOf(folder), { f: "x" });
+  });
+
+  it("restores a file in a folder of its own where the title says so", async (t) => {
+    const { registry, folder, pull } = await setting(t);
+    storeArtifact(registry, "1", [fileLayer("./a//b/f", "x"), fileLayer("a/b", "in the way of nobody")].slice(0, 1));
+    await pull("1");
+    assert.deepEqual(treeOf(folder), { a: "folder", "a/b": "folder", "a/b/f": "x" });
+  });
+
+  it("restores a folder titled `.` into its own folder, which stays as it is", async (t) => {
+    const { registry, folder, pull } = await setting(t);
+    mkdirSync(folder, { mode: 0o750 });
+    const entries: Entry[] = [
+      { name: ".", flag: "5", mode: 0o700 },
+      { name: "./a", content: "x" },
+      { name: "b", flag: "5" },
+      { name: "b/l", flag: "2", link: "../a" },
+    ];
+    storeArtifact(registry, "1", [folderLayer(".", tarOf(entries)), fileLayer("f", "y")]);
+    await pull("1");
+    assert.deepEqual(treeOf(folder), { a: "x", b: "folder", "b/l": "-> ../a", f: "y" });
+    assert.equal(statSync(folder).mode & 0o777, 0o750);
+  });
+
+  it("skips layers without a title", async (t) => {
+    const { registry, folder, pull } = await setting(t);
+    storeArtifact(registry, "1", [{ bytes: Buffer.from("x"), annotations: {} }, fileLayer("f", "y")]);
+    assert.equal((await pull("1")).layers.length, 1);
+    assert.deepEqual(treeOf(folder), { f: "y" });
+  });
+
+  it("of an artifact without files gives an empty folder", async (t) => {
+    const { registry, folder, pull } = await setting(t);
+    storeArtifact(registry, "1", []);
+    await pull("1");
+    assert.deepEqual(treeOf(folder), {});
+  });
+
+  const half = ARCHIVE.length >> 1;
+  for (const [what, bytes] of Object.entries({
+    gzip: gzipSync(ARCHIVE),
+    "gzip of several members": Buffer.concat([
+      gzipSync(ARCHIVE.subarray(0, 100)),
+      gzipSync(Buffer.alloc(0)),
+      gzipSync(ARCHIVE.subarray(100, half)),
+      gzipSync(ARCHIVE.subarray(half)),
+    ]),
+    zstd: zstdCompressSync(ARCHIVE),
+    "zstd of several frames": Buffer.concat([
+      zstdCompressSync(ARCHIVE.subarray(0, half)),
+      zstdCompressSync(ARCHIVE.subarray(half)),
+    ]),
+  }))
+    it(`unpacks a folder in ${what}`, async (t) => {
+      const { registry, folder, pull } = await setting(t);
+      storeArtifact(registry, "1", [folderLayer("t", ARCHIVE, bytes)]);
+      await pull("1");
+      const { "t/f": content, "t/g": more } = treeOf(folder);
+      assert.equal(content, "content");
+      assert.equal(more, noise(100_000).toString("hex"));
+    });
+
+  it("unpacks a folder that is not compressed", async (t) => {
+    const { registry, folder, pull } = await setting(t);
+    const mediaType = "application/vnd.oci.image.layer.v1.tar";
+    storeArtifact(registry, "1", [{ ...folderLayer("t", ARCHIVE, ARCHIVE), mediaType }]);
+    await pull("1");
+    assert.equal(treeOf(folder)["t/f"], "content");
+  });
+
+  it("unpacks a folder that oras-py wrote, which does not say that it is to be unpacked", async (t) => {
+    const { registry, folder, pull } = await setting(t);
+    const layer = (archive: Buffer): StoredLayer => ({
+      bytes: gzipSync(archive),
+      mediaType: FOLDER_LAYER,
+      annotations: { [ANNOTATIONS.title]: "t" },
+    });
+    for (const root of ["t", "./t/"]) {
+      storeArtifact(registry, "1", [layer(tarOf([{ name: root, flag: "5" }, ...TREE.slice(1)]))]);
+      await pull("1");
+      assert.equal(treeOf(folder)["t/f"], "content");
+      rmSync(join(folder, "t"), { recursive: true });
+    }
+  });
+
+  for (const [what, archive, unpack] of [
+    ["whose folder has another name", tarOf([{ name: "other", flag: "5" }]), undefined],
+    ["that holds a file of its name", tarOf([{ name: "t", content: "x" }]), undefined],
+    ["that is not to be unpacked", ARCHIVE, "false"],
+    ["that is no archive", Buffer.from("a text that somebody compressed"), undefined],
+    ["without a byte", Buffer.alloc(0), undefined],
+  ] as const)
+    it(`leaves a gzipped archive as the file that it is: one ${what}`, async (t) => {
+      const { registry, folder, pull } = await setting(t);
+      const bytes = gzipSync(archive);
+      const annotations = {
+        [ANNOTATIONS.title]: "t",
+        ...(unpack === undefined ? {} : { [ANNOTATIONS.unpack]: unpack }),
+      };
+      storeArtifact(registry, "1", [{ bytes, mediaType: FOLDER_LAYER, annotations }]);
+      await pull("1");
+      assertBytes(readFileSync(join(folder, "t")), bytes);
+    });
+
+  it("believes a content digest that is right, and leaves one that is none aside", async (t) => {
+    const { registry, pull } = await setting(t);
+    const layer = folderLayer("t", ARCHIVE);
+    for (const digest of [digestOf(ARCHIVE), "sha512:0", ""]) {
+      const annotations = { ...layer.annotations, [ANNOTATIONS.contentDigest]: digest };
+      storeArtifact(registry, "1", [{ ...layer, annotations }]);
+      await pull("1");
+    }
+  });
+
+  it("gives files the mode 644 and its folders the mode 755, whatever the umask", async (t) => {
+    const { registry, folder, pull } = await setting(t);
+    storeArtifact(registry, "1", [fileLayer("f", "x"), folderLayer("t", ARCHIVE)]);
+    const before = process.umask(0o077);
+    t.after(() => void process.umask(before));
+    await pull("1");
+    process.umask(before);
+    assert.equal(statSync(join(folder, "f")).mode & 0o777, 0o644);
+    assert.equal(statSync(join(folder, "t")).mode & 0o777, 0o755);
+  });
+});
+
+describe("a pull into a folder that is there", () => {
+  async function filled(t: TestContext) {
+    const found = await setting(t);
+    mkdirSync(join(found.folder, "t", "mine"), { recursive: true });
+    writeFileSync(join(found.folder, "t", "f"), "old");
+    writeFileSync(join(found.folder, "t", "mine", "x"), "mine");
+    storeArtifact(found.registry, "1", [folderLayer("t", tarOf(TREE.slice(0, 2))), fileLayer("new", "new")]);
+    return found;
+  }
+
+  it("merges folders and replaces files", async (t) => {
+    const { folder, pull } = await filled(t);
+    await pull("1");
+    assert.deepEqual(treeOf(folder), {
+      new: "new",
+      t: "folder",
+      "t/f": "content",
+      "t/mine": "folder",
+      "t/mine/x": "mine",
+    });
+  });
+
+  it("replaces a link, and not what it points to", async (t) => {
+    const { base, folder, pull, registry } = await setting(t);
+    mkdirSync(folder);
+    writeFileSync(join(base, "outside"), "kept");
+    symlinkSync("../outside", join(folder, "f"));
+    storeArtifact(registry, "1", [fileLayer("f", "new")]);
+    await pull("1");
+    assert.deepEqual(treeOf(folder), { f: "new" });
+    assert.equal(readFileSync(join(base, "outside"), "utf8"), "kept");
+  });
+
+  it("may be reached by a link", async (t) => {
+    const { base, folder, pull, registry } = await setting(t);
+    mkdirSync(join(base, "real"));
+    symlinkSync("real", folder);
+    storeArtifact(registry, "1", [fileLayer("f", "new"), folderLayer("t", ARCHIVE)]);
+    for (let time = 0; time < 2; time++) await pull("1");
+    assert.deepEqual(readdirSync(join(base, "real")).sort(), ["f", "t"]);
+    assert.equal(readlinkSync(folder), "real");
+  });
+
+  it("with --keep-old-files replaces nothing, and puts nothing beside it either", async (t) => {
+    const { folder, pull } = await filled(t);
+    const before = treeOf(folder);
+    await assert.rejects(pull("1", true), (error: ToolError) => {
+      assert.equal(error.message, `${join(folder, "t", "f")} is there already`);
+      return error.exitCode === 73;
+    });
+    assert.deepEqual(treeOf(folder), before);
+  });
+
+  it("with --keep-old-files adds what is new", async (t) => {
+    const { registry, folder, pull } = await filled(t);
+    storeArtifact(registry, "2", [
+      folderLayer(
+        "t",
+        tarOf([
+          { name: "t", flag: "5" },
+          { name: "t/other", content: "x" },
+        ]),
+      ),
+      fileLayer("new", "new"),
+    ]);
+    await pull("2", true);
+    assert.equal(treeOf(folder)["t/other"], "x");
+    assert.equal(treeOf(folder)["t/f"], "old");
+  });
+
+  it("that is a file is refused by name", async (t) => {
+    const { registry, folder, pull } = await setting(t);
+    storeArtifact(registry, "1", [fileLayer("f", "x")]);
+    writeFileSync(folder, "a file");
+    await assert.rejects(pull("1"), (error: ToolError) => error.exitCode === 73 && error.message.includes(folder));
+    assert.equal(readFileSync(folder, "utf8"), "a file");
+  });
+});
+
+describe("a pull that fails leaves nothing", () => {
+  it("of an artifact that is not there", async (t) => {
+    await assertRefused(await setting(t), /^there is no artifact registry\/metric\/run:1 \(not found\)$/);
+  });
+
+  for (const [what, bytes, message] of [
+    ["HTML", "<html>sign in</html>", /cannot be pulled \(it is not JSON\)/],
+    ["an index", '{"mediaType":"application/vnd.oci.image.index.v1+json"}', /not an image manifest/],
+    ["a number", "7", /not a JSON object/],
+  ] as const)
+    it(`of a manifest that is ${what}`, async (t) => {
+      const found = await setting(t);
+      storeManifest(found.registry, "1", Buffer.from(bytes));
+      await assertRefused(found, message);
+    });
+
+  it("of a manifest that is too large", async (t) => {
+    const found = await setting(t);
+    storeManifest(found.registry, "1", Buffer.alloc((4 << 20) + 1, " "));
+    await assertRefused(found, /longer than 4194304 bytes/);
+  });
+
+  for (const [what, bytes, message] of [
+    ["other bytes", Buffer.from("cOntent"), /is not what its digest says \(its bytes have the digest sha256:/],
+    ["too few bytes", Buffer.from("conten"), /is not what its digest says \(6 of 7 bytes came\)/],
+    ["too many bytes", Buffer.from("content!"), /is not what its digest says \(it is longer than 7 bytes\)/],
+    ["no bytes", Buffer.alloc(0), /is not what its digest says \(0 of 7 bytes came\)/],
+  ] as const)
+    it(`of a blob with ${what}`, async (t) => {
+      const found = await setting(t);
+      storeArtifact(found.registry, "1", [fileLayer("good", "good"), fileLayer("f", "content")]);
+      found.registry.blobs.set(digestOf(Buffer.from("content")), bytes);
+      await assertRefused(found, message);
+    });
+
+  it("of a blob that is missing", async (t) => {
+    const found = await setting(t);
+    storeArtifact(found.registry, "1", [folderLayer("t", ARCHIVE), fileLayer("f", "content")]);
+    found.registry.blobs.delete(digestOf(Buffer.from("content")));
+    await assertRefused(found, /BLOB_UNKNOWN/);
+  });
+
+  it("of a folder whose content is not what its digest says", async (t) => {
+    const found = await setting(t);
+    const layer = folderLayer("t", ARCHIVE);
+    const annotations = { ...layer.annotations, [ANNOTATIONS.contentDigest]: digestOf(Buffer.from("other")) };
+    storeArtifact(found.registry, "1", [{ ...layer, annotations }]);
+    await assertRefused(found, /the folder t is not what its digest says/);
+  });
+
+  const broken: Record<string, StoredLayer> = {
+    "in gzip that breaks off": folderLayer("t", ARCHIVE, gzipSync(ARCHIVE).subarray(0, -100)),
+    "in gzip with a wrong checksum": folderLayer(
+      "t",
+      ARCHIVE,
+      Buffer.from(gzipSync(ARCHIVE).map((byte, index, all) => (index === all.length - 8 ? byte ^ 1 : byte))),
+    ),
+    "in zstd that breaks off": folderLayer("t", ARCHIVE, zstdCompressSync(ARCHIVE).subarray(0, -100)),
+    "in zlib, which is not gzip": folderLayer("t", ARCHIVE, deflateSync(ARCHIVE)),
+    "that breaks off": folderLayer("t", ARCHIVE, gzipSync(ARCHIVE.subarray(0, 3000))),
+    "without a byte": folderLayer("t", ARCHIVE, Buffer.alloc(0)),
+  };
+  for (const [what, layer] of Object.entries(broken))
+    it(`of a folder ${what}`, async (t) => {
+      const found = await setting(t);
+      storeArtifact(found.registry, "1", [fileLayer("good", "good"), layer]);
+      await assertRefused(found, /the layer t is not a whole tar archive/);
+    });
+
+  for (const title of ["../f", "/etc/f", "a/../../f", "..", "a\0b"])
+    it(`of a file titled ${JSON.stringify(title)}`, async (t) => {
+      const found = await setting(t);
+      storeArtifact(found.registry, "1", [fileLayer("good", "good"), fileLayer(title, "x")]);
+      await assertRefused(found, /cannot be pulled \(a layer's title .* is a/);
+    });
+
+  for (const title of [".", ""])
+    it(`of a file titled ${JSON.stringify(title)}`, async (t) => {
+      const found = await setting(t);
+      storeArtifact(found.registry, "1", [fileLayer("good", "good"), fileLayer(title, "x")]);
+      await assertRefused(found, /names no file/);
+    });
+
+  const hostile: Record<string, readonly Entry[]> = {
+    "../x": [{ name: "t/../../x" }],
+    "an absolute path": [{ name: "/tmp/x" }],
+    "a path through a link": [
+      { name: "t/l", flag: "2", link: "." },
+      { name: "t/l/x", content: "x" },
+    ],
+    "a link out": [{ name: "t/l", flag: "2", link: "../../outside" }],
+  };
+  for (const [what, entries] of Object.entries(hostile))
+    it(`of a folder with ${what}`, async (t) => {
+      const found = await setting(t);
+      storeArtifact(found.registry, "1", [fileLayer("good", "good"), folderLayer("t", tarOf(entries))]);
+      await assertRefused(found, /the artifact holds an entry that is refused/);
+    });
+
+  const refused: Record<string, Entry> = {
+    "a link out": { name: "l", flag: "2", link: ".." },
+    "a link in its place": { name: ".", flag: "2", link: "x" },
+    "a file in its place": { name: ".", content: "x" },
+    "a path out": { name: "../x" },
+  };
+  for (const [what, entry] of Object.entries(refused))
+    it(`of a folder titled "." with ${what}`, async (t) => {
+      const found = await setting(t);
+      storeArtifact(found.registry, "1", [fileLayer("good", "good"), folderLayer(".", tarOf([entry]))]);
+      await assertRefused(found, /the artifact holds an entry that is refused/);
+    });
+
+  it("of one layer's links that would lead another layer out of the folder", async (t) => {
+    const found = await setting(t);
+    const links: Entry[] = [
+      { name: "t/b", flag: "5" },
+      { name: "t/b/m", flag: "2", link: ".." },
+      { name: "t/out", flag: "2", link: "b/m/../.." },
+    ];
+    // By its letters t/out is t; by way of t/b/m it is what lies above the folder.
+    storeArtifact(found.registry, "1", [folderLayer("t", tarOf(links)), fileLayer("t/out/escaped", "x")]);
+    await assertRefused(found, /the artifact holds an entry that is refused: "t\/out"/);
+  });
+
+  it("of links in several layers that would lead another layer out of the folder together", async (t) => {
+    const found = await setting(t);
+    const layer = (name: string, link: string) => folderLayer("t", tarOf([{ name, flag: "2", link }]));
+    // Each stays inside by itself; together t/c is what lies above the folder.
+    const layers = [layer("t/a", "."), layer("t/b", "a/.."), layer("t/c", "b/..")];
+    storeArtifact(found.registry, "1", [...layers, fileLayer("t/c/escaped", "x")]);
+    await assertRefused(found, /cannot be pulled \(another of its layers is in the way of "t\/c\/escaped"\)/);
+  });
+
+  for (const [what, layers] of Object.entries({
+    "files of one name": [fileLayer("f", "1"), fileLayer("./f", "2")],
+    "a file and a folder of one name": [fileLayer("t", "1"), folderLayer("t", ARCHIVE)],
+    "a folder and a file of one name": [folderLayer("t", ARCHIVE), fileLayer("t", "1")],
+    "a file in a folder's place": [fileLayer("a", "1"), fileLayer("a/b", "2")],
+    "folders with one file": [folderLayer("t", ARCHIVE), folderLayer("t", tarOf([{ name: "t/f", content: "2" }]))],
+  }))
+    it(`of ${what}, which would take each other's place`, async (t) => {
+      const found = await setting(t);
+      storeArtifact(found.registry, "1", [fileLayer("good", "good"), ...layers]);
+      await assertRefused(found, /another of its layers is in the way of "/);
+    });
+
+  it("of a file whose way passes through a link that was there before: 73, and nothing is written through it", async (t) => {
+    const found = await setting(t);
+    mkdirSync(found.folder);
+    mkdirSync(join(found.base, "outside"));
+    symlinkSync("../outside", join(found.folder, "t"));
+    storeArtifact(found.registry, "1", [fileLayer("good", "good"), fileLayer("t/escaped", "x")]);
+    await assert.rejects(found.pull("1"), (error: ToolError) => {
+      assert.equal(`${error.message} (${error.why})`, `${join(found.folder, "t")} is there already (it is no folder)`);
+      return error.exitCode === 73;
+    });
+    assert.deepEqual(treeOf(found.base), { into: "folder", "into/t": "-> ../outside", outside: "folder" });
+  });
+
+  it("and what was there stays as it was", async (t) => {
+    const found = await setting(t);
+    mkdirSync(join(found.folder, "t"), { recursive: true });
+    writeFileSync(join(found.folder, "t", "f"), "old");
+    storeArtifact(found.registry, "1", [folderLayer("t", ARCHIVE), fileLayer("f", "content")]);
+    found.registry.blobs.delete(digestOf(Buffer.from("content")));
+    await assertRefused(found, /BLOB_UNKNOWN/);
+  });
+});
+
+describe("a pull from a registry that breaks", () => {
+  it("goes on where a download was cut off", async (t) => {
+    const { registry, folder, pull } = await setting(t);
+    const bytes = noise(3 << 20);
+    storeArtifact(registry, "1", [folderLayer("t", ARCHIVE), fileLayer("large", bytes)]);
+    registry.intercept(
+      first(
+        1,
+        (method, url) => method === "GET" && url.endsWith(digestOf(bytes)),
+        (_, response) => {
+          response.writeHead(200, { "content-length": bytes.length });
+          response.write(bytes.subarray(0, 1 << 20), () => response.socket?.resetAndDestroy());
+        },
+      ),
+    );
+    await pull("1");
+    assertBytes(readFileSync(join(folder, "large")), bytes);
+    assert.equal(registry.requests.filter(({ headers }) => headers.range !== undefined).length, 1);
+  });
+
+  it("meets a 500 and a 503 with another try", async (t) => {
+    const { registry, folder, pull } = await setting(t);
+    storeArtifact(registry, "1", [folderLayer("t", ARCHIVE)]);
+    for (const status of [500, 503]) {
+      const [manifest, blob] = [failing(status, STEPS.getManifest), failing(status, STEPS.getBlob)];
+      registry.intercept(async (request, response) => (await manifest(request, response)) || blob(request, response));
+      await pull("1");
+    }
+    assert.equal(treeOf(folder)["t/f"], "content");
+  });
+});
+
+describe("names that are not UTF-8", () => {
+  it("are the same after a push and a pull, into an empty folder and over what is there", async (t) => {
+    const registry = await memoryRegistry(t);
+    const folder = temporaryFolder(t);
+    const name = (text: string) => Buffer.from(`${folder}/tree/${text}`, "latin1");
+    mkdirSync(name("d\xe9"), { recursive: true });
+    writeFileSync(name("d\xe9/f\xff"), "1");
+    writeFileSync(name("\xfe"), "2");
+    symlinkSync(Buffer.from("d\xe9/f\xff", "latin1"), name("l"));
+    const reference = `${registry.address}/metric/run:1`;
+    for (const args of [[reference, "tree"], ...Array(2).fill(["pull", reference, "-o", "back"])]) {
+      const { code, stderr } = await runTool("oras-push", args, { cwd: folder });
+      assert.equal(code, 0, stderr);
+    }
+    const difference = spawnSync("diff", ["-r", "--no-dereference", "tree", "back/tree"], { cwd: folder });
+    assert.equal(String(difference.stdout), "");
+    const kept = await runTool("oras-push", ["pull", reference, "-o", "back", "-k"], { cwd: folder });
+    assert.equal(kept.code, 73);
+    assert.deepEqual(readdirSync(join(folder, "back")), ["tree"]);
+  });
+});
+
+describe("a pull that is interrupted", () => {
+  for (const [what, layer] of [
+    ["a folder", folderLayer("t", tarOf([{ name: "t/f", content: noise(8 << 20) }]))],
+    ["a file", fileLayer("f", noise(8 << 20))],
+  ] as const)
+    it(`in the middle of ${what} ends with 143, and leaves nothing`, async (t) => {
+      const registry = await memoryRegistry(t);
+      const folder = temporaryFolder(t);
+      storeArtifact(registry, "1", [layer]);
+      const pulling = startTool("oras-push", ["pull", `${registry.address}/metric/run:1`, "-o", "into"], {
+        cwd: folder,
+      });
+      registry.intercept(
+        first(1, STEPS.getBlob, (_, response) => {
+          response.writeHead(200, { "content-length": layer.bytes.length }).write(layer.bytes.subarray(0, 4 << 20));
+          setTimeout(() => pulling.child.kill("SIGTERM"), 200);
+        }),
+      );
+      const { code, stderr } = await pulling.ended;
+      assert.equal(code, 143, stderr);
+      assert.match(stderr, /\noras-push: ended by SIGTERM\n$/);
+      assert.deepEqual(readdirSync(join(folder, "into")), []);
+    });
+});
+
+describe("a pull by a normal user", () => {
+  const isRoot = process.getuid?.() === 0;
+  const user = isRoot ? { uid: 65534, gid: 65534 } : {};
+
+  for (const [what, more, code] of [
+    ["restores folders that nobody may write to", [], 0],
+    ["that fails removes folders that nobody may write to", [fileLayer("missing", "missing")], 76],
+  ] as const)
+    it(what, async (t) => {
+      const registry = await memoryRegistry(t);
+      const base = temporaryFolder(t);
+      chmodSync(base, 0o777);
+      const closed = tarOf([
+        { name: "t", flag: "5", mode: 0o555 },
+        { name: "t/d", flag: "5", mode: 0o555 },
+        { name: "t/d/f", content: "content", mode: 0o400 },
+      ]);
+      storeArtifact(registry, "1", [folderLayer("t", closed), ...more]);
+      registry.blobs.delete(digestOf(Buffer.from("missing")));
+      const args = ["pull", `${registry.address}/metric/run:1`, "-o", join(base, "into")];
+      const pulled = await runTool("oras-push", args, { cwd: base, ...user });
+      assert.equal(pulled.code, code, pulled.stderr);
+      assert.deepEqual(
+        treeOf(join(base, "into")),
+        code === 0 ? { t: "folder", "t/d": "folder", "t/d/f": "content" } : {},
+      );
+      if (code === 0) assert.equal(statSync(join(base, "into", "t")).mode & 0o777, 0o555);
+      else assert.match(pulled.stderr, /BLOB_UNKNOWN/);
+    });
+});
+
+describe("a folder and a file of one name", () => {
+  it("do not take each other's place: 73 by name, and what is there stays", async (t) => {
+    const registry = await memoryRegistry(t);
+    const folder = temporaryFolder(t);
+    mkdirSync(join(folder, "run"));
+    writeFileSync(join(folder, "run", "precious"), "kept\n");
+    storeArtifact(registry, "file", [fileLayer("run", "other\n")]);
+    const reference = `${registry.address}/metric/run:file`;
+    const { code, stderr } = await runTool("oras-push", ["pull", reference, "-o", folder]);
+    assert.equal(code, 73);
+    assert.match(stderr, /oras-push: \S+\/run is there already \(it is a folder\)\n$/);
+    assert.deepEqual(treeOf(folder), { run: "folder", "run/precious": "kept\n" });
+  });
+});

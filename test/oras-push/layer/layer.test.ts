@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { appendFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { gunzipSync } from "node:zlib";
+import { type LayerSource, layerOf } from "oras-push/layer/layer";
+import { titleOf } from "oras-push/layer/layer-path";
+import type { ToolError } from "shared/cli/tool-error";
+import { temporaryFolder } from "../../support/temporary.ts";
+import { assertBytes, collect, noise, sha256 } from "../support.ts";
+
+const reports: string[] = [];
+const OPTIONS = { level: 6, report: (message: string) => void reports.push(message) };
+const TITLE = "org.opencontainers.image.title";
+
+async function read(layer: LayerSource) {
+  const { bytes, annotations } = layer.open();
+  return { bytes: await collect(bytes), annotations: annotations() };
+}
+
+describe("the layer of a file", () => {
+  it("is its raw bytes, with its name and nothing else", async (t) => {
+    const path = join(temporaryFolder(t), "lammps.out.gz");
+    writeFileSync(path, noise(3_000_000));
+    const layer = await layerOf({ path }, OPTIONS);
+    assert.equal(layer.mediaType, "application/vnd.oci.image.layer.v1.tar");
+    assert.equal(layer.size, 3_000_000);
+    const { bytes, annotations } = await read(layer);
+    assertBytes(bytes, noise(3_000_000));
+    assert.deepEqual(annotations, { [TITLE]: "lammps.out.gz" });
+  });
+
+  it("may have no bytes", async (t) => {
+    const path = join(temporaryFolder(t), "empty");
+    writeFileSync(path, "");
+    const layer = await layerOf({ path }, OPTIONS);
+    assert.equal(layer.size, 0);
+    assert.equal((await read(layer)).bytes.length, 0);
+  });
+
+  it("has the media type that the user wants", async (t) => {
+    const path = join(temporaryFolder(t), "a");
+    writeFileSync(path, "");
+    assert.equal((await layerOf({ path, mediaType: "text/plain" }, OPTIONS)).mediaType, "text/plain");
+  });
+
+  it("of a link has the link's name and the file's bytes", async (t) => {
+    const folder = temporaryFolder(t);
+    writeFileSync(join(folder, "file"), "content");
+    symlinkSync("file", join(folder, "link"));
+    const { bytes, annotations } = await read(await layerOf({ path: join(folder, "link") }, OPTIONS));
+    assert.equal(bytes.toString(), "content");
+    assert.deepEqual(annotations, { [TITLE]: "link" });
+  });
+
+  it("that is said to have no size and has content, as /proc has them, fails by name", async () => {
+    const layer = await layerOf({ path: "/proc/self/status" }, OPTIONS);
+    await assert.rejects(collect(layer.open().bytes), (error: ToolError) => {
+      assert.match(error.message, /^\/proc\/\d+\/status changed while it was read$/);
+      return error.code === "noInput";
+    });
+  });
+
+  it("that has changed since it was found fails by name", async (t) => {
+    const path = join(temporaryFolder(t), "file");
+    writeFileSync(path, "content");
+    const layer = await layerOf({ path }, OPTIONS);
+    appendFileSync(path, "more");
+    await assert.rejects(read(layer), (error: ToolError) => error.exitCode === 66 && error.message.includes(path));
+  });
+});
+
+describe("the layer of a folder", () => {
+  it("is a gzipped tar whose content digest is that of the tar, under the folder's base name", async (t) => {
+    const folder = join(temporaryFolder(t), "deep", "analysis");
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "f"), "content");
+    const layer = await layerOf({ path: `${folder}/` }, OPTIONS);
+    assert.equal(layer.mediaType, "application/vnd.oci.image.layer.v1.tar+gzip");
+    assert.equal(layer.size, undefined);
+    const { bytes, annotations } = await read(layer);
+    const archive = gunzipSync(bytes);
+    assert.deepEqual(annotations, {
+      [TITLE]: "analysis",
+      "io.deis.oras.content.digest": `sha256:${sha256(archive)}`,
+      "io.deis.oras.content.unpack": "true",
+    });
+    assert.match(execFileSync("tar", ["-tf", "-"], { input: archive }).toString(), /^analysis\/?\nanalysis\/f\n$/);
+  });
+
+  it("can be read as often as it must be, with the same bytes", async (t) => {
+    const folder = temporaryFolder(t);
+    writeFileSync(join(folder, "f"), noise(1_000_000));
+    const layer = await layerOf({ path: folder }, OPTIONS);
+    assert.deepEqual(await read(layer), await read(layer));
+  });
+
+  it("of a link has the link's name and the folder's contents", async (t) => {
+    const folder = temporaryFolder(t);
+    mkdirSync(join(folder, "real"));
+    writeFileSync(join(folder, "real", "f"), "");
+    symlinkSync("real", join(folder, "link"));
+    const { bytes, annotations } = await read(await layerOf({ path: join(folder, "link") }, OPTIONS));
+    assert.match(execFileSync("tar", ["-tzf", "-"], { input: bytes }).toString(), /^link\/?\nlink\/f\n$/);
+    assert.equal(annotations[TITLE], "link");
+  });
+
+  it("tells what it leaves out once, however often it is read", async (t) => {
+    const folder = temporaryFolder(t);
+    execFileSync("mkfifo", [join(folder, "fifo")]);
+    reports.length = 0;
+    const layer = await layerOf({ path: folder }, OPTIONS);
+    await read(layer);
+    await read(layer);
+    assert.deepEqual(reports, [`left out ${folder}/fifo: a FIFO`]);
+  });
+});
+
+describe("paths", () => {
+  it("that are missing, or neither file nor folder, are named", async (t) => {
+    const folder = temporaryFolder(t);
+    execFileSync("mkfifo", [join(folder, "fifo")]);
+    for (const [name, why] of [
+      ["none", "no such file or directory"],
+      ["fifo", "neither a file nor a folder"],
+    ] as const)
+      await assert.rejects(layerOf({ path: join(folder, name) }, OPTIONS), (error: ToolError) => {
+        assert.ok(error.message.includes(join(folder, name)));
+        assert.equal(error.why, why);
+        return error.exitCode === 66;
+      });
+  });
+
+  it("have their last part for a title", () => {
+    assert.equal(titleOf("/tmp/analysis"), "analysis");
+    assert.equal(titleOf("./a/b/"), "b");
+    assert.equal(titleOf("a/../c"), "c");
+    assert.equal(titleOf("."), process.cwd().split("/").at(-1));
+    assert.equal(titleOf("/"), "");
+  });
+});

@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { createCipheriv } from "node:crypto";
+import { globSync, readFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import { looksRandom, repeatsItself } from "oras-push/layer/randomness";
+
+const SIZE = 64 << 10;
+const TEXTS = globSync("packages/**/*.ts")
+  .sort()
+  .map((file) => readFileSync(file));
+const TEXT = Buffer.concat(TEXTS);
+const RANDOM = createCipheriv("aes-128-ctr", Buffer.alloc(16), Buffer.alloc(16)).update(Buffer.alloc(64 * SIZE));
+
+/** A block is taken from each place in turn. */
+function* blocksOf(bytes: Buffer): Generator<Buffer> {
+  for (let start = 0; start + SIZE <= bytes.length; start += SIZE) yield bytes.subarray(start, start + SIZE);
+}
+
+describe("what looks random", () => {
+  it("is what a cipher gives", () => {
+    for (const block of blocksOf(RANDOM)) assert.equal(looksRandom(block), true);
+  });
+
+  const brotli = (text: Buffer) => brotliCompressSync(text, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } });
+  for (const [name, compress] of Object.entries({ gzip: gzipSync, brotli }))
+    it(`is most of what ${name} gives`, (t) => {
+      // The same text in other orders.
+      const blocks = Array.from({ length: 20 }, (_, turn) => {
+        const text = Buffer.concat([...TEXTS.slice(turn), ...TEXTS.slice(0, turn)]);
+        return compress(text).subarray(100, 100 + SIZE);
+      });
+      const random = blocks.filter(looksRandom).length;
+      t.diagnostic(`${random} of ${blocks.length}`);
+      assert.ok(random >= 0.6 * blocks.length, `${random} of ${blocks.length}`);
+    });
+
+  it("is no text, no zeros, no program, no numbers", () => {
+    const numbers = Buffer.from(Float64Array.from({ length: SIZE / 8 }, (_, index) => Math.sin(index)).buffer);
+    const program = readFileSync(process.execPath).subarray(20 << 20, 21 << 20);
+    for (const bytes of [TEXT, Buffer.alloc(SIZE), numbers, program])
+      for (const block of blocksOf(bytes)) assert.equal(looksRandom(block), false);
+  });
+
+  it("is no block with text at its start, in its middle or at its end", () => {
+    for (const place of [0, SIZE / 2, SIZE - (12 << 10)]) {
+      const block = Buffer.from(RANDOM.subarray(0, SIZE));
+      TEXT.copy(block, place, 0, 12 << 10);
+      assert.equal(looksRandom(block), false, String(place));
+    }
+  });
+});
+
+describe("what repeats itself", () => {
+  const WINDOW = 8 << 10;
+
+  it("is random bytes that come again within the window, no further", () => {
+    const period = (size: number) => Buffer.alloc(SIZE, RANDOM.subarray(0, size));
+    assert.equal(repeatsItself(period(WINDOW), WINDOW), true);
+    assert.equal(repeatsItself(period(3000), WINDOW), true);
+    assert.equal(repeatsItself(period(WINDOW + 1), WINDOW), false);
+  });
+
+  it("is a block whose first or last part alone comes again", () => {
+    const block = Buffer.from(RANDOM.subarray(0, SIZE));
+    assert.equal(repeatsItself(block, WINDOW), false);
+    const first = Buffer.from(block);
+    first.copy(first, WINDOW, 0, WINDOW);
+    assert.equal(repeatsItself(first, WINDOW), true);
+    const last = Buffer.from(block);
+    last.copy(last, SIZE - 4096, SIZE - 8192);
+    assert.equal(repeatsItself(last, WINDOW), true);
+  });
+});

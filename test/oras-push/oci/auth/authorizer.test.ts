@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Authorizer, type TokenRequest } from "oras-push/oci/auth/authorizer";
+import type { Credential } from "oras-push/oci/auth/credentials";
+import { ToolError } from "shared/cli/tool-error";
+
+const SECURE = new URL("https://registry.example");
+const BEARER = 'Bearer realm="https://auth.example/token?account=a",service="s",scope="other:pull"';
+
+/** An authorizer whose token server answers with `answer`, and the requests that it made. */
+function authorizer(answer: unknown, credential?: Credential) {
+  const requests: Parameters<TokenRequest>[] = [];
+  const request: TokenRequest = async (...parameters) => {
+    requests.push(parameters);
+    return { status: 200, body: Buffer.from(typeof answer === "string" ? answer : JSON.stringify(answer)) };
+  };
+  return { requests, it: new Authorizer("registry.example", async () => credential, request) };
+}
+
+describe("answering challenges", () => {
+  it("nothing is said before it is asked for", async () => {
+    const { it: subject } = authorizer({}, { kind: "basic", username: "me", password: "pw" });
+    assert.equal(await subject.header("scope"), undefined);
+  });
+
+  it("a basic challenge is answered with user and password, once", async () => {
+    const { it: subject } = authorizer({}, { kind: "basic", username: "me", password: "p:w" });
+    assert.equal(await subject.answer('Basic realm="r"', "scope", SECURE), true);
+    assert.equal(await subject.header("any scope"), `Basic ${Buffer.from("me:p:w").toString("base64")}`);
+    assert.equal(await subject.answer('Basic realm="r"', "scope", SECURE), false, "the same would be sent again");
+  });
+
+  it("without a credential there is no answer to a basic challenge, nor to one that is unknown", async () => {
+    const { it: subject } = authorizer({});
+    assert.equal(await subject.answer('Basic realm="r"', "scope", SECURE), false);
+    assert.equal(await subject.answer("Negotiate", "scope", SECURE), false);
+    assert.equal(await subject.answer(undefined, "scope", SECURE), false);
+  });
+
+  it("a token is asked for with its service, our scope and the challenge's", async () => {
+    const { it: subject, requests } = authorizer({ token: "t" }, { kind: "basic", username: "me", password: "pw" });
+    assert.equal(await subject.answer(BEARER, "repository:a:pull", SECURE), true);
+    assert.equal(
+      requests[0]?.[0].href,
+      "https://auth.example/token?account=a&service=s&scope=repository%3Aa%3Apull&scope=other%3Apull",
+    );
+    assert.equal(requests[0]?.[1].authorization, `Basic ${Buffer.from("me:pw").toString("base64")}`);
+    assert.equal(await subject.header("repository:a:pull"), "Bearer t");
+    assert.equal(await subject.header("repository:b:pull"), undefined, "a token is for one scope");
+  });
+
+  it("without a credential an anonymous token is asked for", async () => {
+    const { it: subject, requests } = authorizer({ token: "t" });
+    assert.equal(await subject.answer(BEARER, "scope", SECURE), true);
+    assert.deepEqual(requests[0]?.[1], {});
+  });
+
+  it("a refresh token is exchanged by a form", async () => {
+    const { it: subject, requests } = authorizer({ access_token: "a", token: "t" }, { kind: "refresh", token: "r" });
+    await subject.answer(BEARER, "scope", SECURE);
+    assert.equal(requests[0]?.[0].href, "https://auth.example/token?account=a");
+    assert.deepEqual(Object.fromEntries(requests[0]?.[1].form ?? []), {
+      grant_type: "refresh_token",
+      refresh_token: "r",
+      client_id: "oras-push",
+      service: "s",
+      scope: "scope other:pull",
+    });
+    assert.equal(await subject.header("scope"), "Bearer a");
+  });
+
+  it("an access token is used as it is, without a token server", async () => {
+    const { it: subject, requests } = authorizer({}, { kind: "bearer", token: "mine" });
+    assert.equal(await subject.answer(BEARER, "scope", SECURE), true);
+    assert.equal(await subject.header("scope"), "Bearer mine");
+    assert.equal(requests.length, 0);
+  });
+
+  for (const [what, answer, good, due] of [
+    ["a token is renewed in its last seconds, without another challenge", { token: "t", expires_in: 100 }, 94, 96],
+    ["a token that says nothing of its life is good for a minute", { token: "t" }, 50, 60],
+  ] as const)
+    it(what, async (t) => {
+      t.mock.timers.enable({ apis: ["Date"] });
+      const { it: subject, requests } = authorizer(answer);
+      await subject.answer(BEARER, "scope", SECURE);
+      t.mock.timers.tick(good * 1000);
+      assert.equal(await subject.header("scope"), "Bearer t");
+      assert.equal(requests.length, 1);
+      t.mock.timers.tick((due - good) * 1000);
+      assert.equal(await subject.header("scope"), "Bearer t");
+      assert.equal(requests.length, 2);
+      assert.deepEqual(requests[1], requests[0]);
+    });
+
+  it("what is secret does not come back in what the other side says", async () => {
+    const basic = authorizer({ token: "t0ken" }, { kind: "basic", username: "me", password: "pass" }).it;
+    await basic.answer(BEARER, "scope", SECURE);
+    const encoded = Buffer.from("me:pass").toString("base64");
+    assert.equal(basic.conceal(`no t0ken, ${encoded}, pass for me`), "no ***, ***, *** for me");
+    const refresh = authorizer({ token: "t" }, { kind: "refresh", token: "refreshing" }).it;
+    await refresh.answer(BEARER, "scope", SECURE);
+    assert.equal(refresh.conceal("refreshing is bad"), "*** is bad");
+  });
+
+  for (const seconds of [0, 1, 4])
+    it(`a token that is good for ${seconds} s is used for the request that it was asked for`, async () => {
+      const { it: subject } = authorizer({ token: "t", expires_in: seconds });
+      await subject.answer(BEARER, "scope", SECURE);
+      assert.equal(await subject.header("scope"), "Bearer t");
+    });
+
+  it("an unsafe realm of a safe registry is refused before anything is sent to it", async () => {
+    const { it: subject, requests } = authorizer({ token: "t" }, { kind: "basic", username: "me", password: "pw" });
+    await assert.rejects(
+      subject.answer('Bearer realm="http://auth.example/token"', "scope", SECURE),
+      (error: ToolError) => error.code === "notAuthorised" && /not HTTPS/.test(error.why ?? ""),
+    );
+    assert.equal(requests.length, 0);
+  });
+
+  it("a realm that is none, and an answer without a token, are faults of the registry", async () => {
+    for (const [challenge, answer] of [
+      ['Bearer service="s"', {}],
+      ['Bearer realm="/token"', {}],
+      [BEARER, "<html>secret</html>"],
+      [BEARER, {}],
+      [BEARER, { token: "" }],
+      [BEARER, { token: 7 }],
+      [BEARER, "null"],
+    ] as const)
+      await assert.rejects(authorizer(answer).it.answer(challenge, "scope", SECURE), (error: unknown) => {
+        assert.ok(error instanceof ToolError, String(error));
+        assert.equal(error.code, "registry");
+        return !error.message.includes("secret");
+      });
+  });
+});

@@ -1,0 +1,225 @@
+import assert from "node:assert/strict";
+import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import {
+  credentialFor as credentialWith,
+  type DockerConfig,
+  dockerCredentials,
+  readDockerConfig,
+} from "oras-push/oci/auth/credentials";
+import { ToolError } from "shared/cli/tool-error";
+import { temporaryFolder } from "../../../support/temporary.ts";
+
+const HUB = "https://index.docker.io/v1/";
+const base64 = (text: string) => Buffer.from(text).toString("base64");
+const basic = (username: string, password: string) => ({ kind: "basic", username, password });
+
+const credentialFor = (registry: string, config: DockerConfig, env: NodeJS.ProcessEnv = {}) =>
+  credentialWith(registry, config, { env });
+
+/** Makes credential helpers; gives an environment in which they are found. */
+function helpers(t: TestContext, scripts: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+  const folder = temporaryFolder(t);
+  for (const [name, script] of Object.entries(scripts)) {
+    const file = join(folder, `docker-credential-${name}`);
+    writeFileSync(file, `#!/bin/sh\n${script}\n`);
+    chmodSync(file, 0o755);
+  }
+  return { PATH: `${folder}:${process.env.PATH}` };
+}
+
+describe("the credential of a registry", () => {
+  it("auth is user and password, split at the first colon", async () => {
+    const config = { auths: { "r:5000": { auth: base64("me:a:b=ü") } } };
+    assert.deepEqual(await credentialFor("r:5000", config), basic("me", "a:b=ü"));
+  });
+
+  it("username and password stand for themselves", async () => {
+    const config = { auths: { r: { username: "me", password: "pw" } } };
+    assert.deepEqual(await credentialFor("r", config), basic("me", "pw"));
+  });
+
+  it("the port is part of the key", async () => {
+    const config = { auths: { r: { auth: base64("a:b") } } };
+    assert.equal(await credentialFor("r:5000", config), undefined);
+  });
+
+  it("a key may have a scheme and a path; an exact one goes first", async () => {
+    const auths = { "https://r:1/v2/": { auth: base64("long:1") }, "http://other": { auth: base64("o:2") } };
+    assert.deepEqual(await credentialFor("r:1", { auths }), basic("long", "1"));
+    assert.deepEqual(await credentialFor("other", { auths }), basic("o", "2"));
+    const exact = { ...auths, "r:1": { auth: base64("exact:1") } };
+    assert.deepEqual(await credentialFor("r:1", { auths: exact }), basic("exact", "1"));
+  });
+
+  it("Docker Hub has a key of its own", async () => {
+    const auths = { [HUB]: { auth: base64("hub:1") } };
+    for (const registry of ["docker.io", "index.docker.io", "registry-1.docker.io"])
+      assert.deepEqual(await credentialFor(registry, { auths }), basic("hub", "1"));
+  });
+
+  it("an identity token is a refresh token, a registry token is used as it is", async () => {
+    const auths = {
+      a: { auth: base64("x:y"), identitytoken: "refresh" },
+      b: { registrytoken: "access" },
+      c: {},
+      d: { auth: "" },
+    };
+    assert.deepEqual(await credentialFor("a", { auths }), { kind: "refresh", token: "refresh" });
+    assert.deepEqual(await credentialFor("b", { auths }), { kind: "bearer", token: "access" });
+    assert.equal(await credentialFor("c", { auths }), undefined);
+    assert.equal(await credentialFor("d", { auths }), undefined);
+    assert.equal(await credentialFor("e", {}), undefined);
+  });
+
+  it("an auth that is no user and password is refused without showing it", async () => {
+    const config = { auths: { r: { auth: base64("secret") } } };
+    await assert.rejects(credentialFor("r", config), (error: ToolError) => {
+      assert.equal(error.code, "noInput");
+      assert.match(error.message, /entry for r is not base64 of user:password/);
+      return !error.message.includes("secret") && !error.message.includes(base64("secret"));
+    });
+  });
+});
+
+describe("credential helpers", () => {
+  it("a helper is asked on its stdin, and goes before auths", async (t) => {
+    const env = helpers(t, { test: `read -r key; echo '{"Username":"of '"$1 $key"'","Secret":"pw"}'` });
+    const config = { credHelpers: { "r:1": "test" }, auths: { "r:1": { auth: base64("a:b") } } };
+    assert.deepEqual(await credentialFor("r:1", config, env), basic("of get r:1", "pw"));
+  });
+
+  it("a helper of the registry goes before the store of all", async (t) => {
+    const answer = (name: string) => `cat >/dev/null; echo '{"Username":"${name}","Secret":"pw"}'`;
+    const env = helpers(t, { one: answer("one"), all: answer("all") });
+    const config = { credHelpers: { r: "one" }, credsStore: "all" };
+    assert.deepEqual(await credentialFor("r", config, env), basic("one", "pw"));
+    assert.deepEqual(await credentialFor("other", config, env), basic("all", "pw"));
+  });
+
+  it("a helper's token is a refresh token", async (t) => {
+    const env = helpers(t, { test: `echo '{"Username":"<token>","Secret":"abc"}'` });
+    assert.deepEqual(await credentialFor("r", { credsStore: "test" }, env), { kind: "refresh", token: "abc" });
+  });
+
+  it("a store that has nothing leaves it to auths", async (t) => {
+    const env = helpers(t, { test: "echo 'credentials not found in native keychain'; exit 1" });
+    const config = { credsStore: "test", auths: { r: { auth: base64("a:b") } } };
+    assert.deepEqual(await credentialFor("r", config, env), basic("a", "b"));
+  });
+
+  it("a helper that is missing, fails or babbles is named, its answer is not shown", async (t) => {
+    const env = helpers(t, { fails: "echo 'secret'; exit 3", babbles: "echo 'secret'" });
+    for (const [name, why] of [
+      ["fails", /ended with 3/],
+      ["babbles", /not JSON/],
+      ["missing", /not found on PATH/],
+    ] as const)
+      await assert.rejects(credentialFor("r", { credsStore: name }, env), (error: ToolError) => {
+        assert.equal(error.code, "notAuthorised");
+        assert.ok(error.message.includes(`docker-credential-${name}`), error.message);
+        assert.match(error.why ?? "", why);
+        return !`${error.message}${error.why}`.includes("secret");
+      });
+  });
+
+  it("a helper that hangs, with what it started, is ended when its time is over and when we are interrupted", async (t) => {
+    const pids = join(temporaryFolder(t), "pids");
+    const env = helpers(t, { hangs: `sleep 60 & echo "$$ $!" >>${pids}; wait` });
+    const config = { credsStore: "hangs" };
+    await assert.rejects(
+      credentialWith("r", config, { env, timeout: 500 }),
+      (error: ToolError) => error.code === "notAuthorised" && /not answer in time/.test(error.why ?? ""),
+    );
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(new Error("stop")), 500);
+    await assert.rejects(credentialWith("r", config, { env, signal: controller.signal }), /^Error: stop$/);
+    const started = readFileSync(pids, "utf8").trim().split(/\s+/).map(Number);
+    assert.equal(started.length, 4);
+    const running = (pid: number) =>
+      existsSync(`/proc/${pid}`) && !/\(\w+\) Z/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+    await t.waitFor(() => assert.ok(!started.some(running)));
+  });
+
+  it("a helper that ends before what it started is not waited for beyond its time", async (t) => {
+    const env = helpers(t, { forks: `echo '{"Username":"me","Secret":"pw"}'; sleep 60 &` });
+    const started = performance.now();
+    await assert.rejects(credentialWith("r", { credsStore: "forks" }, { env, timeout: 500 }), /forks failed/);
+    assert.ok(performance.now() - started < 5000);
+  });
+});
+
+describe("the docker config", () => {
+  const text = JSON.stringify({ auths: { r: { auth: base64("me:pw") } } });
+
+  it("is found by name, in a folder, and as a mounted pull secret", async (t) => {
+    const folder = temporaryFolder(t);
+    for (const name of ["plain", "secret"]) mkdirSync(join(folder, name));
+    writeFileSync(join(folder, "any.json"), text);
+    writeFileSync(join(folder, "plain", "config.json"), text);
+    // As Kubernetes mounts it: a link to a link.
+    mkdirSync(join(folder, "secret", "..2024"));
+    writeFileSync(join(folder, "secret", "..2024", ".dockerconfigjson"), text);
+    symlinkSync("..2024", join(folder, "secret", "..data"));
+    symlinkSync("..data/.dockerconfigjson", join(folder, "secret", ".dockerconfigjson"));
+    for (const name of ["any.json", "plain", "plain/config.json", "secret", "secret/.dockerconfigjson"])
+      assert.deepEqual(await dockerCredentials(join(folder, name), { env: {} })("r"), basic("me", "pw"), name);
+  });
+
+  it("comes from DOCKER_CONFIG, else from the home folder, and a named one goes before both", async (t) => {
+    const folder = temporaryFolder(t);
+    for (const name of ["named", "docker", "home"]) {
+      mkdirSync(join(folder, name, ".docker"), { recursive: true });
+      const content = JSON.stringify({ auths: { r: { auth: base64(`${name}:pw`) } } });
+      writeFileSync(join(folder, name, "config.json"), content);
+      writeFileSync(join(folder, name, ".docker", "config.json"), content);
+    }
+    const HOME = join(folder, "home");
+    const DOCKER_CONFIG = join(folder, "docker");
+    const credential = (named: string | undefined, env: NodeJS.ProcessEnv) => dockerCredentials(named, { env })("r");
+    assert.deepEqual(await credential(join(folder, "named"), { HOME, DOCKER_CONFIG }), basic("named", "pw"));
+    assert.deepEqual(await credential(undefined, { HOME, DOCKER_CONFIG }), basic("docker", "pw"));
+    assert.deepEqual(await credential(undefined, { HOME, DOCKER_CONFIG: "" }), basic("home", "pw"));
+  });
+
+  it("need not be there, unless it was named", async (t) => {
+    const folder = temporaryFolder(t);
+    assert.deepEqual(await readDockerConfig(undefined, {}), {});
+    assert.deepEqual(await readDockerConfig(undefined, { HOME: folder }), {});
+    assert.deepEqual(await readDockerConfig(undefined, { DOCKER_CONFIG: join(folder, "none") }), {});
+    await assert.rejects(
+      readDockerConfig(join(folder, "none"), {}),
+      (error: ToolError) => error.code === "noInput" && error.message.includes(join(folder, "none")),
+    );
+  });
+
+  it("that is not JSON is named, and no piece of it is shown", async (t) => {
+    const file = join(temporaryFolder(t), "config.json");
+    writeFileSync(file, 'secret{"auths":');
+    await assert.rejects(readDockerConfig(file, {}), (error: ToolError) => {
+      assert.equal(error.message, `cannot read ${file}`);
+      assert.equal(error.why, "it is not JSON");
+      return error instanceof ToolError && !String(error.stack).includes("secret");
+    });
+  });
+
+  it("that is no object is named, and what in one is null is left aside", async (t) => {
+    const file = join(temporaryFolder(t), "config.json");
+    for (const content of ["null", "7"]) {
+      writeFileSync(file, content);
+      await assert.rejects(readDockerConfig(file, {}), (error: ToolError) => error.why === "it is not a docker config");
+    }
+    writeFileSync(file, '{"auths":{"r":null},"credHelpers":null}');
+    assert.equal(await dockerCredentials(file, { env: {} })("r"), undefined);
+    writeFileSync(file, '{"auths":null}');
+    assert.equal(await dockerCredentials(file, { env: {} })("r"), undefined);
+  });
+
+  it("is not read before it is needed", async (t) => {
+    const file = join(temporaryFolder(t), "config.json");
+    const credentials = dockerCredentials(file, { env: {} });
+    writeFileSync(file, text);
+    assert.deepEqual(await credentials("r"), basic("me", "pw"));
+  });
+});

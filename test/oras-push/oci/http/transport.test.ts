@@ -1,0 +1,406 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import type { IncomingMessage } from "node:http";
+import { createServer } from "node:https";
+import { type AddressInfo, createServer as createPlainServer } from "node:net";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import type { Credential } from "oras-push/oci/auth/credentials";
+import { RegistryError } from "oras-push/oci/errors";
+import type { RegistryRequest, Transport } from "oras-push/oci/http/transport";
+import { ToolError } from "shared/cli/tool-error";
+import { startMemoryRegistry } from "../../../../support/registry/memory-registry.ts";
+import { freePort } from "../../../../support/registry/process-registry.ts";
+import { failing } from "../../../support/registry/faults.ts";
+import { startTokenServer, type TokenOptions } from "../../../support/registry/token-server.ts";
+import { temporaryFolder } from "../../../support/temporary.ts";
+import { type Cleaner, connect, memoryRegistry, QUICK_RETRY, startServer } from "../../support.ts";
+
+const ME: Credential = { kind: "basic", username: "me", password: "secret-pw" };
+const ME_BASIC = `Basic ${Buffer.from("me:secret-pw").toString("base64")}`;
+const GET = { method: "GET", target: "/v2/", scope: "s", expect: [200] } as const;
+
+async function text(transport: Transport, request: RegistryRequest = GET): Promise<string> {
+  return (await (await transport.send(request)).bytes(1000)).toString();
+}
+
+async function tokenServer(t: Cleaner, options?: TokenOptions) {
+  const server = await startTokenServer(options);
+  t.after(() => server.close());
+  return server;
+}
+
+/** A server that wants one header, and tells of every request. */
+async function basicServer(t: TestContext, authorization: string) {
+  const requests: IncomingMessage[] = [];
+  const address = await startServer(t, (request, response) => {
+    requests.push(request);
+    if (request.headers.authorization === authorization) return response.end("hello");
+    return response.writeHead(401, { "www-authenticate": 'Basic realm="r"' }).end();
+  });
+  return { address, requests };
+}
+
+describe("basic authentication", () => {
+  it("is sent once it is asked for, and from then on", async (t) => {
+    const { address, requests } = await basicServer(t, ME_BASIC);
+    const transport = connect(t, address, { credentials: async () => ME });
+    assert.equal(await text(transport), "hello");
+    assert.equal(await text(transport), "hello");
+    assert.deepEqual(
+      requests.map(({ headers }) => headers.authorization),
+      [undefined, ME_BASIC, ME_BASIC],
+    );
+  });
+
+  it("with a wrong password ends with 77 and is not tried for long", async (t) => {
+    const { address, requests } = await basicServer(t, "something else");
+    const transport = connect(t, address, { credentials: async () => ME });
+    await assert.rejects(text(transport), (error: RegistryError) => error.exitCode === 77 && error.status === 401);
+    assert.equal(requests.length, 2);
+  });
+});
+
+describe("bearer authentication", () => {
+  it("one token serves the requests of a scope", async (t) => {
+    const tokens = await tokenServer(t, { authorization: ME_BASIC });
+    const registry = await memoryRegistry(t);
+    registry.intercept(tokens.gate);
+    const transport = connect(t, registry.address, { credentials: async () => ME });
+    for (let time = 0; time < 3; time++) assert.equal(await text(transport), "{}");
+    await text(transport, { ...GET, scope: "other" });
+    assert.deepEqual(
+      tokens.queries.map(({ parameters }) => parameters.getAll("scope")),
+      [["s"], ["other"]],
+    );
+    assert.equal(tokens.queries[0]?.parameters.get("service"), "registry, of tests");
+  });
+
+  it("a token that is no longer good is renewed", async (t) => {
+    const tokens = await tokenServer(t);
+    const registry = await memoryRegistry(t);
+    registry.intercept(tokens.gate);
+    const transport = connect(t, registry.address);
+    await text(transport);
+    tokens.valid.clear();
+    assert.equal(await text(transport), "{}");
+    assert.equal(tokens.queries.length, 2);
+  });
+
+  it("a token that is good for a second does", async (t) => {
+    const tokens = await tokenServer(t, { expiresIn: 1, field: "access_token" });
+    const registry = await memoryRegistry(t);
+    registry.intercept(tokens.gate);
+    assert.equal(await text(connect(t, registry.address)), "{}");
+  });
+
+  it("a token server that refuses ends with 77", async (t) => {
+    const tokens = await tokenServer(t, { authorization: "another" });
+    const registry = await memoryRegistry(t);
+    registry.intercept(tokens.gate);
+    const transport = connect(t, registry.address, { credentials: async () => ME });
+    await assert.rejects(text(transport), (error: RegistryError) => error.exitCode === 77);
+    assert.equal(tokens.queries.length, 1);
+  });
+
+  it("a token server that is overloaded is asked again", async (t) => {
+    let asked = 0;
+    const tokens = await startServer(t, (_, response) => {
+      if (++asked < 3) response.writeHead(503).end();
+      else response.end('{"token":"t"}');
+    });
+    const registry = await memoryRegistry(t);
+    registry.intercept((request, response) => {
+      if (request.headers.authorization === "Bearer t") return false;
+      response.writeHead(401, { "www-authenticate": `Bearer realm="http://${tokens}/token"` }).end();
+      return true;
+    });
+    assert.equal(await text(connect(t, registry.address)), "{}");
+    assert.equal(asked, 3);
+  });
+});
+
+describe("redirects", () => {
+  it("are followed to another origin, with the headers but without the credentials", async (t) => {
+    const there: IncomingMessage[] = [];
+    const other = await startServer(t, (request, response) => {
+      there.push(request);
+      response.end("content");
+    });
+    const address = await startServer(t, (request, response) => {
+      if (request.headers.authorization === undefined)
+        return response.writeHead(401, { "www-authenticate": "Basic" }).end();
+      return response.writeHead(307, { location: `http://${other}/blob?signature=1` }).end();
+    });
+    const transport = connect(t, address, { credentials: async () => ME });
+    assert.equal(await text(transport, { ...GET, headers: { range: "bytes=5-" } }), "content");
+    assert.equal(there[0]?.url, "/blob?signature=1");
+    assert.equal(there[0]?.headers.authorization, undefined);
+    assert.equal(there[0]?.headers.range, "bytes=5-");
+  });
+
+  it("on the same origin keep the credentials", async (t) => {
+    const address = await startServer(t, (request, response) => {
+      if (request.headers.authorization !== ME_BASIC)
+        return response.writeHead(401, { "www-authenticate": "Basic" }).end();
+      if (request.url === "/v2/") return response.writeHead(302, { location: "../elsewhere" }).end();
+      return response.end(request.url);
+    });
+    assert.equal(await text(connect(t, address, { credentials: async () => ME })), "/elsewhere");
+  });
+
+  it("to who asks for credentials give him none, nor to the token server that he names", async (t) => {
+    const tokens = await tokenServer(t);
+    const other = await startServer(t, (_, response) =>
+      response.writeHead(401, { "www-authenticate": `Bearer realm="${tokens.url}", Basic realm="other"` }).end(),
+    );
+    const address = await startServer(t, (_, response) =>
+      response.writeHead(307, { location: `http://${other}/blob` }).end(),
+    );
+    const transport = connect(t, address, { credentials: async () => ME });
+    await assert.rejects(
+      text(transport),
+      (error: RegistryError) => error.status === 401 && error.message.includes(other),
+    );
+    assert.deepEqual(tokens.queries, []);
+  });
+
+  it("to who cannot be reached name him", async (t) => {
+    const closed = `127.0.0.1:${await freePort()}`;
+    const address = await startServer(t, (_, response) =>
+      response.writeHead(307, { location: `http://${closed}/` }).end(),
+    );
+    const retry = { ...QUICK_RETRY, deadlineSeconds: 0 };
+    await assert.rejects(text(connect(t, address, { retry })), (error: ToolError) => {
+      assert.equal(error.message, `cannot reach ${closed}, where the registry ${address} sends us`);
+      return error.exitCode === 69;
+    });
+  });
+
+  it("without an end are a fault of the registry", async (t) => {
+    let count = 0;
+    const address = await startServer(t, (_, response) =>
+      response.writeHead(307, { location: `/again/${++count}` }).end(),
+    );
+    await assert.rejects(text(connect(t, address)), (error: ToolError) => {
+      assert.match(error.message, /redirects without an end/);
+      return error.code === "registry";
+    });
+    assert.equal(count, 6);
+  });
+});
+
+describe("failures", () => {
+  for (const status of [408, 429, 500, 502, 503, 504])
+    it(`a ${status} is met with another try`, async (t) => {
+      const registry = await memoryRegistry(t);
+      registry.intercept(failing(status, () => true, 2));
+      assert.equal(await text(connect(t, registry.address)), "{}");
+      assert.equal(registry.requests.length, 3);
+    });
+
+  for (const status of [400, 403, 404, 405, 409, 413, 501])
+    it(`a ${status} is not`, async (t) => {
+      const registry = await memoryRegistry(t);
+      registry.intercept(failing(status, () => true, 2));
+      await assert.rejects(
+        text(connect(t, registry.address)),
+        (error) => error instanceof RegistryError && error.status === status && error.registryCode === "UNAVAILABLE",
+      );
+      assert.equal(registry.requests.length, 1);
+    });
+
+  for (const [form, value] of [
+    ["in seconds", () => "1"],
+    ["as a date", () => new Date(Date.now() + 2000).toUTCString()],
+  ] as const)
+    it(`a 429 with Retry-After ${form} is waited for`, async (t) => {
+      const registry = await memoryRegistry(t);
+      const said: string[] = [];
+      registry.intercept(failing(429, () => true, 1, { "retry-after": value() }));
+      const start = performance.now();
+      await text(connect(t, registry.address, { warn: (line) => said.push(line) }));
+      assert.ok(performance.now() - start > 900, "it was not waited for");
+      assert.match(said.join("\n"), /^GET 127\.0\.0\.1:\d+: again in [12]\.\d s: the registry answered 429 to .*$/);
+    });
+
+  it("a registry that refuses connections at first is waited for", async (t) => {
+    const port = await freePort();
+    let started = false;
+    const warn = async () => {
+      if (started) return;
+      started = true;
+      const registry = await startMemoryRegistry(port);
+      t.after(() => registry.close());
+    };
+    assert.equal(await text(connect(t, `127.0.0.1:${port}`, { warn })), "{}");
+    assert.equal(started, true);
+  });
+
+  it("a registry that cannot be reached ends with 69, named", async (t) => {
+    const address = `127.0.0.1:${await freePort()}`;
+    const retry = { ...QUICK_RETRY, deadlineSeconds: 0.05 };
+    await assert.rejects(text(connect(t, address, { retry })), (error: ToolError) => {
+      assert.equal(error.message, `cannot reach the registry ${address}`);
+      assert.equal(error.why, "connection refused (ECONNREFUSED)");
+      return error.exitCode === 69;
+    });
+  });
+
+  it("a connection that breaks before the answer is met with another try", async (t) => {
+    let tries = 0;
+    const address = await startServer(t, (request, response) => {
+      if (++tries < 3) request.socket.resetAndDestroy();
+      else response.end("at last");
+    });
+    assert.equal(await text(connect(t, address)), "at last");
+  });
+
+  it("an answer that breaks off is a failure of the network, not of ours", async (t) => {
+    const address = await startServer(t, (_, response) => {
+      response.writeHead(200, { "content-length": "100" }).write("half");
+      setImmediate(() => response.socket?.resetAndDestroy());
+    });
+    await assert.rejects(text(connect(t, address)), (error: unknown) => {
+      assert.ok(error instanceof ToolError, String(error));
+      return error.code === "unavailable";
+    });
+  });
+
+  it("what is no HTTP is told, and not tried again", async (t) => {
+    let tries = 0;
+    const server = createPlainServer((socket) => {
+      tries++;
+      t.after(() => socket.destroy());
+      socket.end("220 mail.example ESMTP\r\n");
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    t.after(() => void server.close());
+    const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    await assert.rejects(text(connect(t, address)), (error: ToolError) => error.code === "unavailable");
+    assert.equal(tries, 1);
+  });
+
+  it("an answer longer than its limit is refused", async (t) => {
+    const address = await startServer(t, (_, response) => response.end("x".repeat(1001)));
+    await assert.rejects(text(connect(t, address)), (error: ToolError) => {
+      assert.match(error.message, /longer than 1000 bytes/);
+      return error.code === "registry";
+    });
+  });
+
+  it("an abort ends a request that is not answered, and its reason is thrown", async (t) => {
+    const controller = new AbortController();
+    const address = await startServer(t, () => controller.abort(new Error("stop")));
+    await assert.rejects(text(connect(t, address, { signal: controller.signal })), /^Error: stop$/);
+  });
+
+  it("an abort ends an answer that is not finished, and its reason is thrown", async (t) => {
+    const controller = new AbortController();
+    const address = await startServer(t, (_, response) => {
+      response.writeHead(200, { "content-length": "100" }).write("half");
+    });
+    const response = await connect(t, address, { signal: controller.signal }).send(GET);
+    controller.abort(new Error("stop"));
+    await assert.rejects(response.bytes(1000), /^Error: stop$/);
+  });
+});
+
+describe("what is told of requests", () => {
+  it("holds neither password, token, upload state nor signature", async (t) => {
+    const tokens = await tokenServer(t, { authorization: ME_BASIC });
+    const registry = await memoryRegistry(t);
+    registry.intercept(async (request, response) => {
+      if (await tokens.gate(request, response)) return true;
+      if (!(request.url ?? "").startsWith("/v2/blob")) return false;
+      response.writeHead(307, { location: "/v2/?signature=secret-signature" }).end();
+      return true;
+    });
+    const said: string[] = [];
+    const debug = (line: string) => said.push(line);
+    const transport = connect(t, registry.address, { credentials: async () => ME, debug, warn: debug });
+    await text(transport, { ...GET, target: "/v2/blob?_state=secret-state" });
+    const log = said.join("\n");
+    assert.match(log, /^GET http:\/\/127\.0\.0\.1:\d+\/v2\/blob -> 401$/m);
+    assert.match(log, /^token from http:\/\/127\.0\.0\.1:\d+\/token -> 200$/m);
+    assert.match(log, /^GET http:\/\/127\.0\.0\.1:\d+\/v2\/blob -> 307$/m);
+    assert.match(log, /^GET http:\/\/127\.0\.0\.1:\d+\/v2\/ -> 200$/m);
+    assert.doesNotMatch(log, /secret|Basic|Bearer/);
+  });
+});
+
+describe("a registry that sends back what it got", () => {
+  it("has its words shown without what is secret", async (t) => {
+    const address = await startServer(t, ({ headers }, response) => {
+      if (headers.authorization === undefined) return response.writeHead(401, { "www-authenticate": "Basic" }).end();
+      const message = `no way for ${headers.authorization}, ${Buffer.from(headers.authorization.slice(6), "base64")}`;
+      return response.writeHead(400).end(JSON.stringify({ errors: [{ code: "DENIED", message }] }));
+    });
+    const transport = connect(t, address, { credentials: async () => ME });
+    await assert.rejects(text(transport), (error: RegistryError) => {
+      assert.equal(error.why, `DENIED: no way for Basic ***, ${ME.username}:***`);
+      return true;
+    });
+  });
+});
+
+describe("TLS", () => {
+  const openssl = spawnSync("openssl", ["version"]).status === 0;
+  const skip = openssl ? false : "openssl is not installed";
+
+  async function secureServer(t: TestContext) {
+    const folder = temporaryFolder(t);
+    const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+    const names = ["-subj", "/CN=registry", "-addext", "subjectAltName=IP:127.0.0.1"];
+    const files = ["-keyout", key, "-out", cert];
+    const kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
+    assert.equal(spawnSync("openssl", ["req", "-x509", ...kind, ...names, ...files]).status, 0);
+    const server = createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (_, response) =>
+      response.end("safe"),
+    );
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    t.after(() => {
+      server.closeAllConnections();
+      return new Promise<void>((resolve) => server.close(() => resolve()));
+    });
+    return { address: `127.0.0.1:${(server.address() as AddressInfo).port}`, cert: readFileSync(cert) };
+  }
+
+  it("with the registry's own authority is spoken even on this machine", { skip }, async (t) => {
+    const { address, cert } = await secureServer(t);
+    assert.equal(await text(connect(t, address, { ca: cert })), "safe");
+  });
+
+  it("with a certificate that nobody vouches for ends with 69 and a hint, at once", { skip }, async (t) => {
+    const { address } = await secureServer(t);
+    const { cert } = await secureServer(t);
+    await assert.rejects(text(connect(t, address, { ca: cert })), (error: ToolError) => {
+      assert.match(error.why ?? "", /DEPTH_ZERO_SELF_SIGNED_CERT/);
+      assert.match(error.hint ?? "", /--ca-file/);
+      return error.exitCode === 69;
+    });
+  });
+
+  it("is not checked where the user wants that", { skip }, async (t) => {
+    const { address } = await secureServer(t);
+    assert.equal(await text(connect(t, address, { insecure: true })), "safe");
+  });
+
+  it("is given up where the user wants that and the registry speaks none", async (t) => {
+    const registry = await memoryRegistry(t);
+    const transport = connect(t, registry.address, { insecure: true });
+    assert.equal(await text(transport), "{}");
+    assert.equal(await text(transport), "{}");
+  });
+
+  it("is not given up where the user did not want that", { skip }, async (t) => {
+    const { cert } = await secureServer(t);
+    const registry = await memoryRegistry(t);
+    await assert.rejects(
+      text(connect(t, registry.address, { ca: cert })),
+      (error: ToolError) => error.code === "unavailable" && /--plain-http/.test(error.hint ?? ""),
+    );
+    assert.equal(registry.requests.length, 0);
+  });
+});

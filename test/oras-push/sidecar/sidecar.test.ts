@@ -1,0 +1,380 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Reference } from "oras-push/oci/reference";
+import { savedOutputs } from "oras-push/sidecar/saved-outputs";
+import { runSidecar, type SidecarContext, type SidecarOptions, type SidecarSteps } from "oras-push/sidecar/sidecar";
+import { silent } from "shared/cli/log";
+import { ToolError } from "shared/cli/tool-error";
+import { watchLease } from "shared/pod/lease";
+import { writeMarker } from "shared/pod/marker-file";
+import { type ArtifactRecord, type DoneMarker, NOTHING_KNOWN, SHARE } from "shared/pod/markers";
+import { openVolume } from "shared/pod/shared-volume";
+import { pathLook, waitUntil } from "shared/pod/wait";
+import { runTool, startTool } from "../../../support/tools.ts";
+import { failing, STEPS } from "../../support/registry/faults.ts";
+import { temporaryFolder } from "../../support/temporary.ts";
+import { fileLayer, layersOf, memoryRegistry, storeArtifact, treeOf } from "../support.ts";
+
+const IN: Reference = { registry: "r", repository: "in", tag: "1", digest: undefined };
+const OUT: Reference = { registry: "r", repository: "out", tag: "2", digest: undefined };
+const DONE: DoneMarker = { ...NOTHING_KNOWN, attempt: "a1", exitCode: 0, outputs: [] };
+const IN_RECORD: ArtifactRecord = { reference: "r/in:1", digest: `sha256:${"1".repeat(64)}` };
+const OUT_DIGEST = `sha256:${"2".repeat(64)}`;
+
+interface Push {
+  readonly tag: string | undefined;
+  readonly paths: readonly string[];
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+/** A sidecar with a share of its own whose pulls and pushes are only noted down. */
+function setting(t: TestContext, options: Partial<SidecarOptions & SidecarContext> = {}) {
+  const share = join(temporaryFolder(t), "share");
+  mkdirSync(share);
+  const lease = watchLease(join(share, SHARE.lease));
+  t.after(() => lease.close());
+  const never = new AbortController().signal;
+  let pulls = 0;
+  const pushes: Push[] = [];
+  const steps: SidecarSteps = {
+    takeLease: async () => {},
+    pull: async () => {
+      pulls++;
+      return [IN_RECORD];
+    },
+    lease: lease.state,
+    settle: (signal) => sleep(200, undefined, { signal }),
+    savedOutputs: async (end) => end.outputs?.map((path) => join(share, path)) ?? savedOutputs(share, end),
+    push: async ({ reference, paths, annotations }) => {
+      pushes.push({ tag: reference.tag, paths, annotations });
+      return { reference: `r/out:${reference.tag}`, digest: OUT_DIGEST };
+    },
+  };
+  const all: SidecarOptions = {
+    pullFrom: [],
+    pushTo: OUT,
+    startTimeoutSeconds: undefined,
+    timeoutSeconds: undefined,
+    failedRun: "push",
+    incompleteRun: "push",
+    native: false,
+    ...options,
+  };
+  const context: SidecarContext = {
+    volume: openVolume(share, lease),
+    signal: never,
+    ending: never,
+    waitLog: silent,
+    warn: silent,
+    ...options,
+  };
+  return {
+    share,
+    pulls: () => pulls,
+    pushes,
+    /** Runs the sidecar; what it ends with is thrown. */
+    run: async (more: Partial<SidecarSteps> = {}) => {
+      const result = await runSidecar(all, context, { ...steps, ...more }, () => {});
+      if (result.failure !== undefined) throw result.failure;
+      return result;
+    },
+    /** Does the launcher's part as soon as the inputs are there. */
+    whenReady: async (done: DoneMarker | undefined) => {
+      await appears(join(share, SHARE.init));
+      if (done === undefined) writeFileSync(join(share, SHARE.done), "");
+      else await writeMarker(join(share, done.error === null ? SHARE.done : SHARE.doneFailed), done);
+    },
+  };
+}
+
+async function appears(path: string): Promise<void> {
+  const paths = [path];
+  await waitUntil(pathLook({ paths }), { paths, pollSeconds: 0.05 });
+}
+
+function marker(share: string, name: string): Record<string, unknown> {
+  return JSON.parse(readFileSync(join(share, name), "utf8")) as Record<string, unknown>;
+}
+
+describe("a sidecar", { timeout: 120_000 }, () => {
+  it("without inputs says so at once, and pushes what the launcher saved", async (t) => {
+    const { share, pulls, pushes, run, whenReady } = setting(t);
+    const outputs = [{ path: "outputs/analysis", files: 1, bytes: 1 }];
+    const [result] = await Promise.all([run(), whenReady({ ...DONE, outputs })]);
+    assert.deepEqual(marker(share, SHARE.init), { schema: 1, by: "sidecar", inputs: [] });
+    assert.equal(pulls(), 0);
+    assert.deepEqual(
+      pushes.map(({ tag, paths }) => ({ tag, paths })),
+      [{ tag: "2", paths: [join(share, "outputs/analysis")] }],
+    );
+    assert.deepEqual(result.pushed, { reference: "r/out:2", digest: OUT_DIGEST });
+    const { finishedAt, ...pushed } = marker(share, SHARE.pushed);
+    assert.deepEqual(pushed, { schema: 1, attempt: "a1", reference: "r/out:2", digest: OUT_DIGEST });
+    assert.ok(Date.now() - Date.parse(String(finishedAt)) < 60_000);
+  });
+
+  it("with inputs pulls them before it says that they are there", async (t) => {
+    const { share, run, whenReady } = setting(t, { pullFrom: [IN] });
+    const pull = async () => {
+      assert.equal(existsSync(join(share, SHARE.init)), false);
+      return [IN_RECORD];
+    };
+    await Promise.all([run({ pull }), whenReady(DONE)]);
+    assert.deepEqual(marker(share, SHARE.init), { schema: 1, by: "sidecar", inputs: [IN_RECORD] });
+  });
+
+  it("with nowhere to push to ends when the application does", async (t) => {
+    const { share, pushes, run, whenReady } = setting(t, { pushTo: undefined });
+    const [result] = await Promise.all([run(), whenReady(DONE)]);
+    assert.deepEqual(result, { pushed: undefined, failure: undefined });
+    assert.deepEqual(pushes, []);
+    assert.equal(existsSync(join(share, SHARE.pushed)), false);
+  });
+
+  it("may be told by touch: then all in the outputs folder is pushed, but dotfiles", async (t) => {
+    const { share, pushes, run, whenReady } = setting(t);
+    mkdirSync(join(share, "outputs"), { recursive: true });
+    for (const name of ["b", "a", ".new-1"]) writeFileSync(join(share, "outputs", name), "");
+    await Promise.all([run(), whenReady(undefined)]);
+    assert.deepEqual(pushes, [
+      { tag: "2", paths: [join(share, "outputs", "a"), join(share, "outputs", "b")], annotations: {} },
+    ]);
+    assert.equal(marker(share, SHARE.pushed).attempt, null);
+  });
+
+  it("pushes what a failed run left to a tag of its own, and says how it ended", async (t) => {
+    const { pushes, run, whenReady } = setting(t);
+    const done = { ...DONE, exitCode: 137, signal: "SIGKILL", reason: "timed out after 5 s" };
+    await Promise.all([run(), whenReady(done)]);
+    assert.deepEqual(
+      pushes.map(({ tag, annotations }) => ({ tag, annotations })),
+      [
+        {
+          tag: "2-failed",
+          annotations: {
+            "dev.oras-pod-tools.run.exit-code": "137",
+            "dev.oras-pod-tools.run.signal": "SIGKILL",
+            "dev.oras-pod-tools.run.reason": "timed out after 5 s",
+            "dev.oras-pod-tools.run.attempt": "a1",
+          },
+        },
+      ],
+    );
+  });
+
+  it("a run that was told to end and ended with 0 is a success, and its artifact says so", async (t) => {
+    const { pushes, run, whenReady } = setting(t);
+    await Promise.all([run(), whenReady({ ...DONE, reason: "terminated" })]);
+    assert.equal(pushes[0]?.tag, "2");
+    assert.equal(pushes[0]?.annotations["dev.oras-pod-tools.run.reason"], "terminated");
+  });
+
+  it("a run of which only a reason is known failed", async (t) => {
+    const { pushes, run, whenReady } = setting(t);
+    await Promise.all([run(), whenReady({ ...DONE, exitCode: null, reason: "out of memory" })]);
+    assert.equal(pushes[0]?.tag, "2-failed");
+  });
+
+  for (const [tag, failed] of [
+    [undefined, "latest-failed"],
+    ["t".repeat(128), `${"t".repeat(121)}-failed`],
+  ] as const)
+    it(`a failed run's tag for ${tag?.slice(0, 5) ?? "no tag"} is a tag`, async (t) => {
+      const { pushes, run, whenReady } = setting(t, { pushTo: { ...OUT, tag } });
+      await Promise.all([run(), whenReady({ ...DONE, exitCode: 1 })]);
+      assert.equal(pushes[0]?.tag, failed);
+    });
+
+  it("pushes nothing where the launcher could not save the outputs, and says why", async (t) => {
+    const { pushes, run, whenReady } = setting(t);
+    const done = { ...DONE, phase: "copy", error: "no space left on device" } as const;
+    const failed = assert.rejects(run(), (error: ToolError) => {
+      assert.equal(error.why, "no space left on device");
+      return error.exitCode === 66;
+    });
+    await Promise.all([failed, whenReady(done)]);
+    assert.deepEqual(pushes, []);
+  });
+});
+
+describe("a sidecar that fails", { timeout: 120_000 }, () => {
+  it("at the pull leaves the init-failed marker and no init marker", async (t) => {
+    const { share, run } = setting(t, { pullFrom: [IN] });
+    const pull = async () => {
+      throw new ToolError("registry", "there is no artifact r/in:1", { why: "not found" });
+    };
+    await assert.rejects(run({ pull }), (error: ToolError) => error.exitCode === 76);
+    assert.equal(existsSync(join(share, SHARE.init)), false);
+    assert.deepEqual(marker(share, SHARE.initFailed), {
+      schema: 1,
+      attempt: null,
+      exitCode: 76,
+      error: "there is no artifact r/in:1 (not found)",
+    });
+  });
+
+  it("at the push leaves the push-failed marker and no pushed marker", async (t) => {
+    const { share, run, whenReady } = setting(t);
+    const push = async () => {
+      throw new ToolError("unavailable", "cannot reach the registry r", { why: "connection refused" });
+    };
+    await Promise.all([assert.rejects(run({ push }), (error: ToolError) => error.exitCode === 69), whenReady(DONE)]);
+    assert.equal(existsSync(join(share, SHARE.pushed)), false);
+    assert.deepEqual(marker(share, SHARE.pushFailed), {
+      schema: 1,
+      attempt: "a1",
+      exitCode: 69,
+      error: "cannot reach the registry r (connection refused)",
+    });
+  });
+
+  it("at the pull and then succeeds takes its first marker back", async (t) => {
+    const { share, run, whenReady } = setting(t, { pullFrom: [IN] });
+    await assert.rejects(run({ pull: () => Promise.reject(new Error("broken")) }));
+    assert.equal(marker(share, SHARE.initFailed).exitCode, 70);
+    await Promise.all([run(), whenReady(DONE)]);
+    assert.equal(existsSync(join(share, SHARE.initFailed)), false);
+  });
+});
+
+describe("a sidecar that is started again", { timeout: 120_000 }, () => {
+  it("after its push changes nothing", async (t) => {
+    const { share, pulls, pushes, run, whenReady } = setting(t, { pullFrom: [IN] });
+    await Promise.all([run(), whenReady(DONE)]);
+    const files = () => readdirSync(share).map((name) => [name, statSync(join(share, name)).mtimeMs]);
+    const before = files();
+    const { pushed } = await run();
+    assert.equal(pushed?.digest, OUT_DIGEST);
+    assert.deepEqual(files(), before);
+    assert.equal(pulls(), 1);
+    assert.equal(pushes.length, 1);
+  });
+
+  it("after another attempt pushes again", async (t) => {
+    const { share, pushes, run, whenReady } = setting(t);
+    await Promise.all([run(), whenReady(DONE)]);
+    await writeMarker(join(share, SHARE.done), { ...DONE, attempt: "a2" });
+    await run();
+    assert.equal(pushes.length, 2);
+    assert.equal(marker(share, SHARE.pushed).attempt, "a2");
+  });
+
+  it("for other inputs pulls them", async (t) => {
+    const { share, run, whenReady } = setting(t, { pullFrom: [IN] });
+    await writeMarker(join(share, SHARE.init), { schema: 1, by: "sidecar", inputs: [] });
+    let pulled = false;
+    const pull = async () => {
+      assert.equal(existsSync(join(share, SHARE.init)), false, "the old marker is taken back first");
+      pulled = true;
+      return [IN_RECORD];
+    };
+    await Promise.all([run({ pull }), whenReady(DONE)]);
+    assert.ok(pulled);
+  });
+
+  it("does not take a done marker that a launcher removes for its own", async (t) => {
+    const looked = Promise.withResolvers<void>();
+    const { share, pushes, run } = setting(t);
+    await writeMarker(join(share, SHARE.done), { ...DONE, attempt: "stale" });
+    const settle = async () => {
+      looked.resolve();
+      await removed.promise;
+    };
+    const removed = Promise.withResolvers<void>();
+    const running = run({ settle });
+    await looked.promise;
+    rmSync(join(share, SHARE.done));
+    removed.resolve();
+    await writeMarker(join(share, SHARE.done), { ...DONE, attempt: "fresh" });
+    await running;
+    assert.equal(pushes.length, 1);
+    assert.equal(pushes[0]?.annotations["dev.oras-pod-tools.run.attempt"], "fresh");
+  });
+
+  it("ended while it waits throws the reason, and leaves no failure marker", async (t) => {
+    const controller = new AbortController();
+    const { share, run } = setting(t, { signal: controller.signal });
+    const running = assert.rejects(run(), /^Error: stop$/);
+    await appears(join(share, SHARE.init));
+    controller.abort(new Error("stop"));
+    await running;
+    assert.deepEqual(readdirSync(share), [SHARE.init]);
+  });
+});
+
+describe("the sidecar executable", { timeout: 120_000 }, () => {
+  it("brings inputs and takes outputs, from registry to registry, with any umask", async (t) => {
+    const registry = await memoryRegistry(t);
+    const share = join(temporaryFolder(t), "share");
+    storeArtifact(registry, "1", [fileLayer("data", "input")], "in");
+    const before = process.umask(0o077);
+    const running = startTool("oras-push", [
+      "sidecar",
+      `${registry.address}/in:1`,
+      `${registry.address}/out:2`,
+      "--share",
+      share,
+    ]);
+    process.umask(before);
+    await appears(join(share, SHARE.init));
+    assert.deepEqual(treeOf(join(share, "inputs")), { data: "input" });
+    for (const [name, mode] of [
+      [".", 0o005],
+      ["inputs", 0o005],
+      ["inputs/data", 0o004],
+      [SHARE.init, 0o004],
+    ] as const)
+      assert.equal(statSync(join(share, name)).mode & mode, mode, `${name} can be read by the application`);
+    mkdirSync(join(share, "outputs", "analysis"), { recursive: true });
+    writeFileSync(join(share, "outputs", "analysis", "f"), "output");
+    const outputs = [{ path: "outputs/analysis", files: 1, bytes: 6 }];
+    await writeMarker(join(share, SHARE.done), { ...DONE, outputs });
+    const { code, stdout, stderr } = await running.ended;
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^Pushed \[registry\] \S+\/out:2\nDigest: sha256:[0-9a-f]{64}\n$/);
+    assert.equal(marker(share, SHARE.pushed).digest, /sha256:[0-9a-f]{64}/.exec(stdout)?.[0]);
+    assert.equal(layersOf(registry, "out:2")[0]?.annotations?.["org.opencontainers.image.title"], "analysis");
+  });
+
+  it("that cannot pull ends with the registry's code, and tells the launcher why", async (t) => {
+    const registry = await memoryRegistry(t);
+    const share = temporaryFolder(t);
+    const args = ["sidecar", `${registry.address}/in:1`, "NA", "--share", share];
+    const { code, stderr } = await runTool("oras-push", args);
+    assert.equal(code, 76);
+    assert.match(stderr, /^oras-push: there is no artifact \S+\/in:1 \(not found\)$/m);
+    assert.match(String(marker(share, SHARE.initFailed).error), /there is no artifact/);
+    assert.deepEqual(treeOf(join(share, "inputs")), {});
+  });
+
+  it("that cannot push ends with the registry's code, tells the launcher why, and writes no tag", async (t) => {
+    const registry = await memoryRegistry(t);
+    const share = temporaryFolder(t);
+    registry.intercept(failing(403, STEPS.post));
+    const args = ["sidecar", "NA", `${registry.address}/out:2`, "--share", share];
+    const running = startTool("oras-push", args);
+    await appears(join(share, SHARE.init));
+    mkdirSync(join(share, "outputs"));
+    writeFileSync(join(share, "outputs", "f"), "output");
+    writeFileSync(join(share, SHARE.done), "");
+    assert.equal((await running.ended).code, 77);
+    assert.match(String(marker(share, SHARE.pushFailed).error), /the registry answered 403/);
+    assert.equal(registry.manifests.size, 0);
+  });
+
+  it("whose application is not done in time ends with 124, one that is stopped with 143", async (t) => {
+    const share = temporaryFolder(t);
+    const args = ["sidecar", "NA", "NA", "--share", share];
+    const late = await runTool("oras-push", [...args, "--timeout", "0.3"]);
+    assert.equal(late.code, 124);
+    assert.match(late.stderr, /the application is not done: timed out after 0\.3 s/);
+    rmSync(join(share, SHARE.init));
+    const running = startTool("oras-push", args);
+    await appears(join(share, SHARE.init));
+    running.child.kill("SIGTERM");
+    assert.equal((await running.ended).code, 143);
+  });
+});
