@@ -1,8 +1,8 @@
 /**
- * Measures the tools beside their peers, and prints a table.
+ * Compares the tools with their peers and prints tables.
  *
  *   pnpm bench [--quick] [--only CASE,...] [--json FILE]
- *   pnpm bench --report [--json FILE]     writes docs/performance.md from a run that was stored
+ *   pnpm bench --report [--json FILE]     writes docs/performance.md from a stored run
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -17,10 +17,10 @@ import { CASES, IDLE } from "./bench/cases.ts";
 import { describeMachine } from "./bench/machine.ts";
 import { writeReport } from "./bench/report.ts";
 import type { BenchRun } from "./bench/result.ts";
-import { aligned, costs, figures } from "./bench/table.ts";
+import { costTable, figureTable, formatText } from "./bench/table.ts";
 import { Trees } from "./bench/trees.ts";
 
-/** So much of the memory's file system is wanted for the registry's data, in bytes; else they go where temporary files go. */
+/** The free space in memory that the registry needs, in bytes. With less, its data goes to the temporary folder. */
 const REGISTRY_SPACE = 6 * 2 ** 30;
 
 const { values } = parseArgs({
@@ -39,14 +39,14 @@ if (values.report) {
   const chosen = values.only?.split(",") ?? [IDLE, ...Object.keys(CASES)];
   const unknown = chosen.filter((name) => name !== IDLE && !Object.hasOwn(CASES, name));
   if (unknown.length > 0) {
-    console.error(`bench: no case ${unknown.join(", ")}: there are ${[IDLE, ...Object.keys(CASES)].join(", ")}`);
+    console.error(`bench: unknown case ${unknown.join(", ")}: expected ${[IDLE, ...Object.keys(CASES)].join(", ")}`);
     process.exit(64);
   }
   const run = await runBench(chosen, values.quick);
   const file = values.json ?? join(CACHE, "bench", `${run.date.replaceAll(":", "")}.json`);
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, `${JSON.stringify(run, undefined, 1)}\n`);
-  console.log(`${aligned(figures(run))}\n\n${aligned(costs(run))}\n`);
+  console.log(`${formatText(figureTable(run))}\n\n${formatText(costTable(run))}\n`);
   for (const reason of run.missing) console.log(`not measured: ${reason}`);
   console.log(`written to ${file}`);
 }
@@ -64,7 +64,7 @@ async function runBench(chosen: readonly string[], quick: boolean): Promise<Benc
     await finishIdle();
     const seconds = (Date.now() - started.getTime()) / 1000;
     const { rows, works, growth } = bench;
-    const machine = describeMachine(versionQuestions(peers));
+    const machine = describeMachine(versionCommands(peers));
     const missing = [...bench.missing];
     return { schema: 1, date: started.toISOString(), quick, seconds, machine, rows, works, growth, missing };
   } finally {
@@ -86,16 +86,16 @@ function findPeers(): Peers {
   };
 }
 
-function versionQuestions({ oras, pigz, gzip, curl, openssl, zstd }: Peers) {
-  const questions: Record<string, readonly [string, ...string[]]> = { node: [process.execPath, "--version"] };
-  if (oras !== undefined) questions.oras = [oras, "version"];
-  if (openssl !== undefined) questions.openssl = [openssl, "version"];
+function versionCommands({ oras, pigz, gzip, curl, openssl, zstd }: Peers) {
+  const commands: Record<string, readonly [string, ...string[]]> = { node: [process.execPath, "--version"] };
+  if (oras !== undefined) commands.oras = [oras, "version"];
+  if (openssl !== undefined) commands.openssl = [openssl, "version"];
   for (const [name, program] of Object.entries({ gzip, pigz, curl, zstd }))
-    if (program !== undefined) questions[name] = [program, "--version"];
-  return questions;
+    if (program !== undefined) commands[name] = [program, "--version"];
+  return commands;
 }
 
-/** The registry keeps its data in memory where that is large enough: a disk is not what is measured. */
+/** Starts a registry with its data in memory if that has enough space, so that the disk does not affect the times. */
 async function startRegistry(folder: string, quick: boolean): Promise<BenchRegistry & { close(): Promise<void> }> {
   const part = distributionRegistry();
   if ("missing" in part) throw new Error(part.missing);

@@ -1,32 +1,36 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { type Job, type Measured, measure } from "./measured.ts";
+import { type Job, type Measured, measure } from "./measure.ts";
+import { formatNumber } from "./numbers.ts";
 import type { Growth, Row, Work } from "./result.ts";
-import { spreadOf } from "./statistics.ts";
+import { roundRatios, spreadOf } from "./statistics.ts";
 import type { Trees } from "./trees.ts";
 
-/** How much is done. */
+/** The amount of work. */
 export interface Scale {
-  /** Mebibytes of the large trees and files. */
+  /** Size of the large trees and files, in MiB. */
   readonly large: number;
-  /** Mebibytes of the largest. */
+  /** Size of the largest tree, in MiB. */
   readonly huge: number;
-  /** Small files. */
+  /** Number of small files. */
   readonly files: number;
+  /** Largest number of small files in a growth plot. */
   readonly mostFiles: number;
-  /** Pushes at once. */
+  /** Number of pushes at once. */
   readonly pushes: number;
+  /** The smaller number of pushes at once, for comparison. */
   readonly fewPushes: number;
-  /** Rounds of what takes seconds, and of what takes milliseconds. */
+  /** Rounds of a work that takes seconds. */
   readonly rounds: number;
+  /** Rounds of a work that takes milliseconds. */
   readonly quickRounds: number;
-  /** Seconds that the idle tools wait. */
+  /** Minimum time that the idle tools wait, in seconds. */
   readonly wait: number;
-  /** The levels of zstd and gzip for what is made once and pulled often. */
+  /** Compression levels of image layers. A layer is compressed once and pulled often. */
   readonly imageLevels: readonly [zstd: number, gzip: number];
 }
 
-/** The scale that the goals speak of. */
+/** The scale of the goals. */
 export const FULL: Scale = {
   large: 1024,
   huge: 10_240,
@@ -40,7 +44,7 @@ export const FULL: Scale = {
   imageLevels: [19, 9],
 };
 
-/** A scale that shows in seconds whether the bench works. */
+/** A small scale, to check in seconds that the bench works. */
 export const QUICK: Scale = {
   large: 4,
   huge: 16,
@@ -54,7 +58,7 @@ export const QUICK: Scale = {
   imageLevels: [1, 1],
 };
 
-/** The programs that we are measured against; undefined for one that is not on this machine. */
+/** The paths of the programs that we compare with. A program that this machine lacks is undefined. */
 export interface Peers {
   readonly oras: string | undefined;
   readonly pigz: string | undefined;
@@ -64,28 +68,29 @@ export interface Peers {
   readonly zstd: string | undefined;
 }
 
-/** Somebody who does the work. */
+/** A command that does the work. */
 export interface Contestant {
+  /** Begins with the command of a tool in the table of styles. A comma separates the variant. */
   readonly name: string;
-  /** Undefined for a program that is not on this machine. */
+  /** Undefined if this machine lacks the program. */
   readonly job: ((round: number) => Job | Promise<Job>) | undefined;
-  /** What has to be there before, or gone; not measured. */
+  /** Prepares a round. Its time is not measured. */
   readonly before?: (round: number) => void | Promise<void>;
-  /** Rounds, where fewer than the others' are enough. */
+  /** Number of rounds, if fewer than for the others are enough. */
   readonly rounds?: number;
 }
 
-/** What was measured of each contestant, round by round. */
+/** The measurements of each contestant, by round. */
 export type Contest = ReadonlyMap<string, readonly Measured[]>;
 
-/** A registry of the bench. */
+/** The registry of the bench. */
 export interface BenchRegistry {
   readonly address: string;
-  /** Forgets all blobs and tags. */
+  /** Removes all blobs and tags. */
   empty(): void;
 }
 
-/** What the cases work with: it runs the contests and keeps what comes of them. */
+/** Runs the contests of the cases and collects their results. */
 export class Bench {
   readonly scale: Scale;
   readonly trees: Trees;
@@ -97,7 +102,7 @@ export class Bench {
   readonly missing = new Set<string>();
   readonly #folder: string;
 
-  /** `folder` is for what is made and thrown away. */
+  /** `folder` is for temporary files. */
   constructor(scale: Scale, trees: Trees, peers: Peers, registry: BenchRegistry, folder: string) {
     this.scale = scale;
     this.trees = trees;
@@ -107,21 +112,26 @@ export class Bench {
   }
 
   /**
-   * Has contestants do a work in turns, each round in the other direction, so that what disturbs meets all of them; with
-   * `inOrder`, always in their order.
+   * Measures contestants in turns. Every second round runs in reverse order, so that a disturbance affects all of them.
+   * With `inOrder`, all rounds run in the given order.
    */
-  async contest(work: string, rounds: number, contestants: readonly Contestant[], inOrder = false): Promise<Contest> {
-    const able = contestants.filter(({ job }) => job !== undefined);
+  async runContest(
+    work: string,
+    rounds: number,
+    contestants: readonly Contestant[],
+    inOrder = false,
+  ): Promise<Contest> {
+    const available = contestants.filter(({ job }) => job !== undefined);
     for (const { name } of contestants.filter(({ job }) => job === undefined))
-      this.missing.add(`${name}: not on this machine`);
-    const measured = new Map<string, Measured[]>(able.map(({ name }) => [name, []]));
+      this.missing.add(`${name}: this machine lacks the program`);
+    const measured = new Map<string, Measured[]>(available.map(({ name }) => [name, []]));
     for (let round = 0; round < rounds; round++)
-      for (const contestant of inOrder || round % 2 === 0 ? able : able.toReversed()) {
+      for (const contestant of inOrder || round % 2 === 0 ? available : available.toReversed()) {
         if (round >= (contestant.rounds ?? rounds)) continue;
         await contestant.before?.(round);
         const result = await measure((await contestant.job?.(round)) as Job);
         measured.get(contestant.name)?.push(result);
-        say(`  ${work}: ${contestant.name} ${result.seconds.toFixed(2)} s, ${result.cpu.toFixed(2)} s CPU`);
+        log(`  ${work}: ${contestant.name} ${result.seconds.toFixed(2)} s, ${result.cpu.toFixed(2)} s CPU`);
       }
     const samples = Object.fromEntries(
       [...measured].map(([name, results]) => [name, results.map(({ stdout: _, ...sample }) => sample)]),
@@ -130,24 +140,21 @@ export class Bench {
     return measured;
   }
 
-  /** Compares two contestants by the time of the rounds that both were in; nothing where one of them was missing. */
-  ratio(work: string, contest: Contest, ours: string, peer: string, goal?: number): void {
-    const own = contest.get(ours) ?? [];
-    const values = (contest.get(peer) ?? []).flatMap(({ seconds }, round) => {
-      const one = own[round];
-      return one === undefined ? [] : [one.seconds / seconds];
-    });
-    if (values.length > 0) this.row({ work, figure: `x ${peer}`, values, ...(goal === undefined ? {} : { goal }) });
+  /** Adds our time relative to a peer's. Adds nothing if one of both did not run. */
+  addRatio(work: string, contest: Contest, ours: string, peer: string, goal?: number): void {
+    const values = roundRatios(secondsOf(contest.get(ours)), secondsOf(contest.get(peer)));
+    const figure = `x the time of ${peer}`;
+    if (values.length > 0) this.addRow({ work, figure, values, ...(goal === undefined ? {} : { goal }) });
   }
 
-  /** Keeps a figure. */
-  row(row: Row): void {
+  /** Adds a figure. */
+  addRow(row: Row): void {
     this.rows.push(row);
     const { median } = spreadOf(row.values);
-    say(`${row.work}: ${shown(median)} ${row.figure}${row.goal === undefined ? "" : ` (goal ${row.goal})`}`);
+    log(`${row.work}: ${formatNumber(median)} ${row.figure}${row.goal === undefined ? "" : ` (goal ${row.goal})`}`);
   }
 
-  /** An empty folder for a purpose; what was in it is gone. */
+  /** Creates an empty folder. Removes an earlier folder of the same name. */
   emptyFolder(name: string): string {
     const folder = join(this.#folder, name);
     rmSync(folder, { recursive: true, force: true });
@@ -156,11 +163,11 @@ export class Bench {
   }
 }
 
-/** A number with three digits that count. */
-export function shown(value: number): string {
-  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+/** The times of a contestant by round. Empty if it did not run. */
+export function secondsOf(results: readonly Measured[] | undefined): number[] {
+  return (results ?? []).map(({ seconds }) => seconds);
 }
 
-function say(line: string): void {
+function log(line: string): void {
   console.error(line);
 }

@@ -1,32 +1,32 @@
 import type { Bench } from "./bench.ts";
-import { crowd } from "./cases/crowd.ts";
-import { growthWithFiles, growthWithPushes, growthWithSize, growthWithThreads } from "./cases/growth.ts";
-import { image } from "./cases/image.ts";
+import { measureCrowd } from "./cases/crowd.ts";
+import { growWithFiles, growWithPushes, growWithSize, growWithThreads } from "./cases/growth.ts";
+import { measureImage } from "./cases/image.ts";
 import { pushHuge } from "./cases/large.ts";
-import { pulls } from "./cases/pull.ts";
+import { measurePulls } from "./cases/pull.ts";
 import { pushAgain, pushCompressed, pushFile, pushSmall, pushText } from "./cases/push.ts";
-import { applicationToTag, firstByte } from "./cases/reaction.ts";
-import { start } from "./cases/start.ts";
+import { measureFirstByte, measureTag } from "./cases/reaction.ts";
+import { measureStart } from "./cases/start.ts";
 
-/** What can be measured, by the name that chooses it, in the order in which it is. */
+/** The cases by name, in the order in which the bench runs them. */
 export const CASES: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
-  start,
-  "first-byte": firstByte,
+  start: measureStart,
+  "first-byte": measureFirstByte,
   "push-small": pushSmall,
   "push-file": pushFile,
   "push-compressed": pushCompressed,
   "push-text": pushText,
   "push-again": pushAgain,
-  pull: pulls,
-  operator: applicationToTag,
-  crowd,
+  pull: measurePulls,
+  operator: measureTag,
+  crowd: measureCrowd,
   huge: pushHuge,
-  image,
-  "growth-files": growthWithFiles,
-  "growth-size": growthWithSize,
-  "growth-pushes": growthWithPushes,
-  "growth-threads": growthWithThreads,
+  image: measureImage,
+  "growth-files": growWithFiles,
+  "growth-size": growWithSize,
+  "growth-pushes": growWithPushes,
+  "growth-threads": growWithThreads,
 };
 
-/** The case that goes on beside all others. */
+/** The case that runs in parallel with all others. */
 export const IDLE = "idle";

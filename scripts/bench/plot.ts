@@ -1,33 +1,42 @@
-import { shown } from "./bench.ts";
-import type { Growth } from "./result.ts";
+import { formatCount, formatNumber } from "./numbers.ts";
+import type { Curve, Growth } from "./result.ts";
+import { type Scale, stepScale, valueScale } from "./scale.ts";
+import { styleOf, toolOf } from "./styles.ts";
 
-/** A labelled bar; several of one group stand together. */
+/** One bar. Bars of the same group stand together. */
 export interface Bar {
   readonly group: string;
+  /** The contestant. Its tool decides the color. */
   readonly name: string;
   readonly value: number;
 }
 
-const WIDTH = 720;
-const COLORS = ["#1f6f8b", "#d9822b", "#7a8b99", "#8f5b9a", "#5a8f3c", "#b94a48"];
+const WIDTH = 800;
 
-/** Horizontal bars as SVG; each group has a scale of its own, for a second and a minute do not fit on one. */
+/** The x coordinate at which bars begin, and the length of the longest bar. */
+const BARS = { start: 238, length: 460 };
+
+/** The rectangle of a line chart, in pixels. */
+const FRAME = { left: 70, right: WIDTH - 240, top: 56, bottom: 340 };
+
+/** Dashes of the first, second and third curve of the same tool. */
+const DASHES = ["", "7 4", "2 4"];
+
+/** Draws horizontal bars as SVG. Each group has its own scale. */
 export function barChart(title: string, bars: readonly Bar[], unit: string): string {
-  const groups = Map.groupBy(bars, ({ group }) => group);
-  const names = [...new Set(bars.map(({ name }) => name))];
   const parts: string[] = [];
   let y = 44;
-  for (const [group, members] of groups) {
-    parts.push(label(10, y + 12, group, "font-weight='bold'"));
+  for (const [group, members] of Map.groupBy(bars, (bar) => bar.group)) {
+    parts.push(text(10, y + 12, group, "font-weight='bold'"));
     y += 20;
     const most = Math.max(...members.map(({ value }) => value));
     for (const { name, value } of members) {
-      const width = Math.max(1, (value / most) * 400);
-      parts.push(label(170, y + 12, name, "text-anchor='end'"));
+      const width = Math.max(1, (value / most) * BARS.length);
+      parts.push(text(BARS.start - 8, y + 12, name, "text-anchor='end'"));
       parts.push(
-        `<rect x='178' y='${y + 1}' width='${width.toFixed(1)}' height='14' fill='${color(names.indexOf(name))}'/>`,
+        `<rect x='${BARS.start}' y='${y + 1}' width='${width.toFixed(1)}' height='14' fill='${styleOf(name).color}'/>`,
       );
-      parts.push(label(184 + width, y + 12, `${shown(value)} ${unit}`));
+      parts.push(text(BARS.start + 6 + width, y + 12, `${formatNumber(value)} ${unit}`));
       y += 18;
     }
     y += 8;
@@ -35,77 +44,72 @@ export function barChart(title: string, bars: readonly Bar[], unit: string): str
   return svg(title, y + 6, parts);
 }
 
-/** Curves over two logarithmic axes as SVG. */
+/** Draws curves as SVG. The x axis is logarithmic, the y axis only for a wide range. Throws if there are no points. */
 export function lineChart({ title, x, y, curves }: Growth): string {
   const points = curves.flatMap((curve) => curve.points);
-  const scaleX = logScale(
+  const scaleX = stepScale(
     points.map((point) => point[0]),
-    70,
-    WIDTH - 190,
+    FRAME.left,
+    FRAME.right,
   );
-  const scaleY = logScale(
+  const scaleY = valueScale(
     points.map((point) => point[1]),
-    330,
-    50,
+    FRAME.bottom,
+    FRAME.top,
   );
+  const { left, right, top, bottom } = FRAME;
   const axes = [
     ...scaleX.ticks.flatMap((tick) => [
-      `<line x1='${scaleX.at(tick)}' y1='50' x2='${scaleX.at(tick)}' y2='330' stroke='#ddd'/>`,
-      label(scaleX.at(tick), 346, tickText(tick), "text-anchor='middle'"),
+      `<line x1='${scaleX.at(tick)}' y1='${top}' x2='${scaleX.at(tick)}' y2='${bottom}' stroke='#ddd'/>`,
+      text(scaleX.at(tick), bottom + 16, formatCount(tick), "text-anchor='middle'"),
     ]),
     ...scaleY.ticks.flatMap((tick) => [
-      `<line x1='70' y1='${scaleY.at(tick)}' x2='${WIDTH - 190}' y2='${scaleY.at(tick)}' stroke='#ddd'/>`,
-      label(62, scaleY.at(tick) + 4, tickText(tick), "text-anchor='end'"),
+      `<line x1='${left}' y1='${scaleY.at(tick)}' x2='${right}' y2='${scaleY.at(tick)}' stroke='#ddd'/>`,
+      text(left - 8, scaleY.at(tick) + 4, formatCount(tick), "text-anchor='end'"),
     ]),
-    label((70 + WIDTH - 190) / 2, 368, x, "text-anchor='middle'"),
-    label(10, 40, y),
+    text((left + right) / 2, bottom + 38, x, "text-anchor='middle'"),
+    text(10, top - 14, scaleY.logarithmic ? `${y}, logarithmic` : y),
   ];
-  const lines = curves.flatMap(({ name, points: own }, index) => {
-    const places = own.map(([px, py]) => `${scaleX.at(px)},${scaleY.at(py)}`);
-    return [
-      `<polyline points='${places.join(" ")}' fill='none' stroke='${color(index)}' stroke-width='2'/>`,
-      ...places.map((place) => {
-        const [cx, cy] = place.split(",");
-        return `<circle cx='${cx}' cy='${cy}' r='3' fill='${color(index)}'/>`;
-      }),
-      `<rect x='${WIDTH - 170}' y='${50 + index * 20}' width='12' height='12' fill='${color(index)}'/>`,
-      label(WIDTH - 152, 60 + index * 20, name),
-    ];
-  });
-  return svg(title, 380, [...axes, ...lines]);
+  const lines = curves.map((curve, index) => drawCurve(curve, index, dashOf(curve, curves), scaleX, scaleY));
+  return svg(title, bottom + 52, [...axes, ...lines.flat()]);
 }
 
-/** A logarithmic scale from the powers of ten around values to pixels, with a tick at each power. */
-function logScale(values: readonly number[], from: number, to: number) {
-  const first = Math.floor(Math.log10(Math.min(...values)) + 1e-9);
-  const last = Math.max(first + 1, Math.ceil(Math.log10(Math.max(...values)) - 1e-9));
-  const at = (value: number) =>
-    Math.round((from + ((Math.log10(value) - first) / (last - first)) * (to - from)) * 10) / 10;
-  return { at, ticks: Array.from({ length: last - first + 1 }, (_, index) => 10 ** (first + index)) };
+/** Draws a curve with its markers, and its line of the legend. */
+function drawCurve({ name, points }: Curve, index: number, dash: string, scaleX: Scale, scaleY: Scale): string[] {
+  const { color, marker } = styleOf(name);
+  const pixels = points.map(([px, py]) => [scaleX.at(px), scaleY.at(py)] as const);
+  const stroke = `fill='none' stroke='${color}' stroke-width='2'${dash === "" ? "" : ` stroke-dasharray='${dash}'`}`;
+  const mark = (x: number, y: number) => `<path d='${marker}' transform='translate(${x} ${y})' fill='${color}'/>`;
+  const [legendX, legendY] = [FRAME.right + 16, FRAME.top + 8 + index * 22];
+  return [
+    `<polyline points='${pixels.map((pixel) => pixel.join(",")).join(" ")}' ${stroke}/>`,
+    ...pixels.map(([px, py]) => mark(px, py)),
+    `<polyline points='${legendX},${legendY} ${legendX + 32},${legendY}' ${stroke}/>`,
+    mark(legendX + 16, legendY),
+    text(legendX + 40, legendY + 4, name),
+  ];
 }
 
-function tickText(value: number): string {
-  return value >= 1000 ? value.toLocaleString("en") : String(Number(value.toPrecision(2)));
+/** The second and the third curve of a tool have dashes, because they have the same color. */
+function dashOf(curve: Curve, curves: readonly Curve[]): string {
+  const ofTool = curves.filter(({ name }) => toolOf(name) === toolOf(curve.name));
+  return DASHES[ofTool.indexOf(curve) % DASHES.length] as string;
 }
 
-function color(index: number): string {
-  return COLORS[index % COLORS.length] as string;
+function text(x: number, y: number, content: string, attributes = ""): string {
+  return `<text x='${Math.round(x)}' y='${Math.round(y)}'${attributes === "" ? "" : ` ${attributes}`}>${escapeXml(content)}</text>`;
 }
 
-function label(x: number, y: number, text: string, attributes = ""): string {
-  return `<text x='${Math.round(x)}' y='${Math.round(y)}' ${attributes}>${escaped(text)}</text>`;
-}
-
-function escaped(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+function escapeXml(content: string): string {
+  return content.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 }
 
 function svg(title: string, height: number, parts: readonly string[]): string {
   return [
     `<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 ${WIDTH} ${height}' font-family='sans-serif' font-size='12'>`,
-    `<title>${escaped(title)}</title>`,
+    `<title>${escapeXml(title)}</title>`,
     "<rect width='100%' height='100%' fill='white'/>",
-    label(10, 22, title, "font-size='15'"),
+    text(10, 22, title, "font-size='15'"),
     ...parts,
     "</svg>",
     "",

@@ -1,74 +1,108 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { describeConclusions, describeWeakSpots } from "./conclusions.ts";
+import { TAG } from "./names.ts";
 import { type Bar, barChart, lineChart } from "./plot.ts";
-import type { BenchRun } from "./result.ts";
+import type { BenchRun, Work } from "./result.ts";
 import { spreadOf } from "./statistics.ts";
-import { costs, figures, markdown } from "./table.ts";
+import { costTable, figureTable, formatMarkdown } from "./table.ts";
 
-/** Writes the page of a run, and its plots into the folder of the same name beside it. */
-export function writeReport(run: BenchRun, page: string): void {
-  const name = "performance";
-  const folder = join(dirname(page), name);
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  const plots = plotsOf(run);
-  for (const { file, content } of plots) writeFileSync(join(folder, file), content);
-  const images = plots.map(({ file, title }) => `![${title}](${name}/${file})`);
-  writeFileSync(page, pageOf(run, images));
+/** The folder of the plots, beside the page. */
+const PLOTS = "performance";
+
+interface Plot {
+  readonly file: string;
+  readonly title: string;
+  readonly content: string;
 }
 
-function pageOf(run: BenchRun, images: readonly string[]): string {
+/** Writes the page of a run, and its plots into the folder `performance` beside the page. */
+export function writeReport(run: BenchRun, page: string): void {
+  const folder = join(dirname(page), PLOTS);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const plots = drawPlots(run);
+  for (const { file, content } of plots) writeFileSync(join(folder, file), content);
+  writeFileSync(page, formatPage(run, plots));
+}
+
+/** Formats the page as Markdown. */
+export function formatPage(run: BenchRun, plots: readonly Pick<Plot, "file" | "title">[]): string {
   const { machine } = run;
   const versions = Object.entries(machine.versions).map(([program, version]) => `${program} ${version}`);
+  const images = plots.map(({ file, title }) => `![${title}](${PLOTS}/${file})`);
   return `# Performance
 
-Measured on ${run.date.slice(0, 10)}, in one run of ${Math.round(run.seconds / 60)} minutes, and written by \`pnpm bench --report\` from
-[what that run stored](performance.json).
+This page shows one run of the bench, on ${run.date.slice(0, 10)}. \`pnpm bench --report\` writes it from
+[the stored results](performance.json).
 
-- the machine: ${machine.processor}, ${machine.cores} processors, ${machine.memory} GiB of memory, ${machine.system}
-- the peers: ${versions.join(", ")}; the registry: distribution 2.8 on the loopback interface, its data in memory
+## Conclusions
 
-To measure again, on any machine: \`npx -y pnpm@12.21.0 bench\`. Contestants take turns, so that what disturbs meets all of
-them; a ratio is of two runs that followed each other, and the median of these is what counts. Below 1 is faster than the
-peer. Files are in the page cache. Memory is anonymous memory, all processes of a contestant together.
+${describeConclusions(run)}
 
-## Figures and goals
+## Weak spots
 
-${markdown(figures(run))}
-
-## What each took
-
-Medians.
-
-${markdown(costs(run))}
+${describeWeakSpots(run)}
 
 ## Plots
 
+A tool has the same color in each plot. In a bar chart, each group of bars has its own scale. In a line chart, the x axis is
+logarithmic.
+
 ${images.join("\n\n")}
-${run.missing.length === 0 ? "" : `\nNot measured: ${run.missing.join("; ")}.\n`}`;
+
+## Figures and goals
+
+If the unit is "x the time of" a peer, a value below 1 means that our tool is faster.
+
+${formatMarkdown(figureTable(run))}
+
+## Time and memory
+
+All values are medians.
+
+${formatMarkdown(costTable(run))}
+
+## Method
+
+- Machine: ${machine.processor}, ${machine.cores} processors, ${machine.memory} GiB of memory, ${machine.system}.
+- Peers: ${versions.join(", ")}.
+- Registry: distribution 2.8 on the loopback interface, with its data in memory.
+- The run took ${Math.round(run.seconds / 60)} minutes. To repeat it on any machine, run \`npx -y pnpm@12.21.0 bench\`.
+- The contestants take turns, so a disturbance affects all of them.
+- A ratio compares two runs of the same round. The figure is the median of these ratios.
+- Files are in the page cache.
+- Memory is the peak of the anonymous memory, of all processes of a contestant together.
+- "About as fast" means a difference of at most 5 percent between the medians.
+${run.missing.map((reason) => `- Not measured: ${reason}.\n`).join("")}`;
 }
 
-function plotsOf(run: BenchRun): { file: string; title: string; content: string }[] {
-  const bars = (verb: string): Bar[] =>
-    run.works
-      .filter(({ name }) => name.startsWith(verb) && !run.growth.some(({ works }) => works.includes(name)))
-      .flatMap(({ name, samples }) =>
-        Object.entries(samples).map(([who, taken]) => ({
-          group: name,
-          name: who,
-          value: spreadOf(taken.map(({ seconds }) => seconds)).median,
-        })),
-      );
+/** Draws the plots of a run. A run without the measurements of a plot gets no such plot. */
+export function drawPlots(run: BenchRun): Plot[] {
+  const inGrowth = new Set(run.growth.flatMap(({ works }) => works));
+  // The times from the application's end to the tag include the application itself.
+  const works = run.works.filter(({ name }) => !inGrowth.has(name) && name !== TAG);
+  const verbs = ["push", "pull"];
+  const startingWith = (verb: string) => works.filter(({ name }) => name.startsWith(`${verb} `));
+  const others = works.filter((work) => !verbs.some((verb) => startingWith(verb).includes(work)));
   const charts = [
-    { file: "push.svg", title: "Pushes", bars: bars("push ") },
-    { file: "pull.svg", title: "Pulls", bars: bars("pull ") },
-  ]
-    .filter((chart) => chart.bars.length > 0)
-    .map(({ file, title, bars: own }) => ({ file, title, content: barChart(`${title}: seconds, medians`, own, "s") }));
-  const growth = run.growth.map((figure) => ({
-    file: `growth-${figure.name}.svg`,
-    title: figure.title,
-    content: lineChart(figure),
-  }));
-  return [...charts, ...growth];
+    { file: "push.svg", title: "Time of pushes", bars: barsOf(startingWith("push")) },
+    { file: "pull.svg", title: "Time of pulls", bars: barsOf(startingWith("pull")) },
+    { file: "other.svg", title: "Time of a start and of many pushes", bars: barsOf(others) },
+  ].filter(({ bars }) => bars.length > 0);
+  const growth = run.growth.filter(({ curves }) => curves.some(({ points }) => points.length > 0));
+  return [
+    ...charts.map(({ file, title, bars }) => ({ file, title, content: barChart(`${title}, medians`, bars, "s") })),
+    ...growth.map((plot) => ({ file: `growth-${plot.name}.svg`, title: plot.title, content: lineChart(plot) })),
+  ];
+}
+
+function barsOf(works: readonly Work[]): Bar[] {
+  return works.flatMap(({ name, samples }) =>
+    Object.entries(samples).map(([who, taken]) => ({
+      group: name,
+      name: who,
+      value: spreadOf(taken.map(({ seconds }) => seconds)).median,
+    })),
+  );
 }

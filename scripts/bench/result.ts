@@ -1,57 +1,60 @@
 import type { Machine } from "./machine.ts";
-import type { Measured } from "./measured.ts";
+import type { Measured } from "./measure.ts";
 
-/** What one contestant took in one round. */
+/** The cost of one contestant in one round. */
 export type Sample = Omit<Measured, "stdout">;
 
 /** One figure with its goal. */
 export interface Row {
-  /** What was done, such as `push 10,000 small files`. */
+  /** The work, such as `push 10,000 small files`. */
   readonly work: string;
-  /** What it is measured in or against, such as `of oras push`. */
+  /** The unit, or the peer that the value is relative to, such as `x the time of oras push`. */
   readonly figure: string;
-  /** One value a round; ratios are of pairs that ran one after the other. */
+  /** One value per round. A ratio compares two runs of the same round. */
   readonly values: readonly number[];
-  /** The largest median that reaches the goal, or with `atLeast` the smallest; undefined for a figure without one. */
+  /** The largest median that reaches the goal, or with `atLeast` the smallest. Undefined for a figure without a goal. */
   readonly goal?: number;
   readonly atLeast?: boolean;
 }
 
-/** All that ran for one work, by contestant. */
+/** All samples of one work, by contestant. */
 export interface Work {
   readonly name: string;
   readonly samples: Readonly<Record<string, readonly Sample[]>>;
 }
 
-/** How something grows: one curve. */
+/** One curve of a growth plot. */
 export interface Curve {
+  /** The contestant. */
   readonly name: string;
   readonly points: readonly (readonly [x: number, y: number])[];
 }
 
-/** A figure of curves. */
+/** A plot that shows how time or throughput changes with a number. */
 export interface Growth {
   readonly name: string;
   readonly title: string;
+  /** The label of the x axis. */
   readonly x: string;
+  /** The label of the y axis. */
   readonly y: string;
   readonly curves: readonly Curve[];
-  /** The works that it was made from. */
+  /** The names of the works that the points come from, in ascending order of x. */
   readonly works: readonly string[];
 }
 
-/** One run of the bench, as its JSON has it. */
+/** One run of the bench, as stored in JSON. */
 export interface BenchRun {
   readonly schema: 1;
   /** RFC 3339, UTC. */
   readonly date: string;
-  /** A small run that shows that the bench works, and no more. */
+  /** True for a small run that only checks that the bench works. */
   readonly quick: boolean;
   readonly seconds: number;
   readonly machine: Machine;
   readonly rows: readonly Row[];
   readonly works: readonly Work[];
   readonly growth: readonly Growth[];
-  /** What was not measured, and why. */
+  /** The parts that were not measured, and why. */
   readonly missing: readonly string[];
 }

@@ -1,28 +1,28 @@
-import { shown } from "./bench.ts";
+import { formatNumber } from "./numbers.ts";
 import type { BenchRun, Row, Sample } from "./result.ts";
 import { spreadOf } from "./statistics.ts";
 
-/** Lines of cells. */
+/** Lines of cells. The first line is the header. */
 export type Table = readonly (readonly string[])[];
 
-/** Whether a figure's goal is reached; undefined for one without. */
-export function reached({ values, goal, atLeast }: Row): boolean | undefined {
+/** Whether the median of a figure reaches its goal. Undefined for a figure without a goal. */
+export function reachesGoal({ values, goal, atLeast }: Row): boolean | undefined {
   if (goal === undefined) return undefined;
   const { median } = spreadOf(values);
   return atLeast === true ? median >= goal : median <= goal;
 }
 
-/** The figures, with their spread and goals. */
-export function figures(run: BenchRun): Table {
-  const header = ["work", "median", "lowest to highest", "figure", "goal", "reached"];
-  const lines = run.rows.map((row) => {
+/** Makes the table of figures: median, range and goal of each. */
+export function figureTable({ rows }: BenchRun): Table {
+  const header = ["work", "median", "range", "unit", "goal", "reached"];
+  const lines = rows.map((row) => {
     const { median, low, high } = spreadOf(row.values);
-    const answer = reached(row);
+    const answer = reachesGoal(row);
     const goal = row.goal === undefined ? "" : `${row.atLeast === true ? ">=" : "<="} ${row.goal}`;
     return [
       row.work,
-      shown(median),
-      row.values.length === 1 ? "once" : `${shown(low)} to ${shown(high)}`,
+      formatNumber(median),
+      row.values.length === 1 ? "one value" : `${formatNumber(low)} to ${formatNumber(high)}`,
       row.figure,
       goal,
       answer === undefined ? "" : answer ? "yes" : "no",
@@ -31,10 +31,10 @@ export function figures(run: BenchRun): Table {
   return [header, ...lines];
 }
 
-/** What each contestant took for each work: medians. */
-export function costs(run: BenchRun): Table {
-  const header = ["work", "who", "seconds", "CPU seconds", "memory, MiB", "written to disk, MB"];
-  const lines = run.works.flatMap(({ name, samples }) =>
+/** Makes the table of costs: the medians of each contestant in each work. */
+export function costTable({ works }: BenchRun): Table {
+  const header = ["work", "contestant", "seconds", "CPU seconds", "memory, MiB", "written to disk, MB"];
+  const lines = works.flatMap(({ name, samples }) =>
     Object.entries(samples).map(([who, taken]) => [
       name,
       who,
@@ -45,12 +45,11 @@ export function costs(run: BenchRun): Table {
 }
 
 function medianOf(samples: readonly Sample[], field: keyof Sample): string {
-  const { median } = spreadOf(samples.map((sample) => sample[field]));
-  return median === 0 ? "0" : shown(median);
+  return formatNumber(spreadOf(samples.map((sample) => sample[field])).median);
 }
 
-/** A table as text with columns of the same width. */
-export function aligned(table: Table): string {
+/** Formats a table as text with aligned columns. */
+export function formatText(table: Table): string {
   const widths = table.reduce<number[]>(
     (all, line) => line.map((cell, index) => Math.max(all[index] ?? 0, cell.length)),
     [],
@@ -65,8 +64,8 @@ export function aligned(table: Table): string {
     .join("\n");
 }
 
-/** A table as Markdown. */
-export function markdown([header = [], ...lines]: Table): string {
+/** Formats a table as Markdown. */
+export function formatMarkdown([header = [], ...lines]: Table): string {
   const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
   return [line(header), `|${header.map(() => "---").join("|")}|`, ...lines.map(line)].join("\n");
 }

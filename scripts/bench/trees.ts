@@ -3,15 +3,15 @@ import { existsSync, linkSync, mkdirSync, renameSync, rmSync, writeFileSync } fr
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 
-/** Files of large trees have this size, in bytes. */
+/** The size of the files in large trees, in bytes. */
 const FILE = 4 << 20;
 
-/** From so much text all others are cut; far more than gzip can look back. */
+/** The size of the text from which all files are cut, in bytes. It is much larger than the window of gzip. */
 const POOL = 32 << 20;
 
 const MIB = 1 << 20;
 
-/** Makes the files and folders that the bench works on, once; the same bytes on every machine. */
+/** Creates the files and folders for the bench, once. They have the same bytes on every machine. */
 export class Trees {
   readonly #folder: string;
   #text: Buffer | undefined;
@@ -22,17 +22,17 @@ export class Trees {
     mkdirSync(folder, { recursive: true });
   }
 
-  /** A tree of files like a simulation's logs and notes, of `mebibytes` in all. */
+  /** A tree of text files that resemble the logs of a simulation, `mebibytes` in total. */
   text(mebibytes: number): string {
     return this.#once(`text-${mebibytes}`, (folder) => this.#fill(folder, mebibytes, this.#textPool()));
   }
 
-  /** A tree of files that hold parts of gzip's output, of `mebibytes` in all. */
+  /** A tree of files that contain parts of a gzip stream, `mebibytes` in total. */
   compressed(mebibytes: number): string {
     return this.#once(`compressed-${mebibytes}`, (folder) => this.#fill(folder, mebibytes, this.#compressedPool()));
   }
 
-  /** A tree that names the files of a text of `base` mebibytes as often as it takes to be `mebibytes` large. */
+  /** A tree of `mebibytes`, made of hard links to the files of the text tree of `base` mebibytes. */
   repeated(mebibytes: number, base: number): string {
     const from = this.text(base);
     return this.#once(`repeated-${mebibytes}`, (folder) => {
@@ -41,26 +41,26 @@ export class Trees {
     });
   }
 
-  /** A tree of small files, a hundred a folder, of about three kilobytes each. */
+  /** A tree of small files: 100 files per folder, about 3 kB per file. */
   small(count: number): string {
     return this.#once(`small-${count}`, (folder) => {
       const pool = this.#textPool();
       for (let index = 0; index < count; index++) {
-        const place = join(folder, `d${String(Math.floor(index / 100)).padStart(4, "0")}`);
-        if (index % 100 === 0) mkdirSync(place);
+        const subfolder = join(folder, `d${String(Math.floor(index / 100)).padStart(4, "0")}`);
+        if (index % 100 === 0) mkdirSync(subfolder);
         const size = 100 + ((index * 7919) % 5900);
         const start = (index * 104_729) % (pool.length - size);
-        writeFileSync(join(place, `f${index}.log`), pool.subarray(start, start + size));
+        writeFileSync(join(subfolder, `f${index}.log`), pool.subarray(start, start + size));
       }
     });
   }
 
-  /** One file of `mebibytes` that no compressor makes smaller; gives its path. */
+  /** An incompressible file of `mebibytes`. Returns its path. */
   noise(mebibytes: number): string {
-    const folder = this.#once(`noise-${mebibytes}`, (place) => {
+    const folder = this.#once(`noise-${mebibytes}`, (target) => {
       const cipher = createCipheriv("aes-128-ctr", Buffer.alloc(16), Buffer.alloc(16));
       const zeros = Buffer.alloc(MIB);
-      const path = join(place, "noise.bin");
+      const path = join(target, "noise.bin");
       for (let index = 0; index < mebibytes; index++) writeFileSync(path, cipher.update(zeros), { flag: "a" });
     });
     return join(folder, "noise.bin");
@@ -103,7 +103,7 @@ function fileName(index: number): string {
   return `part-${String(index).padStart(5, "0")}.log`;
 }
 
-/** Text of a size: sentences of words that are rare or frequent as words are, and tables of numbers. */
+/** Text of `size` bytes: sentences with a realistic distribution of words, and rows of numbers. */
 function textOf(size: number): Buffer {
   const random = randomNumbers(20_240_229);
   const words = Array.from({ length: 20_000 }, () => {
@@ -130,7 +130,7 @@ function tableRow(step: number, random: () => number): string {
   return `${String(step).padStart(10)}${numbers.map((number) => number.toFixed(5).padStart(14)).join("")}\n`;
 }
 
-/** Numbers from 0 up to 1, the same ones for a seed (Marsaglia's xorshift). */
+/** Pseudo-random numbers from 0 to 1, the same sequence for the same seed (Marsaglia's xorshift). */
 function randomNumbers(seed: number): () => number {
   let state = seed;
   return () => {

@@ -60,7 +60,7 @@ for (const kind of KINDS)
       const open = (address: string) =>
         new Transport(address, {
           credentials: async () => undefined,
-          retry: { deadlineSeconds: 10, firstPause: 5, longestPause: 50 },
+          retry: { deadlineSeconds: 10, firstDelay: 5, longestDelay: 50 },
           stallSeconds: 1,
           signal: new AbortController().signal,
           userAgent: "test",
@@ -86,7 +86,7 @@ for (const kind of KINDS)
         const artifact = { annotations: { run: String(run) } };
         const reference = parseReference(`${proxy.address}/metric/faults:${tag}`);
         const options = { concurrency: 1, noClobber: false, progress: plainProgress(() => {}) };
-        const failure = await push([{ target, references: [reference] }], [layer], artifact, options).then(
+        const failure = await push([{ store: target, references: [reference] }], [layer], artifact, options).then(
           ([result]) => {
             digest ??= result?.layers[0]?.descriptor.digest;
           },

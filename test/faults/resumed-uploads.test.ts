@@ -64,7 +64,7 @@ for (const [kind, resumes] of [
         const layer = await layerOf({ path: join(folder, path) }, { level: 1, report: () => {} });
         const options = { concurrency: 1, noClobber: false, progress: plainProgress(() => {}) };
         const pushLayers = (layers: readonly LayerSource[]) =>
-          push([{ target, references: [reference] }], layers, { annotations: {} }, options);
+          push([{ store: target, references: [reference] }], layers, { annotations: {} }, options);
         if (method === "PUT") await pushLayers([]);
         proxy.plan({ index: 0, method, fault: "short request", at: BROKEN_AT });
         await pushLayers([layer]);

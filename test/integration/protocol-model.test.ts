@@ -91,7 +91,7 @@ function sidecarLife(pod: Pod): Life {
       native: pod.native,
     };
     const never = new AbortController().signal;
-    const context = { volume, signal: never, ending: pod.native ? ending : never, waitLog: silent, warn: silent };
+    const context = { volume, signal: never, terminating: pod.native ? ending : never, waitLog: silent, warn: silent };
     const steps = {
       takeLease: async () => void (await ask({ do: "take sidecar's lease" })),
       pull: async () => {

@@ -10,7 +10,8 @@ import type { Progress } from "oras-push/artifact/progress";
 import type { Descriptor } from "oras-push/oci/descriptor";
 import { Transport, type TransportOptions } from "oras-push/oci/http/transport";
 import { buildManifest } from "oras-push/oci/manifest";
-import { ANNOTATIONS, FILE_LAYER, FOLDER_LAYER } from "oras-push/oci/media-types";
+import { FILE_LAYER, FOLDER_LAYER } from "oras-push/oci/media-types";
+import { ANNOTATIONS } from "oras-push/oci/annotations";
 import { digestOf } from "oras-push/oci/meter";
 import { Repository } from "oras-push/oci/repository";
 import { type MemoryRegistry, startMemoryRegistry } from "../../support/registry/memory-registry.ts";
@@ -21,7 +22,7 @@ export interface Cleaner {
 }
 
 /** Failures are met at once, and not for long. */
-export const QUICK_RETRY = { deadlineSeconds: 5, firstPause: 1, longestPause: 10 };
+export const QUICK_RETRY = { deadlineSeconds: 5, firstDelay: 1, longestDelay: 10 };
 
 /** A progress that nobody looks at. */
 export const NO_PROGRESS: Progress = {

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { pathLook, waitUntil } from "shared/pod/wait";
+import { waitUntil } from "shared/pod/wait";
+import { existingPaths } from "shared/pod/existing-paths";
 import { type MemoryRegistry, startMemoryRegistry } from "../../support/registry/memory-registry.ts";
 import { type Running, startTool, type Tool } from "../../support/tools.ts";
 import { temporaryFolder } from "./temporary.ts";
@@ -64,7 +65,7 @@ export async function testPod(context: { after(clean: () => void | Promise<void>
 /** Waits until a path is there; fails after 20 seconds. */
 export async function appears(path: string): Promise<void> {
   const signal = AbortSignal.timeout(20_000);
-  await waitUntil(pathLook({ paths: [path] }), { paths: [path], pollSeconds: 0.05, signal });
+  await waitUntil(existingPaths({ paths: [path] }), { paths: [path], pollSeconds: 0.05, signal });
 }
 
 /** Waits until `count` processes are connected to a volume's lease; fails after 20 seconds. */

@@ -1,7 +1,8 @@
 import { readdirSync, realpathSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Log } from "shared/cli/log";
-import { reasonOf, systemCode, ToolError } from "shared/cli/tool-error";
+import { ToolError } from "shared/cli/tool-error";
+import { reasonOf, systemCode } from "shared/fs/system-error";
 import { makeFolders } from "shared/fs/folders";
 import { parseFailureMarker, parseInitMarker, SHARE } from "shared/pod/markers";
 import type { SharedVolume } from "shared/pod/shared-volume";

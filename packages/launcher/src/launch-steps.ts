@@ -1,14 +1,15 @@
 import { join } from "node:path";
 import type { Log } from "shared/cli/log";
-import { placeVacant } from "shared/pod/gone";
-import { holdLease, type LeaseState } from "shared/pod/lease";
+import { endedFor } from "shared/pod/lease-end";
+import { holdLease } from "shared/pod/lease";
+import { type LeaseState } from "shared/pod/lease-state";
 import { SHARE } from "shared/pod/markers";
 import { placeInputs } from "./inputs.ts";
 import type { LaunchSteps } from "./launch.ts";
-import type { LaunchPlan } from "./options.ts";
+import type { LaunchPlan } from "./launch-plan.ts";
 import { outputPaths } from "./outputs/output-paths.ts";
 import { announcedPaths, outputPlaces, removeOldCopies } from "./outputs/output-places.ts";
-import { makeSharedFolder, saveOutput } from "./outputs/outputs.ts";
+import { makeSharedFolder, saveOutput } from "./outputs/save-output.ts";
 import type { RunResult } from "./process/exit-status.ts";
 import { type RunOptions, runApplication } from "./process/run-application.ts";
 import { LOG_NAMES, openStreams, type Streams } from "./process/streams.ts";
@@ -33,7 +34,7 @@ export function launchSteps(plan: LaunchPlan, context: RunContext, sidecar: () =
       makeSharedFolder(share);
       return holdLease(join(share, SHARE.lease), context.warn);
     },
-    sidecarGone: placeVacant(knownOrNone(sidecar, context.warn), plan.sidecarTimeoutSeconds),
+    sidecarGone: endedFor(knownOrNone(sidecar, context.warn), plan.sidecarTimeoutSeconds),
     clearOutputs: async () => {
       const places = outputPlaces(share, outputs);
       removeOldCopies(share, places);

@@ -1,7 +1,7 @@
 import { constants } from "node:os";
 import type { Log } from "shared/cli/log";
 import { describeError, InterruptedError, ToolError } from "shared/cli/tool-error";
-import type { Lease } from "shared/pod/lease";
+import type { Lease } from "shared/pod/lease-state";
 import {
   type DoneMarker,
   type InitMarker,
@@ -13,9 +13,9 @@ import {
   type StartedMarker,
 } from "shared/pod/markers";
 import type { SharedVolume } from "shared/pod/shared-volume";
-import { anySignal, deadline } from "shared/pod/wait";
+import { anySignal, deadline } from "shared/cli/deadline";
 import { waitForInit } from "./inputs.ts";
-import type { LaunchPlan } from "./options.ts";
+import type { LaunchPlan } from "./launch-plan.ts";
 import type { OutputPaths } from "./outputs/output-paths.ts";
 import { type ExitStatus, type RunResult, runStatus } from "./process/exit-status.ts";
 import type { SignalSource } from "./process/signals.ts";

@@ -14,7 +14,9 @@ import { type DoneMarker, NOTHING_KNOWN, SHARE } from "shared/pod/markers";
 import { openVolume } from "shared/pod/shared-volume";
 import { interruption, launch } from "./launch.ts";
 import { launchSteps, type RunContext, runOnly } from "./launch-steps.ts";
-import { type InstallPlan, installPlan, type LaunchPlan, launchPlan, USAGE } from "./options.ts";
+import type { InstallPlan } from "./install/install.ts";
+import type { LaunchPlan } from "./launch-plan.ts";
+import { installPlan, launchPlan, USAGE } from "./options.ts";
 import { runStatus } from "./process/exit-status.ts";
 import { type Init, runUnderInit, TINI } from "./process/init.ts";
 import { catchSignals, deliveredSignals } from "./process/signals.ts";
@@ -61,9 +63,9 @@ export async function main(argv: string[], io: Io): Promise<number> {
   });
 }
 
-async function installTools({ folder, mountedAt }: InstallPlan): Promise<number> {
+async function installTools(plan: InstallPlan): Promise<number> {
   const { install } = await import("./install/install.ts");
-  install(folder, mountedAt);
+  await install(plan);
   return 0;
 }
 

@@ -1,7 +1,9 @@
 import { basename, isAbsolute, resolve } from "node:path";
 import { type CommandLine, type OptionSpecs, type Usage, usageError } from "shared/cli/command-line";
-import { CONDITION_OPTION, type Condition, parseCondition } from "shared/cli/condition";
+import { CONDITION_OPTION, parseCondition } from "shared/cli/condition";
 import { DEFAULT_SHARE } from "shared/pod/markers";
+import type { InstallPlan } from "./install/install.ts";
+import type { LaunchPlan } from "./launch-plan.ts";
 import { mayBePattern } from "./outputs/output-paths.ts";
 import { LOG_NAMES } from "./process/streams.ts";
 import { DEFAULT_SIDECAR_SECONDS } from "./sidecar-wait.ts";
@@ -73,13 +75,6 @@ export const USAGE = {
 /** The longest path of a loader, in bytes (PATH_MAX, with the NUL that ends it), less what follows the folder's. */
 const MAX_FOLDER = 4096 - 64;
 
-/** Where `launcher --install` puts the tools. */
-export interface InstallPlan {
-  readonly folder: string;
-  /** The folder's absolute path where the tools will run. */
-  readonly mountedAt: string;
-}
-
 /** What a command line asks to install; undefined for one that runs a command. Throws a usage failure where it asks both. */
 export function installPlan(line: CommandLine<typeof OPTIONS>): InstallPlan | undefined {
   const { install, "mounted-at": mountedAt } = line.options;
@@ -94,29 +89,6 @@ export function installPlan(line: CommandLine<typeof OPTIONS>): InstallPlan | un
   const place = resolve(mountedAt ?? folder);
   if (Buffer.byteLength(place) > MAX_FOLDER) throw usageError(USAGE, "the path of the folder is too long");
   return { folder, mountedAt: place };
-}
-
-/** What `launcher` is to do. */
-export interface LaunchPlan {
-  readonly share: string;
-  /** Where the inputs go; undefined where the step has none. */
-  readonly input: string | undefined;
-  readonly outputs: readonly string[];
-  readonly allowMissingOutput: boolean;
-  /** A file that the command's stdout is written to as well; undefined for none. */
-  readonly outputPipe: string | undefined;
-  /** Whether stdout and stderr are kept for the sidecar. */
-  readonly logs: boolean;
-  readonly command: readonly [string, ...string[]];
-  readonly initTimeoutSeconds: number | undefined;
-  /** How long a sidecar that died may take to come back. */
-  readonly sidecarTimeoutSeconds: number;
-  readonly timeoutSeconds: number | undefined;
-  readonly graceSeconds: number;
-  /** Where it is not met, the command is run and nothing else is done; always met by default. */
-  readonly onlyIf: Condition | undefined;
-  readonly waitPush: boolean;
-  readonly quiet: boolean;
 }
 
 /** What a command line of `launcher` asks for; throws a usage failure for one that asks for nothing that can be done. */

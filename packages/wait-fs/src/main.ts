@@ -1,9 +1,11 @@
 import { type Command, type Io, runCommand, runProcess } from "shared/cli/cli";
 import { datedLog, silent } from "shared/cli/log";
 import { ToolError } from "shared/cli/tool-error";
-import { holderGone } from "shared/pod/gone";
+import { holderGone } from "shared/pod/lease-end";
 import { watchLease } from "shared/pod/lease";
-import { anySignal, deadline, pathLook, waitUntil, whyMissing } from "shared/pod/wait";
+import { waitUntil } from "shared/pod/wait";
+import { anySignal, deadline } from "shared/cli/deadline";
+import { existingPaths, whyMissing } from "shared/pod/existing-paths";
 import { whileAlive } from "shared/pod/while-alive";
 import { USAGE, type WaitFsOptions, waitFsOptions } from "./options.ts";
 
@@ -18,7 +20,7 @@ async function waitFs(options: WaitFsOptions, io: Io): Promise<number> {
   const missing = () => options.paths.filter((path) => whyMissing(path) !== undefined).join(", ");
   const signal = anySignal(io.interrupted(), deadline(options.timeoutSeconds, missing));
   const lease = options.alive === undefined ? undefined : watchLease(options.alive);
-  const look = pathLook({ ...options, log });
+  const look = existingPaths({ ...options, log });
   const found = await waitUntil(lease === undefined ? look : whileAlive(look, holderGone(lease.state), launcherEnded), {
     pollSeconds: options.pollSeconds,
     paths: [...options.paths, ...(options.alive === undefined ? [] : [options.alive])],

@@ -1,22 +1,27 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Running, startTool } from "../../../support/tools.ts";
 import type { Bench } from "../bench.ts";
-import { anonymousMemory, processorTime } from "../measured.ts";
+import { anonymousMemory, processorTime } from "../measure.ts";
+import { MEMORY, SIDECAR_WAITS } from "../names.ts";
 
-/** How long a wait is that the goals speak of, in seconds. */
+/** The duration of the wait that the goals refer to, in seconds. */
 const WAIT = 600;
 
-/** Tools that are started need this long until they wait, in milliseconds. */
+/** The time that the tools need until they wait, in milliseconds. */
 const SETTLE = 2000;
 
-/** Starts the tools and leaves them waiting; what that cost is told when the function that it gives is called. */
+/** Starts the tools and lets them wait. Returns a function that measures and ends them. */
 export async function startIdle(bench: Bench): Promise<() => Promise<void>> {
   const share = bench.emptyFolder("idle");
   const options = { stdio: "ignore" } as const;
-  const running: readonly (readonly [name: string, tool: Running, memory?: number])[] = [
-    ["wait-fs", startTool("wait-fs", ["-p", `${share}/never`], options), 12],
-    ["sidecar", startTool("oras-push", ["sidecar", "--share", share, "NA", "127.0.0.1:9/never/run:1"], options), 16],
-    ["launcher", startTool("launcher", ["--share", share, "--", "sleep", "100000"], options)],
+  const running: readonly (readonly [work: string, tool: Running, memory?: number])[] = [
+    ["wait-fs waits", startTool("wait-fs", ["-p", `${share}/never`], options), 12],
+    [
+      SIDECAR_WAITS,
+      startTool("oras-push", ["sidecar", "--share", share, "NA", "127.0.0.1:9/never/run:1"], options),
+      16,
+    ],
+    ["launcher waits", startTool("launcher", ["--share", share, "--", "sleep", "100000"], options)],
   ];
   const started = performance.now();
   await sleep(SETTLE);
@@ -24,18 +29,13 @@ export async function startIdle(bench: Bench): Promise<() => Promise<void>> {
   return async () => {
     await sleep(Math.max(0, started + SETTLE + bench.scale.wait * 1000 - performance.now()));
     const seconds = (performance.now() - started - SETTLE) / 1000;
-    for (const [index, [name, { pid }, memory]] of running.entries()) {
-      const work = `${name} waits`;
-      // A launcher's own memory, not that of the command that it runs.
-      bench.row({
-        work,
-        figure: "MiB of memory",
-        values: [anonymousMemory(pid, false)],
-        ...(memory === undefined ? {} : { goal: memory }),
-      });
+    for (const [index, [work, { pid }, memory]] of running.entries()) {
+      // The memory of the launcher itself, without its command.
+      const values = [anonymousMemory(pid, false)];
+      bench.addRow({ work, figure: MEMORY, values, ...(memory === undefined ? {} : { goal: memory }) });
       const cpu = processorTime(pid) - (before[index] as number);
-      const figure = `s CPU in ${WAIT} s (waited ${Math.round(seconds)} s)`;
-      bench.row({ work, figure, values: [(cpu / seconds) * WAIT], goal: 0.1 });
+      const figure = `CPU seconds in ${WAIT} s (measured for ${Math.round(seconds)} s)`;
+      bench.addRow({ work, figure, values: [(cpu / seconds) * WAIT], goal: 0.1 });
     }
     for (const [, { child, ended }] of running) {
       child.kill("SIGTERM");

@@ -1,13 +1,15 @@
 import type { Bench } from "../bench.ts";
 import { pushWithOurs } from "../commands.ts";
-import { noTemporaryFiles } from "./push.ts";
+import { MEMORY } from "../names.ts";
+import { formatCount } from "../numbers.ts";
+import { addWrittenBytes } from "./push.ts";
 
-/** What does not fit into memory. */
+/** Pushes a tree of 10 GiB. Its memory must not grow with the size. */
 export async function pushHuge(bench: Bench): Promise<void> {
   const { scale, trees, registry } = bench;
   const path = trees.repeated(scale.huge, scale.large);
-  const work = `push ${scale.huge} MiB of text`;
-  const contest = await bench.contest(work, 1, [
+  const work = `push ${formatCount(scale.huge)} MiB of text`;
+  const contest = await bench.runContest(work, 1, [
     {
       name: "oras-push",
       before: () => registry.empty(),
@@ -15,7 +17,7 @@ export async function pushHuge(bench: Bench): Promise<void> {
     },
   ]);
   const results = contest.get("oras-push") ?? [];
-  bench.row({ work, figure: "MiB of memory", values: results.map(({ memory }) => memory), goal: 150 });
-  noTemporaryFiles(bench, work, contest);
+  bench.addRow({ work, figure: MEMORY, values: results.map(({ memory }) => memory), goal: 150 });
+  addWrittenBytes(bench, work, contest);
   registry.empty();
 }

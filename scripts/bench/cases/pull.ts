@@ -1,21 +1,26 @@
 import { rmSync } from "node:fs";
 import type { Bench } from "../bench.ts";
 import { pullWithOras, pullWithOurs, pushWithOurs } from "../commands.ts";
-import { measure } from "../measured.ts";
+import { measure } from "../measure.ts";
+import { formatCount } from "../numbers.ts";
 
-/** Pulls of what the pushes push. */
-export async function pulls(bench: Bench): Promise<void> {
+const OURS = "oras-push pull";
+const PEER = "oras pull";
+
+/** Measures pulls of the trees that the push cases push. */
+export async function measurePulls(bench: Bench): Promise<void> {
   const { scale, trees } = bench;
-  await pull(bench, `${scale.large} MiB of text`, trees.text(scale.large), scale.rounds);
-  await pull(bench, `${scale.files} small files`, trees.small(scale.files), scale.rounds + 2);
-  await pull(bench, `a file of ${scale.large} MiB`, trees.noise(scale.large), scale.rounds);
-  await pull(bench, `${scale.large} MiB of compressed files`, trees.compressed(scale.large), scale.rounds);
+  const size = formatCount(scale.large);
+  await pull(bench, `${size} MiB of text`, trees.text(scale.large), scale.rounds);
+  await pull(bench, `${formatCount(scale.files)} small files`, trees.small(scale.files), scale.rounds + 2);
+  await pull(bench, `a file of ${size} MiB`, trees.noise(scale.large), scale.rounds);
+  await pull(bench, `${size} MiB of compressed files`, trees.compressed(scale.large), scale.rounds);
 }
 
 /**
- * Each pull is into a folder of its own. One with many files stays until all are done: ext4 does not give out again for
- * minutes what was a file, and looks through all of that at each new one. One with much in it goes at once, before the disk
- * has to take it.
+ * Pulls into a new folder each time. Folders with many files stay until all rounds are done: for minutes, ext4 does not
+ * reuse the inodes of removed files and searches through all of them for each new file. Folders with large files are
+ * removed before the next round, before the kernel writes them to disk.
  */
 async function pull(bench: Bench, what: string, path: string, rounds: number): Promise<void> {
   const { registry, peers } = bench;
@@ -34,10 +39,10 @@ async function pull(bench: Bench, what: string, path: string, rounds: number): P
     folders.push(bench.emptyFolder(`pulled-${folders.length}`));
   };
   const last = () => folders.at(-1) as string;
-  const contest = await bench.contest(work, rounds, [
-    { name: "oras-push pull", before, job: () => pullWithOurs(reference, last()) },
-    { name: "oras pull", before, job: oras === undefined ? undefined : () => pullWithOras(oras, reference, last()) },
+  const contest = await bench.runContest(work, rounds, [
+    { name: OURS, before, job: () => pullWithOurs(reference, last()) },
+    { name: PEER, before, job: oras === undefined ? undefined : () => pullWithOras(oras, reference, last()) },
   ]);
-  bench.ratio(work, contest, "oras-push pull", "oras pull", 1);
+  bench.addRatio(work, contest, OURS, PEER, 1);
   remove();
 }

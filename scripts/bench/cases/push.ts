@@ -2,124 +2,121 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { runTool } from "../../../support/tools.ts";
-import type { Bench, Contest, Contestant } from "../bench.ts";
-import { archive, pushWithOras, pushWithOurs } from "../commands.ts";
-import type { Measured } from "../measured.ts";
+import { type Bench, type Contest, type Contestant, secondsOf } from "../bench.ts";
+import { compressFolder, pushWithOras, pushWithOurs } from "../commands.ts";
+import type { Job, Measured } from "../measure.ts";
+import { SECONDS } from "../names.ts";
+import { formatCount } from "../numbers.ts";
+import { roundRatios } from "../statistics.ts";
 
 const OURS = "oras-push";
 const PEER = "oras push";
-/** We, into a repository that may have what is pushed. */
-const TAGGED = "oras-push, a tag is there";
+const PIGZ = "tar | pigz -6";
+const GZIP = "tar | gzip -6";
+/** Our push to a repository that has a tag, and so may have the blobs already. */
+const TAGGED = "oras-push, repository with a tag";
+const HASH = "openssl dgst -sha256";
+const SEND = "curl -T";
+const FIRST = "oras-push, first push";
+const SECOND = "oras-push, second push";
 
-/** A folder of text: what compression costs. */
+/** Pushes a folder of text. Compression takes most of the time. */
 export async function pushText(bench: Bench): Promise<void> {
   const { scale, peers } = bench;
   const { pigz, gzip } = peers;
   const path = bench.trees.text(scale.large);
-  const work = `push ${scale.large} MiB of text`;
-  const contest = await bench.contest(work, scale.rounds, [
+  const work = `push ${formatCount(scale.large)} MiB of text`;
+  const contest = await bench.runContest(work, scale.rounds, [
     ...pushers(bench, path),
-    { name: "tar | pigz -6", job: pigz === undefined ? undefined : () => archive(pigz, path) },
-    { name: "tar | gzip -6", job: gzip === undefined ? undefined : () => archive(gzip, path), rounds: 1 },
+    { name: PIGZ, job: pigz === undefined ? undefined : () => compressFolder(pigz, path) },
+    { name: GZIP, job: gzip === undefined ? undefined : () => compressFolder(gzip, path), rounds: 1 },
   ]);
-  bench.ratio(work, contest, OURS, PEER, 0.35);
-  bench.ratio(work, contest, OURS, "tar | pigz -6", 1);
-  bench.ratio(work, contest, OURS, "tar | gzip -6");
-  noTemporaryFiles(bench, work, contest);
-  const [unpushed] = contest.get("tar | gzip -6") ?? [];
+  bench.addRatio(work, contest, OURS, PEER, 0.35);
+  bench.addRatio(work, contest, OURS, PIGZ, 1);
+  bench.addRatio(work, contest, OURS, GZIP);
+  addWrittenBytes(bench, work, contest);
+  const [compressed] = contest.get(GZIP) ?? [];
   const [pushed] = contest.get(OURS) ?? [];
-  if (unpushed !== undefined && pushed !== undefined) {
-    const [layer] = pushedObject(pushed).layers;
-    bench.row({ work, figure: "x the size of gzip -6", values: [layer.size / Number(unpushed.stdout)], goal: 1.02 });
+  if (compressed !== undefined && pushed !== undefined) {
+    const [layer] = pushedArtifact(pushed).layers;
+    const values = [layer.size / Number(compressed.stdout)];
+    bench.addRow({ work, figure: "x the size of gzip -6", values, goal: 1.02 });
   }
 }
 
-/** Many small files: what each file costs. */
+/** Pushes many small files. The cost per file takes most of the time. */
 export async function pushSmall(bench: Bench): Promise<void> {
   const { scale } = bench;
-  const work = `push ${scale.files} small files`;
-  const contest = await bench.contest(work, scale.rounds + 2, pushers(bench, bench.trees.small(scale.files)));
-  bench.ratio(work, contest, OURS, PEER, 0.5);
-  bench.row({ work, figure: "s", values: secondsOf(contest.get(OURS)), goal: 1 });
-  noTemporaryFiles(bench, work, contest);
+  const work = `push ${formatCount(scale.files)} small files`;
+  const contest = await bench.runContest(work, scale.rounds + 2, pushers(bench, bench.trees.small(scale.files)));
+  bench.addRatio(work, contest, OURS, PEER, 0.5);
+  bench.addRow({ work, figure: SECONDS, values: secondsOf(contest.get(OURS)), goal: 1 });
+  addWrittenBytes(bench, work, contest);
 }
 
-/** One file that can't be compressed: what hashing and sending cost, at once and, where a tag is there, one by one. */
+/**
+ * Pushes one incompressible file. A push hashes and sends it at the same time. If the repository has a tag, the push hashes
+ * the file first.
+ */
 export async function pushFile(bench: Bench): Promise<void> {
   const { scale, peers, registry } = bench;
   const { curl, openssl } = peers;
   const path = bench.trees.noise(scale.large);
-  const work = `push a file of ${scale.large} MiB`;
-  const digest = createHash("sha256");
-  await pipeline(createReadStream(path), digest);
-  const hex = digest.digest("hex");
-  const contest = await bench.contest(work, scale.rounds + 2, [
+  const work = `push a file of ${formatCount(scale.large)} MiB`;
+  const digest = await hashFile(path);
+  const beforeTagged = async () => {
+    registry.empty();
+    await runTool("oras-push", [`${registry.address}/bench/push:earlier`]);
+  };
+  const hash = openssl === undefined ? undefined : () => ({ argv: [openssl, "dgst", "-sha256", path] as const });
+  const send = curl === undefined ? undefined : () => upload(curl, registry.address, digest, path);
+  const contest = await bench.runContest(work, scale.rounds + 2, [
     ...pushers(bench, path),
-    {
-      name: TAGGED,
-      before: async () => {
-        registry.empty();
-        await runTool("oras-push", [`${registry.address}/bench/push:earlier`]);
-      },
-      job: () => pushWithOurs(`${registry.address}/bench/push:1`, path),
-    },
-    {
-      name: "openssl sha256",
-      job: openssl === undefined ? undefined : () => ({ argv: [openssl, "dgst", "-sha256", path] }),
-    },
-    {
-      name: "curl -T",
-      before: () => registry.empty(),
-      job:
-        curl === undefined
-          ? undefined
-          : async () => {
-              const url = `${await uploadLocation(registry.address)}&digest=sha256:${hex}`;
-              const type = "content-type: application/octet-stream";
-              return { argv: [curl, "-sSf", "-o", "/dev/null", "-H", type, "-T", path, url] };
-            },
-    },
+    { name: TAGGED, before: beforeTagged, job: () => pushWithOurs(`${registry.address}/bench/push:1`, path) },
+    { name: HASH, job: hash },
+    { name: SEND, before: () => registry.empty(), job: send },
   ]);
-  bench.ratio(work, contest, OURS, PEER);
-  const hashed = contest.get("openssl sha256");
-  const sent = contest.get("curl -T");
+  bench.addRatio(work, contest, OURS, PEER);
+  const hashed = contest.get(HASH);
+  const sent = contest.get(SEND);
   if (hashed === undefined || sent === undefined) return;
   const slower = hashed.map(({ seconds }, round) => Math.max(seconds, sent[round]?.seconds ?? 0));
-  const figure = "x the slower of sha256 and curl -T";
+  const figure = "x the time of the slower of openssl and curl";
   const values = (name: string) =>
     secondsOf(contest.get(name)).map((seconds, round) => seconds / (slower[round] as number));
-  bench.row({ work, figure, values: values(OURS), goal: 1.25 });
-  bench.row({ work: `${work} where a tag is`, figure, values: values(TAGGED) });
+  bench.addRow({ work, figure, values: values(OURS), goal: 1.25 });
+  bench.addRow({ work: `${work} to a repository with a tag`, figure, values: values(TAGGED) });
 }
 
-/** A folder of what is compressed already: what can be saved by noticing it. */
+/** Pushes a folder of compressed files. A push saves time if it does not compress them again. */
 export async function pushCompressed(bench: Bench): Promise<void> {
   const { scale } = bench;
-  const work = `push ${scale.large} MiB of compressed files`;
-  const contest = await bench.contest(work, scale.rounds, pushers(bench, bench.trees.compressed(scale.large)));
-  bench.ratio(work, contest, OURS, PEER, 0.2);
-  noTemporaryFiles(bench, work, contest);
+  const work = `push ${formatCount(scale.large)} MiB of compressed files`;
+  const contest = await bench.runContest(work, scale.rounds, pushers(bench, bench.trees.compressed(scale.large)));
+  bench.addRatio(work, contest, OURS, PEER, 0.2);
+  addWrittenBytes(bench, work, contest);
 }
 
-/** The same folder once more. */
+/** Pushes the same folder twice. */
 export async function pushAgain(bench: Bench): Promise<void> {
   const { scale, registry, trees } = bench;
   const path = trees.text(scale.large);
-  const work = `push ${scale.large} MiB of text again`;
+  const work = `push ${formatCount(scale.large)} MiB of text twice`;
   const reference = `${registry.address}/bench/again:1`;
   const job = () => pushWithOurs(reference, path, "--format", "json");
   const contestants = [
-    { name: "the first time", before: () => registry.empty(), job },
-    { name: "again", job },
+    { name: FIRST, before: () => registry.empty(), job },
+    { name: SECOND, job },
   ];
-  const contest = await bench.contest(work, scale.rounds, contestants, true);
-  bench.ratio(work, contest, "again", "the first time", 0.5);
-  const again = contest.get("again") ?? [];
-  const sent = again.map((one) => pushedObject(one).layers.length - pushedObject(one).skipped);
-  bench.row({ work, figure: "blobs sent", values: sent, goal: 0 });
+  const contest = await bench.runContest(work, scale.rounds, contestants, true);
+  const values = roundRatios(secondsOf(contest.get(SECOND)), secondsOf(contest.get(FIRST)));
+  bench.addRow({ work, figure: "x the time of the first push, for the second push", values, goal: 0.5 });
+  const again = contest.get(SECOND) ?? [];
+  const sent = again.map((one) => pushedArtifact(one).layers.length - pushedArtifact(one).skipped);
+  bench.addRow({ work, figure: "blobs sent by the second push", values: sent, goal: 0 });
 }
 
-/** We and `oras`, each into an empty registry. */
+/** Our push and the push of `oras`, each into an empty registry. */
 function pushers(bench: Bench, path: string): Contestant[] {
   const { registry, peers } = bench;
   const { oras } = peers;
@@ -131,22 +128,31 @@ function pushers(bench: Bench, path: string): Contestant[] {
   ];
 }
 
-/** In tenths of a megabyte: less is what the kernel notes of the times at which files were read. */
-export function noTemporaryFiles(bench: Bench, work: string, contest: Contest): void {
+/**
+ * Adds the bytes that our push wrote to disk, with the goal 0. The values are rounded to 0.1 MB, because the kernel writes
+ * the access times of read files.
+ */
+export function addWrittenBytes(bench: Bench, work: string, contest: Contest): void {
   const values = (contest.get(OURS) ?? []).map(({ written }) => Math.round(written * 10) / 10);
-  bench.row({ work, figure: "MB written to disk", values, goal: 0 });
+  bench.addRow({ work, figure: "MB written to disk", values, goal: 0 });
 }
 
-/** What `oras-push --format json` says of a push. */
-function pushedObject({ stdout }: Measured) {
+/** The output of `oras-push --format json`. */
+function pushedArtifact({ stdout }: Measured) {
   return JSON.parse(stdout) as { layers: [{ size: number }]; skipped: number };
 }
 
-function secondsOf(results: readonly Measured[] | undefined): number[] {
-  return (results ?? []).map(({ seconds }) => seconds);
+/** Computes the SHA-256 digest of a file, in hexadecimal. */
+async function hashFile(path: string): Promise<string> {
+  const digest = createHash("sha256");
+  await pipeline(createReadStream(path), digest);
+  return digest.digest("hex");
 }
 
-async function uploadLocation(address: string): Promise<string> {
+/** Starts an upload at the registry. Returns the command that sends a file with one PUT. */
+async function upload(curl: string, address: string, digest: string, path: string): Promise<Job> {
   const response = await fetch(`http://${address}/v2/bench/push/blobs/uploads/`, { method: "POST" });
-  return response.headers.get("location") as string;
+  const url = `${response.headers.get("location")}&digest=sha256:${digest}`;
+  const type = "content-type: application/octet-stream";
+  return { argv: [curl, "-sSf", "-o", "/dev/null", "-H", type, "-T", path, url] };
 }

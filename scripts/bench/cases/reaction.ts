@@ -5,16 +5,18 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SHARE } from "shared/pod/markers";
 import { startTool, toolPath } from "../../../support/tools.ts";
-import type { Bench } from "../bench.ts";
+import { type Bench, secondsOf } from "../bench.ts";
+import { FIRST_BYTE, OPERATOR_SECONDS, SECONDS, TAG } from "../names.ts";
+import { roundRatios } from "../statistics.ts";
 
-/** A sidecar that has seen something is at rest again after so long, in milliseconds. */
+/** The time after an event until the sidecar is idle again, in milliseconds. */
 const SETTLE = 1500;
 
-/** From the done marker to the first byte that the registry gets. */
-export async function firstByte(bench: Bench): Promise<void> {
+/** Measures the time from the done marker to the first byte that the registry receives. */
+export async function measureFirstByte(bench: Bench): Promise<void> {
   const values: number[] = [];
   for (let round = 0; round < bench.scale.quickRounds; round++) values.push(await markerToByte(bench));
-  bench.row({ work: "from the done marker to the first byte", figure: "ms", values, goal: 15 });
+  bench.addRow({ work: FIRST_BYTE, figure: "ms", values, goal: 15 });
 }
 
 async function markerToByte(bench: Bench): Promise<number> {
@@ -24,10 +26,10 @@ async function markerToByte(bench: Bench): Promise<number> {
   await once(server.listen(0, "127.0.0.1"), "listening");
   const { port } = server.address() as AddressInfo;
   const sidecar = startTool("oras-push", ["sidecar", "--share", share, "NA", `127.0.0.1:${port}/bench/reaction:1`]);
-  const said = new Promise<void>((resolve) => {
+  const waiting = new Promise<void>((resolve) => {
     sidecar.child.stderr?.on("data", (text: string) => text.includes(SHARE.done) && resolve());
   });
-  await said;
+  await waiting;
   await sleep(SETTLE);
   const marked = new Promise<number>((resolve) => {
     const watcher = watch(share, (_, name) => {
@@ -37,18 +39,18 @@ async function markerToByte(bench: Bench): Promise<number> {
     });
   });
   const sockets: { destroy(): void }[] = [];
-  const heard = new Promise<number>((resolve) => {
+  const received = new Promise<number>((resolve) => {
     server.on("connection", (socket) => {
       socket.once("data", () => resolve(performance.now())).on("error", () => {});
       sockets.push(socket);
     });
   });
-  // What the launcher's start sets going in the sidecar is over when the application ends.
+  // The application ends only after the sidecar has handled the start of the launcher.
   const script = `sleep ${SETTLE / 1000} && mkdir ${output} && echo done > ${output}/log`;
   const launcher = startTool("launcher", ["--share", share, "--output", output, "--", "sh", "-c", script], {
     env: { PATH: process.env.PATH },
   });
-  const passed = (await heard) - (await marked);
+  const passed = (await received) - (await marked);
   sidecar.child.kill("SIGKILL");
   for (const socket of sockets) socket.destroy();
   server.close();
@@ -56,7 +58,7 @@ async function markerToByte(bench: Bench): Promise<number> {
   return passed;
 }
 
-/** The operator's two scripts, as far as they matter here: a copy, a marker, a look every five seconds, a push. */
+/** The relevant steps of the two operator scripts: copy, write the marker, poll for it every five seconds, push. */
 const OPERATOR = [
   "share=$1 from=$2 oras=$3 reference=$4 seconds=$5",
   'mkdir "$share/outputs"',
@@ -65,7 +67,7 @@ const OPERATOR = [
   'cd "$share/outputs" && "$oras" push --plain-http "$reference" .',
 ].join("\n");
 
-/** The same with our tools. */
+/** The same steps with our tools. */
 const OURS = [
   "share=$1 from=$2 tools=$3 reference=$4 seconds=$5",
   '"$tools/oras-push" sidecar --share "$share" NA "$reference" 2>&1 &',
@@ -73,34 +75,29 @@ const OURS = [
   "wait",
 ].join("\n");
 
-/** From the application's end to the tag, beside what the operator puts into a pod today. */
-export async function applicationToTag(bench: Bench): Promise<void> {
+/** Measures the time from the application's end to the tag, with our tools and with the scripts of the ORAS Operator. */
+export async function measureTag(bench: Bench): Promise<void> {
   const { scale, registry, trees, peers } = bench;
   const { oras } = peers;
   const from = trees.text(Math.min(10, scale.large));
   const rounds = Math.min(5, scale.quickRounds);
-  // The application ends at any moment between two looks.
+  // The application ends at a different moment of the polling interval in each round.
   const lifetime = (round: number) => ((round + 0.5) / rounds) * Math.min(5, scale.wait);
   const job = (script: string, program: string) => (round: number) => {
     const reference = `${registry.address}/bench/reaction:1`;
     const args = [bench.emptyFolder("reaction"), from, program, reference, String(lifetime(round))];
     return { argv: ["sh", "-c", script, "sh", ...args] as const };
   };
-  const work = "from the application's end to the tag";
   const before = () => registry.empty();
-  const contest = await bench.contest(work, rounds, [
-    { name: "launcher and sidecar", before, job: job(OURS, dirname(toolPath("launcher"))) },
-    { name: "the operator's way", before, job: oras === undefined ? undefined : job(OPERATOR, oras) },
+  const [ours, theirs] = ["launcher and oras-push sidecar", "ORAS Operator scripts"] as const;
+  const contest = await bench.runContest(TAG, rounds, [
+    { name: ours, before, job: job(OURS, dirname(toolPath("launcher"))) },
+    { name: theirs, before, job: oras === undefined ? undefined : job(OPERATOR, oras) },
   ]);
-  const after = (who: string) => (contest.get(who) ?? []).map(({ seconds }, round) => seconds - lifetime(round));
-  const ours = after("launcher and sidecar");
-  bench.row({ work, figure: "s", values: ours });
-  const theirs = after("the operator's way");
-  if (theirs.length === 0) return;
-  bench.row({ work, figure: "s, the operator's way", values: theirs });
-  bench.row({
-    work,
-    figure: "x the operator's way",
-    values: ours.map((own, round) => own / (theirs[round] as number)),
-  });
+  const afterEnd = (who: string) => secondsOf(contest.get(who)).map((seconds, round) => seconds - lifetime(round));
+  bench.addRow({ work: TAG, figure: SECONDS, values: afterEnd(ours) });
+  if (oras === undefined) return;
+  bench.addRow({ work: TAG, figure: OPERATOR_SECONDS, values: afterEnd(theirs) });
+  const values = roundRatios(afterEnd(ours), afterEnd(theirs));
+  bench.addRow({ work: TAG, figure: "x the time of the ORAS Operator scripts", values });
 }

@@ -24,7 +24,8 @@ import {
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { copyTree, measureTree } from "launcher/outputs/copy-tree";
+import { copyTree } from "launcher/outputs/copy-tree";
+import { measureTree } from "launcher/outputs/tree-size";
 import { ToolError } from "shared/cli/tool-error";
 import { temporaryFolder } from "../../support/temporary.ts";
 

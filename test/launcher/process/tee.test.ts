@@ -189,7 +189,7 @@ describe("--logs", { timeout: 240_000 }, () => {
     const { share, options } = setUp(context);
     await runTool("launcher", shell("echo x > result", "--logs", "--output", "result"), options);
     const volume = openVolume(share);
-    const end = nextEnd(await observe(volume, async () => ({ kind: "none" })), { handled: undefined, ending: false });
+    const end = nextEnd(await observe(volume, async () => ({ kind: "none" })), { handled: undefined, terminating: false });
     assert.ok(typeof end === "object");
     assert.deepEqual(
       savedOutputs(share, end),

@@ -19,10 +19,11 @@ import { describe, it, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
 import { pull } from "oras-push/artifact/pull";
-import { createdAnnotation, type PushResult, type PushTarget, push } from "oras-push/artifact/push";
+import { createdAnnotation, type PushResult, push } from "oras-push/artifact/push";
+import { type ArtifactStore } from "oras-push/oci/artifact-store";
 import type { PushedLayer } from "oras-push/artifact/push-layer";
 import { type LayerSource, layerOf } from "oras-push/layer/layer";
-import { ANNOTATIONS } from "oras-push/oci/media-types";
+import { ANNOTATIONS } from "oras-push/oci/annotations";
 import { digestOf } from "oras-push/oci/meter";
 import { ToolError } from "shared/cli/tool-error";
 import { type MemoryRegistry, refuse, startMemoryRegistry } from "../../../support/registry/memory-registry.ts";
@@ -65,8 +66,8 @@ function layers(paths: readonly string[]): Promise<LayerSource[]> {
 }
 
 /** Pushes to one place, under the tag 1. */
-async function pushTo(target: PushTarget, sources: readonly LayerSource[], options = OPTIONS): Promise<PushResult> {
-  const [result] = await push([{ target, references: [REFERENCE] }], sources, ARTIFACT, options);
+async function pushTo(target: ArtifactStore, sources: readonly LayerSource[], options = OPTIONS): Promise<PushResult> {
+  const [result] = await push([{ store: target, references: [REFERENCE] }], sources, ARTIFACT, options);
   assert.ok(result);
   return result;
 }
@@ -315,7 +316,7 @@ describe("a push to a registry that breaks", () => {
     const registry = await memoryRegistry(t);
     const base = temporaryFolder(t);
     registry.intercept(failing(503, STEPS.patch, 1_000_000));
-    const retry = { deadlineSeconds: 0.1, firstPause: 1, longestPause: 10 };
+    const retry = { deadlineSeconds: 0.1, firstDelay: 1, longestDelay: 10 };
     const repository = repositoryAt(t, registry.address, { retry });
     await assert.rejects(
       pushTo(repository, await layers(makeSources(base))),

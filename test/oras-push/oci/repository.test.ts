@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import type { IncomingMessage } from "node:http";
 import { describe, it } from "node:test";
-import type { Credential } from "oras-push/oci/auth/credentials";
+import type { Credential } from "oras-push/oci/auth/credential";
 import { EMPTY_CONTENT, EMPTY_DESCRIPTOR } from "oras-push/oci/descriptor";
-import type { RegistryError } from "oras-push/oci/errors";
+import type { RegistryError } from "oras-push/oci/registry-error";
 import { buildManifest, MAX_MANIFEST_BYTES } from "oras-push/oci/manifest";
 import { digestOf } from "oras-push/oci/meter";
 import type { Repository } from "oras-push/oci/repository";
@@ -325,7 +325,7 @@ for (const [name, push] of Object.entries(WAYS))
     it("after the deadline the failure is the registry's own", async (t) => {
       const registry = await memoryRegistry(t);
       registry.intercept(failing(503, STEPS[body], 1_000_000));
-      const retry = { deadlineSeconds: 0.1, firstPause: 1, longestPause: 10 };
+      const retry = { deadlineSeconds: 0.1, firstDelay: 1, longestDelay: 10 };
       await assert.rejects(push(repositoryAt(t, registry.address, { retry })), (error: RegistryError) => {
         assert.equal(error.status, 503);
         return error.exitCode === 76;

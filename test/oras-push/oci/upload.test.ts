@@ -1,7 +1,7 @@
 /** Uploads that break off and are gone on with, where the registry keeps what has come. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { RegistryError } from "oras-push/oci/errors";
+import { RegistryError } from "oras-push/oci/registry-error";
 import { digestOf } from "oras-push/oci/meter";
 import type { Repository } from "oras-push/oci/repository";
 import { type MemoryRegistry, refuse } from "../../../support/registry/memory-registry.ts";
@@ -124,7 +124,7 @@ for (const [name, { body, push }] of Object.entries(WAYS))
       const registry = await memoryRegistry(t);
       const always: Match = (method) => method === "PUT" || method === "PATCH";
       registry.intercept(failing(503, always, 1_000_000));
-      const retry = { deadlineSeconds: 0.1, firstPause: 1, longestPause: 10 };
+      const retry = { deadlineSeconds: 0.1, firstDelay: 1, longestDelay: 10 };
       await assert.rejects(push(repositoryAt(t, registry.address, { retry })), RegistryError);
       assert.equal(registry.uploads.size, 0);
     });

@@ -12,7 +12,8 @@ import { watchLease } from "shared/pod/lease";
 import { writeMarker } from "shared/pod/marker-file";
 import { type ArtifactRecord, type DoneMarker, NOTHING_KNOWN, SHARE } from "shared/pod/markers";
 import { openVolume } from "shared/pod/shared-volume";
-import { pathLook, waitUntil } from "shared/pod/wait";
+import { waitUntil } from "shared/pod/wait";
+import { existingPaths } from "shared/pod/existing-paths";
 import { runTool, startTool } from "../../../support/tools.ts";
 import { failing, STEPS } from "../../support/registry/faults.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
@@ -66,7 +67,7 @@ function setting(t: TestContext, options: Partial<SidecarOptions & SidecarContex
   const context: SidecarContext = {
     volume: openVolume(share, lease),
     signal: never,
-    ending: never,
+    terminating: never,
     waitLog: silent,
     warn: silent,
     ...options,
@@ -92,7 +93,7 @@ function setting(t: TestContext, options: Partial<SidecarOptions & SidecarContex
 
 async function appears(path: string): Promise<void> {
   const paths = [path];
-  await waitUntil(pathLook({ paths }), { paths, pollSeconds: 0.05 });
+  await waitUntil(existingPaths({ paths }), { paths, pollSeconds: 0.05 });
 }
 
 function marker(share: string, name: string): Record<string, unknown> {

@@ -13,7 +13,8 @@ import {
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { encodeEntry, PADDING, TRAILER } from "oras-push/tar/header";
-import { byteString, type TreeEntry } from "oras-push/tar/walk";
+import { type TreeEntry } from "oras-push/tar/walk";
+import { toBytePath } from "shared/fs/byte-path";
 import { temporaryFolder } from "../../support/temporary.ts";
 
 const MTIME = 1_700_000_000;
@@ -21,7 +22,7 @@ const NEVER = Number.POSITIVE_INFINITY;
 
 function entry(name: string, fields: Partial<Omit<TreeEntry, "stats">> = {}, stats: Partial<Stats> = {}): TreeEntry {
   const usual = { mode: 0o100644, mtimeMs: MTIME * 1000, ...stats } as Stats;
-  return { path: "/", name: byteString(name), type: "file", stats: usual, ...fields };
+  return { path: "/", name: toBytePath(name), type: "file", stats: usual, ...fields };
 }
 
 /** The header of an entry without content, as one piece. */
@@ -116,7 +117,7 @@ describe("tar headers", () => {
     it(`${what} take an extended header`, () => {
       const bytes = encoded(entry(name));
       assert.equal(bytes.length, 1536);
-      assert.deepEqual(records(bytes), [`path=${byteString(name)}`]);
+      assert.deepEqual(records(bytes), [`path=${toBytePath(name)}`]);
       assert.ok(listed(bytes)[0]?.endsWith(` ${escaped ?? name}`), listed(bytes).join());
     });
 
@@ -131,7 +132,7 @@ describe("tar headers", () => {
   });
 
   it("long and odd targets of links take an extended header", () => {
-    for (const target of ["x".repeat(101), byteString("größe")]) {
+    for (const target of ["x".repeat(101), toBytePath("größe")]) {
       const bytes = encoded(entry("t/l", { type: "symlink", target }));
       assert.deepEqual(records(bytes), [`linkpath=${target}`]);
     }
@@ -165,7 +166,7 @@ describe("tar headers", () => {
   it("the length of a record counts its own digits, where they grow too", () => {
     for (let length = 80; length < 120; length++) {
       const name = `t/ü${"x".repeat(length)}`;
-      assert.deepEqual(records(encoded(entry(name))), [`path=${byteString(name)}`]);
+      assert.deepEqual(records(encoded(entry(name))), [`path=${toBytePath(name)}`]);
     }
   });
 

@@ -4,7 +4,7 @@ import { chmodSync, linkSync, lutimesSync, mkdirSync, symlinkSync, utimesSync, w
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { type ArchiveEntry, ArchiveError, readArchive } from "oras-push/tar/read";
-import { rawPath } from "oras-push/tar/walk";
+import { rawPath } from "shared/fs/byte-path";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { collect, type Entry, noise, pieces, tarOf } from "../support.ts";
 

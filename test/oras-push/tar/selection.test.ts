@@ -3,7 +3,8 @@ import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { it, type TestContext } from "node:test";
 import { type Patterns, selection } from "oras-push/tar/selection";
-import { shownPath, walk } from "oras-push/tar/walk";
+import { walk } from "oras-push/tar/walk";
+import { shownPath } from "shared/fs/byte-path";
 import { temporaryFolder } from "../../support/temporary.ts";
 
 const FILES = ["a.log", "b.txt", ".hidden", "sub/c.log", "sub/deep/d.txt", "empty/", "größe.log"];

@@ -6,7 +6,8 @@ import { Readable } from "node:stream";
 import { describe, it } from "node:test";
 import { pack } from "oras-push/tar/pack";
 import { readArchive } from "oras-push/tar/read";
-import { byteString, walk } from "oras-push/tar/walk";
+import { walk } from "oras-push/tar/walk";
+import { toBytePath } from "shared/fs/byte-path";
 import * as tarStream from "tar-stream";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { collect, noise, pieces } from "../support.ts";
@@ -91,7 +92,7 @@ describe("tar-stream", () => {
     // Its writer does not end the names of folders in a slash either; ours are of bytes.
     assert.deepEqual(
       told,
-      ENTRIES.map((entry) => ({ ...entry, name: byteString(entry.name) })),
+      ENTRIES.map((entry) => ({ ...entry, name: toBytePath(entry.name) })),
     );
   });
 });

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { writeSparse } from "oras-push/tar/sparse-file";
 import { unpack } from "oras-push/tar/unpack";
-import { rawPath } from "oras-push/tar/walk";
+import { rawPath } from "shared/fs/byte-path";
 import { InterruptedError, ToolError } from "shared/cli/tool-error";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { assertBytes, type Cleaner, type Entry, noise, pieces, tarOf, treeOf } from "../support.ts";

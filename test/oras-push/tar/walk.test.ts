@@ -4,7 +4,8 @@ import { chmodSync, linkSync, mkdirSync, renameSync, rmSync, symlinkSync, utimes
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { byteString, rawPath, shownPath, walk } from "oras-push/tar/walk";
+import { walk } from "oras-push/tar/walk";
+import { toBytePath, rawPath, shownPath } from "shared/fs/byte-path";
 import { ToolError } from "shared/cli/tool-error";
 import { temporaryFolder } from "../../support/temporary.ts";
 
@@ -49,7 +50,7 @@ describe("walking a folder", () => {
 
   it("names that are not UTF-8 are kept to the byte", (t) => {
     const folder = tree(t, () => {});
-    const path = rawPath(`${byteString(folder)}/\xff\xfe`);
+    const path = rawPath(`${toBytePath(folder)}/\xff\xfe`);
     writeFileSync(path, "");
     const { entries } = walked(folder);
     rmSync(path);

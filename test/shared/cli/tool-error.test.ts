@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { EXIT_CODES, type FailureCode, InterruptedError, oneLine, reasonOf, ToolError } from "shared/cli/tool-error";
+import { type FailureCode, InterruptedError, oneLine, ToolError } from "shared/cli/tool-error";
+import { EXIT_CODES } from "shared/cli/exit-codes";
+import { reasonOf } from "shared/fs/system-error";
 
 describe("failures", () => {
   for (const [code, exitCode] of Object.entries(EXIT_CODES))

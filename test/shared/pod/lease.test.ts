@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import type { ToolError } from "shared/cli/tool-error";
 import { heartbeatState, SILENCE } from "shared/pod/heartbeat";
-import { heartbeatPath, holdLease, type LeaseWatcher, sameLease, watchLease } from "shared/pod/lease";
+import { heartbeatPath, holdLease, type LeaseWatcher, watchLease } from "shared/pod/lease";
+import { sameLease } from "shared/pod/lease-state";
 import { start } from "../../../support/tools.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 

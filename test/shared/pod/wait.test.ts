@@ -5,11 +5,13 @@ import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { silent } from "shared/cli/log";
 import { ToolError } from "shared/cli/tool-error";
-import { anySignal, deadline, pathLook, type WaitOptions, waitUntil } from "shared/pod/wait";
+import { type WaitOptions, waitUntil } from "shared/pod/wait";
+import { anySignal, deadline } from "shared/cli/deadline";
+import { existingPaths } from "shared/pod/existing-paths";
 import { temporaryFolder } from "../../support/temporary.ts";
 
 function waitForPaths(options: WaitOptions & { readonly any?: boolean }): Promise<readonly string[]> {
-  return waitUntil(pathLook(options), options);
+  return waitUntil(existingPaths(options), options);
 }
 
 /** So long that a wait which needs its polling fails its test. */

@@ -1,5 +1,5 @@
 /** Runs the real life of a process up to a step, given the answers to the steps before. */
-import type { LeaseState } from "shared/pod/lease";
+import type { LeaseState } from "shared/pod/lease-state";
 import type { SharedVolume } from "shared/pod/shared-volume";
 import type { Answer, Step } from "./world.ts";
 

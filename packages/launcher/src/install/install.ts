@@ -8,64 +8,69 @@ import {
   ftruncateSync,
   openSync,
   readSync,
-  renameSync,
-  rmSync,
   symlinkSync,
   writeSync,
 } from "node:fs";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { isSea } from "node:sea";
-import { reasonOf, ToolError } from "shared/cli/tool-error";
+import { ToolError } from "shared/cli/tool-error";
+import { placeAtomically } from "shared/fs/atomic-file";
 import { makeFolders } from "shared/fs/folders";
-import { temporaryBeside } from "shared/fs/unique-name";
+import { cannotWrite, reading, writing } from "shared/fs/path-failure";
+import { reasonOf } from "shared/fs/system-error";
 import { TINI } from "../process/init.ts";
 import { ELF_HEAD_SIZE, type InterpreterSegment, interpreterEdit, interpreterSegment } from "./elf.ts";
 
-/** The executable under its own name, and the names that are links to it. */
+/** Where to install the tools. */
+export interface InstallPlan {
+  readonly folder: string;
+  /** The folder's absolute path in the container that runs the tools: the kernel finds the loader by it. */
+  readonly mountedAt: string;
+}
+
+/** The executable, and the names that are links to it. */
 const NAME = "launcher";
 const OTHER_NAMES = ["wait-fs", "oras-push"] as const;
 
-/** Where the running executable can be read, whatever became of its name since it was started. */
+/** The running executable, even if its file was renamed or removed since it was started. */
 const SELF = "/proc/self/exe";
 
 /**
- * Puts the executable into a folder, with all that it needs to run in any image: the dynamic loader and the shared
- * libraries that this process runs with, and tini. Each file appears whole, by rename, in the place of an earlier one,
- * which may be running; the executable comes last but for the other two names, which are links to it. Everyone may read
- * and run them. `mountedAt` is the absolute path that the folder has where the executable will run: the kernel finds the
- * loader by it. Throws `noInput` for what is not there to be copied and `cannotCreate` for what can't be written
- * or, where it was written, not be run.
+ * Installs the executable into a folder, with everything that it needs to run in any image: the dynamic loader, the shared
+ * libraries of this process, and tini. Each file is placed atomically and replaces an older one, which may be running. The
+ * executable comes last, before the two links to it. Every user may read and run the files. Throws `noInput` if a source
+ * cannot be read, and `cannotCreate` if a file cannot be written, or cannot be run afterwards.
  */
-export function install(folder: string, mountedAt: string): void {
+export async function install({ folder, mountedAt }: InstallPlan): Promise<void> {
   const segment = ownInterpreter();
   const loader = readText(SELF, segment.offset, segment.size - 1);
   const lib = join(folder, "lib");
   makeFolder(folder);
   makeFolder(lib);
-  for (const path of [...ownLibraries(loader), loader]) place(join(lib, basename(path)), (to) => copy(path, to));
-  place(join(folder, TINI), (to) => copy(join(dirname(process.execPath), TINI), to));
-  place(join(folder, NAME), (to) => {
+  for (const path of [...ownLibraries(loader), loader]) await place(join(lib, basename(path)), (to) => copy(path, to));
+  await place(join(folder, TINI), (to) => copy(join(dirname(process.execPath), TINI), to));
+  await place(join(folder, NAME), (to) => {
     copy(SELF, to);
     setInterpreter(to, segment, join(mountedAt, "lib", basename(loader)));
   });
-  for (const name of OTHER_NAMES) place(join(folder, name), (to) => symlinkSync(NAME, to));
+  for (const name of OTHER_NAMES) await place(join(folder, name), (to) => symlinkSync(NAME, to));
   checkRunnable(join(folder, NAME));
 }
 
-/** What everyone may run and we may not lies on a volume from which nothing can be run. */
+/** A file that its mode allows to run, but the kernel does not, is on a volume mounted with noexec. */
 function checkRunnable(path: string): void {
   try {
     accessSync(path, constants.X_OK);
   } catch (error) {
-    throw new ToolError("cannotCreate", `${path} cannot be run`, {
+    throw new ToolError("cannotCreate", `cannot run ${path}`, {
       why: reasonOf(error),
-      hint: "the volume is mounted noexec: take one that is not, or mount the tools as an image volume",
+      hint: "the volume is mounted noexec: use another volume, or mount the tools as an image volume",
       cause: error,
     });
   }
 }
 
-/** Where this executable names its loader. */
+/** The segment with the path of this executable's loader. */
 function ownInterpreter(): InterpreterSegment {
   const segment = isSea() ? interpreterSegment(readPart(SELF, 0, ELF_HEAD_SIZE)) : undefined;
   if (segment !== undefined) return segment;
@@ -76,12 +81,12 @@ function ownInterpreter(): InterpreterSegment {
 }
 
 /**
- * The shared libraries of this process, each under the name by which the loader looks for it: /proc/self/maps would only
- * show the files that these names are links to.
+ * The shared libraries of this process, by the names under which the loader searches for them. /proc/self/maps would show the
+ * files that these names link to.
  */
 function ownLibraries(loader: string): string[] {
   const { sharedObjects } = process.report.getReport() as { readonly sharedObjects: readonly string[] };
-  // The kernel's own (linux-vdso) has no path, and the loader may be listed by an address of before an installation.
+  // The kernel's linux-vdso has no path. The loader may be listed with its path before an installation.
   return sharedObjects.filter((path) => isAbsolute(path) && basename(path) !== basename(loader));
 }
 
@@ -102,7 +107,7 @@ function readText(path: string, position: number, length: number): string {
 }
 
 function copy(from: string, to: string): void {
-  // A file that can't be read is not there to be copied; any other failure is one of the place that it is copied to.
+  // Tells an unreadable source from a failure to write.
   reading(from, () => closeSync(openSync(from, "r")));
   copyFileSync(from, to, constants.COPYFILE_FICLONE);
   chmodSync(to, 0o755);
@@ -119,35 +124,14 @@ function setInterpreter(executable: string, segment: InterpreterSegment, loader:
   }
 }
 
-/** Has `make` make something under a temporary name beside `path`, and renames it. */
-function place(path: string, make: (temporary: string) => void): void {
-  const temporary = temporaryBeside(path);
-  try {
-    make(temporary);
-    renameSync(temporary, path);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw writeFailure(path, error);
-  }
+async function place(path: string, create: (temporary: string) => void): Promise<void> {
+  await placeAtomically(path, create).catch((error) => {
+    throw error instanceof ToolError ? error : cannotWrite(path, error);
+  });
 }
 
 function makeFolder(path: string): void {
-  try {
+  writing(path, () => {
     if (makeFolders(path)) chmodSync(path, 0o755);
-  } catch (error) {
-    throw writeFailure(path, error);
-  }
-}
-
-function reading<T>(path: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    throw new ToolError("noInput", `cannot read ${path}`, { why: reasonOf(error), cause: error });
-  }
-}
-
-function writeFailure(path: string, error: unknown): ToolError {
-  if (error instanceof ToolError) return error;
-  return new ToolError("cannotCreate", `cannot write ${path}`, { why: reasonOf(error), cause: error });
+  });
 }

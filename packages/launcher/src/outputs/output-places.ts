@@ -1,8 +1,9 @@
 import { readdirSync, realpathSync } from "node:fs";
 import { basename, dirname, join, matchesGlob, relative, resolve, sep } from "node:path";
-import { reasonOf, systemCode, ToolError } from "shared/cli/tool-error";
+import { ToolError } from "shared/cli/tool-error";
+import { reasonOf, systemCode } from "shared/fs/system-error";
 import { SHARE } from "shared/pod/markers";
-import { removeTree } from "./copy-tree.ts";
+import { removeTree } from "shared/fs/remove-tree";
 import { mayBePattern } from "./output-paths.ts";
 
 /** Where an output will be on the shared volume, whether it is there already or not. */

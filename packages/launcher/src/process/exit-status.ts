@@ -1,5 +1,6 @@
 import { constants } from "node:os";
-import { EXIT_CODES, reasonOf, systemCode } from "shared/cli/tool-error";
+import { EXIT_CODES } from "shared/cli/exit-codes";
+import { reasonOf, systemCode } from "shared/fs/system-error";
 
 /** How an application ended: it exited, a signal ended it, or it could not be started. */
 export type ApplicationEnd =
@@ -29,7 +30,7 @@ export interface ExitStatus {
 /** The exit status of a run: of one whose time was over that of timeout(1), whatever the command made of its SIGTERM. */
 export function runStatus({ end, timedOut, reason }: RunResult): ExitStatus {
   const status = exitStatus(end);
-  const exitCode = timedOut ? EXIT_CODES.timedOut : status.exitCode;
+  const exitCode = timedOut ? EXIT_CODES.timedOut.code : status.exitCode;
   return { ...status, exitCode, reason: status.reason ?? reason };
 }
 
@@ -43,7 +44,7 @@ export function exitStatus(end: ApplicationEnd): ExitStatus {
     case "not started": {
       const missing = systemCode(end.error) === "ENOENT";
       const reason = `cannot start the command: ${startFailure(end.error)}`;
-      return { exitCode: missing ? EXIT_CODES.notFound : EXIT_CODES.notExecutable, signal: null, reason };
+      return { exitCode: missing ? EXIT_CODES.notFound.code : EXIT_CODES.notExecutable.code, signal: null, reason };
     }
   }
 }

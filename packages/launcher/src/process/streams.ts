@@ -2,11 +2,12 @@ import { constants, rmSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Writable } from "node:stream";
-import { reasonOf, ToolError } from "shared/cli/tool-error";
+import { ToolError } from "shared/cli/tool-error";
+import { reasonOf } from "shared/fs/system-error";
 import { makeFolders } from "shared/fs/folders";
 import { openRegular } from "shared/fs/regular-file";
 import { type OutputRecord, SHARE } from "shared/pod/markers";
-import { makeSharedFolder } from "../outputs/outputs.ts";
+import { makeSharedFolder } from "../outputs/save-output.ts";
 import type { Tee, TeeFile } from "./tee.ts";
 
 /** What is kept of the application's stdout and stderr. */

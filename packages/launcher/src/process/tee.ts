@@ -2,7 +2,8 @@ import { closeSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { Socket } from "node:net";
 import type { Writable } from "node:stream";
-import { reasonOf, ToolError } from "shared/cli/tool-error";
+import { ToolError } from "shared/cli/tool-error";
+import { reasonOf } from "shared/fs/system-error";
 import { bytesWaiting, openPipe } from "./libc.ts";
 
 /** A file that a tee writes to; it is the tee's to close. */

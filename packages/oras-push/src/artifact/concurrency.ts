@@ -1,4 +1,4 @@
-/** Maps items with at most `limit` at work at once; results stay in order. The first failure is thrown, once all rest. */
+/** Maps items, at most `limit` at the same time. Results keep the order of the items. Throws the first error when all others ended. */
 export async function mapConcurrently<T, R>(
   items: readonly T[],
   limit: number,

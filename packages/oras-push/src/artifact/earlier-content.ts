@@ -1,31 +1,31 @@
 import { ToolError } from "shared/cli/tool-error";
 import type { LayerSource } from "../layer/layer.ts";
+import { ANNOTATIONS } from "../oci/annotations.ts";
+import type { ArtifactStore } from "../oci/artifact-store.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import { ManifestError, parseManifest, type StoredManifest } from "../oci/manifest.ts";
-import { ANNOTATIONS } from "../oci/media-types.ts";
 import type { AnyReference } from "../oci/reference.ts";
-import type { PushTarget } from "./push.ts";
 
-/** Bytes of a blob that are looked at to see who made it; enough for several blocks of what compresses well. */
-const LOOK = 1 << 20;
+/** Length of the blob prefix that is compared, in bytes: several compressed blocks, even if they compress well. */
+const COMPARED_HEAD = 1 << 20;
 
-/** What a place has from pushes before this one; asked for once, and not before it is wanted. */
+/** What a store holds from earlier pushes. Each question is sent once, at its first use. */
 export interface EarlierContent {
-  /** The layers of what the tags of this push name already; what is no manifest has none, nor has what is refused. */
+  /** The layers of the artifacts that the tags of this push name now. Unreadable manifests count as empty. */
   layers(): Promise<readonly Descriptor[]>;
-  /** Whether a blob may be there: not where nothing is tagged yet. A place that does not say may have any. */
+  /** Whether the store may have a blob: false if it has no tag. True if the store does not say. */
   mayHaveBlobs(): Promise<boolean>;
 }
 
-/** Looks for what there is in a place and under the references of a push to it. */
-export function earlierContent(target: PushTarget, references: readonly AnyReference[]): EarlierContent {
+/** The earlier content of a store, and of the references of this push in it. */
+export function earlierContent(store: ArtifactStore, references: readonly AnyReference[]): EarlierContent {
   const layers = async () => {
     const tags = references.flatMap(({ tag }) => (tag === undefined ? [] : [tag]));
-    const manifests = await Promise.all(tags.map((tag) => unlessRefused(target.fetchManifest(tag))));
+    const manifests = await Promise.all(tags.map((tag) => undefinedIfRefused(store.fetchManifest(tag))));
     return manifests.flatMap((manifest) => (manifest === undefined ? [] : layersOf(manifest)));
   };
   const mayHaveBlobs = () =>
-    target.hasTags().catch((error: unknown) => {
+    store.hasTags().catch((error: unknown) => {
       if (error instanceof ToolError) return true;
       throw error;
     });
@@ -41,12 +41,12 @@ function once<T>(ask: () => Promise<T>): () => Promise<T> {
 }
 
 /**
- * The descriptor of a folder's layer, if it was pushed before just as it would be now: its blob begins with `head`, the
- * first bytes of the layer, and so was made in the same way, and it holds the same archive, which is read for that but not
- * compressed. Undefined where there is none whose blob is still there. Throws `noInput` as reading the folder does.
+ * Finds a folder's layer among the layers of earlier pushes, and returns its descriptor. The two are equal if the blob begins
+ * with `head`, the first bytes of the new layer, and the archives have the same digest. Reads the archive for this, but does
+ * not compress it. Undefined if there is no such layer. Throws `noInput` if the folder cannot be read.
  */
-export async function sameEarlierLayer(
-  target: PushTarget,
+export async function findSameLayer(
+  store: ArtifactStore,
   { title, mediaType, openArchive }: LayerSource,
   head: Buffer,
   layers: readonly Descriptor[],
@@ -54,7 +54,7 @@ export async function sameEarlierLayer(
   if (openArchive === undefined) return undefined;
   for (const layer of layers) {
     if (layer.mediaType !== mediaType || layer.annotations?.[ANNOTATIONS.title] !== title) continue;
-    if ((await unlessRefused(beginsWith(target, layer, head.subarray(0, LOOK)))) !== true) continue;
+    if ((await undefinedIfRefused(beginsWith(store, layer, head.subarray(0, COMPARED_HEAD)))) !== true) continue;
     const archive = openArchive();
     for await (const _ of archive.bytes);
     const annotations = archive.annotations();
@@ -64,9 +64,9 @@ export async function sameEarlierLayer(
   return undefined;
 }
 
-async function beginsWith(target: PushTarget, layer: Descriptor, head: Buffer): Promise<boolean> {
+async function beginsWith(store: ArtifactStore, layer: Descriptor, head: Buffer): Promise<boolean> {
   let seen = 0;
-  for await (const chunk of target.fetchBlob(layer)) {
+  for await (const chunk of store.fetchBlob(layer)) {
     const part = chunk.subarray(0, head.length - seen);
     if (!part.equals(head.subarray(seen, seen + part.length))) return false;
     seen += part.length;
@@ -75,8 +75,8 @@ async function beginsWith(target: PushTarget, layer: Descriptor, head: Buffer): 
   return false;
 }
 
-/** What a place gives; undefined where it refuses, or what it gives is broken: a push may be there to repair that. */
-async function unlessRefused<T>(answer: Promise<T>): Promise<T | undefined> {
+/** The answer of a store, or undefined if it refuses or its content is broken: this push may repair it. */
+async function undefinedIfRefused<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;
   } catch (error) {

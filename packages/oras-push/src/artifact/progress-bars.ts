@@ -1,45 +1,44 @@
 import { oneLine } from "shared/cli/tool-error";
 import { type BlobReport, blobLine, type Progress } from "./progress.ts";
 
-/** The terminal that bars are drawn on. */
+/** The terminal that shows the bars. */
 export interface Terminal {
   write(text: string): void;
-  /** How wide it is now, in characters. */
+  /** Its current width, in characters. */
   columns(): number;
 }
 
-/** Progress as bars, with plain lines above them. */
+/** Progress as bars, below plain lines. */
 export interface ProgressBars extends Progress {
   /** Writes a line above the bars. */
   print(line: string): void;
-  /** Takes the bars away; nothing is drawn after that. */
+  /** Removes the bars. Nothing is drawn afterwards. */
   close(): void;
 }
 
-/** Milliseconds between two pictures. */
+/** Time between two updates, in milliseconds. */
 const INTERVAL = 100;
 
-/** Characters of a bar between its brackets. */
-const BAR = 20;
+/** Width of a bar between its brackets, in characters. */
+const BAR_WIDTH = 20;
 
-/** What is written over is cleared only behind the new text (ECMA-48, EL and ED): nothing is blank in between. */
+/** Clear only the space after the new text (ECMA-48, EL and ED): no line is blank for a moment, so nothing flickers. */
 const CLEAR_ROW = "\x1b[K";
 const CLEAR_BELOW = "\x1b[J";
 
-/** A bar that is shown. */
+/** A visible bar. */
 interface Bar {
   readonly title: string;
-  /** In bytes; undefined for a blob that is being made. */
+  /** In bytes; undefined for a blob that is still being produced. */
   readonly total: number | undefined;
   done: number;
-  /** When its first byte was due, in milliseconds. */
+  /** Time of its start, in milliseconds. */
   started: number;
 }
 
 /**
- * Draws a bar for each blob that is under way, below the lines of those that are done. A picture is one write over the one
- * before it, so that nothing flickers; a bar is never wider than the terminal, whose width is asked for each time. `now`
- * gives milliseconds.
+ * Draws a bar for each active transfer, below the lines of finished ones. Each update is one write over the previous one, so
+ * nothing flickers. A bar is never wider than the terminal; the width is read at each update. `now` returns milliseconds.
  */
 export function progressBars(terminal: Terminal, now: () => number = () => performance.now()): ProgressBars {
   const bars = new Set<Bar>();
@@ -81,7 +80,7 @@ export function progressBars(terminal: Terminal, now: () => number = () => perfo
   };
 }
 
-/** Passes bytes on and lets a bar grow; from nothing, for what is sent again begins again. */
+/** Passes content on and updates a bar. Starts at zero, because a retry sends the content again. */
 async function* counted(source: AsyncIterable<Buffer>, bar: Bar, now: () => number): AsyncGenerator<Buffer> {
   bar.done = 0;
   bar.started = now();
@@ -91,35 +90,35 @@ async function* counted(source: AsyncIterable<Buffer>, bar: Bar, now: () => numb
   }
 }
 
-/** Back to the first of lines that were drawn: on a terminal that became narrower, each may stand on several rows by now. */
+/** Moves the cursor to the first drawn line. If the terminal became narrower, each line may fill several rows. */
 function backOver(lines: readonly string[], width: number): string {
   const rows = lines.reduce((sum, line) => sum + Math.max(1, Math.ceil(widthOf(line) / width)), 0);
   return rows === 0 ? "" : `\x1b[${rows}A\r`;
 }
 
-/** One bar as text that is narrower than the terminal: what does not fit is left out, the title first. */
+/** Formats a bar, truncated to less than the width of the terminal: the title is cut first. */
 function barLine({ title, total, done, started }: Bar, width: number, now: number): string {
   const seconds = Math.max((now - started) / 1000, 0.001);
   const numbers = `${total === undefined ? bytes(done) : `${bytes(done)}/${bytes(total)}`} ${bytes(done / seconds)}/s`;
-  const line = total === undefined ? numbers : `${picture(total === 0 ? 1 : done / total)} ${numbers}`;
+  const line = total === undefined ? numbers : `${drawBar(total === 0 ? 1 : done / total)} ${numbers}`;
   return cut(`${line} ${oneLine(title)}`, width - 1);
 }
 
-function picture(part: number): string {
+function drawBar(part: number): string {
   const share = Math.min(part, 1);
-  return `[${"=".repeat(Math.floor(share * BAR)).padEnd(BAR)}] ${String(Math.floor(share * 100)).padStart(3)}%`;
+  return `[${"=".repeat(Math.floor(share * BAR_WIDTH)).padEnd(BAR_WIDTH)}] ${String(Math.floor(share * 100)).padStart(3)}%`;
 }
 
 const UNITS = ["B", "kB", "MB", "GB", "TB"];
 
-/** A number of bytes as people read it. */
+/** Formats a number of bytes with a unit. */
 function bytes(count: number): string {
   const power = Math.min(Math.max(0, Math.floor(Math.log10(Math.max(count, 1)) / 3)), UNITS.length - 1);
   const value = count / 1000 ** power;
   return `${value.toFixed(power === 0 || value >= 99.95 ? 0 : 1)} ${UNITS[power]}`;
 }
 
-/** The beginning of a text that is no wider than that. */
+/** Truncates text to a width. */
 function cut(text: string, width: number): string {
   let kept = "";
   let room = width;
@@ -131,7 +130,7 @@ function cut(text: string, width: number): string {
   return kept;
 }
 
-/** How wide a text is at the most: beyond the alphabets of Europe a character may take two columns. */
+/** The largest possible width of a text: outside of European alphabets a character may take two columns. */
 function widthOf(text: string): number {
   let width = 0;
   for (const character of text) width += (character.codePointAt(0) as number) < 0x1100 ? 1 : 2;

@@ -1,41 +1,35 @@
 import type { Log } from "shared/cli/log";
 import { oneLine } from "shared/cli/tool-error";
-import { type Digest, shortDigest } from "../oci/digest.ts";
+import type { BlobInfo } from "../oci/artifact-store.ts";
+import { shortDigest } from "../oci/digest.ts";
 
-/** A blob as far as it is known. */
-interface Blob {
-  readonly digest: Digest;
-  /** In bytes. */
-  readonly size: number;
-}
+/** A blob whose digest or size may not be known yet, because it is still being produced. */
+type PartialBlobInfo = { readonly [Fact in keyof BlobInfo]?: BlobInfo[Fact] | undefined };
 
-/** One that is being made, or whose digest is found while it is sent, is not known yet. */
-type BlobSoFar = { readonly [Fact in keyof Blob]?: Blob[Fact] | undefined };
-
-/** Is told how one blob fares. */
+/** Receives the progress of one blob. */
 export interface BlobReport {
-  /** Passes the bytes on and counts them. */
+  /** Passes the content on and counts its bytes. */
   watch(source: AsyncIterable<Buffer>): AsyncIterable<Buffer>;
-  done(blob: Blob): void;
+  done(blob: BlobInfo): void;
 }
 
-/** Is told what a push or a pull does. */
+/** Receives the progress of a push or a pull. */
 export interface Progress {
-  /** A blob goes to the registry. */
-  upload(title: string, blob: BlobSoFar): BlobReport;
-  /** The registry has the blob already. */
-  exists(title: string, blob: Blob): void;
-  /** The registry took the blob from another of its repositories. */
-  mounted(title: string, blob: Blob): void;
-  download(title: string, blob: Blob): BlobReport;
+  /** The upload of a blob starts. */
+  upload(title: string, blob: PartialBlobInfo): BlobReport;
+  /** The registry has the blob. */
+  exists(title: string, blob: BlobInfo): void;
+  /** The registry mounted the blob from another repository. */
+  mounted(title: string, blob: BlobInfo): void;
+  download(title: string, blob: BlobInfo): BlobReport;
 }
 
-/** Stands for a digest that is not known yet. */
+/** Replaces a digest that is not known yet. */
 const UNKNOWN = "............";
 
-/** Progress as plain lines, in the words of `oras`. */
+/** Progress as plain lines, with the words of `oras`. */
 export function plainProgress(log: Log): Progress {
-  const report = (doing: string, done: string, title: string, blob: BlobSoFar): BlobReport => {
+  const report = (doing: string, done: string, title: string, blob: PartialBlobInfo): BlobReport => {
     log(blobLine(doing, blob, title));
     return { watch: (source) => source, done: (finished) => log(blobLine(done, finished, title)) };
   };
@@ -47,8 +41,8 @@ export function plainProgress(log: Log): Progress {
   };
 }
 
-/** What a blob does or did, as one line: the word, its digest as far as it is known, its title. */
-export function blobLine(word: string, blob: BlobSoFar, title: string): string {
+/** Formats one line about a blob: the word, its digest, its title. */
+export function blobLine(word: string, blob: PartialBlobInfo, title: string): string {
   const digest = blob.digest === undefined ? UNKNOWN : shortDigest(blob.digest);
   return `${word.padEnd(word.length < 10 ? 9 : 11)} ${digest} ${oneLine(title)}`;
 }

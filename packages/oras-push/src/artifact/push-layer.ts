@@ -1,60 +1,60 @@
 import { ToolError } from "shared/cli/tool-error";
 import type { LayerSource, LayerStream } from "../layer/layer.ts";
+import { ANNOTATIONS } from "../oci/annotations.ts";
+import type { ArtifactStore } from "../oci/artifact-store.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
-import { ANNOTATIONS } from "../oci/media-types.ts";
 import { digestOf, Meter, metered } from "../oci/meter.ts";
-import { type EarlierContent, sameEarlierLayer } from "./earlier-content.ts";
+import { type EarlierContent, findSameLayer } from "./earlier-content.ts";
 import type { Progress } from "./progress.ts";
-import type { PushTarget } from "./push.ts";
 
-/** A layer as it stands in the manifest, and whether its blob was sent. */
+/** A layer's descriptor in the manifest, and whether its blob was sent. */
 export interface PushedLayer {
   readonly descriptor: Descriptor;
-  /** False where the registry had the blob, or took it from another of its repositories. */
+  /** False if the store had the blob, or mounted it from another repository. */
   readonly sent: boolean;
 }
 
-/** A layer up to this size is read before it is sent, so that a blob that the registry has is not sent; in bytes. */
+/** A layer up to this size, in bytes, is read before the upload: its digest tells whether the store has the blob. */
 const READ_FIRST = 8 << 20;
 
-/** Sends the blob of a layer of which nothing is known yet, but what the place of the push may have from earlier ones. */
+/** Sends a layer's blob, unless the store has it from an earlier push. */
 export async function pushLayer(
-  target: PushTarget,
+  store: ArtifactStore,
   source: LayerSource,
   earlier: EarlierContent,
   progress: Progress,
 ): Promise<PushedLayer> {
   const { size } = source;
-  if (size === undefined || size <= READ_FIRST) return pushMadeLayer(target, source, earlier, progress);
-  if (await earlier.mayHaveBlobs()) return pushFileLayer(target, source, size, progress);
-  return sendWhileRead(target, source, source.open(), progress);
+  if (size === undefined || size <= READ_FIRST) return pushStreamedLayer(store, source, earlier, progress);
+  if (await earlier.mayHaveBlobs()) return pushLargeFile(store, source, size, progress);
+  return sendWhileRead(store, source, source.open(), progress);
 }
 
 /**
- * Sends the blob of a layer that has gone to another place already: it is asked for, then mounted from there, and only then
- * made and sent again. Throws `noInput` where what is made is not what it was.
+ * Copies a layer from one store to another: skips a blob that exists, else mounts it, else reads and sends it again. Throws
+ * `noInput` if the layer changed since it was pushed to the first store.
  */
-export async function pushAgain(
-  target: PushTarget,
+export async function copyLayer(
+  store: ArtifactStore,
   source: LayerSource,
   descriptor: Descriptor,
-  from: PushTarget,
+  from: ArtifactStore,
   progress: Progress,
 ): Promise<PushedLayer> {
   const { digest, size } = descriptor;
-  if (await target.hasBlob(digest)) return skipped(progress, descriptor);
-  if (await target.mountBlob(digest, from)) {
+  if (await store.hasBlob(digest)) return skipped(progress, descriptor);
+  if (await store.mountBlob(digest, from)) {
     progress.mounted(source.title, descriptor);
     return { descriptor, sent: false };
   }
   const blob = { digest, size };
   const report = progress.upload(source.title, blob);
-  await target.pushKnownBlob(blob, () => report.watch(unchanged(source, descriptor)));
+  await store.pushKnownBlob(blob, () => report.watch(unchanged(source, descriptor)));
   report.done(blob);
   return { descriptor, sent: true };
 }
 
-/** The descriptor of a layer, which nothing is sent for. */
+/** Reads a layer for its descriptor. Sends nothing. */
 export async function describeLayer(source: LayerSource): Promise<Descriptor> {
   const { bytes, annotations } = source.open();
   const meter = new Meter();
@@ -62,7 +62,7 @@ export async function describeLayer(source: LayerSource): Promise<Descriptor> {
   return { mediaType: source.mediaType, digest: meter.digest(), size: meter.size, annotations: annotations() };
 }
 
-/** A layer's bytes once more; throws `noInput` before the last of them where they are not the same. */
+/** Reads a layer again. Throws `noInput` before the last chunk if the content changed. */
 async function* unchanged(source: LayerSource, { digest, size }: Descriptor): AsyncGenerator<Buffer> {
   const meter = new Meter();
   let last: Buffer | undefined;
@@ -72,15 +72,15 @@ async function* unchanged(source: LayerSource, { digest, size }: Descriptor): As
     last = chunk;
   }
   if (meter.size !== size || meter.digest() !== digest)
-    throw new ToolError("noInput", `${source.title} changed while it was pushed`, {
-      hint: "push what is complete, or once nobody writes to it any more",
+    throw new ToolError("noInput", `${source.title} changed during the push`, {
+      hint: "push files that no process writes to",
     });
   if (last !== undefined) yield last;
 }
 
-/** A large file that the registry may have is read twice: once for its digest, and again if the registry does not have it. */
-async function pushFileLayer(
-  target: PushTarget,
+/** Reads a large file for its digest, and reads it again to send it if the store does not have the blob. */
+async function pushLargeFile(
+  store: ArtifactStore,
   source: LayerSource,
   size: number,
   progress: Progress,
@@ -90,16 +90,16 @@ async function pushFileLayer(
   for await (const chunk of first.bytes) meter.update(chunk);
   const blob = { digest: meter.digest(), size };
   const descriptor = { mediaType: source.mediaType, ...blob, annotations: first.annotations() };
-  if (await target.hasBlob(blob.digest)) return skipped(progress, descriptor);
+  if (await store.hasBlob(blob.digest)) return skipped(progress, descriptor);
   const report = progress.upload(source.title, blob);
-  await target.pushKnownBlob(blob, () => report.watch(source.open().bytes));
+  await store.pushKnownBlob(blob, () => report.watch(source.open().bytes));
   report.done(blob);
   return { descriptor, sent: true };
 }
 
-/** What has to be made is sent while it is made, unless it turns out small, or what was pushed before. */
-async function pushMadeLayer(
-  target: PushTarget,
+/** Sends a layer while it is read, unless it is small or equals a layer of an earlier push. */
+async function pushStreamedLayer(
+  store: ArtifactStore,
   source: LayerSource,
   earlier: EarlierContent,
   progress: Progress,
@@ -109,33 +109,33 @@ async function pushMadeLayer(
     const content = start.head;
     const blob = { digest: digestOf(content), size: content.length };
     const descriptor = { mediaType: source.mediaType, ...blob, annotations: start.annotations() };
-    if (await target.hasBlob(blob.digest)) return skipped(progress, descriptor);
+    if (await store.hasBlob(blob.digest)) return skipped(progress, descriptor);
     const report = progress.upload(source.title, blob);
-    await target.pushBlob(content, blob.digest);
+    await store.pushBlob(content, blob.digest);
     report.done(blob);
     return { descriptor, sent: true };
   }
-  const same = await sameEarlierLayer(target, source, start.head, await earlier.layers());
+  const same = await findSameLayer(store, source, start.head, await earlier.layers());
   if (same !== undefined) {
     await start.rest.return?.();
     return skipped(progress, same);
   }
   const { annotations } = start;
-  return sendWhileRead(target, source, { bytes: continued(start.head, start.rest), annotations }, progress);
+  return sendWhileRead(store, source, { bytes: continued(start.head, start.rest), annotations }, progress);
 }
 
-/** Sends a layer of which nothing is known before it has been read. The first try reads `stream`, a further one starts anew. */
+/** Sends a layer while it is read. The first attempt reads `stream`, a retry opens the layer again. */
 async function sendWhileRead(
-  target: PushTarget,
+  store: ArtifactStore,
   source: LayerSource,
   stream: LayerStream,
   progress: Progress,
 ): Promise<PushedLayer> {
   const report = progress.upload(source.title, { size: source.size });
   let last = stream;
-  let tries = 0;
-  const blob = await target.pushStreamedBlob(() => {
-    if (tries++ > 0) last = source.open();
+  let attempts = 0;
+  const blob = await store.pushStreamedBlob(() => {
+    if (attempts++ > 0) last = source.open();
     return report.watch(last.bytes);
   });
   report.done(blob);
@@ -147,7 +147,7 @@ function skipped(progress: Progress, descriptor: Descriptor): PushedLayer {
   return { descriptor, sent: false };
 }
 
-/** Reads a layer up to {@link READ_FIRST}; `rest` is what follows, undefined where that was all. */
+/** Reads the first {@link READ_FIRST} bytes of a layer. `rest` reads on; it is undefined if the layer ended. */
 async function readStart(source: LayerSource) {
   const { bytes, annotations } = source.open();
   const iterator = bytes[Symbol.asyncIterator]();

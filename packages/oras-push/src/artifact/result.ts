@@ -1,42 +1,44 @@
-import { closeSync, constants, openSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, constants, openSync, writeSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import type { Log } from "shared/cli/log";
-import { describeError, reasonOf, ToolError } from "shared/cli/tool-error";
-import { temporaryBeside } from "shared/fs/unique-name";
+import { describeError, ToolError } from "shared/cli/tool-error";
+import { placeAtomically } from "shared/fs/atomic-file";
+import { cannotWrite } from "shared/fs/path-failure";
 import type { ArtifactRecord } from "shared/pod/markers";
 import type { Descriptor } from "../oci/descriptor.ts";
 import { type AnyReference, formatReference } from "../oci/reference.ts";
 import type { PullResult } from "./pull.ts";
 import type { PushResult } from "./push.ts";
 
-/** Kubernetes reads no more of a termination message, in bytes. */
+/** The number of bytes of a termination message that Kubernetes reads. */
 const MAX_TERMINATION_MESSAGE = 4096;
 
-/** A pulled artifact, as `--format json` shows it. */
+/** A pulled artifact in the output of `--format json`. */
 export interface PulledArtifact extends ArtifactRecord {
-  /** Of the manifest, in bytes. */
+  /** Size of the manifest, in bytes. */
   readonly size: number;
   readonly layers: readonly Descriptor[];
 }
 
-/** A pushed artifact, as `--format json` shows it. */
+/** A pushed artifact in the output of `--format json`. */
 export interface PushedArtifact extends PulledArtifact {
-  /** Layers that were not sent, for the registry had them. */
+  /** Number of layers that were not sent, because the registry had them. */
   readonly skipped: number;
 }
 
-/** An artifact that was asked for among others and was not pulled. */
-export interface LeftArtifact {
+/** An artifact that could not be pulled, among others. */
+export interface SkippedArtifact {
   readonly reference: string;
   readonly failure: ToolError;
 }
 
-/** The result of a push as one object. */
+/** Converts the result of a push to its JSON output. */
 export function pushedObject({ reference, manifest, layers }: PushResult): PushedArtifact {
   const skipped = layers.filter(({ sent }) => !sent).length;
   return { ...pulledObject(reference, { manifest, layers }), skipped };
 }
 
-/** The result of a pull as one object. */
+/** Converts the result of a pull to its JSON output. */
 export function pulledObject(
   reference: AnyReference,
   { manifest, layers }: Pick<PullResult, "manifest" | "layers">,
@@ -45,7 +47,7 @@ export function pulledObject(
   return { reference: formatReference(reference), digest, size, layers: layers.map(({ descriptor }) => descriptor) };
 }
 
-/** Results as the user wants to read them: the lines of `oras`, or one JSON object a line. */
+/** Formats results: the lines of `oras`, or one JSON object per line. */
 export function resultText(
   word: "Pushed" | "Pulled",
   results: readonly ArtifactRecord[],
@@ -57,40 +59,36 @@ export function resultText(
   return results.map(({ reference, digest }) => `${word} [${what}] ${reference}\nDigest: ${digest}\n`).join("");
 }
 
-/** What was left, as `--format json` shows it: an object a line with reference, exit code and error; as text the log has it. */
-export function leftText(left: readonly LeftArtifact[], format: string): string {
+/** Formats skipped artifacts for `--format json`: one object per line. As text they appear only in the log. */
+export function skippedText(skipped: readonly SkippedArtifact[], format: string): string {
   if (format !== "json") return "";
-  const lines = left.map(({ reference, failure }) =>
+  const lines = skipped.map(({ reference, failure }) =>
     JSON.stringify({ reference, exitCode: failure.exitCode, error: describeError(failure) }),
   );
   return lines.map((line) => `${line}\n`).join("");
 }
 
-/** What a pull ends with that left something: the code is that of what was left first. Undefined where nothing was. */
-export function leftFailure([first, ...others]: readonly LeftArtifact[], pulled: number): ToolError | undefined {
+/** The failure of a pull that skipped artifacts, with the exit code of the first one; undefined if none was skipped. */
+export function skippedFailure([first, ...others]: readonly SkippedArtifact[], pulled: number): ToolError | undefined {
   if (first === undefined) return undefined;
   const names = [first, ...others].map(({ reference }) => reference).join(", ");
   const of = 1 + others.length + pulled;
   return new ToolError(first.failure.code, `${1 + others.length} of ${of} tags could not be pulled`, { why: names });
 }
 
-/** Writes the manifest that was pushed to a file, which appears whole. Throws `cannotCreate`, naming it. */
-export function exportManifest(path: string, [result]: readonly PushResult[]): void {
+/** Writes the pushed manifest to a file, atomically. Throws `cannotCreate` with the path. */
+export async function exportManifest(path: string, [result]: readonly PushResult[]): Promise<void> {
   if (result === undefined) return;
-  const temporary = temporaryBeside(path);
-  try {
-    writeFileSync(temporary, result.manifest.bytes, { flag: "wx" });
-    renameSync(temporary, path);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw new ToolError("cannotCreate", `cannot write ${path}`, { why: reasonOf(error), cause: error });
-  }
+  const { bytes } = result.manifest;
+  await placeAtomically(path, (temporary) => writeFile(temporary, bytes, { flag: "wx" })).catch((error) => {
+    throw cannotWrite(path, error);
+  });
 }
 
 /**
- * Leaves reference and digest of artifacts where Kubernetes shows them in the pod's status: a JSON object a line, as many as
- * it reads. The kubelet makes the file: where there is none, nothing is written, and a message that can't be written is no
- * failure.
+ * Writes reference and digest of artifacts to the termination message, which Kubernetes shows in the pod's status: one JSON
+ * object per line, as many as it reads. Does nothing if the file is missing: the kubelet creates it. Only warns if it cannot
+ * be written.
  */
 export function writeTerminationMessage(file: string, artifacts: readonly ArtifactRecord[], warn: Log): void {
   let log: number;

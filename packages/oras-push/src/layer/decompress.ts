@@ -1,25 +1,25 @@
 import { Readable, type Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { readArchive } from "../tar/read.ts";
-import { byteString } from "../tar/walk.ts";
+import { toBytePath } from "shared/fs/byte-path";
 import { zlib } from "./zlib.ts";
 
-/** Bytes of a blob that tell what it is. */
+/** The number of bytes that identify the format of a blob. */
 const HEAD = 4 << 10;
 
-/** What comes out of a decompressor at a time, in bytes. */
+/** The size of a decompressed chunk, in bytes. */
 const PIECE = 256 << 10;
 
-/** A stream with its beginning at hand. */
-export interface Begun {
-  /** The first bytes: {@link HEAD} or more, or all where there are fewer. */
+/** A stream whose first bytes are known. */
+export interface PeekedStream {
+  /** The first bytes: at least {@link HEAD}, or the whole stream if it is shorter. */
   readonly head: Buffer;
-  /** All bytes, the first ones again. */
+  /** The whole stream, including the first bytes. */
   readonly bytes: AsyncIterable<Buffer>;
 }
 
-/** Begins to read a stream. */
-export async function begin(source: AsyncIterable<Buffer>): Promise<Begun> {
+/** Reads the first bytes of a stream. */
+export async function peek(source: AsyncIterable<Buffer>): Promise<PeekedStream> {
   const iterator = source[Symbol.asyncIterator]();
   const chunks: Buffer[] = [];
   for (let size = 0; size < HEAD; ) {
@@ -37,30 +37,30 @@ export async function begin(source: AsyncIterable<Buffer>): Promise<Begun> {
   return { head, bytes };
 }
 
-/** The tar inside a layer, which its first bytes tell: gzip of any number of members, zstd, or the tar itself. */
-export async function* decompressed({ head, bytes }: Begun, mediaType: string): AsyncGenerator<Buffer> {
+/** Decompresses a layer. Its first bytes identify the format: gzip with any number of members, zstd, or a plain tar. */
+export async function* decompressed({ head, bytes }: PeekedStream, mediaType: string): AsyncGenerator<Buffer> {
   const decompressor = await decompressorFor(head, mediaType);
   if (decompressor === undefined) return yield* bytes;
   const feeding = pipeline(Readable.from(bytes, { objectMode: false }), decompressor).catch((error: unknown) => error);
   try {
     yield* decompressor as AsyncIterable<Buffer>;
   } catch (error) {
-    // What is wrong with the blob says more than what the decompressor makes of it.
+    // An error of the blob says more than the error that it causes in the decompressor.
     throw (await feeding) ?? error;
   }
 }
 
 /**
- * Whether a blob is, by its beginning, the gzipped archive of a folder that has the title for its name: what oras-py writes
- * without saying that it is to be unpacked.
+ * Whether a blob is a gzipped archive whose first entry is a folder with the name `title`. oras-py packs folders like this,
+ * without the annotation that says so.
  */
-export async function holdsFolder({ head }: Begun, title: string): Promise<boolean> {
+export async function isFolderArchive({ head }: PeekedStream, title: string): Promise<boolean> {
   const { constants, createGunzip } = await zlib();
   const decompressor = createGunzip({ finishFlush: constants.Z_SYNC_FLUSH, chunkSize: HEAD });
   const archive = readArchive(Readable.from([head]).pipe(decompressor) as AsyncIterable<Buffer>);
   try {
     const first = await archive.next();
-    return first.done !== true && first.value.type === "directory" && plainName(first.value.name) === byteString(title);
+    return first.done !== true && first.value.type === "directory" && plainName(first.value.name) === toBytePath(title);
   } catch {
     return false;
   } finally {

@@ -1,15 +1,15 @@
-/** The most bytes that a stored block can hold: its length is written with 16 bits. */
-const MOST = 0xffff;
+/** The maximum length of a stored block, in bytes: its length field has 16 bits. */
+const MAX_BLOCK = 0xffff;
 
-/** Bytes in front of a stored block that begins on a byte boundary: its type, its length, and that length inverted. */
+/** Size of the header of a stored block at a byte boundary, in bytes: its type, its length, and the inverted length. */
 const HEADER = 5;
 
-/** Bytes as stored blocks of deflate, none of them the last one (RFC 1951, section 3.2.4). */
+/** Encodes bytes as stored blocks of deflate; none is marked as the last one (RFC 1951, section 3.2.4). */
 export function storedBlocks(bytes: Buffer): Buffer {
-  const count = Math.ceil(bytes.length / MOST);
+  const count = Math.ceil(bytes.length / MAX_BLOCK);
   const result = Buffer.allocUnsafeSlow(bytes.length + count * HEADER);
-  for (let from = 0, to = 0; from < bytes.length; from += MOST) {
-    const size = Math.min(MOST, bytes.length - from);
+  for (let from = 0, to = 0; from < bytes.length; from += MAX_BLOCK) {
+    const size = Math.min(MAX_BLOCK, bytes.length - from);
     result.writeUInt8(0, to);
     result.writeUInt16LE(size, to + 1);
     result.writeUInt16LE(~size & 0xffff, to + 3);

@@ -1,13 +1,16 @@
 import type { Stats } from "node:fs";
 import { realpath, stat } from "node:fs/promises";
-import { reasonOf, ToolError } from "shared/cli/tool-error";
+import { ToolError } from "shared/cli/tool-error";
+import { reasonOf } from "shared/fs/system-error";
 import type { Annotations } from "../oci/descriptor.ts";
-import { ANNOTATIONS, FILE_LAYER, FOLDER_LAYER } from "../oci/media-types.ts";
+import { ANNOTATIONS } from "../oci/annotations.ts";
+import { FILE_LAYER, FOLDER_LAYER } from "../oci/media-types.ts";
 import { Meter, metered } from "../oci/meter.ts";
 import { readLarge } from "../tar/content.ts";
 import { pack } from "../tar/pack.ts";
 import { type Patterns, selection } from "../tar/selection.ts";
-import { byteString, walk } from "../tar/walk.ts";
+import { walk } from "../tar/walk.ts";
+import { toBytePath } from "shared/fs/byte-path";
 import { gzip } from "./gzip.ts";
 import { type LayerPath, titleOf } from "./layer-path.ts";
 
@@ -101,7 +104,7 @@ function fileLayer(
   { signal }: LayerOptions,
 ): LayerSource {
   const annotations = () => ({ ...given, [ANNOTATIONS.title]: title });
-  const bytes = () => interruptible(readLarge({ path: byteString(path), stats }), signal);
+  const bytes = () => interruptible(readLarge({ path: toBytePath(path), stats }), signal);
   const open = () => ({ bytes: bytes(), annotations });
   return { title, mediaType, size: stats.size, open, openArchive: undefined };
 }

@@ -1,35 +1,24 @@
 import { ToolError } from "shared/cli/tool-error";
+import type { Access, ArtifactStore, BlobInfo, OpenContent } from "./artifact-store.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { type Digest, isDigest } from "./digest.ts";
-import { mayPassForManifest } from "./http/network-failure.ts";
-import type { RegistryRequest, RegistryResponse, Transport } from "./http/transport.ts";
+import { downloadRetry, manifestRetry } from "./http/retry.ts";
+import type { RegistryRequest, RegistryResponse } from "./http/message.ts";
+import type { Transport } from "./http/transport.ts";
 import { MAX_MANIFEST_BYTES, type StoredManifest } from "./manifest.ts";
 import { DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from "./media-types.ts";
 import { digestOf, Meter, metered } from "./meter.ts";
 import { nextPage, parseTagPage, type TagPage } from "./tag-list.ts";
 import { Uploads, uploadLocation } from "./upload.ts";
 
-/** A download that broke this often without a byte more is given up. */
-const MAX_BROKEN_DOWNLOADS = 5;
-
-/** Manifests that are asked for: an index too, for a registry may say that there is nothing where it has another kind. */
+/** The accepted media types. They include indexes: without them a registry may return 404 for an index. */
 const ACCEPTED = [OCI_MANIFEST, DOCKER_MANIFEST, OCI_INDEX, DOCKER_INDEX].join(", ");
 
-/** Tags that are asked for at a time. */
+/** The number of tags in one page. */
 const TAGS_PER_PAGE = 1000;
 
-/** What is wanted of a repository; a token is asked for that and no more. */
-export type Access = "pull" | "pull,push";
-
-/** A blob that was sent: what the registry confirmed to have. */
-export interface SentBlob {
-  readonly digest: Digest;
-  /** In bytes. */
-  readonly size: number;
-}
-
-/** A repository of a registry, by the operations of the distribution specification. */
-export class Repository {
+/** A repository of a registry (distribution-spec). Titles in quotes are its sections. */
+export class Repository implements ArtifactStore {
   readonly #transport: Transport;
   readonly #path: string;
   readonly #scope: string;
@@ -42,7 +31,7 @@ export class Repository {
     this.#uploads = new Uploads(transport, this.#path, this.#scope);
   }
 
-  /** Whether the registry has a blob (distribution-spec, "Checking if content exists in the registry"). */
+  /** Whether the registry has a blob ("Checking if content exists in the registry"). */
   async hasBlob(digest: Digest): Promise<boolean> {
     const response = await this.#transport.send({
       method: "HEAD",
@@ -55,12 +44,12 @@ export class Repository {
   }
 
   /**
-   * A blob's bytes ("Pulling blobs"). A broken connection is met with a request for the rest. Ends early, or goes on for
-   * too long, where the registry does: who reads checks size and digest.
+   * A blob's content ("Pulling blobs"). Resumes the download after a broken connection. The caller checks size and digest: the
+   * registry may send too few bytes, or too many.
    */
   async *fetchBlob(descriptor: Descriptor): AsyncGenerator<Buffer> {
     let received = 0;
-    for (let failures = 0, before = 0; ; failures = received > before ? 1 : failures + 1, before = received) {
+    for (const resume = downloadRetry(); ; ) {
       const response = await this.#requestBlob(descriptor, received);
       try {
         for await (const chunk of response.body) {
@@ -69,19 +58,19 @@ export class Repository {
         }
         return;
       } catch (error) {
-        // Only the end was lost.
+        // All bytes arrived; only the end of the response was lost.
         if (received >= descriptor.size) return;
-        if (failures >= MAX_BROKEN_DOWNLOADS) throw this.#transport.unavailable(error, response.url);
+        if (!resume(received)) throw this.#transport.unavailable(error, response.url);
         await this.#transport.retrying(() => this.hasBlob(descriptor.digest), "the download");
       }
     }
   }
 
   /**
-   * Has the registry take a blob from another of its repositories ("Mounting a blob from another repository"); false where
-   * it does not, or where `source` is in another registry.
+   * Mounts a blob of another repository ("Mounting a blob from another repository"). Returns false if the registry does not
+   * mount it, or if `source` is not in the same registry.
    */
-  async mountBlob(digest: Digest, source: object): Promise<boolean> {
+  async mountBlob(digest: Digest, source: ArtifactStore): Promise<boolean> {
     if (!(source instanceof Repository) || source.#transport.registry !== this.#transport.registry) return false;
     const response = await this.#transport.send({
       method: "POST",
@@ -92,40 +81,39 @@ export class Repository {
     });
     await response.discard();
     if (response.status === 201) return true;
-    // It opened an upload instead, which nobody will use.
+    // The registry opened an upload instead. It is not needed.
     const location = uploadLocation(response);
     if (location !== undefined) await this.#uploads.cancel(location);
     return false;
   }
 
-  /** Sends a blob that is at hand ("Pushing a blob monolithically", POST then PUT); after a failure as {@link pushKnownBlob}. */
+  /** Sends a blob from memory ("Pushing a blob monolithically", POST then PUT). Retries as {@link pushKnownBlob} does. */
   async pushBlob(bytes: Buffer, digest: Digest): Promise<void> {
     await this.#putBlob({ digest, size: bytes.length }, (offset) => bytes.subarray(offset));
   }
 
   /**
-   * Sends a blob whose digest and size are known. After a failure what the registry did not keep is sent again. `open` gives
-   * its bytes from the start, for each try.
+   * Sends a blob whose digest and size are known. A retry sends only the bytes that the registry does not have. `open` opens
+   * the content from its start, once for each attempt.
    */
-  async pushKnownBlob(blob: SentBlob, open: () => AsyncIterable<Buffer>): Promise<void> {
-    await this.#putBlob(blob, (offset) => () => without(open(), offset));
+  async pushKnownBlob(blob: BlobInfo, open: OpenContent): Promise<void> {
+    await this.#putBlob(blob, (offset) => () => skipBytes(open(), offset));
   }
 
   /**
-   * Sends a blob while it is made ("Pushing a blob in chunks", with one chunk of unknown length): nothing is kept. After a
-   * failure it is made again, and what the registry did not keep is sent. `open` gives its bytes from the start, for each
-   * try.
+   * Sends a blob while it is produced ("Pushing a blob in chunks", with one chunk of unknown length). A retry produces it again
+   * and sends only the bytes that the registry does not have. `open` opens the content from its start, once for each attempt.
    */
-  pushStreamedBlob(open: () => AsyncIterable<Buffer>): Promise<SentBlob> {
-    let blob: SentBlob | undefined;
+  pushStreamedBlob(open: OpenContent): Promise<BlobInfo> {
+    let blob: BlobInfo | undefined;
     return this.#uploads.run(async (session) => {
-      // Where all of it is there, only the end was lost.
+      // If the registry has all bytes, only the end of the response was lost.
       if (blob === undefined || blob.size !== session.offset) {
         let meter = new Meter();
-        // A redirect or a token that expired has the body sent once more.
+        // After a redirect or an expired token, the body is sent again.
         await this.#uploads.patch(session, () => {
           meter = new Meter();
-          return without(metered(open(), meter), session.offset);
+          return skipBytes(metered(open(), meter), session.offset);
         });
         blob = { digest: meter.digest(), size: meter.size };
       }
@@ -134,7 +122,7 @@ export class Repository {
     });
   }
 
-  /** A manifest by tag or digest ("Pulling manifests"), its digest checked; undefined where there is none. */
+  /** A manifest by tag or digest ("Pulling manifests"), its digest checked; undefined if there is none. */
   fetchManifest(reference: string): Promise<StoredManifest | undefined> {
     return this.#transport.retrying(() => this.#fetchManifest(reference), "the manifest");
   }
@@ -156,7 +144,7 @@ export class Repository {
     const digest = digestOf(bytes);
     const promised = isDigest(reference) ? reference : response.header("docker-content-digest");
     if (isDigest(promised) && promised !== digest)
-      throw new ToolError("registry", `the manifest ${reference} is not the one that was asked for`, {
+      throw new ToolError("registry", `the registry returned another manifest than ${reference}`, {
         why: `its digest is ${digest}, not ${promised}`,
       });
     const mediaType = response.header("content-type") ?? OCI_MANIFEST;
@@ -164,8 +152,8 @@ export class Repository {
   }
 
   /**
-   * Stores a manifest under a tag, or with none under its digest ("Pushing Manifests"). The registry has confirmed all its
-   * blobs.
+   * Stores a manifest under a tag, or by its digest if no tag is given ("Pushing Manifests"). The registry has confirmed all of
+   * its blobs.
    */
   async pushManifest(manifest: StoredManifest, tag: string | undefined): Promise<void> {
     const request = {
@@ -180,7 +168,7 @@ export class Repository {
     const response = await this.#transport.retrying(
       () => this.#transport.send(request),
       "the manifest",
-      mayPassForManifest(),
+      manifestRetry(),
     );
     await response.discard();
     const stored = response.header("docker-content-digest");
@@ -191,22 +179,22 @@ export class Repository {
   }
 
   /**
-   * Stores a manifest under a tag that is free; where it is not, gives what it names. Looks right before it writes: there is
-   * no write that depends on what is there.
+   * Stores a manifest under a free tag; if the tag exists, returns the manifest that it names. Checks right before the write:
+   * the specification has no conditional write.
    */
   async addManifest(manifest: StoredManifest, tag: string): Promise<StoredManifest | undefined> {
-    const there = await this.fetchManifest(tag);
-    if (there === undefined) await this.pushManifest(manifest, tag);
-    return there;
+    const existing = await this.fetchManifest(tag);
+    if (existing === undefined) await this.pushManifest(manifest, tag);
+    return existing;
   }
 
-  /** Whether there is any tag ("Listing Tags"); none where there is no such repository. A failure is not met with another try. */
+  /** Whether the repository has any tag ("Listing Tags"). A missing repository has none. Does not retry. */
   async hasTags(): Promise<boolean> {
     const { tags, next } = await this.#fetchTags(`${this.#path}/tags/list?n=1`);
     return tags.length > 0 || next !== undefined;
   }
 
-  /** All tags ("Listing Tags"), of which a registry gives some at a time; none where there is no such repository. */
+  /** All tags, from all pages ("Listing Tags"). A missing repository has none. */
   async listTags(): Promise<string[]> {
     const tags = new Set<string>();
     let target: string | URL | undefined = `${this.#path}/tags/list?n=${TAGS_PER_PAGE}`;
@@ -217,7 +205,7 @@ export class Repository {
       for (const tag of page.tags) tags.add(tag);
       target = page.next;
       if (target !== undefined && tags.size === known)
-        throw new ToolError("registry", `the registry ${this.#transport.registry} lists tags without an end`);
+        throw new ToolError("registry", `the registry ${this.#transport.registry} returns the same page of tags again and again`);
     }
     return [...tags];
   }
@@ -244,14 +232,14 @@ export class Repository {
       target: `${this.#path}/blobs/${descriptor.digest}`,
       scope: this.#scope,
       expect: offset === 0 ? [200] : [200, 206],
-      // With its end: there are registries that do not take an open range.
+      // Some registries reject a range without an end.
       headers: offset === 0 ? {} : { range: `bytes=${offset}-${descriptor.size - 1}` },
     });
-    return response.status === 206 || offset === 0 ? response : { ...response, body: without(response.body, offset) };
+    return response.status === 206 || offset === 0 ? response : { ...response, body: skipBytes(response.body, offset) };
   }
 
-  /** Sends a blob in one PUT, or what is missing of one that broke off in a PATCH. `bytesFrom` gives its bytes from an offset on. */
-  #putBlob({ digest, size }: SentBlob, bytesFrom: (offset: number) => RegistryRequest["body"]): Promise<void> {
+  /** Sends a blob in one PUT. Resumes a broken upload with a PATCH. `bytesFrom` returns the content from an offset on. */
+  #putBlob({ digest, size }: BlobInfo, bytesFrom: (offset: number) => RegistryRequest["body"]): Promise<void> {
     return this.#uploads.run(async (session) => {
       const { offset } = session;
       if (offset === 0) return this.#uploads.finish(session, digest, bytesFrom(0), size);
@@ -261,8 +249,8 @@ export class Repository {
   }
 }
 
-/** A stream without its first bytes. */
-async function* without(source: AsyncIterable<Buffer>, count: number): AsyncGenerator<Buffer> {
+/** A stream without its first `count` bytes. */
+async function* skipBytes(source: AsyncIterable<Buffer>, count: number): AsyncGenerator<Buffer> {
   let left = count;
   for await (const chunk of source) {
     if (chunk.length > left) yield left > 0 ? chunk.subarray(left) : chunk;

@@ -1,21 +1,23 @@
 import { ToolError } from "shared/cli/tool-error";
 import type { Digest } from "./digest.ts";
-import { placeNamed, RegistryError } from "./errors.ts";
-import { mayPass } from "./http/network-failure.ts";
-import type { RegistryRequest, RegistryResponse, Transport } from "./http/transport.ts";
+import { resolveLocation } from "./http/location.ts";
+import { isTransient } from "./http/retry.ts";
+import type { RegistryRequest, RegistryResponse } from "./http/message.ts";
+import type { Transport } from "./http/transport.ts";
+import { RegistryError } from "./registry-error.ts";
 
-/** An upload that is open. */
+/** An open upload session. */
 export interface UploadSession {
-  /** Where it goes on; may change with each answer. */
+  /** The URL of the next request; may change with each response. */
   location: URL;
-  /** How many of the blob's bytes the registry has from an earlier try; none of them is to be sent again. */
+  /** The number of bytes that the registry has from an earlier attempt. They need not be sent again. */
   readonly offset: number;
 }
 
-/** Sends the blob, from the session's offset on. */
+/** Sends the blob from the session's offset on. */
 export type FillUpload<T> = (session: UploadSession) => Promise<T>;
 
-/** How long an upload that failed is tried to be given up for, in milliseconds. */
+/** The timeout of the request that cancels an upload, in milliseconds. */
 const CANCEL_TIME = 2000;
 
 const OCTETS = { "content-type": "application/octet-stream" };
@@ -26,7 +28,7 @@ export class Uploads {
   readonly #target: string;
   readonly #scope: string;
 
-  /** `path` is the repository's, as in `/v2/metric/run`. */
+  /** `path` is the path of the repository, such as `/v2/metric/run`. */
   constructor(transport: Transport, path: string, scope: string) {
     this.#transport = transport;
     this.#target = `${path}/blobs/uploads/`;
@@ -34,22 +36,22 @@ export class Uploads {
   }
 
   /**
-   * Opens an upload and has it filled. A failure that may pass is met with another try: where the registry kept what had
-   * come of no more than `size` bytes, from there on, else in a new upload from the start. What is not finished is given up.
+   * Opens an upload and calls `fill` to send the blob. Retries transient failures: resumes the upload if the registry kept
+   * some of at most `size` bytes, else starts a new one. Cancels an upload that it does not finish.
    */
   async run<T>(fill: FillUpload<T>, size: number = Number.POSITIVE_INFINITY): Promise<T> {
-    const open: { session?: UploadSession | undefined } = {};
+    const upload: { session?: UploadSession | undefined } = {};
     const attempt = async (): Promise<T> => {
-      const resumed = open.session && (await this.#resumed(open.session, size));
-      open.session = resumed ?? { location: await this.#start(), offset: 0 };
+      const resumed = upload.session && (await this.#resumed(upload.session, size));
+      upload.session = resumed ?? { location: await this.#start(), offset: 0 };
       try {
-        return await fill(open.session);
+        return await fill(upload.session);
       } catch (error) {
-        // The next try asks what came of it.
-        if (mayPass(error).retry) throw error;
-        await this.cancel(open.session.location);
-        open.session = undefined;
-        // What the registry had kept may not have been what it said.
+        // The next attempt asks the registry which bytes it has.
+        if (isTransient(error).retry) throw error;
+        await this.cancel(upload.session.location);
+        upload.session = undefined;
+        // The bytes that the registry kept may be wrong: start again.
         if (resumed !== undefined && error instanceof RegistryError) return attempt();
         throw error;
       }
@@ -57,12 +59,12 @@ export class Uploads {
     try {
       return await this.#transport.retrying(attempt, "the upload");
     } catch (error) {
-      if (open.session !== undefined) await this.cancel(open.session.location);
+      if (upload.session !== undefined) await this.cancel(upload.session.location);
       throw error;
     }
   }
 
-  /** Sends bytes that belong at the session's offset ("Pushing a blob in chunks"); without a length until the body ends. */
+  /** Sends bytes at the session's offset ("Pushing a blob in chunks"). Without a length, sends until the body ends. */
   async patch(session: UploadSession, body: RegistryRequest["body"], length?: number): Promise<void> {
     const { offset } = session;
     const range = length === undefined ? {} : { "content-range": `${offset}-${offset + length - 1}` };
@@ -74,14 +76,14 @@ export class Uploads {
       headers: { ...OCTETS, ...range },
       body,
       ...(length === undefined ? {} : { length }),
-      slowAnswer: true,
+      slowResponse: true,
       retry: false,
     });
     await response.discard();
     session.location = uploadLocation(response) ?? session.location;
   }
 
-  /** Closes an upload, with the last `length` bytes of the blob. */
+  /** Closes an upload, and sends the last `length` bytes of the blob with it. */
   async finish(
     { location }: UploadSession,
     digest: Digest,
@@ -96,13 +98,13 @@ export class Uploads {
       headers: OCTETS,
       body,
       length,
-      slowAnswer: true,
+      slowResponse: true,
       retry: false,
     });
     await response.discard();
   }
 
-  /** Tells the registry that an upload will not be finished; that it can't be told is no failure. */
+  /** Cancels an upload. Ignores failures. */
   async cancel(location: URL): Promise<void> {
     try {
       const response = await this.#transport.send({
@@ -115,7 +117,7 @@ export class Uploads {
       });
       await response.discard();
     } catch {
-      // The registry throws away by itself what is not finished, only later.
+      // The registry removes unfinished uploads itself, only later.
     }
   }
 
@@ -135,7 +137,7 @@ export class Uploads {
     return location;
   }
 
-  /** An upload that broke off, as the registry has it now; undefined, and given up, where it kept nothing of it. */
+  /** The state of a broken upload in the registry. Cancels it and returns undefined if the registry kept no byte. */
   async #resumed({ location }: UploadSession, size: number): Promise<UploadSession | undefined> {
     const status = await this.#status(location);
     if (status !== undefined && status.offset > 0 && status.offset <= size) return status;
@@ -143,7 +145,7 @@ export class Uploads {
     return undefined;
   }
 
-  /** Where an upload stands ("Resuming an upload"); undefined where the registry does not say. */
+  /** The state of an upload ("Resuming an upload"); undefined if the registry does not know it. */
   async #status(location: URL): Promise<UploadSession | undefined> {
     try {
       const response = await this.#transport.send({
@@ -162,19 +164,19 @@ export class Uploads {
   }
 }
 
-/** Where an answer says that an upload goes on; undefined where it does not. */
+/** The URL at which an upload continues, from a response; undefined if it has none. */
 export function uploadLocation(response: RegistryResponse): URL | undefined {
   const location = response.header("location");
-  return location === undefined ? undefined : placeNamed(location, response.url);
+  return location === undefined ? undefined : resolveLocation(location, response.url);
 }
 
-/** How many bytes a `Range` header of an upload stands for. `0-0` is said of none as well as of one: it counts as none. */
+/** The number of bytes in an upload's `Range` header. Registries send `0-0` for no byte and for one; it counts as none. */
 function receivedBytes(range: string | undefined): number {
   const last = Number(/^(?:bytes=)?0-(\d+)$/.exec(range ?? "")?.[1] ?? 0);
   return last === 0 ? 0 : last + 1;
 }
 
-/** An upload's location with the digest added; what else stands in the query stays as it is, to the byte. */
+/** Adds the digest to an upload's location. Keeps the rest of the query byte for byte. */
 function withDigest(location: URL, digest: Digest): URL {
   const url = new URL(location);
   url.search = `${url.search === "" ? "?" : `${url.search}&`}digest=${encodeURIComponent(digest)}`;

@@ -1,15 +1,8 @@
 import { type OptionSpecs, type Usage, usageError } from "shared/cli/command-line";
 import type { Annotations } from "../oci/descriptor.ts";
-import { LAYER_ANNOTATIONS } from "../oci/media-types.ts";
+import { LAYER_ANNOTATIONS } from "../oci/annotations.ts";
+import type { AnnotationFile } from "../artifact/push-artifact.ts";
 import { readOptionFile } from "./file.ts";
-
-/** The annotations of a file as `oras --annotation-file` takes it. */
-export interface AnnotationFile {
-  readonly manifest: Annotations;
-  readonly config: Annotations;
-  /** Those of layers, by the path that is pushed or by the name that it is restored under. */
-  readonly layers: ReadonlyMap<string, Annotations>;
-}
 
 /** What stands for no annotation file. */
 export const NO_ANNOTATIONS: AnnotationFile = { manifest: {}, config: {}, layers: new Map() };

@@ -1,8 +1,7 @@
 import { type OptionSpecs, type OptionValues, type Usage, usageError } from "shared/cli/command-line";
 import { DEFAULT_LEVEL, STORED } from "../layer/compression-level.ts";
-import type { Annotations } from "../oci/descriptor.ts";
-import type { Patterns } from "../tar/selection.ts";
-import { type AnnotationFile, NO_ANNOTATIONS, readAnnotationFile } from "./annotation-file.ts";
+import type { ArtifactPlan } from "../artifact/push-artifact.ts";
+import { NO_ANNOTATIONS, readAnnotationFile } from "./annotation-file.ts";
 
 /** The options of every command that makes an artifact. */
 export const ARTIFACT_OPTIONS = {
@@ -32,18 +31,6 @@ export const PATTERN_NOTE: string = [
   "at any depth. It matches a folder with all it holds. --exclude counts before --include. A name with a leading dot is",
   "matched only by a pattern that writes the dot.",
 ].join("\n");
-
-/** How an artifact is made, as the command line says it. */
-export interface ArtifactPlan {
-  readonly artifactType: string | undefined;
-  readonly annotations: Annotations;
-  readonly annotationFile: AnnotationFile;
-  /** gzip's level, 0 for stored. */
-  readonly level: number;
-  /** What of folders is pushed. */
-  readonly patterns: Patterns;
-  readonly noClobber: boolean;
-}
 
 /** What the options of {@link ARTIFACT_OPTIONS} ask for; throws a usage failure, or `noInput` for a file that can't be read. */
 export function artifactPlan(usage: Usage<OptionSpecs>, options: OptionValues<typeof ARTIFACT_OPTIONS>): ArtifactPlan {

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { reasonOf, ToolError } from "shared/cli/tool-error";
+import { ToolError } from "shared/cli/tool-error";
+import { reasonOf } from "shared/fs/system-error";
 
 /** The content of a file that an option names; undefined where it names none. Throws `noInput`, naming the file. */
 export function readOptionFile(path: string): Buffer;

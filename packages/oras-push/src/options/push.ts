@@ -8,7 +8,8 @@ import {
 } from "shared/cli/command-line";
 import { type LayerPath, titleOf } from "../layer/layer-path.ts";
 import { type AnyReference, formatReference } from "../oci/reference.ts";
-import { ARTIFACT_OPTIONS, type ArtifactPlan, artifactPlan, PATTERN_NOTE } from "./artifact.ts";
+import { ARTIFACT_OPTIONS, artifactPlan, PATTERN_NOTE } from "./artifact.ts";
+import type { ArtifactPlan } from "../artifact/push-artifact.ts";
 import { pushLayoutReference, pushReference } from "./references.ts";
 import {
   CREDENTIALS_NOTE,

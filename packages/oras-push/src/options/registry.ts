@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { type OptionSpecs, type OptionValues, type Usage, usageError } from "shared/cli/command-line";
+import type { TransferPlan } from "../artifact/transfer.ts";
 import { readOptionFile } from "./file.ts";
 
 /** Layers that are sent or fetched at the same time, as in `oras`. */
@@ -48,22 +49,12 @@ export const EXIT_NOTE: string = [
   "cannot be written, 76 the registry answered with an error, 77 not authorised, 124 timed out, 128 + n signal n.",
 ].join("\n");
 
-/** How a registry is spoken to, as the command line says it. */
-export interface RegistryPlan {
-  readonly plainHttp: boolean;
-  readonly insecure: boolean;
-  readonly ca: Buffer | undefined;
-  readonly cert: Buffer | undefined;
-  readonly key: Buffer | undefined;
-  readonly registryConfig: string | undefined;
-  readonly username: string | undefined;
-  /** Read from stdin. */
-  readonly password: string | undefined;
-  readonly retrySeconds: number | undefined;
-  readonly concurrency: number;
+/** The parsed {@link REGISTRY_OPTIONS}. */
+export interface RegistryPlan extends TransferPlan {
+  /** Format of the result: `text` or `json`. */
   readonly format: string;
+  /** Path of the termination message. */
   readonly terminationMessage: string;
-  readonly debug: boolean;
 }
 
 /** What the options of {@link REGISTRY_OPTIONS} ask for; throws a usage failure, or `noInput` for a file that can't be read. */

@@ -7,9 +7,9 @@ import {
 } from "shared/cli/command-line";
 import { CONDITION_OPTION, type Condition, parseCondition } from "shared/cli/condition";
 import { DEFAULT_SHARE } from "shared/pod/markers";
-import type { Reference } from "../oci/reference.ts";
-import type { KeepPolicy, OutcomePolicies } from "../sidecar/run-outcome.ts";
-import { ARTIFACT_OPTIONS, type ArtifactPlan, artifactPlan, PATTERN_NOTE } from "./artifact.ts";
+import type { KeepPolicy } from "../sidecar/run-outcome.ts";
+import { ARTIFACT_OPTIONS, artifactPlan, PATTERN_NOTE } from "./artifact.ts";
+import type { SidecarPlan } from "../sidecar/sidecar-plan.ts";
 import { NONE, pullReference, pushReference } from "./references.ts";
 import {
   CREDENTIALS_NOTE,
@@ -75,26 +75,17 @@ export const SIDECAR_USAGE = {
   ].join("\n\n"),
 } as const satisfies Usage<OptionSpecs>;
 
-/** What `oras-push sidecar` is to do. */
-export interface SidecarPlan extends RegistryPlan, ArtifactPlan, OutcomePolicies {
-  readonly share: string;
-  readonly pullFrom: readonly Reference[];
-  readonly pushTo: Reference | undefined;
-  /** Seconds that inputs which are not in the registry yet are waited for; undefined where that is a failure at once. */
-  readonly inputTimeoutSeconds: number | undefined;
-  readonly startTimeoutSeconds: number | undefined;
-  readonly timeoutSeconds: number | undefined;
-  readonly allowFailedInputs: boolean;
-  /** Where it is not met there is nothing to do; always met by default. */
+/** A parsed command line of `oras-push sidecar`. */
+export interface SidecarCommandPlan extends SidecarPlan, RegistryPlan {
+  /** If it is not met, the sidecar does nothing; always met by default. */
   readonly onlyIf: Condition | undefined;
-  readonly native: boolean;
 }
 
 /** What a command line of `oras-push sidecar` asks for; throws a usage failure, or `noInput` for a file that can't be read. */
 export function sidecarPlan(
   { args, options }: CommandLine<typeof SIDECAR_OPTIONS & typeof COMMON_OPTIONS>,
   env: NodeJS.ProcessEnv,
-): SidecarPlan {
+): SidecarCommandPlan {
   const { pullFrom, pushTo } = operands(args);
   const form = { usage: SIDECAR_USAGE, env };
   const sources = [...pullFrom.filter((text) => text !== NONE), ...options["pull-from"]];

@@ -1,9 +1,8 @@
-import type { LeaseState } from "shared/pod/lease";
-import { sameLease } from "shared/pod/lease";
+import { type LeaseState, type ReadLease, sameLease } from "shared/pod/lease-state";
 import { type DoneMarker, parseDoneMarker, parseStartedMarker, SHARE, type StartedMarker } from "shared/pod/markers";
 import type { SharedVolume } from "shared/pod/shared-volume";
 
-/** What the shared volume shows of the launcher at one moment. */
+/** The state of the launcher on the shared volume at one moment. */
 export interface Observation {
   readonly started: StartedMarker | undefined;
   readonly done: DoneMarker | undefined;
@@ -14,33 +13,33 @@ export interface Observation {
 /** How an attempt of the launcher ended. */
 export interface AttemptEnd {
   /**
-   * `done`: what the application left is saved; `failed`: the launcher could not save it; `died`: it ended unheard;
-   * `unseen`: the pod ended and no launcher had shown itself.
+   * `done`: the outputs are saved. `failed`: the launcher could not save them. `died`: the launcher ended without a marker.
+   * `unseen`: the pod terminated before any launcher started.
    */
   readonly kind: "done" | "failed" | "died" | "unseen";
-  /** Names this end: that of another attempt has another. */
+  /** Identifies this end; each attempt has another one. */
   readonly id: string;
   readonly attempt: string | null;
-  /** What the launcher says of it; null where it died or was never seen. */
+  /** The launcher's marker; null if it died or never started. */
   readonly marker: DoneMarker | null;
-  /** Where the outputs are or would be, relative to the volume; null where that is not known: the whole outputs folder. */
+  /** Paths of the outputs, relative to the volume; null if unknown: the whole outputs folder. */
   readonly outputs: readonly string[] | null;
 }
 
-/** What a sidecar knows beside the volume. */
+/** The state of the sidecar itself. */
 export interface SidecarState {
-  /** The end that was dealt with last, by its id. */
+  /** The id of the last handled end. */
   readonly handled: string | undefined;
-  /** Whether the pod is ending: no launcher will start any more. */
-  readonly ending: boolean;
+  /** Whether the pod is terminating: no launcher will start any more. */
+  readonly terminating: boolean;
 }
 
 /**
- * Looks at the volume. The lease is read before and after the markers and has to be the same: then no launcher started in
- * between, and a marker that is not there was not removed by one that lives (docs/protocol.md, "The end of an attempt").
+ * Observes the volume. Reads the lease before and after the markers, and repeats this until both are the same. Then no launcher
+ * started in between, and no living launcher removed a marker (docs/protocol.md, "The end of an attempt").
  */
-export function observe(volume: SharedVolume, lease: () => Promise<LeaseState>): Promise<Observation> {
-  const look = async () => {
+export function observe(volume: SharedVolume, lease: ReadLease): Promise<Observation> {
+  const check = async () => {
     const before = await lease();
     const started = await volume.read(SHARE.started, parseStartedMarker);
     const doneFailed = await volume.read(SHARE.doneFailed, parseDoneMarker);
@@ -48,22 +47,22 @@ export function observe(volume: SharedVolume, lease: () => Promise<LeaseState>):
     const after = await lease();
     return sameLease(before, after) ? { started, done, doneFailed, lease: after } : undefined;
   };
-  return volume.until(look, { names: [] });
+  return volume.until(check, { names: [] });
 }
 
 /**
- * What there is to do: an end that was not dealt with yet, `wait` for one, or `over` when none will come any more. Pure
+ * The next step of the sidecar: an end that is not handled yet, `wait` for one, or `over` if none will come any more. Pure
  * (docs/protocol.md, "The end of an attempt").
  */
 export function nextEnd(seen: Observation, state: SidecarState): AttemptEnd | "wait" | "over" {
   const end = endOf(seen);
   if (end !== undefined && end.id !== state.handled) return end;
-  if (!state.ending || seen.lease.kind === "held") return "wait";
+  if (!state.terminating || seen.lease.kind === "held") return "wait";
   if (state.handled !== undefined) return "over";
   return { ...died("no launcher", seen.started, null), kind: hasStarted(seen) ? "died" : "unseen" };
 }
 
-/** Whether a launcher ever showed itself on the volume. Pure. */
+/** Whether a launcher has ever started on the volume. Pure. */
 export function hasStarted({ started, done, doneFailed, lease }: Observation): boolean {
   return lease.kind !== "none" || started !== undefined || done !== undefined || doneFailed !== undefined;
 }
@@ -74,7 +73,7 @@ function endOf({ started, done, doneFailed, lease }: Observation): AttemptEnd | 
     const outputs = done.outputs === null ? null : [...done.outputs, ...done.logs].map(({ path }) => path);
     return { kind: "done", id: `done ${done.attempt}`, attempt: done.attempt, marker: done, outputs };
   }
-  // A launcher that holds leases says where its outputs will be before it does anything: without that it did nothing.
+  // A launcher with a lease writes the started marker before anything else. Without that marker, it did nothing.
   return lease.kind === "ended" ? died(lease.id, started, []) : undefined;
 }
 

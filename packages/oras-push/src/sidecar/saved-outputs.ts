@@ -1,14 +1,16 @@
 import { readdirSync, realpathSync } from "node:fs";
 import { join, resolve, sep } from "node:path";
-import { reasonOf, systemCode, ToolError } from "shared/cli/tool-error";
+import { ToolError } from "shared/cli/tool-error";
+import { reading } from "shared/fs/path-failure";
+import { systemCode } from "shared/fs/system-error";
 import { SHARE } from "shared/pod/markers";
 import type { AttemptEnd } from "./attempt-end.ts";
 
 /**
- * The paths on the volume that are an attempt's outputs: what the launcher saved or, where it did not come to that, what
- * is there of it. Where the launcher does not say, all in the outputs folder but names with a leading dot. Throws
- * `noInput`, naming the path, for one that can't be read, is not there though it was saved, or lies outside of the volume:
- * the sidecar's own files are not the application's to push.
+ * The paths of an attempt's outputs on the volume: the saved ones, or for an incomplete attempt those that exist. If the
+ * launcher does not say, everything in the outputs folder except names with a leading dot. Throws `noInput` with the path if an
+ * output cannot be read, is missing although it was saved, or lies outside of the volume: an application must not make the
+ * sidecar push the sidecar's own files.
  */
 export function savedOutputs(share: string, { kind, outputs }: AttemptEnd): string[] {
   const folder = join(resolve(share), SHARE.outputs);
@@ -28,13 +30,13 @@ function namesIn(folder: string): string[] {
     .map((name) => join(folder, name));
 }
 
-/** False for a path that is not there and need not be. */
-function isOnVolume(share: string, path: string, due: boolean): boolean {
+/** False for a path that does not exist, unless it is required. */
+function isOnVolume(share: string, path: string, required: boolean): boolean {
   const real = reading(path, () => {
     try {
       return realpathSync(path);
     } catch (error) {
-      if (!due && systemCode(error) === "ENOENT") return undefined;
+      if (!required && systemCode(error) === "ENOENT") return undefined;
       throw error;
     }
   });
@@ -42,12 +44,4 @@ function isOnVolume(share: string, path: string, due: boolean): boolean {
   if (!real.startsWith(`${realpathSync(share)}${sep}`))
     throw new ToolError("noInput", `the output ${path} lies outside of the shared volume`);
   return true;
-}
-
-function reading<T>(path: string, act: () => T): T {
-  try {
-    return act();
-  } catch (error) {
-    throw new ToolError("noInput", `cannot read ${path}`, { why: reasonOf(error), cause: error });
-  }
 }

@@ -5,25 +5,25 @@ import { ToolError } from "shared/cli/tool-error";
 import { makeSharedFolders } from "shared/fs/folders";
 import { holdLease } from "shared/pod/lease";
 import { SHARE } from "shared/pod/markers";
-import type { ArtifactContext } from "../artifact/artifact.ts";
+import { failedRunReason } from "../artifact/run-annotations.ts";
+import type { TransferContext } from "../artifact/transfer.ts";
 import type { PushResult } from "../artifact/push.ts";
 import { pushedObject } from "../artifact/result.ts";
 import type { Annotations } from "../oci/descriptor.ts";
 import { type AnyReference, formatReference } from "../oci/reference.ts";
-import type { SidecarPlan } from "../options/sidecar.ts";
+import type { SidecarPlan } from "./sidecar-plan.ts";
 import { waitForInputs } from "./input-wait.ts";
 import { podAnnotations } from "./provenance.ts";
-import { unfitInput } from "./run-outcome.ts";
 import { savedOutputs } from "./saved-outputs.ts";
 import type { SidecarSteps } from "./sidecar.ts";
 
-/** How long an end that was there first is left alone, in milliseconds: a launcher that starts takes it back. */
+/** The time in which a starting launcher removes the end of an earlier attempt, in milliseconds. */
 const SETTLE_TIME = 800;
 
-/** The steps of a sidecar as the command line wants them. The push goes on until `signal` ends it. */
+/** The side effects of a sidecar, for a plan. `signal` stops a push. */
 export function sidecarSteps(
   plan: SidecarPlan,
-  context: ArtifactContext,
+  context: TransferContext,
   lease: SidecarSteps["lease"],
   signal: AbortSignal,
 ): SidecarSteps {
@@ -31,22 +31,22 @@ export function sidecarSteps(
   return {
     takeLease: async () => void (await holdLease(join(plan.share, SHARE.sidecarLease), context.warn)),
     pull: async () => {
-      const { missingArtifacts, pullArtifacts } = await import("../artifact/artifact.ts");
-      const accept = plan.allowFailedInputs ? undefined : refuseUnfit;
+      const { missingArtifacts, pullArtifacts } = await import("../artifact/pull-artifacts.ts");
+      const check = plan.allowFailedInputs ? undefined : refuseFailedRun;
       if (plan.inputTimeoutSeconds !== undefined) {
-        const missing = await missingArtifacts(plan.pullFrom, plan, context, accept);
+        const missing = await missingArtifacts(plan.pullFrom, plan, context, check);
         await waitForInputs(missing, plan.inputTimeoutSeconds, context.signal, context.warn);
       }
-      // What a try that was cut off left there would be taken for inputs.
+      // Files of an interrupted attempt would count as inputs.
       await rm(folder, { recursive: true, force: true });
       makeSharedFolders(folder);
-      return pullArtifacts(plan.pullFrom, { folder, keepOldFiles: false }, plan, context, accept);
+      return pullArtifacts(plan.pullFrom, { folder, keepOldFiles: false }, plan, context, check);
     },
     lease,
     settle,
     savedOutputs: async (end) => savedOutputs(plan.share, end),
     push: async ({ reference, paths, annotations, confirm }) => {
-      const { pushArtifact } = await import("../artifact/artifact.ts");
+      const { pushArtifact } = await import("../artifact/push-artifact.ts");
       const layers = paths.map((path) => ({ path }));
       const provenance = { ...podAnnotations(context.env), ...annotations };
       const artifact = { ...plan, annotations: { ...provenance, ...plan.annotations } };
@@ -56,11 +56,11 @@ export function sidecarSteps(
   };
 }
 
-function refuseUnfit(reference: AnyReference, annotations: Annotations): void {
-  const why = unfitInput(annotations);
+function refuseFailedRun(reference: AnyReference, annotations: Annotations): void {
+  const why = failedRunReason(annotations);
   if (why === undefined) return;
-  const hint = "--allow-failed-inputs takes it all the same";
-  throw new ToolError("noInput", `${formatReference(reference)} is no input`, { why, hint });
+  const hint = "use --allow-failed-inputs to accept it";
+  throw new ToolError("noInput", `${formatReference(reference)} cannot be used as an input`, { why, hint });
 }
 
 async function settle(signal: AbortSignal): Promise<void> {

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { Log } from "shared/cli/log";
-import { describeError, EXIT_CODES, ToolError } from "shared/cli/tool-error";
-import type { LeaseState } from "shared/pod/lease";
+import { describeError, exitCodeOf, ToolError } from "shared/cli/tool-error";
+import type { ReadLease } from "shared/pod/lease-state";
 import {
   type ArtifactRecord,
   type FailureMarker,
@@ -13,75 +13,76 @@ import {
   SHARE,
 } from "shared/pod/markers";
 import type { SharedVolume } from "shared/pod/shared-volume";
-import { anySignal, deadline } from "shared/pod/wait";
+import { anySignal, deadline } from "shared/cli/deadline";
 import type { Annotations } from "../oci/descriptor.ts";
 import { formatReference, type Reference } from "../oci/reference.ts";
 import { type AttemptEnd, hasStarted, nextEnd, observe, type SidecarState } from "./attempt-end.ts";
 import { inputAnnotations } from "./provenance.ts";
 import { type OutcomePolicies, runOutcome, runReference } from "./run-outcome.ts";
 
-/** A push: where to, what, with which annotations beside the usual ones, and what has to hold when the tag is written. */
+/** One push of a sidecar. */
 export interface PushOrder {
   readonly reference: Reference;
   readonly paths: readonly string[];
+  /** Annotations of the run. */
   readonly annotations: Annotations;
-  /** Called when all has been read, before the tag is written; what it throws is thrown, and there is no tag. */
+  /** Called after the upload, before the tag is written. Throws to leave the tag unwritten. */
   readonly confirm: () => Promise<void>;
 }
 
-/** The steps of a sidecar that are not its own. */
+/** The side effects of a sidecar. Tests replace them. */
 export interface SidecarSteps {
-  /** Takes the sidecar's own lease, which is never given back: it ends with the process. */
+  /** Takes the sidecar's lease. It is never released: it ends with the process. */
   readonly takeLease: () => Promise<void>;
-  /** Pulls every input; gives what was pulled. Nothing of an earlier try stays. */
+  /** Pulls all inputs. Removes the files of an earlier attempt first. */
   readonly pull: () => Promise<ArtifactRecord[]>;
   /** The state of the launcher's lease. */
-  readonly lease: () => Promise<LeaseState>;
-  /** Leaves a launcher that is about to start the time to take back what an earlier one said. */
+  readonly lease: ReadLease;
+  /** Waits for a moment, so that a launcher that is about to start can remove the markers of an earlier one. */
   readonly settle: (signal: AbortSignal) => Promise<void>;
   /** The paths of an attempt's outputs. */
   readonly savedOutputs: (end: AttemptEnd) => Promise<readonly string[]>;
   readonly push: (order: PushOrder) => Promise<ArtifactRecord>;
 }
 
-/** What a sidecar is to do. */
+/** How a sidecar behaves. */
 export interface SidecarOptions extends OutcomePolicies {
-  /** Where to pull from; empty for no inputs. */
+  /** The inputs; empty if there are none. */
   readonly pullFrom: readonly Reference[];
-  /** Where to push to; undefined for nowhere. */
+  /** The reference to push to; undefined to push nothing. */
   readonly pushTo: Reference | undefined;
-  /** Seconds until a launcher has shown itself; unlimited by default: one that holds no lease shows itself only at its end. */
+  /** Seconds until a launcher must have started. Unlimited by default: a launcher without a lease is seen only at its end. */
   readonly startTimeoutSeconds: number | undefined;
-  /** Seconds until the attempt has ended; unlimited by default. */
+  /** Seconds until the attempt must have ended; unlimited by default. */
   readonly timeoutSeconds: number | undefined;
-  /** Whether to stay after a push, for further attempts, until the pod ends. */
+  /** Whether to stay after a push, for further attempts, until the pod terminates. */
   readonly native: boolean;
 }
 
-/** What a sidecar needs of its process. */
+/** The process that a sidecar runs in. */
 export interface SidecarContext {
   readonly volume: SharedVolume;
   /** Ends every wait: its reason is thrown. */
   readonly signal: AbortSignal;
-  /** Tells that the pod is ending: the sidecar of a native pod finishes what there is. Never, by default. */
-  readonly ending: AbortSignal;
+  /** Aborts when the pod terminates: a native sidecar then finishes its work. Never aborts for a classic one. */
+  readonly terminating: AbortSignal;
   readonly waitLog: Log;
   readonly warn: Log;
 }
 
-/** How an attempt was dealt with. */
+/** The result of handling one attempt. */
 export interface SidecarResult {
-  /** What was pushed; undefined where there was nothing to push. */
+  /** The pushed artifact; undefined if nothing was pushed. */
   readonly pushed: ArtifactRecord | undefined;
-  /** What the sidecar ends with all the same, such as the launcher's death; undefined for a success. */
+  /** The failure that ends the sidecar despite a push, such as the launcher's death; undefined for a success. */
   readonly failure: ToolError | undefined;
 }
 
 /**
- * The life of a sidecar: it takes its lease, brings the inputs, writes the init marker, waits for the launcher's end, pushes what there
- * is, and writes the pushed marker; `report` gets each result. The tag that was asked for names only the whole output of
- * a run that succeeded. A failure is written as a marker before it is thrown, so that the launcher does not wait for what
- * will not come. Gives the last result (docs/protocol.md, "The sidecar").
+ * The life of a sidecar (docs/protocol.md, "The sidecar"): takes its lease, pulls the inputs, writes the init marker, waits for
+ * the end of the launcher, pushes the outputs, and writes the pushed marker. Calls `report` with each result, and returns the
+ * last one. The requested tag names only the complete output of a successful run. A failure is written as a marker before it
+ * is thrown, so that the launcher does not wait in vain.
  */
 export async function runSidecar(
   options: SidecarOptions,
@@ -90,70 +91,74 @@ export async function runSidecar(
   report: (result: SidecarResult) => void,
 ): Promise<SidecarResult> {
   await steps.takeLease();
-  const inputs = await bringInputs(options, context, steps);
+  const inputs = await pullInputs(options, context, steps);
   await waitForStart(options, context, steps);
   await settleOldEnd(context, steps);
   let result: SidecarResult = { pushed: undefined, failure: undefined };
   for (let handled: string | undefined; ; ) {
     const end = await waitForEnd(handled, options, context, steps);
     if (end === "over") return result;
-    const dealt = await dealWith(end, inputs, options, context, steps);
-    if (dealt === "superseded") continue;
-    result = dealt;
+    const outcome = await handleEnd(end, inputs, options, context, steps);
+    if (outcome === "superseded") continue;
+    result = outcome;
     report(result);
     if (!options.native) return result;
     handled = end.id;
   }
 }
 
-/** Brings the inputs and writes the init marker; gives what was brought. */
-async function bringInputs(
+/** Pulls the inputs and writes the init marker. Returns the pulled artifacts. */
+async function pullInputs(
   options: SidecarOptions,
   context: SidecarContext,
   steps: SidecarSteps,
 ): Promise<readonly ArtifactRecord[]> {
   const { volume } = context;
-  // What an earlier sidecar failed at, which may have been its command line alone, is not what this one fails at.
+  // An earlier sidecar may have failed by its command line alone: its failure does not count for this one.
   await volume.remove(SHARE.initFailed);
   const previous = await volume.read(SHARE.init, parseInitMarker);
   const wanted = options.pullFrom.map(formatReference);
-  const there = previous?.inputs.map(({ reference }) => reference);
-  // After a restart the inputs are there already, and the application may be reading them.
-  if (previous !== undefined && isDeepStrictEqual(there, wanted)) return previous.inputs;
+  const pulled = previous?.inputs.map(({ reference }) => reference);
+  // After a restart the inputs are in place, and the application may be reading them.
+  if (previous !== undefined && isDeepStrictEqual(pulled, wanted)) return previous.inputs;
   await volume.remove(SHARE.init);
   try {
     const inputs = wanted.length === 0 ? [] : await steps.pull();
     await volume.write(SHARE.init, { schema: 1, by: "sidecar", inputs } satisfies InitMarker);
     return inputs;
   } catch (error) {
-    await leaveFailure(context, SHARE.initFailed, null, error);
+    await writeFailure(context, SHARE.initFailed, null, error);
     throw error;
   }
 }
 
 async function waitForStart(options: SidecarOptions, context: SidecarContext, steps: SidecarSteps): Promise<void> {
-  const { volume, signal, ending } = context;
-  const late = deadline(options.startTimeoutSeconds, () => "the application never started");
+  const { volume, signal, terminating } = context;
+  const late = deadline(options.startTimeoutSeconds, () => "the application did not start");
   if (late === undefined) return;
-  const look = async () => (hasStarted(await observe(volume, steps.lease)) ? true : undefined);
+  const check = async () => (hasStarted(await observe(volume, steps.lease)) ? true : undefined);
   try {
-    await volume.until(look, { names: LAUNCHER_NAMES, signal: anySignal(signal, late, ending) });
+    await volume.until(check, { names: LAUNCHER_MARKERS, signal: anySignal(signal, late, terminating) });
   } catch (error) {
-    if (signal.aborted || !ending.aborted) throw error;
+    if (signal.aborted || !terminating.aborted) throw error;
   }
 }
 
-const LAUNCHER_NAMES = [SHARE.started, SHARE.done, SHARE.doneFailed] as const;
+const LAUNCHER_MARKERS = [SHARE.started, SHARE.done, SHARE.doneFailed] as const;
 
-/** An end that was there before us may be of an attempt whose successor is about to start. */
+/** An end that existed before this sidecar may belong to an attempt whose successor is about to start. */
 async function settleOldEnd(context: SidecarContext, steps: SidecarSteps): Promise<void> {
-  if ((await endNow(false, context, steps)) !== "wait") await steps.settle(context.signal);
+  if ((await currentEnd(false, context, steps)) !== "wait") await steps.settle(context.signal);
 }
 
-/** What one look shows. */
-function endNow(ending: boolean, { volume }: SidecarContext, steps: SidecarSteps): Promise<ReturnType<typeof nextEnd>> {
-  const look = async () => nextEnd(await observe(volume, steps.lease), { handled: undefined, ending });
-  return volume.until(look, { names: [] });
+/** The end of the attempt, from one observation. */
+function currentEnd(
+  terminating: boolean,
+  { volume }: SidecarContext,
+  steps: SidecarSteps,
+): Promise<ReturnType<typeof nextEnd>> {
+  const check = async () => nextEnd(await observe(volume, steps.lease), { handled: undefined, terminating });
+  return volume.until(check, { names: [] });
 }
 
 async function waitForEnd(
@@ -162,75 +167,75 @@ async function waitForEnd(
   context: SidecarContext,
   steps: SidecarSteps,
 ): Promise<AttemptEnd | "over"> {
-  const { volume, ending, waitLog } = context;
+  const { volume, terminating, waitLog } = context;
   const signal = anySignal(
     context.signal,
-    deadline(options.timeoutSeconds, () => "the application is not done"),
+    deadline(options.timeoutSeconds, () => "the application did not end"),
   );
-  const look = (state: SidecarState) => async () => {
+  const check = (state: SidecarState) => async () => {
     const end = nextEnd(await observe(volume, steps.lease), state);
     return end === "wait" ? undefined : end;
   };
   const until = (state: SidecarState, until: AbortSignal) =>
-    volume.until(look(state), { names: LAUNCHER_NAMES, signal: until, log: waitLog });
+    volume.until(check(state), { names: LAUNCHER_MARKERS, signal: until, log: waitLog });
   const done = join(volume.folder, SHARE.done);
   waitLog(done);
-  const end = await until({ handled, ending: false }, anySignal(signal, ending)).catch((error: unknown) => {
-    if (signal.aborted || !ending.aborted) throw error;
-    return until({ handled, ending: true }, signal);
+  const end = await until({ handled, terminating: false }, anySignal(signal, terminating)).catch((error: unknown) => {
+    if (signal.aborted || !terminating.aborted) throw error;
+    return until({ handled, terminating: true }, signal);
   });
   if (end !== "over" && end.kind === "done") waitLog(`Found existing path ${done}`);
   return end;
 }
 
-/** Deals with the end of an attempt; `superseded` where the launcher started again meanwhile: then that attempt counts. */
-async function dealWith(
+/** Pushes the outputs of an attempt that ended. `superseded` if the launcher started again meanwhile: then that attempt counts. */
+async function handleEnd(
   end: AttemptEnd,
   inputs: readonly ArtifactRecord[],
   options: SidecarOptions,
   context: SidecarContext,
   steps: SidecarSteps,
 ): Promise<SidecarResult | "superseded"> {
-  const { run, unpushed, failure, ...outcome } = runOutcome(end, options);
+  const { run, notPushedReason, failure, ...outcome } = runOutcome(end, options);
   const annotations = { ...outcome.annotations, ...inputAnnotations(inputs) };
-  const why = options.pushTo === undefined ? "the sidecar has nowhere to push to" : unpushed;
+  const why = options.pushTo === undefined ? "the sidecar has no reference to push to" : notPushedReason;
   if (options.pushTo === undefined || why !== undefined) {
-    return leaveUnpushed(end, why ?? "", failure, context);
+    return reportNotPushed(end, why ?? "", failure, context);
   }
   const reference = runReference(options.pushTo, run);
   try {
-    const before = await previousPush(context.volume, end, reference);
-    const pushed = before ?? (await pushOutputs(end, { reference, annotations }, context, steps));
-    if (pushed === undefined) return leaveUnpushed(end, "the attempt is incomplete and left nothing", failure, context);
-    if (run !== "succeeded") context.warn(`the run ${RUN_WORDS[run]}: what it left is ${reference.tag}`);
+    const previous = await previousPush(context.volume, end, reference);
+    const pushed = previous ?? (await pushOutputs(end, { reference, annotations }, context, steps));
+    if (pushed === undefined) return reportNotPushed(end, "the attempt is incomplete and has no outputs", failure, context);
+    if (run !== "succeeded") context.warn(`the run ${RUN_WORDS[run]}: pushed its outputs as ${reference.tag}`);
     return { pushed, failure };
   } catch (error) {
     if (!context.signal.aborted && (await isSuperseded(end, context, steps))) {
-      context.warn(`nothing is pushed of the attempt ${end.attempt}: the launcher started again`);
+      context.warn(`skipped the push of attempt ${end.attempt}: the launcher started again`);
       return "superseded";
     }
-    await leaveFailure(context, SHARE.pushFailed, end.attempt, error);
+    await writeFailure(context, SHARE.pushFailed, end.attempt, error);
     if (failure === undefined) throw error;
-    context.warn(`what was left could not be pushed: ${describeError(error)}`);
+    context.warn(`cannot push the outputs: ${describeError(error)}`);
     return { pushed: undefined, failure };
   }
 }
 
 const RUN_WORDS = { failed: "failed", incomplete: "is incomplete" } as const;
 
-/** Says why nothing is pushed: in the log, and to whoever waits for the push. */
-async function leaveUnpushed(
+/** Reports why nothing is pushed: in the log, and in a marker for a launcher that waits for the push. */
+async function reportNotPushed(
   end: AttemptEnd,
   why: string,
   failure: ToolError | undefined,
   context: SidecarContext,
 ): Promise<SidecarResult> {
-  context.warn(`nothing is pushed: ${why}`);
-  await leaveFailure(context, SHARE.pushFailed, end.attempt, new ToolError("notPushed", why));
+  context.warn(`nothing to push: ${why}`);
+  await writeFailure(context, SHARE.pushFailed, end.attempt, new ToolError("notPushed", why));
   return { pushed: undefined, failure };
 }
 
-/** What was pushed before a restart of this sidecar: the same attempt's outputs are not pushed to the same place again. */
+/** The push of the same attempt to the same reference before a restart of this sidecar; it is not repeated. */
 async function previousPush(
   volume: SharedVolume,
   { attempt }: AttemptEnd,
@@ -250,10 +255,10 @@ async function pushOutputs(
   const { volume } = context;
   const paths = await steps.savedOutputs(end);
   if (paths.length === 0 && end.kind !== "done") return undefined;
-  // A launcher takes back its marker before it touches an output: while the end still stands, what was read is whole.
+  // A launcher removes its markers before it changes an output. If the end is still the same, the upload is consistent.
   const confirm = async () => {
     if (await isSuperseded(end, context, steps))
-      throw new ToolError("noInput", "the outputs are of an earlier attempt");
+      throw new ToolError("noInput", "the outputs belong to an earlier attempt");
   };
   const { reference, digest } = await steps.push({ ...to, paths, confirm });
   const finishedAt = new Date().toISOString();
@@ -264,18 +269,18 @@ async function pushOutputs(
 }
 
 async function isSuperseded(end: AttemptEnd, context: SidecarContext, steps: SidecarSteps): Promise<boolean> {
-  const now = await endNow(context.ending.aborted, context, steps);
+  const now = await currentEnd(context.terminating.aborted, context, steps);
   return typeof now === "string" || now.id !== end.id;
 }
 
-async function leaveFailure(
+async function writeFailure(
   { volume, warn }: SidecarContext,
   name: string,
   attempt: string | null,
   error: unknown,
 ): Promise<void> {
-  const exitCode = (error as { exitCode?: number }).exitCode ?? EXIT_CODES.software;
+  const exitCode = exitCodeOf(error);
   const marker: FailureMarker = { schema: 1, attempt, exitCode, error: describeError(error) };
-  // The first failure is the one to tell: a marker that can't be written as well is only named.
+  // The first failure is thrown by the caller; a second one, of the marker, is only logged.
   await volume.write(name, marker).catch((second) => warn(describeError(second)));
 }

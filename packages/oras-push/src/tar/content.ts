@@ -1,11 +1,13 @@
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { reasonOf, ToolError } from "shared/cli/tool-error";
-import { type ByteString, changedWhileRead, rawPath, shownPath } from "./walk.ts";
+import { ToolError } from "shared/cli/tool-error";
+import { cannotRead } from "shared/fs/path-failure";
+import { changedWhileRead } from "./walk.ts";
+import { type BytePath, rawPath, shownPath } from "shared/fs/byte-path";
 
 /** A regular file, as it was when it was found. */
 export interface FoundFile {
-  readonly path: ByteString;
+  readonly path: BytePath;
   readonly stats: Stats;
 }
 
@@ -24,7 +26,7 @@ export function readSmall(entry: FoundFile): Buffer {
   try {
     file = openSync(rawPath(entry.path), FLAGS);
   } catch (error) {
-    throw unreadable(entry, error);
+    throw cannotRead(shownPath(entry.path), error);
   }
   try {
     const content = Buffer.allocUnsafe(entry.stats.size);
@@ -36,7 +38,7 @@ export function readSmall(entry: FoundFile): Buffer {
     checkUnchanged(entry, fstatSync(file));
     return content;
   } catch (error) {
-    throw error instanceof ToolError ? error : unreadable(entry, error);
+    throw error instanceof ToolError ? error : cannotRead(shownPath(entry.path), error);
   } finally {
     closeSync(file);
   }
@@ -48,7 +50,7 @@ export async function* readLarge(entry: FoundFile): AsyncGenerator<Buffer> {
   try {
     file = await open(rawPath(entry.path), FLAGS);
   } catch (error) {
-    throw unreadable(entry, error);
+    throw cannotRead(shownPath(entry.path), error);
   }
   try {
     let left = entry.stats.size;
@@ -68,7 +70,7 @@ export async function* readLarge(entry: FoundFile): AsyncGenerator<Buffer> {
     // Files of the kernel's are said to have no size, and have content.
     if ((await file.read(Buffer.allocUnsafe(1))).bytesRead > 0) throw changedWhileRead(entry.path);
   } catch (error) {
-    throw error instanceof ToolError ? error : unreadable(entry, error);
+    throw error instanceof ToolError ? error : cannotRead(shownPath(entry.path), error);
   } finally {
     await file.close();
   }
@@ -83,8 +85,4 @@ function handled<T>(promise: Promise<T>): Promise<T> {
 function checkUnchanged(entry: FoundFile, now: Stats): void {
   const { ino, size, mtimeMs } = entry.stats;
   if (now.ino !== ino || now.size !== size || now.mtimeMs !== mtimeMs) throw changedWhileRead(entry.path);
-}
-
-function unreadable(entry: FoundFile, error: unknown): ToolError {
-  return new ToolError("noInput", `cannot read ${shownPath(entry.path)}`, { why: reasonOf(error), cause: error });
 }

@@ -1,4 +1,5 @@
-import type { ByteString, TreeEntry } from "./walk.ts";
+import type { TreeEntry } from "./walk.ts";
+import type { BytePath } from "shared/fs/byte-path";
 
 /** What fills an entry's content up to a whole block: the part from the content's remainder on. */
 export const PADDING: Buffer = Buffer.alloc(512);
@@ -15,14 +16,14 @@ const PLACEHOLDER = "PaxHeader";
 const TYPE_FLAGS = { file: "0", symlink: "2", directory: "5", extended: "x" } as const;
 
 interface UstarFields {
-  readonly name: ByteString;
-  readonly prefix: ByteString;
+  readonly name: BytePath;
+  readonly prefix: BytePath;
   readonly mode: number;
   readonly size: number;
   /** Seconds since 1970. */
   readonly mtime: number;
   readonly type: keyof typeof TYPE_FLAGS;
-  readonly linkname: ByteString;
+  readonly linkname: BytePath;
 }
 
 /**
@@ -31,7 +32,7 @@ interface UstarFields {
  * is later than `latest`, in seconds. Owners are zero and have no names.
  */
 export function encodeEntry(entry: TreeEntry, size: number, latest: number): Buffer[] {
-  const records: [string, ByteString][] = [];
+  const records: [string, BytePath][] = [];
   const either = <T>(fits: boolean, key: string, value: T, otherwise: T): T => {
     if (!fits) records.push([key, String(value)]);
     return fits ? value : otherwise;
@@ -52,7 +53,7 @@ export function encodeEntry(entry: TreeEntry, size: number, latest: number): Buf
   return records.length === 0 ? [encodeUstar(fields)] : [...encodeExtended(records, fields), encodeUstar(fields)];
 }
 
-function encodeExtended(records: readonly [string, ByteString][], { mode, mtime }: UstarFields): Buffer[] {
+function encodeExtended(records: readonly [string, BytePath][], { mode, mtime }: UstarFields): Buffer[] {
   const content = Buffer.concat(records.map(([key, value]) => encodeRecord(key, value)));
   const header = { name: PLACEHOLDER, prefix: "", mode, mtime, size: content.length, linkname: "" };
   const rest = content.length % 512;
@@ -60,7 +61,7 @@ function encodeExtended(records: readonly [string, ByteString][], { mode, mtime 
 }
 
 /** One record of an extended header, `LENGTH KEY=VALUE\n`, the length counting itself. */
-function encodeRecord(key: string, value: ByteString): Buffer {
+function encodeRecord(key: string, value: BytePath): Buffer {
   const rest = ` ${key}=${value}\n`;
   let length = rest.length + String(rest.length).length;
   if (rest.length + String(length).length !== length) length++;
@@ -69,7 +70,7 @@ function encodeRecord(key: string, value: ByteString): Buffer {
 
 function encodeUstar(fields: UstarFields): Buffer {
   const block = Buffer.alloc(512);
-  const text = (value: ByteString, offset: number) => block.write(value, offset, "latin1");
+  const text = (value: BytePath, offset: number) => block.write(value, offset, "latin1");
   const octal = (value: number, offset: number, digits: number) =>
     text(value.toString(8).padStart(digits, "0"), offset);
   text(fields.name, 0);
@@ -91,12 +92,12 @@ function encodeUstar(fields: UstarFields): Buffer {
   return block;
 }
 
-function isPlain(text: ByteString): boolean {
+function isPlain(text: BytePath): boolean {
   return /^[\x20-\x7e]*$/.test(text);
 }
 
 /** A name over two fields: up to 155 bytes of prefix, a slash that is not written, up to 100 of name; or undefined. */
-function splitName(name: ByteString): { name: ByteString; prefix: ByteString } | undefined {
+function splitName(name: BytePath): { name: BytePath; prefix: BytePath } | undefined {
   if (name.length <= 100) return { name, prefix: "" };
   const slash = name.indexOf("/", name.length - 101);
   if (slash <= 0 || slash > 155) return undefined;

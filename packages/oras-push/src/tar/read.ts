@@ -1,14 +1,14 @@
-import type { ByteString } from "./walk.ts";
+import type { BytePath } from "shared/fs/byte-path";
 
 /** One entry of an archive, as it says it. */
 export interface ArchiveEntry {
-  readonly name: ByteString;
+  readonly name: BytePath;
   /** `other` for what is neither, such as a device; its type flag stands in `flag`. */
   readonly type: "file" | "directory" | "symlink" | "link" | "other";
   /** The type flag, one character. */
   readonly flag: string;
   /** What a link points to; empty for anything else. */
-  readonly target: ByteString;
+  readonly target: BytePath;
   /** Of the content, in bytes. */
   readonly size: number;
   /** All twelve bits. */
@@ -38,7 +38,7 @@ const TYPES: Readonly<Record<string, ArchiveEntry["type"]>> = {
 };
 
 /** What extended headers say of the entry that follows, in the place of its own header (POSIX.1, pax, "pax Header Block"). */
-type Records = Readonly<Record<string, ByteString>>;
+type Records = Readonly<Record<string, BytePath>>;
 
 /**
  * The entries of a tar archive of any dialect in use: USTAR, PAX and GNU's, with names as bytes. Reads the archive to its
@@ -211,7 +211,7 @@ function withRecords(header: Header, { path, linkpath, size, mtime }: Records): 
 
 /** The records of an extended header, `LENGTH KEY=VALUE\n` each, the length counting itself. */
 function parseRecords(content: Buffer): Records {
-  const records: Record<string, ByteString> = {};
+  const records: Record<string, BytePath> = {};
   for (let position = 0; position < content.length; ) {
     const blank = content.indexOf(" ", position);
     const end = position + Number(content.toString("latin1", position, blank));
@@ -257,7 +257,7 @@ function numberOf(field: Buffer): number {
   return value;
 }
 
-function untilNul(field: Buffer): ByteString {
+function untilNul(field: Buffer): BytePath {
   const end = field.indexOf(0);
   return field.toString("latin1", 0, end < 0 ? field.length : end);
 }

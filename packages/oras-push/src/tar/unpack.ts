@@ -14,11 +14,14 @@ import {
   utimesSync,
 } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
-import { reasonOf, systemCode, ToolError } from "shared/cli/tool-error";
+import { ToolError } from "shared/cli/tool-error";
+import { cannotWrite, writingRaw } from "shared/fs/path-failure";
+import { isSystemError, reasonOf, systemCode } from "shared/fs/system-error";
 import { checkLinkTarget, safeParts, UnsafePathError } from "./entry-path.ts";
 import { type ArchiveEntry, ArchiveError, readArchive } from "./read.ts";
 import { writeSmall, writeSparse } from "./sparse-file.ts";
-import { type ByteString, byteString, followLink, rawPath, shownPath } from "./walk.ts";
+import { followLink } from "./walk.ts";
+import { type BytePath, toBytePath, rawPath, shownPath } from "shared/fs/byte-path";
 
 /** What an unpacked archive held. */
 export interface UnpackResult {
@@ -40,7 +43,7 @@ const SMALL_FILE = 256 << 10;
  * another reason is thrown.
  */
 export async function unpack(archive: AsyncIterable<Buffer>, folder: string, title: string): Promise<UnpackResult> {
-  const unpacking = new Unpacking(byteString(folder), byteString(title));
+  const unpacking = new Unpacking(toBytePath(folder), toBytePath(title));
   try {
     for await (const entry of readArchive(archive)) await unpacking.add(entry);
   } catch (error) {
@@ -57,12 +60,12 @@ function isBroken(error: unknown): boolean {
 
 class Unpacking {
   files = 0;
-  readonly #folder: ByteString;
-  readonly #title: readonly ByteString[];
-  readonly #links = new Set<ByteString>();
-  readonly #folders = new Map<ByteString, ArchiveEntry | undefined>();
+  readonly #folder: BytePath;
+  readonly #title: readonly BytePath[];
+  readonly #links = new Set<BytePath>();
+  readonly #folders = new Map<BytePath, ArchiveEntry | undefined>();
 
-  constructor(folder: ByteString, title: ByteString) {
+  constructor(folder: BytePath, title: BytePath) {
     this.#folder = folder;
     this.#title = safeParts(title);
   }
@@ -93,13 +96,13 @@ class Unpacking {
     this.#makeParents([...this.#title, ""]);
     for (const path of this.#links) this.#checkEnd(path);
     for (const [path, entry] of [...this.#folders].reverse())
-      writing(path, (raw) => {
+      writingRaw(path, (raw) => {
         chmodSync(raw, entry === undefined ? 0o755 : entry.mode & RESTORED_MODE);
         if (entry !== undefined) utimesSync(raw, entry.mtime, entry.mtime);
       });
   }
 
-  #entryParts(name: ByteString): ByteString[] {
+  #entryParts(name: BytePath): BytePath[] {
     const parts = safeParts(name);
     if (this.#title.some((part, index) => parts[index] !== part))
       throw new UnsafePathError(`outside ${this.#title.join("/")}`);
@@ -108,46 +111,46 @@ class Unpacking {
     return parts;
   }
 
-  #makeParents(parts: readonly ByteString[]): void {
+  #makeParents(parts: readonly BytePath[]): void {
     for (let length = 1; length < parts.length; length++) {
       const path = this.#path(parts.slice(0, length));
       if (this.#folders.has(path)) continue;
-      writing(path, (raw) => mkdirSync(raw, { mode: 0o700, recursive: true }));
+      writingRaw(path, (raw) => mkdirSync(raw, { mode: 0o700, recursive: true }));
       this.#folders.set(path, undefined);
     }
   }
 
-  #makeFolder(parts: readonly ByteString[], entry: ArchiveEntry): void {
+  #makeFolder(parts: readonly BytePath[], entry: ArchiveEntry): void {
     const path = this.#path(parts);
     if (!this.#folders.has(path)) this.#make(path, (raw) => mkdirSync(raw, { mode: 0o700 }));
     this.#folders.set(path, entry);
   }
 
-  #link(parts: readonly ByteString[], { name, target, mtime }: ArchiveEntry): void {
+  #link(parts: readonly BytePath[], { name, target, mtime }: ArchiveEntry): void {
     if (parts.length === this.#title.length) throw unsafeEntry(name, "a link in the place of the folder");
     this.#checked(name, () => checkLinkTarget(parts, target, this.#title.length));
     const path = this.#path(parts);
     this.#make(path, (raw) => symlinkSync(rawPath(target), raw));
-    writing(path, (raw) => lutimesSync(raw, mtime, mtime));
+    writingRaw(path, (raw) => lutimesSync(raw, mtime, mtime));
     this.#links.add(path);
   }
 
   /** Links that stay inside by their letters may lead out together: that shows only when all of them are there. */
-  #checkEnd(path: ByteString): void {
-    const real = (of: ByteString) => realpathSync(rawPath(of), { encoding: "latin1" });
+  #checkEnd(path: BytePath): void {
+    const real = (of: BytePath) => realpathSync(rawPath(of), { encoding: "latin1" });
     const root = real(this.#path(this.#title));
     const link = join(real(dirname(path)), basename(path));
     if (followLink(root, link, readlinkSync(rawPath(path), { encoding: "latin1" })) === "outside")
       throw unsafeEntry(relative(this.#folder, path), "a link out of the folder, by way of others");
   }
 
-  #hardLink(parts: readonly ByteString[], { name, target }: ArchiveEntry): void {
+  #hardLink(parts: readonly BytePath[], { name, target }: ArchiveEntry): void {
     const first = this.#path(this.#checked(name, () => this.#entryParts(target)));
     if (this.#links.has(first)) throw unsafeEntry(name, "a hard link to a symbolic link");
     this.#make(this.#path(parts), (raw) => linkSync(rawPath(first), raw));
   }
 
-  async #write(path: ByteString, { size, mode, mtime, content }: ArchiveEntry): Promise<void> {
+  async #write(path: BytePath, { size, mode, mtime, content }: ArchiveEntry): Promise<void> {
     const file = this.#make(path, (raw) => openSync(raw, "wx", 0o600));
     try {
       if (size <= SMALL_FILE) writeSmall(file, await collected(content));
@@ -155,15 +158,15 @@ class Unpacking {
       fchmodSync(file, mode & RESTORED_MODE);
       futimesSync(file, mtime, mtime);
     } catch (error) {
-      throw isSystemError(error) ? unwritable(path, error) : error;
+      throw isSystemError(error) ? cannotWrite(shownPath(path), error) : error;
     } finally {
       closeSync(file);
     }
   }
 
   /** Makes what an entry is. An archive may hold a name twice: the last one counts, as for tar. */
-  #make<T>(path: ByteString, make: (raw: Buffer) => T): T {
-    return writing(path, (raw) => {
+  #make<T>(path: BytePath, make: (raw: Buffer) => T): T {
+    return writingRaw(path, (raw) => {
       try {
         return make(raw);
       } catch (error) {
@@ -175,11 +178,11 @@ class Unpacking {
     });
   }
 
-  #path(parts: readonly ByteString[]): ByteString {
+  #path(parts: readonly BytePath[]): BytePath {
     return join(this.#folder, ...parts);
   }
 
-  #checked<T>(name: ByteString, check: () => T): T {
+  #checked<T>(name: BytePath, check: () => T): T {
     try {
       return check();
     } catch (error) {
@@ -188,30 +191,13 @@ class Unpacking {
   }
 }
 
-/** Whether an error came from a call to the system, and not from where the content came from. */
-export function isSystemError(error: unknown): boolean {
-  return typeof (error as NodeJS.ErrnoException).syscall === "string";
-}
-
 async function collected(content: ArchiveEntry["content"]): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of content) chunks.push(chunk);
   return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
 }
 
-function writing<T>(path: ByteString, act: (raw: Buffer) => T): T {
-  try {
-    return act(rawPath(path));
-  } catch (error) {
-    throw unwritable(path, error);
-  }
-}
-
-function unwritable(path: ByteString, error: unknown): ToolError {
-  return new ToolError("cannotCreate", `cannot write ${shownPath(path)}`, { why: reasonOf(error), cause: error });
-}
-
-function unsafeEntry(name: ByteString, why: string): ToolError {
+function unsafeEntry(name: BytePath, why: string): ToolError {
   return new ToolError("registry", `the artifact holds an entry that is refused: ${JSON.stringify(shownPath(name))}`, {
     why,
   });

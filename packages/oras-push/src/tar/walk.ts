@@ -1,44 +1,26 @@
 import { lstatSync, readdirSync, readlinkSync, realpathSync, type Stats, statSync } from "node:fs";
-import { reasonOf, ToolError } from "shared/cli/tool-error";
+import { ToolError } from "shared/cli/tool-error";
+import { type BytePath, rawPath, shownPath, toBytePath } from "shared/fs/byte-path";
+import { readingRaw } from "shared/fs/path-failure";
+import { specialFileKind } from "shared/fs/special-file";
 import type { Selection } from "./selection.ts";
-
-/**
- * A file name or path as a string of bytes, one character a byte (latin1): names on Linux need not be UTF-8, and sorted
- * like this they are sorted by their bytes.
- */
-export type ByteString = string;
 
 /** One entry of a folder's archive. */
 export interface TreeEntry {
   /** Where it is on disk. */
-  readonly path: ByteString;
+  readonly path: BytePath;
   /** Its name in the archive: the folder's title, then the way down, without a trailing slash. */
-  readonly name: ByteString;
+  readonly name: BytePath;
   readonly type: "file" | "directory" | "symlink";
   readonly stats: Stats;
   /** What a symbolic link points to, as it was written. */
-  readonly target?: ByteString;
+  readonly target?: BytePath;
 }
 
 /** Told of what is left out or changed, and why. */
 export type WalkReport = (message: string) => void;
 
 const EVERYTHING: Selection = { takes: () => true, excludes: () => false };
-
-/** A path as Node takes it. */
-export function rawPath(path: ByteString): Buffer {
-  return Buffer.from(path, "latin1");
-}
-
-/** A path as a string of bytes. */
-export function byteString(path: string): ByteString {
-  return Buffer.from(path).toString("latin1");
-}
-
-/** A path as people read it. */
-export function shownPath(path: ByteString): string {
-  return rawPath(path).toString();
-}
 
 /**
  * The entries of a folder in their order in the archive: the folder itself, then each name by its bytes, a folder before
@@ -57,11 +39,11 @@ export function* walk(
   report: WalkReport,
   wanted: Selection = EVERYTHING,
 ): Generator<TreeEntry> {
-  const given = byteString(folder);
-  const root = reading(given, () => realpathSync(rawPath(given), { encoding: "latin1" }));
-  const stats = reading(root, () => statSync(rawPath(root)));
-  const tree = new Walk(root, byteString(title), report, wanted);
-  yield* tree.folder(root, byteString(title), stats, []);
+  const given = toBytePath(folder);
+  const root = readingRaw(given, (raw) => realpathSync(raw, { encoding: "latin1" }));
+  const stats = readingRaw(root, (raw) => statSync(raw));
+  const tree = new Walk(root, toBytePath(title), report, wanted);
+  yield* tree.folder(root, toBytePath(title), stats, []);
   if (tree.linked > 0)
     report(`of ${shownPath(root)}: each of ${tree.linked} hard links is taken in as a file of its own`);
 }
@@ -70,19 +52,19 @@ export function* walk(
 class Walk {
   /** Files so far that have another name. */
   linked = 0;
-  readonly #root: ByteString;
-  readonly #title: ByteString;
+  readonly #root: BytePath;
+  readonly #title: BytePath;
   readonly #report: WalkReport;
   readonly #wanted: Selection;
 
-  constructor(root: ByteString, title: ByteString, report: WalkReport, wanted: Selection) {
+  constructor(root: BytePath, title: BytePath, report: WalkReport, wanted: Selection) {
     this.#root = root;
     this.#title = title;
     this.#report = report;
     this.#wanted = wanted;
   }
 
-  *folder(path: ByteString, name: ByteString, stats: Stats, above: readonly string[]): Generator<TreeEntry> {
+  *folder(path: BytePath, name: BytePath, stats: Stats, above: readonly string[]): Generator<TreeEntry> {
     const entry: TreeEntry = { path, name, type: "directory", stats };
     const children = this.#children(path, name, stats, above);
     if (above.length === 0 || this.#takes(name)) {
@@ -99,9 +81,9 @@ class Walk {
     }
   }
 
-  *#children(path: ByteString, name: ByteString, stats: Stats, above: readonly string[]): Generator<TreeEntry> {
+  *#children(path: BytePath, name: BytePath, stats: Stats, above: readonly string[]): Generator<TreeEntry> {
     const identity = `${stats.dev}:${stats.ino}`;
-    const names = reading(path, () => readdirSync(rawPath(path), { encoding: "latin1" }));
+    const names = readingRaw(path, (raw) => readdirSync(raw, { encoding: "latin1" }));
     for (const child of names.sort()) {
       const childName = `${name}/${child}`;
       if (this.#wanted.excludes(this.#below(childName))) continue;
@@ -112,7 +94,7 @@ class Walk {
     if (now.ino !== stats.ino || now.mtimeMs !== stats.mtimeMs) throw changedWhileRead(path);
   }
 
-  *#entry(path: ByteString, name: ByteString, stats: Stats, above: readonly string[]): Generator<TreeEntry> {
+  *#entry(path: BytePath, name: BytePath, stats: Stats, above: readonly string[]): Generator<TreeEntry> {
     if (stats.isDirectory()) {
       if (above.includes(`${stats.dev}:${stats.ino}`))
         this.#report(`left out ${shownPath(path)}: it leads back to a folder above it`);
@@ -122,11 +104,11 @@ class Walk {
     else if (stats.isFile()) {
       if (stats.nlink > 1) this.linked++;
       yield { path, name, type: "file", stats };
-    } else this.#report(`left out ${shownPath(path)}: ${kindOf(stats)}`);
+    } else this.#report(`left out ${shownPath(path)}: ${specialFileKind(stats)}`);
   }
 
-  *#link(path: ByteString, name: ByteString, stats: Stats, above: readonly string[]): Generator<TreeEntry> {
-    const target = reading(path, () => readlinkSync(rawPath(path), { encoding: "latin1" }));
+  *#link(path: BytePath, name: BytePath, stats: Stats, above: readonly string[]): Generator<TreeEntry> {
+    const target = readingRaw(path, (raw) => readlinkSync(raw, { encoding: "latin1" }));
     const way = followLink(this.#root, path, target);
     const taken = this.#takes(name);
     // What a link ends at may hold something that is taken, though the link itself is not.
@@ -137,17 +119,17 @@ class Walk {
     else if (way === "nowhere") this.#report(`left out ${shown}: its links end nowhere, at ${shownPath(target)}`);
     else {
       if (taken) this.#report(`took in ${shown} as what it links to, ${shownPath(target)}`);
-      const end = reading(path, () => realpathSync(rawPath(path), { encoding: "latin1" }));
+      const end = readingRaw(path, (raw) => realpathSync(raw, { encoding: "latin1" }));
       yield* this.#entry(end, name, statsOf(end), above);
     }
   }
 
-  #takes(name: ByteString): boolean {
+  #takes(name: BytePath): boolean {
     return this.#wanted.takes(this.#below(name));
   }
 
   /** An entry's way from the folder on, as patterns know it. */
-  #below(name: ByteString): string {
+  #below(name: BytePath): string {
     return shownPath(name.slice(this.#title.length + 1));
   }
 }
@@ -157,9 +139,9 @@ class Walk {
  * inside the folder by way of other links or an absolute path, `outside`, or `nowhere` for links that can't be followed.
  */
 export function followLink(
-  root: ByteString,
-  link: ByteString,
-  target: ByteString,
+  root: BytePath,
+  link: BytePath,
+  target: BytePath,
 ): "direct" | "through" | "outside" | "nowhere" {
   const absolute = target.startsWith("/");
   let direct = !absolute;
@@ -192,7 +174,7 @@ export function followLink(
 /** As many links in a row as Linux follows (path_resolution(7)). */
 const MAX_LINKS = 40;
 
-function linkAt(parts: readonly string[]): ByteString | undefined {
+function linkAt(parts: readonly string[]): BytePath | undefined {
   try {
     const path = rawPath(`/${parts.join("/")}`);
     return lstatSync(path).isSymbolicLink() ? readlinkSync(path, { encoding: "latin1" }) : undefined;
@@ -206,25 +188,12 @@ function exists(parts: readonly string[]): boolean {
 }
 
 /** What is thrown for a file or a folder that is not what it was when it was found. */
-export function changedWhileRead(path: ByteString): ToolError {
+export function changedWhileRead(path: BytePath): ToolError {
   return new ToolError("noInput", `${shownPath(path)} changed while it was read`, {
     hint: "push what is complete, or once nobody writes to it any more",
   });
 }
 
-function statsOf(path: ByteString): Stats {
-  return reading(path, () => lstatSync(rawPath(path)));
-}
-
-function kindOf(stats: Stats): string {
-  if (stats.isFIFO()) return "a FIFO";
-  return stats.isSocket() ? "a socket" : "a device";
-}
-
-function reading<T>(path: ByteString, act: () => T): T {
-  try {
-    return act();
-  } catch (error) {
-    throw new ToolError("noInput", `cannot read ${shownPath(path)}`, { why: reasonOf(error), cause: error });
-  }
+function statsOf(path: BytePath): Stats {
+  return readingRaw(path, (raw) => lstatSync(raw));
 }

@@ -1,15 +1,15 @@
 /** Writes one line of a tool's log. */
 export type Log = (line: string) => void;
 
-/** A log that says nothing. */
+/** Discards all lines. */
 export const silent: Log = () => {};
 
-/** A log of plain lines on `write`, as the launcher and the sidecar keep it. */
+/** A log of plain lines, as the launcher and the sidecar write it. */
 export function plainLog(write: (text: string) => void): Log {
   return (line) => write(`${line}\n`);
 }
 
-/** A log whose lines carry the tool's name, the local date and the time, as the operator's wait-fs writes them. */
+/** A log whose lines have the tool's name, the local date and the time, as the ORAS Operator's `wait-fs` writes them. */
 export function datedLog(tool: string, write: (text: string) => void, now: () => Date = () => new Date()): Log {
   return (line) => write(`🟧️  ${tool}: ${dateTime(now())} ${line}\n`);
 }

@@ -1,33 +1,17 @@
-/** The exit codes that the three tools share, by the name that code branches on (sysexits.h where it has one). */
-export const EXIT_CODES = {
-  usage: 64,
-  noInput: 66,
-  unavailable: 69,
-  software: 70,
-  cannotCreate: 73,
-  copyFailed: 74,
-  notPushed: 75,
-  registry: 76,
-  notAuthorised: 77,
-  launcherDied: 79,
-  timedOut: 124,
-  notExecutable: 126,
-  notFound: 127,
-} as const;
+import { EXIT_CODES, type FailureCode, signalExitCode } from "./exit-codes.ts";
 
-/** What kind of failure a {@link ToolError} is; it decides the exit code. */
-export type FailureCode = keyof typeof EXIT_CODES;
+export type { FailureCode } from "./exit-codes.ts";
 
-/** What a {@link ToolError} may carry beside its message. */
+/** The facts of a {@link ToolError} beside its message. */
 export interface FailureFacts {
-  /** The cause in a few words, shown in brackets behind the message. */
+  /** The cause in a few words; printed in parentheses after the message. */
   readonly why?: string;
-  /** What the user can do about it, shown on a line of its own. */
+  /** What the user can do; printed on a second line. */
   readonly hint?: string;
   readonly cause?: unknown;
 }
 
-/** A failure that the user can understand: one line, an exit code and, where one helps, a hint. */
+/** An expected failure: one line for the user, an exit code, and an optional hint. */
 export class ToolError extends Error {
   override readonly name: string = "ToolError";
   readonly code: FailureCode;
@@ -43,7 +27,7 @@ export class ToolError extends Error {
 
   /** The exit code of a process that ends with this failure. */
   get exitCode(): number {
-    return EXIT_CODES[this.code];
+    return EXIT_CODES[this.code].code;
   }
 }
 
@@ -54,48 +38,25 @@ export class InterruptedError extends Error {
 
   constructor(signal: string, signalNumber: number) {
     super(`ended by ${signal}`);
-    this.exitCode = 128 + signalNumber;
+    this.exitCode = signalExitCode(signalNumber);
   }
 }
 
-/** The system's error code (`ENOENT`, `ECONNREFUSED`, ...) of an error, or undefined. */
-export function systemCode(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
-  const code = (error as NodeJS.ErrnoException).code;
-  return typeof code === "string" ? code : undefined;
+/** The exit code of a process that ends with an error of any class. */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof ToolError || error instanceof InterruptedError) return error.exitCode;
+  return EXIT_CODES.software.code;
 }
 
-const PLAIN_WORDS: Readonly<Record<string, string>> = {
-  EACCES: "permission denied",
-  EDQUOT: "disk quota exceeded",
-  EEXIST: "it is there already",
-  EISDIR: "it is a directory",
-  ELOOP: "too many symbolic links, or one that leads to itself",
-  ENAMETOOLONG: "the name is too long",
-  ENOENT: "no such file or directory",
-  ENOSPC: "no space left on device",
-  ENOTDIR: "a part of the path is not a directory",
-  EPERM: "operation not permitted",
-  EROFS: "read-only file system",
-  ERR_FS_EISDIR: "it is a directory",
-};
-
-/** An error's cause in a few words on one line, without the paths and call names that Node puts there. */
-export function reasonOf(error: unknown): string {
-  const code = systemCode(error);
-  if (code !== undefined && PLAIN_WORDS[code] !== undefined) return PLAIN_WORDS[code];
-  return oneLine(error instanceof Error ? error.message || error.name : String(error));
-}
-
-/** A failure and its cause on one line. */
+/** An error and its cause on one line. */
 export function describeError(error: unknown): string {
   if (!(error instanceof ToolError)) return oneLine(error instanceof Error ? error.message : String(error));
   return oneLine(error.why === undefined ? error.message : `${error.message} (${error.why})`);
 }
 
-/** Text on one line: control characters become their escapes, so that a name can't forge a second line. */
+/** Text on one line: escapes control characters, so that a file name cannot forge a second line. */
 export function oneLine(text: string): string {
   const escaped = (found: string) => JSON.stringify(found).slice(1, -1).replaceAll("\u007f", "\\u007f");
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: this function removes control characters.
   return text.replace(/[\u0000-\u001f\u007f]+/g, escaped);
 }

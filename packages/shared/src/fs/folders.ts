@@ -1,11 +1,10 @@
 import { chmodSync, mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { systemCode } from "../cli/tool-error.ts";
+import { systemCode } from "./system-error.ts";
 
 /**
- * Makes a folder and those above it, where they are missing; gives whether it made the folder itself. Throws the system's
- * error. Node's own recursive `mkdir` never ends where the kernel says ENOENT of a folder whose parent is there, as it
- * does below /proc.
+ * Creates a folder and its missing parents. Returns whether it created the folder itself. Throws the system's error. Node's
+ * recursive `mkdir` never returns if the kernel reports ENOENT for a folder whose parent exists, as it does below /proc.
  */
 export function makeFolders(path: string): boolean {
   try {
@@ -20,7 +19,7 @@ export function makeFolders(path: string): boolean {
   return true;
 }
 
-/** Makes a folder that everyone may write to, whatever the umask; one that is there stays as it is. */
+/** Creates a folder that every user may write to, whatever the umask. An existing folder keeps its mode. */
 export function makeSharedFolders(path: string): void {
   if (makeFolders(path)) chmodSync(path, 0o777);
 }

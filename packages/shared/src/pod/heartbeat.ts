@@ -1,37 +1,38 @@
 import { constants } from "node:fs";
 import { rm } from "node:fs/promises";
 import type { Log } from "../cli/log.ts";
-import { reasonOf, systemCode, ToolError } from "../cli/tool-error.ts";
+import { ToolError } from "../cli/tool-error.ts";
 import { openRegular } from "../fs/regular-file.ts";
+import { reasonOf, systemCode } from "../fs/system-error.ts";
 import { uniqueName } from "../fs/unique-name.ts";
-import type { Lease, LeaseState } from "./lease.ts";
+import type { Lease, LeaseState } from "./lease-state.ts";
 
-/** How often a heartbeat is changed, in milliseconds. */
-const BEAT = 2000;
+/** The time between two beats, in milliseconds. */
+const BEAT_INTERVAL = 2000;
 
-/** The longest heartbeat that is read, in bytes: as much of a longer one counts. */
+/** The number of bytes that are read of a heartbeat file. */
 const MAX_BEAT_BYTES = 256;
 
-/** A heartbeat that is seen unchanged for this long belongs to a holder that died, in milliseconds. */
+/** A holder whose heartbeat has not changed for this time counts as dead, in milliseconds. */
 export const SILENCE = 30_000;
 
-/** What a watcher of a heartbeat remembers between two looks. */
+/** The last change of a heartbeat that a watcher saw. */
 export interface SeenBeat {
   readonly text: string;
-  /** When this text was seen first, by the watcher's own steady clock, in milliseconds. */
+  /** When the watcher saw this text first, by its own monotonic clock, in milliseconds. */
   readonly since: number;
 }
 
 /**
- * Holds a lease by a file that changes all the time, for volumes without sockets (docs/protocol.md, "The lease"). It is
- * changed in place: that needs no space on a volume that is full. Throws `cannotCreate`, naming the file.
+ * Holds a lease by a file that changes at each interval, for volumes without sockets (docs/protocol.md, "The leases"). The
+ * file is overwritten in place: this needs no space on a full volume. Throws `cannotCreate` with the path.
  */
-export async function holdHeartbeat(path: string, warn: Log, interval: number = BEAT): Promise<Lease> {
+export async function holdHeartbeat(path: string, warn: Log, interval: number = BEAT_INTERVAL): Promise<Lease> {
   const holder = uniqueName();
   let beats = 0;
   const beat = async () => {
-    const anew = beats === 0 ? constants.O_CREAT | constants.O_TRUNC : 0;
-    const file = await openRegular(path, constants.O_WRONLY | anew);
+    const creation = beats === 0 ? constants.O_CREAT | constants.O_TRUNC : 0;
+    const file = await openRegular(path, constants.O_WRONLY | creation);
     try {
       await file.write(`${holder} ${String(beats++).padStart(12, "0")}\n`, 0);
       await file.chmod(0o644);
@@ -58,7 +59,7 @@ export async function holdHeartbeat(path: string, warn: Log, interval: number = 
   };
 }
 
-/** A heartbeat's text; undefined where there is none. Throws `noInput`, naming the file, for one that can't be read. */
+/** The text of a heartbeat, or undefined if the file is missing. Throws `noInput` with the path if it cannot be read. */
 export async function readHeartbeat(path: string): Promise<string | undefined> {
   try {
     await using file = await openRegular(path, constants.O_RDONLY);
@@ -71,8 +72,8 @@ export async function readHeartbeat(path: string): Promise<string | undefined> {
 }
 
 /**
- * What a heartbeat's text says, given what was seen before: a change means life, whatever clock its holder has. `now` is
- * the watcher's own steady clock, in milliseconds. Pure.
+ * The state of a lease from its heartbeat's text and from what the watcher saw before. Any change means that the holder is
+ * alive; the holder's clock does not matter. `now` is the watcher's monotonic clock in milliseconds. Pure.
  */
 export function heartbeatState(
   seen: SeenBeat | undefined,

@@ -1,65 +1,52 @@
-import { chmod, rename, rm, stat } from "node:fs/promises";
+import { chmod, rm, stat } from "node:fs/promises";
 import { createConnection, createServer, type Server, type Socket } from "node:net";
 import type { Log } from "../cli/log.ts";
-import { reasonOf, systemCode, ToolError } from "../cli/tool-error.ts";
-import { temporaryBeside } from "../fs/unique-name.ts";
+import { ToolError } from "../cli/tool-error.ts";
+import { placeAtomically } from "../fs/atomic-file.ts";
+import { reasonOf, systemCode } from "../fs/system-error.ts";
 import { heartbeatState, holdHeartbeat, readHeartbeat, type SeenBeat } from "./heartbeat.ts";
+import type { Lease, LeaseState } from "./lease-state.ts";
 import { withSocketAddress } from "./socket-address.ts";
 
-/** A lease that is held; one that is not released ends with its holder's process. */
-export interface Lease {
-  /** Gives the lease back: from now on there is none, as before it was taken. */
-  release(): Promise<void>;
-}
-
-/**
- * What can be known of a lease: nobody holds it and nobody left it, a live process holds it, or its holder ended without
- * giving it back. `id` names the taking: another one has another id.
- */
-export type LeaseState =
-  | { readonly kind: "none" }
-  | { readonly kind: "held"; readonly id: string }
-  | { readonly kind: "ended"; readonly id: string };
-
-/** Watches a lease that others hold. */
+/** Watches a lease that another process holds. */
 export interface LeaseWatcher {
   readonly path: string;
-  /** The lease's state now. Throws `noInput`, naming the path, where that can't be known. */
+  /** The lease's state now. Throws `noInput` with the path if it cannot be known. */
   state(): Promise<LeaseState>;
-  /** Calls `report` when a lease that was seen held has ended; gives how to stop that. */
+  /** Calls `report` when a lease that was held has ended. Returns a function that stops this. */
   onEnd(report: () => void): () => void;
   close(): void;
 }
 
-/** Where the heartbeat is that stands for a lease whose socket can't be made: beside it, with the ending `.txt`. */
+/** The path of the heartbeat that replaces a lease's socket: the same name with the ending `.txt`. */
 export function heartbeatPath(path: string): string {
   return `${path.replace(/\.sock$/, "")}.txt`;
 }
 
 /**
- * Takes the lease at `path`, in the place of one that a dead process left: a Unix socket that everyone may connect to,
- * which the kernel closes whatever the process dies of (docs/protocol.md, "The lease"). Where no socket can be made, a
- * heartbeat file stands in, and `warn` is told. Throws `cannotCreate` where neither can be made.
+ * Takes the lease at `path` and replaces one that a dead process left. A lease is a Unix socket that every user may connect
+ * to; the kernel closes it however the process dies (docs/protocol.md, "The leases"). If no socket can be created, a
+ * heartbeat file replaces it, with a warning. Throws `cannotCreate` if neither can be created.
  */
 export async function holdLease(path: string, warn: Log): Promise<Lease> {
   let server: Server;
   try {
     server = await listen(path);
   } catch (error) {
-    // What an earlier holder left would be taken for this one's end.
+    // A watcher would take the socket of an earlier holder for the end of this one.
     await removeOld(path);
     const lease = await holdHeartbeat(heartbeatPath(path), warn);
-    warn(`no socket can be made at ${path} (${reasonOf(error)}): a heartbeat file stands in`);
+    warn(`cannot create a socket at ${path} (${reasonOf(error)}): using a heartbeat file instead`);
     return lease;
   }
   await removeOld(heartbeatPath(path));
   const watchers = new Set<Socket>();
   let released = false;
   server.on("connection", (socket) => {
-    // One that was on its way when the lease was given back would keep the holder, and itself wait for the holder's end.
+    // A connection that arrives after the release would keep this process alive, and its watcher waits for our end.
     if (released) return void socket.destroy();
     watchers.add(socket);
-    // A watcher that goes away, however, is none of the holder's business.
+    // The holder ignores watchers that disconnect.
     socket.on("error", () => {}).on("close", () => watchers.delete(socket));
     socket.resume();
   });
@@ -68,13 +55,13 @@ export async function holdLease(path: string, warn: Log): Promise<Lease> {
       await removeOld(path);
       released = true;
       for (const socket of watchers) socket.destroy();
-      // Nobody waits for the last watcher to be gone: it waits for this process.
+      // No need to wait until the last watcher is gone: each watcher waits for the end of this process.
       server.close();
     },
   };
 }
 
-/** Watches the lease at `path`, by its socket or by the heartbeat that stands for it. Nothing is done until it is asked. */
+/** Watches the lease at `path`, by its socket or by its heartbeat. Does nothing before the first call of `state`. */
 export function watchLease(path: string): LeaseWatcher {
   const reports = new Set<() => void>();
   let connection: { readonly socket: Socket; readonly id: string } | undefined;
@@ -83,7 +70,7 @@ export function watchLease(path: string): LeaseWatcher {
     connection = undefined;
     for (const report of reports) report();
   };
-  const ask = async (): Promise<LeaseState> => {
+  const state = async (): Promise<LeaseState> => {
     if (connection !== undefined) return { kind: "held", id: connection.id };
     const id = await identity(path);
     if (id === undefined) {
@@ -92,17 +79,17 @@ export function watchLease(path: string): LeaseWatcher {
       return found.state;
     }
     const answer = await connect(path);
-    if (answer === "gone") return ask();
+    if (answer === "gone") return state();
     if (answer === "refused") return { kind: "ended", id };
-    // It may have ended before anyone listened.
-    if (answer.destroyed) return ask();
+    // The holder may have ended before the listener below was added.
+    if (answer.destroyed) return state();
     connection = { socket: answer, id };
     answer.once("close", ended);
     return { kind: "held", id };
   };
   return {
     path,
-    state: ask,
+    state,
     onEnd: (report) => {
       reports.add(report);
       return () => reports.delete(report);
@@ -114,28 +101,21 @@ export function watchLease(path: string): LeaseWatcher {
   };
 }
 
-/** Whether two states are of one and the same lease. */
-export function sameLease(one: LeaseState, other: LeaseState): boolean {
-  if (one.kind !== other.kind) return false;
-  return one.kind === "none" || one.id === (other as { id: string }).id;
-}
-
-/** Listens before the name is there, so that whoever finds it is answered: the socket appears by rename, open to all. */
+/** Listens before the socket gets its name, so that every watcher that finds the name can connect. */
 async function listen(path: string): Promise<Server> {
-  const temporary = temporaryBeside(path);
   const server = createServer();
   try {
-    await withSocketAddress(temporary, (address) => {
-      return new Promise<void>((resolve, reject) => {
-        server.once("error", reject).listen(address, resolve);
+    await placeAtomically(path, async (temporary) => {
+      await withSocketAddress(temporary, (address) => {
+        return new Promise<void>((resolve, reject) => {
+          server.once("error", reject).listen(address, resolve);
+        });
       });
+      await chmod(temporary, 0o666);
     });
-    await chmod(temporary, 0o666);
-    await rename(temporary, path);
     return server;
   } catch (error) {
     server.close();
-    await rm(temporary, { force: true });
     throw error;
   }
 }
@@ -148,14 +128,14 @@ async function removeOld(path: string): Promise<void> {
   }
 }
 
-/** What tells the file at `path` from one that takes its place; undefined where there is none. */
+/** An identity that differs from that of every file that replaces this one; undefined if the file is missing. */
 async function identity(path: string): Promise<string | undefined> {
   try {
     const { ino, ctimeNs } = await stat(path, { bigint: true });
     return `${ino} ${ctimeNs}`;
   } catch (error) {
     if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return undefined;
-    throw unknowable(path, error);
+    throw cannotConnect(path, error);
   }
 }
 
@@ -165,7 +145,7 @@ async function connect(path: string): Promise<Socket | "refused" | "gone"> {
       return new Promise<Socket>((resolve, reject) => {
         const socket = createConnection(address);
         socket.once("error", reject).once("connect", () => {
-          // An error after this is an end like any other: "close" follows.
+          // A later error is the end of the lease like any other: "close" follows it.
           socket.off("error", reject).on("error", () => {});
           resolve(socket.resume());
         });
@@ -175,10 +155,10 @@ async function connect(path: string): Promise<Socket | "refused" | "gone"> {
     const code = systemCode(error);
     if (code === "ECONNREFUSED" || code === "ECONNRESET") return "refused";
     if (code === "ENOENT") return "gone";
-    throw unknowable(path, error);
+    throw cannotConnect(path, error);
   }
 }
 
-function unknowable(path: string, error: unknown): ToolError {
+function cannotConnect(path: string, error: unknown): ToolError {
   return new ToolError("noInput", `cannot connect to the lease ${path}`, { why: reasonOf(error), cause: error });
 }

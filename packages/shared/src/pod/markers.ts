@@ -1,22 +1,22 @@
-/** The shared volume's folder where nothing else is said. */
+/** The default folder of the shared volume. */
 export const DEFAULT_SHARE = "/mnt/oras";
 
 /**
- * The files and folders on the shared volume by which launcher and sidecar know of each other. Success and failure have
- * names of their own, so that a waiter that knows nothing of the content does not take one for the other.
+ * The files and folders on the shared volume by which launcher and sidecar communicate (docs/protocol.md). Success and failure
+ * have different names, so that a program that waits for a file need not read it.
  */
 export const SHARE = {
-  /** The launcher's lease: a socket that is open as long as the launcher lives (`lease.ts`). */
+  /** The launcher's lease: a socket that is open while the launcher lives (`lease.ts`). */
   lease: "oras-operator-lease.sock",
-  /** The sidecar's lease: a socket that is open as long as the sidecar lives. */
+  /** The sidecar's lease: a socket that is open while the sidecar lives. */
   sidecarLease: "oras-operator-sidecar-lease.sock",
-  /** The launcher started, and where its outputs will be; {@link StartedMarker}. */
+  /** The launcher started; {@link StartedMarker} says where its outputs will be. */
   started: "oras-operator-started.txt",
   /** The inputs are in place: the application may start. */
   init: "oras-operator-init.txt",
-  /** The inputs could not be brought: the application must not start. */
+  /** The inputs could not be pulled: the application must not start. */
   initFailed: "oras-operator-init-failed.txt",
-  /** The application ended and what it left is saved; {@link DoneMarker}. */
+  /** The application ended and its outputs are saved; {@link DoneMarker}. */
   done: "oras-operator-done.txt",
   /** The launcher ended without saving the outputs; {@link DoneMarker} with an error. */
   doneFailed: "oras-operator-done-failed.txt",
@@ -24,15 +24,15 @@ export const SHARE = {
   pushed: "oras-operator-pushed.txt",
   /** The outputs could not be pushed; {@link FailureMarker}. */
   pushFailed: "oras-operator-push-failed.txt",
-  /** What the sidecar pulled, for the application. */
+  /** The inputs that the sidecar pulled for the application. */
   inputs: "inputs",
-  /** What the launcher saved, for the sidecar. */
+  /** The outputs that the launcher saved for the sidecar. */
   outputs: "outputs",
-  /** What the application wrote to stdout and stderr, where the launcher keeps it. */
+  /** The application's stdout and stderr, if the launcher saves them. */
   logs: "logs",
 } as const;
 
-/** How far the launcher came. */
+/** The phase that the launcher reached. */
 export type Phase = "init" | "run" | "copy" | "done";
 
 /** The content of the started marker. */
@@ -42,40 +42,40 @@ export interface StartedMarker {
   readonly attempt: string | null;
   /** RFC 3339, UTC. */
   readonly startedAt: string | null;
-  /** Where the outputs will be, relative to the volume; null where that is not known: the whole outputs folder. */
+  /** Paths of the outputs, relative to the volume; null if unknown: the whole outputs folder. */
   readonly outputs: readonly string[] | null;
 }
 
 /** One output that the launcher saved. */
 export interface OutputRecord {
-  /** Where it is, relative to the shared volume's folder. */
+  /** Relative to the volume. */
   readonly path: string;
   /** Number of regular files. */
   readonly files: number;
-  /** Their sizes added up. */
+  /** Sum of their sizes. */
   readonly bytes: number;
 }
 
-/** The content of the done marker. What is null is not known, as when the marker was made with `touch`. */
+/** The content of the done marker. Null means unknown, for example in a marker made with `touch`. */
 export interface DoneMarker {
   readonly schema: 1;
   /** Random, new at each start of the launcher. */
   readonly attempt: string | null;
   readonly phase: Phase;
-  /** The application's exit code, `128 + n` for signal n, 124 where its time was over; null where it never ran. */
+  /** The application's exit code, `128 + n` for signal n, 124 if it timed out; null if it never ran. */
   readonly exitCode: number | null;
   /** The signal that ended the application, such as `SIGKILL`. */
   readonly signal: string | null;
-  /** Why it was not started, or was ended; null where it ended by itself. */
+  /** Why it was not started, or was stopped; null if it ended by itself. */
   readonly reason: string | null;
   /** RFC 3339, UTC. */
   readonly startedAt: string | null;
   readonly finishedAt: string | null;
-  /** What was saved; null where that is not known: then everything in the outputs folder counts. */
+  /** The saved outputs; null if unknown: then the whole outputs folder counts. */
   readonly outputs: readonly OutputRecord[] | null;
-  /** What was kept of stdout and stderr; empty where nothing was. */
+  /** The saved stdout and stderr; empty if none was saved. */
   readonly logs: readonly OutputRecord[];
-  /** What the launcher itself failed at. */
+  /** The failure of the launcher itself. */
   readonly error: string | null;
 }
 
@@ -83,7 +83,7 @@ export interface DoneMarker {
 export interface InitMarker {
   readonly schema: 1;
   readonly by: "launcher" | "sidecar";
-  /** What was pulled, in the order asked for. */
+  /** The pulled artifacts, in the order of the references. */
   readonly inputs: readonly ArtifactRecord[];
 }
 
@@ -96,12 +96,12 @@ export interface ArtifactRecord {
 /** The content of the pushed marker. */
 export interface PushedMarker extends ArtifactRecord {
   readonly schema: 1;
-  /** The attempt whose outputs these are; null where the done marker named none. */
+  /** The attempt that wrote the outputs; null if the done marker names none. */
   readonly attempt: string | null;
   readonly finishedAt: string;
 }
 
-/** The content of the markers for a failed init and a failed push. */
+/** The content of the markers of a failed init and a failed push. */
 export interface FailureMarker {
   readonly schema: 1;
   readonly attempt: string | null;
@@ -109,7 +109,7 @@ export interface FailureMarker {
   readonly error: string;
 }
 
-/** A marker made with `touch`: that much has happened, and nothing more is known. */
+/** The content of a marker made with `touch`: the step is done, and nothing more is known. */
 export const NOTHING_KNOWN: DoneMarker = {
   schema: 1,
   attempt: null,
@@ -126,7 +126,7 @@ export const NOTHING_KNOWN: DoneMarker = {
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
-/** A done marker from its text: an empty one says {@link NOTHING_KNOWN}; undefined for text that is not (yet) one. */
+/** Parses a done marker. An empty text gives {@link NOTHING_KNOWN}; undefined if the text is not valid (yet). */
 export function parseDoneMarker(text: string): DoneMarker | undefined {
   const fields = parseObject(text);
   if (fields === undefined) return undefined;
@@ -145,7 +145,7 @@ export function parseDoneMarker(text: string): DoneMarker | undefined {
   };
 }
 
-/** A started marker from its text; one made with `touch` says nothing but that. Undefined for text that is not (yet) one. */
+/** Parses a started marker. All fields of an empty one are null; undefined if the text is not valid (yet). */
 export function parseStartedMarker(text: string): StartedMarker | undefined {
   const fields = parseObject(text);
   if (fields === undefined) return undefined;
@@ -153,7 +153,7 @@ export function parseStartedMarker(text: string): StartedMarker | undefined {
   return { schema: 1, attempt: textField(fields, "attempt"), startedAt: textField(fields, "startedAt"), outputs };
 }
 
-/** An init marker from its text; one made with `touch` has no inputs. Undefined for text that is not (yet) one. */
+/** Parses an init marker. An empty one has no inputs; undefined if the text is not valid (yet). */
 export function parseInitMarker(text: string): InitMarker | undefined {
   const fields = parseObject(text);
   if (fields === undefined) return undefined;
@@ -161,7 +161,7 @@ export function parseInitMarker(text: string): InitMarker | undefined {
   return { schema: 1, by: fields.by === "launcher" ? "launcher" : "sidecar", inputs };
 }
 
-/** A pushed marker from its text; undefined for text that is not (yet) one. */
+/** Parses a pushed marker; undefined if the text is not valid (yet). */
 export function parsePushedMarker(text: string): PushedMarker | undefined {
   const fields = parseObject(text);
   if (fields === undefined || !isArtifact(fields)) return undefined;
@@ -170,7 +170,7 @@ export function parsePushedMarker(text: string): PushedMarker | undefined {
   return { schema: 1, attempt: textField(fields, "attempt"), reference, digest, finishedAt };
 }
 
-/** A failure marker from its text; one made with `touch` says nothing but that it failed. */
+/** Parses a failure marker. An empty one has no reason; undefined if the text is not valid (yet). */
 export function parseFailureMarker(text: string): FailureMarker | undefined {
   const fields = parseObject(text);
   if (fields === undefined) return undefined;

@@ -3,44 +3,44 @@ import type { LeaseWatcher } from "./lease.ts";
 import { readMarker, removeMarkers, writeMarker } from "./marker-file.ts";
 import { waitUntil } from "./wait.ts";
 
-/** How long a look at the volume is repeated. */
+/** How to wait for a change of the volume. */
 export interface UntilOptions {
-  /** The names whose appearance, change or removal is reason to look again; beside them the lease's, if it is watched. */
+  /** Names whose creation, change or removal triggers a check. The watched lease triggers one too. */
   readonly names: readonly string[];
   /** Ends the wait: its reason is thrown. */
   readonly signal?: AbortSignal | undefined;
-  /** Seconds between two looks when nothing is reported, see {@link waitUntil}. */
+  /** Seconds between two checks without a reported change, see {@link waitUntil}. */
   readonly pollSeconds?: number | undefined;
   readonly log?: Log | undefined;
 }
 
 /**
- * The markers on the shared volume, as the lives of launcher and sidecar use them: a seam, so that a test can put every
- * interleaving of their steps before them. Each call is one step that the other side sees whole or not at all.
+ * The markers on the shared volume, as launcher and sidecar use them. Tests replace this interface to run every interleaving
+ * of the two sides. Each call is one atomic step for the other side.
  */
 export interface SharedVolume {
   readonly folder: string;
-  /** A marker's content by `parse`; undefined while it is not there or not (yet) one. */
+  /** A marker's content by `parse`. Undefined if the marker does not exist, or is not valid (yet). */
   read<T>(name: string, parse: (text: string) => T | undefined): Promise<T | undefined>;
-  /** Writes a marker whole. Throws `cannotCreate`, naming it. */
+  /** Writes a marker atomically. Throws `cannotCreate` with its path. */
   write(name: string, content: object): Promise<void>;
-  /** Removes a marker, if it is there. Throws `cannotCreate`, naming it. */
+  /** Removes a marker if it exists. Throws `cannotCreate` with its path. */
   remove(name: string): Promise<void>;
-  /** Looks until there is a value, again at each change of the volume, and gives it. Looks never overlap. */
-  until<T>(look: () => Promise<T | undefined>, options: UntilOptions): Promise<T>;
+  /** Calls `check` now and at each change of the volume, until it returns a value. Checks never overlap. */
+  until<T>(check: () => Promise<T | undefined>, options: UntilOptions): Promise<T>;
 }
 
-/** The shared volume at a folder. With a `lease` to watch, its end is a change of the volume too. */
+/** Opens the shared volume in a folder. The end of the watched `lease` counts as a change of the volume. */
 export function openVolume(folder: string, lease?: LeaseWatcher): SharedVolume {
-  // `join` would leave more behind at each look than the look itself.
+  // `join` would produce more garbage than the rest of a poll.
   const pathOf = (name: string) => `${folder}/${name}`;
   return {
     folder,
     read: async (name, parse) => readMarker(pathOf(name), parse),
     write: (name, content) => writeMarker(pathOf(name), content),
     remove: (name) => removeMarkers(folder, [name]),
-    until: (look, { names, signal, pollSeconds, log }) =>
-      waitUntil(look, {
+    until: (check, { names, signal, pollSeconds, log }) =>
+      waitUntil(check, {
         paths: [...names.map(pathOf), ...(lease === undefined ? [] : [lease.path])],
         changes: lease?.onEnd,
         signal,

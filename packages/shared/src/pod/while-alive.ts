@@ -1,16 +1,16 @@
 /**
- * A look that goes on only until someone is found gone: then there is one more look, for what was left last, and
- * `failure` is thrown.
+ * Wraps a check for a wait on another process. If that process is gone, the check runs once more, for a result that the
+ * process left last. If there is none, the error of `failure` is thrown.
  */
 export function whileAlive<T>(
-  look: () => Promise<T | undefined>,
+  check: () => Promise<T | undefined>,
   isGone: () => Promise<boolean>,
   failure: () => Error,
 ): () => Promise<T | undefined> {
   return async () => {
-    const found = await look();
+    const found = await check();
     if (found !== undefined || !(await isGone())) return found;
-    const last = await look();
+    const last = await check();
     if (last !== undefined) return last;
     throw failure();
   };

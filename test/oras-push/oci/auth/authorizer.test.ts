@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Authorizer, type TokenRequest } from "oras-push/oci/auth/authorizer";
-import type { Credential } from "oras-push/oci/auth/credentials";
+import type { Credential } from "oras-push/oci/auth/credential";
 import { ToolError } from "shared/cli/tool-error";
 
 const SECURE = new URL("https://registry.example");
@@ -114,7 +114,7 @@ describe("answering challenges", () => {
     const { it: subject, requests } = authorizer({ token: "t" }, { kind: "basic", username: "me", password: "pw" });
     await assert.rejects(
       subject.answer('Bearer realm="http://auth.example/token"', "scope", SECURE),
-      (error: ToolError) => error.code === "notAuthorised" && /not HTTPS/.test(error.why ?? ""),
+      (error: ToolError) => error.code === "notAuthorized" && /not HTTPS/.test(error.why ?? ""),
     );
     assert.equal(requests.length, 0);
   });

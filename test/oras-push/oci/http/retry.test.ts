@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { backOff, DEFAULT_RETRY, parseRetryAfter, retrying, type Verdict } from "oras-push/oci/http/retry";
+import { backOff, DEFAULT_RETRY, parseRetryAfter, retrying, type RetryDecision } from "oras-push/oci/http/retry";
 
-const POLICY = { deadlineSeconds: 5, firstPause: 1, longestPause: 4 };
+const POLICY = { deadlineSeconds: 5, firstDelay: 1, longestDelay: 4 };
 const never = new AbortController().signal;
-const again = (): Verdict => ({ retry: true });
+const again = (): RetryDecision => ({ retry: true });
 
 describe("trying again", () => {
   it("an attempt that fails twice is made three times", async () => {
@@ -52,7 +52,7 @@ describe("trying again", () => {
     };
     await retrying(
       attempt,
-      () => ({ retry: true, pause: 60 }),
+      () => ({ retry: true, delay: 60 }),
       POLICY,
       never,
       (_, pause) => {
@@ -69,7 +69,7 @@ describe("trying again", () => {
       throw new Error("busy");
     };
     await assert.rejects(
-      retrying(attempt, () => ({ retry: true, pause: 3_600_000 }), POLICY, never),
+      retrying(attempt, () => ({ retry: true, delay: 3_600_000 }), POLICY, never),
       /busy/,
     );
     assert.ok(performance.now() - start < 1000);
@@ -83,8 +83,8 @@ describe("trying again", () => {
     };
     await retrying(
       attempt,
-      () => ({ retry: true, pause: 0 }),
-      { ...POLICY, firstPause: 10 },
+      () => ({ retry: true, delay: 0 }),
+      { ...POLICY, firstDelay: 10 },
       never,
       (_, pause) => pauses.push(pause),
     );
@@ -99,7 +99,7 @@ describe("trying again", () => {
     const attempt = async () => {
       throw new Error("busy");
     };
-    const verdict = (): Verdict => ({ retry: true, pause: 4000 });
+    const verdict = (): RetryDecision => ({ retry: true, delay: 4000 });
     const start = performance.now();
     await assert.rejects(
       retrying(attempt, verdict, POLICY, controller.signal, () => controller.abort(new Error("stop"))),
@@ -163,7 +163,7 @@ describe("a try that went on for longer than the deadline", () => {
       }
       return tries;
     };
-    const policy = { deadlineSeconds: 0.05, firstPause: 1, longestPause: 1 };
+    const policy = { deadlineSeconds: 0.05, firstDelay: 1, longestDelay: 1 };
     assert.equal(await retrying(attempt, () => ({ retry: true }), policy, new AbortController().signal), 4);
   });
 
@@ -174,7 +174,7 @@ describe("a try that went on for longer than the deadline", () => {
       await new Promise((resolve) => setTimeout(resolve, 15));
       throw new Error("late");
     };
-    const policy = { deadlineSeconds: 0.01, firstPause: 1, longestPause: 1 };
+    const policy = { deadlineSeconds: 0.01, firstDelay: 1, longestDelay: 1 };
     await assert.rejects(
       retrying(attempt, () => ({ retry: true }), policy, new AbortController().signal),
       /late/,

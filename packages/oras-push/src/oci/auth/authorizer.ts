@@ -1,7 +1,7 @@
 import { ToolError } from "shared/cli/tool-error";
-import { parseErrorBody, RegistryError } from "../errors.ts";
+import { parseErrorBody, RegistryError } from "../registry-error.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
-import type { Credential, CredentialSource } from "./credentials.ts";
+import type { Credential, CredentialSource } from "./credential.ts";
 
 /** A request to a token server, and its answer. */
 export type TokenRequest = (
@@ -60,7 +60,7 @@ export class Authorizer {
 
   /**
    * Answers a 401. Gives false where there is nothing to answer it with, or where what was sent is what would be sent
-   * again. Throws `notAuthorised` where the token server refuses.
+   * again. Throws `notAuthorized` where the token server refuses.
    */
   async answer(challenge: string | readonly string[] | undefined, scope: string, origin: URL): Promise<boolean> {
     const challenges = parseChallenges(challenge);
@@ -132,7 +132,7 @@ function realmOf(challenge: Challenge, origin: URL): URL {
     throw new ToolError("registry", `the registry ${origin.host} names no realm to get a token from`);
   const url = new URL(realm);
   if (url.protocol !== "https:" && origin.protocol === "https:")
-    throw new ToolError("notAuthorised", `the registry ${origin.host} names an unsafe realm to get a token from`, {
+    throw new ToolError("notAuthorized", `the registry ${origin.host} names an unsafe realm to get a token from`, {
       why: `${url.origin} is not HTTPS`,
     });
   return url;

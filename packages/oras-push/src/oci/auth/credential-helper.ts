@@ -1,33 +1,34 @@
 import type { ChildProcess } from "node:child_process";
-import { systemCode, ToolError } from "shared/cli/tool-error";
-import type { Credential } from "./credentials.ts";
+import { ToolError } from "shared/cli/tool-error";
+import { systemCode } from "shared/fs/system-error";
+import type { Credential } from "./credential.ts";
 
-/** How a helper is called. */
+/** How to run a credential helper. */
 export interface HelperOptions {
-  /** Its environment, and where it is searched for. */
+  /** The environment of the helper; its PATH is searched for the program. */
   readonly env: NodeJS.ProcessEnv;
-  /** Ends it. */
+  /** Kills the helper. */
   readonly signal?: AbortSignal | undefined;
-  /** Milliseconds that it may take; half a minute by default. */
+  /** Timeout in milliseconds; 30 s by default. */
   readonly timeout?: number;
 }
 
 const DEFAULT_TIMEOUT = 30_000;
 
 /**
- * Asks a credential helper by docker's protocol: the key on the stdin of `docker-credential-HELPER get`, JSON on its stdout.
- * Gives undefined where it has none. Throws `notAuthorised`, naming it, where it fails or does not answer in time.
+ * Runs a credential helper by docker's protocol: the key on the stdin of `docker-credential-HELPER get`, JSON on its stdout.
+ * Returns undefined if the helper has no credential. Throws `notAuthorized` with its name if it fails or times out.
  */
 export async function askHelper(helper: string, key: string, options: HelperOptions): Promise<Credential | undefined> {
   const program = `docker-credential-${helper}`;
-  const fail = (why: string) => new ToolError("notAuthorised", `the credential helper ${program} failed`, { why });
+  const fail = (why: string) => new ToolError("notAuthorized", `the credential helper ${program} failed`, { why });
   const answer = await outcome(program, key, options);
   if (answer.code !== 0 && /not found/i.test(answer.stdout)) return undefined;
   if (answer.code === "ENOENT") throw fail("not found on PATH");
-  if (answer.code === "timeout") throw fail("it did not answer in time");
-  if (answer.code !== 0) throw fail(`it ended with ${answer.code}`);
+  if (answer.code === "timeout") throw fail("it timed out");
+  if (answer.code !== 0) throw fail(`it exited with ${answer.code}`);
   const { Username, Secret } = parseAnswer(answer.stdout) ?? {};
-  if (Username === undefined && Secret === undefined) throw fail("its answer is not JSON with Username and Secret");
+  if (Username === undefined && Secret === undefined) throw fail("its output is not JSON with Username and Secret");
   if (!Secret) return undefined;
   return Username === "<token>"
     ? { kind: "refresh", token: Secret }
@@ -42,7 +43,7 @@ function parseAnswer(text: string): { Username?: string; Secret?: string } | und
   }
 }
 
-/** How a helper ended: its exit code, its signal, or why it was not run to its end. */
+/** The exit code or signal of a helper, or why it did not finish. */
 interface Outcome {
   readonly code: number | string;
   readonly stdout: string;
@@ -53,11 +54,11 @@ async function outcome(
   key: string,
   { env, signal, timeout = DEFAULT_TIMEOUT }: HelperOptions,
 ): Promise<Outcome> {
-  // Loaded for those who have a helper.
+  // Loaded only if there is a helper.
   const { spawn } = await import("node:child_process");
   signal?.throwIfAborted();
   return new Promise((resolve, reject) => {
-    // A group of its own: a helper is often a script, and what it started would outlive it and hold its stdout.
+    // A process group of its own: a helper is often a script, and its children could outlive it and hold its stdout open.
     const child = spawn(program, ["get"], { env, detached: true, stdio: ["pipe", "pipe", "ignore"] });
     let stdout = "";
     const finish = (settle: () => void) => {
@@ -78,7 +79,7 @@ async function outcome(
     child.once("error", (error) => finish(() => resolve({ code: systemCode(error) ?? error.message, stdout: "" })));
     child.once("close", (code, ended) => finish(() => resolve({ code: code ?? ended ?? "nothing", stdout })));
     child.stdin.on("error", () => {
-      // The helper ended without reading; how it ended says more.
+      // The helper exited without reading the key. Its exit code says more.
     });
     child.stdin.end(key);
   });
@@ -88,6 +89,6 @@ function endGroup({ pid }: ChildProcess): void {
   try {
     if (pid !== undefined) process.kill(-pid, "SIGKILL");
   } catch {
-    // All of it has ended.
+    // The whole group has ended.
   }
 }

@@ -1,5 +1,6 @@
 import { createSecureContext, type SecureContext } from "node:tls";
-import { reasonOf, ToolError } from "shared/cli/tool-error";
+import { ToolError } from "shared/cli/tool-error";
+import { reasonOf } from "shared/fs/system-error";
 import { Agent, buildConnector, type Dispatcher, ProxyAgent } from "undici";
 import { proxyFor } from "./proxy.ts";
 import { certificatesIn, trustedCertificates } from "./trust.ts";

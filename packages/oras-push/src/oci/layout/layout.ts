@@ -1,12 +1,15 @@
 import { constants } from "node:fs";
 import { type FileHandle, mkdir, open, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { reasonOf, systemCode, ToolError } from "shared/cli/tool-error";
+import { ToolError } from "shared/cli/tool-error";
+import { writeAtomically } from "shared/fs/atomic-file";
+import { cannotRead } from "shared/fs/path-failure";
+import { isSystemError, reasonOf, systemCode } from "shared/fs/system-error";
+import type { Access, ArtifactStore, BlobInfo, OpenContent } from "../artifact-store.ts";
 import type { Descriptor } from "../descriptor.ts";
 import type { Digest } from "../digest.ts";
 import { MAX_MANIFEST_BYTES, type StoredManifest } from "../manifest.ts";
 import { digestOf, Meter, metered } from "../meter.ts";
-import type { Access, SentBlob } from "../repository.ts";
 import {
   EMPTY_INDEX,
   findEntry,
@@ -18,17 +21,16 @@ import {
   withManifest,
 } from "./layout-index.ts";
 import { withLock } from "./lock.ts";
-import { placeFile } from "./placed-file.ts";
 
-/** The version of the layouts that are read and written (image-spec, image-layout.md, "oci-layout file"). */
+/** The supported version of layouts (image-spec, image-layout.md, "oci-layout file"). */
 const LAYOUT_VERSION = "1.0.0";
 
-/** Blobs are read in pieces of this size, in bytes. */
+/** The size of a read, in bytes. */
 const PIECE = 1 << 20;
 
 /**
- * Opens an OCI image layout; for a push it is made where there is none. Throws `noInput` for a folder that is no layout, or
- * one of another version, and `cannotCreate` where none can be made.
+ * Opens an OCI image layout, and creates it for a push if it is missing. Throws `noInput` if the folder is not a layout of a
+ * supported version, and `cannotCreate` if the layout cannot be created.
  */
 export async function openLayout(folder: string, access: Access, signal: AbortSignal): Promise<Layout> {
   const layout = new Layout(folder, signal);
@@ -38,10 +40,10 @@ export async function openLayout(folder: string, access: Access, signal: AbortSi
 }
 
 /**
- * An OCI image layout on disk (image-spec, image-layout.md), by the operations of a repository. Every file in it appears
- * whole, by rename, and any number of processes may push to it at once.
+ * An OCI image layout on disk (image-spec, image-layout.md). Each file in it is written atomically. Any number of processes may
+ * push to it at the same time.
  */
-export class Layout {
+export class Layout implements ArtifactStore {
   readonly #folder: string;
   readonly #blobs: string;
   readonly #signal: AbortSignal;
@@ -52,12 +54,12 @@ export class Layout {
     this.#signal = signal;
   }
 
-  /** Makes what is missing of a layout. Throws `cannotCreate`. */
+  /** Creates the missing parts of a layout. Throws `cannotCreate`. */
   async create(): Promise<void> {
     try {
       await mkdir(this.#blobs, { recursive: true });
     } catch (error) {
-      throw new ToolError("cannotCreate", `cannot make the OCI layout ${this.#folder}`, {
+      throw new ToolError("cannotCreate", `cannot create the OCI layout ${this.#folder}`, {
         why: reasonOf(error),
         cause: error,
       });
@@ -67,18 +69,18 @@ export class Layout {
     if ((await this.#readText("index.json")) === undefined) await this.#changeIndex((index) => index);
   }
 
-  /** Throws `noInput` where the folder is no layout of the version that is known here. */
+  /** Throws `noInput` if the folder is not a layout of the supported version. */
   async checkVersion(): Promise<void> {
     const text = await this.#readText("oci-layout");
     const fail = (why: string) => new ToolError("noInput", `${this.#folder} is not an OCI layout`, { why });
-    if (text === undefined) throw fail("there is no oci-layout in it");
+    if (text === undefined) throw fail("it has no oci-layout file");
     let version: unknown;
     try {
       version = (JSON.parse(text) as { imageLayoutVersion?: unknown } | null)?.imageLayoutVersion;
     } catch {
-      throw fail("its oci-layout is not JSON");
+      throw fail("its oci-layout file is not JSON");
     }
-    if (version !== LAYOUT_VERSION) throw fail(`its version is ${JSON.stringify(version)}, not ${LAYOUT_VERSION}`);
+    if (version !== LAYOUT_VERSION) throw fail(`expected version ${LAYOUT_VERSION}, found ${JSON.stringify(version)}`);
   }
 
   /** Whether the layout has a blob. */
@@ -87,23 +89,23 @@ export class Layout {
       return (await stat(this.#path(digest))).isFile();
     } catch (error) {
       if (systemCode(error) === "ENOENT") return false;
-      throw this.#unreadable(this.#path(digest), error);
+      throw cannotRead(this.#path(digest), error);
     }
   }
 
-  /** A layout takes no blobs from other places but by writing them. */
+  /** A layout never mounts blobs. */
   async mountBlob(): Promise<boolean> {
     return false;
   }
 
-  /** A blob's bytes. Throws `noInput` where it is missing or can't be read; who reads checks size and digest. */
+  /** A blob's content. Throws `noInput` if it cannot be read. The caller checks size and digest. */
   async *fetchBlob({ digest }: Descriptor): AsyncGenerator<Buffer> {
     const path = this.#path(digest);
     let file: FileHandle;
     try {
       file = await open(path, constants.O_RDONLY);
     } catch (error) {
-      throw this.#unreadable(path, error);
+      throw cannotRead(path, error);
     }
     try {
       for (;;) {
@@ -113,40 +115,40 @@ export class Layout {
         yield buffer.subarray(0, bytesRead);
       }
     } catch (error) {
-      throw systemCode(error) === undefined ? error : this.#unreadable(path, error);
+      throw systemCode(error) === undefined ? error : cannotRead(path, error);
     } finally {
       await file.close();
     }
   }
 
-  /** Stores a blob that is at hand. */
+  /** Stores a blob from memory. */
   async pushBlob(bytes: Buffer, digest: Digest): Promise<void> {
-    await placeFile(this.#folder, async (file) => {
+    await this.#write(async (file) => {
       await file.writeFile(bytes);
       return this.#path(digest);
     });
   }
 
-  /** Stores a blob whose digest and size are known. Throws `noInput` where the bytes are not what they were. */
-  async pushKnownBlob(blob: SentBlob, open: () => AsyncIterable<Buffer>): Promise<void> {
-    await placeFile(this.#folder, async (file) => {
+  /** Stores a blob whose digest and size are known. Throws `noInput` if the content changed. */
+  async pushKnownBlob(blob: BlobInfo, open: OpenContent): Promise<void> {
+    await this.#write(async (file) => {
       const digest = (await this.#fill(file, open())).digest();
-      if (digest !== blob.digest) throw new ToolError("noInput", `${blob.digest} changed while it was read`);
+      if (digest !== blob.digest) throw new ToolError("noInput", `the content of ${blob.digest} changed during the push`);
       return this.#path(digest);
     });
   }
 
-  /** Stores a blob while it is made. */
-  async pushStreamedBlob(open: () => AsyncIterable<Buffer>): Promise<SentBlob> {
+  /** Stores a blob while it is produced. */
+  async pushStreamedBlob(open: OpenContent): Promise<BlobInfo> {
     let meter = new Meter();
-    await placeFile(this.#folder, async (file) => {
+    await this.#write(async (file) => {
       meter = await this.#fill(file, open());
       return this.#path(meter.digest());
     });
     return { digest: meter.digest(), size: meter.size };
   }
 
-  /** A manifest by tag or digest, its digest checked; undefined where there is none. */
+  /** A manifest by tag or digest, its digest checked; undefined if there is none. */
   async fetchManifest(reference: string): Promise<StoredManifest | undefined> {
     const entry = findEntry(await this.#readIndex(), reference);
     return entry === undefined ? undefined : this.#readManifest(entry, reference);
@@ -155,39 +157,39 @@ export class Layout {
   async #readManifest(entry: IndexEntry, reference: string): Promise<StoredManifest> {
     const path = this.#path(entry.digest);
     const { size } = await stat(path).catch((error) => {
-      throw this.#unreadable(path, error);
+      throw cannotRead(path, error);
     });
     if (size > MAX_MANIFEST_BYTES)
       throw new ToolError("registry", `the manifest ${reference} is longer than ${MAX_MANIFEST_BYTES} bytes`);
     const bytes = await readFile(path).catch((error) => {
-      throw this.#unreadable(path, error);
+      throw cannotRead(path, error);
     });
     const digest = digestOf(bytes);
     if (digest !== entry.digest)
-      throw new ToolError("registry", `the manifest ${reference} is not the one that was asked for`, {
+      throw new ToolError("registry", `the layout holds another manifest than ${reference}`, {
         why: `its digest is ${digest}, not ${entry.digest}`,
       });
     return { bytes, descriptor: { mediaType: entry.mediaType, digest, size: bytes.length } };
   }
 
-  /** Stores a manifest, and names it in the index, under a tag where one is given. */
+  /** Stores a manifest and adds it to the index, with a tag if one is given. */
   async pushManifest(manifest: StoredManifest, tag: string | undefined): Promise<void> {
     await this.pushBlob(manifest.bytes, manifest.descriptor.digest);
     await this.#changeIndex((index) => withManifest(index, manifest.descriptor, tag));
   }
 
-  /** Stores a manifest under a tag that is free, in one turn at the index; where it is not, gives what it names. */
+  /** Stores a manifest under a free tag, in one change of the index; if the tag exists, returns the manifest that it names. */
   async addManifest(manifest: StoredManifest, tag: string): Promise<StoredManifest | undefined> {
     await this.pushBlob(manifest.bytes, manifest.descriptor.digest);
-    let there: IndexEntry | undefined;
+    let existing: IndexEntry | undefined;
     await this.#changeIndex((index) => {
-      there = findEntry(index, tag);
-      return there === undefined ? withManifest(index, manifest.descriptor, tag) : undefined;
+      existing = findEntry(index, tag);
+      return existing === undefined ? withManifest(index, manifest.descriptor, tag) : undefined;
     });
-    return there && this.#readManifest(there, tag);
+    return existing && this.#readManifest(existing, tag);
   }
 
-  /** Whether the index names anything by a tag. */
+  /** Whether the index has any tag. */
   async hasTags(): Promise<boolean> {
     return (await this.listTags()).length > 0;
   }
@@ -197,7 +199,7 @@ export class Layout {
     return tagsOf(await this.#readIndex());
   }
 
-  /** Changes the index while no other process of ours does; `undefined` leaves it as it is. */
+  /** Changes the index under the lock. If `change` returns undefined, the index stays unchanged. */
   async #changeIndex(change: (index: LayoutIndex) => LayoutIndex | undefined): Promise<void> {
     const path = join(this.#folder, "index.json");
     await withLock(
@@ -205,7 +207,7 @@ export class Layout {
       async (lock) => {
         const index = change(await this.#readIndex());
         if (index === undefined) return;
-        await placeFile(this.#folder, async (file) => {
+        await this.#write(async (file) => {
           await file.writeFile(JSON.stringify(index));
           await file.sync();
           await lock.check();
@@ -227,19 +229,19 @@ export class Layout {
     }
   }
 
-  /** The text of a file of the layout; undefined where there is none. */
+  /** The text of a file of the layout; undefined if it is missing. */
   async #readText(name: string): Promise<string | undefined> {
     const path = join(this.#folder, name);
     try {
       return await readFile(path, "utf8");
     } catch (error) {
       if (systemCode(error) === "ENOENT") return undefined;
-      throw this.#unreadable(path, error);
+      throw cannotRead(path, error);
     }
   }
 
   async #writeText(name: string, text: string): Promise<void> {
-    await placeFile(this.#folder, async (file) => {
+    await this.#write(async (file) => {
       await file.writeFile(text);
       return join(this.#folder, name);
     });
@@ -258,7 +260,11 @@ export class Layout {
     return join(this.#blobs, digest.slice("sha256:".length));
   }
 
-  #unreadable(path: string, error: unknown): ToolError {
-    return new ToolError("noInput", `cannot read ${path}`, { why: reasonOf(error), cause: error });
+  /** Writes a file atomically; `write` fills it and returns its path. Throws `cannotCreate` if a system call fails. */
+  async #write(write: (file: FileHandle) => Promise<string>): Promise<void> {
+    await writeAtomically(this.#folder, write).catch((error) => {
+      if (!isSystemError(error)) throw error;
+      throw new ToolError("cannotCreate", `cannot write to ${this.#folder}`, { why: reasonOf(error), cause: error });
+    });
   }
 }

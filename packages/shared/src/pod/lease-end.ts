@@ -1,10 +1,10 @@
-import type { LeaseState } from "./lease.ts";
+import type { ReadLease } from "./lease-state.ts";
 
 /**
- * Tells whether the holder of a lease is gone: the lease was seen and has ended, given back or not, or its holder is found
- * dead. One that nobody took yet is waited for.
+ * Returns a function that tells whether the holder of a lease is gone: the lease ended, or was released after this function
+ * saw it held. A lease that nobody has taken yet is not gone.
  */
-export function holderGone(lease: () => Promise<LeaseState>): () => Promise<boolean> {
+export function holderGone(lease: ReadLease): () => Promise<boolean> {
   let seen = false;
   return async () => {
     const { kind } = await lease();
@@ -14,11 +14,11 @@ export function holderGone(lease: () => Promise<LeaseState>): () => Promise<bool
 }
 
 /**
- * Tells whether a lease has been without its holder for `seconds`, and without another one, who would have begun the time
- * anew. One that nobody took yet is waited for. `now` is a steady clock, in milliseconds.
+ * Returns a function that tells whether a lease has had no holder for `seconds`. Each new holder that ends starts the time
+ * again. A lease that nobody has taken yet does not count. `now` is a monotonic clock in milliseconds.
  */
-export function placeVacant(
-  lease: () => Promise<LeaseState>,
+export function endedFor(
+  lease: ReadLease,
   seconds: number,
   now: () => number = () => performance.now(),
 ): () => Promise<boolean> {

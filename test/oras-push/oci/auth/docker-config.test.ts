@@ -7,7 +7,7 @@ import {
   type DockerConfig,
   dockerCredentials,
   readDockerConfig,
-} from "oras-push/oci/auth/credentials";
+} from "oras-push/oci/auth/docker-config";
 import { ToolError } from "shared/cli/tool-error";
 import { temporaryFolder } from "../../../support/temporary.ts";
 
@@ -117,7 +117,7 @@ describe("credential helpers", () => {
       ["missing", /not found on PATH/],
     ] as const)
       await assert.rejects(credentialFor("r", { credsStore: name }, env), (error: ToolError) => {
-        assert.equal(error.code, "notAuthorised");
+        assert.equal(error.code, "notAuthorized");
         assert.ok(error.message.includes(`docker-credential-${name}`), error.message);
         assert.match(error.why ?? "", why);
         return !`${error.message}${error.why}`.includes("secret");
@@ -130,7 +130,7 @@ describe("credential helpers", () => {
     const config = { credsStore: "hangs" };
     await assert.rejects(
       credentialWith("r", config, { env, timeout: 500 }),
-      (error: ToolError) => error.code === "notAuthorised" && /not answer in time/.test(error.why ?? ""),
+      (error: ToolError) => error.code === "notAuthorized" && /not answer in time/.test(error.why ?? ""),
     );
     const controller = new AbortController();
     setTimeout(() => controller.abort(new Error("stop")), 500);

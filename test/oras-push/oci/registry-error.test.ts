@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { parseErrorBody, RegistryError, shownUrl } from "oras-push/oci/errors";
+import { parseErrorBody, RegistryError } from "oras-push/oci/registry-error";
+import { shownUrl } from "oras-push/oci/http/location";
 
 describe("error answers", () => {
   it("the first of a registry's errors gives code and message", () => {

@@ -1,20 +1,11 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { reasonOf, systemCode, ToolError } from "shared/cli/tool-error";
+import { ToolError } from "shared/cli/tool-error";
+import { reasonOf, systemCode } from "shared/fs/system-error";
+import type { Credential, CredentialSource } from "./credential.ts";
 import { askHelper, type HelperOptions } from "./credential-helper.ts";
 
-/** What a registry or its token server takes for proof. */
-export type Credential =
-  | { readonly kind: "basic"; readonly username: string; readonly password: string }
-  /** A refresh token (docker's `identitytoken`), to be exchanged for access tokens. */
-  | { readonly kind: "refresh"; readonly token: string }
-  /** An access token (docker's `registrytoken`), used as it is. */
-  | { readonly kind: "bearer"; readonly token: string };
-
-/** Finds the credential for a registry; undefined where there is none. */
-export type CredentialSource = (registry: string) => Promise<Credential | undefined>;
-
-/** Docker's client configuration, as far as it concerns credentials. */
+/** The fields of docker's client configuration that hold credentials. */
 export interface DockerConfig {
   readonly auths?: Readonly<Record<string, DockerAuth | null>> | null;
   readonly credsStore?: string;
@@ -32,7 +23,7 @@ interface DockerAuth {
 const DOCKER_HUB = "https://index.docker.io/v1/";
 const DOCKER_HUB_HOSTS = ["docker.io", "index.docker.io", "registry-1.docker.io"];
 
-/** The credentials of a docker configuration file, read at first use; `options` are those of its helpers. */
+/** The credentials of a docker configuration file. The file is read at the first use. `options` are for its helpers. */
 export function dockerCredentials(registryConfig: string | undefined, options: HelperOptions): CredentialSource {
   let config: Promise<DockerConfig> | undefined;
   return async (registry) => {
@@ -41,7 +32,7 @@ export function dockerCredentials(registryConfig: string | undefined, options: H
   };
 }
 
-/** The credential that a configuration holds for a registry: by helper, by store, then by its `auths`. */
+/** The credential of a registry in a configuration: from its helper, else from the store, else from `auths`. */
 export async function credentialFor(
   registry: string,
   config: DockerConfig,
@@ -57,23 +48,23 @@ export async function credentialFor(
 }
 
 /**
- * Reads the configuration as `oras` does: the named file, else that of `$DOCKER_CONFIG`, else that of the home folder.
- * In the place of a file may stand a folder with `config.json` or, as a pull secret is mounted, `.dockerconfigjson`.
- * None at all is an empty one, unless it was named. Throws `noInput` for one that can't be read.
+ * Reads the configuration as `oras` does: the named file, else that of `$DOCKER_CONFIG`, else that of the home folder. Each
+ * may be a file, or a folder with `config.json` or `.dockerconfigjson` (the name in a mounted pull secret). Returns an empty
+ * configuration if there is no file and none was named. Throws `noInput` if a file cannot be read.
  */
 export async function readDockerConfig(named: string | undefined, env: NodeJS.ProcessEnv): Promise<DockerConfig> {
   const home = env.HOME === undefined || env.HOME === "" ? undefined : join(env.HOME, ".docker");
   const place = named ?? (env.DOCKER_CONFIG || home);
   const file = place === undefined ? undefined : await configFile(place);
   if (file === undefined && named !== undefined)
-    throw new ToolError("noInput", `cannot read ${named}`, { why: "neither a docker config nor a folder with one" });
+    throw new ToolError("noInput", `cannot read ${named}`, { why: "it is neither a docker config nor a folder that holds one" });
   if (file === undefined) return {};
   const fail = (why: string) => new ToolError("noInput", `cannot read ${file}`, { why });
   let config: unknown;
   try {
     config = JSON.parse(await readFile(file, "utf8"));
   } catch (error) {
-    // A parser's message would show a piece of the file.
+    // The message of the parser would show a part of the file.
     throw fail(error instanceof SyntaxError ? "it is not JSON" : reasonOf(error));
   }
   if (typeof config !== "object" || config === null) throw fail("it is not a docker config");
@@ -104,7 +95,7 @@ function parseAuth(entry: DockerAuth, registry: string): Credential | undefined 
   return { kind: "basic", username: text.slice(0, colon), password: text.slice(colon + 1) };
 }
 
-/** The host and port of a key of `auths`, which may carry a scheme and a path. */
+/** The host and port in a key of `auths`, which may have a scheme and a path. */
 function hostOf(key: string): string {
   return key.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { holderGone, placeVacant } from "shared/pod/gone";
-import type { LeaseState } from "shared/pod/lease";
+import { holderGone, endedFor } from "shared/pod/lease-end";
+import type { LeaseState } from "shared/pod/lease-state";
 
 const NONE: LeaseState = { kind: "none" };
 const held = (id: string): LeaseState => ({ kind: "held", id });
@@ -12,7 +12,7 @@ describe("the place of a lease's holder", () => {
   async function vacant(...seen: readonly (readonly [number, LeaseState])[]): Promise<boolean[]> {
     let now = 0;
     let state = NONE;
-    const isVacant = placeVacant(
+    const isVacant = endedFor(
       async () => state,
       10,
       () => now,

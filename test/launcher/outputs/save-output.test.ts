@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { makeSharedFolder, saveOutput } from "launcher/outputs/outputs";
+import { makeSharedFolder, saveOutput } from "launcher/outputs/save-output";
 import { ToolError } from "shared/cli/tool-error";
 import { temporaryFolder } from "../../support/temporary.ts";
 

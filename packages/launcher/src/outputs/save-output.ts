@@ -1,19 +1,24 @@
 import { readdirSync, realpathSync, renameSync, statSync } from "node:fs";
 import { basename, join, relative, resolve } from "node:path";
 import type { Log } from "shared/cli/log";
-import { reasonOf, systemCode, ToolError } from "shared/cli/tool-error";
+import { ToolError } from "shared/cli/tool-error";
 import { makeSharedFolders } from "shared/fs/folders";
+import { cannotRead, cannotWrite, creatingFolder } from "shared/fs/path-failure";
+import { removeTree } from "shared/fs/remove-tree";
+import { specialFileKind } from "shared/fs/special-file";
+import { reasonOf, systemCode } from "shared/fs/system-error";
 import { uniqueName } from "shared/fs/unique-name";
 import { type OutputRecord, SHARE } from "shared/pod/markers";
-import { copyTree, kindOf, measureTree, removeTree } from "./copy-tree.ts";
+import { copyTree } from "./copy-tree.ts";
+import { measureTree } from "./tree-size.ts";
 
-/** Everyone may read what is saved: the sidecar often runs as another user. */
+/** Every user may read the copies: the sidecar often runs as another user. */
 const READ_FOR_ALL = 0o444;
 
 /**
- * Saves an output path on the shared volume and gives what was saved; what lies there already stays where it is. It
- * appears in the outputs folder by rename, in the place of one from an earlier attempt. Gives undefined for a path that
- * is not there, or is neither a file nor a folder. Throws `noInput` for one that can't be read, `copyFailed` for one that can't be written, naming it.
+ * Saves an output path on the shared volume. An output on the volume stays in its place; any other is copied to the outputs
+ * folder, and replaces a copy of an earlier attempt by rename. Returns undefined if the path does not exist, or is neither a
+ * file nor a folder. Throws `noInput` with the path if it cannot be read, `copyFailed` if the copy cannot be written.
  */
 export async function saveOutput(share: string, path: string, warn: Log): Promise<OutputRecord[] | undefined> {
   const source = realPath(path);
@@ -21,12 +26,12 @@ export async function saveOutput(share: string, path: string, warn: Log): Promis
   const volume = realpathSync(share);
   const within = relative(volume, source);
   if (within === "" || isAbove(source, volume))
-    throw new ToolError("copyFailed", `the output ${path} holds the shared volume ${share}`, {
-      hint: "give the step an output folder of its own",
+    throw new ToolError("copyFailed", `the output ${path} contains the shared volume ${share}`, {
+      hint: "use an output folder of its own for the step",
     });
   const stats = statSync(source);
   if (!stats.isFile() && !stats.isDirectory()) {
-    warn(`left out ${path}: ${kindOf(stats)}`);
+    warn(`skipped ${path}: it is ${specialFileKind(stats)}`);
     return undefined;
   }
   if (within === SHARE.outputs)
@@ -37,13 +42,9 @@ export async function saveOutput(share: string, path: string, warn: Log): Promis
   return [await copyOutput(share, path, warn)];
 }
 
-/** Makes a folder of the shared volume that both sides may write to, whatever their users and umasks. */
+/** Creates a folder of the shared volume that both sides may write to, whatever their users and umasks. */
 export function makeSharedFolder(path: string): void {
-  try {
-    makeSharedFolders(path);
-  } catch (error) {
-    throw new ToolError("cannotCreate", `cannot create ${path}`, { why: reasonOf(error), cause: error });
-  }
+  creatingFolder(path, () => makeSharedFolders(path));
 }
 
 async function copyOutput(share: string, path: string, warn: Log): Promise<OutputRecord> {
@@ -71,11 +72,11 @@ function replace(target: string, fresh: string, stale: string): void {
     }
     renameSync(fresh, target);
   } catch (error) {
-    throw new ToolError("copyFailed", `cannot write ${target}`, { why: reasonOf(error), cause: error });
+    throw cannotWrite(target, error, "copyFailed");
   }
 }
 
-/** What can't be removed is hidden from the sidecar by its name: no reason to fail. */
+/** A temporary copy that cannot be removed is not a failure: its leading dot hides it from the sidecar. */
 function discard(path: string, warn: Log): void {
   try {
     removeTree(path);
@@ -89,7 +90,7 @@ function realPath(path: string): string | undefined {
     return realpathSync(path);
   } catch (error) {
     if (systemCode(error) === "ENOENT") return undefined;
-    throw new ToolError("noInput", `cannot read ${path}`, { why: reasonOf(error), cause: error });
+    throw cannotRead(path, error);
   }
 }
 

@@ -1,30 +1,30 @@
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 
-/** A program to be measured. */
+/** A command to measure. */
 export interface Job {
   readonly argv: readonly [program: string, ...args: string[]];
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** What a program took, with all that it started. */
+/** The cost of a command and of all processes that it started. */
 export interface Measured {
-  /** From start to end. */
+  /** Wall-clock time. */
   readonly seconds: number;
-  /** Processor time, in seconds. */
+  /** CPU time, in seconds. */
   readonly cpu: number;
-  /** The most anonymous memory at once, in MiB: what the page cache holds of files is not counted. */
+  /** Peak anonymous memory of all processes together, in MiB. The page cache is not counted. */
   readonly memory: number;
-  /** Bytes that went to files on disk, those in memory (tmpfs) not counted, in MB. */
+  /** Bytes written to files on disk, in MB. Files in memory (tmpfs) are not counted. */
   readonly written: number;
   readonly stdout: string;
 }
 
-/** How often memory is looked at, in milliseconds. */
-const LOOK = 20;
+/** The interval between two memory samples, in milliseconds. */
+const INTERVAL = 20;
 
-/** Runs the program and says on descriptor 3 what bash knows of its time, and the kernel of what was written. */
+/** Runs the command, then writes its times (from bash) and its written bytes (from the kernel) to descriptor 3. */
 const WRAPPER = [
   'TIMEFORMAT="time %3R %3U %3S"',
   "exec 4>&2",
@@ -34,7 +34,7 @@ const WRAPPER = [
   "exit $code",
 ].join("\n");
 
-/** Runs a program to its end and measures it. Throws with what it said where it fails. */
+/** Runs a command to its end and measures it. Throws with its stderr if it fails. */
 export async function measure({ argv, cwd, env }: Job): Promise<Measured> {
   const child = spawn("bash", ["-c", WRAPPER, "bash", ...argv], {
     cwd,
@@ -49,37 +49,37 @@ export async function measure({ argv, cwd, env }: Job): Promise<Measured> {
   let memory = 0;
   const timer = setInterval(() => {
     memory = Math.max(memory, anonymousMemory(child.pid as number));
-  }, LOOK);
+  }, INTERVAL);
   const code = await new Promise((resolve, reject) => child.once("error", reject).once("close", resolve));
   clearInterval(timer);
   const [, stdout = "", stderr, report = ""] = texts;
-  if (code !== 0) throw new Error(`${argv.join(" ")} ended with ${code}: ${stderr}`);
+  if (code !== 0) throw new Error(`${argv.join(" ")} failed with exit code ${code}: ${stderr}`);
   const [seconds, user, system] = (/^time (\S+) (\S+) (\S+)$/m.exec(report) ?? []).slice(1).map(Number);
   const written = Number(/^write_bytes: (\d+)$/m.exec(report)?.[1]);
-  if (seconds === undefined) throw new Error(`bash did not say how long ${argv[0]} took: ${report}`);
+  if (seconds === undefined) throw new Error(`cannot measure ${argv[0]}: expected a time from bash, found: ${report}`);
   return { seconds, cpu: Number(user) + Number(system), memory, written: written / 1e6, stdout };
 }
 
-/** The anonymous memory of a process, in MiB, with that of all that it started unless `whole` is false. */
-export function anonymousMemory(pid: number, whole = true): number {
+/** Returns the anonymous memory of a process in MiB. Includes its descendants unless `descendants` is false. */
+export function anonymousMemory(pid: number, descendants = true): number {
   try {
     const kilobytes = Number(/RssAnon:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0);
-    if (!whole) return kilobytes / 1024;
+    if (!descendants) return kilobytes / 1024;
     const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean);
     return kilobytes / 1024 + children.reduce((sum, child) => sum + anonymousMemory(Number(child)), 0);
   } catch {
-    // It ended while it was looked at.
+    // The process ended during the measurement.
     return 0;
   }
 }
 
-/** Processor time of a running process so far, in seconds. */
+/** Returns the CPU time that a running process has used, in seconds. */
 export function processorTime(pid: number): number {
-  // The name, in parentheses, may hold anything; user and system time are the 12th and 13th fields after it.
+  // The name in parentheses can contain spaces. User and system time are the 12th and 13th fields after it.
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS;
 }
 
-/** Of a second: `sysconf(_SC_CLK_TCK)`, 100 on every Linux that Node runs on. */
+/** Clock ticks per second: `sysconf(_SC_CLK_TCK)`, 100 on every Linux that Node supports. */
 const CLOCK_TICKS = 100;

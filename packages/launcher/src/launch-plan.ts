@@ -1,0 +1,31 @@
+import type { Condition } from "shared/cli/condition";
+
+/** How to run a command in a pod. */
+export interface LaunchPlan {
+  /** The folder of the shared volume. */
+  readonly share: string;
+  /** The folder for the inputs; undefined if the step has none. */
+  readonly input: string | undefined;
+  /** Paths or patterns to save. */
+  readonly outputs: readonly string[];
+  /** Whether a missing output is accepted. */
+  readonly allowMissingOutput: boolean;
+  /** A file that receives a copy of the command's stdout; undefined for none. */
+  readonly outputPipe: string | undefined;
+  /** Whether to save stdout and stderr for the sidecar. */
+  readonly logs: boolean;
+  readonly command: readonly [string, ...string[]];
+  /** Seconds until the inputs must be there; unlimited if undefined. */
+  readonly initTimeoutSeconds: number | undefined;
+  /** Seconds to wait for a new sidecar after the death of one. */
+  readonly sidecarTimeoutSeconds: number;
+  /** Seconds until the command must have ended; unlimited if undefined. */
+  readonly timeoutSeconds: number | undefined;
+  /** Seconds from SIGTERM to SIGKILL. */
+  readonly graceSeconds: number;
+  /** If it is not met, the launcher only runs the command. */
+  readonly onlyIf: Condition | undefined;
+  /** Whether to wait for the push. */
+  readonly waitPush: boolean;
+  readonly quiet: boolean;
+}

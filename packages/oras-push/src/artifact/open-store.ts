@@ -1,0 +1,61 @@
+import { VERSION } from "shared/cli/version";
+import type { Access, ArtifactStore } from "../oci/artifact-store.ts";
+import type { Credential, CredentialSource } from "../oci/auth/credential.ts";
+import { dockerCredentials } from "../oci/auth/docker-config.ts";
+import { DEFAULT_RETRY } from "../oci/http/retry.ts";
+import { Transport } from "../oci/http/transport.ts";
+import { openLayout } from "../oci/layout/layout.ts";
+import { type AnyReference, formatReference, type Reference } from "../oci/reference.ts";
+import { Repository } from "../oci/repository.ts";
+import type { ConnectionPlan, TransferContext } from "./transfer.ts";
+
+/**
+ * Opens the repository or the OCI layout of a reference. A repository is not contacted yet. Throws as {@link openLayout}
+ * does.
+ */
+export async function openStore(
+  reference: AnyReference,
+  access: Access,
+  plan: ConnectionPlan,
+  context: TransferContext,
+): Promise<ArtifactStore> {
+  if ("layout" in reference) return openLayout(reference.layout, access, context.signal);
+  return openRepository(reference, access, plan, context);
+}
+
+/** Groups references by their store, in their order. */
+export function groupByStore(references: readonly AnyReference[]): readonly AnyReference[][] {
+  const groups = Map.groupBy(references, (reference) =>
+    formatReference({ ...reference, tag: undefined, digest: undefined }),
+  );
+  return [...groups.values()];
+}
+
+function openRepository(
+  reference: Reference,
+  access: Access,
+  plan: ConnectionPlan,
+  context: TransferContext,
+): Repository {
+  const deadlineSeconds = plan.retrySeconds ?? context.retrySeconds ?? DEFAULT_RETRY.deadlineSeconds;
+  const transport = new Transport(reference.registry, {
+    ...plan,
+    ...context,
+    debug: plan.debug ? context.log : () => {},
+    credentials: credentialSource(access, plan, context),
+    retry: { ...DEFAULT_RETRY, deadlineSeconds },
+    userAgent: `oras-push/${VERSION}`,
+  });
+  return new Repository(transport, reference.repository, access);
+}
+
+/** Precedence: the command line, then the operator's variables, then the docker config. */
+function credentialSource(access: Access, plan: ConnectionPlan, { env, signal }: TransferContext): CredentialSource {
+  const password = plan.password ?? (access === "pull" ? env.ORAS_PULL_PASS : env.ORAS_PUSH_PASS);
+  const username = plan.username ?? env.ORAS_USER;
+  if (password === undefined || password === "") return dockerCredentials(plan.registryConfig, { env, signal });
+  const credential: Credential = username
+    ? { kind: "basic", username, password }
+    : { kind: "refresh", token: password };
+  return () => Promise.resolve(credential);
+}

@@ -1,0 +1,83 @@
+import type { Log } from "shared/cli/log";
+import { oneLine, ToolError } from "shared/cli/tool-error";
+import { layerOf } from "../layer/layer.ts";
+import { type LayerPath, titleOf } from "../layer/layer-path.ts";
+import type { Annotations } from "../oci/descriptor.ts";
+import type { AnyReference } from "../oci/reference.ts";
+import type { Patterns } from "../tar/selection.ts";
+import { groupByStore, openStore } from "./open-store.ts";
+import { createdAnnotation, type PushResult, push } from "./push.ts";
+import type { TransferContext, TransferPlan } from "./transfer.ts";
+
+/** The content of an annotation file, as `oras push --annotation-file` reads it. */
+export interface AnnotationFile {
+  /** Annotations of the manifest. */
+  readonly manifest: Annotations;
+  /** Annotations of the config descriptor. */
+  readonly config: Annotations;
+  /** Annotations of layers, by pushed path or by title. */
+  readonly layers: ReadonlyMap<string, Annotations>;
+}
+
+/** What an artifact is made of, beside its paths. */
+export interface ArtifactPlan {
+  readonly artifactType: string | undefined;
+  /** Annotations of the manifest; they override those of the annotation file. */
+  readonly annotations: Annotations;
+  readonly annotationFile: AnnotationFile;
+  /** gzip level 1 to 9, or 0 to store folders uncompressed. */
+  readonly level: number;
+  /** Which entries of folders are pushed. */
+  readonly patterns: Patterns;
+  /** Fail if a tag names other content, and leave the tag unchanged. */
+  readonly noClobber: boolean;
+}
+
+/**
+ * Pushes paths as one artifact to every reference. Calls `confirm` after the upload and before it writes a tag. Throws
+ * `noInput` if a path cannot be read, and a usage error if `SOURCE_DATE_EPOCH` is invalid.
+ */
+export async function pushArtifact(
+  references: readonly AnyReference[],
+  paths: readonly LayerPath[],
+  plan: TransferPlan & ArtifactPlan,
+  context: TransferContext,
+  confirm?: () => Promise<void>,
+): Promise<PushResult[]> {
+  const epoch = sourceDateEpoch(context.env);
+  const report = (message: string) => context.warn(oneLine(message));
+  const annotations = layerAnnotations(plan.annotationFile, paths, report);
+  const { level, patterns } = plan;
+  const options = { level, patterns, latest: epoch, report, annotations, signal: context.signal };
+  const layers = await Promise.all(paths.map((path) => layerOf(path, options)));
+  const destinations = await Promise.all(
+    groupByStore(references).map(async ([first, ...others]) => {
+      const reference = first as AnyReference;
+      const store = await openStore(reference, "pull,push", plan, context);
+      return { store, references: [reference, ...others] };
+    }),
+  );
+  const created = createdAnnotation(epoch === undefined ? new Date() : new Date(epoch * 1000));
+  const artifact = {
+    artifactType: plan.artifactType,
+    annotations: { ...created, ...plan.annotationFile.manifest, ...plan.annotations },
+    configAnnotations: plan.annotationFile.config,
+  };
+  const { concurrency, noClobber } = plan;
+  return push(destinations, layers, artifact, { concurrency, noClobber, progress: context.progress, confirm });
+}
+
+/** Annotations of each layer, by its path or its title. Reports names in the file that match no path. */
+function layerAnnotations({ layers }: AnnotationFile, paths: readonly LayerPath[], report: Log) {
+  const names = new Set(paths.flatMap(({ path }) => [path, titleOf(path)]));
+  for (const name of layers.keys())
+    if (!names.has(name)) report(`--annotation-file names ${JSON.stringify(name)}, which is not pushed`);
+  return ({ path }: LayerPath) => ({ ...layers.get(titleOf(path)), ...layers.get(path) });
+}
+
+/** The date that replaces "now" in reproducible builds, in seconds since 1970. Throws a usage error if it is invalid. */
+function sourceDateEpoch({ SOURCE_DATE_EPOCH: text }: NodeJS.ProcessEnv): number | undefined {
+  if (text === undefined || text === "") return undefined;
+  if (/^\d{1,11}$/.test(text)) return Number(text);
+  throw new ToolError("usage", `SOURCE_DATE_EPOCH must be seconds since 1970, not ${JSON.stringify(text)}`);
+}

@@ -1,0 +1,92 @@
+import { closeSync, fchmodSync, mkdirSync, openSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { ToolError } from "shared/cli/tool-error";
+import { makeFolders } from "shared/fs/folders";
+import { cannotWrite, writing } from "shared/fs/path-failure";
+import { isSystemError } from "shared/fs/system-error";
+import { decompressed, isFolderArchive, type PeekedStream, peek } from "../layer/decompress.ts";
+import { ANNOTATIONS } from "../oci/annotations.ts";
+import type { ArtifactStore } from "../oci/artifact-store.ts";
+import type { Descriptor } from "../oci/descriptor.ts";
+import { isDigest, shortDigest } from "../oci/digest.ts";
+import { FOLDER_LAYER } from "../oci/media-types.ts";
+import { Meter, metered } from "../oci/meter.ts";
+import { writeSparse } from "../tar/sparse-file.ts";
+import { unpack } from "../tar/unpack.ts";
+import type { Progress } from "./progress.ts";
+
+/** A layer that is restored under its title. */
+export interface TitledLayer {
+  readonly title: string;
+  /** The parts of the title as a path. */
+  readonly parts: readonly string[];
+  readonly descriptor: Descriptor;
+}
+
+/**
+ * Restores a layer below the folder `place`: unpacks a folder, writes a file. Throws `registry` if the blob is broken or its
+ * title names no file, and `cannotCreate` if a file cannot be written.
+ */
+export async function restoreLayer(
+  source: Pick<ArtifactStore, "fetchBlob">,
+  layer: TitledLayer,
+  place: string,
+  progress: Progress,
+): Promise<void> {
+  const { title, parts, descriptor } = layer;
+  const report = progress.download(title, descriptor);
+  const blob = await peek(verified(report.watch(source.fetchBlob(descriptor)), descriptor, title));
+  if (await isFolder(layer, blob)) await restoreFolder(blob, layer, place);
+  else if (parts.length === 0)
+    throw new ToolError("registry", `a layer's title ${JSON.stringify(title)} does not name a file`);
+  else await restoreFile(blob.bytes, join(place, ...parts));
+  report.done(descriptor);
+}
+
+/** Whether to unpack a layer: as its annotation says; without one, if it is a folder as oras-py packs it. */
+async function isFolder({ title, descriptor }: TitledLayer, blob: PeekedStream): Promise<boolean> {
+  const marked = descriptor.annotations?.[ANNOTATIONS.unpack];
+  if (marked !== undefined) return marked === "true";
+  return descriptor.mediaType === FOLDER_LAYER && (await isFolderArchive(blob, title));
+}
+
+async function restoreFile(bytes: AsyncIterable<Buffer>, path: string): Promise<void> {
+  writing(path, () => makeFolders(dirname(path)));
+  try {
+    const file = openSync(path, "wx", 0o644);
+    try {
+      await writeSparse(file, bytes);
+      fchmodSync(file, 0o644);
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    throw isSystemError(error) ? cannotWrite(path, error) : error;
+  }
+}
+
+async function restoreFolder(blob: PeekedStream, { title, descriptor }: TitledLayer, place: string): Promise<void> {
+  const content = new Meter();
+  writing(place, () => mkdirSync(place));
+  await unpack(metered(decompressed(blob, descriptor.mediaType), content), place, title);
+  const expected = descriptor.annotations?.[ANNOTATIONS.contentDigest];
+  if (isDigest(expected) && content.digest() !== expected)
+    throw new ToolError("registry", `the content of the folder ${title} does not match its digest`, {
+      why: `expected ${expected}, found ${content.digest()}`,
+    });
+}
+
+/** A blob's content. Checks size and digest at its end, and throws at the first byte beyond the expected size. */
+async function* verified(source: AsyncIterable<Buffer>, descriptor: Descriptor, title: string): AsyncGenerator<Buffer> {
+  const meter = new Meter();
+  const mismatch = (why: string) =>
+    new ToolError("registry", `the blob ${shortDigest(descriptor.digest)} of ${title} does not match its descriptor`, {
+      why,
+    });
+  for await (const chunk of metered(source, meter)) {
+    if (meter.size > descriptor.size) throw mismatch(`expected ${descriptor.size} bytes, received more`);
+    yield chunk;
+  }
+  if (meter.size < descriptor.size) throw mismatch(`expected ${descriptor.size} bytes, received ${meter.size}`);
+  if (meter.digest() !== descriptor.digest) throw mismatch(`its content has the digest ${meter.digest()}`);
+}

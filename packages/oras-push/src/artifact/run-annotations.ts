@@ -1,0 +1,22 @@
+import { ANNOTATIONS } from "../oci/annotations.ts";
+import type { Annotations } from "../oci/descriptor.ts";
+
+/** Annotations by their short names in {@link ANNOTATIONS}. Leaves out unknown values. */
+export function annotationsOf(known: Partial<Record<keyof typeof ANNOTATIONS, string | null | undefined>>): Annotations {
+  return Object.fromEntries(
+    Object.entries(known)
+      .filter((entry): entry is [keyof typeof ANNOTATIONS, string] => Boolean(entry[1]))
+      .map(([name, value]) => [ANNOTATIONS[name], value]),
+  );
+}
+
+/** Why an artifact is not the output of a successful run, from its annotations; undefined if it is. Pure. */
+export function failedRunReason(annotations: Annotations): string | undefined {
+  const reason = annotations[ANNOTATIONS.reason];
+  const why = reason === undefined ? "" : `: ${reason}`;
+  if (annotations[ANNOTATIONS.incomplete] === "true") return `it is the incomplete output of a run${why}`;
+  const code = annotations[ANNOTATIONS.exitCode];
+  if (code === "0") return undefined;
+  if (code !== undefined) return `it is the output of a run that failed with exit code ${code}${why}`;
+  return reason === undefined ? undefined : `it is the output of a run that failed${why}`;
+}

@@ -1,0 +1,80 @@
+import { join } from "node:path";
+import type { Command, Io } from "shared/cli/cli";
+import { isMet } from "shared/cli/condition";
+import { datedLog } from "shared/cli/log";
+import { oneLine } from "shared/cli/tool-error";
+import { makeSharedFolders } from "shared/fs/folders";
+import { creatingFolder } from "shared/fs/path-failure";
+import { watchLease } from "shared/pod/lease";
+import { type InitMarker, SHARE } from "shared/pod/markers";
+import { openVolume, type SharedVolume } from "shared/pod/shared-volume";
+import { resultText, writeTerminationMessage } from "../artifact/result.ts";
+import { formatReference } from "../oci/reference.ts";
+import { SIDECAR_USAGE, type SidecarCommandPlan, sidecarPlan } from "../options/sidecar.ts";
+import { plainContext } from "./context.ts";
+
+/** Failed requests of a sidecar are retried for this many seconds, because a registry often starts together with its pod. */
+const SIDECAR_RETRY_SECONDS = 120;
+
+/** The command `oras-push sidecar`. */
+export const sidecarCommand: Command<typeof SIDECAR_USAGE.options> = {
+  ...SIDECAR_USAGE,
+  run: (line, io) => sidecar(sidecarPlan(line, io.env), line.args, io),
+};
+
+async function sidecar(plan: SidecarCommandPlan, args: readonly string[], io: Io): Promise<number> {
+  const interrupted = io.interrupted();
+  const context = { ...plainContext(io), retrySeconds: SIDECAR_RETRY_SECONDS };
+  for (const text of introduction(plan, args)) context.log(text);
+  // Without a mounted volume, as in a trial on one machine, either side may start first.
+  creatingFolder(plan.share, () => makeSharedFolders(plan.share));
+  const watcher = watchLease(join(plan.share, SHARE.lease));
+  const volume = openVolume(plan.share, watcher);
+  if (!isMet(plan.onlyIf, io.env)) return idle(plan, volume, interrupted);
+  const [{ runSidecar }, { sidecarSteps }] = await Promise.all([
+    import("../sidecar/sidecar.ts"),
+    import("../sidecar/sidecar-steps.ts"),
+    // Loaded now, so that the push starts at once when the application is done.
+    import("../artifact/push-artifact.ts"),
+    import("../artifact/pull-artifacts.ts"),
+  ]);
+  // SIGTERM does not end a native sidecar: it says that the pod terminates, and the sidecar finishes its work.
+  const never = new AbortController().signal;
+  const [signal, terminating] = plan.native ? [never, interrupted] : [interrupted, never];
+  const steps = sidecarSteps(plan, context, watcher.state, signal);
+  const { failure } = await runSidecar(
+    plan,
+    { volume, signal, terminating, waitLog: datedLog("wait-fs", io.stderr), warn: context.warn },
+    steps,
+    ({ pushed }) => {
+      if (pushed === undefined) return;
+      io.stdout(resultText("Pushed", [pushed], plan.format));
+      writeTerminationMessage(plan.terminationMessage, [pushed], context.warn);
+    },
+  );
+  if (failure !== undefined) throw failure;
+  return 0;
+}
+
+/** The sidecar of a pod that does not meet `--only-if`. A native one stays, because the kubelet would restart it. */
+async function idle(plan: SidecarCommandPlan, volume: SharedVolume, interrupted: AbortSignal): Promise<number> {
+  if (!plan.native) return 0;
+  await volume.write(SHARE.init, { schema: 1, by: "sidecar", inputs: [] } satisfies InitMarker);
+  await volume
+    .until(async () => undefined, { names: [], signal: interrupted })
+    .catch((error) => {
+      if (!interrupted.aborted) throw error;
+    });
+  return 0;
+}
+
+/** The first lines of the ORAS Operator's script. */
+function introduction(plan: SidecarCommandPlan, args: readonly string[]): string[] {
+  const sources = plan.pullFrom.map(formatReference).join(" ") || "NA";
+  return [
+    "Expecting: <pull-from> <push-to>",
+    `Full provided set of arguments are ${oneLine(args.join(" "))}`,
+    `Artifact URI to retrieve is: ${sources}`,
+    `Artifact URI to push to is: ${plan.pushTo === undefined ? "NA" : formatReference(plan.pushTo)}`,
+  ];
+}

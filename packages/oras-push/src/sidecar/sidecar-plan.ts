@@ -1,0 +1,13 @@
+import type { ArtifactPlan } from "../artifact/push-artifact.ts";
+import type { TransferPlan } from "../artifact/transfer.ts";
+import type { SidecarOptions } from "./sidecar.ts";
+
+/** A sidecar with all of its transfers. */
+export interface SidecarPlan extends TransferPlan, ArtifactPlan, SidecarOptions {
+  /** The folder of the shared volume. */
+  readonly share: string;
+  /** Seconds to wait for missing inputs; undefined to fail at once. */
+  readonly inputTimeoutSeconds: number | undefined;
+  /** Whether to accept inputs from failed or incomplete runs. */
+  readonly allowFailedInputs: boolean;
+}

@@ -1,0 +1,21 @@
+import { ToolError } from "./tool-error.ts";
+
+/** The longest time that a timer accepts, in milliseconds: about 24 days. */
+export const MAX_TIMER: number = 2 ** 31 - 1;
+
+/**
+ * A signal that aborts with a `timedOut` failure (exit code 124) after `seconds`. Undefined if `seconds` is undefined or
+ * longer than a timer can run. `what` describes the missing event when the time is over.
+ */
+export function deadline(seconds: number | undefined, what: () => string): AbortSignal | undefined {
+  if (seconds === undefined || seconds * 1000 > MAX_TIMER) return undefined;
+  const controller = new AbortController();
+  const expire = () => controller.abort(new ToolError("timedOut", `${what()}: timed out after ${seconds} s`));
+  setTimeout(expire, seconds * 1000).unref();
+  return controller.signal;
+}
+
+/** One signal made of several; undefined ones are ignored. */
+export function anySignal(...signals: (AbortSignal | undefined)[]): AbortSignal {
+  return AbortSignal.any(signals.filter((signal) => signal !== undefined));
+}

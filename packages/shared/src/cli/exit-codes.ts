@@ -1,0 +1,34 @@
+/** One exit code of the tools. */
+export interface ExitCode {
+  readonly code: number;
+  /** What the code means, as help and documents print it. */
+  readonly meaning: string;
+}
+
+/**
+ * The exit codes of all three tools, by the name that code branches on. Help texts, man pages and docs/commands.md are made
+ * from this table. Numbers below 100 follow sysexits(3) as far as it has a matching code.
+ */
+export const EXIT_CODES = {
+  usage: { code: 64, meaning: "usage error" },
+  noInput: { code: 66, meaning: "an input or output path is missing or unreadable" },
+  unavailable: { code: 69, meaning: "the registry cannot be reached, after all retries" },
+  software: { code: 70, meaning: "internal error" },
+  cannotCreate: { code: 73, meaning: "a file cannot be written" },
+  copyFailed: { code: 74, meaning: "the outputs cannot be saved" },
+  notPushed: { code: 75, meaning: "the outputs were not pushed" },
+  registry: { code: 76, meaning: "the registry returned an error" },
+  notAuthorized: { code: 77, meaning: "not authorized" },
+  launcherDied: { code: 79, meaning: "the launcher died before it finished, or never started" },
+  timedOut: { code: 124, meaning: "timed out" },
+  notExecutable: { code: 126, meaning: "the command is not executable" },
+  notFound: { code: 127, meaning: "the command was not found" },
+} as const satisfies Readonly<Record<string, ExitCode>>;
+
+/** The name of an exit code of {@link EXIT_CODES}. */
+export type FailureCode = keyof typeof EXIT_CODES;
+
+/** The exit code of a process that signal `number` ended (POSIX.1, sh, "Exit Status for Commands"). */
+export function signalExitCode(number: number): number {
+  return 128 + number;
+}

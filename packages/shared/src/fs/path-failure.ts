@@ -1,0 +1,50 @@
+import { type FailureCode, ToolError } from "../cli/tool-error.ts";
+import { type BytePath, rawPath, shownPath } from "./byte-path.ts";
+import { reasonOf } from "./system-error.ts";
+
+/** The failure to read a path: `noInput`. */
+export function cannotRead(path: string, cause: unknown): ToolError {
+  return new ToolError("noInput", `cannot read ${path}`, { why: reasonOf(cause), cause });
+}
+
+/** The failure to write a path: `cannotCreate`, or another code. */
+export function cannotWrite(path: string, cause: unknown, code: FailureCode = "cannotCreate"): ToolError {
+  return new ToolError(code, `cannot write ${path}`, { why: reasonOf(cause), cause });
+}
+
+/** Calls `read`. Throws {@link cannotRead} with the path if it fails. */
+export function reading<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw cannotRead(path, error);
+  }
+}
+
+/** Calls `write`. Throws {@link cannotWrite} with the path if it fails. */
+export function writing<T>(path: string, write: () => T, code?: FailureCode): T {
+  try {
+    return write();
+  } catch (error) {
+    throw cannotWrite(path, error, code);
+  }
+}
+
+/** Creates a folder with `create`. Throws `cannotCreate` with the path if it fails. */
+export function creatingFolder<T>(path: string, create: () => T): T {
+  try {
+    return create();
+  } catch (error) {
+    throw new ToolError("cannotCreate", `cannot create ${path}`, { why: reasonOf(error), cause: error });
+  }
+}
+
+/** As {@link reading}, for a {@link BytePath}: passes the raw path to `read`. */
+export function readingRaw<T>(path: BytePath, read: (raw: Buffer) => T): T {
+  return reading(shownPath(path), () => read(rawPath(path)));
+}
+
+/** As {@link writing}, for a {@link BytePath}: passes the raw path to `write`. */
+export function writingRaw<T>(path: BytePath, write: (raw: Buffer) => T, code?: FailureCode): T {
+  return writing(shownPath(path), () => write(rawPath(path)), code);
+}

@@ -1,0 +1,14 @@
+import { chmodSync, lstatSync, readdirSync, rmSync } from "node:fs";
+import { type BytePath, rawPath, toBytePath } from "./byte-path.ts";
+
+/** Removes a file, or a folder and its content, also if the owner has no write permission on the folders. */
+export function removeTree(path: string): void {
+  makeFoldersWritable(toBytePath(path));
+  rmSync(path, { recursive: true, force: true });
+}
+
+function makeFoldersWritable(path: BytePath): void {
+  if (lstatSync(rawPath(path), { throwIfNoEntry: false })?.isDirectory() !== true) return;
+  chmodSync(rawPath(path), 0o700);
+  for (const name of readdirSync(rawPath(path), { encoding: "latin1" })) makeFoldersWritable(`${path}/${name}`);
+}

@@ -1,0 +1,35 @@
+import { oneLine } from "../cli/tool-error.ts";
+
+/** The code of a system error (`ENOENT`, `ECONNREFUSED`, ...), or undefined for any other error. */
+export function systemCode(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const code = (error as NodeJS.ErrnoException).code;
+  return typeof code === "string" ? code : undefined;
+}
+
+/** Whether an error comes from a system call, and not from the code around it. */
+export function isSystemError(error: unknown): boolean {
+  return error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === "string";
+}
+
+const PLAIN_WORDS: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EDQUOT: "disk quota exceeded",
+  EEXIST: "it exists already",
+  EISDIR: "it is a directory",
+  ELOOP: "too many symbolic links, or a loop of links",
+  ENAMETOOLONG: "the name is too long",
+  ENOENT: "no such file or directory",
+  ENOSPC: "no space left on device",
+  ENOTDIR: "a part of the path is not a directory",
+  EPERM: "operation not permitted",
+  EROFS: "read-only file system",
+  ERR_FS_EISDIR: "it is a directory",
+};
+
+/** The reason of an error in a few words on one line, without the paths and call names that Node adds. */
+export function reasonOf(error: unknown): string {
+  const code = systemCode(error);
+  if (code !== undefined && PLAIN_WORDS[code] !== undefined) return PLAIN_WORDS[code];
+  return oneLine(error instanceof Error ? error.message || error.name : String(error));
+}

@@ -1,0 +1,40 @@
+import { statSync } from "node:fs";
+import { type Log, silent } from "../cli/log.ts";
+import { reasonOf } from "../fs/system-error.ts";
+
+/** The paths of a check. */
+export interface PathCheck {
+  readonly paths: readonly string[];
+  /** One of the paths is enough; by default all must exist. */
+  readonly any?: boolean | undefined;
+  /** Receives a line for each path that is missing, and a line when it is found. */
+  readonly log?: Log | undefined;
+}
+
+/** A check for `waitUntil` that returns the paths which exist, once enough of them do. */
+export function existingPaths({ paths, any, log = silent }: PathCheck): () => Promise<readonly string[] | undefined> {
+  const wanted = [...new Set(paths)];
+  const enough = any === true ? 1 : wanted.length;
+  const logged = new Map<string, string>();
+  const logOnce = (path: string, line: string) => {
+    if (logged.get(path) !== line) log(line);
+    logged.set(path, line);
+  };
+  return async () => {
+    const found = wanted.filter((path) => {
+      const missing = whyMissing(path);
+      logOnce(path, missing ?? `Found existing path ${path}`);
+      return missing === undefined;
+    });
+    return found.length >= enough ? found : undefined;
+  };
+}
+
+/** Why a path was not found; undefined if it exists. A path that cannot be examined counts as missing: this may change. */
+export function whyMissing(path: string): string | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) === undefined ? `Path ${path} does not exist yet` : undefined;
+  } catch (error) {
+    return `Path ${path} cannot be examined yet: ${reasonOf(error)}`;
+  }
+}

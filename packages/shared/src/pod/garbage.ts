@@ -1,0 +1,36 @@
+/** A process that has waited for this time may wait for hours, in milliseconds. */
+const SETTLED = 1000;
+
+/** The time between two collections of the garbage that polling produces, in milliseconds. */
+const COLLECTION_INTERVAL = 60_000;
+
+/**
+ * Collects garbage in a process that waits: everything that its start produced after one second, then once a minute what
+ * polling produced. A waiting process allocates so little that V8 would not collect it for hours
+ * (docs/decisions/0050-what-a-start-loads.md). Returns a function that stops this.
+ */
+export function collectWhenSettled(): () => void {
+  let polling: NodeJS.Timeout | undefined;
+  const settled = setTimeout(() => {
+    const gc = collector();
+    gc({ type: "major", execution: "sync", flavor: "last-resort" });
+    polling = setInterval(() => gc({ type: "minor", execution: "sync" }), COLLECTION_INTERVAL).unref();
+  }, SETTLED).unref();
+  return () => {
+    clearTimeout(settled);
+    clearInterval(polling);
+  };
+}
+
+/**
+ * V8 has no other interface for this. The flag is set only for a moment: if it were set from the start, V8 would reject the
+ * code cache of Node's own modules, which is bound to the flags, and the start would take 12 ms longer.
+ */
+function collector(): NodeJS.GCFunction {
+  const { setFlagsFromString } = process.getBuiltinModule("node:v8");
+  const { runInNewContext } = process.getBuiltinModule("node:vm");
+  setFlagsFromString("--expose-gc");
+  const gc: NodeJS.GCFunction = runInNewContext("gc");
+  setFlagsFromString("--no-expose-gc");
+  return gc;
+}

@@ -1,0 +1,31 @@
+import { dirname, resolve, sep } from "node:path";
+import type { Log } from "../cli/log.ts";
+
+/**
+ * Reports each change of paths that the kernel reports (inotify). Paths and their folders need not exist. Logs once if
+ * watching fails. Returns a function that stops the watch.
+ */
+export async function watchPaths(paths: readonly string[], report: () => void, log: Log): Promise<() => Promise<void>> {
+  const targets = paths.map((path) => resolve(path));
+  // chokidar watches the nearest folder that exists. Only the way down to the targets matters: a folder of thousands of
+  // files costs no more than one that holds only the marker.
+  const ignored = (path: string) =>
+    !targets.some((target) => target === path || target.startsWith(withSeparator(path)));
+  const { watch } = await import("chokidar");
+  const watcher = watch([...new Set(targets.map(dirname))], {
+    ignored,
+    ignoreInitial: true,
+    ignorePermissionErrors: true,
+  });
+  let failed = false;
+  watcher.on("error", (error) => {
+    if (!failed) log(`cannot watch, polling instead: ${(error as Error).message}`);
+    failed = true;
+  });
+  watcher.on("raw", report).on("all", report).on("ready", report);
+  return () => watcher.close();
+}
+
+function withSeparator(path: string): string {
+  return path.endsWith(sep) ? path : path + sep;
+}

@@ -1,0 +1,77 @@
+import type { BenchRun, Sample } from "./result.ts";
+import { spreadOf } from "./statistics.ts";
+import { isOurs, toolOf } from "./styles.ts";
+
+/** Tools that do the same work as ours, or the compression part of it. */
+const PEERS: readonly string[] = ["oras", "pigz", "gzip"];
+
+/** Ratios from 1 / TOLERANCE to TOLERANCE count as equal. */
+const TOLERANCE = 1.05;
+
+/** One of our tools and a peer in the same work. All values are medians. */
+export interface Comparison {
+  readonly work: string;
+  /** How both sides did the work, such as `8 at once`. Empty if there is only one way. */
+  readonly variant: string;
+  /** The peer's command, such as `oras push`. */
+  readonly peer: string;
+  /** The peer's tool, such as `oras`. */
+  readonly tool: string;
+  /** Our time divided by the peer's. */
+  readonly time: number;
+  /** Our memory divided by the peer's. */
+  readonly memory: number;
+  readonly seconds: Sides;
+  /** Anonymous memory, in MiB. */
+  readonly mebibytes: Sides;
+}
+
+/** The values of both sides. */
+export interface Sides {
+  readonly ours: number;
+  readonly peer: number;
+}
+
+/** Pairs each of our contestants with the peers of the same work and variant. */
+export function compareWithPeers({ works }: Pick<BenchRun, "works">): Comparison[] {
+  return works.flatMap(({ name, samples }) => {
+    const contestants = Object.entries(samples).filter(([, taken]) => taken.length > 0);
+    return contestants
+      .filter(([who]) => isOurs(who))
+      .flatMap(([who, own]) =>
+        contestants
+          .filter(([other]) => PEERS.includes(toolOf(other)) && variantOf(other) === variantOf(who))
+          .map(([other, theirs]) => compare(name, own, other, theirs)),
+      );
+  });
+}
+
+/** Classifies our cost relative to the peer's. Differences within the tolerance count as equal. */
+export function classify(ratio: number): "less" | "equal" | "more" {
+  if (ratio > TOLERANCE) return "more";
+  return ratio < 1 / TOLERANCE ? "less" : "equal";
+}
+
+function compare(name: string, own: readonly Sample[], other: string, theirs: readonly Sample[]): Comparison {
+  const variant = variantOf(other);
+  const sides = (field: "seconds" | "memory"): Sides => ({
+    ours: spreadOf(own.map((sample) => sample[field])).median,
+    peer: spreadOf(theirs.map((sample) => sample[field])).median,
+  });
+  const [seconds, mebibytes] = [sides("seconds"), sides("memory")];
+  return {
+    work: name,
+    variant,
+    peer: variant === "" ? other : other.slice(0, -variant.length - 2),
+    tool: toolOf(other),
+    time: seconds.ours / seconds.peer,
+    memory: mebibytes.ours / mebibytes.peer,
+    seconds,
+    mebibytes,
+  };
+}
+
+/** The part of a contestant's name after its command: `8 at once` of `oras push, 8 at once`. */
+function variantOf(contestant: string): string {
+  return contestant.split(", ").slice(1).join(", ");
+}

@@ -1,0 +1,126 @@
+import { type Comparison, classify, compareWithPeers } from "./comparison.ts";
+import { FIRST_BYTE, MEMORY, OPERATOR_SECONDS, SECONDS, SIDECAR_WAITS, TAG } from "./names.ts";
+import { formatNumber } from "./numbers.ts";
+import type { BenchRun, Row } from "./result.ts";
+import { spreadOf } from "./statistics.ts";
+import { reachesGoal } from "./table.ts";
+
+/** Describes as Markdown what the run shows: a summary, then the works in which we are as fast as a peer, or faster. */
+export function describeConclusions(run: BenchRun): string {
+  const comparisons = compareWithPeers(run);
+  const fast = keepLargestSteps(run, comparisons).filter(({ time }) => classify(time) !== "more");
+  const lines = [...fast.map(describeSpeed), ...describeReaction(run.rows)];
+  return [summarize(run, comparisons), "", ...lines.map(formatItem)].join("\n");
+}
+
+/** Describes as Markdown each missed goal, each work in which a peer is faster, and our memory relative to the peers. */
+export function describeWeakSpots(run: BenchRun): string {
+  const comparisons = compareWithPeers(run);
+  const missed = run.rows.filter((row) => reachesGoal(row) === false);
+  const slow = comparisons.filter(({ time }) => classify(time) === "more").toSorted((a, b) => b.time - a.time);
+  return [
+    formatSection("Goals not reached", missed.map(describeMissedGoal)),
+    formatSection("Slower than a peer", slow.map(describeDelay)),
+    formatSection("More memory than a peer", describeMemory(comparisons)),
+  ].join("\n\n");
+}
+
+function summarize({ rows }: BenchRun, comparisons: readonly Comparison[]): string {
+  const answers = rows.map(reachesGoal).filter((answer) => answer !== undefined);
+  const times = comparisons.filter(({ tool }) => tool === "oras").map(({ time }) => classify(time));
+  const count = (wanted: string) => times.filter((one) => one === wanted).length;
+  return [
+    `The run reached ${answers.filter(Boolean).length} of ${answers.length} goals. In ${times.length} comparisons with \`oras\`, our tool was faster in`,
+    `${count("less")}, about as fast in ${count("equal")}, and slower in ${count("more")}.`,
+  ].join("\n");
+}
+
+/** Keeps only the largest step of a growth plot for each peer, and all comparisons that belong to no plot. */
+function keepLargestSteps({ growth }: BenchRun, comparisons: readonly Comparison[]): Comparison[] {
+  const keyOf = ({ work, variant, peer }: Comparison) => {
+    const plot = growth.find(({ works }) => works.includes(work));
+    return JSON.stringify([plot?.name ?? work, variant, peer]);
+  };
+  return [...new Map(comparisons.map((one) => [keyOf(one), one])).values()];
+}
+
+function describeSpeed(comparison: Comparison): string {
+  const { peer, time, seconds } = comparison;
+  if (classify(time) === "less")
+    return `${workOf(comparison)}: ${formatFactor(1 / time)} times as fast as \`${peer}\` (${describeSeconds(seconds)}).`;
+  return `${workOf(comparison)}: about as fast as \`${peer}\` (${describeSeconds(seconds)}).`;
+}
+
+function describeDelay(comparison: Comparison): string {
+  const { peer, time, seconds } = comparison;
+  return `${workOf(comparison)}: ${formatFactor(time)} times as long as \`${peer}\` (${describeSeconds(seconds)}).`;
+}
+
+function describeSeconds({ ours, peer }: Comparison["seconds"]): string {
+  return `${formatNumber(ours)} s, peer: ${formatNumber(peer)} s`;
+}
+
+function describeReaction(rows: readonly Row[]): string[] {
+  const median = (work: string, figure: string) => {
+    const row = rows.find((one) => one.work === work && one.figure === figure);
+    return row && formatNumber(spreadOf(row.values).median);
+  };
+  const [byte, tag, operatorTag] = [median(FIRST_BYTE, "ms"), median(TAG, SECONDS), median(TAG, OPERATOR_SECONDS)];
+  const memory = median(SIDECAR_WAITS, MEMORY);
+  return [
+    ...(byte === undefined ? [] : [`The sidecar sends the first byte ${byte} ms after the done marker.`]),
+    ...(tag === undefined ? [] : [`The registry has the tag ${tag} s after the application's end.`]),
+    ...(operatorTag === undefined
+      ? []
+      : [`With the scripts of the ORAS Operator, it has the tag after ${operatorTag} s.`]),
+    ...(memory === undefined ? [] : [`A waiting sidecar uses ${memory} MiB of memory.`]),
+  ];
+}
+
+function describeMissedGoal({ work, figure, values, goal, atLeast }: Row): string {
+  const bound = atLeast === true ? "at least" : "at most";
+  return `**${work}**: ${formatNumber(spreadOf(values).median)} ${figure}. The goal is ${bound} ${goal}.`;
+}
+
+/** One line for each peer with less memory: how often, the range of ratios, and the largest difference. */
+function describeMemory(comparisons: readonly Comparison[]): string[] {
+  // A process that ends before the first sample has no measured memory.
+  const measured = comparisons.filter(({ mebibytes }) => mebibytes.peer > 0);
+  return [...Map.groupBy(measured, ({ tool }) => tool)].flatMap(([tool, all]) => {
+    const more = all.filter(({ memory }) => classify(memory) === "more");
+    const [largest] = more.toSorted((a, b) => differenceOf(b) - differenceOf(a));
+    if (largest === undefined) return [];
+    const { low, high } = spreadOf(more.map(({ memory }) => formatFactor(memory)).map(Number));
+    const { ours, peer } = largest.mebibytes;
+    return [
+      `More than \`${tool}\` in ${more.length} of ${formatComparisons(all.length)}: ` +
+        `${low === high ? low : `${low} to ${high}`} times as much. ` +
+        `Largest difference: ${workOf(largest)} (${formatNumber(ours)} MiB, peer: ${formatNumber(peer)} MiB).`,
+    ];
+  });
+}
+
+function formatComparisons(count: number): string {
+  return count === 1 ? "1 comparison" : `${count} comparisons`;
+}
+
+function differenceOf({ mebibytes }: Comparison): number {
+  return mebibytes.ours - mebibytes.peer;
+}
+
+function workOf({ work, variant }: Comparison): string {
+  return variant === "" ? `**${work}**` : `**${work}, ${variant}**`;
+}
+
+function formatSection(title: string, lines: readonly string[]): string {
+  return [`### ${title}`, "", ...(lines.length === 0 ? ["None."] : lines.map(formatItem))].join("\n");
+}
+
+function formatItem(text: string): string {
+  return `- ${text}`;
+}
+
+/** A ratio with two significant digits. */
+function formatFactor(ratio: number): string {
+  return ratio >= 10 ? ratio.toFixed(0) : ratio.toPrecision(2);
+}
