@@ -10,7 +10,7 @@ import { chmodSync, copyFileSync, linkSync, mkdirSync, readFileSync, rmSync, wri
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type BuildOptions, build } from "esbuild";
-import { aptInstall } from "../support/debian.ts";
+import { ensureProgram } from "../support/debian.ts";
 import { ROOT } from "../support/paths.ts";
 import { nodeBinary } from "./build/node-binary.ts";
 import { tiniBinary } from "./build/tini.ts";
@@ -120,7 +120,7 @@ function seaConfig(arch: Arch) {
 
 function strip(arch: Arch, file: string): void {
   const { program, package: name } = STRIP[arch];
-  aptInstall(program, [program === "strip" ? "binutils" : name]);
+  ensureProgram(program, [program === "strip" ? "binutils" : name]);
   execFileSync(program, [file]);
 }
 
@@ -129,7 +129,7 @@ function strip(arch: Arch, file: string): void {
  * system has them. As RPATH, not RUNPATH: an application's LD_LIBRARY_PATH is not meant for its launcher.
  */
 function searchBeside(executable: string): void {
-  aptInstall("patchelf", ["patchelf"]);
+  ensureProgram("patchelf", ["patchelf"]);
   execFileSync("patchelf", ["--force-rpath", "--set-rpath", "$ORIGIN/lib", executable]);
 }
 

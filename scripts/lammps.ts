@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { aptInstall } from "../support/debian.ts";
+import { ensureProgram } from "../support/debian.ts";
 import { debianSource } from "../support/debian-root.ts";
 import type { Part } from "../support/parts.ts";
 import { CACHE } from "../support/paths.ts";
@@ -27,7 +27,7 @@ export function buildLammps(): void {
     ["make", "make"],
     ["g++", "g++"],
   ] as const)
-    aptInstall(program, [name]);
+    ensureProgram(program, [name]);
   const work = `${FOLDER}.${process.pid}`;
   debianSource("lammps", work);
   const source = readdirSync(work, { withFileTypes: true }).find(

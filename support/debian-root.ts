@@ -1,16 +1,18 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { aptInstall, findProgram } from "./debian.ts";
+import { ensureProgram, findProgram } from "./debian.ts";
 import { CACHE } from "./paths.ts";
 
-/** Debian's names of the architectures, which are those of images too. */
+/** The architecture names of Debian, by those of Node. Images use the same names as Debian. */
 export const DEBIAN_ARCH = { x64: "amd64", arm64: "arm64" } as const;
 
+type Apt = (...args: readonly string[]) => void;
+
 /**
- * A folder with what Debian's packages hold, for an architecture, and all that they depend on: unpacked, not installed,
- * so nothing on this machine changes. It is fetched once, from Debian's archive, whose signatures apt checks, and kept.
- * Throws, saying what is missing, where that is not possible.
+ * Returns a folder with the files of Debian packages and of all their dependencies, for one architecture. The packages are
+ * extracted but not installed, so the machine does not change. The first call downloads them from Debian's archive, and
+ * apt checks the signatures; later calls reuse the folder. Throws if the download fails.
  */
 export function debianRoot(arch: keyof typeof DEBIAN_ARCH, packages: readonly string[]): string {
   const root = join(CACHE, "debian", `${packages.join("+")}-${arch}`);
@@ -18,45 +20,52 @@ export function debianRoot(arch: keyof typeof DEBIAN_ARCH, packages: readonly st
   return root;
 }
 
-/** The source of a package of Debian, with Debian's changes, unpacked to a folder. Throws where it can't be had. */
-export function debianSource(name: string, folder: string): void {
-  const apt = ownApt(DEBIAN_ARCH[process.arch as keyof typeof DEBIAN_ARCH], folder);
-  aptInstall("dpkg-source", ["dpkg-dev"]);
-  // The places that packages come from have their sources too.
-  const format = "deb-src $(REPO_URI) $(RELEASE) $(COMPONENT)";
-  const places = execFileSync("apt-get", [
-    "indextargets",
-    "--format",
-    format,
-    "Created-By: Packages",
-    "Origin: Debian",
-  ]);
-  writeFileSync(join(folder, "sources.list"), places);
-  const options = ["-o", `Dir::Etc::SourceList=${join(folder, "sources.list")}`, "-o", "Dir::Etc::SourceParts=-"];
+/** Extracts the source of a Debian package, with Debian's patches, to a folder. Throws if the download fails. */
+export function fetchDebianSource(name: string, folder: string): void {
+  const apt = isolatedApt(DEBIAN_ARCH[process.arch as keyof typeof DEBIAN_ARCH], folder);
+  ensureProgram("dpkg-source", ["dpkg-dev"]);
+  const list = join(folder, "sources.list");
+  writeFileSync(list, sourceRepositories());
+  const options = ["-o", `Dir::Etc::SourceList=${list}`, "-o", "Dir::Etc::SourceParts=-"];
   apt(...options, "update");
   apt(...options, "source", name);
 }
 
-function fetchRoot(arch: string, packages: readonly string[], root: string): void {
-  console.error(`fetching ${packages.join(" ")} for ${arch}`);
-  const fresh = `${root}.${process.pid}`;
-  const apt = ownApt(arch, fresh);
-  apt("update");
-  apt("install", "--yes", "--download-only", ...packages);
-  const archives = join(fresh, "cache", "archives");
-  for (const name of readdirSync(archives).filter((file) => file.endsWith(".deb")))
-    execFileSync("dpkg-deb", ["--extract", join(archives, name), join(fresh, "root")]);
-  renameSync(join(fresh, "root"), root);
-  rmSync(fresh, { recursive: true, force: true });
+/** The source repositories beside the package repositories of this machine, in the format of `sources.list`. */
+function sourceRepositories(): Buffer {
+  const format = "deb-src $(REPO_URI) $(RELEASE) $(COMPONENT)";
+  return execFileSync("apt-get", ["indextargets", "--format", format, "Created-By: Packages", "Origin: Debian"]);
 }
 
-/** An apt-get with a state of its own: it takes nothing for installed and leaves the machine's lists as they are. */
-function ownApt(arch: string, folder: string): (...args: readonly string[]) => void {
+function fetchRoot(arch: string, packages: readonly string[], root: string): void {
+  console.error(`fetching ${packages.join(" ")} for ${arch}`);
+  const temporary = `${root}.${process.pid}`;
+  const apt = isolatedApt(arch, temporary);
+  apt("update");
+  apt("install", "--yes", "--download-only", ...packages);
+  const archives = join(temporary, "cache", "archives");
+  for (const name of readdirSync(archives).filter((file) => file.endsWith(".deb")))
+    execFileSync("dpkg-deb", ["--extract", join(archives, name), join(temporary, "root")]);
+  renameSync(join(temporary, "root"), root);
+  rmSync(temporary, { recursive: true, force: true });
+}
+
+/**
+ * Returns an apt-get with its own state in a folder. It treats no package as installed, and does not change the package
+ * lists of the machine.
+ */
+function isolatedApt(arch: string, folder: string): Apt {
   if (findProgram("apt-get") === undefined)
-    throw new Error("Debian's packages are fetched with apt-get, which is missing");
+    throw new Error("cannot fetch Debian packages: apt-get is not installed");
   for (const name of ["lists", "cache/archives"]) mkdirSync(join(folder, name, "partial"), { recursive: true });
   writeFileSync(join(folder, "status"), "");
-  const settings = {
+  const options = Object.entries(aptSettings(arch, folder)).flatMap(([name, value]) => ["-o", `${name}=${value}`]);
+  return (...args) =>
+    void execFileSync("apt-get", ["-qq", ...options, ...args], { cwd: folder, stdio: ["ignore", "ignore", "inherit"] });
+}
+
+function aptSettings(arch: string, folder: string): Readonly<Record<string, string>> {
+  return {
     "APT::Architecture": arch,
     "APT::Architectures": arch,
     "APT::Install-Recommends": "false",
@@ -66,7 +75,4 @@ function ownApt(arch: string, folder: string): (...args: readonly string[]) => v
     "Dir::State::Status": join(folder, "status"),
     "Dir::Cache": join(folder, "cache"),
   };
-  const options = Object.entries(settings).flatMap(([name, value]) => ["-o", `${name}=${value}`]);
-  return (...args) =>
-    void execFileSync("apt-get", ["-qq", ...options, ...args], { cwd: folder, stdio: ["ignore", "ignore", "inherit"] });
 }

@@ -2,46 +2,47 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
-/** Where a program is on PATH; undefined where it is not. */
+/** Returns the path of a program on PATH, or undefined if there is none. */
 export function findProgram(name: string): string | undefined {
-  for (const folder of (process.env.PATH ?? "").split(delimiter)) {
-    const path = join(folder, name);
-    try {
-      accessSync(path, constants.X_OK);
-      return path;
-    } catch {
-      // Not in this folder.
-    }
-  }
-  return undefined;
+  const paths = (process.env.PATH ?? "").split(delimiter).map((folder) => join(folder, name));
+  return paths.find(isExecutable);
 }
 
-/** Whether packages of Debian can be installed here. */
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Returns whether this process can install Debian packages: as root, on Debian, with apt-get. */
 export function canInstall(): boolean {
   return process.getuid?.() === 0 && findProgram("apt-get") !== undefined && existsSync("/etc/debian_version");
 }
 
 /**
- * Sees to it that a program is there: where it is missing, its packages are installed, as root on Debian. Throws, saying
- * what to install, where that is not possible.
+ * Installs the Debian packages of a program if the program is not on PATH. Throws if this process cannot install packages;
+ * the message then names the packages.
  */
-export function aptInstall(program: string, packages: readonly string[]): void {
+export function ensureProgram(program: string, packages: readonly string[]): void {
   if (findProgram(program) !== undefined) return;
-  if (!canInstall()) throw new Error(`${program} is missing: install ${packages.join(" ")} (Debian's names)`);
-  aptInstallPackages(packages);
-  if (findProgram(program) === undefined) throw new Error(`${packages.join(" ")} brought no ${program}`);
+  const names = packages.join(" ");
+  if (!canInstall()) throw new Error(`${program} not found: install the Debian packages: ${names}`);
+  installPackages(packages);
+  if (findProgram(program) === undefined) throw new Error(`${program} not found after installing ${names}`);
 }
 
-/** Installs packages, as root on Debian. Throws with what apt-get said where it can't. */
-export function aptInstallPackages(packages: readonly string[]): void {
+/** Installs Debian packages. Needs root. Throws with the stderr of apt-get if it fails. */
+export function installPackages(packages: readonly string[]): void {
   console.error(`installing ${packages.join(" ")}`);
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  const install = () =>
-    spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...packages], { env, stdio: "pipe" });
-  // The lists of a fresh machine are empty, those of an old one out of date.
-  if (install().status !== 0) {
-    execFileSync("apt-get", ["update", "-qq"], { env, stdio: "pipe" });
-    const { status, stderr } = install();
-    if (status !== 0) throw new Error(`apt-get could not install ${packages.join(" ")}: ${stderr.toString().trim()}`);
-  }
+  const args = ["install", "-y", "-qq", "--no-install-recommends", ...packages];
+  const install = () => spawnSync("apt-get", args, { env, stdio: "pipe" });
+  if (install().status === 0) return;
+  // The package lists are empty on a fresh machine, and may be out of date on an old one.
+  execFileSync("apt-get", ["update", "-qq"], { env, stdio: "pipe" });
+  const { status, stderr } = install();
+  if (status !== 0) throw new Error(`cannot install ${packages.join(" ")}: ${stderr.toString().trim()}`);
 }

@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { aptInstall, aptInstallPackages, canInstall, findProgram } from "./debian.ts";
+import { ensureProgram, aptInstallPackages, canInstall, findProgram } from "./debian.ts";
 import { CACHE, ROOT } from "./paths.ts";
 
 /** A part that tests and the demo use where the machine has it: its path, or why it is not there. */
@@ -25,7 +25,7 @@ export function distributionRegistry(): Part {
 /** A program of a Debian package, installed where that is possible. */
 export function debianProgram(program: string, packages: readonly string[]): Part {
   try {
-    aptInstall(program, packages);
+    ensureProgram(program, packages);
     return { path: findProgram(program) as string };
   } catch (error) {
     return { missing: (error as Error).message };
@@ -102,7 +102,7 @@ function pythonPackages(name: string): Part {
   const installed = join(folder, "requirements.txt");
   if (existsSync(installed) && readFileSync(installed).equals(pinned)) return { path };
   try {
-    aptInstall("python3", ["python3"]);
+    ensureProgram("python3", ["python3"]);
     if (canInstall() && !hasVenv()) aptInstallPackages(["python3-venv"]);
     console.error(`installing ${name}`);
     execFileSync("python3", ["-m", "venv", "--clear", folder], { stdio: ["ignore", 2, 2] });

@@ -3,8 +3,8 @@ import { join } from "node:path";
 /** The repository's folder. */
 export const ROOT: string = join(import.meta.dirname, "..");
 
-/** What is fetched or made once and may be thrown away at any time. */
+/** The folder for downloads and builds. You can delete it at any time. */
 export const CACHE: string = join(ROOT, ".cache");
 
-/** The executables for this machine. */
+/** The folder with the executables for this machine. */
 export const DIST: string = join(ROOT, "dist");

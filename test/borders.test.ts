@@ -1,71 +1,177 @@
-/** The walls between the rooms: who may import whom. */
+/** The borders between the folders: which file may import which. */
 import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
-import { it } from "node:test";
+import { describe, it } from "node:test";
 import { ROOT } from "../support/paths.ts";
 
+const TOOLS = ["wait-fs", "launcher", "oras-push"] as const;
+
+/** The sources of the tools, by their paths from the root. */
+const SOURCES = globSync("packages/*/src/**/*.ts", { cwd: ROOT });
+
 interface Import {
-  /** The importing file, from the repository's root. */
+  /** The importing file, from the root. */
   readonly file: string;
-  /** What it imports: a file from the root, or a package. */
+  /** The imported file from the root, or the name of a library. */
   readonly target: string;
 }
 
-const IMPORTS: readonly Import[] = globSync("packages/*/src/**/*.ts", { cwd: ROOT }).flatMap((file) => {
-  const text = readFileSync(join(ROOT, file), "utf8");
-  const targets = [...text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map(([, target = ""]) => target);
-  return targets.map((target) => ({
-    file,
-    target: target.startsWith(".") ? normalize(join(dirname(file), target)) : target,
-  }));
-});
+const IMPORTS: readonly Import[] = [...SOURCES, ...globSync("{scripts,support}/**/*.ts", { cwd: ROOT })].flatMap(
+  (file) => {
+    const targets = [...textOf(file).matchAll(/(?:\bfrom|\bimport)\s*\(?\s*"([^"]+)"/g)];
+    return targets.map(([, specifier = ""]) => ({ file, target: resolveImport(file, specifier) }));
+  },
+);
 
-/** Asserts that only files that `allowed` matches import what `target` matches. */
-function onlyFrom(allowed: RegExp, target: RegExp): void {
-  const imports = IMPORTS.filter((entry) => target.test(entry.target));
-  assert.ok(imports.length > 0, `nothing imports ${target}`);
+function textOf(file: string): string {
+  return readFileSync(join(ROOT, file), "utf8");
+}
+
+/** The file of an import; libraries keep their names. */
+function resolveImport(file: string, specifier: string): string {
+  if (specifier.startsWith(".")) return normalize(join(dirname(file), specifier));
+  const [name = "", ...path] = specifier.split("/");
+  const own = name === "shared" || (TOOLS as readonly string[]).includes(name);
+  return own ? `packages/${name}/src/${path.join("/")}.ts` : specifier;
+}
+
+/** Asserts that no file of `from` imports a file of `to`. Both match a path from the root, or a library's name. */
+function neverImports(from: RegExp, to: RegExp): void {
+  assert.ok(
+    IMPORTS.some(({ file }) => from.test(file)),
+    `no file matches ${from}`,
+  );
   assert.deepEqual(
-    imports.filter(({ file }) => !allowed.test(file)),
+    IMPORTS.filter(({ file, target }) => from.test(file) && to.test(target)),
     [],
   );
 }
 
-it("launcher and oras-push import from wait-fs, never from each other, and wait-fs from neither", () => {
-  assert.ok(IMPORTS.some(({ file, target }) => file.startsWith("packages/launcher/") && target.startsWith("shared/")));
-  for (const [tool, others] of [
-    ["wait-fs", /^(launcher|oras-push)(\/|$)|packages\/(launcher|oras-push)\//],
-    ["launcher", /^oras-push(\/|$)|packages\/oras-push\//],
-    ["oras-push", /^launcher(\/|$)|packages\/launcher\//],
-  ] as const)
-    assert.deepEqual(
-      IMPORTS.filter(({ file, target }) => file.startsWith(`packages/${tool}/`) && others.test(target)),
-      [],
+/** Asserts that only files of `room` import `library`, and that they do. */
+function onlyRoom(room: RegExp, library: RegExp): void {
+  const files = IMPORTS.filter(({ target }) => library.test(target)).map(({ file }) => file);
+  assert.ok(files.length > 0, `no file imports ${library}`);
+  assert.deepEqual(
+    files.filter((file) => file.startsWith("packages/") && !room.test(file)),
+    [],
+  );
+}
+
+/** Asserts that only files of `room` contain `code`, and that they do. */
+function onlyIn(room: RegExp, code: RegExp): void {
+  const files = SOURCES.filter((file) => code.test(textOf(file)));
+  assert.ok(files.length > 0, `no file contains ${code}`);
+  assert.deepEqual(
+    files.filter((file) => !room.test(file)),
+    [],
+  );
+}
+
+/** The first circle of imports, type imports included; undefined if there is none. */
+function findCircle(imports: readonly Import[]): readonly string[] | undefined {
+  const targets = Map.groupBy(imports, ({ file }) => file);
+  const done = new Set<string>();
+  const visit = (file: string, path: readonly string[]): readonly string[] | undefined => {
+    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file];
+    if (done.has(file)) return undefined;
+    for (const { target } of targets.get(file) ?? []) {
+      const circle = visit(target, [...path, file]);
+      if (circle !== undefined) return circle;
+    }
+    done.add(file);
+    return undefined;
+  };
+  for (const file of targets.keys()) {
+    const circle = visit(file, []);
+    if (circle !== undefined) return circle;
+  }
+  return undefined;
+}
+
+describe("imports", () => {
+  it("resolve to files that exist", () => {
+    const files = new Set([...SOURCES, ...globSync("**/*.{ts,json}", { cwd: ROOT, exclude: ["**/node_modules"] })]);
+    const missing = IMPORTS.filter(({ target }) => /^(packages|scripts|support|test)\//.test(target)).filter(
+      ({ target }) => !files.has(target),
     );
+    assert.deepEqual(missing, []);
+  });
+
+  it("have no circle", () => {
+    assert.equal(findCircle(IMPORTS), undefined);
+    assert.deepEqual(
+      findCircle([
+        { file: "a", target: "b" },
+        { file: "b", target: "c" },
+        { file: "c", target: "b" },
+      ]),
+      ["b", "c", "b"],
+      "a circle is found",
+    );
+  });
+
+  for (const tool of TOOLS)
+    it(`of ${tool} lead to shared, and never to another tool`, () => {
+      const others = TOOLS.filter((other) => other !== tool).join("|");
+      assert.ok(
+        IMPORTS.some(
+          ({ file, target }) => file.startsWith(`packages/${tool}/`) && target.startsWith("packages/shared/"),
+        ),
+      );
+      neverImports(new RegExp(`^packages/${tool}/`), new RegExp(`^packages/(${others})/`));
+    });
+
+  it("of shared never lead to a tool", () => {
+    neverImports(/^packages\/shared\//, new RegExp(`^packages/(${TOOLS.join("|")})/`));
+  });
+
+  it("of oci/ never lead to another folder of oras-push", () => {
+    neverImports(/^packages\/oras-push\/src\/oci\//, /^packages\/oras-push\/src\/(?!oci\/)/);
+  });
+
+  it("of tar/ never lead to another folder of oras-push", () => {
+    neverImports(/^packages\/oras-push\/src\/tar\//, /^packages\/oras-push\/src\/(?!tar\/)/);
+  });
+
+  it("of layer/ lead only to oci/ and tar/", () => {
+    neverImports(/^packages\/oras-push\/src\/layer\//, /^packages\/oras-push\/src\/(?!(layer|oci|tar)\/)/);
+  });
+
+  it("of artifact/ never lead to sidecar/", () => {
+    neverImports(/^packages\/oras-push\/src\/artifact\//, /^packages\/oras-push\/src\/sidecar\//);
+  });
+
+  it("of the core never lead to options or commands", () => {
+    neverImports(
+      /^packages\/oras-push\/src\/(artifact|layer|oci|sidecar|tar)\//,
+      /^packages\/oras-push\/src\/(options|commands|main)\b/,
+    );
+    neverImports(
+      /^packages\/launcher\/src\/((process|outputs|install)\/|(?!main|options)\w[\w-]*\.ts)/,
+      /^packages\/launcher\/src\/(options|main)\.ts$/,
+    );
+  });
+
+  it("of scripts/ and support/ never lead to test/, and of support/ never to scripts/", () => {
+    neverImports(/^(scripts|support)\//, /^test\//);
+    neverImports(/^support\//, /^scripts\//);
+  });
+
+  it("of undici, chokidar and yargs are each in one room, and those of tar-stream in tests only", () => {
+    onlyRoom(/^packages\/oras-push\/src\/oci\/http\//, /^undici$/);
+    onlyRoom(/^packages\/shared\/src\/pod\/watch\.ts$/, /^chokidar$/);
+    onlyRoom(/^packages\/shared\/src\/cli\/command-line\.ts$/, /^yargs$/);
+    neverImports(/./, /^tar-stream$/);
+  });
 });
 
-it("oci/ knows nothing of what it carries: it imports nothing of oras-push beside itself", () => {
-  const outside = IMPORTS.filter(
-    ({ file, target }) => file.includes("/oci/") && target.startsWith("packages/") && !target.includes("/oci/"),
-  );
-  assert.deepEqual(outside, []);
-});
+describe("the process", () => {
+  it("is ended only by cli/", () => {
+    onlyIn(/^packages\/shared\/src\/cli\//, /\bprocess\.exit\b/);
+  });
 
-it("tar/ knows nothing of registries: it imports nothing of oras-push beside itself", () => {
-  const outside = IMPORTS.filter(
-    ({ file, target }) => file.includes("/tar/") && target.startsWith("packages/") && !target.includes("/tar/"),
-  );
-  assert.deepEqual(outside, []);
-});
-
-it("each library is known to one room", () => {
-  onlyFrom(/oras-push\/src\/oci\/http\/(transport|connections)\.ts$/, /^undici$/);
-  onlyFrom(/shared\/src\/pod\/wait\.ts$/, /^chokidar$/);
-  onlyFrom(/shared\/src\/cli\/command-line\.ts$/, /^yargs$/);
-});
-
-it("only cli.ts ends the process", () => {
-  const files = globSync("packages/*/src/**/*.ts", { cwd: ROOT });
-  const ending = files.filter((file) => /process\.exit\b/.test(readFileSync(join(ROOT, file), "utf8")));
-  assert.deepEqual(ending, ["packages/shared/src/cli/cli.ts"]);
+  it("gives its arguments and its environment only to cli/", () => {
+    onlyIn(/^packages\/shared\/src\/cli\//, /\bprocess\.(argv|env)\b/);
+  });
 });

@@ -5,7 +5,7 @@ import type { BenchRun, Row } from "./result.ts";
 import { spreadOf } from "./statistics.ts";
 import { reachesGoal } from "./table.ts";
 
-/** Describes as Markdown what the run shows: a summary, then the works in which we are as fast as a peer, or faster. */
+/** Describes the run as Markdown: a summary, then the works in which we are as fast as a peer, or faster. */
 export function describeConclusions(run: BenchRun): string {
   const comparisons = compareWithPeers(run);
   const fast = keepLargestSteps(run, comparisons).filter(({ time }) => classify(time) !== "more");

@@ -69,6 +69,7 @@ ${formatMarkdown(costTable(run))}
 - Peers: ${versions.join(", ")}.
 - Registry: distribution 2.8 on the loopback interface, with its data in memory.
 - The run took ${Math.round(run.seconds / 60)} minutes. To repeat it on any machine, run \`npx -y pnpm@12.21.0 bench\`.
+- \`tar | pigz\` and \`tar | gzip\` only compress. \`openssl\` only hashes, and \`curl\` only sends.
 - The contestants take turns, so a disturbance affects all of them.
 - A ratio compares two runs of the same round. The figure is the median of these ratios.
 - Files are in the page cache.

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { aptInstall, findProgram } from "../../support/debian.ts";
+import { ensureProgram, findProgram } from "../../support/debian.ts";
 import { type DEBIAN_ARCH, debianRoot } from "../../support/debian-root.ts";
 
 /**
@@ -8,6 +8,6 @@ import { type DEBIAN_ARCH, debianRoot } from "../../support/debian-root.ts";
  */
 export function tiniBinary(arch: keyof typeof DEBIAN_ARCH): string {
   if (arch !== process.arch) return join(debianRoot(arch, ["tini"]), "usr", "bin", "tini-static");
-  aptInstall("tini-static", ["tini"]);
+  ensureProgram("tini-static", ["tini"]);
   return findProgram("tini-static") as string;
 }

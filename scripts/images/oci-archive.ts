@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import type { Descriptor } from "oras-push/oci/descriptor";
 import { Layout } from "oras-push/oci/layout/layout";
 import { digestOf } from "oras-push/oci/meter";
-import { aptInstall } from "../../support/debian.ts";
+import { ensureProgram } from "../../support/debian.ts";
 
 const MANIFEST = "application/vnd.oci.image.manifest.v1+json";
 const INDEX = "application/vnd.oci.image.index.v1+json";
@@ -37,7 +37,7 @@ export interface WrittenImage {
  * large. The same image always gives the same bytes. `name` is the one that whoever loads it gives it.
  */
 export async function writeOciArchive(folder: string, archive: string, name: string): Promise<WrittenImage> {
-  aptInstall("libdeflate-gzip", ["libdeflate-tools"]);
+  ensureProgram("libdeflate-gzip", ["libdeflate-tools"]);
   const staging = `${archive}.${process.pid}`;
   const layout = new Layout(staging, new AbortController().signal);
   await layout.create();

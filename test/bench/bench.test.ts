@@ -3,11 +3,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { CASES } from "../../scripts/bench/cases.ts";
-import { measure } from "../../scripts/bench/measured.ts";
 import { writeReport } from "../../scripts/bench/report.ts";
 import type { BenchRun } from "../../scripts/bench/result.ts";
-import { spreadOf } from "../../scripts/bench/statistics.ts";
-import { reached } from "../../scripts/bench/table.ts";
 import { findProgram } from "../../support/debian.ts";
 import { ROOT } from "../../support/paths.ts";
 import { run } from "../../support/tools.ts";
@@ -19,7 +16,7 @@ const bench = (...args: readonly string[]) =>
   run(process.execPath, [join(ROOT, "scripts", "bench.ts"), ...args], { cwd: ROOT });
 
 describe("the bench", () => {
-  it("measures everything in a small run, prints a table, and leaves a page with plots", { skip: SKIP }, async (t) => {
+  it("runs all cases at the small scale, prints a table, and makes a page with plots", { skip: SKIP }, async (t) => {
     const folder = temporaryFolder(t);
     const file = join(folder, "run.json");
     const { code, stdout, stderr } = await bench("--quick", "--json", file);
@@ -35,6 +32,7 @@ describe("the bench", () => {
     assert.ok(push !== undefined && push.seconds > 0 && push.cpu > 0 && push.memory > 1 && push.written < 0.1);
     assert.ok(stored.rows.some(({ work, figure }) => work === "sidecar waits" && figure === "MiB of memory"));
     assert.deepEqual(stored.growth.map(({ name }) => name).sort(), ["files", "pushes", "size", "threads"]);
+    checkPeers(stored);
 
     writeReport(stored, join(folder, "page.md"));
     const page = readFileSync(join(folder, "page.md"), "utf8");
@@ -46,45 +44,20 @@ describe("the bench", () => {
     }
   });
 
-  it("a case that there is not is named, with those that there are", async () => {
+  it("rejects an unknown case and lists the known cases", async () => {
     const { code, stderr } = await bench("--only", "start,nothing");
     assert.equal(code, 64);
-    assert.match(stderr, /no case nothing: there are/);
+    assert.match(stderr, /unknown case nothing: expected /);
     for (const name of Object.keys(CASES)) assert.ok(stderr.includes(name), name);
   });
 });
 
-describe("a measurement", () => {
-  it("counts processor time, memory and what is written, of all processes that were started", async (t) => {
-    const folder = temporaryFolder(t);
-    const work =
-      "const held = Buffer.alloc(90 << 20, 1); while (process.cpuUsage().user + process.cpuUsage().system < 3e5) held[0]++";
-    const script = `"$1" -e "$2" & dd if=/dev/zero of=written bs=1M count=8 2>&1; wait`;
-    const argv = ["sh", "-c", script, "sh", process.execPath, work] as const;
-    const { seconds, cpu, memory, written } = await measure({ argv, cwd: folder });
-    assert.ok(seconds >= 0.25 && seconds < 30, `${seconds} s`);
-    assert.ok(cpu >= 0.25, `${cpu} s of CPU`);
-    assert.ok(memory >= 90, `${memory} MiB`);
-    // Files in memory are none on disk.
-    assert.ok(written === 0 || Math.round(written) >= 8, `${written} MB`);
-  });
-
-  it("of a program that fails is its failure", async () => {
-    await assert.rejects(measure({ argv: ["sh", "-c", "echo no good >&2; exit 3"] }), /ended with 3: no good/);
-  });
-});
-
-describe("figures", () => {
-  it("a median is the middle, or between the two in the middle", () => {
-    assert.deepEqual(spreadOf([9, 1, 2]), { median: 2, low: 1, high: 9 });
-    assert.deepEqual(spreadOf([4, 1, 2, 100]), { median: 3, low: 1, high: 100 });
-  });
-
-  it("a goal is reached by the median, from below or from above", () => {
-    const row = { work: "", figure: "", values: [1, 2, 9], goal: 2 };
-    assert.equal(reached(row), true);
-    assert.equal(reached({ ...row, goal: 1.9 }), false);
-    assert.equal(reached({ ...row, goal: 3, atLeast: true }), false);
-    assert.equal(reached({ ...row, values: [3], goal: 3, atLeast: true }), true);
-  });
-});
+/** Checks that each growth plot has a curve of `oras`, unless this machine lacks it. */
+function checkPeers({ growth, missing }: BenchRun): void {
+  if (missing.some((reason) => reason.startsWith("oras "))) return;
+  for (const { name, curves } of growth)
+    assert.ok(
+      curves.some((curve) => curve.name.startsWith("oras push") && curve.points.length > 0),
+      `growth with ${name}`,
+    );
+}

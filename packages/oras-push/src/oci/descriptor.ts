@@ -5,18 +5,18 @@ import { digestOf } from "./meter.ts";
 /** A set of annotations (image-spec, annotations.md). */
 export type Annotations = Readonly<Record<string, string>>;
 
-/** What content is, how large, and which (image-spec, descriptor.md). */
+/** The media type, digest and size of a content (image-spec, descriptor.md). */
 export interface Descriptor {
   readonly mediaType: string;
   readonly digest: Digest;
   /** In bytes. */
   readonly size: number;
   readonly annotations?: Annotations;
-  /** The content itself, base64, where it is small. */
+  /** The content itself in base64, if it is small. */
   readonly data?: string;
 }
 
-/** The content that stands for "none": an empty JSON object. */
+/** The empty content: an empty JSON object. */
 export const EMPTY_CONTENT: Buffer = Buffer.from("{}");
 
 /** The descriptor of {@link EMPTY_CONTENT} (image-spec, manifest.md, "Guidance for an Empty Descriptor"). */
@@ -27,7 +27,7 @@ export const EMPTY_DESCRIPTOR: Descriptor = {
   data: EMPTY_CONTENT.toString("base64"),
 };
 
-/** A descriptor with its fields in the specification's order and its annotations sorted: what JSON is made from. */
+/** A descriptor ready for JSON: its fields in the order of the specification, its annotations sorted. */
 export function orderedDescriptor(descriptor: Descriptor): Descriptor {
   const { mediaType, digest, size, annotations, data } = descriptor;
   return {

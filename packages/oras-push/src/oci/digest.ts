@@ -3,12 +3,12 @@ export type Digest = `sha256:${string}`;
 
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 
-/** Whether text is a digest of the one algorithm that registries must support, sha256. */
+/** Whether text is a sha256 digest. Registries must support only this algorithm. */
 export function isDigest(text: unknown): text is Digest {
   return typeof text === "string" && DIGEST.test(text);
 }
 
-/** The first twelve digits, as logs show them. */
+/** The first twelve digits of a digest, for logs. */
 export function shortDigest(digest: Digest): string {
   return digest.slice("sha256:".length, "sha256:".length + 12);
 }

@@ -9,33 +9,33 @@ import { isDigest } from "./digest.ts";
 import { DOCKER_MANIFEST, OCI_MANIFEST, UNKNOWN_ARTIFACT } from "./media-types.ts";
 import { digestOf } from "./meter.ts";
 
-/** The longest manifest that is read, in bytes: what registries accept at the most (distribution-spec, "Pushing Manifests"). */
+/** The longest manifest to read, in bytes. Registries accept no longer ones (distribution-spec, "Pushing Manifests"). */
 export const MAX_MANIFEST_BYTES: number = 4 << 20;
 
-/** An artifact's manifest (image-spec, manifest.md), as far as it concerns us. */
+/** The fields of a manifest that a pull needs (image-spec, manifest.md). */
 export interface Manifest {
   readonly artifactType: string | undefined;
   readonly layers: readonly Descriptor[];
   readonly annotations: Annotations;
 }
 
-/** A manifest as it is stored: its bytes and the descriptor of these. */
+/** A manifest in a store: its bytes and their descriptor. */
 export interface StoredManifest {
   readonly bytes: Buffer;
   readonly descriptor: Descriptor;
 }
 
-/** What is wrong with a manifest. */
+/** A manifest is invalid, or of an unsupported type. */
 export class ManifestError extends Error {
   override readonly name = "ManifestError";
 }
 
-/** The bytes of an artifact's manifest; the same artifact always gives the same ones. No layers: the empty one stands in. */
+/** Builds a manifest. The same artifact always has the same bytes. Without layers, its only layer is the empty descriptor. */
 export function buildManifest(artifact: {
   readonly artifactType?: string | undefined;
   readonly layers: readonly Descriptor[];
   readonly annotations: Annotations;
-  /** Those of the config's descriptor. */
+  /** The annotations of the config's descriptor. */
   readonly configAnnotations?: Annotations;
 }): StoredManifest {
   const layers = artifact.layers.length > 0 ? artifact.layers : [EMPTY_DESCRIPTOR];
@@ -57,12 +57,12 @@ export function buildManifest(artifact: {
   return { bytes, descriptor: { mediaType: OCI_MANIFEST, digest: digestOf(bytes), size: bytes.length } };
 }
 
-/** A manifest from its bytes. Throws {@link ManifestError} for what is none, or one of another kind such as an index. */
+/** Parses a manifest. Throws {@link ManifestError} if it is invalid, or of another type such as an index. */
 export function parseManifest(bytes: Buffer): Manifest {
   const fields = parseJson(bytes);
   const mediaType = fields.mediaType ?? OCI_MANIFEST;
   if (mediaType !== OCI_MANIFEST && mediaType !== DOCKER_MANIFEST)
-    throw new ManifestError(`it is of type ${JSON.stringify(mediaType)}, not an image manifest`);
+    throw new ManifestError(`expected an image manifest, found ${JSON.stringify(mediaType)}`);
   if (!Array.isArray(fields.layers)) throw new ManifestError("it has no layers");
   return {
     artifactType: typeof fields.artifactType === "string" ? fields.artifactType : undefined,
@@ -86,8 +86,8 @@ function parseDescriptor(value: unknown): Descriptor {
   const fields = (value ?? {}) as Record<string, unknown>;
   const { mediaType, digest, size } = fields;
   if (typeof mediaType !== "string") throw new ManifestError("a layer has no media type");
-  if (!isDigest(digest)) throw new ManifestError(`a layer has ${JSON.stringify(digest)} for a sha256 digest`);
-  if (!Number.isSafeInteger(size) || (size as number) < 0) throw new ManifestError("a layer has no size");
+  if (!isDigest(digest)) throw new ManifestError(`expected a sha256 digest for a layer, found ${JSON.stringify(digest)}`);
+  if (!Number.isSafeInteger(size) || (size as number) < 0) throw new ManifestError("a layer has no valid size");
   const annotations = parseAnnotations(fields.annotations);
   return { mediaType, digest, size: size as number, ...(annotations === undefined ? {} : { annotations }) };
 }

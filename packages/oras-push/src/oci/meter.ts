@@ -1,36 +1,36 @@
 import { createHash } from "node:crypto";
 import type { Digest } from "./digest.ts";
 
-/** The digest of bytes at hand. */
+/** The digest of bytes in memory. */
 export function digestOf(bytes: Uint8Array): Digest {
   return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 }
 
-/** Counts and hashes bytes that pass by. */
+/** Counts and hashes the bytes of a stream. */
 export class Meter {
   readonly #hash = createHash("sha256");
   #digest: Digest | undefined;
   #size = 0;
 
-  /** Number of bytes so far. */
+  /** The number of bytes so far. */
   get size(): number {
     return this.#size;
   }
 
-  /** Takes the next bytes. */
+  /** Adds the next bytes. */
   update(chunk: Uint8Array): void {
     this.#hash.update(chunk);
     this.#size += chunk.length;
   }
 
-  /** The digest of all bytes; none may follow. */
+  /** The digest of all bytes. Call {@link update} no more after it. */
   digest(): Digest {
     this.#digest ??= `sha256:${this.#hash.digest("hex")}`;
     return this.#digest;
   }
 }
 
-/** Passes bytes on and lets a meter see them. */
+/** Passes a stream on and adds its bytes to a meter. */
 export async function* metered(source: AsyncIterable<Buffer>, meter: Meter): AsyncGenerator<Buffer> {
   for await (const chunk of source) {
     meter.update(chunk);

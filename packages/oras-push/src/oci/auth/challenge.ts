@@ -1,4 +1,4 @@
-/** How a registry asks for credentials (RFC 9110, section 11.6.1; the token specification of distribution). */
+/** A registry's request for credentials (RFC 9110, section 11.6.1; distribution's token specification). */
 export interface Challenge {
   /** In lower case: `basic` or `bearer`. */
   readonly scheme: string;
@@ -10,7 +10,7 @@ const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 const PARAMETER = new RegExp(`\\s*(${TOKEN})\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|(${TOKEN}))\\s*(?:,|$)`, "y");
 const SCHEME = new RegExp(`\\s*(${TOKEN})(?=\\s|,|$)\\s*,?`, "y");
 
-/** The challenges of `WWW-Authenticate` headers, in their order; what can't be understood is left out. */
+/** Parses the challenges of `WWW-Authenticate` headers, in their order. Ignores everything after a syntax error. */
 export function parseChallenges(headers: string | readonly string[] | undefined): Challenge[] {
   const text = typeof headers === "string" ? headers : (headers ?? []).join(", ");
   const challenges: { scheme: string; parameters: Record<string, string> }[] = [];

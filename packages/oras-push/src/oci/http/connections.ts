@@ -5,20 +5,21 @@ import { Agent, buildConnector, type Dispatcher, ProxyAgent } from "undici";
 import { proxyFor } from "./proxy.ts";
 import { certificatesIn, trustedCertificates } from "./trust.ts";
 
-/** How connections are made. */
+/** How to connect to a registry. */
 export interface ConnectionOptions {
-  /** Certificates are not checked. */
+  /** Do not check certificates; false by default. */
   readonly insecure?: boolean;
-  /** PEM of the one certificate authority that is trusted; by default those of {@link trustedCertificates}. */
+  /** The only trusted certificate authorities, in PEM; by default those of {@link trustedCertificates}. */
   readonly ca?: Buffer | undefined;
-  /** PEM of a certificate and its key to show. */
+  /** The client certificate, in PEM. */
   readonly cert?: Buffer | undefined;
+  /** The key of the client certificate, in PEM. */
   readonly key?: Buffer | undefined;
-  /** Proxies and the system's authorities are found by it. */
+  /** Names the proxies and the system's certificate authorities. */
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** The connections to a registry and to where it sends us, direct or by way of proxies. */
+/** The connections to a registry and to the hosts that it redirects to, direct or through proxies. */
 export class Connections {
   readonly #options: ConnectionOptions;
   readonly #dispatchers = new Map<string, Dispatcher>();
@@ -29,15 +30,15 @@ export class Connections {
     this.#options = options;
   }
 
-  /** The proxy by way of which a URL is reached; undefined for none. Throws as {@link proxyFor} does. */
-  proxy(url: URL): URL | undefined {
+  /** The proxy for a URL; undefined for none. Throws as {@link proxyFor} does. */
+  proxyFor(url: URL): URL | undefined {
     return proxyFor(url, this.#options.env);
   }
 
-  /** What requests to a URL are handed to. Throws `usage` for certificates that are none. */
-  dispatcher(url: URL): Dispatcher {
-    const proxy = this.proxy(url);
-    // Certificates are read and understood only where there is TLS.
+  /** The dispatcher that sends requests to a URL. Throws `usage` if a certificate is invalid. */
+  dispatcherFor(url: URL): Dispatcher {
+    const proxy = this.proxyFor(url);
+    // The certificates are read and parsed only for TLS.
     const tls = url.protocol === "https:" || proxy?.protocol === "https:" ? this.#tls() : {};
     const name = `${proxy?.href ?? ""} ${Object.keys(tls).length}`;
     const known = this.#dispatchers.get(name);
@@ -50,17 +51,17 @@ export class Connections {
     return dispatcher;
   }
 
-  /** What the last connection that broke said of it; for who was told of no more than its end. Not known of proxies. */
+  /** The last error of a direct connection. undici reports some errors only as a closed connection. */
   get lastFailure(): Error | undefined {
     return this.#lastFailure;
   }
 
-  /** Ends all connections. */
+  /** Closes all connections. */
   async close(): Promise<void> {
     await Promise.all([...this.#dispatchers.values()].map((dispatcher) => dispatcher.destroy()));
   }
 
-  /** A registry that refuses our certificate says so after the handshake; to undici that is an end like any other. */
+  /** Keeps the errors of connections: a registry rejects a client certificate only after the handshake. */
   #connector(tls: buildConnector.BuildOptions): buildConnector.connector {
     const connect = buildConnector({ ...tls, allowH2: false });
     return (options, callback) =>
@@ -80,14 +81,11 @@ export class Connections {
   #secureContext(): SecureContext {
     const { ca, cert, key, env } = this.#options;
     const trusted = ca === undefined ? trustedCertificates(env) : certificatesIn(ca.toString("latin1"));
-    if (trusted.length === 0) throw new ToolError("usage", "--ca-file holds no certificate", { why: "PEM is due" });
+    if (trusted.length === 0) throw new ToolError("usage", "--ca-file has no certificate", { why: "expected PEM" });
     try {
       return createSecureContext({ ca: trusted, cert, key });
     } catch (error) {
-      throw new ToolError("usage", "--cert-file and --key-file cannot be used", {
-        why: reasonOf(error),
-        cause: error,
-      });
+      throw new ToolError("usage", "cannot use --cert-file and --key-file", { why: reasonOf(error), cause: error });
     }
   }
 }

@@ -2,10 +2,10 @@ import { BlockList, isIP, isIPv6 } from "node:net";
 import { ToolError } from "shared/cli/tool-error";
 
 /**
- * The proxy that the environment names for a URL, by the rules of Go's programs and so of `oras`: `HTTPS_PROXY` or
- * `HTTP_PROXY` by the URL's scheme, in capitals or small, but none for what `NO_PROXY` holds (names with all below them,
- * `.names` for those below alone, addresses, networks as `10.0.0.0/8`, each with a port or without, `*`) and none for this
- * machine. Throws a usage failure, without its value, for a variable that names no proxy of HTTP.
+ * The proxy for a URL, by the rules of Go programs such as `oras`: `HTTPS_PROXY` or `HTTP_PROXY` by the URL's scheme, in
+ * upper or lower case. Hosts in `NO_PROXY` and this machine have no proxy. `NO_PROXY` lists names (with their subdomains),
+ * `.names` (only the subdomains), addresses, networks such as `10.0.0.0/8`, or `*`. Names and addresses may have a port.
+ * Throws `usage`, without the value, if the variable is not an HTTP URL.
  */
 export function proxyFor(url: URL, env: NodeJS.ProcessEnv): URL | undefined {
   const name = url.protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY";
@@ -14,8 +14,8 @@ export function proxyFor(url: URL, env: NodeJS.ProcessEnv): URL | undefined {
   const text = value.includes("://") ? value : `http://${value}`;
   const proxy = URL.canParse(text) ? new URL(text) : undefined;
   if (proxy === undefined || !/^https?:$/.test(proxy.protocol))
-    throw new ToolError("usage", `${name} is not the URL of a proxy`, {
-      why: "http://HOST:PORT or https://HOST:PORT is due, with USER:PASSWORD@ before the host where it asks for them",
+    throw new ToolError("usage", `${name} is not a proxy URL`, {
+      why: "expected http://[USER:PASSWORD@]HOST:PORT, or the same with https",
     });
   return proxy;
 }

@@ -135,7 +135,7 @@ export class Transport {
     const stalled = new AbortController();
     const bytes = typeof body === "function" ? abortWhenStalled(body(), this.#stallTime, stalled) : (body ?? null);
     try {
-      const response = await this.#connections.dispatcher(url).request({
+      const response = await this.#connections.dispatcherFor(url).request({
         origin: url.origin,
         path: `${url.pathname}${url.search}`,
         method,
@@ -159,7 +159,7 @@ export class Transport {
     if (error instanceof ToolError || code === undefined) return error;
     const redirectedBy = url.origin === this.#origin.origin ? undefined : this.registry;
     const host = redirectedBy === undefined ? this.registry : url.host;
-    const unreached = { host, redirectedBy, proxy: this.#connections.proxy(url)?.host };
+    const unreached = { host, redirectedBy, proxy: this.#connections.proxyFor(url)?.host };
     const cause = code === "UND_ERR_SOCKET" ? (this.#connections.lastFailure ?? error) : error;
     return networkFailure(unreached, systemCode(cause) ?? code, cause);
   }

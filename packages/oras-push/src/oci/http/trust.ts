@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { getCACertificates } from "node:tls";
 
-/** Where systems keep the bundle of their certificate authorities; the first that is there counts, as for Go's programs. */
+/** The paths of a system's bundle of certificate authorities. The first that exists is used, as in Go programs. */
 const BUNDLES = [
   "/etc/ssl/certs/ca-certificates.crt",
   "/etc/pki/tls/certs/ca-bundle.crt",
@@ -13,15 +13,15 @@ const BUNDLES = [
   "/etc/ssl/cert.pem",
 ];
 
-/** Where systems keep authorities one a file. */
+/** The folders in which systems keep one authority per file. */
 const FOLDERS = ["/etc/ssl/certs", "/etc/pki/tls/certs"];
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
 
 /**
- * The certificate authorities that vouch for registries where the user names none, PEM: those that this program brings, and
- * the system's, from the places where Go's programs and so `oras` look: `SSL_CERT_FILE` and the folders of `SSL_CERT_DIR`,
- * else the usual ones. What can't be read or is no certificate is left aside.
+ * The certificate authorities that are trusted if the user names none, in PEM: those of Node and those of the system. Finds
+ * the system's as Go programs such as `oras` do: in `SSL_CERT_FILE` and the folders of `SSL_CERT_DIR`, else in the usual
+ * paths. Ignores unreadable files and invalid certificates.
  */
 export function trustedCertificates(env: NodeJS.ProcessEnv): string[] {
   const bundles = env.SSL_CERT_FILE ? [env.SSL_CERT_FILE] : BUNDLES;
@@ -35,7 +35,7 @@ export function trustedCertificates(env: NodeJS.ProcessEnv): string[] {
   return [...new Set([...own, ...certificatesIn(texts.join("\n"))])];
 }
 
-/** The certificates in a text, PEM, each once; what is none is left aside. */
+/** The certificates in a PEM text, without duplicates. Ignores invalid ones. */
 export function certificatesIn(text: string): string[] {
   return [...new Set(text.match(CERTIFICATE))].filter(isCertificate);
 }
@@ -56,7 +56,7 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** One that is broken would fail them all. */
+/** Whether a certificate is valid: a single invalid one would make OpenSSL reject all. */
 function isCertificate(pem: string): boolean {
   try {
     return new X509Certificate(pem).raw.length > 0;

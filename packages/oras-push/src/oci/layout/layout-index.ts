@@ -2,29 +2,29 @@ import type { Descriptor } from "../descriptor.ts";
 import { isDigest } from "../digest.ts";
 import { OCI_INDEX, REF_NAME } from "../media-types.ts";
 
-/** An entry of a layout's index; what other tools wrote into it is kept. */
+/** An entry of a layout's index. Fields and annotations of other tools are kept. */
 export interface IndexEntry extends Omit<Descriptor, "annotations"> {
   readonly annotations?: Readonly<Record<string, unknown>>;
 }
 
-/** A layout's index (image-spec, image-index.md), with all that other tools wrote into it. */
+/** The index of a layout (image-spec, image-index.md). Fields of other tools are kept. */
 export interface LayoutIndex {
   readonly manifests: readonly IndexEntry[];
 }
 
-/** What is wrong with an index. */
+/** An `index.json` is not an OCI image index. */
 export class LayoutIndexError extends Error {
   override readonly name = "LayoutIndexError";
 }
 
-/** The index of a layout that holds nothing. */
+/** The index of an empty layout. */
 export const EMPTY_INDEX: LayoutIndex & Readonly<Record<string, unknown>> = {
   schemaVersion: 2,
   mediaType: OCI_INDEX,
   manifests: [],
 };
 
-/** An index from the text of `index.json`. Throws {@link LayoutIndexError} for what is none. */
+/** Parses an `index.json`. Throws {@link LayoutIndexError} if it is not an OCI image index. */
 export function parseIndex(text: string): LayoutIndex {
   let index: unknown;
   try {
@@ -43,19 +43,19 @@ function isEntry(value: unknown): value is IndexEntry {
   return typeof mediaType === "string" && isDigest(digest) && typeof size === "number";
 }
 
-/** The entry that a tag or a digest names; undefined where there is none. */
-export function findEntry({ manifests }: LayoutIndex, pointer: string): IndexEntry | undefined {
-  return manifests.find((entry) => (isDigest(pointer) ? entry.digest : tagOf(entry)) === pointer);
+/** The entry of a tag or a digest; undefined if there is none. */
+export function findEntry({ manifests }: LayoutIndex, reference: string): IndexEntry | undefined {
+  return manifests.find((entry) => (isDigest(reference) ? entry.digest : tagOf(entry)) === reference);
 }
 
-/** The tags of an index in their order (image-spec, annotations.md, `org.opencontainers.image.ref.name`). */
+/** The tags of an index, in its order (image-spec, annotations.md, `org.opencontainers.image.ref.name`). */
 export function tagsOf({ manifests }: LayoutIndex): string[] {
   return manifests.map(tagOf).filter((tag) => tag !== undefined);
 }
 
 /**
- * An index with a manifest added, under a tag where one is given. What had the tag before stays without it, so that it can
- * still be had by its digest.
+ * Adds a manifest to an index, with a tag if one is given. A manifest that had this tag before stays in the index without it,
+ * so that its digest can still be pulled.
  */
 export function withManifest(index: LayoutIndex, { mediaType, digest, size }: Descriptor, tag?: string): LayoutIndex {
   if (tag !== undefined && index.manifests.some((entry) => tagOf(entry) === tag && entry.digest === digest))
@@ -64,11 +64,11 @@ export function withManifest(index: LayoutIndex, { mediaType, digest, size }: De
   const annotations = tag === undefined ? {} : { annotations: { [REF_NAME]: tag } };
   const known = tag === undefined && others.some((entry) => entry.digest === digest);
   const entries = known ? others : [...others, { mediaType, digest, size, ...annotations }];
-  return { ...index, manifests: entries.filter((entry, at) => !isSuperfluous(entry, at, entries)) };
+  return { ...index, manifests: entries.filter((entry, at) => !isRedundant(entry, at, entries)) };
 }
 
-/** An entry without annotations says nothing where another names the same manifest. */
-function isSuperfluous(entry: IndexEntry, at: number, entries: readonly IndexEntry[]): boolean {
+/** Whether an entry has no annotations, and another entry has the same manifest. */
+function isRedundant(entry: IndexEntry, at: number, entries: readonly IndexEntry[]): boolean {
   if (!isBare(entry)) return false;
   return entries.some((other, index) => other.digest === entry.digest && (index < at || !isBare(other)));
 }

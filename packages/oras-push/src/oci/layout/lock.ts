@@ -4,68 +4,68 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ToolError } from "shared/cli/tool-error";
 import { reasonOf, systemCode } from "shared/fs/system-error";
 
-/** How locks are waited for; times in milliseconds. */
-export interface LockPatience {
-  /** Between two looks at a lock that another holds. */
+/** How to wait for a lock; times in milliseconds. */
+export interface LockTiming {
+  /** The mean time between two attempts to take a lock that another process holds. */
   readonly pause: number;
-  /** A lock that one holder has kept for this long was left behind: it is broken. */
+  /** A lock that one process has held for this long is stale: it is removed. */
   readonly stale: number;
 }
 
-/** A lock is held for some milliseconds: one that is kept for ten seconds has lost its holder. */
-export const DEFAULT_PATIENCE: LockPatience = { pause: 20, stale: 10_000 };
+/** A process holds a lock for some milliseconds. After ten seconds it has died. */
+export const DEFAULT_TIMING: LockTiming = { pause: 20, stale: 10_000 };
 
-/** A lock that is held. */
+/** A lock that this process holds. */
 export interface HeldLock {
-  /** Throws {@link LostLockError} where another took this lock for one that was left behind. */
+  /** Throws {@link LostLockError} if another process removed this lock as stale. */
   check(): Promise<void>;
 }
 
-/** The lock was held for so long that another broke it. */
+/** Another process removed the lock of this one as stale. */
 export class LostLockError extends Error {
   override readonly name = "LostLockError";
 }
 
 /**
- * Does something while a lock file is held, by one process at a time, on this machine or on others that share the folder.
- * The lock is a file that only one can create and that holds its holder's token; how long a token stays is measured by the
- * waiter's own clock. What must not happen without the lock comes right after `check`: where the lock is lost by then, all
- * is done again. Throws `cannotCreate` where the file can't be made.
+ * Calls `act` while it holds a lock. One process at a time holds it, on this machine or on others that share the folder. The
+ * lock is a file with the token of its holder, which only one process can create. Waiters measure with their own clocks how
+ * long a token stays. `act` calls `check` right before a step that requires the lock. If the lock is lost by then, `act` is
+ * called again. Throws `cannotCreate` if the file cannot be created.
  */
 export async function withLock<T>(
   path: string,
   act: (lock: HeldLock) => Promise<T>,
   signal: AbortSignal,
-  patience: LockPatience = DEFAULT_PATIENCE,
+  timing: LockTiming = DEFAULT_TIMING,
 ): Promise<T> {
   for (;;) {
     const token = randomUUID();
-    await acquire(path, token, signal, patience);
+    await acquire(path, token, signal, timing);
     try {
       return await act({
         check: async () => {
-          if ((await holder(path)) !== token) throw new LostLockError(`${path} was lost`);
+          if ((await tokenOf(path)) !== token) throw new LostLockError(`${path} was lost`);
         },
       });
     } catch (error) {
       if (!(error instanceof LostLockError)) throw error;
     } finally {
-      if ((await holder(path)) === token) await rm(path, { force: true });
+      if ((await tokenOf(path)) === token) await rm(path, { force: true });
     }
   }
 }
 
-async function acquire(path: string, token: string, signal: AbortSignal, { pause, stale }: LockPatience) {
-  // The token is there from the first moment: the file gets its name when it is whole.
+async function acquire(path: string, token: string, signal: AbortSignal, { pause, stale }: LockTiming) {
+  // The file is linked to its path only when it is complete: no process sees a lock without a token.
   const own = `${path}.${token}`;
   let seen: { readonly token: string | undefined; readonly since: number } | undefined;
   try {
     await writeFile(own, token, { flag: "wx" });
-    while (!(await linked(own, path))) {
+    while (!(await linkLock(own, path))) {
       const now = performance.now();
-      const current = await holder(path);
+      const current = await tokenOf(path);
       if (seen === undefined || seen.token !== current) seen = { token: current, since: now };
-      else if (current !== undefined && now - seen.since > stale) await breakLock(path, current, own);
+      else if (current !== undefined && now - seen.since > stale) await removeStale(path, current, own);
       await sleep(pause * (0.5 + Math.random()), undefined, { signal }).catch(() => signal.throwIfAborted());
     }
   } catch (error) {
@@ -76,8 +76,8 @@ async function acquire(path: string, token: string, signal: AbortSignal, { pause
   }
 }
 
-/** Creates the lock; false where it is there. */
-async function linked(own: string, path: string): Promise<boolean> {
+/** Links the lock to its path. Returns false if the path exists. */
+async function linkLock(own: string, path: string): Promise<boolean> {
   try {
     await link(own, path);
     return true;
@@ -87,8 +87,8 @@ async function linked(own: string, path: string): Promise<boolean> {
   }
 }
 
-/** Takes away the lock of a holder that is gone. A lock that another took in the meantime is put back. */
-async function breakLock(path: string, token: string, own: string): Promise<void> {
+/** Removes a stale lock. Restores a lock that another process has taken since. */
+async function removeStale(path: string, token: string, own: string): Promise<void> {
   const aside = `${own}.broken`;
   try {
     await rename(path, aside);
@@ -96,13 +96,13 @@ async function breakLock(path: string, token: string, own: string): Promise<void
     if (systemCode(error) === "ENOENT") return;
     throw error;
   }
-  // Where yet another has it by now, the one whose lock this was finds out when it checks.
-  if ((await holder(aside)) !== token) await linked(aside, path);
+  // If a third process took the lock before it could be restored, its owner notices when it calls `check`.
+  if ((await tokenOf(aside)) !== token) await linkLock(aside, path);
   await rm(aside, { force: true });
 }
 
-/** The token of a lock's holder; undefined where nobody holds it. */
-async function holder(path: string): Promise<string | undefined> {
+/** The token of a lock; undefined if no process holds it. */
+async function tokenOf(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
