@@ -8,7 +8,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
-import { debianProgram, distributionRegistry, orasClient, type Part } from "../support/parts.ts";
+import { debianProgram, distributionRegistry, orasClient } from "../support/dependencies.ts";
+import type { Dependency } from "../support/dependency.ts";
 import { CACHE, ROOT } from "../support/paths.ts";
 import { startDistribution } from "../support/registry/process-registry.ts";
 import { Bench, type BenchRegistry, FULL, type Peers, QUICK } from "./bench/bench.ts";
@@ -74,7 +75,7 @@ async function runBench(chosen: readonly string[], quick: boolean): Promise<Benc
 }
 
 function findPeers(): Peers {
-  const path = (part: Part) => ("path" in part ? part.path : undefined);
+  const path = (program: Dependency) => ("path" in program ? program.path : undefined);
   const debian = (program: string) => path(debianProgram(program, [program]));
   return {
     oras: path(orasClient()),

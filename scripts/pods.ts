@@ -1,10 +1,11 @@
 /**
- * Builds the image of the tools and runs the manifests' pods with podman: each test of `test/pods` prints the exit codes of
- * its containers, the digest of what was pushed, and how long after the application's end its tag was there.
+ * Builds the image of the tools and runs the pods of the manifests with podman. Each test of `test/pods` prints the
+ * exit codes of the containers, the digest of the pushed artifact, and the time between the application's end and the
+ * tag.
  *
  *   pnpm pods [--lammps]
  *
- * LAMMPS with ReaxFF runs where it was built before; `--lammps` builds it.
+ * `--lammps` builds LAMMPS with ReaxFF. The tests that need it are skipped until it is built once.
  */
 import { spawnSync } from "node:child_process";
 import { globSync } from "node:fs";

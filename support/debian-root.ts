@@ -10,9 +10,9 @@ export const DEBIAN_ARCH = { x64: "amd64", arm64: "arm64" } as const;
 type Apt = (...args: readonly string[]) => void;
 
 /**
- * Returns a folder with the files of Debian packages and of all their dependencies, for one architecture. The packages are
- * extracted but not installed, so the machine does not change. The first call downloads them from Debian's archive, and
- * apt checks the signatures; later calls reuse the folder. Throws if the download fails.
+ * Returns a folder with the files of Debian packages and of all their dependencies, for one architecture. The packages
+ * are extracted but not installed, so the machine does not change. The first call downloads them from Debian's archive,
+ * and apt checks the signatures; later calls reuse the folder. Throws if the download fails.
  */
 export function debianRoot(arch: keyof typeof DEBIAN_ARCH, packages: readonly string[]): string {
   const root = join(CACHE, "debian", `${packages.join("+")}-${arch}`);
@@ -55,8 +55,7 @@ function fetchRoot(arch: string, packages: readonly string[], root: string): voi
  * lists of the machine.
  */
 function isolatedApt(arch: string, folder: string): Apt {
-  if (findProgram("apt-get") === undefined)
-    throw new Error("cannot fetch Debian packages: apt-get is not installed");
+  if (findProgram("apt-get") === undefined) throw new Error("cannot fetch Debian packages: apt-get is not installed");
   for (const name of ["lists", "cache/archives"]) mkdirSync(join(folder, name, "partial"), { recursive: true });
   writeFileSync(join(folder, "status"), "");
   const options = Object.entries(aptSettings(arch, folder)).flatMap(([name, value]) => ["-o", `${name}=${value}`]);

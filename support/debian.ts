@@ -23,8 +23,8 @@ export function canInstall(): boolean {
 }
 
 /**
- * Installs the Debian packages of a program if the program is not on PATH. Throws if this process cannot install packages;
- * the message then names the packages.
+ * Installs the Debian packages of a program if the program is not on PATH. Throws if this process cannot install
+ * packages; the message then names the packages.
  */
 export function ensureProgram(program: string, packages: readonly string[]): void {
   if (findProgram(program) !== undefined) return;

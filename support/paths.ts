@@ -8,3 +8,6 @@ export const CACHE: string = join(ROOT, ".cache");
 
 /** The folder with the executables for this machine. */
 export const DIST: string = join(ROOT, "dist");
+
+/** The folder with the pinned versions of other projects' clients and registries. */
+export const PINNED_CLIENTS: string = join(ROOT, "support", "clients");

@@ -2,62 +2,52 @@ import { execFile } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { debianProgram, type Part } from "./parts.ts";
+import { debianProgram } from "./dependencies.ts";
+import type { Dependency } from "./dependency.ts";
 import { CACHE } from "./paths.ts";
 
-/** Where the images of this project are built and kept. */
+/** The folder of the {@link Podman} that builds and keeps this project's images. */
 export const IMAGE_STORE: string = join(CACHE, "podman");
 
-/** What podman needs where nobody has set it up, as in a container: no systemd, runc, storage and networks of its own. */
-const containersConf = (folder: string) => `[containers]
-default_ulimits = ["nofile=20000:20000", "nproc=32768:32768"]
-[engine]
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-runtime = "runc"
-[network]
-network_config_dir = "${folder}/networks"
-`;
-
-/** podman with what it needs to run pods, installed where that is possible. */
-export function podmanProgram(): Part {
+/** podman, with all that it needs to run pods. Installs the packages if this process can. */
+export function podmanProgram(): Dependency {
   return debianProgram("podman", ["podman", "runc", "catatonit", "netavark", "aardvark-dns", "iptables"]);
 }
 
-/** A podman with everything in a folder of its own. */
+/** How a container exited. */
+export interface ContainerExit {
+  readonly exitCode: number;
+  /** When it exited, in milliseconds since 1970. */
+  readonly at: number;
+}
+
+/** A podman that keeps its configuration, images and containers in its own folder. */
 export class Podman {
   readonly #folder: string;
   readonly #env: NodeJS.ProcessEnv;
 
-  /** `stores` are folders of other such podmans, whose images can be used here too. */
+  /** `stores` are folders of other such podmans. Their images are available here too. */
   constructor(folder: string, stores: readonly string[] = []) {
     this.#folder = folder;
     mkdirSync(folder, { recursive: true });
-    const storage = [
-      "[storage]",
-      'driver = "overlay"',
-      `graphroot = "${folder}/graph"`,
-      `runroot = "${folder}/run"`,
-      "[storage.options]",
-      `additionalimagestores = [${stores.map((store) => `"${store}/graph"`)}]`,
-    ];
-    writeFileSync(join(folder, "containers.conf"), containersConf(folder));
-    writeFileSync(join(folder, "storage.conf"), `${storage.join("\n")}\n`);
+    const [containers, storage] = [join(folder, "containers.conf"), join(folder, "storage.conf")];
+    writeFileSync(containers, containersConf(folder));
+    writeFileSync(storage, storageConf(folder, stores));
     this.#env = {
       PATH: process.env.PATH,
       HOME: folder,
-      CONTAINERS_CONF: join(folder, "containers.conf"),
-      CONTAINERS_STORAGE_CONF: join(folder, "storage.conf"),
+      CONTAINERS_CONF: containers,
+      CONTAINERS_STORAGE_CONF: storage,
     };
   }
 
-  /** Runs a command of podman; gives its stdout. Throws with what it said where it fails. */
+  /** Runs a podman command and returns its stdout. Throws with its stderr if it fails. */
   async run(...args: readonly string[]): Promise<string> {
     return (await this.#execute(...args)).stdout;
   }
 
-  /** Runs a command of podman; gives what it wrote to stdout and stderr, one after the other. Throws as `run` does. */
-  async said(...args: readonly string[]): Promise<string> {
+  /** Runs a podman command and returns its stdout, followed by its stderr. Throws with its stderr if it fails. */
+  async runCombined(...args: readonly string[]): Promise<string> {
     const { stdout, stderr } = await this.#execute(...args);
     return `${stdout}${stderr}`;
   }
@@ -68,11 +58,11 @@ export class Podman {
       return await promisify(execFile)("podman", args, options);
     } catch (error) {
       const { code, stderr } = error as { code?: unknown; stderr?: string };
-      throw new Error(`podman ${args.join(" ")} ended with ${code}: ${stderr}`);
+      throw new Error(`podman ${args.join(" ")} exited with ${code}: ${stderr}`);
     }
   }
 
-  /** Starts the pod of a manifest, in a network; gives how to end it. What was on its volumes stays. */
+  /** Starts the pod of a manifest in a network. Returns a function that stops the pod; its volumes keep their files. */
   async play(
     manifest: { readonly metadata: { readonly name: string } },
     network = "host",
@@ -83,18 +73,44 @@ export class Podman {
     return async () => void (await this.run("kube", "down", file));
   }
 
-  /** Waits until a container has ended; gives its exit code and when it ended, in milliseconds since 1970. */
-  async ended(container: string): Promise<{ readonly exitCode: number; readonly at: number }> {
+  /** Waits until a container exits. */
+  async waitForExit(container: string): Promise<ContainerExit> {
     await this.run("wait", container);
     const [state] = JSON.parse(await this.run("inspect", container)) as {
       State: { ExitCode: number; FinishedAt: string };
     }[];
-    if (state === undefined) throw new Error(`${container} is gone`);
+    if (state === undefined) throw new Error(`cannot inspect ${container}: no such container`);
     return { exitCode: state.State.ExitCode, at: Date.parse(state.State.FinishedAt) };
   }
 
-  /** Ends and removes all that this podman started and stored. */
+  /** Stops and removes everything that this podman started and stored. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.run("system", "reset", "--force");
   }
+}
+
+/**
+ * Configures podman for a machine without a podman setup, such as a container: without systemd, with runc, and with its
+ * own networks.
+ */
+function containersConf(folder: string): string {
+  return `[containers]
+default_ulimits = ["nofile=20000:20000", "nproc=32768:32768"]
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+runtime = "runc"
+[network]
+network_config_dir = "${folder}/networks"
+`;
+}
+
+function storageConf(folder: string, stores: readonly string[]): string {
+  return `[storage]
+driver = "overlay"
+graphroot = "${folder}/graph"
+runroot = "${folder}/run"
+[storage.options]
+additionalimagestores = [${stores.map((store) => `"${store}/graph"`)}]
+`;
 }

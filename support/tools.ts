@@ -1,12 +1,13 @@
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { DIST } from "./paths.ts";
 
 /** One of the three executables. */
 export type Tool = "launcher" | "wait-fs" | "oras-push";
 
-/** How a process ended, and what it said. */
-export interface Ended {
+/** How a process ended, and its output. */
+export interface ProcessResult {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
@@ -14,16 +15,16 @@ export interface Ended {
 }
 
 /** A running process. */
-export interface Running {
+export interface RunningProcess {
   readonly child: ChildProcess;
   readonly pid: number;
-  /** How it ended; never rejects but for a program that can't be started. */
-  readonly ended: Promise<Ended>;
+  /** Resolves when the process ends. Rejects only if the program cannot be started. */
+  readonly ended: Promise<ProcessResult>;
 }
 
 const unfinished = new Set<ChildProcess>();
 
-// A test that failed may have left some behind.
+// A failed test may leave processes behind.
 process.once("exit", () => {
   for (const child of unfinished) child.kill("SIGKILL");
 });
@@ -33,36 +34,39 @@ export function toolPath(tool: Tool): string {
   return join(DIST, tool);
 }
 
-/** Starts a built executable with nothing in its environment but what is given. */
-export function startTool(tool: Tool, args: readonly string[], options: SpawnOptions = {}): Running {
+/** Starts a built executable. Its environment is empty unless `options.env` is given. */
+export function startTool(tool: Tool, args: readonly string[], options: SpawnOptions = {}): RunningProcess {
   return start(toolPath(tool), args, { env: {}, ...options });
 }
 
-/** Runs a built executable to its end. */
-export function runTool(tool: Tool, args: readonly string[], options: SpawnOptions = {}): Promise<Ended> {
+/** Runs a built executable and waits until it ends. */
+export function runTool(tool: Tool, args: readonly string[], options: SpawnOptions = {}): Promise<ProcessResult> {
   return startTool(tool, args, options).ended;
 }
 
-/** Starts a program and collects what it writes. */
-export function start(program: string, args: readonly string[], options: SpawnOptions = {}): Running {
+/** Starts a program and collects its output. */
+export function start(program: string, args: readonly string[], options: SpawnOptions = {}): RunningProcess {
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], ...options });
   unfinished.add(child);
   child.once("close", () => unfinished.delete(child));
-  const output = { stdout: "", stderr: "" };
-  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
-    output.stdout += text;
-  });
-  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-    output.stderr += text;
-  });
-  const ended = new Promise<Ended>((resolve, reject) => {
+  const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)];
+  const ended = new Promise<ProcessResult>((resolve, reject) => {
     child.once("error", reject);
-    child.once("close", (code, signal) => resolve({ code, signal, ...output }));
+    child.once("close", (code, signal) => resolve({ code, signal, stdout: stdout(), stderr: stderr() }));
   });
   return { child, pid: child.pid ?? -1, ended };
 }
 
-/** Runs a program to its end. */
-export function run(program: string, args: readonly string[], options: SpawnOptions = {}): Promise<Ended> {
+/** Runs a program and waits until it ends. */
+export function run(program: string, args: readonly string[], options: SpawnOptions = {}): Promise<ProcessResult> {
   return start(program, args, options).ended;
+}
+
+/** Collects the text of a stream. Returns a function for the text so far. */
+function collect(stream: Readable | null): () => string {
+  let text = "";
+  stream?.setEncoding("utf8").on("data", (chunk: string) => {
+    text += chunk;
+  });
+  return () => text;
 }

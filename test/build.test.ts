@@ -1,36 +1,48 @@
-/** The executables as they are built. */
+/** The built executables, and the files beside them. */
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { buildExecutables, EXEC_ARGV } from "../scripts/build.ts";
-import { ROOT } from "../support/paths.ts";
+import { bundleTool, TOOLS } from "../scripts/build/bundle.ts";
+import { EXEC_ARGV } from "../scripts/build/code-cache.ts";
+import { sha256 } from "../scripts/build/sha256.ts";
+import { UNDICI_CORE } from "../scripts/build/undici-core.ts";
+import { buildExecutables } from "../scripts/build.ts";
+import { DIST, ROOT } from "../support/paths.ts";
 import { run, runTool, toolPath } from "../support/tools.ts";
 import { temporaryFolder } from "./support/temporary.ts";
 
-const TOOLS = ["launcher", "wait-fs", "oras-push"] as const;
+/** The files of man pages and shell completion, below `share`. */
+const SHARED_FILES = [
+  ...["launcher", "oras-push", "oras-push-pull", "oras-push-sidecar", "wait-fs"].map((page) => `man/man1/${page}.1`),
+  ...TOOLS.flatMap((tool) => [
+    `bash-completion/completions/${tool}`,
+    `fish/vendor_completions.d/${tool}.fish`,
+    `zsh/site-functions/_${tool}`,
+  ]),
+];
 
 describe("the executables", () => {
   for (const tool of TOOLS)
-    it(`${tool} runs with an empty environment and tells its version`, async () => {
+    it(`run ${tool} with an empty environment`, async () => {
       const { code, stdout, stderr } = await runTool(tool, ["--version"]);
       assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
       assert.match(stdout, new RegExp(`^${tool} \\d+\\.\\d+\\.\\d+\n$`));
     });
 
-  it("NODE_OPTIONS, meant for an application, does them no harm", async () => {
+  it("ignore NODE_OPTIONS, which is meant for the application", async () => {
     const { code } = await runTool("wait-fs", ["--version"], { env: { NODE_OPTIONS: "--no-such-option" } });
     assert.equal(code, 0);
   });
 
-  it("are one file under three names", () => {
+  it("are one file with three names", () => {
     const inodes = TOOLS.map((tool) => statSync(toolPath(tool)).ino);
     assert.equal(new Set(inodes).size, 1);
   });
 
   for (const tool of TOOLS)
-    it(`take the code of ${tool} from its cache`, async () => {
+    it(`load the code of ${tool} from its cache`, async () => {
       const build = join(ROOT, ".cache", `build-${process.arch}`);
       const script = `
         import { readFileSync } from "node:fs";
@@ -42,13 +54,44 @@ describe("the executables", () => {
       assert.equal((await run(process.execPath, args, { cwd: ROOT })).stdout, "true\n");
     });
 
-  it("are the same bytes when they are built again", async (context) => {
+  it("are the same bytes in a second build, and so are the files beside them", async (context) => {
     const folder = temporaryFolder(context);
     await buildExecutables(process.arch as "x64" | "arm64", folder);
     assert.equal(sha256(join(folder, "launcher")), sha256(toolPath("launcher")));
+    for (const file of SHARED_FILES)
+      assert.equal(readFileSync(join(folder, "share", file), "utf8"), readFileSync(join(DIST, "share", file), "utf8"));
   });
 });
 
-function sha256(file: string): string {
-  return createHash("sha256").update(readFileSync(file)).digest("hex");
-}
+describe("the bundles", () => {
+  for (const tool of TOOLS)
+    it(`of ${tool} contain no code that it does not use`, async (context) => {
+      const { outputs } = await bundleTool(tool, join(temporaryFolder(context), tool));
+      const sources = Object.values(outputs).flatMap(({ inputs }) => Object.entries(inputs));
+      assert.ok(sources.some(([path]) => path.includes("/yargs/")));
+      const unused = [
+        // The layout of yargs' help, and the data of Unicode that it needs.
+        /\/(cliui|string-width|get-east-asian-width|wrap-ansi|strip-ansi|emoji-regex)\//,
+        // undici beside its HTTP/1.1 client. The client needs some files of fetch.
+        /\/undici\/lib\/(mock|cache|interceptor)\//,
+        /\/undici\/lib\/web\/(websocket|eventsource|cache|cookies|fetch\/(index|request|response|headers)\.js)/,
+        /\/undici\/.*-h2\b/,
+        // Help texts for man pages and shells.
+        /\/shared\/src\/cli\/(man-page|roff|completion\/)/,
+      ];
+      // An empty module takes a few bytes.
+      const found = sources.filter(
+        ([path, { bytesInOutput }]) => bytesInOutput > 50 && unused.some((p) => p.test(path)),
+      );
+      assert.deepEqual(found, []);
+    });
+
+  it("replace undici by a module with the same classes", async () => {
+    const require = createRequire(join(ROOT, "packages", "oras-push", "src", "main.ts"));
+    const core: Record<string, unknown> = {};
+    new Function("require", "exports", UNDICI_CORE)(require, core);
+    const undici: Record<string, unknown> = require("undici");
+    assert.deepEqual(Object.keys(core).sort(), ["Agent", "ProxyAgent", "buildConnector", "errors"]);
+    for (const [name, value] of Object.entries(core)) assert.equal(value, undici[name], name);
+  });
+});

@@ -1,22 +1,57 @@
-/** The documents tell the truth of this commit, as far as a program can see. */
+/** The documents match the code, and the language of the repository is plain. */
 import assert from "node:assert/strict";
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { it } from "node:test";
+import { describe, it } from "node:test";
 import { commandsPage } from "../scripts/docs.ts";
 import { ROOT } from "../support/paths.ts";
 
-it("docs/commands.md is what --help says", async () => {
-  const page = readFileSync(join(ROOT, "docs", "commands.md"), "utf8");
-  assert.equal(page, await commandsPage(), "write it again with pnpm write-docs");
+/** Phrases that are never correct English here. */
+const WRONG_PHRASES =
+  /\bgo(?:ne|es) on with\b|\bmet with another try\b|\bare due\b(?! to)|\bis told of\b|\bheadless\b(?! service)|\bwhat is no\b/gi;
+
+/** Returns the wrong phrases in a text. A phrase may continue on the next line of a comment. */
+function findWrongPhrases(text: string): string[] {
+  return text.replaceAll(/\s*\n[\s*/]*/g, " ").match(WRONG_PHRASES) ?? [];
+}
+
+function readFile(name: string): string {
+  return readFileSync(join(ROOT, name), "utf8");
+}
+
+describe("documents", () => {
+  const documents = globSync(["*.md", "{docs,images}/**/*.md"], { cwd: ROOT });
+
+  it("list the current output of --help in docs/commands.md", async () => {
+    assert.equal(readFile("docs/commands.md"), await commandsPage(), "run `pnpm write-docs`");
+  });
+
+  it("link to files that exist", () => {
+    for (const document of documents)
+      for (const [, link = ""] of readFile(document).matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g))
+        if (!link.includes("://")) assert.ok(existsSync(join(ROOT, dirname(document), link)), `${document}: ${link}`);
+  });
+
+  it("name files that exist", () => {
+    for (const document of documents)
+      for (const [, file = ""] of readFile(document).matchAll(
+        /`((?:packages|scripts|support|test|docs|images)\/[\w./-]+)`/g,
+      ))
+        assert.ok(existsSync(join(ROOT, file)), `${document}: ${file}`);
+  });
 });
 
-it("every link and every file that a document names is there", () => {
-  for (const document of [...globSync("*.md", { cwd: ROOT }), ...globSync("docs/**/*.md", { cwd: ROOT })]) {
-    const text = readFileSync(join(ROOT, document), "utf8");
-    for (const [, link = ""] of text.matchAll(/\]\(([^)#]+)\)/g))
-      if (!link.includes("://")) assert.ok(existsSync(join(ROOT, dirname(document), link)), `${document}: ${link}`);
-    for (const [, file = ""] of text.matchAll(/`((?:packages|scripts|test|docs|images)\/[\w./-]+)`/g))
-      assert.ok(existsSync(join(ROOT, file)), `${document}: ${file}`);
-  }
+describe("English", () => {
+  it("has none of the wrong phrases", () => {
+    const exclude = ["**/node_modules", "dist", ".cache", "test/docs.test.ts"];
+    const files = globSync("**/*.{md,ts}", { cwd: ROOT, exclude });
+    assert.ok(files.includes("README.md") && files.includes("support/paths.ts"));
+    const found = files.flatMap((file) => findWrongPhrases(readFile(file)).map((phrase) => `${file}: ${phrase}`));
+    assert.deepEqual(found, []);
+  });
+
+  it("is checked across line breaks, and accepts correct phrases", () => {
+    assert.deepEqual(findWrongPhrases(" * The upload is gone on\n * with."), ["gone on with"]);
+    assert.deepEqual(findWrongPhrases("Delays are due to a headless Service."), []);
+  });
 });

@@ -1,69 +1,41 @@
-/**
- * Makes a tool's code cache: runs its script as a pod would and keeps the code of what ran, and of nothing else.
- * To be run with the flags that the executable has: V8 takes a code cache from no other.
- *
- *   node FLAGS scripts/build/code-cache.ts TOOL SCRIPT CACHE
- */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
+import { execFileSync } from "node:child_process";
 import { join } from "node:path";
-import { setFlagsFromString } from "node:v8";
-import type { Io } from "shared/cli/cli";
-import { SHARE } from "shared/pod/markers";
-import { startMemoryRegistry } from "../../support/registry/memory-registry.ts";
-import { loadTool } from "./tool-script.ts";
+import { ROOT } from "../../support/paths.ts";
+import { sha256 } from "./sha256.ts";
 
-// What is compiled for speed, and when, differs from run to run, and the cache tells of it.
-const TIERS = ["opt", "maglev", "sparkplug"];
-for (const tier of TIERS) setFlagsFromString(`--no-${tier}`);
+/** The flags that Node runs the tools with. V8 accepts a code cache only with the flags that it was made with. */
+export const EXEC_ARGV = ["--disable-sigusr1", "--max-semi-space-size=1", "--v8-pool-size=0", "--no-warnings"];
 
-const [tool = "", script = "", cache = ""] = process.argv.slice(2);
-const { main, codeCache } = loadTool(tool, readFileSync(script), undefined, createRequire(process.execPath));
-const folder = mkdtempSync(join(tmpdir(), "code-cache-"));
+/**
+ * Flags for reproducible code caches. V8 orders a cache at random, and it records garbage collections: a fixed seed and a large
+ * young generation prevent both.
+ */
+const REPRODUCIBLE = ["--random-seed=1", "--min-semi-space-size=256", "--max-semi-space-size=256"];
 
-/** In which order things come about differs from run to run: after a few, everything has come about that does. */
-const ROUNDS = 2;
+/** The number of caches to make until two are equal. */
+const MAX_ROUNDS = 10;
 
-const RUNS: Readonly<Record<string, (share: string) => Promise<void>>> = {
-  launcher: (share) => run("--share", share, "--output", join(share, SHARE.outputs), "--", "true"),
-  "oras-push": async (share) => {
-    const registry = await startMemoryRegistry();
-    const reference = `${registry.address}/run/outputs:1`;
-    writeFileSync(join(share, SHARE.done), "");
-    await run("sidecar", "--share", share, "NA", reference);
-    await run(reference, share);
-    await run("pull", reference, "-o", join(share, "pulled"));
-    await registry.close();
-  },
-  "wait-fs": (share) => run("-p", share),
-};
-
-try {
-  await run("--version");
-  for (let round = 0; round < ROUNDS; round++) {
-    const share = join(folder, String(round));
-    mkdirSync(join(share, SHARE.outputs), { recursive: true });
-    writeFileSync(join(share, SHARE.outputs, "log"), "text\n");
-    await RUNS[tool]?.(share);
+/**
+ * Makes the code cache `TOOL.cache` of the script `TOOL` in a folder. The order of events decides which functions run, so one
+ * of about forty caches differs: the first cache that was made twice is kept. Throws if all of ten caches differ.
+ */
+export function makeCodeCache(tool: string, folder: string): void {
+  const cache = join(folder, `${tool}.cache`);
+  const seen = new Set<string>();
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    runTool(tool, join(folder, tool), cache);
+    const digest = sha256(cache);
+    if (seen.has(digest)) return;
+    seen.add(digest);
   }
-  // The flags are part of the cache: those of the executable.
-  for (const tier of TIERS) setFlagsFromString(`--${tier}`);
-  writeFileSync(cache, codeCache());
-} finally {
-  rmSync(folder, { recursive: true, force: true });
+  throw new Error(`cannot make a reproducible code cache of ${tool}: ${MAX_ROUNDS} caches all differ`);
 }
-// A sidecar holds its lease until its process ends.
-process.exit();
 
-async function run(...argv: string[]): Promise<void> {
-  const said: string[] = [];
-  const io: Io = {
-    env: { PATH: "/usr/bin:/bin" },
-    stdout: (text) => said.push(text),
-    stderr: (text) => said.push(text),
-    interrupted: () => new AbortController().signal,
-  };
-  const code = await main(argv, io);
-  if (code !== 0) throw new Error(`${tool} ${argv.join(" ")} ended with ${code}: ${said.join("")}`);
+function runTool(tool: string, script: string, cache: string): void {
+  const runner = join(ROOT, "scripts", "build", "code-cache-runner.ts");
+  // Without an environment: it decides which functions run, too.
+  execFileSync(process.execPath, [...EXEC_ARGV, ...REPRODUCIBLE, runner, tool, script, cache], {
+    env: {},
+    stdio: ["ignore", "ignore", "pipe"],
+  });
 }

@@ -1,21 +1,21 @@
 import { Script } from "node:vm";
-import type { runProcess } from "shared/cli/cli";
+import type { runProcess } from "shared/cli/process";
 
-/** What a tool's script gives. */
+/** The exports of a tool's script. */
 export interface ToolScript {
   readonly main: Parameters<typeof runProcess>[1];
   readonly runProcess: typeof runProcess;
 }
 
-/** A tool's script that has been read, and can give its code cache. */
+/** A loaded tool. */
 export interface LoadedTool extends ToolScript {
-  /** Whether the code came from the cache that was given. */
+  /** Whether V8 accepted the code cache. */
   readonly cached: boolean;
-  /** The code of what has been run until now. */
+  /** Makes a code cache with the functions that have run so far. */
   readonly codeCache: () => Buffer;
 }
 
-/** Runs a tool's script: ASCII, CommonJS. A code cache that was not made by this Node for this script is not used. */
+/** Loads a tool's script: CommonJS in ASCII. V8 rejects a code cache that another version of Node or of the script made. */
 export function loadTool(
   name: string,
   source: Buffer,

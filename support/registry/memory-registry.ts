@@ -1,33 +1,33 @@
 import { createHash, randomUUID } from "node:crypto";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { closeServer, countBody, listen } from "./server.ts";
 
-/** Sees every request before it is answered; gives true where it answered the request itself. */
+/** Receives each request before the registry. Returns true if it has answered the request itself. */
 export type Interceptor = (request: IncomingMessage, response: ServerResponse) => boolean | Promise<boolean>;
 
-/** A request as it was received. */
+/** A request that the registry received. */
 export interface SeenRequest {
   readonly method: string;
   /** Path and query. */
   readonly url: string;
   readonly headers: IncomingMessage["headers"];
-  /** Bytes of the body that arrived. */
+  /** The number of bytes of the body that arrived. */
   received: number;
 }
 
-/** A running registry in this process. */
+/** A registry in this process. */
 export interface MemoryRegistry {
   /** `127.0.0.1:PORT`. */
   readonly address: string;
-  /** All requests in their order. */
+  /** All requests, in their order. */
   readonly requests: readonly SeenRequest[];
-  /** Blobs by digest, over all repositories. */
+  /** The blobs of all repositories, by their digests. */
   readonly blobs: Map<string, Buffer>;
-  /** Manifests by `REPOSITORY:TAG` and `REPOSITORY@DIGEST`. */
+  /** The manifests, by `REPOSITORY:TAG` and `REPOSITORY@DIGEST`. */
   readonly manifests: Map<string, StoredManifest>;
-  /** Uploads that were opened, and neither finished nor given up. */
+  /** The chunks of open uploads, by the ids of these. Finished and cancelled uploads are removed. */
   readonly uploads: Map<string, Buffer[]>;
-  /** Put in front of the registry from now on; undefined for none. */
+  /** Sets the interceptor of later requests; undefined for none. */
   intercept(interceptor: Interceptor | undefined): void;
   close(): Promise<void>;
 }
@@ -50,14 +50,14 @@ interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly repository: string;
-  /** What the path ends with: a digest, a tag, an upload. */
+  /** The last part of the path: a digest, a tag or the id of an upload. */
   readonly last: string;
   readonly query: URLSearchParams;
 }
 
-const EMPTY_MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json";
+const DEFAULT_MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json";
 
-/** Starts an OCI registry that keeps everything in memory, on a free port of the loopback interface (distribution-spec 1.1). */
+/** Starts an OCI registry in memory on the loopback interface, by default on a free port (distribution-spec 1.1). */
 export async function startMemoryRegistry(port = 0): Promise<MemoryRegistry> {
   const state: State = { blobs: new Map(), manifests: new Map(), uploads: new Map() };
   const requests: SeenRequest[] = [];
@@ -65,12 +65,9 @@ export async function startMemoryRegistry(port = 0): Promise<MemoryRegistry> {
   const server = createServer(async (request, response) => {
     const seen = { method: request.method ?? "", url: request.url ?? "", headers: request.headers, received: 0 };
     requests.push(seen);
-    const emit = request.emit;
-    // Counts what arrives without reading it: that is for whoever answers.
-    request.emit = function (this: IncomingMessage, event: string | symbol, ...rest: unknown[]) {
-      if (event === "data") seen.received += (rest[0] as Buffer).length;
-      return emit.call(this, event, ...rest);
-    };
+    countBody(request, (bytes) => {
+      seen.received += bytes;
+    });
     try {
       if (interceptor !== undefined && (await interceptor(request, response))) return;
       await route(state, request, response);
@@ -79,29 +76,21 @@ export async function startMemoryRegistry(port = 0): Promise<MemoryRegistry> {
       else response.destroy();
     }
   });
-  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   return {
-    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    address: await listen(server, port),
     requests,
-    blobs: state.blobs,
-    manifests: state.manifests,
-    uploads: state.uploads,
+    ...state,
     intercept: (next) => {
       interceptor = next;
     },
-    close: () => close(server),
+    close: () => closeServer(server),
   };
 }
 
-/** Answers as a registry refuses (distribution-spec, "Error Codes"). */
+/** Sends an error response (distribution-spec, "Error Codes"). */
 export function refuse(response: ServerResponse, status: number, code: string, message: string): void {
   const body = JSON.stringify({ errors: [{ code, message }] });
   response.writeHead(status, { "content-type": "application/json" }).end(body);
-}
-
-function close(server: Server): Promise<void> {
-  server.closeAllConnections();
-  return new Promise((resolve) => server.close(() => resolve()));
 }
 
 const ROUTES: readonly [RegExp, Readonly<Record<string, Handler>>][] = [
@@ -201,7 +190,7 @@ async function putManifest({ state, request, response, repository, last }: Excha
   if (missing !== undefined) return refuse(response, 400, "MANIFEST_BLOB_UNKNOWN", `blob unknown: ${missing.digest}`);
   const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
   if (last.includes(":") && last !== digest) return refuse(response, 400, "DIGEST_INVALID", `the content is ${digest}`);
-  const manifest = { bytes, mediaType: request.headers["content-type"] ?? EMPTY_MANIFEST_TYPE };
+  const manifest = { bytes, mediaType: request.headers["content-type"] ?? DEFAULT_MANIFEST_TYPE };
   state.manifests.set(`${repository}@${digest}`, manifest);
   if (!last.includes(":")) state.manifests.set(`${repository}:${last}`, manifest);
   response.writeHead(201, { location: `/v2/${repository}/manifests/${digest}`, "docker-content-digest": digest }).end();
@@ -225,6 +214,7 @@ function sendJson(response: ServerResponse, value: unknown): void {
   response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(value));
 }
 
+/** The chunks of an upload. Sends a 404 and returns undefined if there is none. */
 function uploadOf({ state, response, last }: Exchange): Buffer[] | undefined {
   const chunks = state.uploads.get(last);
   if (chunks === undefined) refuse(response, 404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry");

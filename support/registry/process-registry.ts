@@ -1,19 +1,19 @@
 import type { ChildProcess } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
-import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Running, start } from "../tools.ts";
+import { type RunningProcess, start } from "../tools.ts";
+import { listen } from "./server.ts";
 
-/** A running registry of its own process. */
+/** A registry in its own process. */
 export interface ProcessRegistry {
   /** `127.0.0.1:PORT`. */
   readonly address: string;
   close(): Promise<void>;
 }
 
-/** Starts Debian's `docker-registry` (distribution) on a free port of the loopback interface, with its data in a folder. */
+/** Starts `docker-registry` (distribution) on a free port of the loopback interface, with its data in `folder`. */
 export async function startDistribution(
   program: string,
   folder: string,
@@ -32,33 +32,32 @@ export async function startDistribution(
     OTEL_TRACES_EXPORTER: "none",
     ...environment,
   };
-  return running(address, start(program, ["serve", config], { env, stdio: "ignore" }));
+  return untilReady(address, start(program, ["serve", config], { env, stdio: "ignore" }));
 }
 
-/** Starts the registry of go-containerregistry, which keeps everything in memory, on a free port of the loopback interface. */
+/** Starts the in-memory registry of go-containerregistry on a free port of the loopback interface. */
 export async function startContainerRegistry(program: string): Promise<ProcessRegistry> {
   const port = await freePort();
-  return running(`127.0.0.1:${port}`, start(program, ["-port", String(port)], { env: {}, stdio: "ignore" }));
+  return untilReady(`127.0.0.1:${port}`, start(program, ["-port", String(port)], { env: {}, stdio: "ignore" }));
 }
 
-/** A port that nothing listens on. */
+/** A port of the loopback interface on which no process listens. */
 export async function freePort(): Promise<number> {
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
+  const address = await listen(server);
   await new Promise((resolve) => server.close(resolve));
-  return port;
+  return Number(address.split(":")[1]);
 }
 
-/** The registry of a process, once it answers. */
-async function running(address: string, { child }: Running): Promise<ProcessRegistry> {
-  await answers(address, child);
-  return { address, close: () => end(child) };
+/** Waits until the registry of a process responds. */
+async function untilReady(address: string, { child }: RunningProcess): Promise<ProcessRegistry> {
+  await untilResponse(address, child);
+  return { address, close: () => kill(child) };
 }
 
-async function answers(address: string, child: ChildProcess): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
-    if (child.exitCode !== null) throw new Error(`the registry ended with ${child.exitCode}`);
+async function untilResponse(address: string, child: ChildProcess): Promise<void> {
+  for (let attempts = 0; attempts < 200; attempts++) {
+    if (child.exitCode !== null) throw new Error(`the registry exited with ${child.exitCode}`);
     try {
       await fetch(`http://${address}/v2/`);
       return;
@@ -66,10 +65,10 @@ async function answers(address: string, child: ChildProcess): Promise<void> {
       await sleep(25);
     }
   }
-  throw new Error("the registry does not answer");
+  throw new Error("the registry does not respond");
 }
 
-function end(child: ChildProcess): Promise<void> {
+function kill(child: ChildProcess): Promise<void> {
   return new Promise((resolve) => {
     child.once("exit", () => resolve());
     child.kill("SIGKILL");

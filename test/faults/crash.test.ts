@@ -1,4 +1,4 @@
-/** A SIGKILL to anyone at any moment: the pod comes to an end, and a success is never a lie. */
+/** SIGKILL to a random process of a pod at a random time: the pod ends, and it succeeds only with its artifact. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
@@ -7,25 +7,26 @@ import { after, before, it } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { SHARE } from "shared/pod/markers";
 import { type MemoryRegistry, startMemoryRegistry } from "../../support/registry/memory-registry.ts";
-import { type Ended, type Running, startTool } from "../../support/tools.ts";
-import { kill } from "../support/pod.ts";
+import { type ProcessResult, type RunningProcess, startTool } from "../../support/tools.ts";
+import { killProcess } from "../support/pod.ts";
 import { temporaryFolder } from "../support/temporary.ts";
+import { randomNumbers } from "./random.ts";
 
 const RUNS = 300;
 const AT_ONCE = 6;
-/** A pod that has not ended by then hangs, in milliseconds; a usual run takes less than two seconds. */
-const HANGS = 30_000;
+/** The time limit of a pod, in milliseconds. A usual run takes less than two seconds. */
+const LIMIT = 30_000;
 
 const VICTIMS = ["launcher", "application", "sidecar"] as const;
 type Victim = (typeof VICTIMS)[number];
 
-/** A run as it is drawn. */
+/** The random choices for one run. */
 interface Draw {
   readonly name: string;
   readonly victim: Victim;
-  /** Milliseconds after the start; never for a pod that is left alone. */
-  readonly moment: number | undefined;
-  /** Whether the sidecar is started again when it ends with a failure, as with restartPolicy OnFailure. */
+  /** When to kill the victim, in milliseconds after the start; undefined for never. */
+  readonly killAfter: number | undefined;
+  /** Whether a failed sidecar is restarted, as with restartPolicy OnFailure. */
   readonly restarts: boolean;
   /** Whether the launcher waits for the push. */
   readonly waitPush: boolean;
@@ -39,18 +40,18 @@ before(async () => {
 });
 after(() => registry.close());
 
-it(`${RUNS} pods of which one part is killed at a random moment: none hangs, none succeeds without its artifact`, async (context) => {
+it(`${RUNS} pods with a kill at a random time neither hang nor succeed without their artifact`, async (context) => {
   const seed = Number(process.env.CRASH_SEED ?? Date.now() % 1_000_000);
-  context.diagnostic(`seed ${seed} (CRASH_SEED draws the same moments again)`);
-  const random = generator(seed);
+  context.diagnostic(`seed ${seed} (set CRASH_SEED to repeat it)`);
+  const random = randomNumbers(seed);
   const life = await lifetime();
-  context.diagnostic(`a pod that is left alone lives for ${Math.round(life)} ms: the kill comes within that time`);
+  context.diagnostic(`a pod without a kill runs for ${Math.round(life)} ms: the kills happen within that time`);
   const draws = Array.from({ length: RUNS }, (_, index): Draw => {
     const victim = VICTIMS[Math.floor(random() * VICTIMS.length)] as Victim;
     return {
       name: `run-${index}`,
       victim,
-      moment: random() * life,
+      killAfter: random() * life,
       restarts: random() < 0.5,
       waitPush: random() < 0.5,
     };
@@ -67,17 +68,17 @@ it(`${RUNS} pods of which one part is killed at a random moment: none hangs, non
   for (const [outcome, count] of [...figures].sort()) context.diagnostic(`${String(count).padStart(4)} ${outcome}`);
 });
 
-/** How long a pod lives that is left alone, among as many as run at once, in milliseconds: what a machine makes of it. */
+/** The duration of pods without a kill on this machine, as many at once as in the test, in milliseconds. */
 async function lifetime(): Promise<number> {
-  const alone = { victim: "launcher", moment: undefined, restarts: false, waitPush: true } as const;
+  const undisturbed = { victim: "launcher", killAfter: undefined, restarts: false, waitPush: true } as const;
   const start = performance.now();
-  const pods = Array.from({ length: AT_ONCE }, (_, index) => runPod({ ...alone, name: `alone-${index}` }));
+  const pods = Array.from({ length: AT_ONCE }, (_, index) => runPod({ ...undisturbed, name: `undisturbed-${index}` }));
   for (const outcome of await Promise.all(pods))
-    assert.equal(outcome, "launcher ends with 0, sidecar ends with 0, pushed t");
+    assert.equal(outcome, "launcher exits with 0, sidecar exits with 0, pushed t");
   return performance.now() - start;
 }
 
-/** Runs one pod to its end, and checks what it says against the registry; gives its end in words. */
+/** Runs one pod to its end, and compares its messages with the registry. Returns the outcome in words. */
 async function runPod(draw: Draw): Promise<string> {
   const pod = join(folder, draw.name);
   mkdirSync(join(pod, "share"), { recursive: true });
@@ -89,69 +90,72 @@ async function runPod(draw: Draw): Promise<string> {
   const command = ["--output", "copied", "--", "sh", "-c", script];
   const launcher = startTool("launcher", ["-q", ...waiting, ...outputs, ...command], options);
   const sidecarArguments = ["sidecar", "NA", `${registry.address}/crash/${draw.name}:t`, "--start-timeout", "2"];
-  const started: Running[] = [launcher];
-  const startSidecar = (): Running => {
+  const started: RunningProcess[] = [launcher];
+  const startSidecar = (): RunningProcess => {
     const running = startTool("oras-push", sidecarArguments, options);
     started.push(running);
     return running;
   };
   const sidecar = startSidecar();
   const act = () => strike(draw.victim, launcher, sidecar, pod);
-  const timer = draw.moment === undefined ? undefined : setTimeout(act, draw.moment);
+  const timer = draw.killAfter === undefined ? undefined : setTimeout(act, draw.killAfter);
   const ended = (async () => {
     const first = await sidecar.ended;
     const pushed = draw.restarts && first.code !== 0 ? await startSidecar().ended : first;
-    return { launched: await endOfLauncher(launcher, join(pod, "share")), pushed };
+    return { launched: await launcherEnd(launcher, join(pod, "share")), pushed };
   })();
-  const { launched, pushed } = await inTime(ended, draw).finally(() => {
+  const { launched, pushed } = await withinLimit(ended, draw).finally(() => {
     clearTimeout(timer);
     for (const { child } of started) child.kill("SIGKILL");
   });
   check(draw, launched, pushed);
   rmSync(pod, { recursive: true, force: true });
-  return `launcher ${endOf(launched)}, sidecar ${endOf(pushed)}, ${tagOf(draw.name)}`;
+  return `launcher ${describeEnd(launched)}, sidecar ${describeEnd(pushed)}, ${describeTags(draw.name)}`;
 }
 
-/** Kills a part of a pod; the application's death follows the launcher's, as in a container. */
-function strike(victim: Victim, launcher: Running, sidecar: Running, pod: string): void {
+/** Kills the victim. The application is killed with the launcher, as in a container. */
+function strike(victim: Victim, launcher: RunningProcess, sidecar: RunningProcess, pod: string): void {
   if (victim === "sidecar") sidecar.child.kill("SIGKILL");
   if (victim === "launcher") launcher.child.kill("SIGKILL");
   if (victim !== "sidecar" && existsSync(join(pod, "pid"))) {
     const pid = Number(readFileSync(join(pod, "pid"), "utf8"));
-    if (pid > 0) kill(pid);
+    if (pid > 0) killProcess(pid);
   }
 }
 
-/** The end of a launcher whose sidecar has ended. Where that died before it showed itself, only SIGTERM ends the wait for it. */
-async function endOfLauncher(launcher: Running, share: string): Promise<Ended> {
+/**
+ * Waits for a launcher whose sidecar has ended. If the sidecar died without a lease, the launcher waits until SIGTERM.
+ */
+async function launcherEnd(launcher: RunningProcess, share: string): Promise<ProcessResult> {
   const release = setInterval(() => {
-    const alone = existsSync(join(share, SHARE.done)) && !existsSync(join(share, SHARE.sidecarLease));
-    if (alone) launcher.child.kill("SIGTERM");
+    const abandoned = existsSync(join(share, SHARE.done)) && !existsSync(join(share, SHARE.sidecarLease));
+    if (abandoned) launcher.child.kill("SIGTERM");
   }, 100);
   return launcher.ended.finally(() => clearInterval(release));
 }
 
-async function inTime<T>(work: Promise<T>, draw: Draw): Promise<T> {
+async function withinLimit<T>(work: Promise<T>, draw: Draw): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`hangs: ${JSON.stringify(draw)}`)), HANGS);
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`the pod hangs: ${JSON.stringify(draw)}`)), LIMIT);
   });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+  return Promise.race([work, timeout]).finally(() => clearTimeout(timer));
 }
 
-function check(draw: Draw, launched: Ended, pushed: Ended): void {
+function check(draw: Draw, launched: ProcessResult, pushed: ProcessResult): void {
   const tags = ["t", "t-failed", "t-incomplete"].filter((tag) => contentOf(draw.name, tag) !== undefined);
   const story = `${JSON.stringify(draw)} ${pushed.stderr}`;
-  if (tags.includes("t")) assert.deepEqual(contentOf(draw.name, "t"), wholeContent(), `the tag is not whole: ${story}`);
+  if (tags.includes("t"))
+    assert.deepEqual(contentOf(draw.name, "t"), expectedContent(), `the tag is incomplete: ${story}`);
   if (draw.waitPush && launched.code === 0)
-    assert.ok(tags.includes("t"), `the launcher succeeds without the push that it waits for: ${story}`);
+    assert.ok(tags.includes("t"), `the launcher waits for the push and succeeds without it: ${story}`);
   if (pushed.code !== 0) return;
   const named = /^Pushed \[registry\] \S+:(\S+)$/m.exec(pushed.stdout)?.[1] ?? "";
-  assert.ok(named === "t" || named === "t-failed", `a success that pushed ${named}: ${story}`);
+  assert.ok(named === "t" || named === "t-failed", `a success pushed ${named}: ${story}`);
   assert.ok(tags.includes(named), `a success without its tag: ${story}`);
 }
 
-/** The layers of a tag by their titles: a digest of the file's bytes, or of the folder's archive. */
+/** The layers of a tag by their titles: the text of a file, or "whole" for a complete folder, else its digest. */
 function contentOf(name: string, tag: string): Record<string, string> | undefined {
   const manifest = registry.manifests.get(`crash/${name}:${tag}`);
   if (manifest === undefined) return undefined;
@@ -168,27 +172,16 @@ function contentOf(name: string, tag: string): Record<string, string> | undefine
   );
 }
 
-function wholeContent(): Record<string, string> {
+function expectedContent(): Record<string, string> {
   const parts = [1, 2, 3, 4, 5, 6, 7, 8].map((part) => [`part-${part}`, `${part}\n`]);
   return { ...Object.fromEntries(parts), copied: "whole" };
 }
 
-function endOf({ code, signal }: Ended): string {
-  return signal === null ? `ends with ${code}` : "is gone";
+function describeEnd({ code, signal }: ProcessResult): string {
+  return signal === null ? `exits with ${code}` : "is killed";
 }
 
-function tagOf(name: string): string {
+function describeTags(name: string): string {
   const tags = ["t", "t-failed", "t-incomplete"].filter((tag) => registry.manifests.has(`crash/${name}:${tag}`));
   return tags.length === 0 ? "nothing pushed" : `pushed ${tags.join(" and ")}`;
-}
-
-/** Numbers from 0 to 1, the same ones from the same seed (mulberry32). */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -1,86 +1,79 @@
-import { createServer, type IncomingMessage, type ServerResponse, request as send } from "node:http";
-import type { AddressInfo } from "node:net";
+import {
+  type ClientRequest,
+  createServer,
+  type IncomingMessage,
+  type ServerResponse,
+  request as send,
+} from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
+import { closeServer, countBody, listen } from "../../support/registry/server.ts";
 
-/** A way in which a request is broken. */
-export const FAULTS = ["reset", "500", "503", "stall", "short request", "short answer"] as const;
+/** The ways to break a request. */
+export const FAULTS = ["reset", "500", "503", "stall", "short request", "short response"] as const;
 
 /** One of {@link FAULTS}. */
 export type Fault = (typeof FAULTS)[number];
 
-/** What is done to the requests that come from now on. */
+/** How to break one of the next requests. */
 export interface FaultPlan {
-  /** Which request is broken, counted from 0. */
+  /** The index of the request to break, from 0. */
   readonly index: number;
-  /** The requests' method that is counted; all are by default. */
+  /** Count only requests with this method; by default, count all. */
   readonly method?: string;
   readonly fault: Fault;
-  /** How far into a body it is broken, 0 to 1. */
+  /** The share of the body that passes before the fault, from 0 to 1. */
   readonly at: number;
 }
 
-/** A proxy in front of a registry. */
+/** A proxy in front of a registry that breaks requests. */
 export interface FaultProxy {
   /** `127.0.0.1:PORT`. */
   readonly address: string;
-  /** Lets the next request be number 0, and breaks the planned one; undefined for none. */
+  /** Sets the plan, and counts requests from 0 again. Without a plan, breaks no request. */
   plan(plan: FaultPlan | undefined): void;
-  /** Whether the planned fault has come to pass. */
+  /** Whether the planned fault has happened. */
   readonly struck: boolean;
-  /** Requests that have come since the plan was made. */
+  /** The number of requests since the plan was set. */
   readonly requests: number;
-  /** Bytes of bodies that clients have sent since the plan was made. */
+  /** The number of body bytes that clients have sent since the plan was set. */
   readonly received: number;
   close(): Promise<void>;
 }
 
-/** How long a stalled request hangs before the proxy itself lets go, in milliseconds: longer than clients have patience. */
+/** The time until the proxy closes a stalled connection, in milliseconds. It is longer than the timeout of clients. */
 const STALL = 3_000;
 
-/** Starts a proxy of HTTP in front of `upstream` (host and port) that breaks one request as planned. */
+/** Starts an HTTP proxy in front of `upstream` (host and port) that breaks one request as planned. */
 export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
   let plan: FaultPlan | undefined;
-  let count = 0;
-  let eligible = 0;
-  let struck = false;
-  let received = 0;
+  let counts = { requests: 0, eligible: 0, received: 0, struck: false };
   const server = createServer((request, response) => {
-    const emit = request.emit;
-    // Counts what arrives without reading it, which would set it flowing.
-    request.emit = function (this: IncomingMessage, event: string | symbol, ...rest: unknown[]) {
-      if (event === "data") received += (rest[0] as Buffer).length;
-      return emit.call(this, event, ...rest);
-    };
-    count++;
-    const counted = plan?.method === undefined || plan.method === request.method;
-    const fault = counted && eligible++ === plan?.index ? plan : undefined;
-    if (fault === undefined) return forward(upstream, request, response);
-    struck = true;
-    strike(upstream, fault, request, response);
+    countBody(request, (bytes) => {
+      counts.received += bytes;
+    });
+    counts.requests++;
+    const eligible = plan?.method === undefined || plan.method === request.method;
+    if (plan === undefined || !eligible || counts.eligible++ !== plan.index)
+      return forward(upstream, request, response);
+    counts.struck = true;
+    strike(upstream, plan, request, response);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
-    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    address: await listen(server),
     plan: (next) => {
       plan = next;
-      count = 0;
-      eligible = 0;
-      struck = false;
-      received = 0;
+      counts = { requests: 0, eligible: 0, received: 0, struck: false };
     },
     get struck() {
-      return struck;
+      return counts.struck;
     },
     get requests() {
-      return count;
+      return counts.requests;
     },
     get received() {
-      return received;
+      return counts.received;
     },
-    close: () => {
-      server.closeAllConnections();
-      return new Promise((resolve) => server.close(() => resolve()));
-    },
+    close: () => closeServer(server),
   };
 }
 
@@ -101,12 +94,12 @@ function strike(upstream: string, { fault, at }: FaultPlan, request: IncomingMes
       return;
     case "short request":
       return forward(upstream, request, response, { requestBytes: at * length });
-    case "short answer":
-      return forward(upstream, request, response, { answerShare: at });
+    case "short response":
+      return forward(upstream, request, response, { responseShare: at });
   }
 }
 
-/** Reads a body and calls back once when so much of it has come, or all. */
+/** Reads a body. Calls `then` once after `bytes` bytes, or at its end. */
 function afterBytes(request: IncomingMessage, bytes: number, then: () => void): void {
   let received = 0;
   let called = false;
@@ -122,12 +115,15 @@ function afterBytes(request: IncomingMessage, bytes: number, then: () => void): 
   request.once("end", () => check(true));
 }
 
-function forward(
-  upstream: string,
-  request: IncomingMessage,
-  response: ServerResponse,
-  cut: { requestBytes?: number; answerShare?: number } = {},
-): void {
+/** Where to cut a request or its response. */
+interface Cut {
+  /** The number of body bytes that pass. */
+  readonly requestBytes?: number;
+  /** The share of the response's body that passes, from 0 to 1. */
+  readonly responseShare?: number;
+}
+
+function forward(upstream: string, request: IncomingMessage, response: ServerResponse, cut: Cut = {}): void {
   const [host = "", port] = upstream.split(":");
   const drop = () => {
     onward.destroy();
@@ -139,16 +135,21 @@ function forward(
   response.on("close", () => onward.destroy());
   onward.on("response", (answer) => {
     response.writeHead(answer.statusCode ?? 502, answer.headers);
-    if (cut.answerShare === undefined) return void answer.pipe(response);
-    const limit = cut.answerShare * Number(answer.headers["content-length"] ?? 0);
+    if (cut.responseShare === undefined) return void answer.pipe(response);
+    const limit = cut.responseShare * Number(answer.headers["content-length"] ?? 0);
     response.flushHeaders();
     afterBytes(answer, limit, drop);
   });
-  if (cut.requestBytes === undefined) return void request.pipe(onward);
+  if (cut.requestBytes === undefined) request.pipe(onward);
+  else forwardUntil(request, onward, cut.requestBytes, drop);
+}
+
+/** Forwards a body. Calls `drop` after `bytes` bytes, or at its end. */
+function forwardUntil(request: IncomingMessage, onward: ClientRequest, bytes: number, drop: () => void): void {
   request.on("data", (chunk: Buffer) => {
     if (onward.write(chunk)) return;
     request.pause();
     onward.once("drain", () => request.resume());
   });
-  afterBytes(request, cut.requestBytes, drop);
+  afterBytes(request, bytes, drop);
 }

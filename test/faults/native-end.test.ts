@@ -1,4 +1,4 @@
-/** A native sidecar looks at the launcher again after each push: the launcher must not be held by that. */
+/** A native sidecar watches the launcher again after each push. This must not delay the end of the launcher. */
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { temporaryFolder } from "../support/temporary.ts";
 
 const ROUNDS = 60;
 
-it(`a launcher beside a native sidecar always ends, in ${ROUNDS} rounds`, { timeout: 60_000 }, async (t) => {
+it(`a launcher with a native sidecar exits in each of ${ROUNDS} rounds`, { timeout: 60_000 }, async (t) => {
   const registry = await memoryRegistry(t);
   const folder = temporaryFolder(t);
   const reference = `${registry.address}/metric/native:1`;

@@ -1,4 +1,6 @@
-/** Many pushes at the same time to one repository of every registry: what one writes, another reads half written. */
+/**
+ * Many concurrent pushes to one repository of every registry. A registry may read what another push has half written.
+ */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { EMPTY_CONTENT, EMPTY_DESCRIPTOR } from "oras-push/oci/descriptor";
@@ -13,7 +15,7 @@ const AT_ONCE = 50;
 const ROUNDS = 10;
 
 for (const kind of REGISTRIES)
-  describe(`${AT_ONCE} pushes at once to ${kind.name}`, { skip: kind.skip }, () => {
+  describe(`${AT_ONCE} concurrent pushes to ${kind.name}`, { skip: kind.skip }, () => {
     const folder = temporaryFolder({ after });
     let registry: Awaited<ReturnType<typeof kind.start>>;
     before(async () => {
@@ -21,9 +23,9 @@ for (const kind of REGISTRIES)
     });
     after(() => registry.close());
 
-    it("all pass, though each of them sends the config blob that all of them have", async (t) => {
-      const again: string[] = [];
-      const warn = (line: string) => void again.push(line);
+    it("all succeed, although each sends the same config blob", async (t) => {
+      const retries: string[] = [];
+      const warn = (line: string) => void retries.push(line);
       const repository = repositoryAt(t, registry.address, { retry: DEFAULT_RETRY, warn });
       const push = async (tag: string) => {
         const bytes = Buffer.from(tag);
@@ -37,6 +39,6 @@ for (const kind of REGISTRIES)
       for (let round = 0; round < ROUNDS; round++)
         await Promise.all(Array.from({ length: AT_ONCE }, (_, index) => push(`${round}-${index}`)));
       assert.equal((await repository.listTags()).length, ROUNDS * AT_ONCE);
-      t.diagnostic(`${kind.name}: ${again.length} of ${ROUNDS * AT_ONCE} requests were made again`);
+      t.diagnostic(`${kind.name}: ${retries.length} retries in ${ROUNDS * AT_ONCE} pushes`);
     });
   });

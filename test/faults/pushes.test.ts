@@ -1,36 +1,27 @@
-/** Many pushes through a proxy that breaks a random request in half of them: nothing wrong ever gets a tag. */
+/** Many pushes through a proxy that breaks a random request in half of them. No tag ever names wrong content. */
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { plainProgress } from "oras-push/artifact/progress";
 import { push } from "oras-push/artifact/push";
-import { layerOf } from "oras-push/layer/layer";
+import { type LayerSource, layerOf } from "oras-push/layer/layer";
+import type { Digest } from "oras-push/oci/digest";
 import { Transport } from "oras-push/oci/http/transport";
-import { parseManifest } from "oras-push/oci/manifest";
+import { parseManifest, type StoredManifest } from "oras-push/oci/manifest";
 import { parseReference } from "oras-push/oci/reference";
 import { Repository } from "oras-push/oci/repository";
 import { ToolError } from "shared/cli/tool-error";
 import { DISTRIBUTION_3, REGISTRIES, type RegistryKind } from "../support/registries.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { FAULTS, startFaultProxy } from "./fault-proxy.ts";
+import { randomNumbers } from "./random.ts";
 
-/** For each registry 250 for CI, some minutes of work; fewer where a developer waits. */
+/** The number of pushes for each registry: 250 in CI, which take some minutes, else 20. */
 const PUSHES = Number(process.env.FAULT_PUSHES ?? (process.env.CI === "true" ? 250 : 20));
 const TREE_BYTES = 20e6;
 
-/** A generator of numbers from 0 to 1, the same ones for the same seed (mulberry32's constants). */
-function randomNumbers(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-/** A tree whose layer is too large to be read before it is sent: half of it does not compress. */
+/** Creates a tree with a layer too large to buffer before its upload: half of it does not compress. */
 function makeTree(folder: string, random: () => number): void {
   mkdirSync(folder);
   const noise = new Uint32Array(TREE_BYTES / 8).map(() => random() * 2 ** 32);
@@ -41,84 +32,88 @@ function makeTree(folder: string, random: () => number): void {
 const [inProcess, distribution] = REGISTRIES as [RegistryKind, RegistryKind];
 const KINDS = [distribution.skip === false ? distribution : inProcess, DISTRIBUTION_3];
 
+/** A connection to a registry or to the proxy in front of it. */
+function open(address: string): Transport {
+  return new Transport(address, {
+    credentials: async () => undefined,
+    retry: { deadlineSeconds: 10, firstDelay: 5, longestDelay: 50 },
+    stallSeconds: 1,
+    signal: new AbortController().signal,
+    userAgent: "test",
+    env: {},
+    debug: () => {},
+    warn: () => {},
+  });
+}
+
+/** Pushes a layer through the proxy, with a connection of its own. Returns the digest of the layer, or the error. */
+async function pushOnce(address: string, layer: LayerSource, run: number): Promise<Digest | Error> {
+  const transport = open(address);
+  const store = new Repository(transport, "metric/faults", "pull,push");
+  const references = [parseReference(`${address}/metric/faults:run-${run}`)];
+  const options = { concurrency: 1, noClobber: false, progress: plainProgress(() => {}) };
+  try {
+    const [result] = await push([{ store, references }], [layer], { annotations: { run: String(run) } }, options);
+    return result?.layers[0]?.descriptor.digest as Digest;
+  } catch (error) {
+    return error as Error;
+  } finally {
+    await transport.close();
+  }
+}
+
+/** Asserts that a stored manifest is the one of the run, with its layer. */
+async function checkStored(direct: Repository, stored: StoredManifest, run: number, digest: Digest | undefined) {
+  const manifest = parseManifest(stored.bytes);
+  assert.equal(manifest.annotations.run, String(run), `run ${run}: the tag has another manifest`);
+  assert.equal(manifest.layers[0]?.digest, digest, `run ${run}: the tag has other content`);
+  assert.ok(await direct.hasBlob(manifest.layers[0]?.digest ?? "sha256:"), `run ${run}: a blob is missing`);
+}
+
 for (const kind of KINDS)
-  describe(`${PUSHES} pushes of a ${TREE_BYTES / 1e6} MB tree to ${kind.name}, half of them broken somewhere`, {
+  describe(`${PUSHES} pushes of a ${TREE_BYTES / 1e6} MB tree to ${kind.name}, half of them with a fault`, {
     skip: kind.skip,
   }, () => {
     const folder = temporaryFolder({ after });
 
-    it("end with the right artifact or a clear error, and never with a tag on anything else", {
+    it("end with the right artifact or a clear error, and never tag anything else", {
       timeout: 1_200_000,
     }, async (context) => {
       const seed = Number(process.env.FAULT_SEED ?? Date.now() % 1e6);
+      context.diagnostic(`seed ${seed} (set FAULT_SEED to repeat it)`);
       const random = randomNumbers(seed);
       makeTree(join(folder, "tree"), random);
       const registry = await kind.start(folder);
       context.after(() => registry.close());
       const proxy = await startFaultProxy(registry.address);
       context.after(() => proxy.close());
-      const open = (address: string) =>
-        new Transport(address, {
-          credentials: async () => undefined,
-          retry: { deadlineSeconds: 10, firstDelay: 5, longestDelay: 50 },
-          stallSeconds: 1,
-          signal: new AbortController().signal,
-          userAgent: "test",
-          env: {},
-          debug: () => {},
-          warn: () => {},
-        });
       const direct = new Repository(open(registry.address), "metric/faults", "pull");
-      const counts = { whole: 0, refused: 0, struck: 0 };
+      const counts = { whole: 0, failed: 0, struck: 0 };
       const byFault = Object.fromEntries(FAULTS.map((fault) => [fault, 0]));
       const layer = await layerOf({ path: join(folder, "tree") }, { level: 1, report: () => {} });
-      let digest: string | undefined;
-      // How many a push makes, as far as is known: what is broken is one of them.
+      let digest: Digest | undefined;
+      // The requests of a push, as far as is known. The fault hits one of them.
       let requests = 1;
       for (let run = 0; run < PUSHES; run++) {
         const fault = FAULTS[Math.floor(random() * FAULTS.length)] ?? "reset";
         const plan = random() < 0.5 ? { index: Math.floor(random() * requests), fault, at: random() } : undefined;
         proxy.plan(plan);
-        // A new repository each time: nothing is there that could be skipped.
-        const tag = `run-${run}`;
-        const transport = open(proxy.address);
-        const target = new Repository(transport, "metric/faults", "pull,push");
-        const artifact = { annotations: { run: String(run) } };
-        const reference = parseReference(`${proxy.address}/metric/faults:${tag}`);
-        const options = { concurrency: 1, noClobber: false, progress: plainProgress(() => {}) };
-        const failure = await push([{ store: target, references: [reference] }], [layer], artifact, options).then(
-          ([result]) => {
-            digest ??= result?.layers[0]?.descriptor.digest;
-          },
-          (error: unknown) => error,
-        );
-        await transport.close();
+        const pushed = await pushOnce(proxy.address, layer, run);
         if (plan === undefined) requests = proxy.requests;
-        if (proxy.struck && plan !== undefined) byFault[plan.fault] = (byFault[plan.fault] ?? 0) + 1;
+        if (proxy.struck) byFault[fault] = (byFault[fault] ?? 0) + 1;
         counts.struck += proxy.struck ? 1 : 0;
-        const stored = await direct.fetchManifest(tag);
-        if (failure !== undefined) {
-          assert.ok(
-            failure instanceof ToolError && failure.code !== "software",
-            `run ${run}, seed ${seed}: ${failure}`,
-          );
-          counts.refused++;
+        const stored = await direct.fetchManifest(`run-${run}`);
+        if (pushed instanceof Error) {
+          assert.ok(pushed instanceof ToolError && pushed.code !== "software", `run ${run}: ${pushed}`);
+          counts.failed++;
         } else {
-          assert.ok(stored, `run ${run}, seed ${seed}: no tag after success`);
+          digest ??= pushed;
+          assert.ok(stored, `run ${run}: no tag after a success`);
           counts.whole++;
         }
-        if (stored !== undefined) {
-          const manifest = parseManifest(stored.bytes);
-          assert.equal(manifest.annotations.run, String(run), `run ${run}, seed ${seed}`);
-          assert.equal(manifest.layers[0]?.digest, digest, `run ${run}, seed ${seed}: other content under the tag`);
-          assert.ok(
-            await direct.hasBlob(manifest.layers[0]?.digest ?? "sha256:"),
-            `run ${run}, seed ${seed}: a blob is missing`,
-          );
-        }
+        if (stored !== undefined) await checkStored(direct, stored, run, digest);
       }
-      context.diagnostic(
-        `seed ${seed}, ${kind.name}: ${counts.whole} whole, ${counts.refused} clear errors, ${counts.struck} broken: ${JSON.stringify(byFault)}`,
-      );
+      const { whole, failed, struck } = counts;
+      context.diagnostic(`${whole} whole, ${failed} clear errors, ${struck} faults: ${JSON.stringify(byFault)}`);
     });
   });

@@ -1,4 +1,4 @@
-/** A blob whose download breaks off in the middle: with every registry the rest is fetched, and the bytes are right. */
+/** Downloads that break in the middle: every registry sends the rest, and the bytes are right. */
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,20 +9,20 @@ import { REGISTRIES } from "../support/registries.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { startFaultProxy } from "./fault-proxy.ts";
 
-describe("a download that breaks off in the middle", () => {
+describe("a download that breaks in the middle", () => {
   const folder = temporaryFolder({ after });
   const content = noise(5e6);
   writeFileSync(join(folder, "large"), content);
 
   for (const [index, kind] of REGISTRIES.entries())
-    it(`is gone on with: ${kind.name}`, { skip: kind.skip }, async (t) => {
+    it(`is resumed: ${kind.name}`, { skip: kind.skip }, async (t) => {
       const registry = await kind.start(join(folder, String(index)));
       t.after(() => registry.close());
       const pushed = await runTool("oras-push", [`${registry.address}/metric/run:1`, "large"], { cwd: folder });
       assert.equal(pushed.code, 0, pushed.stderr);
       const proxy = await startFaultProxy(registry.address);
       t.after(() => proxy.close());
-      proxy.plan({ index: 1, fault: "short answer", at: 0.5 });
+      proxy.plan({ index: 1, fault: "short response", at: 0.5 });
       const args = ["pull", `${proxy.address}/metric/run:1`, "-o", `back-${index}`];
       const pulled = await runTool("oras-push", args, { cwd: folder });
       assert.equal(pulled.code, 0, pulled.stderr);

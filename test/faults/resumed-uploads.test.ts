@@ -1,4 +1,4 @@
-/** A blob of 20 MB whose upload breaks off once near its end: what crosses the wire with real registries. */
+/** Uploads of 20 MB that break once near their end: how many bytes real registries receive. */
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,26 +10,26 @@ import { Transport } from "oras-push/oci/http/transport";
 import { parseReference } from "oras-push/oci/reference";
 import { Repository } from "oras-push/oci/repository";
 import { noise } from "../support/noise.ts";
-import { DISTRIBUTION_3, LIKE_ZOT, REGISTRIES, type RegistryKind } from "../support/registries.ts";
+import { DISTRIBUTION_3, REGISTRIES, type RegistryKind, ZOT_EMULATION } from "../support/registries.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { type FaultProxy, startFaultProxy } from "./fault-proxy.ts";
 
 const SIZE = 20e6;
-/** How much of the blob has passed when its upload breaks off. */
+/** The share of the blob that passes before the upload breaks. */
 const BROKEN_AT = 0.95;
-/** What belongs to an artifact beside its large blob, with what a folder's archive adds, in bytes. */
-const BESIDE = 64 << 10;
-/** What the buffers of two connections hold, in bytes. */
-const UNDER_WAY = 4 << 20;
+/** The bytes of an artifact beside its large blob, with the headers of a folder's archive. */
+const OVERHEAD = 64 << 10;
+/** The bytes in the buffers of two connections. */
+const IN_FLIGHT = 4 << 20;
 
 const [, distribution] = REGISTRIES as [RegistryKind, RegistryKind];
 
 for (const [kind, resumes] of [
   [DISTRIBUTION_3, true],
   [distribution, false],
-  [LIKE_ZOT, false],
+  [ZOT_EMULATION, false],
 ] as const)
-  describe(`an upload to ${kind.name} that breaks off near its end`, { skip: kind.skip }, () => {
+  describe(`an upload to ${kind.name} that breaks near its end`, { skip: kind.skip }, () => {
     const folder = temporaryFolder({ after });
     let registry: Awaited<ReturnType<RegistryKind["start"]>>;
     let proxy: FaultProxy;
@@ -44,11 +44,11 @@ for (const [kind, resumes] of [
     after(() => Promise.all([proxy?.close(), registry?.close()]));
 
     for (const [path, method, what] of [
-      ["tree", "PATCH", "a folder that is sent while it is made"],
-      ["file", "PATCH", "a file that is sent while it is hashed, for nothing is tagged"],
+      ["tree", "PATCH", "a folder that is sent while it is archived"],
+      ["file", "PATCH", "a file that is sent while it is hashed, because no tag exists"],
       ["another-file", "PUT", "a file of known digest and size"],
     ] as const)
-      it(`${resumes ? "costs the rest alone" : "costs the whole blob again"}: ${what}`, async (t) => {
+      it(`${resumes ? "sends only the rest" : "sends the whole blob again"}: ${what}`, async (t) => {
         const transport = new Transport(proxy.address, {
           credentials: async () => undefined,
           signal: new AbortController().signal,
@@ -70,8 +70,8 @@ for (const [kind, resumes] of [
         await pushLayers([layer]);
         assert.ok(proxy.struck);
         t.diagnostic(`${(proxy.received / 1e6).toFixed(1)} MB of bodies for a blob of ${SIZE / 1e6} MB`);
-        // What was under way when the connection broke came to the proxy, and may not have come to the registry.
-        const once = SIZE + UNDER_WAY + BESIDE;
+        // The proxy may have received bytes that did not reach the registry before the connection broke.
+        const once = SIZE + IN_FLIGHT + OVERHEAD;
         if (resumes) assert.ok(proxy.received < once, `${proxy.received} bytes`);
         else assert.ok(proxy.received > SIZE * (1 + BROKEN_AT), `${proxy.received} bytes`);
       });

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** What is set for the containers of an image (image-spec, config.md). */
+/** The configuration of an image (image-spec, config.md). */
 export interface ImageConfig {
   readonly created: string;
   readonly config: {
@@ -19,7 +19,7 @@ export interface ImageConfig {
 export interface PlatformImage {
   readonly architecture: string;
   readonly config: ImageConfig;
-  /** Compressed layers: their files, and their sizes in bytes. */
+  /** The files of the compressed layers, and their sizes in bytes. */
   readonly layers: readonly { readonly file: string; readonly size: number }[];
 }
 
@@ -30,23 +30,40 @@ interface Descriptor {
   readonly platform?: { readonly architecture: string };
 }
 
-/** Unpacks an archive of an OCI layout into a folder; gives the names in it, and the images of the first. */
-export function openArchive(archive: string, folder: string): { names: string[]; images: PlatformImage[] } {
+/** An archive of an OCI layout with images. */
+export interface OpenArchive {
+  /** The names of all images. */
+  readonly names: readonly string[];
+  /** The platforms of the first image. */
+  readonly images: readonly PlatformImage[];
+}
+
+/** Extracts an archive of an OCI layout to a folder. */
+export function openArchive(archive: string, folder: string): OpenArchive {
   mkdirSync(folder, { recursive: true });
   execFileSync("tar", ["-xf", archive, "-C", folder]);
   const { manifests } = JSON.parse(readFileSync(join(folder, "index.json"), "utf8")) as { manifests: Descriptor[] };
-  const path = ({ digest }: Descriptor) => join(folder, "blobs", digest.replace(":", "/"));
-  const read = <T>(descriptor: Descriptor) => JSON.parse(readFileSync(path(descriptor), "utf8")) as T;
-  const list = read<{ manifests: Descriptor[] }>(manifests[0] as Descriptor);
+  const [index] = manifests as [Descriptor];
+  const platforms = readJson<{ manifests: Descriptor[] }>(folder, index).manifests;
   return {
     names: manifests.map(({ annotations }) => annotations?.["org.opencontainers.image.ref.name"] ?? ""),
-    images: list.manifests.map((descriptor) => {
-      const { config, layers } = read<{ config: Descriptor; layers: Descriptor[] }>(descriptor);
-      return {
-        architecture: descriptor.platform?.architecture ?? "",
-        config: read<ImageConfig>(config),
-        layers: layers.map((layer) => ({ file: path(layer), size: layer.size })),
-      };
-    }),
+    images: platforms.map((descriptor) => readImage(folder, descriptor)),
   };
+}
+
+function readImage(folder: string, descriptor: Descriptor): PlatformImage {
+  const { config, layers } = readJson<{ config: Descriptor; layers: Descriptor[] }>(folder, descriptor);
+  return {
+    architecture: descriptor.platform?.architecture ?? "",
+    config: readJson<ImageConfig>(folder, config),
+    layers: layers.map((layer) => ({ file: blobPath(folder, layer), size: layer.size })),
+  };
+}
+
+function readJson<T>(folder: string, descriptor: Descriptor): T {
+  return JSON.parse(readFileSync(blobPath(folder, descriptor), "utf8")) as T;
+}
+
+function blobPath(folder: string, { digest }: Descriptor): string {
+  return join(folder, "blobs", digest.replace(":", "/"));
 }

@@ -1,4 +1,4 @@
-/** The image with the tools: what is in it, and its three uses. */
+/** The image with the tools: its contents and its three uses. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import manifest from "../../package.json" with { type: "json" };
 import { writeOciArchive } from "../../scripts/images/oci-archive.ts";
-import { buildImages, SIZE_LIMIT, TOOLS_ARCHIVE, TOOLS_FOLDER, TOOLS_IMAGE } from "../../scripts/images.ts";
+import { TOOLS_FOLDER } from "../../scripts/images/root.ts";
+import { buildImage, SIZE_LIMIT, TOOLS_ARCHIVE, TOOLS_IMAGE } from "../../scripts/images.ts";
 import { findProgram } from "../../support/debian.ts";
 import { ROOT } from "../../support/paths.ts";
 import { Podman } from "../../support/podman.ts";
@@ -19,7 +20,7 @@ import { openArchive, type PlatformImage } from "./archive.ts";
 
 const LOADERS: Readonly<Record<string, string>> = { amd64: "ld-linux-x86-64.so.2", arm64: "ld-linux-aarch64.so.1" };
 
-/** Every entry of a layer, as `tar` lists it: mode, owner, and name or link. */
+/** The entries of the only layer, as lines of mode, owner, and name or link. */
 function entries({ layers }: PlatformImage): string[] {
   const [layer] = layers;
   const list = execFileSync("tar", ["--numeric-owner", "-tvzf", layer?.file as string], { encoding: "utf8" });
@@ -37,7 +38,7 @@ function commit(format: string): string {
   return execFileSync("git", ["log", "-1", `--format=${format}`], { cwd: ROOT, encoding: "utf8" }).trim();
 }
 
-describe("the image with the tools", { skip: IMAGE_SKIP, timeout: 300_000 }, () => {
+describe("image with the tools", { skip: IMAGE_SKIP, timeout: 300_000 }, () => {
   after(() => podman[Symbol.asyncDispose]());
   const folder = temporaryFolder({ after });
   const podman = new Podman(join(folder, "podman"));
@@ -48,12 +49,12 @@ describe("the image with the tools", { skip: IMAGE_SKIP, timeout: 300_000 }, () 
     assert.deepEqual(archive.names, [TOOLS_IMAGE]);
     images = archive.images;
     await podman.run("load", "--input", TOOLS_ARCHIVE);
-    await applicationImage("localhost/busybox", ["sh", "cat", "id"]);
-    await applicationImage("localhost/static", []);
+    await buildApplicationImage("localhost/busybox", ["sh", "cat", "id"]);
+    await buildApplicationImage("localhost/static", []);
   });
 
-  /** An image of one static program: busybox, with links to it, or as `seq` alone, which then is the only file. */
-  async function applicationImage(name: string, applets: readonly string[]): Promise<void> {
+  /** Builds an image with only one static program: busybox with links or, without applets, busybox as `/seq`. */
+  async function buildApplicationImage(name: string, applets: readonly string[]): Promise<void> {
     const context = join(folder, name);
     const bin = applets.length > 0 ? join(context, "bin") : context;
     mkdirSync(bin, { recursive: true });
@@ -64,11 +65,11 @@ describe("the image with the tools", { skip: IMAGE_SKIP, timeout: 300_000 }, () 
     await podman.run("build", "--quiet", "--tag", name, "--file", file, context);
   }
 
-  it("is there for amd64 and arm64", () => {
+  it("supports amd64 and arm64", () => {
     assert.deepEqual(images.map(({ architecture }) => architecture).sort(), ["amd64", "arm64"]);
   });
 
-  it("holds the executable once, its loader and libraries, tini, the authorities, and nothing else", () => {
+  it("contains only the executable, its loader and libraries, tini, and the certificate authorities", () => {
     for (const image of images) {
       const loader = LOADERS[image.architecture] as string;
       const libraries = ["libatomic.so.1", "libc.so.6", "libdl.so.2", "libgcc_s.so.1", "libm.so.6", "libpthread.so.0"];
@@ -91,7 +92,7 @@ describe("the image with the tools", { skip: IMAGE_SKIP, timeout: 300_000 }, () 
     }
   });
 
-  it("runs as a user who is not root, with the tools on PATH", () => {
+  it("runs as a user other than root, with the tools on PATH", () => {
     for (const { config } of images) {
       assert.equal(config.config.User, "65532:65532");
       assert.ok(config.config.Env.includes("PATH=/"));
@@ -99,7 +100,7 @@ describe("the image with the tools", { skip: IMAGE_SKIP, timeout: 300_000 }, () 
     }
   });
 
-  it("says what it is and of which commit", () => {
+  it("has labels with its name, description, version and commit", () => {
     for (const { config } of images) {
       const { Labels: labels } = config.config;
       const label = (name: string) => labels[`org.opencontainers.image.${name}`];
@@ -113,7 +114,7 @@ describe("the image with the tools", { skip: IMAGE_SKIP, timeout: 300_000 }, () 
     }
   });
 
-  it("has less than 45 MB of compressed layers, for each architecture", (t) => {
+  it("has less than 45 MB of compressed layers for each architecture", (t) => {
     for (const { architecture, layers } of images) {
       const size = layers.reduce((sum, layer) => sum + layer.size, 0);
       t.diagnostic(`${architecture}: ${(size / 1e6).toFixed(1)} MB`);
@@ -121,16 +122,16 @@ describe("the image with the tools", { skip: IMAGE_SKIP, timeout: 300_000 }, () 
     }
   });
 
-  it("is the same when it is built again", async () => {
+  it("has the same bytes after a second build", async () => {
     const again = new Podman(join(folder, "again"));
     await using _cleaned = again;
-    await buildImages(again, join(folder, "exported"));
+    await buildImage(again, join(folder, "exported"));
     const archive = join(folder, "again.tar");
     await writeOciArchive(join(folder, "exported"), archive, TOOLS_IMAGE);
     assert.ok(readFileSync(archive).equals(readFileSync(TOOLS_ARCHIVE)));
   });
 
-  it("is the sidecar's image: its tools run with nothing but their names, read-only, as any user", async () => {
+  it("runs the tools by their names, on a read-only root, as any user", async () => {
     for (const user of ["65532:65532", "1000:1000", "0:0"])
       for (const tool of ["oras-push", "launcher", "wait-fs"]) {
         const options = ["--rm", "--network=none", "--read-only", "--read-only-tmpfs=false", "--user", user];
@@ -139,23 +140,23 @@ describe("the image with the tools", { skip: IMAGE_SKIP, timeout: 300_000 }, () 
       }
   });
 
-  /** Runs a command under the launcher, in an image of an application; gives what it says. */
+  /** Runs a command with the launcher, in the image of an application. Returns the output. */
   const launch = (image: string, launcher: string, mounts: readonly string[], command: readonly string[]) => {
     const confined = ["--read-only", "--read-only-tmpfs=false", "--user=1000:1000", "--cap-drop=all"];
     const options = ["--rm", "--network=none", ...confined, ...mounts.flatMap((mount) => ["--mount", mount])];
-    return podman.said("run", ...options, image, launcher, ...command);
+    return podman.runCombined("run", ...options, image, launcher, ...command);
   };
 
-  /** A volume as the kubelet makes it. */
-  const volume = (name: string) => {
+  /** Creates a volume with the mode that the kubelet uses. */
+  const createVolume = (name: string) => {
     const path = join(folder, name);
     mkdirSync(path);
     chmodSync(path, 0o777);
     return { path, mount: `type=bind,src=${path},dst=/mnt/oras` };
   };
 
-  it("puts the launcher on a volume, from which it runs in any image", async () => {
-    const { path, mount } = volume("installed");
+  it("installs the launcher on a volume; from there it runs in any image", async () => {
+    const { path, mount } = createVolume("installed");
     const options = ["--rm", "--network=none", "--read-only", "--mount", mount];
     await podman.run("run", ...options, TOOLS_IMAGE, "launcher", "--install", "/mnt/oras/bin");
     const shell = ["--quiet", "--", "sh", "-c", "id -u > /mnt/oras/out"];
@@ -165,23 +166,24 @@ describe("the image with the tools", { skip: IMAGE_SKIP, timeout: 300_000 }, () 
     assert.equal(await launch("localhost/static", "/mnt/oras/bin/launcher", [mount], alone), "1\n2\n3\n");
   });
 
-  it("is a volume in an application's container, from which the launcher runs in any image", async () => {
+  it("is a volume in the application's container; from there the launcher runs in any image", async () => {
     const image = `type=image,src=${TOOLS_IMAGE},dst=${TOOLS_FOLDER}`;
     const launcher = `${TOOLS_FOLDER}/launcher`;
-    const { path, mount } = volume("mounted");
+    const { path, mount } = createVolume("mounted");
     const shell = ["--quiet", "--output", "/mnt/oras/out", "--", "sh", "-c", "id -u > /mnt/oras/out"];
     await launch("localhost/busybox", launcher, [image, mount], shell);
     const { outputs } = JSON.parse(readFileSync(join(path, "oras-operator-done.txt"), "utf8"));
     assert.deepEqual(outputs, [{ path: "out", files: 1, bytes: 5 }]);
     const output = await launch("localhost/static", launcher, [image, mount], ["--", "/seq", "3"]);
     assert.match(output, /^1\n2\n3\n/);
-    // It is PID 1 there: without its init beside it, it says so.
+    // The launcher is PID 1 here. Without tini beside it, it would print a warning.
     assert.doesNotMatch(output, /tini/);
   });
 
-  it("trusts the authorities of a file that a cluster mounts in the place of its own", {
+  it("trusts the certificate authorities in a file that replaces its own", {
     skip:
-      ["docker-registry", "openssl"].some((name) => findProgram(name) === undefined) && "docker-registry or openssl",
+      ["docker-registry", "openssl"].some((name) => findProgram(name) === undefined) &&
+      "docker-registry or openssl is not installed",
   }, async () => {
     const authority = makeAuthority(join(folder, "tls"));
     const { certificate, key } = authority.issue("registry");

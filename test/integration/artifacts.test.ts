@@ -1,4 +1,4 @@
-/** One suite for every registry: what is pushed is what is pulled, by us and by the real client. */
+/** One suite for every registry: pushed artifacts are pulled unchanged, by oras-push and by oras. */
 import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { noise } from "../support/noise.ts";
 import { REGISTRIES } from "../support/registries.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
-/** A folder and a file with what is hard to carry: odd names, modes, links, empty and large content. */
+/** A folder and files that are hard to store: unusual names, modes, links, empty and large content. */
 function makeSources(folder: string): void {
   const tree = join(folder, "analysis");
   mkdirSync(join(tree, "empty"), { recursive: true });
@@ -46,7 +46,7 @@ for (const kind of REGISTRIES) {
     });
     after(() => registry.close());
 
-    it("a folder and files that we pushed are what we pull", async () => {
+    it("are pulled by oras-push as they were pushed", async () => {
       const pushed = await runTool("oras-push", [reference("ours:1"), "analysis", "lammps.out", "nothing.out"], {
         cwd: folder,
       });
@@ -59,20 +59,20 @@ for (const kind of REGISTRIES) {
         assert.deepEqual(readFileSync(join(folder, "ours", name)), readFileSync(join(folder, name)));
     });
 
-    it("modes and times come back", async () => {
+    it("keep modes and times", async () => {
       const pulled = statSync(join(folder, "ours", "analysis", "x y"));
       assert.equal(pulled.mode & 0o7777, 0o640);
       assert.equal(pulled.mtimeMs, 1_000_000_000_000);
     });
 
-    it("the real oras pulls what we pushed", { skip: ORAS_SKIP }, async () => {
+    it("are pulled by oras as oras-push pushed them", { skip: ORAS_SKIP }, async () => {
       await oras(["pull", "--plain-http", reference("ours:1"), "-o", "by-oras"], folder);
       await assertSameTree(join(folder, "by-oras", "analysis"), join(folder, "analysis"));
       for (const name of ["lammps.out", "nothing.out"])
         assert.deepEqual(readFileSync(join(folder, "by-oras", name)), readFileSync(join(folder, name)));
     });
 
-    it("we pull what the real oras pushed", { skip: ORAS_SKIP }, async () => {
+    it("are pulled by oras-push as oras pushed them", { skip: ORAS_SKIP }, async () => {
       await oras(["push", "--plain-http", reference("theirs:1"), "analysis", "lammps.out"], folder);
       const pulled = await runTool("oras-push", ["pull", reference("theirs:1"), "-o", "theirs"], { cwd: folder });
       assert.equal(pulled.code, 0, pulled.stderr);
@@ -80,14 +80,14 @@ for (const kind of REGISTRIES) {
       assert.deepEqual(readFileSync(join(folder, "theirs", "lammps.out")), readFileSync(join(folder, "lammps.out")));
     });
 
-    it("we pull what the real oras pushed as `.`, as the ORAS Operator does", { skip: ORAS_SKIP }, async () => {
+    it("are pulled by oras-push if oras pushed `.`, as the ORAS Operator does", { skip: ORAS_SKIP }, async () => {
       await oras(["push", "--plain-http", reference("theirs:dot"), "."], join(folder, "analysis"));
       const pulled = await runTool("oras-push", ["pull", reference("theirs:dot"), "-o", "dot"], { cwd: folder });
       assert.equal(pulled.code, 0, pulled.stderr);
       await assertSameTree(join(folder, "dot"), join(folder, "analysis"));
     });
 
-    it("blobs that the registry has are not sent again", async () => {
+    it("are not sent again if the registry has the blobs", async () => {
       const args = [reference("again:1"), "lammps.out", "--format", "json"];
       const first = await runTool("oras-push", args, { cwd: folder });
       const second = await runTool("oras-push", args, { cwd: folder });
@@ -95,7 +95,7 @@ for (const kind of REGISTRIES) {
       assert.deepEqual(JSON.parse(second.stdout).layers, JSON.parse(first.stdout).layers);
     });
 
-    it("a folder with a fixed time gives the same manifest digest on every push", async () => {
+    it("have the same digest on every push with SOURCE_DATE_EPOCH", async () => {
       const env = { SOURCE_DATE_EPOCH: "1700000000" };
       const digests = [];
       for (const tag of ["a", "b"]) {
@@ -105,10 +105,10 @@ for (const kind of REGISTRIES) {
       assert.equal(digests[0], digests[1]);
     });
 
-    it("an artifact that is not there ends a pull with 76 and one line", async () => {
+    it("cause exit code 76 and one line if they are missing", async () => {
       const { code, stderr } = await runTool("oras-push", ["pull", reference("none:1"), "-o", "none"], { cwd: folder });
       assert.equal(code, 76);
-      assert.match(stderr, /^oras-push: there is no artifact \S+\/metric\/none:1 \(not found\)\n$/);
+      assert.match(stderr, /^oras-push: no artifact \S+\/metric\/none:1 \(not found\)\n$/);
     });
   });
 }

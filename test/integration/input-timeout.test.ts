@@ -1,4 +1,4 @@
-/** Sidecars whose inputs are not in the registry yet, as when all steps of a workflow are applied at once. */
+/** Sidecars whose inputs are not in the registry yet, because all steps of a workflow start at once. */
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,14 +6,14 @@ import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { refuse } from "../../support/registry/memory-registry.ts";
 import { runTool, startTool } from "../../support/tools.ts";
-import { appears, type TestPod, testPod } from "../support/pod.ts";
+import { type TestPod, testPod, waitForPath } from "../support/pod.ts";
 import { REGISTRIES } from "../support/registries.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const INIT_FAILED = "oras-operator-init-failed.txt";
 
 for (const kind of REGISTRIES)
-  describe(`two steps that start at once, with ${kind.name}`, { skip: kind.skip, timeout: 60_000 }, () => {
+  describe(`steps that start at once, with ${kind.name}`, { skip: kind.skip, timeout: 60_000 }, () => {
     const folder = temporaryFolder({ after });
     let registry: Awaited<ReturnType<typeof kind.start>>;
     before(async () => {
@@ -21,7 +21,7 @@ for (const kind of REGISTRIES)
     });
     after(() => registry.close());
 
-    it("follow each other: the second one waits for what the first one pushes, and the third for both", async () => {
+    it("run in order: the second waits for the first, and the third for both", async () => {
       const reference = (step: number) => `${registry.address}/workflow/step-${step}:1`;
       const step = async (number: number, inputs: readonly string[], script: string) => {
         const share = join(folder, `share-${number}`);
@@ -45,16 +45,16 @@ for (const kind of REGISTRIES)
       ];
       const [third] = await Promise.all(steps);
       assert.equal(readFileSync(join(folder, "share-3", "out-3"), "utf8"), "one\none\none\n");
-      assert.match(third?.stderr ?? "", /not in the registry yet, waited for up to 60 s: \S+step-1:1 \S+step-2:1\n/);
+      assert.match(third?.stderr ?? "", /waiting up to 60 s for missing inputs: \S+step-1:1 \S+step-2:1\n/);
     });
   });
 
-describe("a sidecar whose input is not in the registry", { timeout: 60_000 }, () => {
+describe("a sidecar with a missing input", { timeout: 60_000 }, () => {
   const waiting = (pod: TestPod, ...args: readonly string[]) =>
     pod.start("oras-push", ["sidecar", pod.reference("missing:1"), "NA", ...args]);
-  const looks = (pod: TestPod) => pod.registry.requests.filter(({ url }) => url.includes("/manifests/"));
+  const polls = (pod: TestPod) => pod.registry.requests.filter(({ url }) => url.includes("/manifests/"));
 
-  it("ends with 124 when its time is over, names the input, and tells the launcher", async (context) => {
+  it("exits with 124 and the name of the input after the timeout, and the launcher exits too", async (context) => {
     const pod = await testPod(context);
     const launcher = pod.start("launcher", ["in", "NA", "touch", "witness"]);
     const started = performance.now();
@@ -72,39 +72,39 @@ describe("a sidecar whose input is not in the registry", { timeout: 60_000 }, ()
     assert.equal(existsSync(join(pod.folder, "witness")), false);
   });
 
-  it("looks once with no time to wait", async (context) => {
+  it("polls once with a timeout of zero", async (context) => {
     const pod = await testPod(context);
     assert.equal((await waiting(pod, "--input-timeout", "0").ended).code, 124);
-    assert.equal(looks(pod).length, 1);
+    assert.equal(polls(pod).length, 1);
   });
 
-  it("looks now and then, seconds apart", async (context) => {
+  it("polls in intervals of seconds", async (context) => {
     const pod = await testPod(context);
     assert.equal((await waiting(pod, "--input-timeout", "5").ended).code, 124);
-    // At 0, 0.8-1.2 and 2.4-3.6 seconds, and when the time is over.
-    assert.equal(looks(pod).length, 4);
+    // It polls at 0, 0.8-1.2 and 2.4-3.6 seconds, and at the end.
+    assert.equal(polls(pod).length, 4);
   });
 
   it("fails at once without the option", async (context) => {
     const pod = await testPod(context);
     const { code, stderr } = await waiting(pod).ended;
     assert.equal(code, 76);
-    assert.match(stderr, /\noras-push: there is no artifact \S+missing:1 \(not found\)\n$/);
-    assert.equal(looks(pod).length, 1);
+    assert.match(stderr, /\noras-push: no artifact \S+missing:1 \(not found\)\n$/);
+    assert.equal(polls(pod).length, 1);
   });
 
   for (const native of [[], ["--native"]])
-    it(`is ended by SIGTERM at once${native.length > 0 ? ", a native one too" : ""}`, async (context) => {
+    it(`stops at once on SIGTERM${native.length > 0 ? ", also if native" : ""}`, async (context) => {
       const pod = await testPod(context);
       const sidecar = waiting(pod, "--input-timeout", "600", ...native);
-      while (looks(pod).length < 3) await sleep(20);
+      while (polls(pod).length < 3) await sleep(20);
       const sent = performance.now();
       sidecar.child.kill("SIGTERM");
       assert.equal((await sidecar.ended).code, 143);
       assert.ok(performance.now() - sent < 1000);
     });
 
-  it("does not wait for it where another one is marked failed", async (context) => {
+  it("fails at once if another input is the output of a failed run", async (context) => {
     const pod = await testPod(context);
     const pushed = pod.start("oras-push", ["sidecar", "NA", pod.reference("other:1")]);
     assert.equal((await pod.start("launcher", ["--", "false"]).ended).code, 1);
@@ -113,7 +113,7 @@ describe("a sidecar whose input is not in the registry", { timeout: 60_000 }, ()
     const args = ["sidecar", pod.reference("missing:1"), "NA", "--pull-from", pod.reference("other:1-failed")];
     const { code, stderr } = await consumer.start("oras-push", [...args, "--input-timeout", "600"]).ended;
     assert.equal(code, 66);
-    assert.match(stderr, /other:1-failed is no input /);
+    assert.match(stderr, /other:1-failed cannot be used as an input /);
   });
 
   for (const [status, exitCode] of [
@@ -121,7 +121,7 @@ describe("a sidecar whose input is not in the registry", { timeout: 60_000 }, ()
     [403, 77],
     [400, 76],
   ] as const)
-    it(`does not wait where the registry answers ${status}`, async (context) => {
+    it(`fails at once if the registry returns ${status}`, async (context) => {
       const pod = await testPod(context);
       pod.registry.intercept((_, response) => {
         refuse(response, status, "REFUSED", "on purpose");
@@ -130,17 +130,17 @@ describe("a sidecar whose input is not in the registry", { timeout: 60_000 }, ()
       assert.equal((await waiting(pod, "--input-timeout", "600").ended).code, exitCode);
     });
 
-  it("that is started again by then goes on waiting", async (context) => {
+  it("waits on after a restart", async (context) => {
     const pod = await testPod(context);
     const first = waiting(pod, "--input-timeout", "600");
-    while (looks(pod).length < 2) await sleep(20);
+    while (polls(pod).length < 2) await sleep(20);
     first.child.kill("SIGKILL");
     await first.ended;
     const second = waiting(pod, "--input-timeout", "600");
     writeFileSync(join(pod.folder, "input.txt"), "");
-    while (looks(pod).length < 4) await sleep(20);
+    while (polls(pod).length < 4) await sleep(20);
     assert.equal((await pod.start("oras-push", [pod.reference("missing:1"), "input.txt"]).ended).code, 0);
-    await appears(join(pod.share, "oras-operator-init.txt"));
+    await waitForPath(join(pod.share, "oras-operator-init.txt"));
     assert.equal((await pod.start("launcher", ["in", "NA", "true"]).ended).code, 0);
     assert.equal((await second.ended).code, 0);
   });

@@ -1,4 +1,4 @@
-/** What is large costs time, but neither memory nor a temporary file. */
+/** Large artifacts need time, but little memory and no temporary file. */
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,17 +6,21 @@ import { describe, it, type TestContext } from "node:test";
 import { startMemoryRegistry } from "../../support/registry/memory-registry.ts";
 import { startTool } from "../../support/tools.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { type Seen, watchProcess } from "../support/watch-process.ts";
+import { type ProcessUsage, watchProcess } from "../support/watch-process.ts";
 
-/** The most memory that a push or a pull may take, whatever the size, in MiB. */
+/** The memory limit of a push or a pull of any size, in MiB. */
 const MEMORY = 200;
 const GIGABYTES = 10;
 const FILES = 100_000;
 const SKIP =
   process.env.CI !== "true" && process.env.LARGE_TESTS === undefined && "minutes of work: CI or LARGE_TESTS=1";
 
-/** Pushes a folder and pulls it again; gives what was seen of both. */
-async function thereAndBack(t: TestContext, folder: string, name: string): Promise<{ push: Seen; pull: Seen }> {
+/** Pushes a folder and pulls it again. Returns the resource usage of both. */
+async function thereAndBack(
+  t: TestContext,
+  folder: string,
+  name: string,
+): Promise<{ push: ProcessUsage; pull: ProcessUsage }> {
   const registry = await startMemoryRegistry();
   t.after(() => registry.close());
   const reference = `${registry.address}/metric/large:1`;
@@ -35,31 +39,31 @@ async function thereAndBack(t: TestContext, folder: string, name: string): Promi
   return { push, pull };
 }
 
-function assertBounded({ push, pull }: { push: Seen; pull: Seen }): void {
+function assertLimited({ push, pull }: { push: ProcessUsage; pull: ProcessUsage }): void {
   assert.ok(push.peakMemory < MEMORY && pull.peakMemory < MEMORY, `${push.peakMemory} and ${pull.peakMemory} MiB`);
-  assert.deepEqual([...push.written], [], "a push writes no file");
+  assert.deepEqual([...push.written], [], "the push wrote a file");
 }
 
-describe("what is large", { skip: SKIP, timeout: 900_000 }, () => {
-  it(`a sparse file of ${GIGABYTES} GiB goes through bounded memory and no temporary file, and stays sparse`, async (t) => {
+describe("large artifacts", { skip: SKIP, timeout: 900_000 }, () => {
+  it(`use limited memory and no temporary file for a sparse file of ${GIGABYTES} GiB, which stays sparse`, async (t) => {
     const folder = temporaryFolder(t);
     const size = GIGABYTES * 2 ** 30;
     mkdirSync(join(folder, "tree"));
     writeFileSync(join(folder, "tree", "big"), "start");
     truncateSync(join(folder, "tree", "big"), size);
-    assertBounded(await thereAndBack(t, folder, `${GIGABYTES} GiB`));
+    assertLimited(await thereAndBack(t, folder, `${GIGABYTES} GiB`));
     const back = statSync(join(folder, "back", "tree", "big"));
     assert.equal(back.size, size);
     assert.ok(back.blocks * 512 < size / 100, `${back.blocks * 512} bytes on disk`);
   });
 
-  it(`a folder with ${FILES} files goes through bounded memory and no temporary file`, async (t) => {
+  it(`use limited memory and no temporary file for a folder with ${FILES} files`, async (t) => {
     const folder = temporaryFolder(t);
     for (let index = 0; index < FILES; index++) {
       if (index % 1000 === 0) mkdirSync(join(folder, "tree", `d${index / 1000}`), { recursive: true });
       writeFileSync(join(folder, "tree", `d${Math.floor(index / 1000)}`, `f${index}`), `file ${index}\n`);
     }
-    assertBounded(await thereAndBack(t, folder, `${FILES} files`));
+    assertLimited(await thereAndBack(t, folder, `${FILES} files`));
     const names = readdirSync(join(folder, "back", "tree"), { recursive: true, withFileTypes: true });
     assert.equal(names.filter((entry) => entry.isFile()).length, FILES);
   });

@@ -1,4 +1,4 @@
-/** Every way that a container of a pod can die: nobody hangs, and nothing is taken for a success. */
+/** Deaths of a pod's containers: no process hangs, and no failure counts as a success. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
@@ -15,8 +15,8 @@ import {
 import { basename, join } from "node:path";
 import { describe, it } from "node:test";
 import { refuse } from "../../support/registry/memory-registry.ts";
-import { type Running, start, toolPath } from "../../support/tools.ts";
-import { appears, type TestPod, testPod, watched } from "../support/pod.ts";
+import { type RunningProcess, start, toolPath } from "../../support/tools.ts";
+import { type TestPod, testPod, waitForLeaseReaders, waitForPath } from "../support/pod.ts";
 
 const ANNOTATION = "dev.oras-pod-tools.run";
 const LEASE = "oras-operator-lease.sock";
@@ -32,25 +32,25 @@ function manifest({ registry }: TestPod, tag: string): { annotations: Record<str
   return JSON.parse(registry.manifests.get(`metric/${tag}`)?.bytes.toString() ?? "{}");
 }
 
-/** Waits until a process has said something on stderr. */
-async function says({ child }: Running, text: RegExp): Promise<void> {
-  for (let said = ""; !text.test(said); )
-    [said] = [said + (await once(child.stderr as NodeJS.ReadableStream, "data"))[0]];
+/** Waits until the stderr of a process matches. */
+async function writes({ child }: RunningProcess, text: RegExp): Promise<void> {
+  for (let written = ""; !text.test(written); )
+    [written] = [written + (await once(child.stderr as NodeJS.ReadableStream, "data"))[0]];
 }
 
 /** Starts a sidecar and waits until it waits for the launcher. */
-async function waitingSidecar(pod: TestPod, args: readonly string[]): Promise<Running> {
+async function waitingSidecar(pod: TestPod, args: readonly string[]): Promise<RunningProcess> {
   const sidecar = pod.start("oras-push", ["sidecar", ...args]);
-  await says(sidecar, /oras-operator-done\.txt does not exist yet|wait-fs: .*oras-operator-done\.txt/);
+  await writes(sidecar, /oras-operator-done\.txt does not exist yet|wait-fs: .*oras-operator-done\.txt/);
   return sidecar;
 }
 
 describe("a launcher that dies", { timeout: 60_000 }, () => {
-  it("is noticed within a second; what is there is pushed as incomplete, and the sidecar ends with 79", async (context) => {
+  it("is detected within a second; the sidecar pushes its outputs as incomplete and exits with 79", async (context) => {
     const pod = await testPod(context);
     const sidecar = pod.start("oras-push", ["sidecar", "NA", pod.reference("t:1")]);
-    const launcher = await pod.startStaying();
-    await watched(pod.share);
+    const launcher = await pod.startSleepingLauncher();
+    await waitForLeaseReaders(pod.share);
     const killed = performance.now();
     launcher.child.kill("SIGKILL");
     const { code, stdout, stderr } = await sidecar.ended;
@@ -64,46 +64,46 @@ describe("a launcher that dies", { timeout: 60_000 }, () => {
     assert.equal(annotations[`${ANNOTATION}.reason`], "the launcher died");
   });
 
-  it("leaves nothing in the registry with --incomplete-run discard, and the sidecar ends with 79", async (context) => {
+  it("leaves nothing in the registry with --incomplete-run discard, and the sidecar exits with 79", async (context) => {
     const pod = await testPod(context);
-    await (await pod.startStaying()).die();
+    await (await pod.startSleepingLauncher()).kill();
     const sidecar = pod.start("oras-push", ["sidecar", "NA", pod.reference("t:1"), "--incomplete-run", "discard"]);
     assert.equal((await sidecar.ended).code, 79);
     assert.deepEqual(tags(pod), []);
   });
 
-  it("before the sidecar was there is noticed by the lease that it left; a restart pushes nothing again", async (context) => {
+  it("is detected by a later sidecar from its lease, and pushed only once", async (context) => {
     const pod = await testPod(context);
-    await (await pod.startStaying()).die();
+    await (await pod.startSleepingLauncher()).kill();
     for (const _ of ["the sidecar", "its restart"])
       assert.equal((await pod.start("oras-push", ["sidecar", "NA", pod.reference("t:1")]).ended).code, 79);
     assert.deepEqual(tags(pod), ["t:1-incomplete"]);
     assert.equal(pod.registry.requests.filter(({ url }) => url.includes("/manifests/")).length, 1);
   });
 
-  it("after the done marker has done all that is wanted of it", async (context) => {
+  it("does not disturb the push after it wrote the done marker", async (context) => {
     const pod = await testPod(context);
     const launcher = pod.start("launcher", ["--wait-push", "--", "true"]);
-    await appears(join(pod.share, DONE));
+    await waitForPath(join(pod.share, DONE));
     launcher.child.kill("SIGKILL");
     await launcher.ended;
-    assert.ok(existsSync(join(pod.share, LEASE)), "its lease is left");
+    assert.ok(existsSync(join(pod.share, LEASE)), "its lease is missing");
     assert.equal((await pod.start("oras-push", ["sidecar", "NA", pod.reference("t:1")]).ended).code, 0);
     assert.deepEqual(tags(pod), ["t:1"]);
   });
 
-  it("ends a wait-fs that watches its lease with 79", async (context) => {
+  it("ends wait-fs --alive with 79", async (context) => {
     const pod = await testPod(context);
-    const launcher = await pod.startStaying();
+    const launcher = await pod.startSleepingLauncher();
     const waiter = pod.start("wait-fs", ["-p", "never", "--alive", join(pod.share, LEASE)]);
-    await watched(pod.share);
-    await launcher.die();
+    await waitForLeaseReaders(pod.share);
+    await launcher.kill();
     assert.equal((await waiter.ended).code, 79);
   });
 });
 
 describe("wait-fs --alive", { timeout: 60_000 }, () => {
-  it("finds what the launcher wrote last, 20 times in a race with the end of the lease", async (context) => {
+  it("finds the last file of the launcher, 20 times in a race with the end of the lease", async (context) => {
     const pod = await testPod(context);
     for (let run = 0; run < 20; run++) {
       const waiter = pod.start("wait-fs", [
@@ -120,8 +120,8 @@ describe("wait-fs --alive", { timeout: 60_000 }, () => {
   });
 });
 
-describe("a launcher that fails itself", { timeout: 60_000 }, () => {
-  it("has what is there pushed as incomplete, with the reason; the sidecar ends with 66", async (context) => {
+describe("a failing launcher", { timeout: 60_000 }, () => {
+  it("has its outputs pushed as incomplete, with the reason, and the sidecar exits with 66", async (context) => {
     const pod = await testPod(context);
     const outputs = ["--output", join(pod.share, "direct"), "--output", "missing"];
     const launcher = pod.start("launcher", [...outputs, "--", "sh", "-c", "echo content > share/direct"]);
@@ -134,7 +134,7 @@ describe("a launcher that fails itself", { timeout: 60_000 }, () => {
     assert.equal(layers.length, 1);
   });
 
-  it("before the command ran has nothing pushed: what lies there is another run's", async (context) => {
+  it("has nothing pushed before its command ran, because existing files belong to another run", async (context) => {
     const pod = await testPod(context);
     writeFileSync(join(pod.share, "direct"), "old\n");
     writeFileSync(join(pod.share, "oras-operator-init-failed.txt"), "");
@@ -144,7 +144,7 @@ describe("a launcher that fails itself", { timeout: 60_000 }, () => {
     assert.deepEqual(tags(pod), []);
   });
 
-  it("keeps the application's own code, though the push that it waits for fails too", async (context) => {
+  it("exits with the code of the application, even if the push fails too", async (context) => {
     const pod = await testPod(context);
     const launcher = pod.start("launcher", ["--wait-push", "--", "sh", "-c", "exit 3"]);
     const sidecar = pod.start("oras-push", ["sidecar", "NA", pod.reference("t:1"), "--failed-run", "discard"]);
@@ -155,7 +155,7 @@ describe("a launcher that fails itself", { timeout: 60_000 }, () => {
     assert.deepEqual(tags(pod), []);
   });
 
-  it("does not wait for a push that will never be: 75 where the sidecar pushes nowhere", async (context) => {
+  it("exits with 75 if the sidecar has no reference to push to", async (context) => {
     const pod = await testPod(context);
     const launcher = pod.start("launcher", ["--wait-push", "--", "true"]);
     assert.equal((await pod.start("oras-push", ["sidecar", "NA", "NA"]).ended).code, 0);
@@ -163,16 +163,16 @@ describe("a launcher that fails itself", { timeout: 60_000 }, () => {
   });
 });
 
-describe("a sidecar that dies", { timeout: 60_000 }, () => {
-  /** Starts a sidecar and kills it in its first request of the registry, which is never answered. */
+describe("a dying sidecar", { timeout: 60_000 }, () => {
+  /** Starts a sidecar and kills it during its first request, which the registry does not answer. */
   async function dyingSidecar(pod: TestPod, args: readonly string[]): Promise<void> {
-    const asked = Promise.withResolvers<void>();
+    const requested = Promise.withResolvers<void>();
     pod.registry.intercept(() => {
-      asked.resolve();
+      requested.resolve();
       return true;
     });
     const sidecar = pod.start("oras-push", ["sidecar", ...args]);
-    await asked.promise;
+    await requested.promise;
     sidecar.child.kill("SIGKILL");
     await sidecar.ended;
     pod.registry.intercept(undefined);
@@ -181,35 +181,35 @@ describe("a sidecar that dies", { timeout: 60_000 }, () => {
     pod.start("launcher", ["--wait-push", "--sidecar-timeout", `${seconds}`, "--", "sh", "-c", `exit ${exit}`]);
 
   for (const seconds of [0, 1])
-    it(`for good ends a launcher that waits for the push with 75 after ${seconds} s`, async (context) => {
+    it(`ends a launcher that waits for the push with 75 after ${seconds} s`, async (context) => {
       const pod = await testPod(context);
       const launcher = waitingLauncher(pod, 0, seconds);
       await dyingSidecar(pod, ["NA", pod.reference("t:1")]);
       const { code, stderr } = await launcher.ended;
       assert.equal(code, 75);
-      const why = `the sidecar is gone, and no other took its place within ${seconds} s`;
+      const why = `the sidecar is gone, and no new one started within ${seconds} s`;
       assert.ok(stderr.endsWith(`\nlauncher: the outputs were not pushed (${why})\n`), stderr);
-      assert.ok(!existsSync(join(pod.share, LEASE)), "the launcher's lease is given back");
+      assert.ok(!existsSync(join(pod.share, LEASE)), "the launcher did not release its lease");
     });
 
-  it("for good does not mask the code of an application that failed", async (context) => {
+  it("does not hide the exit code of a failed application", async (context) => {
     const pod = await testPod(context);
     const launcher = waitingLauncher(pod, 3, 0);
     await dyingSidecar(pod, ["NA", pod.reference("t:1")]);
     assert.equal((await launcher.ended).code, 3);
   });
 
-  it("for good before it brought the inputs ends the launcher with 66, and the command is not run", async (context) => {
+  it("ends a launcher that waits for inputs with 66, and the command does not run", async (context) => {
     const pod = await testPod(context);
     const launcher = pod.start("launcher", ["--sidecar-timeout", "1", "--input", "in", "--", "touch", "witness"]);
     await dyingSidecar(pod, [pod.reference("in:1"), "NA"]);
     const { code, stderr } = await launcher.ended;
     assert.equal(code, 66);
-    assert.match(stderr, /\nlauncher: the inputs could not be brought, the command is not run \(the sidecar is gone, /);
+    assert.match(stderr, /\nlauncher: cannot run the command: the inputs were not pulled \(the sidecar is gone, /);
     assert.ok(!existsSync(join(pod.folder, "witness")));
   });
 
-  it("and is started again in time has lost nothing: the launcher waits for it", async (context) => {
+  it("is awaited by the launcher if it restarts in time", async (context) => {
     const pod = await testPod(context);
     const launcher = waitingLauncher(pod, 0, 60);
     await dyingSidecar(pod, ["NA", pod.reference("t:1")]);
@@ -218,7 +218,7 @@ describe("a sidecar that dies", { timeout: 60_000 }, () => {
     assert.deepEqual(tags(pod), ["t:1"]);
   });
 
-  it("after its push, or that ended, is not waited for by a launcher that starts later", async (context) => {
+  it("is not awaited by a launcher that starts after its push", async (context) => {
     const pod = await testPod(context);
     const sidecar = pod.start("oras-push", ["sidecar", "NA", pod.reference("t:1")]);
     assert.equal((await waitingLauncher(pod, 0, 60).ended).code, 0);
@@ -228,21 +228,21 @@ describe("a sidecar that dies", { timeout: 60_000 }, () => {
 });
 
 describe("SIGTERM to a launcher that waits for its inputs", { timeout: 60_000 }, () => {
-  it("ends it with 143 within a second, and the application is never started", async (context) => {
+  it("ends it with 143 within a second, and the application does not start", async (context) => {
     const pod = await testPod(context);
     const launcher = pod.start("launcher", ["--input", "in", "--", "touch", "witness"]);
-    await says(launcher, /wait-fs: .*oras-operator-init\.txt/);
+    await writes(launcher, /wait-fs: .*oras-operator-init\.txt/);
     const sent = performance.now();
     launcher.child.kill("SIGTERM");
     assert.equal((await launcher.ended).code, 143);
     assert.ok(performance.now() - sent < 1000);
     assert.ok(!existsSync(join(pod.folder, "witness")));
-    assert.ok(!existsSync(join(pod.share, LEASE)), "its lease is given back");
+    assert.ok(!existsSync(join(pod.share, LEASE)), "the launcher did not release its lease");
   });
 });
 
 describe("markers of an earlier attempt", { timeout: 60_000 }, () => {
-  it("are not taken for this one's: what is pushed is what the launcher that is running leaves", async (context) => {
+  it("are ignored: the sidecar pushes the output of the running launcher", async (context) => {
     const pod = await testPod(context);
     const output = ["--output", join(pod.share, "direct")];
     await pod.start("launcher", [...output, "--", "sh", "-c", "echo old > share/direct"]).ended;
@@ -254,7 +254,7 @@ describe("markers of an earlier attempt", { timeout: 60_000 }, () => {
     assert.notEqual(manifest(pod, "t:1").annotations[`${ANNOTATION}.attempt`], old);
   });
 
-  it("are taken back in their order, the started marker first: what is left of them is no attempt's", async (context) => {
+  it("are removed in order, the started marker first", async (context) => {
     const pod = await testPod(context);
     const started = join(pod.share, "oras-operator-started.txt");
     writeFileSync(started, "");
@@ -265,18 +265,22 @@ describe("markers of an earlier attempt", { timeout: 60_000 }, () => {
     assert.equal(existsSync(started), false);
   });
 
-  it("and its copies are gone when a launcher dies before it saved any", async (context) => {
+  it("and its copies are removed before a launcher that dies saves any", async (context) => {
     const pod = await testPod(context);
     mkdirSync(join(pod.folder, "copied"));
     await pod.start("launcher", ["--output", "copied", "--", "true"]).ended;
     assert.deepEqual(readdirSync(join(pod.share, "outputs")), ["copied"]);
-    await (await pod.startStaying(["--output", "copied"])).die();
+    await (await pod.startSleepingLauncher(["--output", "copied"])).kill();
     assert.equal((await pod.start("oras-push", ["sidecar", "NA", pod.reference("t:1")]).ended).code, 79);
-    assert.equal(manifest(pod, "t:1-incomplete").layers.length, 1, "what the second one's application wrote");
+    assert.equal(
+      manifest(pod, "t:1-incomplete").layers.length,
+      1,
+      "expected only the output of the second application",
+    );
   });
 });
 
-describe("what the application puts in a marker's place", { timeout: 60_000, concurrency: true }, () => {
+describe("invalid markers of the application", { timeout: 60_000, concurrency: true }, () => {
   const DEEP = "[".repeat(1_000_000);
   const makers: Readonly<Record<string, (path: string) => void>> = {
     "a FIFO": (path) => execFileSync("mkfifo", [path]),
@@ -286,7 +290,7 @@ describe("what the application puts in a marker's place", { timeout: 60_000, con
     "2 MB": (path) => writeFileSync(path, " ".repeat(2_000_000)),
   };
   for (const [what, make] of Object.entries(makers))
-    it(`keeps nobody: ${what} ends the sidecar and a waiting launcher with 66, by name`, async (context) => {
+    it(`end the sidecar and a waiting launcher with 66 and the path: ${what}`, async (context) => {
       const pod = await testPod(context);
       make(join(pod.share, DONE));
       const sidecar = await pod.start("oras-push", ["sidecar", "NA", pod.reference("t:1")]).ended;
@@ -304,10 +308,10 @@ describe("what the application puts in a marker's place", { timeout: 60_000, con
 
   for (const [what, text] of [
     ["deep JSON", DEEP],
-    ["no text", "\u{0}\u{ff}"],
+    ["binary data", "\u{0}\u{ff}"],
     ["half a marker", '{"schema": 1, "exitCode": 0'],
   ] as const)
-    it(`${what} is not yet a marker`, async (context) => {
+    it(`do not count as a marker yet: ${what}`, async (context) => {
       const pod = await testPod(context);
       writeFileSync(join(pod.share, DONE), text);
       const sidecar = pod.start("oras-push", ["sidecar", "NA", pod.reference("t:1"), "--timeout", "1"]);
@@ -317,7 +321,7 @@ describe("what the application puts in a marker's place", { timeout: 60_000, con
 });
 
 describe("a sidecar", { timeout: 60_000 }, () => {
-  it("ends with 124 where no launcher started in time", async (context) => {
+  it("exits with 124 if no launcher starts in time", async (context) => {
     const pod = await testPod(context);
     const { code, stderr } = await pod.start("oras-push", [
       "sidecar",
@@ -327,19 +331,19 @@ describe("a sidecar", { timeout: 60_000 }, () => {
       "0.2",
     ]).ended;
     assert.equal(code, 124);
-    assert.match(stderr, /the application never started: timed out after 0.2 s\n$/);
+    assert.match(stderr, /the application did not start: timed out after 0.2 s\n$/);
   });
 
-  it("does not count the application's time as the start's", async (context) => {
+  it("does not apply the start timeout to a running application", async (context) => {
     const pod = await testPod(context);
     const launcher = pod.start("launcher", ["--", "sleep", "2"]);
-    await appears(join(pod.share, LEASE));
+    await waitForPath(join(pod.share, LEASE));
     const sidecar = pod.start("oras-push", ["sidecar", "NA", pod.reference("t:1"), "--start-timeout", "1"]);
     assert.equal((await sidecar.ended).code, 0);
     await launcher.ended;
   });
 
-  it("refuses the output of a run that failed as an input, says so to the launcher, and takes it where it may", async (context) => {
+  it("refuses the output of a failed run as an input, unless --allow-failed-inputs is set", async (context) => {
     const pod = await testPod(context);
     const sidecar = pod.start("oras-push", ["sidecar", "NA", pod.reference("t:1")]);
     const output = ["--output", join(pod.share, "direct")];
@@ -351,18 +355,18 @@ describe("a sidecar", { timeout: 60_000 }, () => {
     assert.equal(refusing.code, 66);
     assert.match(
       refusing.stderr,
-      /t:1-failed is no input \(it is the output of a run that failed with exit code 3\)\nhint: --allow-failed-inputs/,
+      /t:1-failed cannot be used as an input \(it is the output of a run that failed with exit code 3\)\nhint: use --allow/,
     );
     const { code, stderr } = await launcher.ended;
     assert.equal(code, 66);
-    assert.match(stderr, /could not be brought.*failed with exit code 3/);
+    assert.match(stderr, /were not pulled.*failed with exit code 3/);
     const taking = consumer.start("oras-push", ["sidecar", "--allow-failed-inputs", pod.reference("t:1-failed"), "NA"]);
-    await appears(join(consumer.share, INIT));
+    await waitForPath(join(consumer.share, INIT));
     assert.equal((await consumer.start("launcher", ["in", "NA", "cat", "in/direct"]).ended).stdout, "content\n");
     assert.equal((await taking.ended).code, 0);
   });
 
-  it("that is started again after a failed pull brings the inputs, and nothing else", async (context) => {
+  it("pulls the inputs, and nothing else, when it restarts after a failed pull", async (context) => {
     const pod = await testPod(context);
     writeFileSync(join(pod.folder, "input.txt"), "content\n");
     await pod.start("oras-push", [pod.reference("in:1"), "input.txt"]).ended;
@@ -372,16 +376,16 @@ describe("a sidecar", { timeout: 60_000 }, () => {
     });
     assert.equal((await pod.start("oras-push", ["sidecar", pod.reference("in:1"), "NA"]).ended).code, 76);
     pod.registry.intercept(undefined);
-    // What a pull leaves behind that is killed.
+    // A killed pull leaves such a folder.
     mkdirSync(join(pod.share, "inputs", ".oras-push-0123456789ab"), { recursive: true });
     const sidecar = pod.start("oras-push", ["sidecar", pod.reference("in:1"), "NA"]);
-    await appears(join(pod.share, INIT));
+    await waitForPath(join(pod.share, INIT));
     const { code, stdout } = await pod.start("launcher", ["in", "NA", "ls", "-A", "in"]).ended;
     assert.deepEqual({ code, stdout }, { code: 0, stdout: "input.txt\n" });
     assert.equal((await sidecar.ended).code, 0);
   });
 
-  it("pushes nothing of an attempt whose launcher starts again meanwhile, but the new one's output", async (context) => {
+  it("pushes only the new attempt if the launcher restarts during a push", async (context) => {
     const pod = await testPod(context);
     const output = ["--output", join(pod.share, "direct")];
     await pod.start("launcher", [...output, "--", "sh", "-c", "echo old > share/direct; exit 3"]).ended;
@@ -401,11 +405,11 @@ describe("a sidecar", { timeout: 60_000 }, () => {
     restarted.resolve();
     const { code, stderr } = await sidecar.ended;
     assert.equal(code, 0, stderr);
-    assert.match(stderr, /nothing is pushed of the attempt .*: the launcher started again/);
+    assert.match(stderr, /skipped the push of attempt .*: the launcher started again/);
     assert.deepEqual(tags(pod), ["t:1"]);
   });
 
-  it("that is killed during its push pushes all of it when it is started again", async (context) => {
+  it("pushes everything when it restarts after a death during the push", async (context) => {
     const pod = await testPod(context);
     const output = ["--output", join(pod.share, "direct")];
     await pod.start("launcher", [...output, "--", "sh", "-c", "echo content > share/direct"]).ended;
@@ -424,7 +428,7 @@ describe("a sidecar", { timeout: 60_000 }, () => {
     assert.deepEqual(tags(pod), ["t:1"]);
   });
 
-  it("never pushes its own files: an output that leads out of the volume is refused", async (context) => {
+  it("refuses an output that leads out of the volume", async (context) => {
     const pod = await testPod(context);
     writeFileSync(join(pod.folder, "secret"), "secret\n");
     const outputs = [{ path: "../secret", files: 1, bytes: 7 }];
@@ -436,8 +440,8 @@ describe("a sidecar", { timeout: 60_000 }, () => {
   });
 });
 
-describe("--only-if that is not met", { timeout: 60_000 }, () => {
-  it("makes the launcher just run the command, and the sidecar end at once", async (context) => {
+describe("--only-if", { timeout: 60_000 }, () => {
+  it("disables launcher and sidecar if the condition is false", async (context) => {
     const pod = await testPod(context);
     const env = { JOB_COMPLETION_INDEX: "1", ORAS_ONLY_IF: "JOB_COMPLETION_INDEX=0" };
     const launcher = await pod.start("launcher", ["in", "out", "sh", "-c", "echo hi; exit 7"], env).ended;
@@ -448,7 +452,7 @@ describe("--only-if that is not met", { timeout: 60_000 }, () => {
     assert.equal(pod.registry.requests.length, 0);
   });
 
-  it("that is met changes nothing", async (context) => {
+  it("changes nothing if the condition is true", async (context) => {
     const pod = await testPod(context);
     const env = { JOB_COMPLETION_INDEX: "0", ORAS_ONLY_IF: "JOB_COMPLETION_INDEX=0" };
     await pod.start("launcher", ["--", "true"], env).ended;
@@ -460,14 +464,15 @@ describe("--only-if that is not met", { timeout: 60_000 }, () => {
 describe("a native sidecar", { timeout: 60_000 }, () => {
   const pushed = /Pushed|Digest/;
   const native = (pod: TestPod) => pod.start("oras-push", ["sidecar", "--native", "NA", pod.reference("t:1")]);
-  const result = async (sidecar: Running) => void (await once(sidecar.child.stdout as NodeJS.ReadableStream, "data"));
+  const result = async (sidecar: RunningProcess) =>
+    void (await once(sidecar.child.stdout as NodeJS.ReadableStream, "data"));
 
-  it("lets the pod start by its init marker, stays after the push, and ends with 0 at SIGTERM", async (context) => {
+  it("satisfies the startup probe with its init marker, stays after the push, and exits with 0 on SIGTERM", async (context) => {
     const pod = await testPod(context);
     const probe = () => pod.start("wait-fs", ["-p", join(pod.share, INIT), "--timeout", "0", "-q"]).ended;
     assert.equal((await probe()).code, 124);
     const sidecar = native(pod);
-    await appears(join(pod.share, INIT));
+    await waitForPath(join(pod.share, INIT));
     assert.equal((await probe()).code, 0);
     const first = result(sidecar);
     await pod.start("launcher", ["--", "true"]).ended;
@@ -478,7 +483,7 @@ describe("a native sidecar", { timeout: 60_000 }, () => {
     assert.match(stdout, pushed);
   });
 
-  it("that is started again changes nothing", async (context) => {
+  it("changes nothing after a restart", async (context) => {
     const pod = await testPod(context);
     await pod.start("launcher", ["--", "true"]).ended;
     for (const _ of ["it", "its restart"]) {
@@ -490,7 +495,7 @@ describe("a native sidecar", { timeout: 60_000 }, () => {
     assert.equal(pod.registry.requests.filter(({ url }) => url.includes("/manifests/")).length, 1);
   });
 
-  it("pushes every attempt of a launcher that is started again", async (context) => {
+  it("pushes every attempt of a restarted launcher", async (context) => {
     const pod = await testPod(context);
     const sidecar = native(pod);
     for (const exit of [3, 0]) {
@@ -503,7 +508,7 @@ describe("a native sidecar", { timeout: 60_000 }, () => {
     assert.deepEqual(tags(pod), ["t:1", "t:1-failed"]);
   });
 
-  it("takes SIGTERM without a done marker for the application's death", async (context) => {
+  it("treats SIGTERM without a done marker as the death of the application", async (context) => {
     const pod = await testPod(context);
     const sidecar = await waitingSidecar(pod, ["--native", "NA", pod.reference("t:1")]);
     mkdirSync(join(pod.share, "outputs"));
@@ -511,62 +516,62 @@ describe("a native sidecar", { timeout: 60_000 }, () => {
     sidecar.child.kill("SIGTERM");
     const { code, stderr } = await sidecar.ended;
     assert.equal(code, 79);
-    assert.match(stderr, /^oras-push: no launcher had shown itself when the pod ended\nhint: the pod was deleted/m);
+    assert.match(stderr, /^oras-push: no launcher started before the pod terminated\nhint: the pod was deleted/m);
     assert.deepEqual(tags(pod), ["t:1-incomplete"]);
     const { annotations } = manifest(pod, "t:1-incomplete");
-    assert.equal(annotations[`${ANNOTATION}.reason`], "no launcher had shown itself when the pod ended");
+    assert.equal(annotations[`${ANNOTATION}.reason`], "no launcher started before the pod terminated");
   });
 
-  it("whose pod is deleted before a launcher started says so, and pushes nothing", async (context) => {
+  it("pushes nothing if the pod is deleted before a launcher started", async (context) => {
     const pod = await testPod(context);
     const sidecar = await waitingSidecar(pod, ["--native", "NA", pod.reference("t:1")]);
     sidecar.child.kill("SIGTERM");
     const { code, stderr } = await sidecar.ended;
     assert.equal(code, 79);
-    assert.match(stderr, /^oras-push: no launcher had shown itself when the pod ended$/m);
+    assert.match(stderr, /^oras-push: no launcher started before the pod terminated$/m);
     assert.doesNotMatch(stderr, /launcher died|the run/);
     assert.deepEqual(tags(pod), []);
   });
 
-  it("waits for a launcher that is still saving when the pod ends", async (context) => {
+  it("waits for a launcher that saves outputs while the pod terminates", async (context) => {
     const pod = await testPod(context);
     const sidecar = native(pod);
     const script = "trap 'echo saved > share/direct; exit 0' TERM; touch ready; while :; do sleep 0.05; done";
     const launcher = pod.start("launcher", ["--output", join(pod.share, "direct"), "--", "sh", "-c", script]);
-    await appears(join(pod.folder, "ready"));
-    await watched(pod.share);
+    await waitForPath(join(pod.folder, "ready"));
+    await waitForLeaseReaders(pod.share);
     sidecar.child.kill("SIGTERM");
     launcher.child.kill("SIGTERM");
     assert.equal((await launcher.ended).code, 0);
     assert.equal((await sidecar.ended).code, 0);
     assert.deepEqual(tags(pod), ["t:1"]);
     const { annotations } = manifest(pod, "t:1");
-    const told = ["exit-code", "reason"].map((name) => annotations[`${ANNOTATION}.${name}`]);
-    assert.deepEqual(told, ["0", "terminated"]);
+    const recorded = ["exit-code", "reason"].map((name) => annotations[`${ANNOTATION}.${name}`]);
+    assert.deepEqual(recorded, ["0", "terminated"]);
     const consumer = await testPod(context);
     consumer.start("oras-push", ["sidecar", pod.reference("t:1"), "NA"]);
-    await appears(join(consumer.share, INIT));
+    await waitForPath(join(consumer.share, INIT));
   });
 
-  it("pushes what a launcher left that died, and stays; the end tells of it", async (context) => {
+  it("pushes the outputs of a dead launcher, stays, and exits with 79", async (context) => {
     const pod = await testPod(context);
     const sidecar = native(pod);
-    const launcher = await pod.startStaying();
-    await watched(pod.share);
+    const launcher = await pod.startSleepingLauncher();
+    await waitForLeaseReaders(pod.share);
     const first = result(sidecar);
-    await launcher.die();
+    await launcher.kill();
     await first;
     sidecar.child.kill("SIGTERM");
     assert.equal((await sidecar.ended).code, 79);
     assert.deepEqual(tags(pod), ["t:1-incomplete"]);
   });
 
-  it("that is not wanted lets the pod start, and stays", async (context) => {
+  it("writes the init marker and stays if --only-if is false", async (context) => {
     const pod = await testPod(context);
     const sidecar = pod.start("oras-push", ["sidecar", "--native", "NA", pod.reference("t:1")], {
       ORAS_ONLY_IF: "RANK=0",
     });
-    await appears(join(pod.share, INIT));
+    await waitForPath(join(pod.share, INIT));
     sidecar.child.kill("SIGTERM");
     const { code, signal, stderr } = await sidecar.ended;
     assert.deepEqual([code, signal], [0, null], stderr);
@@ -577,10 +582,10 @@ describe("launcher and sidecar of two users", {
   skip: process.getuid?.() === 0 ? false : "needs root",
   timeout: 60_000,
 }, () => {
-  it("know of each other, whatever the umask: alive, dead, and what was saved", async (context) => {
+  it("observe each other's lease and files, whatever the umask", async (context) => {
     const pod = await testPod(context);
     for (const folder of [pod.folder, pod.share]) chmodSync(folder, 0o777);
-    const as = (user: number, tool: "launcher" | "oras-push", args: readonly string[]): Running => {
+    const as = (user: number, tool: "launcher" | "oras-push", args: readonly string[]): RunningProcess => {
       const script = 'umask 077; exec setpriv --reuid "$0" --regid "$0" --clear-groups "$@"';
       const env = { ORAS_SHARE: pod.share, PATH: process.env.PATH };
       const running = start("sh", ["-c", script, String(user), toolPath(tool), ...args], { cwd: pod.folder, env });
@@ -594,7 +599,7 @@ describe("launcher and sidecar of two users", {
     assert.equal(code, 0, stderr);
     const dying = as(65532, "launcher", ["NA", "analysis", "sleep", "1"]);
     const watcher = as(1000, "oras-push", ["sidecar", "NA", pod.reference("t:1")]);
-    await watched(pod.share);
+    await waitForLeaseReaders(pod.share);
     dying.child.kill("SIGKILL");
     assert.equal((await watcher.ended).code, 79);
     assert.deepEqual(tags(pod), ["t:1"]);

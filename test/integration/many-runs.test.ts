@@ -1,4 +1,4 @@
-/** What people with many runs need: several places at once, tags of their own, nothing overwritten, all of it back. */
+/** Pushes and pulls of many runs: several references, separate tags, no overwriting, and pulls of all tags. */
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -8,7 +8,7 @@ import { gunzipSync } from "node:zlib";
 import { findProgram } from "../../support/debian.ts";
 import { type MemoryRegistry, startMemoryRegistry } from "../../support/registry/memory-registry.ts";
 import { type ProcessRegistry, startDistribution } from "../../support/registry/process-registry.ts";
-import { type Ended, runTool } from "../../support/tools.ts";
+import { type ProcessResult, runTool } from "../../support/tools.ts";
 import { noise } from "../support/noise.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
@@ -25,7 +25,7 @@ before(() => {
 
 const tool = (args: readonly string[], env: NodeJS.ProcessEnv = {}) => runTool("oras-push", args, { cwd: folder, env });
 
-async function ok(running: Promise<Ended>): Promise<Ended> {
+async function ok(running: Promise<ProcessResult>): Promise<ProcessResult> {
   const ended = await running;
   assert.equal(ended.code, 0, ended.stderr);
   return ended;
@@ -43,7 +43,7 @@ describe("with the in-process registry", () => {
   describe("--no-clobber", () => {
     const push = (tag: string, ...more: string[]) => tool([at(`keep:${tag}`), "analysis", "--no-clobber", ...more]);
 
-    it("pushes to a tag that is free, and is content with one that has the same", async () => {
+    it("pushes to a free tag, and accepts a tag with the same content", async () => {
       const first = await ok(push("same"));
       const before = registry.requests.length;
       const later = await ok(push("same", "--format", "json"));
@@ -51,14 +51,14 @@ describe("with the in-process registry", () => {
       assert.ok(registry.requests.slice(before).every(({ method }) => method === "GET"));
     });
 
-    it("refuses a tag that names other content before anything is sent, and says what is there", async () => {
+    it("refuses a tag with other content before any upload, and describes that content", async () => {
       await ok(push("taken"));
       const before = registry.requests.length;
       const refused = await push("taken", "--exclude", "*.log");
       assert.equal(refused.code, 73);
       assert.match(
         refused.stderr,
-        /keep:taken names other content already \(sha256:\S+, made \S+, analysis \S+ of \d+ bytes\)/,
+        /keep:taken already names other content \(sha256:\S+, made \S+, analysis \S+ of \d+ bytes\)/,
       );
       assert.ok(registry.requests.slice(before).every(({ method }) => method === "GET"));
     });
@@ -70,12 +70,12 @@ describe("with the in-process registry", () => {
       assert.equal((await push("annotated", "-a", "a=1")).code, 0);
     });
 
-    it("looks again before the tag is written", async () => {
+    it("checks again before it writes the tag", async () => {
       await ok(tool([at("keep:other"), "large"]));
-      let looks = 0;
+      let requests = 0;
       registry.intercept((request, response) => {
-        if (request.method !== "GET" || !request.url?.endsWith("/manifests/late") || looks++ > 0) return false;
-        // Free at the first look; another pushes it while the blobs are sent.
+        if (request.method !== "GET" || !request.url?.endsWith("/manifests/late") || requests++ > 0) return false;
+        // The tag is free at the first request. Another push writes it during the upload.
         const other = registry.manifests.get("keep:other");
         assert.ok(other);
         registry.manifests.set("keep:late", other);
@@ -87,7 +87,7 @@ describe("with the in-process registry", () => {
       assert.deepEqual(registry.manifests.get("keep:late"), registry.manifests.get("keep:other"));
     });
 
-    it("without it a tag is overwritten", async () => {
+    it("is off by default: a push overwrites a tag", async () => {
       await ok(tool([at("keep:old"), "large"]));
       await ok(tool([at("keep:old"), "analysis"]));
       const manifest = registry.manifests.get("keep:old");
@@ -95,7 +95,7 @@ describe("with the in-process registry", () => {
     });
   });
 
-  it("{NAME} in a reference is the environment's, and one that is not set is named", async () => {
+  it("replaces {NAME} in a reference by an environment variable, and names an unset one", async () => {
     const env = { JOB_COMPLETION_INDEX: "7", POD_NAME: "lammps-7-x2v" };
     await ok(tool([at("job/{POD_NAME}:{JOB_COMPLETION_INDEX}"), "analysis"], env));
     assert.ok(registry.manifests.has("job/lammps-7-x2v:7"));
@@ -103,12 +103,12 @@ describe("with the in-process registry", () => {
     for (const unset of [{}, { NODE: "" }]) {
       const { code, stderr } = await tool([at("job:{NODE}"), "analysis"], unset);
       assert.equal(code, 64);
-      assert.match(stderr, /job:\{NODE\} needs NODE, which is not set/);
+      assert.match(stderr, /job:\{NODE\} needs the environment variable NODE, which is not set/);
     }
     assert.equal((await tool([at("job:{BAD}"), "analysis"], { BAD: "a b" })).code, 64);
   });
 
-  it("a registry that opens an upload instead of a mount gets the blob, once, and the upload is given up", async () => {
+  it("sends a blob once and cancels the upload if a registry opens an upload instead of a mount", async () => {
     const seen: string[] = [];
     registry.intercept((request, response) => hideFrom(request, response, "/v2/second/", seen));
     await ok(tool([at("first:1"), "--to", at("second:1"), "large"]));
@@ -118,7 +118,7 @@ describe("with the in-process registry", () => {
     assert.deepEqual(registry.manifests.get("first:1"), registry.manifests.get("second:1"));
   });
 
-  it("a folder that changes before it goes to the second place ends the push, and no tag is written", async () => {
+  it("writes no tag if a folder changes before it is sent to the second repository", async () => {
     const changing = join(folder, "changing");
     mkdirSync(changing);
     writeFileSync(join(changing, "file"), "before");
@@ -128,11 +128,11 @@ describe("with the in-process registry", () => {
     });
     const { code, stderr } = await tool([at("before:1"), "--to", at("after:1"), "changing"]);
     assert.equal(code, 66, stderr);
-    assert.match(stderr, /changing changed while it was pushed/);
+    assert.match(stderr, /changing changed during the push/);
     assert.equal(registry.manifests.has("before:1"), false);
   });
 
-  it("several tags of one repository get each blob once", async () => {
+  it("sends each blob once for several tags of one repository", async () => {
     const before = registry.requests.length;
     const args = [at("tags:a"), "--to", at("tags:b"), "--to", at("tags:c"), "analysis", "--format", "json"];
     const pushed = (await ok(tool(args))).stdout
@@ -148,19 +148,19 @@ describe("with the in-process registry", () => {
     assert.equal(heads.length, 2);
   });
 
-  it("no tag is written anywhere when one of the places cannot be reached", async () => {
+  it("writes no tag if one of the registries cannot be reached", async () => {
     const args = [at("whole:1"), "--to", "127.0.0.1:1/whole:1", "analysis", "--retry-for", "0"];
     assert.equal((await tool(args)).code, 69);
     assert.equal(registry.manifests.has("whole:1"), false);
   });
 
-  it("one place that is named twice is a usage error", async () => {
+  it("rejects a repeated reference as a usage error", async () => {
     const { code, stderr } = await tool([at("twice:1"), "--to", at("twice:1"), "analysis"]);
     assert.equal(code, 64);
-    assert.match(stderr, /twice:1 is named twice/);
+    assert.match(stderr, /the reference \S+twice:1 is given twice/);
   });
 
-  it("pull --all follows the list of tags over its pages", async () => {
+  it("follows all pages of the tag list with pull --all", async () => {
     for (const tag of ["a", "b", "c"]) await ok(tool([at(`paged:${tag}`), "analysis"]));
     registry.intercept((request, response) => {
       const url = new URL(request.url ?? "", "http://registry");
@@ -177,7 +177,7 @@ describe("with the in-process registry", () => {
       assert.equal(readFileSync(join(folder, "paged", tag, "analysis", "result.txt"), "utf8"), "42\n");
   });
 
-  it("pull --all refuses a list without an end, a tag that leads out of the folder, and no tags at all", async () => {
+  it("refuses an endless list, a tag that leads out of the folder, and no tags with pull --all", async () => {
     const answer = (tags: string[], headers: Record<string, string> = {}) =>
       registry.intercept((request, response) => {
         if (!request.url?.startsWith("/v2/odd/tags/list")) return false;
@@ -186,19 +186,19 @@ describe("with the in-process registry", () => {
       });
     const pull = () => tool(["pull", "--all", at("odd"), "-o", "odd"]);
     answer(["a"], { link: '</v2/odd/tags/list?last=a>; rel="next"' });
-    assert.match((await pull()).stderr, /lists tags without an end/);
+    assert.match((await pull()).stderr, /returns the same page of tags again and again/);
     answer(["../out"]);
     const out = await pull();
     assert.equal(out.code, 76);
-    assert.match(out.stderr, /has a tag that is none: "\.\.\/out"/);
+    assert.match(out.stderr, /the registry lists an invalid tag: "\.\.\/out"/);
     registry.intercept(undefined);
     const none = await pull();
     assert.equal(none.code, 76);
-    assert.match(none.stderr, /there is no artifact in \S+\/odd \(it has no tags\)/);
+    assert.match(none.stderr, /no artifact in \S+\/odd \(it has no tags\)/);
     assert.equal((await tool(["pull", "--all", at("odd:1")])).code, 64);
   });
 
-  it("pull --all leaves a tag that is no artifact, brings the others, and names both", async () => {
+  it("skips tags without an artifact with pull --all, and reports skipped and pulled ones", async () => {
     for (const tag of ["1", "5"]) await ok(tool([at(`mixed:${tag}`), "analysis"]));
     await ok(tool([at("mixed:2-failed"), "analysis", "-a", "dev.oras-pod-tools.run.exit-code=3"]));
     const index = '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}';
@@ -223,27 +223,27 @@ describe("with the in-process registry", () => {
         [at("mixed:5"), undefined, undefined],
         [
           at("mixed:3-index"),
-          `the artifact ${at("mixed:3-index")} cannot be pulled (it is of type "application/vnd.oci.image.index.v1+json", not an image manifest)`,
+          `cannot pull the artifact ${at("mixed:3-index")} (expected an image manifest, found "application/vnd.oci.image.index.v1+json")`,
           76,
         ],
-        [at("mixed:4-html"), `the artifact ${at("mixed:4-html")} cannot be pulled (it is not JSON)`, 76],
+        [at("mixed:4-html"), `cannot pull the artifact ${at("mixed:4-html")} (it is not JSON)`, 76],
       ],
     );
-    assert.match(stderr, /^oras-push: left \S+\/mixed:3-index: .* not an image manifest\)$/m);
+    assert.match(stderr, /^oras-push: skipped \S+\/mixed:3-index: .* \(expected an image manifest, .*\)$/m);
     assert.match(
       stderr,
-      /^oras-push: \S+\/mixed:2-failed is pulled too: it is the output of a run that failed with exit code 3$/m,
+      /^oras-push: \S+\/mixed:2-failed is pulled, but it is the output of a run that failed with exit code 3$/m,
     );
     assert.match(stderr, /\noras-push: 2 of 5 tags could not be pulled \(\S+:3-index, \S+:4-html\)\n$/);
   });
 
-  it("pull --all goes on where a file is in the way of one tag, and stops where the registry refuses us", async () => {
+  it("skips a tag that conflicts with a file with pull --all, and stops if the registry denies access", async () => {
     for (const tag of ["a", "b"]) await ok(tool([at(`partly:${tag}`), "analysis"]));
     mkdirSync(join(folder, "partly", "a"), { recursive: true });
-    writeFileSync(join(folder, "partly", "a", "analysis"), "in the way");
-    const inTheWay = await tool(["pull", "--all", at("partly"), "-o", "partly"]);
-    assert.equal(inTheWay.code, 73, inTheWay.stderr);
-    assert.match(inTheWay.stdout, /^Pulled \[registry\] \S+\/partly:b\nDigest: \S+\n$/);
+    writeFileSync(join(folder, "partly", "a", "analysis"), "a file");
+    const conflicting = await tool(["pull", "--all", at("partly"), "-o", "partly"]);
+    assert.equal(conflicting.code, 73, conflicting.stderr);
+    assert.match(conflicting.stdout, /^Pulled \[registry\] \S+\/partly:b\nDigest: \S+\n$/);
     registry.intercept((request, response) => {
       if (!request.url?.includes("/manifests/")) return false;
       response.writeHead(403).end();
@@ -254,7 +254,7 @@ describe("with the in-process registry", () => {
     assert.equal(registry.requests.length - before, 2);
   });
 
-  it("--include and --exclude choose what of a folder is pushed", async () => {
+  it("pushes a part of a folder with --include and --exclude", async () => {
     await ok(tool([at("chosen:1"), "analysis", "--include", "*.log"]));
     await ok(tool(["pull", at("chosen:1"), "-o", "chosen"]));
     assert.deepEqual(readdirSync(join(folder, "chosen"), { recursive: true }).sort(), [
@@ -264,18 +264,18 @@ describe("with the in-process registry", () => {
     ]);
   });
 
-  it("--compression none stores a folder in a gzip frame, and has no level", async () => {
+  it("stores a folder uncompressed with --compression none, and rejects a level", async () => {
     const pushed = await ok(tool([at("stored:1"), "large", "--compression", "none", "--format", "json"]));
     const [layer] = JSON.parse(pushed.stdout).layers;
     assert.ok(layer.size > LARGE);
     assert.equal(gunzipSync(registry.blobs.get(layer.digest) as Buffer).length, Math.ceil(LARGE / 512) * 512 + 2048);
     const { code, stderr } = await tool([at("stored:1"), "large", "--compression", "none", "--compression-level", "3"]);
     assert.equal(code, 64);
-    assert.match(stderr, /--compression-level goes with --compression gzip/);
+    assert.match(stderr, /--compression-level needs --compression gzip/);
     assert.equal((await tool([at("stored:1"), "large", "--compression", "zstd"])).code, 64);
   });
 
-  it("--annotation-file annotates manifest, config and layers, as for oras", async () => {
+  it("annotates manifest, config and layers with --annotation-file, as oras does", async () => {
     writeFileSync(
       join(folder, "annotations.json"),
       JSON.stringify({
@@ -297,12 +297,15 @@ describe("with the in-process registry", () => {
     assert.equal(layers[0].annotations.d, "layer");
   });
 
-  it("an annotation file that is none, or that would take a layer its name, is a usage error", async () => {
+  it("rejects an annotation file that is invalid or replaces a title", async () => {
     for (const [content, why] of [
-      ["{", "it is not JSON"],
-      ["[]", "it is not a JSON object"],
-      ['{"$manifest":{"a":1}}', '"\\$manifest" is not an object of text values'],
-      ['{"analysis":{"org.opencontainers.image.title":"x"}}', "is what clients restore the layer by"],
+      ["{", "expected a JSON object"],
+      ["[]", "expected a JSON object"],
+      ['{"$manifest":{"a":1}}', '"\\$manifest" must be an object of strings'],
+      [
+        '{"analysis":{"org.opencontainers.image.title":"x"}}',
+        "cannot be set, because clients need it to restore the layer",
+      ],
     ] as const) {
       writeFileSync(join(folder, "wrong.json"), content);
       const { code, stderr } = await tool([at("noted:2"), "analysis", "--annotation-file", "wrong.json"]);
@@ -312,18 +315,18 @@ describe("with the in-process registry", () => {
     assert.equal((await tool([at("noted:2"), "analysis", "--annotation-file", "missing.json"])).code, 66);
   });
 
-  it("--disable-path-validation and --no-tty are taken as for oras", async () => {
+  it("accepts --disable-path-validation and --no-tty, as oras does", async () => {
     await ok(tool([at("flags:1"), join(folder, "analysis"), "--disable-path-validation", "--no-tty"]));
   });
 
-  it("a manifest that cannot be exported is a failure by name", async () => {
+  it("fails with the path if the manifest cannot be exported", async () => {
     const { code, stderr } = await tool([at("flags:1"), "analysis", "--export-manifest", "nowhere/manifest.json"]);
     assert.equal(code, 73);
     assert.match(stderr, /cannot write nowhere\/manifest\.json \(no such file or directory\)/);
   });
 });
 
-/** Answers for a repository as if it had none of the blobs that were not sent to it; notes what it is asked. */
+/** Responds as if a repository had no blobs that were not sent to it. Records the requests. */
 function hideFrom(request: IncomingMessage, response: ServerResponse, path: string, seen: string[]): boolean {
   if (!request.url?.startsWith(path)) return false;
   seen.push(`${request.method} ${request.url}`);
@@ -343,7 +346,7 @@ describe("with distribution", { skip: distribution === undefined && "docker-regi
   });
   after(() => Promise.all([registry.close(), elsewhere.close()]));
 
-  it("one push reaches several tags, repositories and registries; blobs are mounted where that can be", async () => {
+  it("pushes to several tags, repositories and registries, and mounts blobs within a registry", async () => {
     const places = [
       `${registry.address}/one:a`,
       `${registry.address}/two:a`,
@@ -361,7 +364,7 @@ describe("with distribution", { skip: distribution === undefined && "docker-regi
     }
   });
 
-  it("pull --all brings every tag of a repository", async () => {
+  it("pulls every tag of a repository with pull --all", async () => {
     await ok(tool(["pull", "--all", `${registry.address}/one`, "-o", "all"]));
     assert.deepEqual(readdirSync(join(folder, "all")).sort(), ["a", "b"]);
     assert.equal(readFileSync(join(folder, "all", "b", "analysis", "result.txt"), "utf8"), "42\n");

@@ -1,4 +1,4 @@
-/** One side whose command line is wrong: the other does not wait for it. */
+/** A side with an invalid command line: the other side does not wait for it. */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -6,28 +6,28 @@ import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { testPod } from "../support/pod.ts";
 
-describe("a sidecar with a wrong command line", { timeout: 60_000 }, () => {
+describe("a sidecar with an invalid command line", { timeout: 60_000 }, () => {
   for (const [what, args] of [
-    ["a reference that is none", ["localhost:1/Inputs/run:1", "NA"]],
+    ["an invalid reference", ["localhost:1/Inputs/run:1", "NA"]],
     ["an unknown option", ["--no-such-option", "NA", "NA"]],
   ] as const)
-    it(`(${what}) ends the launcher that waits for its inputs, or for its push`, async (context) => {
+    it(`stops a launcher that waits for its inputs or its push: ${what}`, async (context) => {
       const pod = await testPod(context);
       const waiting = pod.start("launcher", ["--input", "in", "--", "touch", join(pod.folder, "ran")]);
       assert.equal((await pod.start("oras-push", ["sidecar", ...args]).ended).code, 64);
       const { code, stderr } = await waiting.ended;
       assert.equal(code, 66, stderr);
-      assert.match(stderr, /launcher: the inputs could not be brought, the command is not run \(.*\)\n$/);
+      assert.match(stderr, /launcher: cannot run the command: the inputs were not pulled \(.*\)\n$/);
       assert.equal(existsSync(join(pod.folder, "ran")), false);
       const pushing = await pod.start("launcher", ["--wait-push", "--", "true"]).ended;
       assert.equal(pushing.code, 75, pushing.stderr);
     });
 
-  it("is not held against the next one", async (context) => {
+  it("does not affect the next sidecar", async (context) => {
     const pod = await testPod(context);
     const { ended } = pod.start("oras-push", ["sidecar", `--share=${pod.share}`, "one"]);
     assert.equal((await ended).code, 64);
-    // As long as a sidecar takes to start, and to take back what the one before said.
+    // The sleep gives the next sidecar time to start and to remove the failure marker.
     const script = "sleep 1; mkdir share/out && echo done > share/out/log";
     const launcher = pod.start("launcher", ["--wait-push", "--output", "share/out", "--", "sh", "-c", script]);
     while (!existsSync(join(pod.share, "oras-operator-init.txt"))) await sleep(20);
@@ -37,8 +37,8 @@ describe("a sidecar with a wrong command line", { timeout: 60_000 }, () => {
   });
 });
 
-describe("a launcher with a wrong command line", { timeout: 60_000 }, () => {
-  it("ends the sidecar that waits for it, and nothing is pushed", async (context) => {
+describe("a launcher with an invalid command line", { timeout: 60_000 }, () => {
+  it("stops a sidecar that waits for it, and nothing is pushed", async (context) => {
     const pod = await testPod(context);
     const sidecar = pod.start("oras-push", ["sidecar", "NA", pod.reference("metric/run:1")]);
     assert.equal((await pod.start("launcher", ["--no-such-option", "--", "true"]).ended).code, 64);
@@ -51,7 +51,7 @@ describe("a launcher with a wrong command line", { timeout: 60_000 }, () => {
     );
   });
 
-  it("is not waited for where it installs", async (context) => {
+  it("writes no failure marker if it installs", async (context) => {
     const pod = await testPod(context);
     assert.equal((await pod.start("launcher", ["--install", "bin", "--", "true"]).ended).code, 64);
     assert.equal(existsSync(join(pod.share, "oras-operator-done-failed.txt")), false);

@@ -1,4 +1,4 @@
-/** The ways to a registry: by proxies, with the system's certificate authorities, with a certificate to show. */
+/** Connections to a registry: proxies, certificate authorities of the system, and client certificates. */
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,7 +6,7 @@ import { after, before, describe, it, type TestContext } from "node:test";
 import { findProgram } from "../../support/debian.ts";
 import { startMemoryRegistry } from "../../support/registry/memory-registry.ts";
 import { freePort, type ProcessRegistry, startDistribution } from "../../support/registry/process-registry.ts";
-import { type Ended, runTool } from "../../support/tools.ts";
+import { type ProcessResult, runTool } from "../../support/tools.ts";
 import { type Authority, makeAuthority } from "../support/registry/certificates.ts";
 import { startHttpProxy } from "../support/registry/http-proxy.ts";
 import { startTlsFront } from "../support/registry/tls-front.ts";
@@ -17,7 +17,7 @@ const NEEDED = ["docker-registry", "openssl"].filter((name) => findProgram(name)
 const SKIP = NEEDED.length > 0 ? `${NEEDED.join(", ")} not installed` : false;
 const CONTENT = "Loop time of 12.5347\n";
 
-/** A name that nobody on this machine knows: only a proxy leads there. */
+/** A host name that does not resolve, so only a proxy reaches it. */
 const REFERENCE = "registry.example:5000/metric/run:1";
 
 before(() => writeFileSync(join(folder, "run.out"), CONTENT));
@@ -37,7 +37,11 @@ async function memoryRegistry(t: TestContext) {
 }
 
 /** Pushes a file and pulls it into a folder of its own. */
-async function thereAndBack(name: string, env: NodeJS.ProcessEnv, ...more: readonly string[]): Promise<Ended[]> {
+async function thereAndBack(
+  name: string,
+  env: NodeJS.ProcessEnv,
+  ...more: readonly string[]
+): Promise<ProcessResult[]> {
   const pushed = await tool([REFERENCE, "run.out", "--debug", ...more], env);
   assert.equal(pushed.code, 0, pushed.stderr);
   const pulled = await tool(["pull", REFERENCE, "-o", name, "--debug", ...more], env);
@@ -47,7 +51,7 @@ async function thereAndBack(name: string, env: NodeJS.ProcessEnv, ...more: reado
 }
 
 describe("a proxy for plain HTTP", () => {
-  it("that HTTP_PROXY names is asked for whole URLs, with its user and password, which are never shown", async (t) => {
+  it("gets absolute URLs and its credentials, which appear in no output", async (t) => {
     const registry = await memoryRegistry(t);
     const proxy = await proxyTo(t, registry.address, "me:s3cret/");
     const env = { HTTP_PROXY: `http://me:s3cret%2F@${proxy.address}` };
@@ -58,33 +62,33 @@ describe("a proxy for plain HTTP", () => {
     assert.ok(registry.requests.every(({ headers }) => headers["proxy-authorization"] === undefined));
   });
 
-  it("that refuses us ends with 77 and says so, at once", async (t) => {
+  it("causes exit code 77 at once if it rejects the credentials", async (t) => {
     const registry = await memoryRegistry(t);
     const proxy = await proxyTo(t, registry.address, "me:right");
     const env = { HTTP_PROXY: `http://me:wr0ng@${proxy.address}` };
     const { code, stderr } = await tool([REFERENCE, "run.out", "--plain-http"], env);
     assert.equal(code, 77, stderr);
-    assert.match(stderr, /^oras-push: the proxy 127\.0\.0\.1:\d+ asks for other credentials\nhint: .*HTTPS_PROXY.*\n$/);
+    assert.match(stderr, /^oras-push: the proxy 127\.0\.0\.1:\d+ rejected the credentials\nhint: .*HTTPS_PROXY.*\n$/);
     assert.equal(registry.requests.length, 0);
   });
 
-  it("that cannot be reached ends with 69, and is named", async () => {
+  it("causes exit code 69 and is named if it cannot be reached", async () => {
     const port = await freePort();
     const args = [REFERENCE, "run.out", "--plain-http", "--retry-for", "0"];
     const { code, stderr } = await tool(args, { HTTP_PROXY: `http://me:s3cret@127.0.0.1:${port}` });
     assert.equal(code, 69);
     const what = "cannot reach the registry registry.example:5000 (connection refused (ECONNREFUSED)";
-    assert.equal(stderr, `oras-push: ${what}, by way of the proxy 127.0.0.1:${port})\n`);
+    assert.equal(stderr, `oras-push: ${what}, through the proxy 127.0.0.1:${port})\n`);
   });
 
-  it("that is none ends with 64, without its value", async () => {
+  it("causes exit code 64 if its URL is invalid, and the value is not shown", async () => {
     const { code, stderr } = await tool([REFERENCE, "run.out"], { HTTPS_PROXY: "socks5://me:s3cret@proxy:1080" });
     assert.equal(code, 64);
-    assert.match(stderr, /^oras-push: HTTPS_PROXY is not the URL of a proxy/);
+    assert.match(stderr, /^oras-push: HTTPS_PROXY is not a proxy URL/);
     assert.doesNotMatch(stderr, /s3cret/);
   });
 
-  it("is not asked for this machine, nor for what NO_PROXY holds", async (t) => {
+  it("is not used for this machine, and not for hosts in NO_PROXY", async (t) => {
     const registry = await memoryRegistry(t);
     const proxy = await proxyTo(t, "127.0.0.1:1");
     const HTTP_PROXY = `http://${proxy.address}`;
@@ -98,7 +102,7 @@ describe("a proxy for plain HTTP", () => {
   });
 });
 
-describe("a registry with TLS that wants to see a certificate", { skip: SKIP }, () => {
+describe("a registry with TLS that requires a client certificate", { skip: SKIP }, () => {
   let registry: ProcessRegistry;
   let authority: Authority;
   let shown: readonly string[];
@@ -117,27 +121,27 @@ describe("a registry with TLS that wants to see a certificate", { skip: SKIP }, 
   });
   after(() => registry?.close());
 
-  it("takes a push and a pull with one", async () => {
+  it("accepts a push with a certificate", async () => {
     const args = [`${registry.address}/metric/run:2`, "run.out", "--ca-file", authority.certificate];
     const pushed = await tool([...args, ...shown], {});
     assert.equal(pushed.code, 0, pushed.stderr);
   });
 
-  it("refuses a push without one, with 69", async () => {
+  it("causes exit code 69 for a push without a certificate", async () => {
     const args = [`${registry.address}/metric/run:3`, "run.out", "--ca-file", authority.certificate];
     const { code, stderr } = await tool([...args, "--retry-for", "0"], {});
     assert.equal(code, 69, stderr);
     assert.match(
       stderr,
-      /^oras-push: cannot reach the registry \S+ \(it wants a certificate of ours.*\)\nhint: .*--cert-file.*\n$/,
+      /^oras-push: cannot reach the registry \S+ \(it requires a client certificate.*\)\nhint: .*--cert-file.*\n$/,
     );
   });
 
   for (const [what, env] of [
-    ["SSL_CERT_FILE names", () => ({ SSL_CERT_FILE: authority.certificate })],
-    ["stands in a folder of SSL_CERT_DIR", () => ({ SSL_CERT_DIR: `/nowhere:${certificates()}` })],
+    ["SSL_CERT_FILE", () => ({ SSL_CERT_FILE: authority.certificate })],
+    ["SSL_CERT_DIR", () => ({ SSL_CERT_DIR: `/nowhere:${certificates()}` })],
   ] as const)
-    it(`is trusted by an authority that ${what}, through a tunnel of HTTPS_PROXY`, async (t) => {
+    it(`is trusted with an authority in ${what}, through a tunnel of HTTPS_PROXY`, async (t) => {
       const proxy = await proxyTo(t, registry.address, "me:s3cret");
       const HTTPS_PROXY = `http://me:s3cret@${proxy.address}`;
       for (const { stdout, stderr } of await thereAndBack(what, { ...env(), HTTPS_PROXY }, ...shown))
@@ -145,7 +149,7 @@ describe("a registry with TLS that wants to see a certificate", { skip: SKIP }, 
       for (const request of proxy.requests) assert.equal(request, "CONNECT registry.example:5000");
     });
 
-  it("is reached by a proxy that is itself spoken to in TLS", async (t) => {
+  it("is reached through a proxy with TLS", async (t) => {
     const proxy = await proxyTo(t, registry.address, "me:s3cret");
     const port = await startTlsFront(t, proxy.address, authority.issue("proxy"));
     const env = { HTTPS_PROXY: `https://me:s3cret@localhost:${port}`, SSL_CERT_FILE: authority.certificate };
@@ -153,14 +157,14 @@ describe("a registry with TLS that wants to see a certificate", { skip: SKIP }, 
     assert.ok(proxy.requests.length > 0);
   });
 
-  it("is not trusted by an authority that the system does not know", async (t) => {
+  it("is not trusted with an unknown authority", async (t) => {
     const proxy = await proxyTo(t, registry.address);
     const { code, stderr } = await tool([REFERENCE, "run.out", ...shown], { HTTPS_PROXY: `http://${proxy.address}` });
     assert.equal(code, 69);
-    assert.match(stderr, /its certificate is of an unknown authority/);
+    assert.match(stderr, /its certificate authority is unknown/);
   });
 
-  it("refuses a tunnel's wrong password with 77", async (t) => {
+  it("causes exit code 77 for a wrong password of the proxy's tunnel", async (t) => {
     const proxy = await proxyTo(t, registry.address, "me:right");
     const env = { HTTPS_PROXY: `http://me:wr0ng@${proxy.address}` };
     const { code, stderr } = await tool([REFERENCE, "run.out", ...shown, "--debug"], env);
@@ -168,11 +172,11 @@ describe("a registry with TLS that wants to see a certificate", { skip: SKIP }, 
     assert.doesNotMatch(stderr, /wr0ng|bWU6/);
   });
 
-  it("is not spoken to with a certificate file that holds none: 64, named", async () => {
+  it("is not contacted if --ca-file contains no certificate, with exit code 64", async () => {
     const args = [`${registry.address}/metric/run:4`, "run.out", "--ca-file", join(folder, "run.out")];
     const { code, stderr } = await tool(args, {});
     assert.equal(code, 64, stderr);
-    assert.match(stderr, /^oras-push: --ca-file holds no certificate \(PEM is due\)\n$/);
+    assert.match(stderr, /^oras-push: --ca-file has no certificate \(expected PEM\)\n$/);
   });
 
   function certificates(): string {

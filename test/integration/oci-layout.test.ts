@@ -1,9 +1,9 @@
-/** Artifacts in OCI layouts on disk: what we write others read, what others write we read. */
+/** Artifacts in OCI layouts on disk, pushed and pulled by oras-push and by oras. */
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { type Ended, run, runTool } from "../../support/tools.ts";
+import { type ProcessResult, run, runTool } from "../../support/tools.ts";
 import { ORAS_SKIP, oras } from "../support/clients.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
@@ -28,7 +28,7 @@ describe("artifacts in an OCI layout", () => {
     }
   }
 
-  it("what we pushed is what we pull, by tag and by digest", async () => {
+  it("are pulled unchanged, by tag and by digest", async () => {
     const pushed = ok(await push(["results:1", "analysis", "lammps.out"]));
     const digest = /^Pushed \[oci-layout\] results:1\nDigest: (sha256:[0-9a-f]{64})\n$/.exec(pushed.stdout)?.[1];
     ok(await pull(["results:1", "-o", "by-tag"]));
@@ -37,7 +37,7 @@ describe("artifacts in an OCI layout", () => {
     await assertPulled("by-digest");
   });
 
-  it("the real oras pulls what we pushed, and we pull what it pushed beside it", { skip: ORAS_SKIP }, async () => {
+  it("are exchanged with oras in both directions", { skip: ORAS_SKIP }, async () => {
     await oras(["pull", "--oci-layout", "results:1", "-o", "by-oras"], folder);
     await assertPulled("by-oras");
     await oras(["push", "--oci-layout", "results:theirs", "analysis", "lammps.out"], folder);
@@ -52,7 +52,7 @@ describe("artifacts in an OCI layout", () => {
     ]);
   });
 
-  it("of many that push to one tag with --no-clobber one does, and the others end with 73", async () => {
+  it("are pushed by one of several concurrent pushes with --no-clobber; the others exit with 73", async () => {
     const runs = Array.from({ length: 6 }, (_, index) =>
       push(["race:1", "lammps.out", "-a", `by=${index}`, "--no-clobber"]),
     );
@@ -64,7 +64,7 @@ describe("artifacts in an OCI layout", () => {
     assert.equal(manifests.length, 1);
   });
 
-  it("every tag is pulled into a folder of its own", async () => {
+  it("are pulled into one folder per tag with --all", async () => {
     ok(await push(["many:a", "lammps.out"]));
     ok(await push(["many:b", "lammps.out"]));
     ok(await pull(["--all", "many", "-o", "every"]));
@@ -72,7 +72,7 @@ describe("artifacts in an OCI layout", () => {
     assert.deepEqual(readFileSync(join(folder, "every", "b", "lammps.out")), readFileSync(join(folder, "lammps.out")));
   });
 
-  it("processes that push to one layout at once lose no tag", async () => {
+  it("keep all tags of concurrent pushes", async () => {
     const tags = Array.from({ length: 8 }, (_, index) => `run-${index}`);
     for (const ended of await Promise.all(tags.map((tag) => push([`shared:${tag}`, "lammps.out"])))) ok(ended);
     const { manifests } = JSON.parse(readFileSync(join(folder, "shared", "index.json"), "utf8"));
@@ -83,16 +83,16 @@ describe("artifacts in an OCI layout", () => {
     assert.deepEqual(readdirSync(join(folder, "shared")).sort(), ["blobs", "index.json", "oci-layout"]);
   });
 
-  it("a layout or a tag that is not there is named", async () => {
+  it("are named in the error if the layout or the tag is missing", async () => {
     const missing = await pull(["nowhere:1"]);
     assert.equal(missing.code, 66);
-    assert.match(missing.stderr, /^oras-push: nowhere is not an OCI layout \(there is no oci-layout in it\)\n$/);
+    assert.match(missing.stderr, /^oras-push: nowhere is not an OCI layout \(it has no oci-layout file\)\n$/);
     const untagged = await pull(["many:c"]);
     assert.equal(untagged.code, 76);
-    assert.match(untagged.stderr, /^oras-push: there is no artifact many:c \(not found\)\n$/);
+    assert.match(untagged.stderr, /^oras-push: no artifact many:c \(not found\)\n$/);
   });
 
-  it("a blob that was changed on disk is refused, and nothing is restored", async () => {
+  it("are not restored if a blob was changed on disk", async () => {
     ok(await push(["broken:1", "lammps.out"]));
     const blobs = join(folder, "broken", "blobs", "sha256");
     for (const name of readdirSync(blobs)) {
@@ -101,12 +101,12 @@ describe("artifacts in an OCI layout", () => {
     }
     const pulled = await pull(["broken:1", "-o", "from-broken"]);
     assert.equal(pulled.code, 76);
-    assert.match(pulled.stderr, /of lammps.out is not what its digest says/);
+    assert.match(pulled.stderr, /of lammps.out does not match its descriptor/);
     assert.deepEqual(readdirSync(join(folder, "from-broken")), []);
   });
 });
 
-function ok(ended: Ended): Ended {
+function ok(ended: ProcessResult): ProcessResult {
   assert.equal(ended.code, 0, ended.stderr);
   return ended;
 }

@@ -1,9 +1,9 @@
-/** A pod's two containers, played by two processes over one folder, against every registry. */
+/** The two containers of a pod as two processes with one shared folder, with every registry. */
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { type Ended, runTool, startTool } from "../../support/tools.ts";
+import { type ProcessResult, runTool, startTool } from "../../support/tools.ts";
 import { ORAS_SKIP, oras } from "../support/clients.ts";
 import { REGISTRIES } from "../support/registries.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -19,7 +19,7 @@ for (const kind of REGISTRIES) {
     });
     after(() => registry.close());
 
-    /** Runs launcher and sidecar side by side on a volume of their own. */
+    /** Runs launcher and sidecar at the same time on a new volume. */
     async function runPod(launcher: readonly string[], sidecar: readonly string[]) {
       const share = join(folder, `share-${pods++}`);
       mkdirSync(share);
@@ -31,11 +31,11 @@ for (const kind of REGISTRIES) {
 
     const reference = (name: string) => `${registry.address}/metric/${name}`;
     const saved = (tag: string) => join(folder, tag, "analysis", "x y");
-    async function pull(name: string, tag: string): Promise<Ended> {
+    async function pull(name: string, tag: string): Promise<ProcessResult> {
       return runTool("oras-push", ["pull", reference(`${name}:${tag}`), "-o", tag], { cwd: folder });
     }
 
-    it("keeps what the application wrote: both end with 0 and the artifact holds the file", async () => {
+    it("saves the output of the application, and both exit with 0", async () => {
       const output = join(folder, "out-1", "analysis");
       const script = `mkdir -p ${output}; echo "a  b" > "${output}/x y"`;
       const { launched, pushed } = await runPod(["NA", output, "sh", "-c", script], ["NA", reference("t:1")]);
@@ -46,24 +46,24 @@ for (const kind of REGISTRIES) {
       assert.equal(readFileSync(saved("1"), "utf8"), "a  b\n");
     });
 
-    it("keeps a failed run's output under a tag of its own, and the exit code in both", async () => {
+    it("saves the output of a failed run to a separate tag, with its exit code", async () => {
       const output = join(folder, "out-2", "analysis");
       const script = `mkdir -p ${output}; echo "a  b" > "${output}/x y"; exit 3`;
       const { launched, pushed, share } = await runPod(["NA", output, "sh", "-c", script], ["NA", reference("f:2")]);
       assert.equal(launched.code, 3);
       assert.equal(pushed.code, 0, pushed.stderr);
       assert.equal(JSON.parse(readFileSync(join(share, "oras-operator-done.txt"), "utf8")).exitCode, 3);
-      assert.equal((await pull("f", "2")).code, 76, "the tag that was asked for must not exist");
+      assert.equal((await pull("f", "2")).code, 76, "the requested tag exists");
       assert.equal((await pull("f", "2-failed")).code, 0);
       assert.equal(readFileSync(saved("2-failed"), "utf8"), "a  b\n");
     });
 
-    it("the failed run's artifact tells its exit code to the real client", { skip: ORAS_SKIP }, async () => {
+    it("records the exit code of a failed run for oras", { skip: ORAS_SKIP }, async () => {
       const manifest = JSON.parse(await oras(["manifest", "fetch", "--plain-http", reference("f:2-failed")], folder));
       assert.equal(manifest.annotations["dev.oras-pod-tools.run.exit-code"], "3");
     });
 
-    it("brings the artifacts of two steps to the next one, dotfiles too", async () => {
+    it("passes the artifacts of two steps to the next one, including dotfiles", async () => {
       writeFileSync(join(folder, "one.txt"), "one\n");
       mkdirSync(join(folder, "two"));
       writeFileSync(join(folder, "two", ".hidden"), "two\n");
@@ -81,19 +81,19 @@ for (const kind of REGISTRIES) {
       assert.equal(readFileSync(join(folder, "sum", "sum.txt"), "utf8"), "one\ntwo\n");
     });
 
-    it("does not run the application when an input cannot be brought", async () => {
+    it("does not run the application if an input cannot be pulled", async () => {
       const witness = join(folder, "witness");
       const { launched, pushed } = await runPod(
         [join(folder, "in"), "NA", "touch", witness],
         [reference("missing:1"), reference("never:1")],
       );
       assert.equal(launched.code, 66);
-      assert.match(launched.stderr, /the inputs could not be brought, .*no artifact \S+\/metric\/missing:1/);
+      assert.match(launched.stderr, /the inputs were not pulled .*no artifact \S+\/metric\/missing:1/);
       assert.equal(pushed.code, 76);
       assert.throws(() => readFileSync(witness), { code: "ENOENT" });
     });
 
-    it("the launcher waits for the push where it is asked to", async () => {
+    it("waits for the push with --wait-push", async () => {
       const output = join(folder, "waited.txt");
       const { launched, share } = await runPod(
         ["--wait-push", "--output", output, "--", "sh", "-c", `echo hi > ${output}`],

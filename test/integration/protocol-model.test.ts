@@ -1,8 +1,9 @@
-/** The protocol, by every interleaving: the real lives of launcher and sidecar over a model of the volume. */
+/** The protocol in every interleaving: the real code of launcher and sidecar with a model of the volume. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type LaunchContext, launch } from "launcher/launch";
-import type { LaunchPlan } from "launcher/options";
+import { launch } from "launcher/launch";
+import type { LaunchContext } from "launcher/launch-context";
+import type { LaunchPlan } from "launcher/launch-plan";
 import { parseReference } from "oras-push/oci/reference";
 import type { KeepPolicy } from "oras-push/sidecar/run-outcome";
 import { type PushOrder, runSidecar } from "oras-push/sidecar/sidecar";
@@ -10,7 +11,7 @@ import { ToolError } from "shared/cli/tool-error";
 import { SHARE } from "shared/pod/markers";
 import { explore, nameOf, type Scenario, type Side, type State } from "../support/model/explore.ts";
 import type { Life, Seams } from "../support/model/process.ts";
-import { OUTPUTS, written } from "../support/model/world.ts";
+import { OUTPUTS, outputContent } from "../support/model/world.ts";
 
 const TAG = "registry/repository:tag";
 const silent = () => {};
@@ -27,7 +28,7 @@ interface Pod {
 const POD: Pod = { exitCodes: [0], inputs: false, waitPush: false, native: false, policy: "push" };
 
 function launcherLife(pod: Pod, start: number): Life {
-  return async ({ ask, volume, sidecarGone }) => {
+  return async ({ perform, volume, sidecarGone }) => {
     const plan: LaunchPlan = {
       share: volume.folder,
       input: pod.inputs ? "/input" : undefined,
@@ -53,25 +54,25 @@ function launcherLife(pod: Pod, start: number): Life {
     };
     const code = await launch(plan, context, {
       takeLease: async () => {
-        await ask({ do: "take lease" });
-        return { release: async () => void (await ask({ do: "release lease" })) };
+        await perform({ do: "take lease" });
+        return { release: async () => void (await perform({ do: "release lease" })) };
       },
       sidecarGone,
-      clearOutputs: async () => {
-        await ask({ do: "clear copies" });
+      prepareOutputs: async () => {
+        await perform({ do: "clear copies" });
         return [OUTPUTS.direct, OUTPUTS.copied];
       },
-      placeInputs: async () => void (await ask({ do: "place inputs" })),
+      placeInputs: async () => void (await perform({ do: "place inputs" })),
       run: async () => {
-        await ask({ do: "begin application" });
-        await ask({ do: "end application" });
+        await perform({ do: "begin application" });
+        await perform({ do: "end application" });
         return { end: { kind: "exited", exitCode: pod.exitCodes[start - 1] ?? 0 }, timedOut: false, reason: null };
       },
-      keepLogs: async () => [],
+      finishLogs: async () => [],
       flush: async () => {},
-      outputPaths: () => [OUTPUTS.direct, OUTPUTS.copied].map((path) => ({ output: path, paths: [path] })),
+      resolveOutputs: () => [OUTPUTS.direct, OUTPUTS.copied].map((path) => ({ output: path, paths: [path] })),
       save: async (path) => {
-        if (path === OUTPUTS.copied) await ask({ do: "save copy" });
+        if (path === OUTPUTS.copied) await perform({ do: "save copy" });
         return [{ path, files: 1, bytes: 1 }];
       },
     });
@@ -80,7 +81,7 @@ function launcherLife(pod: Pod, start: number): Life {
 }
 
 function sidecarLife(pod: Pod): Life {
-  return async ({ ask, volume, lease, ending }) => {
+  return async ({ perform, volume, lease, ending }) => {
     const options = {
       pullFrom: pod.inputs ? [parseReference("registry/input:tag")] : [],
       pushTo: parseReference(TAG),
@@ -93,70 +94,82 @@ function sidecarLife(pod: Pod): Life {
     const never = new AbortController().signal;
     const context = { volume, signal: never, terminating: pod.native ? ending : never, waitLog: silent, warn: silent };
     const steps = {
-      takeLease: async () => void (await ask({ do: "take sidecar's lease" })),
+      takeLease: async () => void (await perform({ do: "take sidecar's lease" })),
       pull: async () => {
-        await ask({ do: "pull" });
+        await perform({ do: "pull" });
         return [{ reference: "registry/input:tag", digest: "sha256:0" }];
       },
       lease,
-      settle: async () => void (await ask({ do: "settle" })),
+      settle: async () => void (await perform({ do: "settle" })),
       savedOutputs: async ({ outputs }: { outputs: readonly string[] | null }) => outputs ?? [],
-      push: (order: PushOrder) => push(ask, order),
+      push: (order: PushOrder) => push(perform, order),
     };
     const { pushed, failure } = await runSidecar(options, context, steps, silent);
     return `${failure === undefined ? "success" : failure.code} ${pushed?.reference ?? "unpushed"}`;
   };
 }
 
-async function push(ask: Seams["ask"], { reference, paths, confirm }: PushOrder) {
+async function push(perform: Seams["perform"], { reference, paths, confirm }: PushOrder) {
   const content: string[] = [];
   for (const path of paths) {
-    const read = await ask({ do: "read output", path });
-    if (read === null) throw new ToolError("noInput", `${path} vanished`);
+    const read = await perform({ do: "read output", path });
+    if (read === null) throw new ToolError("noInput", `${path} is missing`);
     content.push(read);
   }
   await confirm();
-  await ask({ do: "tag", tag: reference.tag ?? "", content: content.join(", ") });
+  await perform({ do: "tag", tag: reference.tag ?? "", content: content.join(", ") });
   return { reference: `registry/repository:${reference.tag}`, digest: content.join(", ") };
 }
 
-/** Both outputs, whole, of one and the same attempt, and the exit code of that. */
-function wholeOutput(content: string | undefined, pod: Pod): number | undefined {
+/** The exit code of the attempt whose two complete outputs are the content; undefined for any other content. */
+function exitCodeOfOutputs(content: string | undefined, pod: Pod): number | undefined {
   for (const [index, exitCode] of pod.exitCodes.entries()) {
-    const output = written(nameOf("launcher", index + 1), true);
+    const output = outputContent(nameOf("launcher", index + 1), true);
     if (content === `${output}, ${output}`) return exitCode;
   }
   return undefined;
 }
 
-/** Fails with the whole state, which is written out only then: there are many. */
+/** Fails with the whole state. Serializes it only then, because there are many states. */
 function must(holds: boolean, what: string, state: State): void {
   if (!holds) assert.fail(`${what}: ${JSON.stringify(state, null, 1)}`);
 }
 
-/** What may never be, whatever happened. */
+/** Checks the invariants of every state. */
 function checkState(state: State, pod: Pod): void {
   const { tags } = state.world;
-  must(tags.tag === undefined || wholeOutput(tags.tag, pod) === 0, "the tag names no whole success", state);
+  must(
+    tags.tag === undefined || exitCodeOfOutputs(tags.tag, pod) === 0,
+    "the tag does not name the complete output of a success",
+    state,
+  );
   const failed = tags["tag-failed"];
-  must(failed === undefined || (wholeOutput(failed, pod) ?? 0) !== 0, "the tag of failures names none", state);
-  must(tags["tag-incomplete"] === undefined || state.deaths.launcher > 0, "nobody died", state);
+  must(
+    failed === undefined || (exitCodeOfOutputs(failed, pod) ?? 0) !== 0,
+    "the tag for failures does not name the output of a failure",
+    state,
+  );
+  must(
+    tags["tag-incomplete"] === undefined || state.deaths.launcher > 0,
+    "an incomplete output without a death",
+    state,
+  );
   const { outcome } = state.sidecar;
   const pushed = tags.tag !== undefined;
-  must(!pod.waitPush || state.launcher.outcome !== "0" || pushed, "the launcher's success without a push", state);
+  must(!pod.waitPush || state.launcher.outcome !== "0" || pushed, "success of the launcher without a push", state);
   const lost = outcome?.startsWith("launcherDied") === true && state.world.markers[SHARE.done] !== undefined;
-  must(!lost || pod.exitCodes.length > 1, "a done marker was lost in the race with the lease's end", state);
+  must(!lost || pod.exitCodes.length > 1, "a done marker was lost in the race with the end of the lease", state);
   if (outcome?.startsWith("success ") !== true) return;
   if (outcome === "success unpushed") must(pod.policy === "discard", "success without a push", state);
   else {
     const tag = outcome.slice("success registry/repository:".length);
-    must(wholeOutput(tags[tag], pod) !== undefined, "success without a whole push", state);
+    must(exitCodeOfOutputs(tags[tag], pod) !== undefined, "success without a complete push", state);
   }
 }
 
 /**
- * Nobody waits for ever but one for another that died before it showed itself (time-outs are for these), and a native
- * sidecar for the end of its pod.
+ * Checks that no process waits forever, with two exceptions. A process may wait for another one that died before it left any
+ * trace; timeouts exist for this case. A native sidecar waits for the end of its pod.
  */
 function checkEnd(state: State, pod: Pod): void {
   const { launcher, sidecar, world, ending } = state;
@@ -174,7 +187,7 @@ async function exploreAll(pod: Pod, limits: Partial<Scenario>) {
   return found;
 }
 
-/** As the kubelet does with restartPolicy OnFailure, up to so many starts of each. */
+/** Restarts failed processes, as the kubelet does with restartPolicy OnFailure, up to a number of starts for each side. */
 function onFailure(starts: Readonly<Record<Side, number>>): Scenario["restarts"] {
   return ({ state, start, outcome }, side) => {
     const succeeded = state === "ended" && (outcome === "0" || outcome?.startsWith("success ") === true);
@@ -185,44 +198,44 @@ function onFailure(starts: Readonly<Record<Side, number>>): Scenario["restarts"]
 const SCENARIOS: readonly (readonly [string, Pod, Partial<Scenario>])[] = [
   ["launcher and sidecar may die", POD, { deaths: { launcher: 1, sidecar: 1 } }],
   ["the application fails", { ...POD, exitCodes: [3] }, { deaths: { launcher: 1, sidecar: 1 } }],
-  ["the launcher dies, and what is incomplete is discarded", { ...POD, policy: "discard" }, {}],
-  ["what is no success is discarded", { ...POD, exitCodes: [3], policy: "discard" }, {}],
+  ["the launcher dies, and incomplete outputs are discarded", { ...POD, policy: "discard" }, {}],
+  ["the application fails, and its outputs are discarded", { ...POD, exitCodes: [3], policy: "discard" }, {}],
   [
-    "both are started again",
+    "launcher and sidecar are restarted",
     { ...POD, exitCodes: [0, 0] },
     { deaths: { launcher: 1, sidecar: 1 }, restarts: onFailure({ launcher: 2, sidecar: 2 }) },
   ],
   [
-    "a failed application is run again while its output is pushed",
+    "a failed application runs again while its output is pushed",
     { ...POD, exitCodes: [3, 0] },
     { deaths: { launcher: 0, sidecar: 1 }, restarts: onFailure({ launcher: 2, sidecar: 2 }) },
   ],
   [
-    "inputs are waited for, and the launcher for the push",
+    "the launcher waits for inputs and for the push",
     { ...POD, inputs: true, waitPush: true },
     { deaths: { launcher: 1, sidecar: 1 }, restarts: onFailure({ launcher: 1, sidecar: 2 }) },
   ],
   [
-    "the launcher waits for the push, and the sidecar is started again or not",
+    "the launcher waits for the push, and the sidecar may be restarted",
     { ...POD, waitPush: true },
     { deaths: { launcher: 0, sidecar: 2 }, restarts: onFailure({ launcher: 1, sidecar: 2 }) },
   ],
   [
-    "inputs are waited for, and the sidecar dies for good",
+    "the launcher waits for inputs, and the sidecar dies without a restart",
     { ...POD, inputs: true },
     { deaths: { launcher: 0, sidecar: 1 } },
   ],
   ["the sidecar is native", { ...POD, native: true }, { deaths: { launcher: 1, sidecar: 1 }, podEnds: true }],
   [
-    "the sidecar is native and a failed application is run again",
+    "the sidecar is native, and a failed application runs again",
     { ...POD, native: true, exitCodes: [3, 0] },
     { deaths: { launcher: 0, sidecar: 0 }, restarts: onFailure({ launcher: 2, sidecar: 1 }), podEnds: true },
   ],
 ];
 
-describe("in every interleaving, no deadlock and no success without a whole push:", () => {
+describe("every interleaving", () => {
   for (const [name, pod, limits] of SCENARIOS)
-    it(name, async (context) => {
+    it(`has no deadlock and no success without a complete push: ${name}`, async (context) => {
       const { states, ends } = await exploreAll(pod, limits);
       context.diagnostic(`${states} states, ${ends.length} ends`);
       assert.ok(ends.length > 0);

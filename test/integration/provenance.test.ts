@@ -1,4 +1,4 @@
-/** What an artifact of a pod says of where it comes from. */
+/** The provenance annotations of a pod's artifact. */
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { startMemoryRegistry } from "../../support/registry/memory-registry.ts";
 import { runTool } from "../../support/tools.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
-it("an output names its pod, its run and its inputs, after a restart of the sidecar too", async (t) => {
+it("annotates an output with its pod, run and inputs, also after a restart of the sidecar", async (t) => {
   const folder = temporaryFolder(t);
   const registry = await startMemoryRegistry();
   t.after(() => registry.close());
@@ -24,14 +24,14 @@ it("an output names its pod, its run and its inputs, after a restart of the side
   const first = await sidecar("first");
   assert.equal(first.code, 0, first.stderr);
   assert.equal((await launcher).code, 0);
-  // Started again for another tag, it finds its inputs and the launcher's marker there.
+  // The second sidecar finds the inputs and the marker of the launcher on the volume.
   const again = await sidecar("again");
   assert.equal(again.code, 0, again.stderr);
   for (const tag of ["first", "again"]) {
     const { annotations } = JSON.parse(String(registry.manifests.get(`metric:${tag}`)?.bytes));
-    const said = (name: string) => annotations[`dev.oras-pod-tools.run.${name}`];
-    assert.deepEqual(JSON.parse(said("inputs")), [{ reference: at("in:1"), digest }]);
-    assert.deepEqual([said("pod"), said("namespace"), said("node")], ["step-0", "metric", "node-1"]);
-    assert.ok(Date.parse(said("started")) <= Date.parse(said("finished")));
+    const annotation = (name: string) => annotations[`dev.oras-pod-tools.run.${name}`];
+    assert.deepEqual(JSON.parse(annotation("inputs")), [{ reference: at("in:1"), digest }]);
+    assert.deepEqual([annotation("pod"), annotation("namespace"), annotation("node")], ["step-0", "metric", "node-1"]);
+    assert.ok(Date.parse(annotation("started")) <= Date.parse(annotation("finished")));
   }
 });

@@ -42,7 +42,7 @@ describe("folders without write permission", () => {
   });
   after(() => registry.close());
 
-  /** Pulls as a user who may not write where the modes do not say so. */
+  /** Pulls as a normal user, whom the modes of folders restrict. */
   function pullAsUser(tag: string, to: string) {
     const place = join(folder, to);
     if (!existsSync(place)) mkdirSync(place);
@@ -54,7 +54,7 @@ describe("folders without write permission", () => {
     });
   }
 
-  it("come back with their modes and times", async () => {
+  it("are restored with their modes and times", async () => {
     const pulled = await pullAsUser("1", "fresh");
     assert.equal(pulled.code, 0, pulled.stderr);
     for (const path of ["analysis", "analysis/inner", "analysis/inner/empty"]) {
@@ -65,7 +65,7 @@ describe("folders without write permission", () => {
     assert.deepEqual(readdirSync(join(folder, "fresh")), ["analysis"]);
   });
 
-  it("are put into a folder that is there, which stays as it is", async () => {
+  it("are merged into an existing folder, which keeps its mode", async () => {
     const there = join(folder, "merged", "analysis");
     mkdirSync(there, { recursive: true });
     if (process.getuid?.() === 0) chownSync(there, NOBODY, NOBODY);
@@ -76,7 +76,7 @@ describe("folders without write permission", () => {
     assert.equal(statSync(join(there, "inner")).mode & 0o7777, 0o555);
   });
 
-  it("leave nothing behind when a pull fails", async () => {
+  it("are removed when a pull fails", async () => {
     const manifest = JSON.parse(String(registry.manifests.get("run:1")?.bytes));
     manifest.layers.push({ ...manifest.layers[0], digest: `sha256:${"0".repeat(64)}` });
     registry.manifests.set("run:broken", {

@@ -1,4 +1,4 @@
-/** Registries that ask who is there: TLS of an own authority, passwords, tokens; and no secret in any output. */
+/** Registries with authentication: TLS of a private authority, passwords and tokens. No secret appears in any output. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { findProgram } from "../../support/debian.ts";
 import { type ProcessRegistry, startDistribution } from "../../support/registry/process-registry.ts";
-import { type Ended, run, runTool } from "../../support/tools.ts";
+import { type ProcessResult, run, runTool } from "../../support/tools.ts";
 import { noise } from "../support/noise.ts";
 import { type Authority, makeAuthority } from "../support/registry/certificates.ts";
 import { type JwtServer, startJwtServer, TOKEN_NAMES } from "../support/registry/jwt-server.ts";
@@ -16,19 +16,19 @@ import { temporaryFolder } from "../support/temporary.ts";
 const USER = { name: "lammps", password: "correct horse: battery" };
 const AUTH = Buffer.from(`${USER.name}:${USER.password}`).toString("base64");
 const LARGE = 24 << 20;
-/** Seconds that distribution takes an expired token for. */
+/** Seconds for which distribution accepts an expired token. */
 const LEEWAY = 60;
-/** Seconds that a token is really good for where a test wants it to expire. */
+/** Effective lifetime of a token in a test of expiry, in seconds. */
 const SHORT_LIFE = 3;
 const NEEDED = ["docker-registry", "openssl", "htpasswd"].filter((name) => findProgram(name) === undefined);
 const SKIP = NEEDED.length > 0 ? `${NEEDED.join(", ")} not installed` : false;
 
-function assertNoSecret({ stdout, stderr }: Ended): void {
+function assertNoSecret({ stdout, stderr }: ProcessResult): void {
   for (const secret of [USER.password, AUTH, "Bearer e", "Basic ", "_state"])
     assert.ok(!`${stdout}${stderr}`.includes(secret), `${secret} is in the output`);
 }
 
-describe("a registry with TLS of an own authority and passwords", { skip: SKIP }, () => {
+describe("a registry with TLS of a private authority and passwords", { skip: SKIP }, () => {
   const folder = temporaryFolder({ after });
   let registry: ProcessRegistry;
   let authority: Authority;
@@ -56,7 +56,7 @@ describe("a registry with TLS of an own authority and passwords", { skip: SKIP }
   const push = (tag: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
     runTool("oras-push", [reference(tag), "run.out", "--debug", ...args], { cwd: folder, env });
 
-  it("takes a push and gives it back with a pull secret as Kubernetes mounts it", async () => {
+  it("accepts a push and a pull with a pull secret as Kubernetes mounts it", async () => {
     const secret = join(folder, "secret");
     mkdirSync(secret);
     const config = JSON.stringify({ auths: { [registry.address]: { auth: AUTH } } });
@@ -70,14 +70,14 @@ describe("a registry with TLS of an own authority and passwords", { skip: SKIP }
     assert.equal(readFileSync(join(folder, "back", "run.out"), "utf8"), "Loop time of 12.5347\n");
   });
 
-  it("takes the operator's variables, and --insecure in the place of the authority", async () => {
+  it("accepts the variables of the operator, and --insecure instead of the authority", async () => {
     const env = { ORAS_USER: USER.name, ORAS_PUSH_PASS: USER.password };
     const pushed = await push("2", ["--insecure"], env);
     assert.equal(pushed.code, 0, pushed.stderr);
     assertNoSecret(pushed);
   });
 
-  it("refuses a wrong password with 77 and one line", async () => {
+  it("causes exit code 77 and one line for a wrong password", async () => {
     const env = { ORAS_USER: USER.name, ORAS_PUSH_PASS: `${USER.password}!` };
     const { code, stderr } = await runTool(
       "oras-push",
@@ -85,15 +85,15 @@ describe("a registry with TLS of an own authority and passwords", { skip: SKIP }
       { cwd: folder, env },
     );
     assert.equal(code, 77);
-    assert.match(stderr, /^oras-push: the registry answered 401 to \w+ https:[^\n]*\nhint: [^\n]*\n$/);
+    assert.match(stderr, /^oras-push: the registry returned 401 for \w+ https:[^\n]*\nhint: [^\n]*\n$/);
   });
 
-  it("is not trusted without its authority: 69, said at once and not tried again", async () => {
+  it("causes exit code 69 without its authority, and no retry", async () => {
     const { code, stderr } = await push("4", ["--cert-file", authority.certificate, "--key-file", authority.key]);
     assert.equal(code, 69);
     assert.match(
       stderr,
-      /oras-push: cannot reach the registry \S+ \(its certificate is of an unknown authority .*\)\nhint: --ca-file/,
+      /oras-push: cannot reach the registry \S+ \(its certificate authority is unknown .*\)\nhint: see --ca-file/,
     );
   });
 });
@@ -122,7 +122,7 @@ describe("a registry with a token server", { skip: SKIP }, () => {
     await tokens.close();
   });
 
-  it("takes a push and gives it back, with one token for each", async () => {
+  it("accepts a push and a pull with one token for each", async () => {
     const pushed = await runTool("oras-push", [reference("1"), "run.out", "--debug"], { cwd: folder, env });
     assert.equal(pushed.code, 0, pushed.stderr);
     assertNoSecret(pushed);
@@ -136,9 +136,9 @@ describe("a registry with a token server", { skip: SKIP }, () => {
 
   for (const [what, name] of [
     ["a large file", "large.out"],
-    ["a large folder, which is sent while it is made", "large"],
+    ["a large folder, which is streamed", "large"],
   ] as const)
-    it(`has a token that expires while ${what} is sent renewed`, async (t) => {
+    it(`renews a token that expires during the upload of ${what}`, async (t) => {
       mkdirSync(join(folder, "large"), { recursive: true });
       for (const path of ["large.out", "large/noise"]) writeFileSync(join(folder, path), noise(LARGE));
       const link = await startSlowLink(registry.address, LARGE / (SHORT_LIFE + 2));
@@ -153,7 +153,7 @@ describe("a registry with a token server", { skip: SKIP }, () => {
       assert.equal(pushed.code, 0, pushed.stderr);
       assertNoSecret(pushed);
       assert.ok(tokens.issued() - before > 1, pushed.stderr);
-      assert.doesNotMatch(pushed.stderr, /again in/, "an expired token is no failure");
+      assert.doesNotMatch(pushed.stderr, /retrying in/, "an expired token counts as a failure");
       tokens.life = 60;
       const args = ["pull", `${registry.address}/metric/${name}:1`, "-o", `back ${name}`];
       const pulled = await runTool("oras-push", args, { cwd: folder, env });
@@ -162,7 +162,7 @@ describe("a registry with a token server", { skip: SKIP }, () => {
       assert.equal(stdout + stderr, "");
     });
 
-  it("mounts a blob from another repository, with a token for both", async () => {
+  it("mounts a blob from another repository with a token for both", async () => {
     const other = `${registry.address}/metric/mounted:1`;
     const args = [`${registry.address}/metric/source:1`, "--to", other, "run.out"];
     const pushed = await runTool("oras-push", args, { cwd: folder, env });
@@ -178,10 +178,10 @@ describe("a registry with a token server", { skip: SKIP }, () => {
     assert.equal(readFileSync(join(folder, "all", "1", "run.out"), "utf8"), "Loop time of 12.5347\n");
   });
 
-  it("refuses a wrong password with 77 and one line", async () => {
+  it("causes exit code 77 and one line for a wrong password", async () => {
     const wrong = { ...env, ORAS_PUSH_PASS: "wrong" };
     const { code, stderr } = await runTool("oras-push", [reference("2"), "run.out"], { cwd: folder, env: wrong });
     assert.equal(code, 77);
-    assert.match(stderr, /^oras-push: the registry answered 401 to the request for a token[^\n]*\nhint: [^\n]*\n$/);
+    assert.match(stderr, /^oras-push: the registry returned 401 for a token request[^\n]*\nhint: [^\n]*\n$/);
   });
 });

@@ -11,7 +11,7 @@ import { temporaryFolder } from "../support/temporary.ts";
 const SCRIPT = findProgram("script");
 
 describe("a push on a terminal", { skip: SCRIPT === undefined && "there is no script (util-linux)" }, () => {
-  /** What a push writes to a terminal; the control character of escape sequences is spelled out. */
+  /** The output of a push on a terminal. Replaces the escape character by ESC. */
   async function onTerminal(t: TestContext, env: Record<string, string>, ...more: string[]): Promise<string> {
     const cwd = temporaryFolder(t);
     writeFileSync(join(cwd, "large"), noise(32 << 20));
@@ -22,14 +22,14 @@ describe("a push on a terminal", { skip: SCRIPT === undefined && "there is no sc
     return stdout.replaceAll("\x1b", "ESC");
   }
 
-  it("draws bars that fit, and leaves one line a blob", async (t) => {
+  it("draws bars that fit, and leaves one line per blob", async (t) => {
     const output = await onTerminal(t, {});
     assert.match(output, /\[=* +\] +\d+% [\d.]+ \w?B\/33\.6 MB [\d.]+ \w?B\/s large/);
     assert.doesNotMatch(output, /Uploading/);
     assert.match(output, /ESC\[1A\rUploaded {2}[0-9a-f]{12} largeESC\[K\r\nESC\[JPushed \[oci-layout\] layout:1\r\n/);
   });
 
-  it("writes plain lines with --no-tty, and on a terminal that cannot be drawn on", async (t) => {
+  it("writes plain lines with --no-tty and on a dumb terminal", async (t) => {
     for (const output of [await onTerminal(t, {}, "--no-tty"), await onTerminal(t, { TERM: "dumb" })]) {
       assert.match(output, /^Uploading \.{12} large\r\nUploaded {2}[0-9a-f]{12} large\r\nPushed /);
       assert.ok(!output.includes("ESC"));

@@ -1,9 +1,11 @@
-/** Whoever pushed an artifact, and wherever it is: every client restores it, or the other side's known fault is named. */
+/**
+ * Every client restores the artifacts of every other client from every store, except for known faults of other clients.
+ */
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { ZOT } from "../../support/parts.ts";
+import { ZOT } from "../../support/dependencies.ts";
 import { run } from "../../support/tools.ts";
 import { CLIENTS, type Client, STORES, type Store, type StoreKind } from "../support/interop.ts";
 import { noise } from "../support/noise.ts";
@@ -12,16 +14,21 @@ import { temporaryFolder } from "../support/temporary.ts";
 const PATHS = ["analysis", "lammps.out"];
 const PUSHERS = CLIENTS.filter(({ push }) => push !== undefined);
 
-/** A fault of another client, and how it shows: what is restored instead. */
+/** A fault of another client. */
 interface Fault {
-  readonly says: string;
-  readonly shows: (restored: string, sources: string) => Promise<void>;
+  /** A note for the table. */
+  readonly note: string;
+  /** Asserts that the restored files have this fault and no other. */
+  readonly assertFault: (restored: string, sources: string) => Promise<void>;
 }
 
-/** oras-py does not mark a folder's layer as one: `oras` restores the archive, under the folder's name. We see what it is. */
+/**
+ * oras-py does not mark the layer of a folder. `oras` restores the archive under the name of the folder; `oras-push`
+ * extracts it.
+ */
 const UNMARKED_FOLDER: Fault = {
-  says: "oras-py pushes a folder without io.deis.oras.content.unpack: it is restored as a .tar.gz",
-  shows: async (restored, sources) => {
+  note: "oras-py pushes a folder without io.deis.oras.content.unpack, and oras restores it as a .tar.gz",
+  assertFault: async (restored, sources) => {
     const unpacked = join(restored, "unpacked");
     mkdirSync(unpacked);
     const { code, stderr } = await run("tar", ["-xzf", join(restored, "analysis"), "-C", unpacked]);
@@ -30,10 +37,10 @@ const UNMARKED_FOLDER: Fault = {
   },
 };
 
-const NO_LAYOUTS = "oras-py has no OCI layouts";
+const NO_LAYOUTS = "oras-py does not support OCI layouts";
 
-/** The faults that are known, found by running these clients at the versions that are pinned. */
-function knownFault(pusher: Client, puller: Client): Fault | undefined {
+/** Returns the known fault of a pair of clients. It is a fault of the pinned versions. */
+function findFault(pusher: Client, puller: Client): Fault | undefined {
   return pusher.name === "oras-py" && puller.name.startsWith("oras 1.") ? UNMARKED_FOLDER : undefined;
 }
 
@@ -56,25 +63,24 @@ async function assertSame(actual: string, expected: string): Promise<void> {
   assert.equal(stdout + stderr, "");
 }
 
-describe("artifacts of every client", () => {
+describe("artifacts of all clients", () => {
   const folder = temporaryFolder({ after });
   const sources = join(folder, "sources");
   const table: string[][] = [["pushed by", "to", ...CLIENTS.map(({ name }) => name)]];
   const notes: string[] = [];
 
   before(() => makeSources(sources));
-  after(() =>
-    console.log(
-      `\n${formatTable(table)}\n${[...notes.map((text, index) => `(${index + 1}) ${text}`), `not tried: ${ZOT.missing}`].join("\n")}\n`,
-    ),
-  );
+  after(() => {
+    const lines = [...notes.map((text, index) => `(${index + 1}) ${text}`), `not tested: ${ZOT.missing}`];
+    console.log(`\n${formatTable(table)}\n${lines.join("\n")}\n`);
+  });
 
   for (const kind of STORES)
     for (const pusher of PUSHERS) {
-      const cell = (puller: Client) => (hasNoLayouts(kind, pusher, puller) ? `(${note(NO_LAYOUTS)})` : "-");
+      const cell = (puller: Client) => (hasNoLayouts(kind, pusher, puller) ? `(${noteNumber(NO_LAYOUTS)})` : "-");
       const row = [pusher.name, kind.name, ...CLIENTS.map(cell)];
       table.push(row);
-      describe(`pushed by ${pusher.name} to ${kind.name}`, { skip: missing(kind, pusher) }, () => {
+      describe(`pushed by ${pusher.name} to ${kind.name}`, { skip: skipReason(kind, pusher) }, () => {
         let store: Store;
         let reference: string;
         before(async () => {
@@ -84,31 +90,31 @@ describe("artifacts of every client", () => {
         });
         after(() => store.close());
         for (const [column, puller] of CLIENTS.entries())
-          it(`is restored by ${puller.name}`, { skip: missing(kind, puller) }, async () => {
+          it(`is restored by ${puller.name}`, { skip: skipReason(kind, puller) }, async () => {
             row[column + 2] = "FAILS";
             const restored = join(folder, `${kind.name} ${pusher.name} ${puller.name}`);
             mkdirSync(restored);
             await puller.pull(store, reference, restored);
             assert.deepEqual(readFileSync(join(restored, "lammps.out")), readFileSync(join(sources, "lammps.out")));
-            const fault = knownFault(pusher, puller);
+            const fault = findFault(pusher, puller);
             if (fault === undefined) await assertSame(join(restored, "analysis"), join(sources, "analysis"));
-            else await fault.shows(restored, sources);
-            row[column + 2] = fault === undefined ? "same" : `(${note(fault.says)})`;
+            else await fault.assertFault(restored, sources);
+            row[column + 2] = fault === undefined ? "same" : `(${noteNumber(fault.note)})`;
           });
       });
     }
 
-  /** The number of a note, which is written once. */
-  function note(text: string): number {
+  /** Returns the number of a note, and adds the note if it is new. */
+  function noteNumber(text: string): number {
     if (!notes.includes(text)) notes.push(text);
     return notes.indexOf(text) + 1;
   }
 });
 
-/** Why a store and a client cannot be tried together; false where they can. */
-function missing(kind: StoreKind, client: Client): string | false {
-  if (kind.program === undefined) return `${kind.name} is not on this machine`;
-  if (client.program === undefined) return `${client.name} is not on this machine`;
+/** The reason to skip a store and a client; false if they can be tested together. */
+function skipReason(kind: StoreKind, client: Client): string | false {
+  if (kind.program === undefined) return `${kind.name} is not installed`;
+  if (client.program === undefined) return `${client.name} is not installed`;
   return hasNoLayouts(kind, client) ? NO_LAYOUTS : false;
 }
 

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { resolve } from "node:path";
 import { describe, it } from "node:test";
-import { DEFAULT_GRACE_SECONDS, type LaunchPlan, launchPlan, USAGE } from "launcher/options";
+import type { LaunchPlan } from "launcher/launch-plan";
+import { installPlan, launchPlan } from "launcher/options";
+import { DEFAULT_GRACE_SECONDS, USAGE } from "launcher/usage";
 import { parseCommandLine } from "shared/cli/command-line";
 import { ToolError } from "shared/cli/tool-error";
 
@@ -31,7 +33,7 @@ describe("the form with --", () => {
     assert.deepEqual(await plan(["--", "true"]), DEFAULTS);
   });
 
-  it("every option reaches the plan", async () => {
+  it("puts every option into the plan", async () => {
     const argv = ["--share", "share", "--input", "in", "--output", "a", "--output", "b/c", "--allow-missing-output"];
     const more = [
       "--init-timeout",
@@ -67,7 +69,7 @@ describe("the form with --", () => {
     } satisfies LaunchPlan);
   });
 
-  it("every option can come from the environment", async () => {
+  it("takes every option from the environment", async () => {
     const env = {
       ORAS_SHARE: "/share",
       ORAS_INPUT: "/in",
@@ -100,18 +102,18 @@ describe("the form with --", () => {
     } satisfies LaunchPlan);
   });
 
-  it("the command keeps its arguments, whatever they look like", async () => {
+  it("keeps the arguments of the command, whatever they are", async () => {
     const command = ["app", "NA", "-q", "--", "--share", "", "a b", "*", "\n"];
     assert.deepEqual((await plan(["--", ...command])).command, command);
   });
 
-  it("NA is a path like any other there", async () => {
+  it("takes NA as a path", async () => {
     assert.deepEqual((await plan(["--output", "NA", "--", "NA"])).outputs, ["NA"]);
   });
 });
 
 describe("the operator's form", () => {
-  it("names input, output and command by their places", async () => {
+  it("has the input, the output and the command in this order", async () => {
     const { input, outputs, command } = await plan(["/in", "/out", "app", "--", "-q", "NA"]);
     assert.deepEqual(
       { input, outputs, command },
@@ -119,40 +121,65 @@ describe("the operator's form", () => {
     );
   });
 
-  it("NA is none", async () => {
+  it("takes NA as none", async () => {
     assert.deepEqual(await plan(["NA", "NA", "true"]), DEFAULTS);
   });
 
-  it("options stand before it, and --output adds to its output", async () => {
+  it("accepts options before it, and adds --output to its output", async () => {
     const { input, outputs, quiet } = await plan(["-q", "--output", "/b", "--input", "/in", "NA", "/a", "true"]);
     assert.deepEqual({ input, outputs, quiet }, { input: "/in", outputs: ["/a", "/b"], quiet: true });
   });
 });
 
-describe("what cannot be done", () => {
-  const refused: readonly [readonly string[], RegExp][] = [
+describe("an invalid command line", () => {
+  const invalid: readonly [readonly string[], RegExp][] = [
     [[], /^no command to run$/],
     [["--"], /^no command to run$/],
     [["--", ""], /^no command to run$/],
     [["NA", "NA", ""], /^no command to run$/],
-    [["out.txt", "NA", "NA", "true"], /^NA is no command; an output pipe .* --output-pipe FILE$/],
-    [["NA"], /^an input, an output and a command are due$/],
+    [["out.txt", "NA", "NA", "true"], /^NA is not a command; if there is an output pipe, write --output-pipe FILE$/],
+    [["NA"], /^expected an input, an output and a command, or -- before the command$/],
     [["NA", "--", "true"], /^"--" is not a path/],
-    [["NA", "NA"], /^an input, an output and a command are due$/],
-    [["", "NA", "true"], /^a path is empty; write NA for none$/],
-    [["NA", "", "true"], /^a path is empty; write NA for none$/],
+    [["NA", "NA"], /^expected an input, an output and a command, or -- before the command$/],
+    [["", "NA", "true"], /^a path must not be empty; write NA for none$/],
+    [["NA", "", "true"], /^a path must not be empty; write NA for none$/],
     [["--output", "/", "--", "true"], /^"\/" cannot be an output$/],
     [["--output=", "--", "true"], /^"" cannot be an output$/],
     [["--output", "a/x", "--output", "b/x/", "--", "true"], /^two outputs are named "x"$/],
     [["--output", "x", "NA", "/x", "true"], /^two outputs are named "x"$/],
   ];
-  for (const [argv, pattern] of refused)
-    it(`${JSON.stringify(argv)} is a usage failure`, async () => {
+  for (const [argv, pattern] of invalid)
+    it(`is a usage failure: ${JSON.stringify(argv)}`, async () => {
       await assert.rejects(plan(argv), (error) => {
         assert.ok(error instanceof ToolError);
         assert.equal(error.exitCode, 64);
         assert.match(error.message, pattern);
         return true;
       });
+    });
+});
+
+describe("an installation", () => {
+  const install = async (argv: readonly string[]) => installPlan(await parseCommandLine(USAGE, argv, {}));
+
+  it("has a folder, and the folder's path in the container that runs the tools", async () => {
+    assert.deepEqual(await install(["--install", "bin"]), { folder: resolve("bin"), mountedAt: resolve("bin") });
+    assert.deepEqual(await install(["--install", "/a", "--mounted-at", "/b/../c"]), { folder: "/a", mountedAt: "/c" });
+  });
+
+  it("is undefined for a command", async () => {
+    assert.equal(await install(["--", "true"]), undefined);
+  });
+
+  const invalid: readonly [readonly string[], RegExp][] = [
+    [["--install", "a", "--", "true"], /^--install takes no command$/],
+    [["--install="], /^--install must not be empty$/],
+    [["--install", "a", "--mounted-at", "b"], /^--mounted-at must be an absolute path, not "b"$/],
+    [["--mounted-at", "/b", "--", "true"], /^--mounted-at needs --install$/],
+    [["--install", `/${"x".repeat(4032)}`], /^the folder's path must have at most 4032 bytes, not 4033$/],
+  ];
+  for (const [argv, pattern] of invalid)
+    it(`is a usage failure: ${argv.join(" ").slice(0, 40)}`, async () => {
+      await assert.rejects(install(argv), { code: "usage", message: pattern });
     });
 });

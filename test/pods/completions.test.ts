@@ -1,4 +1,4 @@
-/** The completions of an Indexed Job, as processes: a launcher and a native sidecar each, one registry for all. */
+/** The completions of an Indexed Job as processes. Each has a launcher and a native sidecar; all share one registry. */
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -15,7 +15,10 @@ const DISTRIBUTION = findProgram("docker-registry");
 
 const TAGS = "data/docker/registry/v2/repositories/experiment/squares/_manifests/tags";
 
-/** Runs one completion as the manifest `images/manifests/indexed-job` does; gives when its output was saved. */
+/**
+ * Runs one completion of the manifest `images/manifests/indexed-job`. Returns when its output was saved, in
+ * milliseconds.
+ */
 async function complete(index: number, folder: string, registry: string): Promise<number> {
   const share = join(folder, "share");
   const output = join(folder, "square.txt");
@@ -26,7 +29,7 @@ async function complete(index: number, folder: string, registry: string): Promis
   const script = `echo "$((JOB_COMPLETION_INDEX * JOB_COMPLETION_INDEX))" > ${output}`;
   const command = ["--wait-push", "--output", output, "--", "sh", "-c", script];
   const launched = await runTool("launcher", command, { env });
-  // The kubelet then tells the sidecar to end.
+  // The kubelet stops a native sidecar when the other containers have ended.
   sidecar.child.kill("SIGTERM");
   const pushed = await sidecar.ended;
   assert.equal(launched.code, 0, launched.stderr);
@@ -35,14 +38,14 @@ async function complete(index: number, folder: string, registry: string): Promis
 }
 
 /**
- * Does something for each index, at most `limit` at once, and gives the results in the order of the indexes. Throws what one
- * of them threw, once no other is under way.
+ * Calls a function for each index, with at most `limit` calls at the same time. Returns the results in the order of the
+ * indexes. If a call fails, throws its error after the running calls have ended.
  */
-async function forEachIndex<T>(limit: number, act: (index: number) => Promise<T>): Promise<T[]> {
+async function mapIndexes<T>(limit: number, call: (index: number) => Promise<T>): Promise<T[]> {
   const results: T[] = [];
   let next = 0;
   const worker = async () => {
-    for (let index = next++; index < COMPLETIONS; index = next++) results[index] = await act(index);
+    for (let index = next++; index < COMPLETIONS; index = next++) results[index] = await call(index);
   };
   const workers = Array.from({ length: limit }, worker);
   await Promise.allSettled(workers);
@@ -50,18 +53,18 @@ async function forEachIndex<T>(limit: number, act: (index: number) => Promise<T>
   return results;
 }
 
-describe("100 completions that push to one registry", {
+describe("100 completions with one registry", {
   skip: DISTRIBUTION === undefined && "docker-registry is not installed",
   timeout: 300_000,
 }, () => {
   for (const limit of [8, 50])
-    it(`${limit} at once: every tag is there, with its own output`, async (t) => {
+    it(`push one tag each, with their own output, ${limit} at the same time`, async (t) => {
       const folder = temporaryFolder(t);
       const data = join(folder, "registry");
       const registry = await startDistribution(DISTRIBUTION as string, data);
       t.after(() => registry.close());
       const started = performance.now();
-      const saved = await forEachIndex(limit, (index) => complete(index, join(folder, `${index}`), registry.address));
+      const saved = await mapIndexes(limit, (index) => complete(index, join(folder, `${index}`), registry.address));
       const wall = performance.now() - started;
 
       const delays = saved.map(
@@ -69,16 +72,16 @@ describe("100 completions that push to one registry", {
       );
       delays.sort((one, other) => one - other);
       const [median = 0, longest = 0] = [delays[COMPLETIONS / 2], delays.at(-1)];
-      const figures = `median ${Math.round(median)} ms, at most ${Math.round(longest)} ms from the end to the tag`;
-      t.diagnostic(`${limit} at once: ${(wall / 1000).toFixed(1)} s for all, ${figures}`);
+      const figures = `from the end to the tag: median ${Math.round(median)} ms, maximum ${Math.round(longest)} ms`;
+      t.diagnostic(`${limit} at the same time: ${(wall / 1000).toFixed(1)} s in total; ${figures}`);
 
-      const back = join(folder, "back");
-      const args = ["pull", "--all", `${registry.address}/experiment/squares`, "-o", back];
+      const pulled = join(folder, "pulled");
+      const args = ["pull", "--all", `${registry.address}/experiment/squares`, "-o", pulled];
       const { code, stderr } = await runTool("oras-push", args);
       assert.equal(code, 0, stderr);
       const tags = Array.from({ length: COMPLETIONS }, (_, index) => `iter-${index}`);
-      assert.deepEqual(readdirSync(back).sort(), [...tags].sort());
+      assert.deepEqual(readdirSync(pulled).sort(), [...tags].sort());
       for (const [index, tag] of tags.entries())
-        assert.equal(readFileSync(join(back, tag, "square.txt"), "utf8"), `${index * index}\n`);
+        assert.equal(readFileSync(join(pulled, tag, "square.txt"), "utf8"), `${index * index}\n`);
     });
 });

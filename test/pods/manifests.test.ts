@@ -1,6 +1,6 @@
 /**
- * The manifests' pods, played by podman: both experiments, a workflow, each kind of sidecar, images that hold next to
- * nothing. What is pulled with `oras` is what the applications wrote.
+ * The pods of the manifests, run by podman: both experiments, a workflow, each kind of sidecar, and minimal images. The
+ * files that `oras` pulls are the same as the files that the applications wrote.
  */
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
@@ -14,7 +14,7 @@ import { ORAS_SKIP, oras } from "../support/clients.ts";
 import { KUBERNETES_SKIP } from "../support/kubernetes.ts";
 import type { Container, Pod } from "../support/pod-spec.ts";
 import { IMAGE_SKIP } from "../support/podman.ts";
-import { Cluster, type PodRun, podsOfManifest, type Tagged } from "../support/pods/cluster.ts";
+import { Cluster, type PodRun, podsOfManifest, type TaggedArtifact } from "../support/pods/cluster.ts";
 import {
   buildImage,
   busyboxImage,
@@ -29,8 +29,8 @@ import { temporaryFolder } from "../support/temporary.ts";
 const SKIP = IMAGE_SKIP || KUBERNETES_SKIP;
 const LAMMPS = reaxffLammps();
 
-/** The images that the manifests name, and what stands for them here. */
-const standIns = (): Readonly<Record<string, string>> => ({
+/** The local images that replace the images of the manifests. */
+const localImages = (): Readonly<Record<string, string>> => ({
   "docker.io/library/busybox:1.37": busyboxImage().name,
   "docker.io/library/registry:3.0.0": registryImage().name,
   "ghcr.io/converged-computing/metric-hwloc:latest": hwlocImage().name,
@@ -38,10 +38,10 @@ const standIns = (): Readonly<Record<string, string>> => ({
   "oras-pod-tools:0.1.0": TOOLS_IMAGE,
 });
 
-describe("the manifests' pods", { skip: SKIP, timeout: 600_000 }, () => {
+describe("pods of the manifests", { skip: SKIP, timeout: 600_000 }, () => {
   after(() => cluster[Symbol.asyncDispose]());
   const folder = temporaryFolder({ after });
-  const cluster = new Cluster(join(folder, "cluster"), IMAGE_STORE, standIns());
+  const cluster = new Cluster(join(folder, "cluster"), IMAGE_STORE, localImages());
   let registry = "";
 
   before(async () => {
@@ -52,22 +52,22 @@ describe("the manifests' pods", { skip: SKIP, timeout: 600_000 }, () => {
     registry = await cluster.start(await podOf("registry", "oras"));
   });
 
-  /** Checks the exit codes, and prints what there is to say of a pod's run. */
-  async function report(
+  /** Checks the exit codes of a pod, and prints them with the tag, its digest and its delay. */
+  async function checkRun(
     t: TestContext,
     run: PodRun,
     exitCodes: Readonly<Record<string, number>>,
     [repository, tag]: readonly [string, string],
-  ): Promise<Tagged> {
+  ): Promise<TaggedArtifact> {
     assert.deepEqual(run.exitCodes, exitCodes, JSON.stringify(run.logs));
-    const tagged = await cluster.tagged(registry, repository, tag);
+    const tagged = await cluster.readTag(registry, repository, tag);
     const codes = Object.entries(run.exitCodes).map(([name, code]) => `${name} ${code}`);
     const seconds = ((tagged.at - run.savedAt) / 1000).toFixed(2);
     t.diagnostic(`${run.name}: ${codes.join(", ")}; ${repository}:${tag} ${tagged.digest}, ${seconds} s after the end`);
     return tagged;
   }
 
-  /** Pulls an artifact with the tools' own client, and with `oras` where it is there; gives the folders. */
+  /** Pulls an artifact with `oras-push`, and with `oras` if it is installed. Returns the folders. */
   async function pull(reference: string): Promise<string[]> {
     const name = reference.replaceAll(/[/:]/g, "-");
     const [ours, theirs] = [join(folder, `ours-${name}`), join(folder, `theirs-${name}`)];
@@ -79,45 +79,45 @@ describe("the manifests' pods", { skip: SKIP, timeout: 600_000 }, () => {
     return [ours, theirs];
   }
 
-  it("a step in an image of busybox alone", async (t) => {
+  it("run a step in an image with only busybox", async (t) => {
     const run = await cluster.run(await podOf("pod", "step"), "step");
-    await report(t, run, { application: 0, oras: 0 }, ["guide/answer", "first"]);
+    await checkRun(t, run, { application: 0, oras: 0 }, ["guide/answer", "first"]);
     for (const pulled of await pull("guide/answer:first"))
       assert.equal(readFileSync(join(pulled, "answer", "answer.txt"), "utf8"), "42\n");
   });
 
-  it("a step in an image of one static program and nothing else", async (t) => {
+  it("run a step in an image with only one static program", async (t) => {
     const command = ["/mnt/oras/bin/launcher", "--output-pipe", "/mnt/oras/numbers", "--output", "/mnt/oras/numbers"];
     const application = { image: staticImage().name, command: [...command, "--", "/seq", "3"] };
     const pod = changed(await podOf("pod", "step"), application, "static");
     const run = await cluster.run(pod, "step-static");
-    await report(t, run, { application: 0, oras: 0 }, ["guide/answer", "static"]);
+    await checkRun(t, run, { application: 0, oras: 0 }, ["guide/answer", "static"]);
     for (const pulled of await pull("guide/answer:static"))
       assert.equal(readFileSync(join(pulled, "numbers"), "utf8"), "1\n2\n3\n");
   });
 
-  it("a step with a native sidecar, which pushes while the launcher waits, and ends when it is told to", async (t) => {
+  it("run a native sidecar that pushes while the launcher waits, and exits on SIGTERM", async (t) => {
     const run = await cluster.run(await podOf("pod-native", "step-native"), "step-native");
-    const { at } = await report(t, run, { application: 0, oras: 0 }, ["guide/answer", "native"]);
+    const { at } = await checkRun(t, run, { application: 0, oras: 0 }, ["guide/answer", "native"]);
     assert.ok(at > run.savedAt - 1000);
   });
 
-  it("a step of a Job, with its log", async (t) => {
+  it("run a step of a Job and save its log", async (t) => {
     const run = await cluster.run(await podOf("job", "step"), "step-of-job");
-    await report(t, run, { application: 0, oras: 0 }, ["guide/answer", "job"]);
+    await checkRun(t, run, { application: 0, oras: 0 }, ["guide/answer", "job"]);
     for (const pulled of await pull("guide/answer:job")) {
       assert.equal(readFileSync(join(pulled, "answer", "answer.txt"), "utf8"), "42\n");
       assert.equal(readFileSync(join(pulled, "stdout.log"), "utf8"), "thinking\n");
     }
   });
 
-  it("runs of an Indexed Job, each with a tag of its own", async (t) => {
+  it("run the completions of an Indexed Job, each with its own tag", async (t) => {
     const pod = await podOf("indexed-job", "squares");
     await Promise.all(
       [3, 7].map(async (index) => {
         const indexed = { ...pod, variables: { JOB_COMPLETION_INDEX: `${index}` } };
         const run = await cluster.run(indexed, `squares-${index}`);
-        await report(t, run, { application: 0, oras: 0 }, ["experiment/squares", `iter-${index}`]);
+        await checkRun(t, run, { application: 0, oras: 0 }, ["experiment/squares", `iter-${index}`]);
       }),
     );
     const { code, stderr } = await runTool("oras-push", [
@@ -128,23 +128,23 @@ describe("the manifests' pods", { skip: SKIP, timeout: 600_000 }, () => {
       assert.equal(readFileSync(join(folder, "squares", `iter-${index}`, "square.txt"), "utf8"), `${index * index}\n`);
   });
 
-  it("a workflow: the last of three steps that start together takes the artifacts of the others", async (t) => {
+  it("run a workflow whose last step pulls the artifacts of the others; all three start together", async (t) => {
     const jobs = await podsOfManifest("workflow");
     const runs = await Promise.all(Object.entries(jobs).map(([name, pod]) => cluster.run(pod, name)));
     for (const run of runs)
-      await report(t, run, { application: 0, oras: 0 }, [run.name.replace("workflow-", "workflow/"), "run-0"]);
+      await checkRun(t, run, { application: 0, oras: 0 }, [run.name.replace("workflow-", "workflow/"), "run-0"]);
     const numbers = Array.from({ length: 100 }, (_, index) => `${index + 1}\n`).join("");
     for (const pulled of await pull("workflow/all:run-0"))
       assert.equal(readFileSync(join(pulled, "all.txt"), "utf8"), numbers);
   });
 
-  it("hwloc as one user and the sidecar as another, as metric/hwloc:iter-0", async (t) => {
+  it("save hwloc's output as metric/hwloc:iter-0, with different users for hwloc and the sidecar", async (t) => {
     const pod = await podOf("experiments", "hwloc-0");
     const users = pod.spec.containers.map(({ securityContext }) => securityContext?.runAsUser);
     assert.equal(new Set(users).size, 2);
     assert.ok(pod.spec.containers.every(({ securityContext }) => securityContext?.readOnlyRootFilesystem));
     const run = await cluster.run(pod, "hwloc-0");
-    await report(t, run, { hwloc: 0, oras: 0 }, ["metric/hwloc", "iter-0"]);
+    await checkRun(t, run, { hwloc: 0, oras: 0 }, ["metric/hwloc", "iter-0"]);
     const written = join(run.volume("tmp"), "analysis");
     assert.deepEqual(readdirSync(written).sort(), ["architecture.png", "machine.xml"]);
     assert.ok(statSync(join(written, "architecture.png")).size > 1000);
@@ -152,12 +152,12 @@ describe("the manifests' pods", { skip: SKIP, timeout: 600_000 }, () => {
     for (const pulled of await pull("metric/hwloc:iter-0")) assertSame(join(pulled, "analysis"), written);
   });
 
-  it("LAMMPS without ReaxFF, which fails on its input: its output is there under iter-0-failed alone", async (t) => {
+  it("save the output of a LAMMPS that fails on its input only as iter-0-failed", async (t) => {
     const pod = changed(await podOf("experiments", "lammps-0"), { image: debianLammpsImage().name });
     const run = await cluster.run(pod, "lammps-0-failing");
     const { lammps, ...others } = run.exitCodes;
     assert.notEqual(lammps, 0);
-    const { annotations } = await report(t, run, { lammps: lammps as number, ...others }, [
+    const { annotations } = await checkRun(t, run, { lammps: lammps as number, ...others }, [
       "metric/lammps",
       "iter-0-failed",
     ]);
@@ -166,14 +166,14 @@ describe("the manifests' pods", { skip: SKIP, timeout: 600_000 }, () => {
     assert.match(written.toString(), /ERROR: Unknown pair style|Unrecognized pair style/);
     for (const pulled of await pull("metric/lammps:iter-0-failed"))
       assert.ok(readFileSync(join(pulled, "lammps.out")).equals(written));
-    await assert.rejects(cluster.tagged(registry, "metric/lammps", "iter-0"), /404/);
+    await assert.rejects(cluster.readTag(registry, "metric/lammps", "iter-0"), /404/);
   });
 
-  it("LAMMPS with ReaxFF and the source's input, as metric/lammps:iter-0", {
+  it("save the output of LAMMPS with ReaxFF as metric/lammps:iter-0", {
     skip: "missing" in LAMMPS && LAMMPS.missing,
   }, async (t) => {
     const run = await cluster.run(await podOf("experiments", "lammps-0"), "lammps-0");
-    await report(t, run, { lammps: 0, oras: 0 }, ["metric/lammps", "iter-0"]);
+    await checkRun(t, run, { lammps: 0, oras: 0 }, ["metric/lammps", "iter-0"]);
     const written = readFileSync(join(run.volume("tmp"), "lammps.out"));
     const [, seconds] = /^Loop time of ([\d.]+) on 1 procs for 100 steps with 2432 atoms$/m.exec(`${written}`) ?? [];
     assert.ok(Number(seconds) > 0, `${written}`);
@@ -182,7 +182,7 @@ describe("the manifests' pods", { skip: SKIP, timeout: 600_000 }, () => {
       assert.ok(readFileSync(join(pulled, "lammps.out")).equals(written));
   });
 
-  it("are seen with oras through a forwarded port, as the experiments' repositories and tags", {
+  it("have the repositories and tags that oras lists through a forwarded port", {
     skip: ORAS_SKIP,
   }, async () => {
     const list = async (...args: readonly string[]) => (await oras(args, folder)).trim().split("\n");
@@ -195,11 +195,11 @@ describe("the manifests' pods", { skip: SKIP, timeout: 600_000 }, () => {
 
 async function podOf(folder: string, name: string): Promise<Pod> {
   const pod = (await podsOfManifest(folder))[name];
-  assert.ok(pod, `${folder} has no ${name}`);
+  assert.ok(pod, `${folder} has no pod ${name}`);
   return pod;
 }
 
-/** A pod with another application, and another tag for its output. */
+/** Returns a pod with another application and, if given, another tag for its output. */
 function changed(pod: Pod, change: Partial<Container>, tag?: string): Pod {
   const [application, sidecar] = pod.spec.containers as [Container, Container];
   const command = sidecar.command?.map((text) => (tag === undefined ? text : text.replace(/:[^:/]+$/, `:${tag}`)));

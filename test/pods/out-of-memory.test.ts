@@ -1,4 +1,4 @@
-/** A real pod whose application's container runs out of memory: launcher and application are killed together. */
+/** A pod in podman whose application runs out of memory. The kernel kills launcher and application together. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,8 +12,8 @@ import { temporaryFolder } from "../support/temporary.ts";
 const IMAGE = "localhost/oras-pod-tools-test";
 
 /**
- * Writes an output to the volume, then takes memory without end. Where the kernel kills one process and not the whole
- * container (cgroup v1), the application points it at PID 1, with which the container goes.
+ * Writes an output to the volume, and then uses more and more memory. With cgroup v1, the kernel kills only one process
+ * of the container; the score makes it kill PID 1, and the container ends with PID 1.
  */
 const APPLICATION = ["echo started > /mnt/oras/part", "echo 1000 > /proc/1/oom_score_adj", "exec tail /dev/zero"].join(
   "; ",
@@ -21,11 +21,11 @@ const APPLICATION = ["echo started > /mnt/oras/part", "echo 1000 > /proc/1/oom_s
 
 function podOf(reference: string, ...policy: readonly string[]) {
   const volumeMounts = [{ name: "share", mountPath: "/mnt/oras" }];
-  const container = (name: string, args: readonly string[], more: object = {}) => ({
+  const container = (name: string, command: readonly string[], more: object = {}) => ({
     name,
     image: IMAGE,
     imagePullPolicy: "Never",
-    command: args,
+    command,
     volumeMounts,
     ...more,
   });
@@ -46,11 +46,11 @@ function podOf(reference: string, ...policy: readonly string[]) {
   };
 }
 
-describe("a pod whose application's container is killed for its memory", {
+describe("a pod whose application runs out of memory", {
   skip: PODMAN_SKIP,
   timeout: 180_000,
 }, () => {
-  it("has its sidecar end within two seconds, by its policy", async (t) => {
+  it("has a sidecar that follows its policy and exits within two seconds", async (t) => {
     const folder = temporaryFolder(t);
     const registry = await startMemoryRegistry();
     t.after(() => registry.close());
@@ -63,18 +63,18 @@ describe("a pod whose application's container is killed for its memory", {
     ] as const) {
       const tag = pushed ? "kept" : "discarded";
       const down = await podman.play(podOf(`${registry.address}/metric/oom:${tag}`, ...policy));
-      const application = await podman.ended("hungry-application");
-      const sidecar = await podman.ended("hungry-sidecar");
+      const application = await podman.waitForExit("hungry-application");
+      const sidecar = await podman.waitForExit("hungry-sidecar");
       assert.equal(application.exitCode, 137);
       assert.equal(sidecar.exitCode, 79);
-      t.diagnostic(`${tag}: the sidecar ended ${sidecar.at - application.at} ms after the application's container`);
+      t.diagnostic(`${tag}: the sidecar exited ${sidecar.at - application.at} ms after the application`);
       assert.ok(sidecar.at - application.at < 2000);
       assert.equal(registry.manifests.has(`metric/oom:${tag}`), false);
       assert.equal(registry.manifests.has(`metric/oom:${tag}-incomplete`), pushed);
       await down();
     }
-    const args = ["pull", `${registry.address}/metric/oom:kept-incomplete`, "-o", "back"];
+    const args = ["pull", `${registry.address}/metric/oom:kept-incomplete`, "-o", "pulled"];
     assert.equal((await runTool("oras-push", args, { cwd: folder })).code, 0);
-    assert.equal(readFileSync(join(folder, "back", "part"), "utf8"), "started\n");
+    assert.equal(readFileSync(join(folder, "pulled", "part"), "utf8"), "started\n");
   });
 });

@@ -1,36 +1,37 @@
-import type { Running } from "../../support/tools.ts";
+import type { RunningProcess } from "../../support/tools.ts";
 
-/** How long something is waited for that must come, in milliseconds. */
-const PATIENCE = 30_000;
+/** The time limit for expected output, in milliseconds. */
+const TIMEOUT = 30_000;
 
-/** What a process writes to stdout, to wait for. */
-export interface Expected {
-  /** Waits until what was written so far is as wanted, and gives it; rejects when it ends first, or after half a minute. */
+/** The output that a test expects from a process. */
+export interface ExpectedStdout {
+  /**
+   * Waits until the text so far is as wanted, and returns it. Rejects if the process ends first or after 30 seconds.
+   */
   until(wanted: (stdout: string) => boolean): Promise<string>;
 }
 
-/** Reads along with what a process that was just started writes to stdout. */
-export function expectStdout({ child }: Running): Expected {
+/** Reads the stdout of a process that has just started. */
+export function expectStdout({ child }: RunningProcess): ExpectedStdout {
   let text = "";
-  let look = () => {};
-  let miss = () => {};
-  child.once("close", () => miss());
+  let check = () => {};
+  let fail = () => {};
+  child.once("close", () => fail());
   child.stdout?.on("data", (chunk: string) => {
     text += chunk;
-    look();
+    check();
   });
-  return {
-    until: (wanted) =>
-      new Promise((resolve, reject) => {
-        miss = () => reject(new Error(`not what was wanted: ${JSON.stringify(text)}`));
-        const late = setTimeout(miss, PATIENCE);
-        look = () => {
-          if (!wanted(text)) return;
-          clearTimeout(late);
-          look = () => {};
-          resolve(text);
-        };
-        look();
-      }),
-  };
+  const until: ExpectedStdout["until"] = (wanted) =>
+    new Promise((resolve, reject) => {
+      fail = () => reject(new Error(`unexpected stdout: ${JSON.stringify(text)}`));
+      const timer = setTimeout(fail, TIMEOUT);
+      check = () => {
+        if (!wanted(text)) return;
+        clearTimeout(timer);
+        check = () => {};
+        resolve(text);
+      };
+      check();
+    });
+  return { until };
 }

@@ -1,6 +1,6 @@
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { CACHE, ROOT } from "../../support/paths.ts";
+import { CACHE, PINNED_CLIENTS, ROOT } from "../../support/paths.ts";
 import { run, start } from "../../support/tools.ts";
 
 /** The folder of the manifests. */
@@ -8,31 +8,33 @@ export const MANIFESTS: string = join(ROOT, "images", "manifests");
 
 const PYTHON = join(CACHE, "kubernetes", "bin", "python");
 const KUBECTL = join(CACHE, "kubernetes", "bin", "kubectl");
-const VALIDATE = join(ROOT, "support", "clients", "kubernetes", "validate.py");
+const VALIDATE = join(PINNED_CLIENTS, "kubernetes", "validate.py");
 const JOBSET = join(CACHE, "jobset", "jobsets.yaml");
 
-/** Why manifests cannot be checked here; false where they can. */
+/** The reason to skip tests that validate manifests; false if this machine can validate them. */
 export const KUBERNETES_SKIP: string | false =
-  existsSync(PYTHON) && existsSync(KUBECTL) ? false : "Kubernetes' schemas and kubectl are not installed";
+  existsSync(PYTHON) && existsSync(KUBECTL) ? false : "the schemas of Kubernetes and kubectl are not installed";
 
-/** Why a JobSet cannot be checked here; false where it can. */
+/** The reason to skip tests that validate a JobSet with its own schema; false if this machine can. */
 export const JOBSET_SKIP: string | false =
-  KUBERNETES_SKIP || (existsSync(JOBSET) ? false : "JobSet's definition is not here: no Go");
+  KUBERNETES_SKIP || (existsSync(JOBSET) ? false : "the CRD of JobSet is not installed: needs Go");
 
-/** The first Kubernetes that starts native sidecars without being asked to, and the newest whose schema there is. */
+/** The first Kubernetes with native sidecars enabled by default. */
 const OLDEST = "1.29";
+
+/** The newest Kubernetes whose schema is available. */
 const NEWEST = "1.37";
 
-/** What needs a newer Kubernetes, by its folder. */
-const NEEDS: Readonly<Record<string, string>> = { "image-volume": "1.36" };
+/** The oldest Kubernetes for a folder of manifests, if it is not {@link OLDEST}. */
+const REQUIRED: Readonly<Record<string, string>> = { "image-volume": "1.36" };
 
-/** One object of a manifest, and what Kubernetes would refuse about it. */
-export interface Checked {
+/** An object of a manifest, with the reasons why Kubernetes would reject it. */
+export interface ValidatedObject {
   readonly object: KubernetesObject;
   readonly errors: readonly string[];
 }
 
-/** What all objects of Kubernetes have. */
+/** The common fields of all Kubernetes objects. */
 export interface KubernetesObject {
   readonly apiVersion: string;
   readonly kind: string;
@@ -40,40 +42,44 @@ export interface KubernetesObject {
   readonly spec?: object;
 }
 
-/** A text with objects in YAML, and where it comes from, below the folder of the manifests. */
+/** Objects in YAML. */
 export interface Manifest {
+  /** The path of the file or folder, relative to the folder of the manifests. */
   readonly name: string;
   readonly text: string;
 }
 
-/** The folders that kustomize builds, below the folder of the manifests. */
+/** Returns the folders with a `kustomization.yaml`, relative to the folder of the manifests. */
 export function kustomizations(): string[] {
   return globSync("**/kustomization.yaml", { cwd: MANIFESTS }).map(dirname).sort();
 }
 
-/** The manifests as they are written. */
+/** Reads the manifests as they are in the repository. */
 export function manifestFiles(): Manifest[] {
   const files = globSync("**/*.yaml", { cwd: MANIFESTS }).filter((file) => basename(file) !== "kustomization.yaml");
   return files.sort().map((name) => ({ name, text: readFileSync(join(MANIFESTS, name), "utf8") }));
 }
 
-/** What `kubectl kustomize` makes of a folder. Throws with what it said where it fails or warns. */
+/** Returns the output of `kubectl kustomize` for a folder. Throws with its stderr if it fails or warns. */
 export async function kustomize(name: string): Promise<Manifest> {
   const { code, stdout, stderr } = await run(KUBECTL, ["kustomize", name], { cwd: MANIFESTS });
-  if (code !== 0 || stderr !== "") throw new Error(`kubectl kustomize ${name} ended with ${code}: ${stderr}`);
+  if (code !== 0 || stderr !== "") throw new Error(`kubectl kustomize ${name} exited with ${code}: ${stderr}`);
   return { name, text: stdout };
 }
 
-/** What Kubernetes' own schemas say, unknown fields included; an array a manifest. JobSet's own, where it is here. */
-export async function check(manifests: readonly Manifest[]): Promise<Checked[][]> {
-  const asked = manifests.map(({ name, text }) => {
+/**
+ * Validates manifests with the schemas of Kubernetes, and with the schema of JobSet if it is installed. Unknown fields
+ * are errors. Returns one array for each manifest.
+ */
+export async function validate(manifests: readonly Manifest[]): Promise<ValidatedObject[][]> {
+  const requests = manifests.map(({ name, text }) => {
     const [folder = ""] = name.split("/");
-    return { name, text, versions: [NEEDS[folder] ?? OLDEST, NEWEST] };
+    return { name, text, versions: [REQUIRED[folder] ?? OLDEST, NEWEST] };
   });
   const args = [VALIDATE, ...(JOBSET_SKIP === false ? [JOBSET] : [])];
   const { child, ended } = start(PYTHON, args, { stdio: ["pipe", "pipe", "pipe"] });
-  child.stdin?.end(JSON.stringify(asked));
+  child.stdin?.end(JSON.stringify(requests));
   const { code, stdout, stderr } = await ended;
   if (code !== 0) throw new Error(stderr);
-  return JSON.parse(stdout) as Checked[][];
+  return JSON.parse(stdout) as ValidatedObject[][];
 }

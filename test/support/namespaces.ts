@@ -1,39 +1,47 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { findProgram } from "../../support/debian.ts";
-import { type Running, start } from "../../support/tools.ts";
+import { type RunningProcess, start } from "../../support/tools.ts";
 
-/** The arguments of `unshare` that make what follows PID 1 of a namespace of its own. */
+/** The arguments of `unshare` that run a program as PID 1 of a new namespace. */
 const PID_NAMESPACE = ["--pid", "--fork", "--kill-child", "--mount-proc"];
 
-/** Why a process can't be made PID 1 here; false where it can. */
+/** The reason to skip tests that run a process as PID 1; false if this machine can do that. */
 export const PID1_SKIP: string | false = skipReason();
 
-/** A command line that runs a program as PID 1 of a namespace of its own. */
-export function asPid1(program: string, args: readonly string[]): [string, ...string[]] {
+/** Returns a command line that runs a program as PID 1 of a new namespace. */
+export function pid1Command(program: string, args: readonly string[]): [string, ...string[]] {
   return ["unshare", ...PID_NAMESPACE, program, ...args];
 }
 
-/** Starts a program as PID 1. */
-export function startAsPid1(program: string, args: readonly string[], env: NodeJS.ProcessEnv): Running {
-  const [unshare, ...rest] = asPid1(program, args);
+/** Starts a program as PID 1 of a new namespace. */
+export function startAsPid1(program: string, args: readonly string[], env: NodeJS.ProcessEnv): RunningProcess {
+  const [unshare, ...rest] = pid1Command(program, args);
   return start(unshare, rest, { env });
 }
 
-/** The process, by its id out here, that is PID 1 below an `unshare`, which may itself be below `pid`. */
-export function pid1Below(pid: number): number {
+/**
+ * Returns the id, in the namespace of this process, of the process that is PID 1 in its own namespace. It must be `pid`
+ * or a descendant of it. Throws if there is none.
+ */
+export function findPid1(pid: number): number {
   const pending = [pid];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     if (/^NSpid:.*\t1$/m.test(readFileSync(`/proc/${next}/status`, "utf8"))) return next;
-    pending.push(...readFileSync(`/proc/${next}/task/${next}/children`, "utf8").split(" ").filter(Boolean).map(Number));
+    pending.push(...childrenOf(next));
   }
-  throw new Error(`no PID 1 below ${pid}`);
+  throw new Error(`no PID 1 among the descendants of ${pid}`);
+}
+
+function childrenOf(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
+  return children.split(" ").filter(Boolean).map(Number);
 }
 
 function skipReason(): string | false {
-  if (process.getuid?.() !== 0) return "only root can make a PID namespace";
-  if (findProgram("unshare") === undefined) return "unshare is not on this machine";
-  const [unshare, ...rest] = asPid1("true", []);
+  if (process.getuid?.() !== 0) return "only root can create a PID namespace";
+  if (findProgram("unshare") === undefined) return "unshare is not installed";
+  const [unshare, ...rest] = pid1Command("true", []);
   const { status, stderr } = spawnSync(unshare, rest);
-  return status === 0 ? false : `no PID namespace can be made: ${stderr}`;
+  return status === 0 ? false : `cannot create a PID namespace: ${stderr}`;
 }

@@ -1,4 +1,4 @@
-/** Bytes that do not compress, the same ones each time; `size` is a multiple of four. */
+/** Returns incompressible bytes, which are the same in each call; `size` is a multiple of four. */
 export function noise(size: number): Buffer {
   const words = new Uint32Array(size / 4);
   let state = 1;

@@ -1,6 +1,6 @@
-import { containersOf, type Pod } from "./pod-spec.ts";
+import { type Container, containersOf, type Pod, type PodSpec } from "./pod-spec.ts";
 
-/** What a pod of the profile may mount. */
+/** The kinds of volumes that the profile allows. */
 const VOLUME_KINDS = new Set([
   "configMap",
   "csi",
@@ -16,35 +16,39 @@ const VOLUME_KINDS = new Set([
 const SECCOMP_TYPES = new Set(["RuntimeDefault", "Localhost"]);
 
 /**
- * What of a pod is against Kubernetes' `restricted` profile, and a root file system that can be written to, which that
- * profile leaves alone; a line each (Kubernetes, "Pod Security Standards").
+ * Returns a pod's violations of Kubernetes' `restricted` profile, one line each (Kubernetes, "Pod Security Standards").
+ * A writable root file system is a violation too, although the profile allows it.
  */
 export function restrictedViolations(pod: Pod): string[] {
   const { spec } = pod;
-  const found: string[] = [];
-  if (spec.hostNetwork || spec.hostPID || spec.hostIPC) found.push("shares a namespace of the host");
-  for (const volume of spec.volumes ?? [])
-    for (const kind of Object.keys(volume))
-      if (kind !== "name" && !VOLUME_KINDS.has(kind)) found.push(`mounts ${kind}`);
-  for (const container of containersOf(pod)) {
-    const own = container.securityContext ?? {};
-    const both = { ...spec.securityContext, ...own };
-    const says = (what: string, so: boolean) => so && found.push(`${container.name} ${what}`);
-    says("may run as root", both.runAsNonRoot !== true || both.runAsUser === 0);
-    says("says no user", both.runAsUser === undefined);
-    says("has no system call filter", !SECCOMP_TYPES.has(both.seccompProfile?.type ?? ""));
-    says("is privileged", own.privileged === true);
-    says("may gain privileges", own.allowPrivilegeEscalation !== false);
-    says("keeps capabilities", !own.capabilities?.drop?.includes("ALL"));
-    says(
-      "adds capabilities",
-      (own.capabilities?.add ?? []).some((name) => name !== "NET_BIND_SERVICE"),
-    );
-    says(
-      "takes a port of the host",
-      (container.ports ?? []).some(({ hostPort }) => (hostPort ?? 0) !== 0),
-    );
-    says("may write to its root", own.readOnlyRootFilesystem !== true);
-  }
-  return found;
+  return [
+    ...(spec.hostNetwork || spec.hostPID || spec.hostIPC ? ["shares a namespace of the host"] : []),
+    ...volumeViolations(spec),
+    ...containersOf(pod).flatMap((container) =>
+      containerViolations(container, spec).map((what) => `${container.name} ${what}`),
+    ),
+  ];
+}
+
+function volumeViolations({ volumes = [] }: PodSpec): string[] {
+  const kinds = volumes.flatMap((volume) => Object.keys(volume).filter((key) => key !== "name"));
+  return kinds.filter((kind) => !VOLUME_KINDS.has(kind)).map((kind) => `mounts ${kind}`);
+}
+
+function containerViolations(container: Container, spec: PodSpec): string[] {
+  const own = container.securityContext ?? {};
+  const merged = { ...spec.securityContext, ...own };
+  const added = own.capabilities?.add ?? [];
+  const violations = {
+    "may run as root": merged.runAsNonRoot !== true || merged.runAsUser === 0,
+    "names no user": merged.runAsUser === undefined,
+    "has no system call filter": !SECCOMP_TYPES.has(merged.seccompProfile?.type ?? ""),
+    "is privileged": own.privileged === true,
+    "may gain privileges": own.allowPrivilegeEscalation !== false,
+    "keeps capabilities": !own.capabilities?.drop?.includes("ALL"),
+    "adds capabilities": added.some((name) => name !== "NET_BIND_SERVICE"),
+    "uses a port of the host": (container.ports ?? []).some(({ hostPort }) => (hostPort ?? 0) !== 0),
+    "may write to its root": own.readOnlyRootFilesystem !== true,
+  };
+  return Object.entries(violations).flatMap(([what, isViolated]) => (isViolated ? [what] : []));
 }

@@ -1,6 +1,6 @@
 import type { KubernetesObject } from "./kubernetes.ts";
 
-/** What of a container the tests look at. */
+/** The fields of a container that the tests read. */
 export interface Container {
   readonly name: string;
   readonly image: string;
@@ -18,14 +18,14 @@ export interface Container {
   readonly volumeMounts?: readonly VolumeMount[];
 }
 
-/** Where a container sees a volume. */
+/** The mount of a volume in a container. */
 export interface VolumeMount {
   readonly name: string;
   readonly mountPath: string;
   readonly readOnly?: boolean;
 }
 
-/** Who a container runs as, and what it may do. */
+/** The user and the permissions of a pod or a container. */
 export interface SecurityContext {
   readonly runAsNonRoot?: boolean;
   readonly runAsUser?: number;
@@ -36,10 +36,10 @@ export interface SecurityContext {
   readonly capabilities?: { readonly add?: readonly string[]; readonly drop?: readonly string[] };
 }
 
-/** A volume: its name, and one more field, which says of what kind it is. */
+/** A volume: its name, and one more field, whose name is the kind of the volume. */
 export type Volume = { readonly name: string } & Readonly<Record<string, unknown>>;
 
-/** What of a pod the tests look at. */
+/** The fields of a pod that the tests read. */
 export interface PodSpec {
   readonly hostNetwork?: boolean;
   readonly hostPID?: boolean;
@@ -54,15 +54,15 @@ export interface PodSpec {
   readonly containers: readonly Container[];
 }
 
-/** A pod as an object has it, or as it will make it. */
+/** A pod: an object itself, or one that the controller of an object creates. */
 export interface Pod {
-  /** What tells it from others, such as `JobSet lammps-mpi-0, worker`. */
+  /** A unique name for messages, such as `JobSet lammps-mpi-0, worker`. */
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly spec: PodSpec;
-  /** Volumes that the object makes for each of its pods. */
+  /** The names of the volumes that the controller creates for each pod. */
   readonly claims: readonly string[];
-  /** Variables that the object's controller gives to each container. */
+  /** The environment variables that the controller sets in each container. */
   readonly variables: NodeJS.ProcessEnv;
 }
 
@@ -85,22 +85,26 @@ interface JobSetSpec {
   readonly replicatedJobs: readonly { readonly name: string; readonly template: { readonly spec: JobSpec } }[];
 }
 
-/** The pods of an object; none for one that has none. */
+/** Returns the pods of an object; none for an object without pods. */
 export function podsOf(object: KubernetesObject): Pod[] {
   const name = `${object.kind} ${object.metadata.name}`;
   if (object.kind === "Pod") return [pod(name, object as Template)];
   if (object.kind === "Job") return [podOfJob(name, object.spec as JobSpec)];
-  if (object.kind === "StatefulSet") {
-    const { template, volumeClaimTemplates = [] } = object.spec as StatefulSetSpec;
-    return [{ ...pod(name, template), claims: volumeClaimTemplates.map(({ metadata }) => metadata.name) }];
-  }
-  if (object.kind !== "JobSet") return [];
-  const { replicatedJobs } = object.spec as JobSetSpec;
-  const labels = { "jobset.sigs.k8s.io/jobset-name": object.metadata.name };
-  return replicatedJobs.map((replicated) => {
-    // JobSet makes its Jobs indexed ones where nothing else is said.
-    const made = podOfJob(`${name}, ${replicated.name}`, { completionMode: "Indexed", ...replicated.template.spec });
-    return { ...made, labels: { ...made.labels, ...labels } };
+  if (object.kind === "StatefulSet") return [podOfStatefulSet(name, object.spec as StatefulSetSpec)];
+  if (object.kind === "JobSet") return podsOfJobSet(name, object);
+  return [];
+}
+
+function podOfStatefulSet(name: string, { template, volumeClaimTemplates = [] }: StatefulSetSpec): Pod {
+  return { ...pod(name, template), claims: volumeClaimTemplates.map(({ metadata }) => metadata.name) };
+}
+
+function podsOfJobSet(name: string, { metadata, spec }: KubernetesObject): Pod[] {
+  const labels = { "jobset.sigs.k8s.io/jobset-name": metadata.name };
+  return (spec as JobSetSpec).replicatedJobs.map((replicated) => {
+    // The default completion mode of a JobSet's Jobs is Indexed.
+    const job = podOfJob(`${name}, ${replicated.name}`, { completionMode: "Indexed", ...replicated.template.spec });
+    return { ...job, labels: { ...job.labels, ...labels } };
   });
 }
 
@@ -113,13 +117,13 @@ function podOfJob(name: string, { completionMode, template }: JobSpec): Pod {
   return { ...pod(name, template), variables };
 }
 
-/** All containers of a pod, in the order in which they start. */
+/** Returns all containers of a pod, in the order in which they start. */
 export function containersOf({ spec }: Pod): Container[] {
   return [...(spec.initContainers ?? []), ...spec.containers];
 }
 
-/** The mount that holds a path; undefined where the path lies in the container's own file system. */
+/** Returns the mount that contains a path, or undefined if the path is in the container's own file system. */
 export function mountOf(path: string, { volumeMounts = [] }: Container): VolumeMount | undefined {
-  const holding = volumeMounts.filter(({ mountPath }) => `${path}/`.startsWith(`${mountPath}/`));
-  return holding.sort((a, b) => b.mountPath.length - a.mountPath.length)[0];
+  const candidates = volumeMounts.filter(({ mountPath }) => `${path}/`.startsWith(`${mountPath}/`));
+  return candidates.sort((a, b) => b.mountPath.length - a.mountPath.length)[0];
 }

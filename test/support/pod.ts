@@ -1,33 +1,42 @@
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { waitUntil } from "shared/pod/wait";
 import { existingPaths } from "shared/pod/existing-paths";
+import { waitUntil } from "shared/pod/wait";
 import { type MemoryRegistry, startMemoryRegistry } from "../../support/registry/memory-registry.ts";
-import { type Running, startTool, type Tool } from "../../support/tools.ts";
+import { type RunningProcess, startTool, type Tool } from "../../support/tools.ts";
 import { temporaryFolder } from "./temporary.ts";
 
-/** A pod's volume, registry and containers, played by a folder and processes. */
+/** A pod without Kubernetes: a folder stands for its volume, and processes stand for its containers. */
 export interface TestPod {
-  /** A folder of the pod's own; the volume is `share` in it. */
+  /** The pod's own folder. */
   readonly folder: string;
+  /** The volume: `share` in the folder. */
   readonly share: string;
   readonly registry: MemoryRegistry;
-  /** A reference to the registry. */
+  /** Returns the reference of an artifact in the registry. */
   reference(name: string): string;
-  /** Starts a container; it is killed when the test ends. */
-  start(tool: Tool, args: readonly string[], env?: NodeJS.ProcessEnv): Running;
-  /** Starts a launcher whose application writes `direct` to the volume and then stays; gives it once it has. */
-  startStaying(args?: readonly string[]): Promise<StayingLauncher>;
+  /** Starts a container, and kills it when the test ends. */
+  start(tool: Tool, args: readonly string[], env?: NodeJS.ProcessEnv): RunningProcess;
+  /**
+   * Starts a launcher whose application writes `direct` to the volume and then sleeps. Resolves when it has written.
+   */
+  startSleepingLauncher(args?: readonly string[]): Promise<SleepingLauncher>;
 }
 
-/** A launcher whose application stays. */
-export interface StayingLauncher extends Running {
-  /** Kills both with SIGKILL, as the end of a container does, and waits until they are gone. */
-  die(): Promise<void>;
+/** A launcher whose application sleeps. */
+export interface SleepingLauncher extends RunningProcess {
+  /**
+   * Kills launcher and application with SIGKILL, as the end of a container does. Resolves when the launcher has ended.
+   */
+  kill(): Promise<void>;
 }
 
-/** Makes a pod with an in-process registry; nothing of it outlives the test. */
-export async function testPod(context: { after(clean: () => void | Promise<void>): void }): Promise<TestPod> {
+interface TestContext {
+  after(clean: () => void | Promise<void>): void;
+}
+
+/** Creates a pod with an in-process registry. Everything is removed when the test ends. */
+export async function testPod(context: TestContext): Promise<TestPod> {
   const folder = temporaryFolder(context);
   const share = join(folder, "share");
   mkdirSync(share);
@@ -45,42 +54,50 @@ export async function testPod(context: { after(clean: () => void | Promise<void>
     registry,
     reference: (name) => `${registry.address}/metric/${name}`,
     start,
-    startStaying: async (args = []) => {
-      const script = 'echo "$$" > pid.new; echo content > share/direct; mv pid.new pid; exec sleep 120';
-      const launcher = start("launcher", ["--output", join(share, "direct"), ...args, "--", "sh", "-c", script]);
-      await appears(join(folder, "pid"));
-      const application = Number(readFileSync(join(folder, "pid"), "utf8"));
-      rmSync(join(folder, "pid"));
-      const die = async () => {
-        launcher.child.kill("SIGKILL");
-        kill(application);
-        await launcher.ended;
-      };
-      context.after(() => kill(application));
-      return { ...launcher, die };
-    },
+    startSleepingLauncher: (args = []) => startSleeping(context, { folder, start }, args),
   };
 }
 
-/** Waits until a path is there; fails after 20 seconds. */
-export async function appears(path: string): Promise<void> {
+async function startSleeping(
+  context: TestContext,
+  { folder, start }: Pick<TestPod, "folder" | "start">,
+  args: readonly string[],
+): Promise<SleepingLauncher> {
+  const script = 'echo "$$" > pid.new; echo content > share/direct; mv pid.new pid; exec sleep 120';
+  const output = join(folder, "share", "direct");
+  const launcher = start("launcher", ["--output", output, ...args, "--", "sh", "-c", script]);
+  const file = join(folder, "pid");
+  await waitForPath(file);
+  const application = Number(readFileSync(file, "utf8"));
+  rmSync(file);
+  context.after(() => killProcess(application));
+  const kill = async () => {
+    launcher.child.kill("SIGKILL");
+    killProcess(application);
+    await launcher.ended;
+  };
+  return { ...launcher, kill };
+}
+
+/** Waits until a path exists. Fails after 20 seconds. */
+export async function waitForPath(path: string): Promise<void> {
   const signal = AbortSignal.timeout(20_000);
   await waitUntil(existingPaths({ paths: [path] }), { paths: [path], pollSeconds: 0.05, signal });
 }
 
-/** Waits until `count` processes are connected to a volume's lease; fails after 20 seconds. */
-export async function watched(share: string, count = 1): Promise<void> {
-  // The kernel's table of sockets shows an accepted connection (state 03) under its listener's name.
+/** Waits until `count` processes are connected to a volume's lease. Fails after 20 seconds. */
+export async function waitForLeaseReaders(share: string, count = 1): Promise<void> {
+  // The kernel's table of sockets lists an accepted connection (state 03) under the name of its listener.
   const line = new RegExp(` 03 +\\d+ ${share}/\\.?oras-operator-lease\\.sock`);
-  const look = async () => {
+  const check = async () => {
     const lines = readFileSync("/proc/net/unix", "utf8").split("\n");
     return lines.filter((text) => line.test(text)).length >= count ? true : undefined;
   };
-  await waitUntil(look, { paths: [], pollSeconds: 0.02, signal: AbortSignal.timeout(20_000) });
+  await waitUntil(check, { paths: [], pollSeconds: 0.02, signal: AbortSignal.timeout(20_000) });
 }
 
-/** Kills a process that may be gone already. */
-export function kill(pid: number): void {
+/** Kills a process with SIGKILL. Does nothing if it has ended. */
+export function killProcess(pid: number): void {
   try {
     process.kill(pid, "SIGKILL");
   } catch (error) {

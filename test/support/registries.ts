@@ -2,39 +2,39 @@ import { join } from "node:path";
 import { findProgram } from "../../support/debian.ts";
 import { startMemoryRegistry } from "../../support/registry/memory-registry.ts";
 import { startContainerRegistry, startDistribution } from "../../support/registry/process-registry.ts";
-import { builtProgram } from "./clients.ts";
+import { findBuiltProgram } from "./clients.ts";
 import { zotAnswers } from "./registry/zot-answers.ts";
 
-/** A kind of registry that tests run against. */
+/** A kind of registry for tests. */
 export interface RegistryKind {
   readonly name: string;
-  /** Why it cannot be had here; false where it can. */
+  /** The reason to skip its tests; false if this machine has it. */
   readonly skip: string | false;
-  /** Starts one with its data in a folder; gives its address and how to stop it. */
+  /** Starts a registry that keeps its data in a folder. */
   readonly start: (folder: string) => Promise<{ readonly address: string; close(): Promise<void> }>;
 }
 
 const distribution = findProgram("docker-registry");
-const distribution3 = builtProgram("distribution-3");
+const distribution3 = findBuiltProgram("distribution-3");
 
-/** Distribution 3, which keeps an upload that broke off. */
+/** Distribution 3, which keeps broken uploads so that a client can resume them. */
 export const DISTRIBUTION_3: RegistryKind = {
   name: "distribution 3",
-  skip: distribution3 === undefined ? "distribution 3 is not built: no Go" : false,
+  skip: distribution3 === undefined ? "distribution 3 is not built: needs Go" : false,
   start: (folder) => startDistribution(distribution3 as string, join(folder, "registry-3")),
 };
 
-const container = builtProgram("go-containerregistry");
+const container = findBuiltProgram("go-containerregistry");
 
-/** The registry of go-containerregistry, which is none of distribution's family. */
+/** The registry of go-containerregistry, which shares no code with distribution. */
 const CONTAINER_REGISTRY: RegistryKind = {
   name: "go-containerregistry",
-  skip: container === undefined ? "go-containerregistry is not built: no Go" : false,
+  skip: container === undefined ? "go-containerregistry is not built: needs Go" : false,
   start: () => startContainerRegistry(container as string),
 };
 
-/** Ours, with the answers of a registry that cannot be had here. */
-export const LIKE_ZOT: RegistryKind = {
+/** The in-process registry with the answers of zot. The real zot is not available. */
+export const ZOT_EMULATION: RegistryKind = {
   name: "in-process registry with zot's answers",
   skip: false,
   start: async () => {
@@ -44,7 +44,7 @@ export const LIKE_ZOT: RegistryKind = {
   },
 };
 
-/** The registries that one suite has to pass for: ours, and real ones. */
+/** All registries that a suite runs against. */
 export const REGISTRIES: readonly RegistryKind[] = [
   { name: "in-process registry", skip: false, start: () => startMemoryRegistry() },
   {
@@ -52,7 +52,7 @@ export const REGISTRIES: readonly RegistryKind[] = [
     skip: distribution === undefined ? "docker-registry is not installed" : false,
     start: (folder) => startDistribution(distribution as string, join(folder, "registry")),
   },
-  LIKE_ZOT,
+  ZOT_EMULATION,
   DISTRIBUTION_3,
   CONTAINER_REGISTRY,
 ];

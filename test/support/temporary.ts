@@ -2,7 +2,9 @@ import { chmodSync, lstatSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** A folder of a test's own, removed when the test ends; for a suite's, `context` is `{ after }` of node:test. */
+/**
+ * Creates a folder for a test, and removes it when the test ends. For a suite, `context` is `{ after }` of node:test.
+ */
 export function temporaryFolder(context: { after(clean: () => void): void }): string {
   const folder = mkdtempSync(join(tmpdir(), "oras-pod-tools-"));
   context.after(() => {
@@ -12,7 +14,7 @@ export function temporaryFolder(context: { after(clean: () => void): void }): st
   return folder;
 }
 
-/** A folder without write permission could not be emptied by a normal user. */
+/** Adds write permission to all folders, because a normal user cannot empty a folder without it. */
 function makeRemovable(folder: Buffer): void {
   chmodSync(folder, 0o700);
   for (const name of readdirSync(folder, { encoding: "buffer" })) {

@@ -1,47 +1,55 @@
 import { basename } from "node:path";
-import { installPlan, USAGE as LAUNCHER_USAGE, type LaunchPlan, launchPlan } from "launcher/options";
-import { SIDECAR_USAGE, type SidecarPlan, sidecarPlan } from "oras-push/options/sidecar";
-import { COMMON_OPTIONS, type OptionSpecs, parseCommandLine, type Usage } from "shared/cli/command-line";
+import type { LaunchPlan } from "launcher/launch-plan";
+import { installPlan, launchPlan } from "launcher/options";
+import { USAGE as LAUNCHER_USAGE } from "launcher/usage";
+import { type SidecarCommandPlan, sidecarPlan } from "oras-push/options/sidecar";
+import { SIDECAR_USAGE } from "oras-push/options/sidecar-usage";
+import { parseCommandLine } from "shared/cli/command-line";
 import { USAGE as WAIT_FS_USAGE, waitFsOptions } from "wait-fs/options";
 import { type Container, mountOf, type Pod } from "./pod-spec.ts";
 
-/** What a container asks of our tools, as their own parsers understand it; nothing for one that does not call them. */
+/** The tool calls in a container's command, as the parsers of the tools read them. Empty if there are none. */
 export interface ToolUse {
   readonly launch?: LaunchPlan;
-  readonly sidecar?: SidecarPlan;
-  /** The folder that the tools are installed into. */
+  readonly sidecar?: SidecarCommandPlan;
+  /** The folder that the launcher installs the tools into. */
   readonly install?: string;
 }
 
-/** What a container asks of our tools. Throws what they would say of an option that they do not know. */
-export async function toolUse(container: Container, pod: Pod): Promise<ToolUse> {
+/** Parses the tool calls in a container's command and in its startup probe. Throws if a tool would reject an option. */
+export async function parseToolUse(container: Container, pod: Pod): Promise<ToolUse> {
   const env = environmentOf(container, pod);
-  const [program = "", ...args] = (container.command ?? []).map((word) => expanded(word, env));
   const [probe, ...probeArgs] = container.startupProbe?.exec?.command ?? [];
-  if (probe === "wait-fs") waitFsOptions(await parsed(WAIT_FS_USAGE, probeArgs, env));
-  if (basename(program) === "launcher") {
-    const line = await parsed(LAUNCHER_USAGE, args, env);
-    const installation = installPlan(line);
-    return installation === undefined ? { launch: launchPlan(line) } : { install: installation.mountedAt };
-  }
-  if (basename(program) !== "oras-push" || args[0] !== "sidecar") return {};
-  // A file that a Secret or a ConfigMap brings is read at once: here any file will do.
+  if (probe === "wait-fs") waitFsOptions(await parseCommandLine(WAIT_FS_USAGE, probeArgs, env));
+  const [program = "", ...args] = (container.command ?? []).map((word) => expand(word, env));
+  if (basename(program) === "launcher") return launcherUse(args, env);
+  if (basename(program) === "oras-push" && args[0] === "sidecar") return sidecarUse(args.slice(1), container, env);
+  return {};
+}
+
+async function launcherUse(args: readonly string[], env: NodeJS.ProcessEnv): Promise<ToolUse> {
+  const line = await parseCommandLine(LAUNCHER_USAGE, args, env);
+  const installation = installPlan(line);
+  return installation === undefined ? { launch: launchPlan(line) } : { install: installation.mountedAt };
+}
+
+async function sidecarUse(args: readonly string[], container: Container, env: NodeJS.ProcessEnv): Promise<ToolUse> {
+  // The sidecar's parser reads the files of a Secret or a ConfigMap. They do not exist here, so an empty file replaces
+  // them.
   const isMounted = (word: string) => mountOf(word, container)?.readOnly === true && basename(word).includes(".");
-  const words = args.slice(1).map((word) => (isMounted(word) ? "/dev/null" : word));
-  return { sidecar: sidecarPlan(await parsed(SIDECAR_USAGE, words, env), env) };
+  const words = args.map((word) => (isMounted(word) ? "/dev/null" : word));
+  return { sidecar: sidecarPlan(await parseCommandLine(SIDECAR_USAGE, words, env), env) };
 }
 
-function parsed<const S extends OptionSpecs>(usage: Usage<S>, argv: readonly string[], env: NodeJS.ProcessEnv) {
-  return parseCommandLine({ ...usage, options: { ...usage.options, ...COMMON_OPTIONS } }, argv, env);
-}
-
-/** A container's environment: what the downward API gives is the variable's own name, as in `pod-namespace`. */
+/**
+ * The environment of a container. A variable from the downward API gets its own name as value, such as `pod-namespace`.
+ */
 function environmentOf({ env = [] }: Container, pod: Pod): NodeJS.ProcessEnv {
-  const given = env.map(({ name, value }) => [name, value ?? name.toLowerCase().replaceAll("_", "-")]);
-  return { ...pod.variables, ...Object.fromEntries(given) };
+  const entries = env.map(({ name, value }) => [name, value ?? name.toLowerCase().replaceAll("_", "-")]);
+  return { ...pod.variables, ...Object.fromEntries(entries) };
 }
 
-/** A word of a command as the kubelet makes it: $(NAME) is a variable's value, and stays where there is none. */
-function expanded(word: string, env: NodeJS.ProcessEnv): string {
+/** Expands `$(NAME)` in a word of a command, as the kubelet does. An unknown name is left as it is. */
+function expand(word: string, env: NodeJS.ProcessEnv): string {
   return word.replace(/\$\(([A-Za-z_]\w*)\)/g, (text, name: string) => env[name] ?? text);
 }

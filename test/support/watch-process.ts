@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import type { Running } from "../../support/tools.ts";
+import type { RunningProcess } from "../../support/tools.ts";
 
-/** What was seen of a process while it ran. */
-export interface Seen {
-  /** The most anonymous memory that it had, in MiB. */
+/** What a process used while it ran. */
+export interface ProcessUsage {
+  /** The peak of its anonymous memory, in MiB. */
   peakMemory: number;
   /** The regular files that it had open for writing. */
   readonly written: Set<string>;
@@ -11,28 +11,34 @@ export interface Seen {
 
 const ACCESS_MODE = 0o3;
 
-/** Looks at a process again and again until it ends. */
-export async function watchProcess(running: Running): Promise<Seen> {
-  const seen: Seen = { peakMemory: 0, written: new Set() };
-  const timer = setInterval(() => look(running.pid, seen), 20);
+/** Samples a process every 20 milliseconds until it ends. */
+export async function watchProcess(running: RunningProcess): Promise<ProcessUsage> {
+  const usage: ProcessUsage = { peakMemory: 0, written: new Set() };
+  const timer = setInterval(() => sample(running.pid, usage), 20);
   await running.ended;
   clearInterval(timer);
-  return seen;
+  return usage;
 }
 
-function look(pid: number, seen: Seen): void {
+function sample(pid: number, usage: ProcessUsage): void {
   try {
-    const kilobytes = Number(/RssAnon:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0);
-    seen.peakMemory = Math.max(seen.peakMemory, Math.round(kilobytes / 1024));
+    usage.peakMemory = Math.max(usage.peakMemory, anonymousMemory(pid));
     for (const fd of readdirSync(`/proc/${pid}/fd`)) {
-      const flags = Number.parseInt(
-        /flags:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, "utf8"))?.[1] ?? "0",
-        8,
-      );
+      const flags = Number.parseInt(findField(`/proc/${pid}/fdinfo/${fd}`, /flags:\s+(\d+)/), 8);
       const path = readlinkSync(`/proc/${pid}/fd/${fd}`);
-      if ((flags & ACCESS_MODE) !== 0 && path.startsWith("/") && !path.startsWith("/dev/")) seen.written.add(path);
+      if ((flags & ACCESS_MODE) !== 0 && path.startsWith("/") && !path.startsWith("/dev/")) usage.written.add(path);
     }
   } catch {
-    // It closed a file, or ended, while it was looked at.
+    // The process closed a file or ended during the sample.
   }
+}
+
+/** The anonymous memory of a process, in MiB. */
+function anonymousMemory(pid: number): number {
+  return Math.round(Number(findField(`/proc/${pid}/status`, /RssAnon:\s+(\d+)/)) / 1024);
+}
+
+/** The number in a file of /proc; 0 if it is missing. */
+function findField(file: string, pattern: RegExp): string {
+  return pattern.exec(readFileSync(file, "utf8"))?.[1] ?? "0";
 }

@@ -6,14 +6,14 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Running, runTool, start, startTool, toolPath } from "../../support/tools.ts";
+import { type RunningProcess, runTool, start, startTool, toolPath } from "../../support/tools.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
-const FORM = "wait-fs -p PATH [-p PATH ...] [-w SECONDS] [--timeout SECONDS] [--any] [--alive SOCKET] [-q]";
+const FORM = "wait-fs [options] -p PATH [-p PATH ...]";
 const NEVER = ["-w", "1000"];
 
-/** Resolves once a process has said something on stderr. */
-async function says(running: Running, part: string): Promise<void> {
+/** Resolves when a process has written a text to stderr. */
+async function says(running: RunningProcess, part: string): Promise<void> {
   assert.ok(running.child.stderr);
   let text = "";
   for (;;) {
@@ -23,15 +23,15 @@ async function says(running: Running, part: string): Promise<void> {
   }
 }
 
-/** Starts a wait and resolves once it has found out that the path is not there. */
-async function startWait(args: readonly string[], options: SpawnOptions = {}): Promise<Running> {
+/** Starts a wait, and resolves when it has found that the path is missing. */
+async function startWait(args: readonly string[], options: SpawnOptions = {}): Promise<RunningProcess> {
   const running = startTool("wait-fs", args, options);
   await says(running, "does not exist yet");
   return running;
 }
 
 describe("wait-fs", { timeout: 60_000 }, () => {
-  it("ends with 0 where the path exists, its log on stderr with date and time", async (context) => {
+  it("exits with 0 if the path exists, and writes a dated log to stderr", async (context) => {
     const folder = temporaryFolder(context);
     const { code, stdout, stderr } = await runTool("wait-fs", ["-p", folder]);
     assert.equal(code, 0);
@@ -44,7 +44,7 @@ describe("wait-fs", { timeout: 60_000 }, () => {
     );
   });
 
-  it("is quiet with -q, and prints what it found with --json", async (context) => {
+  it("writes no log with -q, and prints the existing paths with --json", async (context) => {
     const folder = temporaryFolder(context);
     const { code, stdout, stderr } = await runTool("wait-fs", ["-q", "--json", "-p", folder]);
     assert.deepEqual(
@@ -53,14 +53,14 @@ describe("wait-fs", { timeout: 60_000 }, () => {
     );
   });
 
-  it("ends with 0 once the path appears", async (context) => {
+  it("exits with 0 when the path appears", async (context) => {
     const path = join(temporaryFolder(context), "marker");
     const running = await startWait(["-p", path, ...NEVER]);
     writeFileSync(path, "");
     assert.equal((await running.ended).code, 0);
   });
 
-  it("a path is relative to the working directory", async (context) => {
+  it("takes paths relative to the working directory", async (context) => {
     const folder = temporaryFolder(context);
     const running = await startWait(["-p", "share/marker", ...NEVER], { cwd: folder });
     mkdirSync(join(folder, "share"));
@@ -68,7 +68,7 @@ describe("wait-fs", { timeout: 60_000 }, () => {
     assert.equal((await running.ended).code, 0);
   });
 
-  it("waits for every one of several paths", async (context) => {
+  it("waits for all paths", async (context) => {
     const folder = temporaryFolder(context);
     writeFileSync(join(folder, "b"), "");
     const args = ["-p", join(folder, "a"), "-p", join(folder, "b"), ...NEVER];
@@ -79,7 +79,7 @@ describe("wait-fs", { timeout: 60_000 }, () => {
     assert.equal((await running.ended).code, 0);
   });
 
-  it("with --any one path is enough", async (context) => {
+  it("waits for one path with --any", async (context) => {
     const folder = temporaryFolder(context);
     const args = ["--any", "--json", "-p", join(folder, "none"), "-p", folder];
     const { code, stdout } = await runTool("wait-fs", args);
@@ -87,7 +87,7 @@ describe("wait-fs", { timeout: 60_000 }, () => {
     assert.deepEqual(JSON.parse(stdout), { found: [folder] });
   });
 
-  it("--timeout ends it with 124 and one line that names what is not there", async (context) => {
+  it("exits with 124 after --timeout, and names the missing path", async (context) => {
     const folder = temporaryFolder(context);
     const path = join(folder, "marker");
     const { code, stderr } = await runTool("wait-fs", ["-q", "-p", folder, "-p", path, "--timeout", "0.3"]);
@@ -95,7 +95,7 @@ describe("wait-fs", { timeout: 60_000 }, () => {
     assert.equal(stderr, `wait-fs: ${path}: timed out after 0.3 s\n`);
   });
 
-  it("--timeout 0 looks once", async (context) => {
+  it("checks once with --timeout 0", async (context) => {
     const folder = temporaryFolder(context);
     assert.equal((await runTool("wait-fs", ["-q", "-p", folder, "--timeout", "0"])).code, 0);
     assert.equal((await runTool("wait-fs", ["-q", "-p", join(folder, "x"), "--timeout", "0"])).code, 124);
@@ -106,7 +106,7 @@ describe("wait-fs", { timeout: 60_000 }, () => {
     ["SIGINT", 130],
     ["SIGHUP", 129],
   ] as const)
-    it(`${signal} ends it with ${code}`, async (context) => {
+    it(`exits with ${code} after ${signal}`, async (context) => {
       const running = await startWait(["-p", join(temporaryFolder(context), "marker"), ...NEVER]);
       running.child.kill(signal);
       const ended = await running.ended;
@@ -114,7 +114,7 @@ describe("wait-fs", { timeout: 60_000 }, () => {
       assert.match(ended.stderr, new RegExp(`\nwait-fs: ended by ${signal}\n$`));
     });
 
-  it("takes its options from the environment", async (context) => {
+  it("takes options from the environment", async (context) => {
     const folder = temporaryFolder(context);
     const env = {
       ORAS_PATH: `${folder}\n${join(folder, "none")}`,
@@ -130,33 +130,33 @@ describe("wait-fs", { timeout: 60_000 }, () => {
   });
 });
 
-describe("wait-fs that cannot watch", { timeout: 30_000 }, () => {
+describe("wait-fs without a watch", { timeout: 30_000 }, () => {
   const limits = { max_inotify_instances: "instance", max_inotify_watches: "watch" };
   for (const [limit, name] of Object.entries(limits))
-    it(`polls where no inotify ${name} is left`, { skip: noUserNamespace(limit) }, async (context) => {
+    it(`polls if no inotify ${name} is left`, { skip: noUserNamespace(limit) }, async (context) => {
       const path = join(temporaryFolder(context), "marker");
       const running = start("unshare", withoutInotify(limit, [toolPath("wait-fs"), "-p", path, "-w", "0.1"]));
-      await says(running, "watching is not possible, polling instead");
-      // What the watch still reports while it gives up is no polling.
+      await says(running, "cannot watch, polling instead");
+      // The watch may still report changes while it stops. That would not be polling.
       await sleep(500);
       writeFileSync(path, "");
       assert.equal((await running.ended).code, 0);
     });
 
-  it("times out and ends by SIGTERM as ever", { skip: noUserNamespace("max_inotify_instances") }, async (context) => {
+  it("times out, and exits after SIGTERM", { skip: noUserNamespace("max_inotify_instances") }, async (context) => {
     const path = join(temporaryFolder(context), "marker");
     const command = (...args: string[]) =>
       withoutInotify("max_inotify_instances", [toolPath("wait-fs"), "-p", path, ...args]);
     const late = await start("unshare", command("--timeout", "0.3")).ended;
     assert.equal(late.code, 124);
     const running = start("unshare", command());
-    await says(running, "watching is not possible");
+    await says(running, "cannot watch, polling instead");
     running.child.kill("SIGTERM");
     assert.equal((await running.ended).code, 143);
   });
 });
 
-/** The arguments of `unshare` that run a command in a user namespace whose limit of inotify is 0. */
+/** The arguments of `unshare` that run a command in a user namespace with an inotify limit of 0. */
 function withoutInotify(limit: string, command: readonly string[]): string[] {
   return ["-Ur", "sh", "-c", `echo 0 > /proc/sys/user/${limit} && exec "$@"`, "sh", ...command];
 }
@@ -166,22 +166,22 @@ function noUserNamespace(limit: string): string | false {
   return status === 0 ? false : "user namespaces are not allowed here";
 }
 
-describe("wait-fs and its usage", { timeout: 30_000 }, () => {
-  const refused: readonly [string, readonly string[], NodeJS.ProcessEnv, string][] = [
+describe("the command line of wait-fs", { timeout: 30_000 }, () => {
+  const invalid: readonly [string, readonly string[], NodeJS.ProcessEnv, string][] = [
     ["no path", [], {}, "no path to wait for"],
-    ["an empty path", ["-p", ""], {}, "a path is empty"],
-    ["a -p without a value", ["-p"], {}, "option p needs a value"],
+    ["an empty path", ["-p", ""], {}, "--path must not be empty"],
+    ["a -p without a value", ["-p"], {}, "-p needs a value"],
     ["an argument", ["-p", "/", "x"], {}, 'unexpected argument "x"'],
     ["an argument of two lines", ["-p", "/", "x\nwait-fs: y"], {}, 'unexpected argument "x\\nwait-fs: y"'],
-    ["an unknown option", ["--nonsense", "-p", "/"], {}, "unknown option: nonsense"],
-    ["a poll of 0 s", ["-p", "/", "-w", "0"], {}, "--wait is more than 0 seconds"],
-    ["a poll that is no number", ["-p", "/", "-w", "5s"], {}, '--wait is a number, not "5s"'],
-    ["a time-out that is no number", ["-p", "/", "--timeout", "x"], {}, '--timeout is a number, not "x"'],
-    ["a flag with a value", ["-p", "/", "--any=1"], {}, "option any takes no value"],
-    ["a bad variable", ["-p", "/"], { ORAS_TIMEOUT: "1 h" }, 'ORAS_TIMEOUT is a number, not "1 h"'],
+    ["an unknown option", ["--nonsense", "-p", "/"], {}, "unknown option: --nonsense"],
+    ["a poll of 0 s", ["-p", "/", "-w", "0"], {}, "--wait must be more than 0"],
+    ["a poll that is no number", ["-p", "/", "-w", "5s"], {}, '--wait must be a number, not "5s"'],
+    ["a time-out that is no number", ["-p", "/", "--timeout", "x"], {}, '--timeout must be a number, not "x"'],
+    ["a flag with a value", ["-p", "/", "--any=1"], {}, "--any takes no value"],
+    ["a bad variable", ["-p", "/"], { ORAS_TIMEOUT: "1 h" }, 'ORAS_TIMEOUT must be a number, not "1 h"'],
   ];
-  for (const [name, args, env, what] of refused)
-    it(`${name} ends it with 64 and one line with the right form`, async () => {
+  for (const [name, args, env, what] of invalid)
+    it(`is refused with exit code 64 and the valid form for ${name}`, async () => {
       const { code, stdout, stderr } = await runTool("wait-fs", args, { env });
       assert.deepEqual(
         { code, stdout, stderr },
@@ -189,15 +189,16 @@ describe("wait-fs and its usage", { timeout: 30_000 }, () => {
       );
     });
 
-  it("--help shows the form and every exit code on stdout", async () => {
+  it("shows the form and the exit codes on stdout with --help", async () => {
     const { code, stdout, stderr } = await runTool("wait-fs", ["--help"]);
     assert.equal(code, 0);
     assert.equal(stderr, "");
     assert.ok(stdout.includes(FORM));
-    assert.match(stdout, /Exit codes: 0 found, 64 usage, 79 the launcher ended first .*, 124 timed out/);
+    assert.match(stdout, /Exit codes:\n {2}0 +the paths exist\n {2}64 +usage error\n/);
+    assert.match(stdout, /\n {2}79 +the launcher ended first \(--alive\)\n {2}124 +timed out\n/);
   });
 
-  it("--version is the name and a version", async () => {
+  it("shows the name and the version with --version", async () => {
     const { code, stdout } = await runTool("wait-fs", ["--version"]);
     assert.equal(code, 0);
     assert.match(stdout, /^wait-fs \d+\.\d+\.\d+\n$/);
@@ -205,7 +206,7 @@ describe("wait-fs and its usage", { timeout: 30_000 }, () => {
 });
 
 describe("the reaction time of wait-fs", { timeout: 60_000 }, () => {
-  it("from the marker to the end of the process takes less than 50 ms, the median of 50 runs", async (context) => {
+  it("is less than 50 ms from the marker to the end of the process, in the median of 50 runs", async (context) => {
     const folder = temporaryFolder(context);
     const times: number[] = [];
     for (let batch = 0; batch < 10; batch++) {

@@ -14,6 +14,7 @@ export interface LaunchPlan {
   readonly outputPipe: string | undefined;
   /** Whether to save stdout and stderr for the sidecar. */
   readonly logs: boolean;
+  /** The command and its arguments. */
   readonly command: readonly [string, ...string[]];
   /** Seconds until the inputs must be there; unlimited if undefined. */
   readonly initTimeoutSeconds: number | undefined;
@@ -27,5 +28,6 @@ export interface LaunchPlan {
   readonly onlyIf: Condition | undefined;
   /** Whether to wait for the push. */
   readonly waitPush: boolean;
+  /** Whether to write no log. */
   readonly quiet: boolean;
 }

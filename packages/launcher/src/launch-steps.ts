@@ -1,69 +1,69 @@
 import { join } from "node:path";
 import type { Log } from "shared/cli/log";
-import { endedFor } from "shared/pod/lease-end";
+import { makeSharedFolders } from "shared/fs/folders";
+import { creatingFolder } from "shared/fs/path-failure";
 import { holdLease } from "shared/pod/lease";
-import { type LeaseState } from "shared/pod/lease-state";
+import { endedFor } from "shared/pod/lease-end";
+import type { ReadLease } from "shared/pod/lease-state";
 import { SHARE } from "shared/pod/markers";
 import { placeInputs } from "./inputs.ts";
-import type { LaunchSteps } from "./launch.ts";
+import type { LaunchSteps } from "./launch-context.ts";
 import type { LaunchPlan } from "./launch-plan.ts";
-import { outputPaths } from "./outputs/output-paths.ts";
-import { announcedPaths, outputPlaces, removeOldCopies } from "./outputs/output-places.ts";
-import { makeSharedFolder, saveOutput } from "./outputs/save-output.ts";
+import { futureOutputPaths, locateOutputs, removeOldCopies } from "./outputs/output-locations.ts";
+import { resolveOutputs } from "./outputs/output-paths.ts";
+import { saveOutput } from "./outputs/save-output.ts";
 import type { RunResult } from "./process/exit-status.ts";
 import { type RunOptions, runApplication } from "./process/run-application.ts";
 import { LOG_NAMES, openStreams, type Streams } from "./process/streams.ts";
 
-/** What a command is run with. */
-export interface RunContext extends Pick<RunOptions, "signals" | "terminal" | "delivered"> {
+/** The surroundings of a command. */
+export interface RunContext extends Pick<RunOptions, "signals" | "terminal" | "directSignals"> {
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
   readonly warn: Log;
 }
 
-/**
- * The steps of a launch as the command line wants them: files are read and written, and the command is run. `sidecar` asks
- * for the state of the sidecar's lease.
- */
-export function launchSteps(plan: LaunchPlan, context: RunContext, sidecar: () => Promise<LeaseState>): LaunchSteps {
+/** The steps of a launch with real files and processes. `readSidecarLease` reads the state of the sidecar's lease. */
+export function launchSteps(plan: LaunchPlan, context: RunContext, readSidecarLease: ReadLease): LaunchSteps {
   const { share, outputs } = plan;
+  const { warn } = context;
   const logNames = plan.logs ? Object.values(LOG_NAMES) : [];
   let streams: Streams | undefined;
   return {
     takeLease: async () => {
-      makeSharedFolder(share);
-      return holdLease(join(share, SHARE.lease), context.warn);
+      creatingFolder(share, () => makeSharedFolders(share));
+      return holdLease(join(share, SHARE.lease), warn);
     },
-    sidecarGone: endedFor(knownOrNone(sidecar, context.warn), plan.sidecarTimeoutSeconds),
-    clearOutputs: async () => {
-      const places = outputPlaces(share, outputs);
-      removeOldCopies(share, places);
-      return [...announcedPaths(places), ...logNames.map((name) => join(SHARE.logs, name))];
+    sidecarGone: endedFor(ignoringFailures(readSidecarLease, warn), plan.sidecarTimeoutSeconds),
+    prepareOutputs: async () => {
+      const locations = locateOutputs(share, outputs);
+      removeOldCopies(share, locations);
+      return [...futureOutputPaths(locations), ...logNames.map((name) => join(SHARE.logs, name))];
     },
-    placeInputs: (folder) => placeInputs(share, folder, context.warn),
+    placeInputs: (folder) => placeInputs(share, folder, warn),
     run: async () => {
       streams = await openStreams(plan, context);
       return runApplication(plan.command, { ...plan, ...context, tees: streams.tees });
     },
-    keepLogs: async () => (await streams?.finish()) ?? [],
+    finishLogs: async () => (await streams?.finish()) ?? [],
     flush: async (signal) => streams?.flush(signal),
-    outputPaths: () => outputPaths(outputs, logNames),
-    save: (path) => saveOutput(share, path, context.warn),
+    resolveOutputs: () => resolveOutputs(outputs, logNames),
+    save: (path) => saveOutput(share, path, warn),
   };
 }
 
-/** A sidecar that can't be asked whether it lives may still do all that is waited for: it counts as one without a lease. */
-function knownOrNone(lease: () => Promise<LeaseState>, warn: Log): () => Promise<LeaseState> {
-  let told = false;
+/** A lease that cannot be read counts as `none`, because its sidecar may be alive. Warns once. */
+function ignoringFailures(lease: ReadLease, warn: Log): ReadLease {
+  let warned = false;
   return () =>
     lease().catch((error: Error) => {
-      if (!told) warn(`${error.message}: the sidecar's death will not be noticed`);
-      told = true;
+      if (!warned) warn(`${error.message}: the launcher will not notice if the sidecar dies`);
+      warned = true;
       return { kind: "none" };
     });
 }
 
-/** Runs a command of which nothing is to be saved; a copy of its stdout is the user's own and is written all the same. */
+/** Runs a command without saving anything for the sidecar. The copy of its stdout for the user is still written. */
 export async function runOnly(plan: LaunchPlan, context: RunContext, signal: AbortSignal): Promise<RunResult> {
   const streams = await openStreams({ ...plan, logs: false }, context);
   const result = await runApplication(plan.command, { ...plan, ...context, tees: streams.tees });

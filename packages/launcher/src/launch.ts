@@ -1,11 +1,11 @@
 import { anySignal, deadline } from "shared/cli/deadline";
-import { describeError } from "shared/cli/tool-error";
+import type { Log } from "shared/cli/log";
+import { describeError, ToolError } from "shared/cli/tool-error";
 import type { Lease } from "shared/pod/lease-state";
-import { type DoneMarker, type InitMarker, SHARE, type StartedMarker } from "shared/pod/markers";
+import { type DoneMarker, type InitMarker, type OutputRecord, SHARE, type StartedMarker } from "shared/pod/markers";
 import { waitForInit } from "./inputs.ts";
 import type { LaunchContext, LaunchSteps } from "./launch-context.ts";
 import type { LaunchPlan } from "./launch-plan.ts";
-import { saveOutputs } from "./outputs/save-outputs.ts";
 import { runStatus } from "./process/exit-status.ts";
 import { abortOnSignal } from "./process/signals.ts";
 import { commandExitCode, doneMarker, newProgress, type Progress } from "./progress.ts";
@@ -97,6 +97,29 @@ async function runCommand(
   if (progress.status.reason !== null) warn(`${plan.command[0]}: ${progress.status.reason}`);
 }
 
+/**
+ * Saves all outputs, and returns the saved ones. Throws `noInput` for a missing output if it is `required`, and warns
+ * otherwise. A command that failed need not have written its outputs: its own exit code counts.
+ */
+async function saveOutputs(steps: LaunchSteps, required: boolean, warn: Log): Promise<OutputRecord[]> {
+  const saved: OutputRecord[] = [];
+  for (const { output, paths } of steps.resolveOutputs()) {
+    let missing = true;
+    for (const path of paths) {
+      const records = await steps.save(path);
+      if (records !== undefined) missing = false;
+      saved.push(...(records ?? []));
+    }
+    if (missing) reportMissing(output, required, warn);
+  }
+  return saved;
+}
+
+function reportMissing(output: string, required: boolean, warn: Log): void {
+  if (required) throw new ToolError("noInput", `missing output ${output}`, { why: "the command did not write it" });
+  warn(`missing output ${output}`);
+}
+
 /** Returns whether the failure marker could be written. */
 async function writeFailure(marker: DoneMarker, { volume, warn }: LaunchContext): Promise<boolean> {
   try {
@@ -117,7 +140,7 @@ function sidecarTimeout({ sidecarTimeoutSeconds }: LaunchPlan, { sidecarGone }: 
   return { seconds: sidecarTimeoutSeconds, sidecarGone };
 }
 
-/** The command's own exit code if the command failed; then the launcher's error becomes a warning. Otherwise throws the error. */
+/** Throws the launcher's error, unless the command failed: then returns the command's exit code, and warns about the error. */
 function failedExitCode(progress: Progress, error: unknown, { warn }: LaunchContext): number {
   if (commandExitCode(progress) === 0) throw error;
   warn(describeError(error));

@@ -3,34 +3,34 @@ import { DEFAULT_POLL_SECONDS } from "shared/pod/wait";
 import { whileAlive } from "shared/pod/while-alive";
 
 /**
- * How long a sidecar that is gone may take to come back, in seconds: the kubelet waits up to five minutes before it starts
- * a container again that crashed (Kubernetes, "Pod Lifecycle", container restarts), and one more is for the start.
+ * The default time to wait for a new sidecar after one died, in seconds. The kubelet waits up to five minutes before it
+ * restarts a crashed container (Kubernetes, "Pod Lifecycle", container restarts). One more minute is for the start.
  */
 export const DEFAULT_SIDECAR_SECONDS = 360;
 
-/** How long a sidecar that is gone is waited for. */
-export interface Patience {
-  /** Seconds in which another sidecar may take its place. */
+/** How long to wait for a new sidecar after one died. */
+export interface SidecarTimeout {
+  /** Seconds within which a new sidecar must take the lease. */
   readonly seconds: number;
-  /** Whether it has been gone for as long; one that was never seen is not. */
+  /** Whether the last sidecar has been gone for this time. False if no sidecar ever took the lease. */
   readonly sidecarGone: () => Promise<boolean>;
 }
 
 /**
- * Looks until there is what the sidecar is to bring, and gives that (docs/protocol.md, "Who may wait for whom"). Throws
- * the failure that `failure` makes of the reason where the sidecar is gone for good.
+ * Waits for a result of the sidecar: until `check` returns a value (docs/protocol.md, "Who may wait for whom"). Throws the
+ * error of `failure` if the sidecar has been gone for too long.
  */
-export function untilSidecar<T>(
+export function waitForSidecar<T>(
   volume: SharedVolume,
-  look: () => Promise<T | undefined>,
+  check: () => Promise<T | undefined>,
   options: UntilOptions,
-  { seconds, sidecarGone }: Patience,
+  { seconds, sidecarGone }: SidecarTimeout,
   failure: (why: string) => Error,
 ): Promise<T> {
-  const why = `the sidecar is gone, and no other took its place within ${seconds} s`;
+  const why = `the sidecar is gone, and no new one started within ${seconds} s`;
   const pollSeconds = Math.min(DEFAULT_POLL_SECONDS, Math.max(1, seconds));
   return volume.until(
-    whileAlive(look, sidecarGone, () => failure(why)),
+    whileAlive(check, sidecarGone, () => failure(why)),
     { ...options, pollSeconds },
   );
 }

@@ -1,7 +1,6 @@
-import { type Io, runCommand, runProcess } from "shared/cli/cli";
-import { tellingMisuse } from "shared/cli/misuse";
-import { describeError } from "shared/cli/tool-error";
-import { type FailureMarker, SHARE } from "shared/pod/markers";
+import { runCommand } from "shared/cli/command";
+import type { Io } from "shared/cli/io";
+import { runProcess } from "shared/cli/process";
 import { pullCommand } from "./commands/pull.ts";
 import { pushCommand } from "./commands/push.ts";
 import { sidecarCommand } from "./commands/sidecar.ts";
@@ -10,15 +9,7 @@ import { sidecarCommand } from "./commands/sidecar.ts";
 export function main(argv: string[], io: Io): Promise<number> {
   const [name, ...rest] = argv;
   if (name === "pull") return runCommand(pullCommand, rest, io);
-  if (name === "sidecar")
-    return tellingMisuse(() => runCommand(sidecarCommand, rest, io), {
-      argv: rest,
-      env: io.env,
-      name: SHARE.initFailed,
-      content: (failure): FailureMarker => {
-        return { schema: 1, attempt: null, exitCode: failure.exitCode, error: describeError(failure) };
-      },
-    });
+  if (name === "sidecar") return runCommand(sidecarCommand, rest, io);
   return runCommand(pushCommand, argv, io);
 }
 

@@ -1,51 +1,94 @@
-import { type CommandLine, type OptionSpecs, type Usage, usageError } from "shared/cli/command-line";
+import type { CommandLine } from "shared/cli/command-line";
+import type { OptionSpecs } from "shared/cli/option-specs";
+import { type Usage, usageError } from "shared/cli/usage";
 import { DEFAULT_POLL_SECONDS } from "shared/pod/wait";
 
-const OPTIONS = {
-  path: { type: "list", alias: "p", value: "PATH", describe: "wait until this exists; repeatable: until all do" },
-  any: { type: "flag", describe: "until one of the paths exists" },
+const WAITING_OPTIONS = {
+  path: { type: "list", alias: "p", placeholder: "PATH", description: "wait for this file or folder" },
+  any: { type: "flag", description: "wait for one of the paths, not for all" },
   wait: {
     type: "number",
     alias: "w",
-    value: "SECONDS",
+    placeholder: "SECONDS",
     default: DEFAULT_POLL_SECONDS,
-    describe: "look this often where the kernel reports no change",
+    description: "check the paths this often, in case the kernel does not report a change",
   },
-  timeout: { type: "number", value: "SECONDS", describe: "end with 124 after this time; 0 looks once" },
-  alive: { type: "text", value: "SOCKET", describe: "end with 79 when the launcher whose lease this is has ended" },
-  quiet: { type: "flag", alias: "q", describe: "no log" },
-  json: { type: "flag", describe: "print what was found as one JSON object on stdout" },
+  timeout: {
+    type: "number",
+    placeholder: "SECONDS",
+    shownDefault: "no limit",
+    description: "exit with 124 after this time; 0 checks once",
+  },
+  alive: {
+    type: "text",
+    placeholder: "SOCKET",
+    description: "exit with 79 if the launcher that holds this lease ends first",
+  },
 } as const satisfies OptionSpecs;
 
-/** How `wait-fs` is called. */
+const OUTPUT_OPTIONS = {
+  json: { type: "flag", description: "print the existing paths on stdout, as one JSON object" },
+  quiet: { type: "flag", alias: "q", description: "write no log" },
+} as const satisfies OptionSpecs;
+
+/** How to call `wait-fs`. */
 export const USAGE = {
   name: "wait-fs",
-  summary: "Waits until files or folders exist, then ends with 0.",
-  forms: ["-p PATH [-p PATH ...] [-w SECONDS] [--timeout SECONDS] [--any] [--alive SOCKET] [-q]"],
-  options: OPTIONS,
-  notes:
-    "Exit codes: 0 found, 64 usage, 79 the launcher ended first (--alive), 124 timed out, 128 + n ended by signal n.",
+  summary: "wait until files or folders exist",
+  description: [
+    "wait-fs exits with 0 when all paths exist. The kernel reports new files, so wait-fs usually reacts within milliseconds.",
+    "Some volumes report no changes, so it also checks the paths every few seconds.",
+  ].join(" "),
+  forms: ["[options] -p PATH [-p PATH ...]"],
+  options: { ...WAITING_OPTIONS, ...OUTPUT_OPTIONS },
+  groups: { "Waiting options": WAITING_OPTIONS, "Output options": OUTPUT_OPTIONS },
+  examples: [
+    {
+      text: "Wait until the application of a pod has ended and its outputs are saved",
+      command: "wait-fs -p /mnt/oras/oras-operator-done.txt",
+    },
+    {
+      text: "Check once whether the inputs are complete, as a startup probe does",
+      command: "wait-fs -q --timeout 0 -p /mnt/oras/oras-operator-init.txt",
+    },
+    {
+      text: "Wait at most a minute for one of two files, and print which one exists",
+      command: "wait-fs --any --json --timeout 60 -p results/log -p results/error",
+    },
+    {
+      text: "Stop waiting when the launcher dies",
+      command: "wait-fs -p /mnt/oras/oras-operator-done.txt --alive /mnt/oras/oras-operator-lease.sock",
+    },
+  ],
+  notes: [],
+  exitCodes: ["noInput", "launcherDied", "timedOut"],
+  exitMeanings: {
+    success: "the paths exist",
+    noInput: "the lease cannot be checked (--alive)",
+    launcherDied: "the launcher ended first (--alive)",
+  },
 } as const satisfies Usage<OptionSpecs>;
 
-/** What `wait-fs` is to do. */
+/** The work of `wait-fs`. */
 export interface WaitFsOptions {
   readonly paths: readonly string[];
+  /** Whether one of the paths is enough. */
   readonly any: boolean;
   readonly pollSeconds: number;
   readonly timeoutSeconds: number | undefined;
-  /** The lease's path; undefined for none. */
+  /** Path of the launcher's lease; undefined if it is not watched. */
   readonly alive: string | undefined;
   readonly quiet: boolean;
   readonly json: boolean;
 }
 
-/** What a command line of `wait-fs` asks for; throws a usage failure for one that asks for nothing or too much. */
-export function waitFsOptions(line: CommandLine<typeof OPTIONS>): WaitFsOptions {
-  const { path, any, wait, timeout, alive, quiet, json } = line.options;
-  if (line.args[0] !== undefined) throw usageError(USAGE, `unexpected argument ${JSON.stringify(line.args[0])}`);
+/** Converts a command line of `wait-fs`. Throws a usage failure for missing, empty or surplus arguments. */
+export function waitFsOptions({ args, options }: CommandLine<typeof USAGE.options>): WaitFsOptions {
+  const { path, any, wait, timeout, alive, quiet, json } = options;
+  if (args[0] !== undefined) throw usageError(USAGE, `unexpected argument ${JSON.stringify(args[0])}`);
   if (path.length === 0) throw usageError(USAGE, "no path to wait for");
-  if (path.includes("")) throw usageError(USAGE, "a path is empty");
-  if (alive === "") throw usageError(USAGE, "the lease's path is empty");
-  if (wait === 0) throw usageError(USAGE, "--wait is more than 0 seconds");
+  if (path.includes("")) throw usageError(USAGE, "--path must not be empty");
+  if (alive === "") throw usageError(USAGE, "--alive must not be empty");
+  if (wait === 0) throw usageError(USAGE, "--wait must be more than 0");
   return { paths: path, any, pollSeconds: wait, timeoutSeconds: timeout, alive, quiet, json };
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Running, startTool } from "../../../support/tools.ts";
+import { type RunningProcess, startTool } from "../../../support/tools.ts";
 import type { Bench } from "../bench.ts";
 import { anonymousMemory, processorTime } from "../measure.ts";
 import { MEMORY, SIDECAR_WAITS } from "../names.ts";
@@ -14,7 +14,7 @@ const SETTLE = 2000;
 export async function startIdle(bench: Bench): Promise<() => Promise<void>> {
   const share = bench.emptyFolder("idle");
   const options = { stdio: "ignore" } as const;
-  const running: readonly (readonly [work: string, tool: Running, memory?: number])[] = [
+  const running: readonly (readonly [work: string, tool: RunningProcess, memory?: number])[] = [
     ["wait-fs waits", startTool("wait-fs", ["-p", `${share}/never`], options), 12],
     [
       SIDECAR_WAITS,

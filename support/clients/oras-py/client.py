@@ -1,4 +1,4 @@
-"""oras-py as a command: client.py push REFERENCE PATH ... | client.py pull REFERENCE FOLDER."""
+"""A command line for oras-py: client.py push REFERENCE PATH ... | client.py pull REFERENCE FOLDER."""
 
 import sys
 
@@ -11,4 +11,4 @@ if command == "push":
 elif command == "pull":
     client.pull(target=reference, outdir=rest[0])
 else:
-    sys.exit(f"unknown command {command}")
+    sys.exit(f"unknown command: {command}")

@@ -1,4 +1,4 @@
-/** The loader's name in an executable. */
+/** The path of the loader in an executable. */
 import assert from "node:assert/strict";
 import { chmodSync, copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,14 +10,14 @@ import { temporaryFolder } from "../../support/temporary.ts";
 
 const PROGRAM = readFileSync(process.execPath);
 
-/** The loader that an executable names. */
+/** The path of an executable's loader, with its final NUL. */
 function loaderOf(executable: Buffer): string | undefined {
   const segment = interpreterSegment(executable.subarray(0, ELF_HEAD_SIZE));
   if (segment === undefined) return undefined;
   return executable.toString("utf8", segment.offset, segment.offset + segment.size);
 }
 
-/** An executable with another loader. */
+/** A copy of an executable with another loader. */
 function withLoader(executable: Buffer, path: string): Buffer {
   const segment = interpreterSegment(executable);
   assert.ok(segment);
@@ -29,18 +29,18 @@ function withLoader(executable: Buffer, path: string): Buffer {
   return edited;
 }
 
-describe("an executable's loader", () => {
+describe("the loader of an executable", () => {
   it("is read with the NUL that ends its path", () => {
     assert.match(loaderOf(PROGRAM) ?? "", /^\/lib(64)?\/ld-linux-[\w-]+\.so\.\d\0$/);
   });
 
-  it("is none in a static executable, a script, an empty file, a file that is cut short", () => {
+  it("is undefined for a static executable, a script, an empty file and a truncated file", () => {
     const tini = readFileSync(join(DIST, "lib", "tini"));
     const others = [tini, Buffer.from("#!/bin/sh\n".repeat(20)), Buffer.alloc(0), PROGRAM.subarray(0, 100)];
     assert.deepEqual(others.map(loaderOf), [undefined, undefined, undefined, undefined]);
   });
 
-  it("is none in a 32-bit or big-endian executable, which is laid out otherwise", () => {
+  it("is undefined for a 32-bit or big-endian executable, which has another layout", () => {
     for (const at of [4, 5]) {
       const other = Buffer.from(PROGRAM.subarray(0, ELF_HEAD_SIZE));
       other[at] = other[at] === 1 ? 2 : 1;
@@ -48,7 +48,7 @@ describe("an executable's loader", () => {
     }
   });
 
-  it("is another one after the edit, and nothing else has changed", () => {
+  it("is replaced by the edit, which changes nothing else", () => {
     const edited = withLoader(PROGRAM, "/somewhere/else/ld.so");
     assert.equal(loaderOf(edited), "/somewhere/else/ld.so\0");
     const { header } = interpreterSegment(PROGRAM) ?? { header: 0 };
@@ -57,12 +57,12 @@ describe("an executable's loader", () => {
     assert.ok(edited.subarray(0, PROGRAM.length).equals(PROGRAM));
   });
 
-  it("a second edit takes the place of the first: the same bytes, whatever was there before", () => {
+  it("is the same after a second edit, whatever the first one was", () => {
     const once = withLoader(PROGRAM, "/a/ld.so");
     assert.ok(withLoader(withLoader(PROGRAM, "/a/much/longer/path/ld.so"), "/a/ld.so").equals(once));
   });
 
-  it("is what the kernel then starts the executable with", async (context) => {
+  it("is used by the kernel after the edit", async (context) => {
     const folder = temporaryFolder(context);
     const [loader, program] = [join(folder, "loader"), join(folder, "program")];
     copyFileSync((loaderOf(PROGRAM) ?? "").slice(0, -1), loader);

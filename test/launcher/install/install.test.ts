@@ -1,26 +1,26 @@
-/** The tools put into a folder, from where they run in any image. */
+/** Installing the tools into a folder, from which they run in any image. */
 import assert from "node:assert/strict";
 import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { ELF_HEAD_SIZE, interpreterSegment } from "launcher/install/elf";
-import { debianProgram } from "../../../support/parts.ts";
+import { debianProgram } from "../../../support/dependencies.ts";
 import { run, runTool, start, toolPath } from "../../../support/tools.ts";
 import { expectStdout } from "../../support/expect.ts";
-import { asPid1, PID1_SKIP } from "../../support/namespaces.ts";
+import { PID1_SKIP, pid1Command } from "../../support/namespaces.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
 const BUSYBOX = debianProgram("busybox", ["busybox-static"]);
 
-/** Why an image with nothing in it can't be played here; false where it can. */
+/** Why this machine cannot run a command in an empty image; false if it can. */
 function imageSkip(): string | false {
   if ("missing" in BUSYBOX) return BUSYBOX.missing;
   if (interpreterSegment(readFileSync(BUSYBOX.path).subarray(0, ELF_HEAD_SIZE)) !== undefined)
-    return "this machine's busybox is not static";
+    return "busybox of this machine is not static";
   return PID1_SKIP;
 }
 
-/** Every file below a folder with its mode and content. */
+/** All files below a folder with their modes and contents. */
 function everything(folder: string) {
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
     .sort()
@@ -32,7 +32,7 @@ function everything(folder: string) {
 }
 
 describe("launcher --install", { timeout: 120_000 }, () => {
-  it("gives three tools that run with the libraries beside them, for everyone, whatever the umask", async (context) => {
+  it("installs three tools that every user can run with the installed libraries, whatever the umask is", async (context) => {
     const folder = join(temporaryFolder(context), "bin");
     const { code, stderr } = await run("sh", [
       "-c",
@@ -54,7 +54,7 @@ describe("launcher --install", { timeout: 120_000 }, () => {
     assert.deepEqual(outside, []);
   });
 
-  it("an application's LD_LIBRARY_PATH is not searched for the launcher's libraries", async (context) => {
+  it("does not search the application's LD_LIBRARY_PATH for libraries of the launcher", async (context) => {
     const [folder, libraries] = [join(temporaryFolder(context), "bin"), temporaryFolder(context)];
     await runTool("launcher", ["--install", folder]);
     writeFileSync(join(libraries, "libstdc++.so.6"), "not a library");
@@ -63,7 +63,7 @@ describe("launcher --install", { timeout: 120_000 }, () => {
     assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
   });
 
-  it("done again, from there or from elsewhere, it leaves the same files", async (context) => {
+  it("writes the same files again, from the installed launcher or from another one", async (context) => {
     const root = temporaryFolder(context);
     const [folder, copy] = [join(root, "bin"), join(root, "copy")];
     await runTool("launcher", ["--install", folder]);
@@ -75,7 +75,7 @@ describe("launcher --install", { timeout: 120_000 }, () => {
     assert.deepEqual(everything(folder), first);
   });
 
-  it("does not disturb one that runs there, and is whole at every moment", async (context) => {
+  it("does not disturb a running installed launcher, and is complete at every moment", async (context) => {
     const root = temporaryFolder(context);
     const folder = join(root, "bin");
     const launcher = join(folder, "launcher");
@@ -98,26 +98,26 @@ describe("launcher --install", { timeout: 120_000 }, () => {
     assert.equal((await running.ended).code, 3);
   });
 
-  it("says what is wrong: with a command, or into a folder that cannot be made", async (context) => {
+  it("refuses a command, and fails with the path of a folder that cannot be created", async (context) => {
     const folder = temporaryFolder(context);
     writeFileSync(join(folder, "file"), "");
     const both = await runTool("launcher", ["--install", folder, "--", "true"]);
-    assert.deepEqual([both.code, both.stderr.split(" (")[0]], [64, "launcher: --install runs no command"]);
+    assert.deepEqual([both.code, both.stderr.split(" (")[0]], [64, "launcher: --install takes no command"]);
     const inFile = await runTool("launcher", ["--install", join(folder, "file", "bin")]);
     assert.equal(inFile.code, 73);
     assert.match(inFile.stderr, /^launcher: cannot write \S+\/file\/bin \(a part of the path is not a directory\)\n$/);
   });
 
-  it("says so where nothing can be run from the volume", { skip: PID1_SKIP }, async (context) => {
+  it("fails with a hint on a volume that is mounted noexec", { skip: PID1_SKIP }, async (context) => {
     const folder = temporaryFolder(context);
     const script = 'mount -t tmpfs -o noexec volume "$1" && exec "$2" --install "$1/bin"';
-    const [program, ...args] = asPid1("sh", ["-c", script, "sh", folder, toolPath("launcher")]);
+    const [program, ...args] = pid1Command("sh", ["-c", script, "sh", folder, toolPath("launcher")]);
     const { code, stderr } = await run(program, args);
     assert.equal(code, 73, stderr);
-    assert.match(stderr, /^launcher: \S+\/bin\/launcher cannot be run \(permission denied\)\nhint: .*noexec.*\n$/);
+    assert.match(stderr, /^launcher: cannot run \S+\/bin\/launcher \(permission denied\)\nhint: .*noexec.*\n$/);
   });
 
-  it("runs a command in an image of one static program: read-only, no /tmp, no libraries, another user", {
+  it("runs a command as another user in a read-only image of one static program", {
     skip: imageSkip(),
   }, async (context) => {
     assert.ok("path" in BUSYBOX);
@@ -133,7 +133,7 @@ describe("launcher --install", { timeout: 120_000 }, () => {
       mount -o remount,bind,ro "$1" && shift 2 && exec chroot --userspec=65532:65532 "$@"`;
     const script = "id -u; touch /x; mkdir /mnt/oras/out; echo hi > /mnt/oras/out/file; exit 3";
     const command = ["/mnt/oras/bin/launcher", "--quiet", "--output", "/mnt/oras/out", "--"];
-    const [program, ...args] = asPid1("sh", ["-c", mounts, "sh", image, share, image, ...command]);
+    const [program, ...args] = pid1Command("sh", ["-c", mounts, "sh", image, share, image, ...command]);
     const { code, stdout, stderr } = await run(program, [...args, "/busybox", "sh", "-c", script]);
     assert.deepEqual(
       { code, stdout, stderr },

@@ -32,7 +32,7 @@ import { temporaryFolder } from "../../support/temporary.ts";
 const MIB = 1 << 20;
 const warn = (message: string) => assert.fail(message);
 
-/** A source and where its copy goes. */
+/** The paths of a source folder and its copy. */
 function places(context: { after(clean: () => void): void }) {
   const folder = temporaryFolder(context);
   const [from, to] = [join(folder, "from"), join(folder, "to")];
@@ -49,8 +49,8 @@ function fails(code: string, pattern: RegExp): (error: unknown) => boolean {
   };
 }
 
-describe("copying a tree", () => {
-  it("brings every file, folder and dotfile, empty ones too, and counts them", async (context) => {
+describe("copyTree", () => {
+  it("copies all files, folders and dotfiles, also empty ones, and counts the files", async (context) => {
     const { from, to } = places(context);
     mkdirSync(join(from, "deep", "er"), { recursive: true });
     mkdirSync(join(from, "empty"));
@@ -62,7 +62,7 @@ describe("copying a tree", () => {
     assert.deepEqual(readdirSync(to).sort(), [".dot", "deep", "empty", "nothing"]);
   });
 
-  it("a single file is copied too, as small or large as it is", async (context) => {
+  it("copies a single file of any size", async (context) => {
     const { from, to } = places(context);
     for (const size of [0, 1, MIB, MIB + 1, 3 * MIB + 7]) {
       writeFileSync(join(from, "file"), Buffer.alloc(size, "abcdefg"));
@@ -71,7 +71,7 @@ describe("copying a tree", () => {
     }
   });
 
-  it("keeps modes, with the special bits, under any umask", async (context) => {
+  it("keeps modes with their special bits under any umask", async (context) => {
     const { from, to } = places(context);
     const modes = { file: 0o640, all: 0o777, set: 0o4755, none: 0o000, readOnly: 0o444 };
     for (const [name, mode] of Object.entries(modes)) {
@@ -85,7 +85,7 @@ describe("copying a tree", () => {
     chmodSync(join(from, "closed"), 0o555);
     const before = process.umask(0o077);
     try {
-      // A normal user can't read what has no read bit.
+      // A normal user cannot read a file without read permission.
       if (process.getuid?.() !== 0) rmSync(join(from, "none"));
       await copyTree(from, to, { warn });
     } finally {
@@ -98,7 +98,7 @@ describe("copying a tree", () => {
     assert.ok(existsSync(join(to, "closed", "file")));
   });
 
-  it("adds the mode bits asked for, and to folders the right to pass", async (context) => {
+  it("adds mode bits, and search permission for folders", async (context) => {
     const { from, to } = places(context);
     mkdirSync(join(from, "folder"));
     writeFileSync(join(from, "folder", "file"), "");
@@ -109,7 +109,7 @@ describe("copying a tree", () => {
     assert.equal(statSync(join(to, "folder", "file")).mode & 0o7777, 0o644);
   });
 
-  it("keeps the times of files, folders and symlinks", async (context) => {
+  it("keeps the times of files, folders and symbolic links", async (context) => {
     const { from, to } = places(context);
     mkdirSync(join(from, "folder"));
     writeFileSync(join(from, "folder", "small"), "");
@@ -123,7 +123,7 @@ describe("copying a tree", () => {
     assert.equal(lstatSync(join(to, "link")).mtimeMs, 1.4e12);
   });
 
-  it("keeps hard links, and counts each of the names", async (context) => {
+  it("keeps hard links, and counts each name", async (context) => {
     const { from, to } = places(context);
     mkdirSync(join(from, "folder"));
     writeFileSync(join(from, "a"), "12");
@@ -155,7 +155,7 @@ describe("copying a tree", () => {
     assert.equal(statSync(join(to, "hole")).blocks, 0);
   });
 
-  it("symlinks stay verbatim, whether they lead somewhere or not", async (context) => {
+  it("keeps the targets of symbolic links, also of dangling ones", async (context) => {
     const { from, to } = places(context);
     mkdirSync(join(from, "folder"));
     const links = { up: "../x", plain: "folder", nothing: "no/where", absolute: "/etc/passwd", slash: "./folder//" };
@@ -164,7 +164,7 @@ describe("copying a tree", () => {
     for (const [name, target] of Object.entries(links)) assert.equal(readlinkSync(join(to, name)), target);
   });
 
-  it("a symlink that is the path itself is followed", async (context) => {
+  it("follows a symbolic link at the top", async (context) => {
     const { from, to } = places(context);
     writeFileSync(join(from, "file"), "1");
     symlinkSync("from", join(from, "..", "link"));
@@ -172,7 +172,7 @@ describe("copying a tree", () => {
     assert.ok(lstatSync(to).isDirectory());
   });
 
-  it("names and symlinks that are not UTF-8 keep their bytes", async (context) => {
+  it("keeps the bytes of names and link targets that are not UTF-8", async (context) => {
     const { from, to } = places(context);
     const name = Buffer.from([0x61, 0xff, 0xfe, 0x0a, 0xc3]);
     const at = (folder: string, ...parts: Buffer[]) =>
@@ -191,7 +191,7 @@ describe("copying a tree", () => {
     }
   });
 
-  it("sockets and FIFOs are left out with a warning each", async (context) => {
+  it("skips each socket and FIFO with a warning", async (context) => {
     const { from, to } = places(context);
     execFileSync("mkfifo", [join(from, "fifo")]);
     const server = createServer().listen(join(from, "socket"));
@@ -205,11 +205,11 @@ describe("copying a tree", () => {
       server.close();
     }
     const [fifo, socket] = [join(from, "fifo"), join(from, "socket")];
-    assert.deepEqual(warnings.sort(), [`left out ${fifo}: a FIFO`, `left out ${socket}: a socket`]);
+    assert.deepEqual(warnings.sort(), [`skipped ${fifo}: it is a FIFO`, `skipped ${socket}: it is a socket`]);
     assert.deepEqual(readdirSync(to), ["file"]);
   });
 
-  it("merges with a folder that is there, and replaces files and symlinks without writing through them", async (context) => {
+  it("merges with an existing folder, and replaces files and links without writing through a link", async (context) => {
     const { from, to } = places(context);
     mkdirSync(to);
     const outside = join(to, "..", "outside");
@@ -226,12 +226,12 @@ describe("copying a tree", () => {
     assert.equal(readFileSync(outside, "utf8"), "untouched");
   });
 
-  it("what is not there is named as a failure to read", async (context) => {
+  it("fails with the path of a missing source", async (context) => {
     const { from, to } = places(context);
     await assert.rejects(copyTree(join(from, "none"), to, { warn }), fails("noInput", /^cannot read .*none$/));
   });
 
-  it("a target that can't be written is named, as the kind of failure asked for", async (context) => {
+  it("fails with the path of the target and the given code if the target cannot be written", async (context) => {
     const { from, to } = places(context);
     writeFileSync(join(from, "file"), "");
     writeFileSync(to, "");
@@ -242,8 +242,8 @@ describe("copying a tree", () => {
   });
 });
 
-describe("measuring a tree", () => {
-  it("counts as the copy does, and follows no symlink but the path itself", async (context) => {
+describe("measureTree", () => {
+  it("counts as copyTree does, and follows a symbolic link only at the top", async (context) => {
     const { from, to } = places(context);
     mkdirSync(join(from, "folder"));
     writeFileSync(join(from, "folder", "a"), "12");
@@ -257,12 +257,12 @@ describe("measuring a tree", () => {
     assert.deepEqual(measureTree(join(from, "b")), { files: 1, bytes: 2 });
   });
 
-  it("a folder of more names than a call may have arguments is counted", (context) => {
+  it("counts a folder with more names than a call can have arguments", (context) => {
     const { from } = places(context);
     execFileSync("sh", ["-c", "seq 15000 | xargs touch"], { cwd: from });
-    const module = import.meta.resolve("launcher/outputs/copy-tree");
+    const module = import.meta.resolve("launcher/outputs/tree-size");
     const program = `import { measureTree } from "${module}"; console.log(measureTree(process.argv[1]).files);`;
-    // A small stack has this limit at less than the usual 120,000.
+    // A small stack lowers this limit of usually 120,000.
     const args = ["--stack-size=120", "--input-type=module", "-e", program, from];
     assert.equal(execFileSync(process.execPath, args, { encoding: "utf8" }), "15000\n");
   });

@@ -1,9 +1,9 @@
-/** Outputs that are patterns. */
+/** Outputs: paths and patterns. */
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { outputPaths } from "launcher/outputs/output-paths";
+import { resolveOutputs } from "launcher/outputs/output-paths";
 import { runTool } from "../../../support/tools.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
@@ -15,9 +15,9 @@ function folderWith(context: TestContext, ...names: string[]): string {
 }
 
 describe("outputs", () => {
-  it("are what a pattern matches, by name; a leading dot only where the pattern has it", (context) => {
+  it("are the matches of a pattern in the order of their names, with a leading dot only if the pattern has one", (context) => {
     const folder = folderWith(context, "b.xyz", "a.xyz", ".hidden.xyz", "c.log", "sub/d.xyz");
-    const found = (pattern: string) => outputPaths([`${folder}/${pattern}`], []).flatMap(({ paths }) => paths);
+    const found = (pattern: string) => resolveOutputs([`${folder}/${pattern}`], []).flatMap(({ paths }) => paths);
     const inFolder = (...names: string[]) => names.map((name) => join(folder, name));
     assert.deepEqual(found("*.xyz"), inFolder("a.xyz", "b.xyz"));
     assert.deepEqual(found(".*.xyz"), inFolder(".hidden.xyz"));
@@ -26,49 +26,49 @@ describe("outputs", () => {
     assert.deepEqual(found("**/d.xyz"), inFolder("sub/d.xyz"));
   });
 
-  it("a path that is there is no pattern, even a link that leads nowhere", (context) => {
+  it("are literal if a path of this name exists, also as a dangling link", (context) => {
     const folder = folderWith(context, "a[1].txt", "a1.txt");
     symlinkSync("nowhere", join(folder, "l*"));
     for (const name of ["a[1].txt", "l*"])
-      assert.deepEqual(outputPaths([join(folder, name)], []), [
+      assert.deepEqual(resolveOutputs([join(folder, name)], []), [
         { output: join(folder, name), paths: [join(folder, name)] },
       ]);
   });
 
-  it("what two of them match is listed once", (context) => {
+  it("are listed once if two of them match the same path", (context) => {
     const folder = folderWith(context, "a", "b");
     const outputs = [join(folder, "a"), `${folder}/{a,b}`, `${folder}/./a*`];
     assert.deepEqual(
-      outputPaths(outputs, []).map(({ paths }) => paths),
+      resolveOutputs(outputs, []).map(({ paths }) => paths),
       [[join(folder, "a")], [join(folder, "b")]],
     );
   });
 
-  it("that are not UTF-8 are named, not left out in silence", (context) => {
+  it("fail with the name of a match that is not UTF-8", (context) => {
     const folder = folderWith(context, "a.xyz");
     const name = Buffer.from(`${folder}/b\xff.xyz`, "latin1");
     writeFileSync(name, "");
-    assert.throws(() => outputPaths([`${folder}/*.xyz`], []), {
+    assert.throws(() => resolveOutputs([`${folder}/*.xyz`], []), {
       code: "noInput",
       message: `cannot read ${folder}/b\ufffd.xyz`,
       why: "its name is not UTF-8 text",
     });
     rmSync(name);
     writeFileSync(join(folder, "c\ufffd.log"), "");
-    assert.equal(outputPaths([`${folder}/*.log`], [])[0]?.paths.length, 1);
+    assert.equal(resolveOutputs([`${folder}/*.log`], [])[0]?.paths.length, 1);
   });
 
-  it("of the same name are an error that names both", (context) => {
+  it("fail with both paths if two have the same name", (context) => {
     const folder = folderWith(context, "a", "sub/a", "stdout.log");
-    assert.throws(() => outputPaths([`${folder}/a`, `${folder}/sub/*`], []), {
+    assert.throws(() => resolveOutputs([`${folder}/a`, `${folder}/sub/*`], []), {
       code: "copyFailed",
       message: 'two outputs are named "a"',
       why: `${folder}/a, ${folder}/sub/a`,
     });
-    assert.throws(() => outputPaths([`${folder}/*.log`], ["stdout.log"]), /two outputs are named "stdout.log"/);
+    assert.throws(() => resolveOutputs([`${folder}/*.log`], ["stdout.log"]), /two outputs are named "stdout.log"/);
   });
 
-  it("are saved by the launcher: what matches when the command has ended", async (context) => {
+  it("are matched after the command has ended", async (context) => {
     const folder = folderWith(context, "before.xyz");
     const share = join(folder, "share");
     const env = { ORAS_SHARE: share, ORAS_OUTPUT: "*.xyz\n*.nothing", PATH: process.env.PATH };
@@ -84,7 +84,7 @@ describe("outputs", () => {
     );
   });
 
-  it("a pattern that matches nothing is a missing output", async (context) => {
+  it("are missing if a pattern matches nothing", async (context) => {
     const folder = temporaryFolder(context);
     const env = { ORAS_SHARE: join(folder, "share"), PATH: process.env.PATH };
     const { code, stderr } = await runTool("launcher", ["-q", "NA", `${folder}/*.xyz`, "true"], { env });

@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { makeSharedFolder, saveOutput } from "launcher/outputs/save-output";
+import { saveOutput } from "launcher/outputs/save-output";
 import { ToolError } from "shared/cli/tool-error";
 import { temporaryFolder } from "../../support/temporary.ts";
 
@@ -36,8 +36,8 @@ function fails(code: string, pattern: RegExp): (error: unknown) => boolean {
   };
 }
 
-describe("saving an output", () => {
-  it("a folder appears under its name in the outputs folder, readable for all", async (context) => {
+describe("saveOutput", () => {
+  it("copies a folder under its name to the outputs folder, readable for all users", async (context) => {
     const { share, output, saved } = places(context);
     writeFileSync(join(output, "file"), "12");
     chmodSync(join(output, "file"), 0o600);
@@ -49,7 +49,7 @@ describe("saving an output", () => {
     assert.deepEqual(readdirSync(join(share, "outputs")), ["analysis"]);
   });
 
-  it("a file is saved as a file", async (context) => {
+  it("copies a file", async (context) => {
     const { folder, share } = places(context);
     writeFileSync(join(folder, "lammps.out"), "123");
     const records = await saveOutput(share, join(folder, "lammps.out"), warn);
@@ -57,7 +57,7 @@ describe("saving an output", () => {
     assert.equal(readFileSync(join(share, "outputs", "lammps.out"), "utf8"), "123");
   });
 
-  it("one that was saved before is replaced as a whole", async (context) => {
+  it("replaces the whole copy of an earlier attempt", async (context) => {
     const { share, output, saved } = places(context);
     mkdirSync(saved, { recursive: true });
     writeFileSync(join(saved, "stale"), "");
@@ -67,7 +67,7 @@ describe("saving an output", () => {
     assert.deepEqual(readdirSync(join(share, "outputs")), ["analysis"]);
   });
 
-  it("a file takes the place of a folder, and a folder that of a file", async (context) => {
+  it("replaces a folder by a file, and a file by a folder", async (context) => {
     const { folder, share, output, saved } = places(context);
     await saveOutput(share, output, warn);
     const file = join(folder, "other", "analysis");
@@ -79,7 +79,7 @@ describe("saving an output", () => {
     assert.ok(statSync(saved).isDirectory());
   });
 
-  it("a path that is a symlink gives what it leads to, under its own name", async (context) => {
+  it("copies the target of a symbolic link under the name of the link", async (context) => {
     const { folder, share, output } = places(context);
     writeFileSync(join(output, "file"), "");
     symlinkSync(output, join(folder, "latest"));
@@ -88,7 +88,7 @@ describe("saving an output", () => {
     assert.ok(statSync(join(share, "outputs", "latest")).isDirectory());
   });
 
-  it("a path that is not there, or a symlink to nothing, is undefined", async (context) => {
+  it("returns undefined for a missing path and for a dangling link", async (context) => {
     const { folder, share } = places(context);
     symlinkSync("nothing", join(folder, "link"));
     assert.equal(await saveOutput(share, join(folder, "none"), warn), undefined);
@@ -96,7 +96,7 @@ describe("saving an output", () => {
     assert.ok(!existsSync(join(share, "outputs")));
   });
 
-  it("what lies on the shared volume stays where it is, by whatever path it is named", async (context) => {
+  it("does not copy an output on the shared volume, also if its path leads through a link", async (context) => {
     const { folder, share } = places(context);
     mkdirSync(join(share, "results"));
     writeFileSync(join(share, "results", "file"), "1");
@@ -106,7 +106,7 @@ describe("saving an output", () => {
     assert.deepEqual(readdirSync(share), ["results"]);
   });
 
-  it("the outputs folder itself gives each thing in it but dotfiles", async (context) => {
+  it("returns the content of the outputs folder without dotfiles for the folder itself", async (context) => {
     const { share } = places(context);
     mkdirSync(join(share, "outputs", "a"), { recursive: true });
     writeFileSync(join(share, "outputs", "b"), "12");
@@ -118,13 +118,13 @@ describe("saving an output", () => {
     ]);
   });
 
-  it("an output that holds the shared volume is refused", async (context) => {
+  it("refuses an output that contains the shared volume", async (context) => {
     const { folder, share } = places(context);
     for (const path of [share, folder, "/"])
-      await assert.rejects(saveOutput(share, path, warn), fails("copyFailed", /holds the shared volume/));
+      await assert.rejects(saveOutput(share, path, warn), fails("copyFailed", /contains the shared volume/));
   });
 
-  it("a part of a path that is a file is named", async (context) => {
+  it("fails with the path if a part of it is a file", async (context) => {
     const { folder, share } = places(context);
     writeFileSync(join(folder, "file"), "");
     await assert.rejects(
@@ -133,17 +133,17 @@ describe("saving an output", () => {
     );
   });
 
-  it("what is left out is warned of, the rest is saved", async (context) => {
+  it("warns about a skipped FIFO, and saves the rest", async (context) => {
     const { share, output, saved } = places(context);
     execFileSync("mkfifo", [join(output, "fifo")]);
     writeFileSync(join(output, "file"), "");
     const warnings: string[] = [];
     await saveOutput(share, output, (message) => warnings.push(message));
-    assert.deepEqual(warnings, [`left out ${join(output, "fifo")}: a FIFO`]);
+    assert.deepEqual(warnings, [`skipped ${join(output, "fifo")}: it is a FIFO`]);
     assert.deepEqual(readdirSync(saved), ["file"]);
   });
 
-  it("a copy that fails leaves the earlier one and nothing half", async (context) => {
+  it("keeps the earlier copy and no partial one if the copy fails", async (context) => {
     const { share, output, saved } = places(context);
     writeFileSync(join(output, "file"), "earlier");
     await saveOutput(share, output, warn);
@@ -155,30 +155,5 @@ describe("saving an output", () => {
     await assert.rejects(saveOutput(share, output, failing), fails("copyFailed", /^cannot write x$/));
     assert.equal(readFileSync(join(saved, "file"), "utf8"), "earlier");
     assert.deepEqual(readdirSync(join(share, "outputs")), ["analysis"]);
-  });
-});
-
-describe("a folder of the shared volume", () => {
-  it("may be written to by all under any umask, but one that was there keeps its mode", (context) => {
-    const folder = temporaryFolder(context);
-    const before = process.umask(0o077);
-    try {
-      makeSharedFolder(join(folder, "new"));
-      mkdirSync(join(folder, "old"), { mode: 0o750 });
-      makeSharedFolder(join(folder, "old"));
-    } finally {
-      process.umask(before);
-    }
-    assert.equal(statSync(join(folder, "new")).mode & 0o7777, 0o777);
-    assert.equal(statSync(join(folder, "old")).mode & 0o7777, 0o700);
-  });
-
-  it("one that can't be made is named", (context) => {
-    const folder = temporaryFolder(context);
-    writeFileSync(join(folder, "file"), "");
-    assert.throws(
-      () => makeSharedFolder(join(folder, "file", "x")),
-      fails("cannotCreate", /^cannot create .*file\/x$/),
-    );
   });
 });

@@ -1,4 +1,4 @@
-/** The application's streams, when they are kept. */
+/** Saving the stdout and stderr of an application. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { closeSync, createReadStream, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
@@ -15,7 +15,7 @@ import { run, runTool, startTool, toolPath } from "../../../support/tools.ts";
 import { PID1_SKIP } from "../../support/namespaces.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
-/** A volume, a file beside it, and how to launch with them. */
+/** A volume, a file beside it, and the options of a launcher that uses them. */
 function setUp(context: TestContext) {
   const folder = temporaryFolder(context);
   const share = join(folder, "share");
@@ -26,13 +26,13 @@ function setUp(context: TestContext) {
   return { folder, share, file, options, marker, log };
 }
 
-/** A file's size, 0 while it is not there. */
+/** The size of a file; 0 if it is missing. */
 const sizeOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 
 const shell = (script: string, ...options: string[]) => ["--quiet", ...options, "--", "sh", "-c", script];
 
 describe("--output-pipe", { timeout: 240_000 }, () => {
-  it("writes stdout to a file too, a last line without a newline included", async (context) => {
+  it("also writes stdout to a file, with a last line that has no newline", async (context) => {
     const { file, options } = setUp(context);
     const { code, stdout, stderr } = await runTool(
       "launcher",
@@ -43,7 +43,7 @@ describe("--output-pipe", { timeout: 240_000 }, () => {
     assert.equal(readFileSync(file, "utf8"), "a\nb");
   });
 
-  it("a gigabyte with a slow reader: both are the same, and memory stays bounded", async (context) => {
+  it("copies a gigabyte for a slow reader unchanged and with bounded memory", async (context) => {
     const { file, options } = setUp(context);
     const script = "seq 120000000; grep VmHWM /proc/$PPID/status >&2; printf 'last line'";
     const running = startTool("launcher", shell(script, "--output-pipe", file), {
@@ -53,9 +53,9 @@ describe("--output-pipe", { timeout: 240_000 }, () => {
     context.after(() => running.child.kill("SIGKILL"));
     const stdout = running.child.stdout;
     assert.ok(stdout);
-    // What the support code collects would be a gigabyte of text in this process.
+    // The support code would collect a gigabyte of text in this process.
     stdout.removeAllListeners("data").pause();
-    // Nothing is read until the application is held back; it never is if what it writes is kept in memory instead.
+    // Reads nothing until the application blocks. It would never block if the launcher kept its output in memory.
     for (let before = -1, now = 0; now === 0 || now > before; before = now, now = sizeOf(file)) await sleep(500);
     assert.ok(sizeOf(file) < 64 << 20, `${sizeOf(file)} bytes ahead of the reader`);
     const hash = createHash("sha256");
@@ -75,11 +75,11 @@ describe("--output-pipe", { timeout: 240_000 }, () => {
     await pipeline(createReadStream(file), kept);
     assert.equal(kept.digest("hex"), hash.digest("hex"));
     const peak = Number(/VmHWM:\s+(\d+) kB/.exec(stderr)?.[1]) / 1024;
-    context.diagnostic(`${peak.toFixed()} MiB at the most`);
+    context.diagnostic(`${peak.toFixed()} MiB at most`);
     assert.ok(peak < 160, `${peak} MiB`);
   });
 
-  it("the application can open /dev/stdout, which it could not if that were a socket", async (context) => {
+  it("lets the application open /dev/stdout, which fails for a socket", async (context) => {
     const { file, options } = setUp(context);
     const { stdout, stderr } = await runTool(
       "launcher",
@@ -89,11 +89,11 @@ describe("--output-pipe", { timeout: 240_000 }, () => {
     assert.deepEqual({ stdout, stderr }, { stdout: "a\n", stderr: "" });
   });
 
-  for (const [with_, option] of [
-    ["without", []],
-    ["with", ["--output-pipe", "out.txt"]],
+  for (const [tee, option] of [
+    ["without a tee", []],
+    ["with a tee", ["--output-pipe", "out.txt"]],
   ] as const)
-    it(`a reader that goes away ends the application by SIGPIPE, ${with_} a tee`, async (context) => {
+    it(`ends the application by SIGPIPE if the reader disconnects, ${tee}`, async (context) => {
       const { options, marker } = setUp(context);
       const { readEnd, writeEnd } = openPipe();
       const stdio = ["ignore", writeEnd, "pipe"] as const;
@@ -105,7 +105,7 @@ describe("--output-pipe", { timeout: 240_000 }, () => {
       assert.equal(marker().signal, "SIGPIPE");
     });
 
-  it("a reader that has stopped keeps neither the done marker nor, after a signal, the launcher", async (context) => {
+  it("writes the done marker although the reader has stopped, and ends after a second signal", async (context) => {
     const { share, options, marker, file } = setUp(context);
     const { readEnd, writeEnd } = openPipe();
     context.after(() => closeSync(readEnd));
@@ -114,7 +114,7 @@ describe("--output-pipe", { timeout: 240_000 }, () => {
       stdio: ["ignore", writeEnd, "pipe"],
     });
     closeSync(writeEnd);
-    // More than a pipe holds: from here on the launcher cannot be rid of what it has.
+    // This is more than a pipe holds: the launcher can write nothing more to its stdout.
     while (!existsSync(file) || statSync(file).size <= 65536) await sleep(5);
     process.kill(running.pid, "SIGTERM");
     assert.equal((await runTool("wait-fs", ["-q", "-p", join(share, "oras-operator-done.txt")])).code, 0);
@@ -125,7 +125,7 @@ describe("--output-pipe", { timeout: 240_000 }, () => {
   });
 
   for (const holder of ["sleep 600", "yes"])
-    it(`an escaped ${holder} that holds stdout does not keep the launcher, and nothing is lost`, async (context) => {
+    it(`loses nothing and does not wait for an escaped process \`${holder}\` that holds stdout`, async (context) => {
       const { file, options } = setUp(context);
       const begin = performance.now();
       const escaped = `setsid sh -c 'touch escaped; exec ${holder}' 2>/dev/null`;
@@ -138,7 +138,7 @@ describe("--output-pipe", { timeout: 240_000 }, () => {
       assert.ok(stdout === readFileSync(file, "utf8"));
     });
 
-  it("what is no file, or cannot be written, is named, and nothing is run", async (context) => {
+  it("refuses a device or a folder with its path, and does not run the command", async (context) => {
     const { folder, options } = setUp(context);
     mkdirSync(join(folder, "folder"));
     for (const path of ["/dev/null", "folder"]) {
@@ -149,7 +149,7 @@ describe("--output-pipe", { timeout: 240_000 }, () => {
     assert.ok(!existsSync(join(folder, "witness")));
   });
 
-  it("a full disk under the file is a failure, but the application goes on", { skip: PID1_SKIP }, async (context) => {
+  it("fails if the disk of the file is full, but the application continues", { skip: PID1_SKIP }, async (context) => {
     const { folder, options, share } = setUp(context);
     mkdirSync(join(folder, "small"));
     const launched = [toolPath("launcher"), ...shell("seq 100000", "--output-pipe", "small/out.txt")];
@@ -165,7 +165,7 @@ describe("--output-pipe", { timeout: 240_000 }, () => {
 });
 
 describe("--logs", { timeout: 240_000 }, () => {
-  it("keeps stdout and stderr on the volume, says so in the done marker, and shows both as ever", async (context) => {
+  it("saves stdout and stderr on the volume, lists them in the done marker, and still prints both", async (context) => {
     const { share, options, marker, log } = setUp(context);
     const script = "echo out; echo err >&2; printf more";
     const { code, stdout, stderr } = await runTool("launcher", shell(script, "--logs"), options);
@@ -178,18 +178,21 @@ describe("--logs", { timeout: 240_000 }, () => {
     ]);
   });
 
-  it("an earlier attempt's are replaced, and a failed run's are kept", async (context) => {
+  it("replaces the logs of an earlier attempt, and saves those of a failed run", async (context) => {
     const { options, marker, log } = setUp(context);
     await runTool("launcher", shell("seq 1000", "--logs"), options);
     const { code } = await runTool("launcher", shell("echo broken >&2; exit 9", "--logs"), options);
     assert.deepEqual([code, log("stdout"), log("stderr"), marker().exitCode], [9, "", "broken\n", 9]);
   });
 
-  it("are the sidecar's to push, behind the outputs", async (context) => {
+  it("lets the sidecar push the logs after the outputs", async (context) => {
     const { share, options } = setUp(context);
     await runTool("launcher", shell("echo x > result", "--logs", "--output", "result"), options);
     const volume = openVolume(share);
-    const end = nextEnd(await observe(volume, async () => ({ kind: "none" })), { handled: undefined, terminating: false });
+    const end = nextEnd(await observe(volume, async () => ({ kind: "none" })), {
+      handled: undefined,
+      terminating: false,
+    });
     assert.ok(typeof end === "object");
     assert.deepEqual(
       savedOutputs(share, end),

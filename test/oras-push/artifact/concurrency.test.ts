@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { mapConcurrently } from "oras-push/artifact/concurrency";
 
-/** Promises that are settled by hand. */
+/** Promises that a test resolves. */
 function gates(count: number) {
   return Array.from({ length: count }, () => Promise.withResolvers<void>());
 }
 
-describe("working on several items at a time", () => {
-  it("results stay in order, whatever ends first", async () => {
+describe("mapConcurrently", () => {
+  it("keeps the order of results, whichever item ends first", async () => {
     const opened = gates(3);
     const result = mapConcurrently([0, 1, 2], 3, async (index) => {
       await opened[index]?.promise;
@@ -18,23 +18,23 @@ describe("working on several items at a time", () => {
     assert.deepEqual(await result, ["item 0", "item 1", "item 2"]);
   });
 
-  it("no more than the limit are at work at once", async () => {
+  it("works on at most the limit of items at the same time", async () => {
     let running = 0;
-    let most = 0;
+    let peak = 0;
     await mapConcurrently(Array.from({ length: 20 }), 3, async () => {
-      most = Math.max(most, ++running);
+      peak = Math.max(peak, ++running);
       await new Promise((resolve) => setImmediate(resolve));
       running--;
     });
-    assert.equal(most, 3);
+    assert.equal(peak, 3);
   });
 
-  it("after a failure nothing new is begun, what runs is waited for, and the first failure is thrown", async () => {
+  it("starts no item after a failure, waits for the running ones, and throws the first error", async () => {
     const opened = gates(2);
-    const begun: number[] = [];
+    const started: number[] = [];
     const ended: number[] = [];
     const result = mapConcurrently([0, 1, 2, 3], 2, async (index) => {
-      begun.push(index);
+      started.push(index);
       await opened[index]?.promise;
       ended.push(index);
       throw new Error(`item ${index}`);
@@ -45,14 +45,14 @@ describe("working on several items at a time", () => {
     });
     opened[1]?.resolve();
     await new Promise((resolve) => setImmediate(resolve));
-    assert.equal(settled, false, "the other one is not waited for");
+    assert.equal(settled, false, "the other item is not awaited");
     opened[0]?.resolve();
     await rejected;
-    assert.deepEqual(begun, [0, 1]);
+    assert.deepEqual(started, [0, 1]);
     assert.deepEqual(ended, [1, 0]);
   });
 
-  it("nothing to do gives nothing", async () => {
+  it("returns no results for no items", async () => {
     assert.deepEqual(await mapConcurrently([], 3, () => Promise.reject(new Error("never"))), []);
   });
 });

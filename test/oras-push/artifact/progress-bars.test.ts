@@ -5,7 +5,7 @@ import { digestOf } from "oras-push/oci/meter";
 
 const digest = digestOf(Buffer.from(""));
 
-/** A terminal that shows what was written to it, as far as bars write: text, line ends, cursor up, erase. */
+/** A terminal that interprets what bars write: text, line ends, cursor up and erase. */
 function screen(t: TestContext, columns: number) {
   const shown = { columns, time: 0, rows: [""], row: 0, column: 0, writes: 0 };
   const put = (text: string) => {
@@ -26,7 +26,7 @@ function screen(t: TestContext, columns: number) {
   };
   const write = (text: string) => {
     shown.writes++;
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences are what is looked for.
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the test looks for escape sequences.
     for (const [found, up, plain] of text.matchAll(/\x1b\[(\d+)A|\x1b\[[JK]|\r|\n|([^\x1b\r\n]+)/g)) {
       if (up !== undefined) shown.row -= Number(up);
       else if (plain !== undefined) put(plain);
@@ -49,7 +49,7 @@ async function* pieces(...sizes: number[]): AsyncGenerator<Buffer> {
   for (const size of sizes) yield Buffer.alloc(size);
 }
 
-it("a bar shows the part, the bytes and the speed, and becomes a line when it is full", async (t) => {
+it("shows the percentage, the bytes and the speed in a bar, and replaces a finished bar by a line", async (t) => {
   const { shown, bars } = screen(t, 100);
   const report = bars.download("analysis", { digest, size: 4_000_000 });
   await pass(report.watch(pieces(1_000_000, 1_000_000)), () => {
@@ -61,7 +61,7 @@ it("a bar shows the part, the bytes and the speed, and becomes a line when it is
   assert.deepEqual(shown.rows, ["a line above", "Downloaded  e3b0c44298fc analysis", ""]);
 });
 
-it("a blob that is being made has no bar, for its size is not known", async (t) => {
+it("shows no bar for a blob of unknown size", async (t) => {
   const { shown, bars } = screen(t, 100);
   await pass(bars.upload("analysis", {}).watch(pieces(500)), () => {
     shown.time += 1000;
@@ -70,7 +70,7 @@ it("a blob that is being made has no bar, for its size is not known", async (t) 
   assert.deepEqual(shown.rows, ["above", "500 B 500 B/s analysis", ""]);
 });
 
-it("what is sent again begins at nothing", async (t) => {
+it("starts at zero when a blob is sent again", async (t) => {
   const { shown, bars } = screen(t, 100);
   const report = bars.upload("analysis", { digest, size: 1000 });
   await pass(report.watch(pieces(900)));
@@ -80,7 +80,7 @@ it("what is sent again begins at nothing", async (t) => {
   assert.match(shown.rows[1] ?? "", /^\[ {20}\] {3}0% 0 B\/1\.0 kB/);
 });
 
-it("a bar is never wider than the terminal, whatever the title is made of", async (t) => {
+it("keeps bars narrower than the terminal, whatever characters a title has", async (t) => {
   for (const title of ["x".repeat(200), "图".repeat(200), "😀".repeat(200), "a\nb\x1b[2J"]) {
     const { shown, bars } = screen(t, 60);
     bars.upload(title, { digest, size: 1000 });
@@ -91,13 +91,13 @@ it("a bar is never wider than the terminal, whatever the title is made of", asyn
   }
 });
 
-it("after the terminal became narrower, rows that were wrapped are taken away too", (t) => {
+it("removes wrapped rows too after the terminal became narrower", (t) => {
   const { shown, bars } = screen(t, 80);
   bars.upload("a-long-title-of-a-folder", { digest, size: 1000 });
   bars.print("first");
   const wide = shown.rows[1] ?? "";
   assert.ok(wide.length > 40);
-  // What a terminal does: the row that does not fit goes on in the next one.
+  // A terminal wraps a row that does not fit.
   shown.columns = 40;
   shown.rows = ["first", wide.slice(0, 40), wide.slice(40), ""];
   shown.row = 3;
@@ -106,7 +106,7 @@ it("after the terminal became narrower, rows that were wrapped are taken away to
   assert.deepEqual(shown.rows.slice(0, 2), ["first", "second"]);
 });
 
-it("several bars stand below each other, and closing takes them away", (t) => {
+it("shows several bars below each other, and removes them on close", (t) => {
   const { shown, bars } = screen(t, 80);
   for (const title of ["a", "b", "c"]) bars.upload(title, { digest, size: 1000 });
   bars.mounted("d", { digest, size: 1 });
@@ -118,7 +118,7 @@ it("several bars stand below each other, and closing takes them away", (t) => {
   assert.equal(shown.writes, writes);
 });
 
-it("without anything under way nothing is drawn", (t) => {
+it("draws nothing without an active transfer", (t) => {
   t.mock.timers.enable({ apis: ["setInterval"] });
   const { shown, bars } = screen(t, 80);
   t.mock.timers.tick(1000);

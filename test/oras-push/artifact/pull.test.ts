@@ -16,8 +16,8 @@ import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { pull } from "oras-push/artifact/pull";
-import { FOLDER_LAYER } from "oras-push/oci/media-types";
 import { ANNOTATIONS } from "oras-push/oci/annotations";
+import { FOLDER_LAYER } from "oras-push/oci/media-types";
 import { digestOf } from "oras-push/oci/meter";
 import { ToolError } from "shared/cli/tool-error";
 import type { MemoryRegistry } from "../../../support/registry/memory-registry.ts";
@@ -49,9 +49,9 @@ const ARCHIVE = tarOf(TREE);
 
 interface Setting {
   readonly registry: MemoryRegistry;
-  /** Where pulls go. */
+  /** The folder of the pulls. */
   readonly folder: string;
-  /** What the folder lies in. */
+  /** The parent of the folder. */
   readonly base: string;
   readonly pull: (tag: string, keepOldFiles?: boolean) => ReturnType<typeof pull>;
 }
@@ -71,7 +71,7 @@ async function setting(t: TestContext): Promise<Setting> {
   };
 }
 
-/** Checks that a pull fails, with 76 unless said otherwise, and leaves nothing: neither in its folder nor beside it. */
+/** Checks that a pull fails with an exit code, 76 by default, and changes nothing in its folder or beside it. */
 async function assertRefused({ pull, base, folder }: Setting, message: RegExp, exitCode = 76): Promise<void> {
   const before = existsSync(folder) ? treeOf(folder) : {};
   await assert.rejects(pull("1"), (error: unknown) => {
@@ -87,8 +87,8 @@ async function assertRefused({ pull, base, folder }: Setting, message: RegExp, e
   );
 }
 
-describe("a pull", () => {
-  it("restores files to the byte, one without bytes too", async (t) => {
+describe("pulls", () => {
+  it("restore the bytes of files, also of an empty one", async (t) => {
     const { registry, folder, pull } = await setting(t);
     const bytes = noise(2_000_000);
     const digest = storeArtifact(registry, "1", [fileLayer("large", bytes), fileLayer("empty", "")]);
@@ -97,24 +97,24 @@ describe("a pull", () => {
     assert.equal(layers.length, 2);
     assertBytes(readFileSync(join(folder, "large")), bytes);
     assert.equal(readFileSync(join(folder, "empty")).length, 0);
-    assert.deepEqual(readdirSync(folder), ["empty", "large"], "and leaves nothing else");
+    assert.deepEqual(readdirSync(folder), ["empty", "large"], "other files are left");
   });
 
-  it("by digest is the same", async (t) => {
+  it("accept a digest", async (t) => {
     const { registry, folder, pull } = await setting(t);
     const digest = storeArtifact(registry, "1", [fileLayer("f", "x")]);
     await pull(digest);
     assert.deepEqual(treeOf(folder), { f: "x" });
   });
 
-  it("restores a file in a folder of its own where the title says so", async (t) => {
+  it("restore a file into the folders of its title", async (t) => {
     const { registry, folder, pull } = await setting(t);
-    storeArtifact(registry, "1", [fileLayer("./a//b/f", "x"), fileLayer("a/b", "in the way of nobody")].slice(0, 1));
+    storeArtifact(registry, "1", [fileLayer("./a//b/f", "x"), fileLayer("a/b", "not stored")].slice(0, 1));
     await pull("1");
     assert.deepEqual(treeOf(folder), { a: "folder", "a/b": "folder", "a/b/f": "x" });
   });
 
-  it("restores a folder titled `.` into its own folder, which stays as it is", async (t) => {
+  it("restore a folder with the title `.` into the target folder, and keep the mode of that", async (t) => {
     const { registry, folder, pull } = await setting(t);
     mkdirSync(folder, { mode: 0o750 });
     const entries: Entry[] = [
@@ -129,14 +129,14 @@ describe("a pull", () => {
     assert.equal(statSync(folder).mode & 0o777, 0o750);
   });
 
-  it("skips layers without a title", async (t) => {
+  it("skip layers without a title", async (t) => {
     const { registry, folder, pull } = await setting(t);
     storeArtifact(registry, "1", [{ bytes: Buffer.from("x"), annotations: {} }, fileLayer("f", "y")]);
     assert.equal((await pull("1")).layers.length, 1);
     assert.deepEqual(treeOf(folder), { f: "y" });
   });
 
-  it("of an artifact without files gives an empty folder", async (t) => {
+  it("create an empty folder for an artifact without files", async (t) => {
     const { registry, folder, pull } = await setting(t);
     storeArtifact(registry, "1", []);
     await pull("1");
@@ -158,7 +158,7 @@ describe("a pull", () => {
       zstdCompressSync(ARCHIVE.subarray(half)),
     ]),
   }))
-    it(`unpacks a folder in ${what}`, async (t) => {
+    it(`unpack a folder in ${what}`, async (t) => {
       const { registry, folder, pull } = await setting(t);
       storeArtifact(registry, "1", [folderLayer("t", ARCHIVE, bytes)]);
       await pull("1");
@@ -167,7 +167,7 @@ describe("a pull", () => {
       assert.equal(more, noise(100_000).toString("hex"));
     });
 
-  it("unpacks a folder that is not compressed", async (t) => {
+  it("unpack an uncompressed folder", async (t) => {
     const { registry, folder, pull } = await setting(t);
     const mediaType = "application/vnd.oci.image.layer.v1.tar";
     storeArtifact(registry, "1", [{ ...folderLayer("t", ARCHIVE, ARCHIVE), mediaType }]);
@@ -175,7 +175,7 @@ describe("a pull", () => {
     assert.equal(treeOf(folder)["t/f"], "content");
   });
 
-  it("unpacks a folder that oras-py wrote, which does not say that it is to be unpacked", async (t) => {
+  it("unpack a folder of oras-py, which has no annotation for it", async (t) => {
     const { registry, folder, pull } = await setting(t);
     const layer = (archive: Buffer): StoredLayer => ({
       bytes: gzipSync(archive),
@@ -192,12 +192,12 @@ describe("a pull", () => {
 
   for (const [what, archive, unpack] of [
     ["whose folder has another name", tarOf([{ name: "other", flag: "5" }]), undefined],
-    ["that holds a file of its name", tarOf([{ name: "t", content: "x" }]), undefined],
-    ["that is not to be unpacked", ARCHIVE, "false"],
-    ["that is no archive", Buffer.from("a text that somebody compressed"), undefined],
-    ["without a byte", Buffer.alloc(0), undefined],
+    ["that contains a file with its name", tarOf([{ name: "t", content: "x" }]), undefined],
+    ["with an annotation against unpacking", ARCHIVE, "false"],
+    ["of a text", Buffer.from("a compressed text"), undefined],
+    ["of no bytes", Buffer.alloc(0), undefined],
   ] as const)
-    it(`leaves a gzipped archive as the file that it is: one ${what}`, async (t) => {
+    it(`restore a gzip file as a file: one ${what}`, async (t) => {
       const { registry, folder, pull } = await setting(t);
       const bytes = gzipSync(archive);
       const annotations = {
@@ -209,7 +209,7 @@ describe("a pull", () => {
       assertBytes(readFileSync(join(folder, "t")), bytes);
     });
 
-  it("believes a content digest that is right, and leaves one that is none aside", async (t) => {
+  it("accept a correct content digest, and ignore an invalid one", async (t) => {
     const { registry, pull } = await setting(t);
     const layer = folderLayer("t", ARCHIVE);
     for (const digest of [digestOf(ARCHIVE), "sha512:0", ""]) {
@@ -219,7 +219,7 @@ describe("a pull", () => {
     }
   });
 
-  it("gives files the mode 644 and its folders the mode 755, whatever the umask", async (t) => {
+  it("give files the mode 644 and folders the mode 755, whatever the umask", async (t) => {
     const { registry, folder, pull } = await setting(t);
     storeArtifact(registry, "1", [fileLayer("f", "x"), folderLayer("t", ARCHIVE)]);
     const before = process.umask(0o077);
@@ -231,7 +231,7 @@ describe("a pull", () => {
   });
 });
 
-describe("a pull into a folder that is there", () => {
+describe("pulls into an existing folder", () => {
   async function filled(t: TestContext) {
     const found = await setting(t);
     mkdirSync(join(found.folder, "t", "mine"), { recursive: true });
@@ -241,7 +241,7 @@ describe("a pull into a folder that is there", () => {
     return found;
   }
 
-  it("merges folders and replaces files", async (t) => {
+  it("merge folders and replace files", async (t) => {
     const { folder, pull } = await filled(t);
     await pull("1");
     assert.deepEqual(treeOf(folder), {
@@ -253,7 +253,7 @@ describe("a pull into a folder that is there", () => {
     });
   });
 
-  it("replaces a link, and not what it points to", async (t) => {
+  it("replace a link, and not its target", async (t) => {
     const { base, folder, pull, registry } = await setting(t);
     mkdirSync(folder);
     writeFileSync(join(base, "outside"), "kept");
@@ -264,7 +264,7 @@ describe("a pull into a folder that is there", () => {
     assert.equal(readFileSync(join(base, "outside"), "utf8"), "kept");
   });
 
-  it("may be reached by a link", async (t) => {
+  it("may go through a link to the folder", async (t) => {
     const { base, folder, pull, registry } = await setting(t);
     mkdirSync(join(base, "real"));
     symlinkSync("real", folder);
@@ -274,17 +274,17 @@ describe("a pull into a folder that is there", () => {
     assert.equal(readlinkSync(folder), "real");
   });
 
-  it("with --keep-old-files replaces nothing, and puts nothing beside it either", async (t) => {
+  it("change nothing with --keep-old-files if a file exists", async (t) => {
     const { folder, pull } = await filled(t);
     const before = treeOf(folder);
     await assert.rejects(pull("1", true), (error: ToolError) => {
-      assert.equal(error.message, `${join(folder, "t", "f")} is there already`);
+      assert.equal(error.message, `${join(folder, "t", "f")} exists already`);
       return error.exitCode === 73;
     });
     assert.deepEqual(treeOf(folder), before);
   });
 
-  it("with --keep-old-files adds what is new", async (t) => {
+  it("add new files with --keep-old-files", async (t) => {
     const { registry, folder, pull } = await filled(t);
     storeArtifact(registry, "2", [
       folderLayer(
@@ -301,7 +301,7 @@ describe("a pull into a folder that is there", () => {
     assert.equal(treeOf(folder)["t/f"], "old");
   });
 
-  it("that is a file is refused by name", async (t) => {
+  it("fail with the path if the folder is a file", async (t) => {
     const { registry, folder, pull } = await setting(t);
     storeArtifact(registry, "1", [fileLayer("f", "x")]);
     writeFileSync(folder, "a file");
@@ -310,87 +310,87 @@ describe("a pull into a folder that is there", () => {
   });
 });
 
-describe("a pull that fails leaves nothing", () => {
-  it("of an artifact that is not there", async (t) => {
-    await assertRefused(await setting(t), /^there is no artifact registry\/metric\/run:1 \(not found\)$/);
+describe("failed pulls", () => {
+  it("leave nothing of a missing artifact", async (t) => {
+    await assertRefused(await setting(t), /^no artifact registry\/metric\/run:1 \(not found\)$/);
   });
 
   for (const [what, bytes, message] of [
-    ["HTML", "<html>sign in</html>", /cannot be pulled \(it is not JSON\)/],
-    ["an index", '{"mediaType":"application/vnd.oci.image.index.v1+json"}', /not an image manifest/],
+    ["HTML", "<html>sign in</html>", /^cannot pull the artifact registry\/metric\/run:1 \(it is not JSON\)/],
+    ["an index", '{"mediaType":"application/vnd.oci.image.index.v1+json"}', /expected an image manifest/],
     ["a number", "7", /not a JSON object/],
   ] as const)
-    it(`of a manifest that is ${what}`, async (t) => {
+    it(`leave nothing of a manifest that is ${what}`, async (t) => {
       const found = await setting(t);
       storeManifest(found.registry, "1", Buffer.from(bytes));
       await assertRefused(found, message);
     });
 
-  it("of a manifest that is too large", async (t) => {
+  it("leave nothing of a too large manifest", async (t) => {
     const found = await setting(t);
     storeManifest(found.registry, "1", Buffer.alloc((4 << 20) + 1, " "));
     await assertRefused(found, /longer than 4194304 bytes/);
   });
 
   for (const [what, bytes, message] of [
-    ["other bytes", Buffer.from("cOntent"), /is not what its digest says \(its bytes have the digest sha256:/],
-    ["too few bytes", Buffer.from("conten"), /is not what its digest says \(6 of 7 bytes came\)/],
-    ["too many bytes", Buffer.from("content!"), /is not what its digest says \(it is longer than 7 bytes\)/],
-    ["no bytes", Buffer.alloc(0), /is not what its digest says \(0 of 7 bytes came\)/],
+    ["other bytes", Buffer.from("cOntent"), /does not match its descriptor \(its content has the digest sha256:/],
+    ["too few bytes", Buffer.from("conten"), /does not match its descriptor \(expected 7 bytes, received 6\)/],
+    ["too many bytes", Buffer.from("content!"), /does not match its descriptor \(expected 7 bytes, received more\)/],
+    ["no bytes", Buffer.alloc(0), /does not match its descriptor \(expected 7 bytes, received 0\)/],
   ] as const)
-    it(`of a blob with ${what}`, async (t) => {
+    it(`leave nothing of a blob with ${what}`, async (t) => {
       const found = await setting(t);
       storeArtifact(found.registry, "1", [fileLayer("good", "good"), fileLayer("f", "content")]);
       found.registry.blobs.set(digestOf(Buffer.from("content")), bytes);
       await assertRefused(found, message);
     });
 
-  it("of a blob that is missing", async (t) => {
+  it("leave nothing of an artifact with a missing blob", async (t) => {
     const found = await setting(t);
     storeArtifact(found.registry, "1", [folderLayer("t", ARCHIVE), fileLayer("f", "content")]);
     found.registry.blobs.delete(digestOf(Buffer.from("content")));
     await assertRefused(found, /BLOB_UNKNOWN/);
   });
 
-  it("of a folder whose content is not what its digest says", async (t) => {
+  it("leave nothing of a folder with a wrong content digest", async (t) => {
     const found = await setting(t);
     const layer = folderLayer("t", ARCHIVE);
     const annotations = { ...layer.annotations, [ANNOTATIONS.contentDigest]: digestOf(Buffer.from("other")) };
     storeArtifact(found.registry, "1", [{ ...layer, annotations }]);
-    await assertRefused(found, /the folder t is not what its digest says/);
+    await assertRefused(found, /the content of the folder t does not match its digest/);
   });
 
   const broken: Record<string, StoredLayer> = {
-    "in gzip that breaks off": folderLayer("t", ARCHIVE, gzipSync(ARCHIVE).subarray(0, -100)),
+    "in truncated gzip": folderLayer("t", ARCHIVE, gzipSync(ARCHIVE).subarray(0, -100)),
     "in gzip with a wrong checksum": folderLayer(
       "t",
       ARCHIVE,
       Buffer.from(gzipSync(ARCHIVE).map((byte, index, all) => (index === all.length - 8 ? byte ^ 1 : byte))),
     ),
-    "in zstd that breaks off": folderLayer("t", ARCHIVE, zstdCompressSync(ARCHIVE).subarray(0, -100)),
-    "in zlib, which is not gzip": folderLayer("t", ARCHIVE, deflateSync(ARCHIVE)),
-    "that breaks off": folderLayer("t", ARCHIVE, gzipSync(ARCHIVE.subarray(0, 3000))),
-    "without a byte": folderLayer("t", ARCHIVE, Buffer.alloc(0)),
+    "in truncated zstd": folderLayer("t", ARCHIVE, zstdCompressSync(ARCHIVE).subarray(0, -100)),
+    "in zlib instead of gzip": folderLayer("t", ARCHIVE, deflateSync(ARCHIVE)),
+    "with a truncated archive": folderLayer("t", ARCHIVE, gzipSync(ARCHIVE.subarray(0, 3000))),
+    "without bytes": folderLayer("t", ARCHIVE, Buffer.alloc(0)),
   };
   for (const [what, layer] of Object.entries(broken))
-    it(`of a folder ${what}`, async (t) => {
+    it(`leave nothing of a folder ${what}`, async (t) => {
       const found = await setting(t);
       storeArtifact(found.registry, "1", [fileLayer("good", "good"), layer]);
-      await assertRefused(found, /the layer t is not a whole tar archive/);
+      await assertRefused(found, /the layer t is not a complete tar archive/);
     });
 
   for (const title of ["../f", "/etc/f", "a/../../f", "..", "a\0b"])
-    it(`of a file titled ${JSON.stringify(title)}`, async (t) => {
+    it(`leave nothing of a file with the title ${JSON.stringify(title)}`, async (t) => {
       const found = await setting(t);
       storeArtifact(found.registry, "1", [fileLayer("good", "good"), fileLayer(title, "x")]);
-      await assertRefused(found, /cannot be pulled \(a layer's title .* is a/);
+      await assertRefused(found, /cannot pull the artifact .* \(a layer's title .* is a/);
     });
 
   for (const title of [".", ""])
-    it(`of a file titled ${JSON.stringify(title)}`, async (t) => {
+    it(`leave nothing of a file with the title ${JSON.stringify(title)}`, async (t) => {
       const found = await setting(t);
       storeArtifact(found.registry, "1", [fileLayer("good", "good"), fileLayer(title, "x")]);
-      await assertRefused(found, /names no file/);
+      await assertRefused(found, /does not name a file/);
     });
 
   const hostile: Record<string, readonly Entry[]> = {
@@ -403,73 +403,73 @@ describe("a pull that fails leaves nothing", () => {
     "a link out": [{ name: "t/l", flag: "2", link: "../../outside" }],
   };
   for (const [what, entries] of Object.entries(hostile))
-    it(`of a folder with ${what}`, async (t) => {
+    it(`leave nothing of a folder with ${what}`, async (t) => {
       const found = await setting(t);
       storeArtifact(found.registry, "1", [fileLayer("good", "good"), folderLayer("t", tarOf(entries))]);
-      await assertRefused(found, /the artifact holds an entry that is refused/);
+      await assertRefused(found, /the artifact contains an unsafe entry/);
     });
 
   const refused: Record<string, Entry> = {
     "a link out": { name: "l", flag: "2", link: ".." },
-    "a link in its place": { name: ".", flag: "2", link: "x" },
-    "a file in its place": { name: ".", content: "x" },
+    "a link instead of it": { name: ".", flag: "2", link: "x" },
+    "a file instead of it": { name: ".", content: "x" },
     "a path out": { name: "../x" },
   };
   for (const [what, entry] of Object.entries(refused))
-    it(`of a folder titled "." with ${what}`, async (t) => {
+    it(`leave nothing of a folder with the title "." and ${what}`, async (t) => {
       const found = await setting(t);
       storeArtifact(found.registry, "1", [fileLayer("good", "good"), folderLayer(".", tarOf([entry]))]);
-      await assertRefused(found, /the artifact holds an entry that is refused/);
+      await assertRefused(found, /the artifact contains an unsafe entry/);
     });
 
-  it("of one layer's links that would lead another layer out of the folder", async (t) => {
+  it("leave nothing of a layer whose links lead another layer out of the folder", async (t) => {
     const found = await setting(t);
     const links: Entry[] = [
       { name: "t/b", flag: "5" },
       { name: "t/b/m", flag: "2", link: ".." },
       { name: "t/out", flag: "2", link: "b/m/../.." },
     ];
-    // By its letters t/out is t; by way of t/b/m it is what lies above the folder.
+    // As text, t/out is t. Through t/b/m it is the parent of the folder.
     storeArtifact(found.registry, "1", [folderLayer("t", tarOf(links)), fileLayer("t/out/escaped", "x")]);
-    await assertRefused(found, /the artifact holds an entry that is refused: "t\/out"/);
+    await assertRefused(found, /the artifact contains an unsafe entry: "t\/out"/);
   });
 
-  it("of links in several layers that would lead another layer out of the folder together", async (t) => {
+  it("leave nothing of layers whose links lead another layer out of the folder together", async (t) => {
     const found = await setting(t);
     const layer = (name: string, link: string) => folderLayer("t", tarOf([{ name, flag: "2", link }]));
-    // Each stays inside by itself; together t/c is what lies above the folder.
+    // Each link alone stays inside. Together, t/c is the parent of the folder.
     const layers = [layer("t/a", "."), layer("t/b", "a/.."), layer("t/c", "b/..")];
     storeArtifact(found.registry, "1", [...layers, fileLayer("t/c/escaped", "x")]);
-    await assertRefused(found, /cannot be pulled \(another of its layers is in the way of "t\/c\/escaped"\)/);
+    await assertRefused(found, /cannot pull the artifact .* \(another of its layers conflicts with "t\/c\/escaped"\)/);
   });
 
   for (const [what, layers] of Object.entries({
-    "files of one name": [fileLayer("f", "1"), fileLayer("./f", "2")],
-    "a file and a folder of one name": [fileLayer("t", "1"), folderLayer("t", ARCHIVE)],
-    "a folder and a file of one name": [folderLayer("t", ARCHIVE), fileLayer("t", "1")],
-    "a file in a folder's place": [fileLayer("a", "1"), fileLayer("a/b", "2")],
+    "two files with one name": [fileLayer("f", "1"), fileLayer("./f", "2")],
+    "a file and a folder with one name": [fileLayer("t", "1"), folderLayer("t", ARCHIVE)],
+    "a folder and a file with one name": [folderLayer("t", ARCHIVE), fileLayer("t", "1")],
+    "a file and a folder on the path of another file": [fileLayer("a", "1"), fileLayer("a/b", "2")],
     "folders with one file": [folderLayer("t", ARCHIVE), folderLayer("t", tarOf([{ name: "t/f", content: "2" }]))],
   }))
-    it(`of ${what}, which would take each other's place`, async (t) => {
+    it(`leave nothing of ${what}, which conflict`, async (t) => {
       const found = await setting(t);
       storeArtifact(found.registry, "1", [fileLayer("good", "good"), ...layers]);
-      await assertRefused(found, /another of its layers is in the way of "/);
+      await assertRefused(found, /another of its layers conflicts with "/);
     });
 
-  it("of a file whose way passes through a link that was there before: 73, and nothing is written through it", async (t) => {
+  it("write nothing through an existing link on the path of a file", async (t) => {
     const found = await setting(t);
     mkdirSync(found.folder);
     mkdirSync(join(found.base, "outside"));
     symlinkSync("../outside", join(found.folder, "t"));
     storeArtifact(found.registry, "1", [fileLayer("good", "good"), fileLayer("t/escaped", "x")]);
     await assert.rejects(found.pull("1"), (error: ToolError) => {
-      assert.equal(`${error.message} (${error.why})`, `${join(found.folder, "t")} is there already (it is no folder)`);
+      assert.equal(`${error.message} (${error.why})`, `${join(found.folder, "t")} exists already (it is not a folder)`);
       return error.exitCode === 73;
     });
     assert.deepEqual(treeOf(found.base), { into: "folder", "into/t": "-> ../outside", outside: "folder" });
   });
 
-  it("and what was there stays as it was", async (t) => {
+  it("keep existing files unchanged", async (t) => {
     const found = await setting(t);
     mkdirSync(join(found.folder, "t"), { recursive: true });
     writeFileSync(join(found.folder, "t", "f"), "old");
@@ -479,8 +479,8 @@ describe("a pull that fails leaves nothing", () => {
   });
 });
 
-describe("a pull from a registry that breaks", () => {
-  it("goes on where a download was cut off", async (t) => {
+describe("pulls from a failing registry", () => {
+  it("resume a download", async (t) => {
     const { registry, folder, pull } = await setting(t);
     const bytes = noise(3 << 20);
     storeArtifact(registry, "1", [folderLayer("t", ARCHIVE), fileLayer("large", bytes)]);
@@ -499,7 +499,7 @@ describe("a pull from a registry that breaks", () => {
     assert.equal(registry.requests.filter(({ headers }) => headers.range !== undefined).length, 1);
   });
 
-  it("meets a 500 and a 503 with another try", async (t) => {
+  it("retry a 500 and a 503", async (t) => {
     const { registry, folder, pull } = await setting(t);
     storeArtifact(registry, "1", [folderLayer("t", ARCHIVE)]);
     for (const status of [500, 503]) {
@@ -512,7 +512,7 @@ describe("a pull from a registry that breaks", () => {
 });
 
 describe("names that are not UTF-8", () => {
-  it("are the same after a push and a pull, into an empty folder and over what is there", async (t) => {
+  it("stay the same after a push and a pull, into an empty and an existing folder", async (t) => {
     const registry = await memoryRegistry(t);
     const folder = temporaryFolder(t);
     const name = (text: string) => Buffer.from(`${folder}/tree/${text}`, "latin1");
@@ -533,12 +533,12 @@ describe("names that are not UTF-8", () => {
   });
 });
 
-describe("a pull that is interrupted", () => {
+describe("interrupted pulls", () => {
   for (const [what, layer] of [
     ["a folder", folderLayer("t", tarOf([{ name: "t/f", content: noise(8 << 20) }]))],
     ["a file", fileLayer("f", noise(8 << 20))],
   ] as const)
-    it(`in the middle of ${what} ends with 143, and leaves nothing`, async (t) => {
+    it(`exit with 143 in the middle of ${what}, and leave nothing`, async (t) => {
       const registry = await memoryRegistry(t);
       const folder = temporaryFolder(t);
       storeArtifact(registry, "1", [layer]);
@@ -558,13 +558,13 @@ describe("a pull that is interrupted", () => {
     });
 });
 
-describe("a pull by a normal user", () => {
+describe("pulls by a normal user", () => {
   const isRoot = process.getuid?.() === 0;
   const user = isRoot ? { uid: 65534, gid: 65534 } : {};
 
   for (const [what, more, code] of [
-    ["restores folders that nobody may write to", [], 0],
-    ["that fails removes folders that nobody may write to", [fileLayer("missing", "missing")], 76],
+    ["restore folders without write permission", [], 0],
+    ["remove folders without write permission if they fail", [fileLayer("missing", "missing")], 76],
   ] as const)
     it(what, async (t) => {
       const registry = await memoryRegistry(t);
@@ -589,8 +589,8 @@ describe("a pull by a normal user", () => {
     });
 });
 
-describe("a folder and a file of one name", () => {
-  it("do not take each other's place: 73 by name, and what is there stays", async (t) => {
+describe("a folder and a file with one name", () => {
+  it("do not replace each other: the pull exits with 73 and the path", async (t) => {
     const registry = await memoryRegistry(t);
     const folder = temporaryFolder(t);
     mkdirSync(join(folder, "run"));
@@ -599,7 +599,7 @@ describe("a folder and a file of one name", () => {
     const reference = `${registry.address}/metric/run:file`;
     const { code, stderr } = await runTool("oras-push", ["pull", reference, "-o", folder]);
     assert.equal(code, 73);
-    assert.match(stderr, /oras-push: \S+\/run is there already \(it is a folder\)\n$/);
+    assert.match(stderr, /oras-push: \S+\/run exists already \(it is a folder\)\n$/);
     assert.deepEqual(treeOf(folder), { run: "folder", "run/precious": "kept\n" });
   });
 });

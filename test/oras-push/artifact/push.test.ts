@@ -20,16 +20,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
 import { pull } from "oras-push/artifact/pull";
 import { createdAnnotation, type PushResult, push } from "oras-push/artifact/push";
-import { type ArtifactStore } from "oras-push/oci/artifact-store";
 import type { PushedLayer } from "oras-push/artifact/push-layer";
 import { type LayerSource, layerOf } from "oras-push/layer/layer";
 import { ANNOTATIONS } from "oras-push/oci/annotations";
+import type { ArtifactStore } from "oras-push/oci/artifact-store";
 import { digestOf } from "oras-push/oci/meter";
 import { ToolError } from "shared/cli/tool-error";
 import { type MemoryRegistry, refuse, startMemoryRegistry } from "../../../support/registry/memory-registry.ts";
 import { freePort } from "../../../support/registry/process-registry.ts";
-import { type Running, run, runTool, startTool } from "../../../support/tools.ts";
-import { failing, first, inTurn, resetting, STEPS, takeIn } from "../../support/registry/faults.ts";
+import { type RunningProcess, run, runTool, startTool } from "../../../support/tools.ts";
+import { chain, failing, first, readBytes, resetting, STEPS } from "../../support/registry/faults.ts";
 import { startTokenServer } from "../../support/registry/token-server.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import {
@@ -47,10 +47,10 @@ import {
 const OPTIONS = { concurrency: 3, noClobber: false, progress: NO_PROGRESS };
 const REFERENCE = { registry: "localhost", repository: "metric/run", tag: "1", digest: undefined };
 const ARTIFACT = { annotations: { "org.opencontainers.image.created": "2023-11-14T22:13:20Z" } };
-/** More than is read before it is sent. */
+/** A size in bytes above the limit for reading a layer before the upload. */
 const LARGE = 9 << 20;
 
-/** A folder that is streamed, a file of known size, and two that are read first. */
+/** A folder that is streamed, a large file, and a small folder and file that are read before the upload. */
 function makeSources(base: string): string[] {
   mkdirSync(join(base, "large-folder"));
   writeFileSync(join(base, "large-folder", "noise"), noise(LARGE));
@@ -65,7 +65,7 @@ function layers(paths: readonly string[]): Promise<LayerSource[]> {
   return Promise.all(paths.map((path) => layerOf({ path }, { level: 1, latest: 1_600_000_000, report: () => {} })));
 }
 
-/** Pushes to one place, under the tag 1. */
+/** Pushes to one store, with the tag 1. */
 async function pushTo(target: ArtifactStore, sources: readonly LayerSource[], options = OPTIONS): Promise<PushResult> {
   const [result] = await push([{ store: target, references: [REFERENCE] }], sources, ARTIFACT, options);
   assert.ok(result);
@@ -84,7 +84,7 @@ async function setting(t: TestContext) {
   };
 }
 
-/** Checks that what the registry has is what lies in the folder. */
+/** Checks that a pull restores the files in the folder. */
 async function assertPulledIsPushed(
   t: TestContext,
   registry: MemoryRegistry,
@@ -100,8 +100,8 @@ async function assertPulledIsPushed(
   }
 }
 
-describe("a push", () => {
-  it("sends every blob and the empty config before the manifest, and the tag last", async (t) => {
+describe("pushes", () => {
+  it("send every blob and the empty config before the manifest, and write the tag last", async (t) => {
     const { registry, base, push } = await setting(t);
     const { manifest, layers } = await push(makeSources(base));
     const seen = registry.requests.map(({ method, url }) => `${method} ${url}`);
@@ -117,25 +117,25 @@ describe("a push", () => {
     assert.deepEqual(
       layersOf(registry, "metric/run:1").map(({ annotations }) => annotations?.["org.opencontainers.image.title"]),
       ["large-folder", "small-folder", "large-file", "small-file"],
-      "layers stay in their order, whichever was sent first",
+      "the layers are not in their order",
     );
     await assertPulledIsPushed(t, registry, base);
   });
 
-  /** Sizes of the bodies that went in a PUT of a blob; of those in a PATCH the encoding. */
+  /** The body of each upload request: its size, or its transfer encoding. */
   const bodies = (requests: MemoryRegistry["requests"]) =>
     requests
       .filter(({ method, url }) => method === "PATCH" || (method === "PUT" && url.includes("/blobs/")))
       .map(({ headers }) => headers["transfer-encoding"] ?? Number(headers["content-length"]))
       .filter((body) => body !== 0 && body !== 2);
 
-  it("streams a large folder in one pass", async (t) => {
+  it("stream a large folder in one pass", async (t) => {
     const { registry, base, push } = await setting(t);
     await push(makeSources(base).slice(0, 1));
     assert.deepEqual(bodies(registry.requests), ["chunked"]);
   });
 
-  it("streams a large file in one pass where nothing is tagged yet", async (t) => {
+  it("stream a large file in one pass if the repository has no tag", async (t) => {
     const { registry, base, push } = await setting(t);
     const [, , file = ""] = makeSources(base);
     await push([file]);
@@ -144,7 +144,7 @@ describe("a push", () => {
     await assertPulledIsPushed(t, registry, base, ["large-file"]);
   });
 
-  it("sends a large file with its length where the registry may have it", async (t) => {
+  it("send a large file with its length if the registry may have it", async (t) => {
     const { registry, base, push } = await setting(t);
     const [, , file = "", small = ""] = makeSources(base);
     await push([small]);
@@ -156,10 +156,10 @@ describe("a push", () => {
   for (const [name, answer] of [
     ["refuses to list tags", (response) => refuse(response, 403, "DENIED", "no listing")],
     ["fails to list tags", (response) => refuse(response, 500, "UNKNOWN", "no database")],
-    ["lists what is no list", (response) => void response.writeHead(200).end("<html>")],
-    ["breaks off its list", (response) => void response.destroy()],
+    ["returns an invalid list of tags", (response) => void response.writeHead(200).end("<html>")],
+    ["closes the connection during the list", (response) => void response.destroy()],
   ] satisfies [string, (response: ServerResponse) => void][])
-    it(`asks once, and takes a registry that ${name} for one that may have a large file`, async (t) => {
+    it(`ask once, and assume that a registry that ${name} may have a large file`, async (t) => {
       const { registry, base, push } = await setting(t);
       const [, , file = ""] = makeSources(base);
       let asked = 0;
@@ -174,7 +174,7 @@ describe("a push", () => {
       assert.deepEqual(bodies(registry.requests), [LARGE]);
     });
 
-  it("sends no body of a blob that the registry has", async (t) => {
+  it("send no blob that the registry has", async (t) => {
     const { registry, base, push } = await setting(t);
     const paths = makeSources(base).slice(1);
     await push(paths);
@@ -189,8 +189,8 @@ describe("a push", () => {
     assert.equal(again.at(-1)?.url, "/v2/metric/run/manifests/1");
   });
 
-  describe("of a large folder that the tag names already", () => {
-    /** The folder, pushed once; `again` pushes it anew and says whether its blob was sent. */
+  describe("repeated pushes of a large folder", () => {
+    /** A pushed folder. `again` pushes it again and returns whether its blob was sent. */
     async function pushedFolder(t: TestContext) {
       const found = await setting(t);
       const [folder = ""] = makeSources(found.base);
@@ -208,14 +208,14 @@ describe("a push", () => {
       return { ...found, folder, manifest, descriptor, again };
     }
 
-    it("sends no blob, and gives the same manifest", async (t) => {
+    it("send no blob, and give the same manifest", async (t) => {
       const { manifest, again } = await pushedFolder(t);
       const second = await again();
       assert.equal(second.sent, false);
       assert.equal(second.manifest.descriptor.digest, manifest.descriptor.digest);
     });
 
-    it("sends what has changed since, even where it begins in the same way", async (t) => {
+    it("send a changed folder, even if its first bytes are the same", async (t) => {
       const { folder, registry, again } = await pushedFolder(t);
       writeFileSync(join(folder, "zzz"), "new");
       assert.equal((await again()).sent, true);
@@ -227,14 +227,14 @@ describe("a push", () => {
       );
     });
 
-    it("sends the blob where it was made in another way, by another client or at another level", async (t) => {
+    it("send the blob if the earlier one was compressed at another level", async (t) => {
       const { again } = await pushedFolder(t);
       const [stored, packed] = [await again(0), await again(1)];
       assert.equal(stored.sent && packed.sent, true);
       assert.notEqual(stored.manifest.descriptor.digest, packed.manifest.descriptor.digest);
     });
 
-    it("sends the blob where the registry lost it, or answers for the tag with what is broken", async (t) => {
+    it("send the blob if the registry lost it, or returns a broken manifest", async (t) => {
       const { registry, descriptor, again } = await pushedFolder(t);
       const blob = registry.blobs.get(descriptor.digest) as Buffer;
       registry.blobs.delete(descriptor.digest);
@@ -252,7 +252,7 @@ describe("a push", () => {
     });
   });
 
-  it("of nothing is the empty layer", async (t) => {
+  it("without paths have the empty layer", async (t) => {
     const { registry, push } = await setting(t);
     await push([]);
     const [layer] = layersOf(registry, "metric/run:1");
@@ -260,25 +260,25 @@ describe("a push", () => {
     assert.equal(registry.blobs.size, 1);
   });
 
-  it("of the same files gives the same digest", async (t) => {
+  it("give the same digest for the same files", async (t) => {
     const { base, push } = await setting(t);
     const paths = makeSources(base);
     const [one, two] = [await push(paths), await push(paths)];
     assert.equal(one.manifest.descriptor.digest, two.manifest.descriptor.digest);
   });
 
-  it("says when it was made to the second", () => {
+  it("record their date in whole seconds", () => {
     assert.deepEqual(createdAnnotation(new Date("2023-11-14T22:13:20.999Z")), {
       "org.opencontainers.image.created": "2023-11-14T22:13:20Z",
     });
   });
 });
 
-describe("a push to a registry that breaks", () => {
+describe("pushes to a failing registry", () => {
   const steps = ["headBlob", "post", "patch", "putBlob", "putManifest"] as const;
   for (const step of steps)
     for (const status of [500, 503])
-      it(`a ${status} on ${step} is retried`, async (t) => {
+      it(`retry a ${status} on ${step}`, async (t) => {
         const { registry, base, push } = await setting(t);
         registry.intercept(failing(status, STEPS[step], 2));
         await push(makeSources(base));
@@ -286,19 +286,19 @@ describe("a push to a registry that breaks", () => {
       });
 
   for (const step of steps)
-    it(`a reset on ${step} is retried`, async (t) => {
+    it(`retry a reset on ${step}`, async (t) => {
       const { registry, base, push } = await setting(t);
       registry.intercept(resetting(STEPS[step], step === "patch" ? 1 << 20 : 0, 2));
       await push(makeSources(base));
       await assertPulledIsPushed(t, registry, base);
     });
 
-  it("tokens that expire all the time are renewed", async (t) => {
+  it("renew tokens that expire constantly", async (t) => {
     const { registry, base, repository } = await setting(t);
     const tokens = await startTokenServer();
     t.after(() => tokens.close());
     const uses = new Map<string | undefined, number>();
-    // Every token is good for two requests; one that is sent its body too late hears of it only then.
+    // Every token is valid for two requests. A late request may be rejected only after its body.
     registry.intercept((request, response) => {
       const { authorization } = request.headers;
       const used = (uses.get(authorization) ?? 0) + 1;
@@ -312,7 +312,7 @@ describe("a push to a registry that breaks", () => {
     await assertPulledIsPushed(t, registry, base);
   });
 
-  it("a registry that never comes back leaves no tag", async (t) => {
+  it("write no tag if the registry stays broken", async (t) => {
     const registry = await memoryRegistry(t);
     const base = temporaryFolder(t);
     registry.intercept(failing(503, STEPS.patch, 1_000_000));
@@ -326,20 +326,20 @@ describe("a push to a registry that breaks", () => {
   });
 });
 
-describe("a source that changes during a push", () => {
+describe("pushes of changing files", () => {
   for (const [name, step, change, tagged] of [
     ["large-folder", "patch", (path: string) => appendFileSync(join(path, "noise"), "x"), false],
     ["large-file", "patch", (path: string) => appendFileSync(path, "x"), false],
     ["large-file", "putBlob", (path: string) => appendFileSync(path, "x"), true],
     ["large-file", "post", (path: string) => rmSync(path), true],
   ] as const)
-    it(`fails the push of ${name} by name during ${step}, once, with no tag and nothing left open`, async (t) => {
+    it(`fail once for ${name} during ${step}, with its path, no tag and no open upload`, async (t) => {
       const { registry, base, push } = await setting(t);
       makeSources(base);
       if (tagged) storeArtifact(registry, "earlier", []);
       const before = registry.manifests.size;
       const path = join(base, name);
-      // Enough that most of it is still to be read when the first bytes are in.
+      // The files are so large that most bytes are unread when the first ones arrive.
       for (const file of [join(base, "large-folder", "noise"), join(base, "large-file")])
         writeFileSync(file, noise(40 << 20));
       registry.intercept(async (request) => {
@@ -361,13 +361,13 @@ describe("a source that changes during a push", () => {
     });
 });
 
-/** Runs a push of the executable against a registry, with what is to differ. */
+/** Runs a push of the executable to a registry. */
 function pushTool(registry: { address: string }, args: readonly string[], options: Parameters<typeof runTool>[2] = {}) {
   return runTool("oras-push", [`${registry.address}/metric/run:1`, ...args], options);
 }
 
 /** Resolves once a running tool has written a line that matches. */
-function said(running: Running, line: RegExp): Promise<void> {
+function writesLine(running: RunningProcess, line: RegExp): Promise<void> {
   let text = "";
   return new Promise((resolve) => {
     running.child.stderr?.on("data", (chunk: string) => {
@@ -378,7 +378,7 @@ function said(running: Running, line: RegExp): Promise<void> {
 }
 
 describe("the executable", () => {
-  it("pushes a folder as oras does: its title, its media type, and the digest of the tar in it", async (t) => {
+  it("pushes a folder with the same title, media type and tar digest as oras", async (t) => {
     const registry = await memoryRegistry(t);
     const folder = join(temporaryFolder(t), "analysis");
     mkdirSync(folder);
@@ -397,12 +397,12 @@ describe("the executable", () => {
     });
   });
 
-  it("says with --format json what was pushed, and that alone", async (t) => {
+  it("writes only the pushed artifact to stdout with --format json", async (t) => {
     const registry = await memoryRegistry(t);
     const base = temporaryFolder(t);
     writeFileSync(join(base, "f"), "content");
     const termination = join(base, "termination-log");
-    writeFileSync(termination, "old and longer than what comes ".repeat(100));
+    writeFileSync(termination, "old and longer than the new message ".repeat(100));
     const args = ["f:text/plain", "-a", "k=v", "--format", "json", "--termination-message", termination];
     const { stdout, stderr } = await pushTool(registry, args, { cwd: base });
     const result = JSON.parse(stdout) as Record<string, unknown>;
@@ -422,7 +422,7 @@ describe("the executable", () => {
     });
   });
 
-  it("leaves every reference and digest in the termination message, as many as Kubernetes reads", async (t) => {
+  it("writes references and digests to the termination message, as many as Kubernetes reads", async (t) => {
     const registry = await memoryRegistry(t);
     const base = temporaryFolder(t);
     writeFileSync(join(base, "f"), "content");
@@ -453,20 +453,20 @@ describe("the executable", () => {
     assert.deepEqual(JSON.parse(readFileSync(termination, "utf8")), { reference: first, digest: lines[0]?.digest });
   });
 
-  it("says that an artifact without paths is without files", async (t) => {
+  it("warns that an artifact without paths has no files", async (t) => {
     const { code, stderr } = await pushTool(await memoryRegistry(t), []);
     assert.equal(code, 0);
-    assert.equal(stderr, "oras-push: no PATH is given: the artifact is without files\n");
+    assert.equal(stderr, "oras-push: pushed an artifact without files, because no PATH is given\n");
   });
 
-  it("does not make a termination message's file", async (t) => {
+  it("does not create the file of the termination message", async (t) => {
     const registry = await memoryRegistry(t);
     const base = temporaryFolder(t);
     await pushTool(registry, ["--termination-message", join(base, "none")], { cwd: base });
     assert.deepEqual(readdirSync(base), []);
   });
 
-  it("refuses a SOURCE_DATE_EPOCH that is no time", async (t) => {
+  it("rejects an invalid SOURCE_DATE_EPOCH", async (t) => {
     const registry = await memoryRegistry(t);
     const args = [`${registry.address}/metric/run:1`];
     for (const [value, code] of [
@@ -477,11 +477,11 @@ describe("the executable", () => {
     ] as const) {
       const ended = await runTool("oras-push", args, { env: { SOURCE_DATE_EPOCH: value } });
       assert.equal(ended.code, code, ended.stderr);
-      if (code === 64) assert.match(ended.stderr, /^oras-push: SOURCE_DATE_EPOCH is seconds since 1970, not "/);
+      if (code === 64) assert.match(ended.stderr, /^oras-push: SOURCE_DATE_EPOCH must be seconds since 1970, not "/);
     }
   });
 
-  it("takes a path as people write it: a dash in front, a slash behind, a dot, a colon within", async (t) => {
+  it("accepts paths with a leading dash, a trailing slash, a colon, and a dot", async (t) => {
     const registry = await memoryRegistry(t);
     const base = temporaryFolder(t);
     mkdirSync(join(base, "here", "deep"), { recursive: true });
@@ -504,7 +504,7 @@ describe("the executable", () => {
     writeFileSync(join(base, "f"), "content");
     const port = await freePort();
     const running = startTool("oras-push", [`127.0.0.1:${port}/metric/run:1`, "f"], { cwd: base });
-    await said(running, /again in .*again in .*connection refused/s);
+    await writesLine(running, /retrying in .*retrying in .*connection refused/s);
     const registry = await startMemoryRegistry(port);
     t.after(() => registry.close());
     const { code, stderr } = await running.ended;
@@ -512,7 +512,7 @@ describe("the executable", () => {
     assert.ok(registry.manifests.has("metric/run:1"));
   });
 
-  it("ends with 69 where the registry cannot be reached", async (t) => {
+  it("exits with 69 if the registry cannot be reached", async (t) => {
     const base = temporaryFolder(t);
     writeFileSync(join(base, "f"), "content");
     const address = `127.0.0.1:${await freePort()}`;
@@ -524,7 +524,7 @@ describe("the executable", () => {
     );
   });
 
-  it("ends with 66 for a path that is missing, before anything is sent", async (t) => {
+  it("exits with 66 for a missing path, before any request", async (t) => {
     const registry = await memoryRegistry(t);
     const { code, stderr } = await pushTool(registry, ["/nowhere/at/all"]);
     assert.equal(code, 66);
@@ -532,7 +532,7 @@ describe("the executable", () => {
     assert.equal(registry.requests.length, 0);
   });
 
-  it("ends with 66 for a file in a folder that a normal user may not read, and names it", async (t) => {
+  it("exits with 66 and the path for a file that a normal user may not read", async (t) => {
     const registry = await memoryRegistry(t);
     const base = temporaryFolder(t);
     chmodSync(base, 0o755);
@@ -544,13 +544,13 @@ describe("the executable", () => {
     assert.equal(registry.manifests.size, 0);
   });
 
-  it("ended by SIGTERM in the middle of an upload ends with 143, writes no tag and leaves nothing open", async (t) => {
+  it("exits with 143 after SIGTERM during an upload, with no tag and no open upload", async (t) => {
     const registry = await memoryRegistry(t);
     const base = temporaryFolder(t);
     makeSources(base);
     registry.intercept(
       first(1, STEPS.patch, async (request) => {
-        await takeIn(request, 1 << 20);
+        await readBytes(request, 1 << 20);
         running.child.kill("SIGTERM");
       }),
     );
@@ -566,7 +566,7 @@ describe("the executable", () => {
     ["a large file is hashed", "large"],
     ["a large folder is compressed", "."],
   ] as const)
-    it(`ended by SIGTERM while ${what} ends soon, with nothing sent`, async (t) => {
+    it(`exits soon after SIGTERM while ${what}, and sends nothing`, async (t) => {
       const registry = await memoryRegistry(t);
       const base = temporaryFolder(t);
       writeFileSync(join(base, "large"), "");
@@ -582,7 +582,7 @@ describe("the executable", () => {
       assert.equal(registry.uploads.size, 0);
     });
 
-  it("ended by SIGTERM while the registry is silent ends soon all the same", async (t) => {
+  it("exits soon after SIGTERM while the registry does not respond", async (t) => {
     const base = temporaryFolder(t);
     writeFileSync(join(base, "f"), "content");
     const address = await startServer(t, () => void running.child.kill("SIGTERM"));
@@ -597,7 +597,7 @@ describe("credentials of the executable", () => {
   const BASIC = `Basic ${Buffer.from("me:secret-pw").toString("base64")}`;
   const AUTH = Buffer.from("me:secret-pw").toString("base64");
 
-  /** A registry behind a token server that wants me and my password. */
+  /** A registry behind a token server that requires a user and a password. */
   async function guarded(t: TestContext) {
     const tokens = await startTokenServer({ authorization: BASIC });
     t.after(() => tokens.close());
@@ -608,7 +608,7 @@ describe("credentials of the executable", () => {
     return { registry, tokens, base };
   }
 
-  it("may be a mounted pull secret alone, and show in no output, not even with --debug", async (t) => {
+  it("may be a mounted pull secret alone, and appear in no output, not even with --debug", async (t) => {
     const { registry, base, tokens } = await guarded(t);
     const secret = JSON.stringify({ auths: { [registry.address]: { auth: AUTH } } });
     writeFileSync(join(base, ".dockerconfigjson"), secret);
@@ -623,7 +623,7 @@ describe("credentials of the executable", () => {
       assert.ok(!`${stdout}${stderr}`.includes(secret), secret);
   });
 
-  it("may be the operator's variables, or a user with the password on stdin", async (t) => {
+  it("may be the variables of the operator, or a user with the password on stdin", async (t) => {
     const { registry, base } = await guarded(t);
     const env = { ORAS_USER: "me", ORAS_PUSH_PASS: "secret-pw", ORAS_PULL_PASS: "other" };
     assert.equal((await pushTool(registry, ["f"], { cwd: base, env })).code, 0);
@@ -634,13 +634,13 @@ describe("credentials of the executable", () => {
     assert.equal(code, 0, stderr);
   });
 
-  it("that are wrong end with 77, one line and a hint", async (t) => {
+  it("exit with 77, one line and a hint if they are wrong", async (t) => {
     const { registry, base } = await guarded(t);
     const env = { ORAS_USER: "me", ORAS_PUSH_PASS: "secret-wrong" };
     const { code, stdout, stderr } = await pushTool(registry, ["f"], { cwd: base, env });
     assert.equal(code, 77);
     assert.equal(stdout, "");
-    assert.match(stderr, /^oras-push: the registry answered 401 to [^\n]*\nhint: [^\n]*\n$/);
+    assert.match(stderr, /^oras-push: the registry returned 401 for [^\n]*\nhint: [^\n]*\n$/);
     const debugged = await pushTool(registry, ["f", "--debug"], { cwd: base, env });
     assert.equal(debugged.code, 77);
     assert.ok(!debugged.stderr.includes("secret-wrong"));
@@ -649,15 +649,15 @@ describe("credentials of the executable", () => {
 });
 
 describe("memory", () => {
-  /** The most anonymous memory that a process had resident while it ran, in MiB. */
-  async function peakOf(running: Running): Promise<number> {
+  /** The peak of a process's resident anonymous memory, in MiB. */
+  async function peakOf(running: RunningProcess): Promise<number> {
     let peak = 0;
     const sampling = setInterval(() => {
       try {
         const status = readFileSync(`/proc/${running.pid}/status`, "utf8");
         peak = Math.max(peak, Number(/^RssAnon:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) / 1024);
       } catch {
-        // It has ended.
+        // The process has ended.
       }
     }, 10);
     const { code, stderr } = await running.ended;
@@ -672,7 +672,7 @@ describe("memory", () => {
     closeSync(file);
   }
 
-  it("stays bounded for a folder with a file of 1 GiB", async (t) => {
+  it("stays limited for a folder with a file of 1 GiB", async (t) => {
     const registry = await memoryRegistry(t);
     const base = temporaryFolder(t);
     mkdirSync(join(base, "sparse"));
@@ -684,18 +684,18 @@ describe("memory", () => {
     assert.ok(peak > 0 && peak < 200, `${peak} MiB`);
   });
 
-  it("stays bounded for a file of 1 GiB and a registry that is slow to take it", async (t) => {
+  it("stays limited for a file of 1 GiB and a slow registry", async (t) => {
     const registry = await memoryRegistry(t);
     const base = temporaryFolder(t);
     sparseFile(join(base, "zeros"), 1 << 30);
     registry.intercept(
-      inTurn(
+      chain(
         first(
           1,
           (method, url) => STEPS.putBlob(method, url),
           async (request, response) => {
             for await (const _ of request) await new Promise((resolve) => setImmediate(resolve));
-            // The blob is not kept, but what is said of it has to fit.
+            // The registry does not keep the content, but it must report the blob.
             const digest = new URL(request.url ?? "", "http://r").searchParams.get("digest") ?? "";
             registry.blobs.set(digest, Buffer.alloc(0));
             response.writeHead(201).end();

@@ -4,11 +4,11 @@ import { storedBlocks } from "oras-push/layer/deflate-stored";
 import { noise } from "../support.ts";
 
 describe("stored blocks", () => {
-  it("have a type, the length, the length inverted, and the bytes", () => {
+  it("have a type, a length, the inverted length, and the bytes", () => {
     assert.equal(storedBlocks(Buffer.from("abc")).toString("hex"), "000300fcff616263");
   });
 
-  it("hold no more than 65535 bytes each", () => {
+  it("contain at most 65535 bytes each", () => {
     const bytes = noise(65_536);
     const blocks = storedBlocks(bytes);
     assert.equal(blocks.length, 65_536 + 10);
@@ -17,7 +17,7 @@ describe("stored blocks", () => {
     assert.equal(blocks.subarray(5 + 65_535).toString("hex"), `000100feff${bytes.subarray(65_535).toString("hex")}`);
   });
 
-  it("of no bytes are none", () => {
+  it("are empty for no bytes", () => {
     assert.equal(storedBlocks(Buffer.alloc(0)).length, 0);
   });
 });

@@ -3,18 +3,22 @@ import { spawnSync } from "node:child_process";
 import { globSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { gunzipSync } from "node:zlib";
-import { DEFAULT_LEVEL, STORED } from "oras-push/layer/compression-level";
-import { gzip } from "oras-push/layer/gzip";
+import { compressed as compress, DEFAULT_LEVEL, STORED } from "oras-push/layer/compression";
 import { run } from "../../../support/tools.ts";
 import { assertBytes, collect, noise, pieces, sha256 } from "../support.ts";
 
 const BLOCK = 256 << 10;
 const TEXT = Buffer.from(Array.from({ length: 200_000 }, (_, index) => `${index * 7919}\n`).join(""));
 
-/** What GNU gzip makes of it: its complaint, or the content. */
-function unzip(compressed: Buffer): { content: Buffer; complaint: string } {
+/** The layer of an archive, at the default level unless a test needs another. */
+function gzip(archive: AsyncIterable<Buffer>, level: number = DEFAULT_LEVEL): AsyncIterable<Buffer> {
+  return compress(archive, level);
+}
+
+/** The output of GNU gzip for a compressed stream: the content and the messages. */
+function unzip(compressed: Buffer): { content: Buffer; messages: string } {
   const { stdout, stderr } = spawnSync("gzip", ["-dc"], { input: compressed, maxBuffer: 1 << 28 });
-  return { content: stdout, complaint: stderr.toString() };
+  return { content: stdout, messages: stderr.toString() };
 }
 
 describe("gzip", () => {
@@ -23,22 +27,22 @@ describe("gzip", () => {
       ["noise", noise(size)],
       ["zeros", Buffer.alloc(size)],
     ] as const)
-      it(`${size} bytes of ${kind} are read back by gzip and by zlib`, async () => {
+      it(`writes ${size} bytes of ${kind} so that gzip and zlib read them`, async () => {
         const compressed = await collect(gzip(pieces(bytes)));
         assertBytes(gunzipSync(compressed), bytes);
-        const { content, complaint } = unzip(compressed);
-        assert.equal(complaint, "");
+        const { content, messages } = unzip(compressed);
+        assert.equal(messages, "");
         assertBytes(content, bytes);
       });
 
-  it("no bytes give these bytes: one member, without name and time", async () => {
+  it("writes one member without name and time for no bytes", async () => {
     assert.equal(
       (await collect(gzip(pieces(Buffer.alloc(0))))).toString("hex"),
       `${"1f8b0800000000000003"}${"0300"}${"00000000"}${"00000000"}`,
     );
   });
 
-  it("gzip -t finds no fault", () => {
+  it("passes gzip -t", () => {
     return collect(gzip(pieces(TEXT))).then((compressed) => {
       const { status, stderr } = spawnSync("gzip", ["-t"], { input: compressed });
       assert.equal(stderr.toString(), "");
@@ -46,20 +50,20 @@ describe("gzip", () => {
     });
   });
 
-  it("the size of the pieces that come does not matter", async () => {
+  it("gives the same bytes for chunks of any size", async () => {
     const expected = await collect(gzip(pieces(TEXT)));
     for (const size of [999, BLOCK, 3 * BLOCK + 1, TEXT.length])
       assert.ok((await collect(gzip(pieces(TEXT, size)))).equals(expected), String(size));
   });
 
-  it("the default level is 5, and 1 gives more bytes", async () => {
+  it("uses level 5 by default, and level 1 gives more bytes", async () => {
     assert.equal(DEFAULT_LEVEL, 5);
     const usual = await collect(gzip(pieces(TEXT)));
     assertBytes(usual, await collect(gzip(pieces(TEXT), 5)));
     assert.ok((await collect(gzip(pieces(TEXT), 1))).length > usual.length);
   });
 
-  it("the default gives no more than 1.02 of what gzip -6 gives", async () => {
+  it("gives at most 2 % more bytes than gzip -6 by default", async () => {
     const sources = Buffer.concat(globSync("packages/**/*.ts").map((file) => readFileSync(file)));
     for (const bytes of [TEXT, sources]) {
       const { stdout } = spawnSync("gzip", ["-6", "-c"], { input: bytes, maxBuffer: 1 << 28 });
@@ -68,18 +72,18 @@ describe("gzip", () => {
     }
   });
 
-  it("what can't be compressed is stored as it is, at every level", async () => {
+  it("stores incompressible blocks uncompressed at every level", async () => {
     const random = noise(3 * BLOCK);
     for (const level of [STORED, 1, 5, 9]) {
       const compressed = await collect(gzip(pieces(random), level));
       assertBytes(gunzipSync(compressed), random);
-      // The gzip header, then that of a stored block, of the most that it can hold.
+      // After the gzip header comes the header of a stored block of the maximum length.
       assert.equal(compressed.subarray(10, 15).toString("hex"), "00ffff0000", `level ${level}`);
       assert.ok(compressed.length < random.length + 100, `${compressed.length} bytes`);
     }
   });
 
-  it("what is small among what can't be compressed is compressed all the same", async () => {
+  it("compresses blocks between incompressible ones", async () => {
     const mixed = Buffer.concat([
       noise(BLOCK),
       Buffer.alloc(BLOCK, "text "),
@@ -90,18 +94,18 @@ describe("gzip", () => {
     assert.ok(length < 1.52 * BLOCK, `${length / BLOCK} blocks`);
   });
 
-  it("a block is compressed with the end of the one before in mind", async () => {
+  it("finds repetitions of the previous block", async () => {
     const repeated = Buffer.concat(Array.from({ length: 50 }, () => noise(30_000)));
     const { length } = await collect(gzip(pieces(repeated)));
-    assert.ok(length < 60_000, `${length} bytes for 30000 that come again and again`);
+    assert.ok(length < 60_000, `${length} bytes for 30000 repeated bytes`);
   });
 
-  it("the bytes are the same with one thread and with four", async () => {
+  it("gives the same bytes with one thread and with four", async () => {
     const script = `
-      import { gzip } from "oras-push/layer/gzip";
+      import { compressed, DEFAULT_LEVEL } from "oras-push/layer/compression";
       import { collect, noise, pieces, sha256 } from "./test/oras-push/support.ts";
       const text = Buffer.concat([noise(3000000), Buffer.from("abc ".repeat(500000))]);
-      console.log(sha256(await collect(gzip(pieces(text)))));`;
+      console.log(sha256(await collect(compressed(pieces(text), DEFAULT_LEVEL))));`;
     const digests = await Promise.all(
       ["1", "4"].map(async (threads) => {
         const env = { ...process.env, UV_THREADPOOL_SIZE: threads };
@@ -115,7 +119,7 @@ describe("gzip", () => {
     assert.equal(digests[0], digests[1]);
   });
 
-  it("the bytes are these: a change here changes every digest that users pin", async () => {
+  it("writes the header and the size of the member", async () => {
     assert.equal(sha256(gunzipSync(await collect(gzip(pieces(TEXT))))), sha256(TEXT));
     const again = await collect(gzip(pieces(TEXT)));
     assertBytes(again, await collect(gzip(pieces(TEXT))));
@@ -123,7 +127,7 @@ describe("gzip", () => {
     assert.equal(again.readUInt32LE(again.length - 4), TEXT.length);
   });
 
-  it("a source that fails fails the stream as itself", async () => {
+  it("throws the error of the source unchanged", async () => {
     async function* failing(): AsyncGenerator<Buffer> {
       yield noise(5 * BLOCK);
       throw new Error("the source");
@@ -131,7 +135,7 @@ describe("gzip", () => {
     await assert.rejects(collect(gzip(failing())), /^Error: the source$/);
   });
 
-  it("a reader that goes away closes the source", async () => {
+  it("closes the source when the reader stops", async () => {
     let closed = false;
     async function* endless(): AsyncGenerator<Buffer> {
       try {
@@ -144,7 +148,7 @@ describe("gzip", () => {
     assert.equal(closed, true);
   });
 
-  it("what compresses well is given in as little memory, for it may be kept", async () => {
+  it("returns small results in memory of their own size", async () => {
     const kept: Buffer[] = [];
     for await (const chunk of gzip(pieces(Buffer.alloc(32 << 20)))) kept.push(chunk);
     const buffers = new Set(kept.map(({ buffer }) => buffer));
@@ -152,7 +156,7 @@ describe("gzip", () => {
     assert.ok(bytes < 1 << 20, `${bytes} bytes are kept`);
   });
 
-  it("a slow reader holds the source back", async () => {
+  it("does not read far ahead of a slow reader", async () => {
     let read = 0;
     async function* endless(): AsyncGenerator<Buffer> {
       for (;;) {
@@ -162,7 +166,7 @@ describe("gzip", () => {
     }
     const stream = gzip(endless())[Symbol.asyncIterator]();
     for (let count = 0; count < 3; count++) await stream.next();
-    assert.ok(read < 100 * BLOCK, `${read / BLOCK} blocks were read ahead`);
+    assert.ok(read < 100 * BLOCK, `${read / BLOCK} blocks read ahead`);
     await stream.return?.(undefined);
   });
 });

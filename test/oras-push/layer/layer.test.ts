@@ -20,7 +20,7 @@ async function read(layer: LayerSource) {
 }
 
 describe("the layer of a file", () => {
-  it("is its raw bytes, with its name and nothing else", async (t) => {
+  it("contains the raw bytes, and has a title as its only annotation", async (t) => {
     const path = join(temporaryFolder(t), "lammps.out.gz");
     writeFileSync(path, noise(3_000_000));
     const layer = await layerOf({ path }, OPTIONS);
@@ -31,7 +31,7 @@ describe("the layer of a file", () => {
     assert.deepEqual(annotations, { [TITLE]: "lammps.out.gz" });
   });
 
-  it("may have no bytes", async (t) => {
+  it("may be empty", async (t) => {
     const path = join(temporaryFolder(t), "empty");
     writeFileSync(path, "");
     const layer = await layerOf({ path }, OPTIONS);
@@ -39,13 +39,13 @@ describe("the layer of a file", () => {
     assert.equal((await read(layer)).bytes.length, 0);
   });
 
-  it("has the media type that the user wants", async (t) => {
+  it("has the media type of the user", async (t) => {
     const path = join(temporaryFolder(t), "a");
     writeFileSync(path, "");
     assert.equal((await layerOf({ path, mediaType: "text/plain" }, OPTIONS)).mediaType, "text/plain");
   });
 
-  it("of a link has the link's name and the file's bytes", async (t) => {
+  it("has the name of a link and the bytes of its target", async (t) => {
     const folder = temporaryFolder(t);
     writeFileSync(join(folder, "file"), "content");
     symlinkSync("file", join(folder, "link"));
@@ -54,7 +54,7 @@ describe("the layer of a file", () => {
     assert.deepEqual(annotations, { [TITLE]: "link" });
   });
 
-  it("that is said to have no size and has content, as /proc has them, fails by name", async () => {
+  it("fails with the path for a file that reports size zero but has content, as in /proc", async () => {
     const layer = await layerOf({ path: "/proc/self/status" }, OPTIONS);
     await assert.rejects(collect(layer.open().bytes), (error: ToolError) => {
       assert.match(error.message, /^\/proc\/\d+\/status changed while it was read$/);
@@ -62,7 +62,7 @@ describe("the layer of a file", () => {
     });
   });
 
-  it("that has changed since it was found fails by name", async (t) => {
+  it("fails with the path if the file changed after it was found", async (t) => {
     const path = join(temporaryFolder(t), "file");
     writeFileSync(path, "content");
     const layer = await layerOf({ path }, OPTIONS);
@@ -72,7 +72,7 @@ describe("the layer of a file", () => {
 });
 
 describe("the layer of a folder", () => {
-  it("is a gzipped tar whose content digest is that of the tar, under the folder's base name", async (t) => {
+  it("is a gzipped tar with the digest of the tar as an annotation, under the folder's base name", async (t) => {
     const folder = join(temporaryFolder(t), "deep", "analysis");
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, "f"), "content");
@@ -89,14 +89,14 @@ describe("the layer of a folder", () => {
     assert.match(execFileSync("tar", ["-tf", "-"], { input: archive }).toString(), /^analysis\/?\nanalysis\/f\n$/);
   });
 
-  it("can be read as often as it must be, with the same bytes", async (t) => {
+  it("gives the same bytes each time it is read", async (t) => {
     const folder = temporaryFolder(t);
     writeFileSync(join(folder, "f"), noise(1_000_000));
     const layer = await layerOf({ path: folder }, OPTIONS);
     assert.deepEqual(await read(layer), await read(layer));
   });
 
-  it("of a link has the link's name and the folder's contents", async (t) => {
+  it("has the name of a link and the content of its target", async (t) => {
     const folder = temporaryFolder(t);
     mkdirSync(join(folder, "real"));
     writeFileSync(join(folder, "real", "f"), "");
@@ -106,19 +106,19 @@ describe("the layer of a folder", () => {
     assert.equal(annotations[TITLE], "link");
   });
 
-  it("tells what it leaves out once, however often it is read", async (t) => {
+  it("reports a skipped file once, even if it is read twice", async (t) => {
     const folder = temporaryFolder(t);
     execFileSync("mkfifo", [join(folder, "fifo")]);
     reports.length = 0;
     const layer = await layerOf({ path: folder }, OPTIONS);
     await read(layer);
     await read(layer);
-    assert.deepEqual(reports, [`left out ${folder}/fifo: a FIFO`]);
+    assert.deepEqual(reports, [`skipped ${folder}/fifo: it is a FIFO`]);
   });
 });
 
 describe("paths", () => {
-  it("that are missing, or neither file nor folder, are named", async (t) => {
+  it("appear in the error if they are missing, or neither file nor folder", async (t) => {
     const folder = temporaryFolder(t);
     execFileSync("mkfifo", [join(folder, "fifo")]);
     for (const [name, why] of [
@@ -132,7 +132,7 @@ describe("paths", () => {
       });
   });
 
-  it("have their last part for a title", () => {
+  it("have their last part as the title", () => {
     assert.equal(titleOf("/tmp/analysis"), "analysis");
     assert.equal(titleOf("./a/b/"), "b");
     assert.equal(titleOf("a/../c"), "c");

@@ -12,20 +12,20 @@ const TEXTS = globSync("packages/**/*.ts")
 const TEXT = Buffer.concat(TEXTS);
 const RANDOM = createCipheriv("aes-128-ctr", Buffer.alloc(16), Buffer.alloc(16)).update(Buffer.alloc(64 * SIZE));
 
-/** A block is taken from each place in turn. */
+/** Yields the blocks of a buffer. */
 function* blocksOf(bytes: Buffer): Generator<Buffer> {
   for (let start = 0; start + SIZE <= bytes.length; start += SIZE) yield bytes.subarray(start, start + SIZE);
 }
 
-describe("what looks random", () => {
-  it("is what a cipher gives", () => {
+describe("looksRandom", () => {
+  it("accepts the output of a cipher", () => {
     for (const block of blocksOf(RANDOM)) assert.equal(looksRandom(block), true);
   });
 
   const brotli = (text: Buffer) => brotliCompressSync(text, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } });
   for (const [name, compress] of Object.entries({ gzip: gzipSync, brotli }))
-    it(`is most of what ${name} gives`, (t) => {
-      // The same text in other orders.
+    it(`accepts most output of ${name}`, (t) => {
+      // Each turn compresses the same texts in another order.
       const blocks = Array.from({ length: 20 }, (_, turn) => {
         const text = Buffer.concat([...TEXTS.slice(turn), ...TEXTS.slice(0, turn)]);
         return compress(text).subarray(100, 100 + SIZE);
@@ -35,14 +35,14 @@ describe("what looks random", () => {
       assert.ok(random >= 0.6 * blocks.length, `${random} of ${blocks.length}`);
     });
 
-  it("is no text, no zeros, no program, no numbers", () => {
+  it("rejects text, zeros, programs and numbers", () => {
     const numbers = Buffer.from(Float64Array.from({ length: SIZE / 8 }, (_, index) => Math.sin(index)).buffer);
     const program = readFileSync(process.execPath).subarray(20 << 20, 21 << 20);
     for (const bytes of [TEXT, Buffer.alloc(SIZE), numbers, program])
       for (const block of blocksOf(bytes)) assert.equal(looksRandom(block), false);
   });
 
-  it("is no block with text at its start, in its middle or at its end", () => {
+  it("rejects a block with text at its start, in its middle or at its end", () => {
     for (const place of [0, SIZE / 2, SIZE - (12 << 10)]) {
       const block = Buffer.from(RANDOM.subarray(0, SIZE));
       TEXT.copy(block, place, 0, 12 << 10);
@@ -51,17 +51,17 @@ describe("what looks random", () => {
   });
 });
 
-describe("what repeats itself", () => {
+describe("repeatsItself", () => {
   const WINDOW = 8 << 10;
 
-  it("is random bytes that come again within the window, no further", () => {
+  it("detects random bytes that occur again within the window, and none beyond it", () => {
     const period = (size: number) => Buffer.alloc(SIZE, RANDOM.subarray(0, size));
     assert.equal(repeatsItself(period(WINDOW), WINDOW), true);
     assert.equal(repeatsItself(period(3000), WINDOW), true);
     assert.equal(repeatsItself(period(WINDOW + 1), WINDOW), false);
   });
 
-  it("is a block whose first or last part alone comes again", () => {
+  it("detects a repetition of the first or the last part alone", () => {
     const block = Buffer.from(RANDOM.subarray(0, SIZE));
     assert.equal(repeatsItself(block, WINDOW), false);
     const first = Buffer.from(block);

@@ -4,7 +4,7 @@ import { EMPTY_CONTENT, EMPTY_DESCRIPTOR, orderedDescriptor, sortedAnnotations }
 import { digestOf } from "oras-push/oci/meter";
 
 describe("descriptors", () => {
-  it("the empty descriptor is the specification's", () => {
+  it("include the empty descriptor of the specification", () => {
     assert.deepEqual(EMPTY_DESCRIPTOR, {
       mediaType: "application/vnd.oci.empty.v1+json",
       digest: "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
@@ -14,7 +14,7 @@ describe("descriptors", () => {
     assert.equal(digestOf(EMPTY_CONTENT), EMPTY_DESCRIPTOR.digest);
   });
 
-  it("the fields come in the specification's order, whatever the order they were given in", () => {
+  it("have their fields in the order of the specification", () => {
     const shuffled = { data: "e30=", annotations: { b: "2", a: "1" }, size: 2, digest: EMPTY_DESCRIPTOR.digest };
     assert.equal(
       JSON.stringify(orderedDescriptor({ ...shuffled, mediaType: "x/y" })),
@@ -22,12 +22,12 @@ describe("descriptors", () => {
     );
   });
 
-  it("what a descriptor does not have is not written", () => {
+  it("omit missing fields", () => {
     const { mediaType, digest, size } = EMPTY_DESCRIPTOR;
     assert.deepEqual(Object.keys(orderedDescriptor({ mediaType, digest, size })), ["mediaType", "digest", "size"]);
   });
 
-  it("annotations are sorted by their characters, capitals first", () => {
+  it("have their annotations sorted, capitals first", () => {
     assert.equal(
       JSON.stringify(sortedAnnotations({ b: "", a: "", B: "", "a.b": "" })),
       '{"B":"","a":"","a.b":"","b":""}',

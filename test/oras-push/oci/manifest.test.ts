@@ -8,8 +8,8 @@ const CONFIG =
   '"config":{"mediaType":"application/vnd.oci.empty.v1+json","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2,"data":"e30="}';
 const ABC = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
-describe("building a manifest", () => {
-  it("a file's manifest is these bytes, as oras would write them", () => {
+describe("a built manifest", () => {
+  it("of a file has the same bytes as the one of oras", () => {
     const { bytes, descriptor } = buildManifest({
       layers: [
         {
@@ -36,26 +36,26 @@ describe("building a manifest", () => {
     });
   });
 
-  it("an artifact without layers gets the empty one", () => {
+  it("of an artifact without layers has the empty layer", () => {
     const { bytes } = buildManifest({ layers: [], annotations: CREATED });
     const { config, layers } = JSON.parse(bytes.toString()) as { config: unknown; layers: unknown[] };
     assert.deepEqual(layers, [config]);
   });
 
-  it("the artifact type is the user's", () => {
+  it("has the given artifact type", () => {
     const { bytes } = buildManifest({ artifactType: "application/x", layers: [], annotations: {} });
     assert.equal(parseManifest(bytes).artifactType, "application/x");
   });
 
-  it("the size is counted in bytes, not in characters", () => {
+  it("has its size in bytes, not in characters", () => {
     const { bytes, descriptor } = buildManifest({ layers: [], annotations: { note: "ü".repeat(100) } });
     assert.equal(descriptor.size, bytes.length);
     assert.equal(bytes.length, bytes.toString().length + 100);
   });
 });
 
-describe("reading a manifest", () => {
-  it("what was built is read back", () => {
+describe("a parsed manifest", () => {
+  it("has the layers and annotations of the built one", () => {
     const layer = { mediaType: "x/y", digest: ABC, size: 3, annotations: { a: "1" } } as const;
     const { bytes } = buildManifest({ layers: [layer], annotations: CREATED });
     const { layers, annotations } = parseManifest(bytes);
@@ -63,12 +63,12 @@ describe("reading a manifest", () => {
     assert.deepEqual(annotations, CREATED);
   });
 
-  it("a Docker manifest and one without a media type are read too", () => {
+  it("may be a Docker manifest, or have no media type", () => {
     for (const mediaType of ["application/vnd.docker.distribution.manifest.v2+json", undefined])
       assert.deepEqual(parseManifest(Buffer.from(JSON.stringify({ mediaType, layers: [] }))).layers, []);
   });
 
-  it("annotations that are no text are left out", () => {
+  it("ignores annotations that are not text", () => {
     const text = JSON.stringify({
       layers: [{ mediaType: "x/y", digest: ABC, size: 0, annotations: { a: 1, b: "2" } }],
     });
@@ -77,23 +77,26 @@ describe("reading a manifest", () => {
 
   const layer = { mediaType: "x/y", digest: ABC, size: 3 };
   const bad: Record<string, [string, RegExp]> = {
-    "HTML in the place of JSON": ["<html>sign in</html>", /not JSON/],
+    HTML: ["<html>sign in</html>", /not JSON/],
     "an empty body": ["", /not JSON/],
     "a JSON null": ["null", /not a JSON object/],
     "a JSON number": ["1", /not a JSON object/],
     "an index": [
       '{"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}',
-      /"application\/vnd.oci.image.index.v1\+json", not an image manifest/,
+      /expected an image manifest, found "application\/vnd.oci.image.index.v1\+json"/,
     ],
-    "no layers": ["{}", /no layers/],
+    "missing layers": ["{}", /no layers/],
     "a layer that is null": ['{"layers":[null]}', /no media type/],
-    "a digest of another algorithm": [JSON.stringify({ layers: [{ ...layer, digest: "md5:1" }] }), /"md5:1"/],
-    "a negative size": [JSON.stringify({ layers: [{ ...layer, size: -1 }] }), /no size/],
-    "a size that is a fraction": [JSON.stringify({ layers: [{ ...layer, size: 1.5 }] }), /no size/],
-    "a size beyond what can be counted": [JSON.stringify({ layers: [{ ...layer, size: 2 ** 60 }] }), /no size/],
+    "a digest of another algorithm": [
+      JSON.stringify({ layers: [{ ...layer, digest: "md5:1" }] }),
+      /expected a sha256 digest for a layer, found "md5:1"/,
+    ],
+    "a negative size": [JSON.stringify({ layers: [{ ...layer, size: -1 }] }), /no valid size/],
+    "a size that is a fraction": [JSON.stringify({ layers: [{ ...layer, size: 1.5 }] }), /no valid size/],
+    "a size that is not a safe integer": [JSON.stringify({ layers: [{ ...layer, size: 2 ** 60 }] }), /no valid size/],
   };
   for (const [what, [text, message]] of Object.entries(bad))
-    it(`${what} is refused`, () => {
+    it(`rejects ${what}`, () => {
       assert.throws(
         () => parseManifest(Buffer.from(text)),
         (error) => error instanceof ManifestError && message.test(error.message),

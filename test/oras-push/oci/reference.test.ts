@@ -5,7 +5,7 @@ import { formatReference, isLocalRegistry, parseReference, ReferenceSyntaxError 
 const DIGEST = `sha256:${"0123456789abcdef".repeat(4)}` as const;
 
 describe("references", () => {
-  const good = {
+  const valid = {
     "localhost:5000/metric/run:1": ["localhost:5000", "metric/run", "1", undefined],
     "registry.example/run": ["registry.example", "run", undefined, undefined],
     "[::1]:5000/a:latest": ["[::1]:5000", "a", "latest", undefined],
@@ -15,42 +15,42 @@ describe("references", () => {
     [`r:1/a:tag@${DIGEST}`]: ["r:1", "a", "tag", DIGEST],
     [`r/a:${"t".repeat(128)}`]: ["r", "a", "t".repeat(128), undefined],
   };
-  for (const [text, [registry, repository, tag, digest]] of Object.entries(good))
-    it(`${text.slice(0, 60)} is taken apart and put together again`, () => {
+  for (const [text, [registry, repository, tag, digest]] of Object.entries(valid))
+    it(`are parsed and formatted: ${text.slice(0, 60)}`, () => {
       const reference = parseReference(text);
       assert.deepEqual(reference, { registry, repository, tag, digest });
       assert.equal(formatReference(reference), text);
     });
 
-  const bad: Record<string, RegExp> = {
-    "": /a registry and a repository are due/,
-    run: /a registry and a repository are due/,
-    "/run:1": /a registry and a repository are due/,
-    "-r/run:1": /"-r" is not a registry/,
-    "r:port/run": /"r:port" is not a registry/,
-    "user@r/run": /^it holds a user or a password/,
-    "http://r/run:1": /without http:/,
-    "r/": /"" is not a repository/,
-    "r/Run:1": /"Run" is not a repository/,
-    "r/a//b:1": /"a\/\/b" is not a repository/,
-    "r/a/../b:1": /"a\/..\/b" is not a repository/,
-    "r/a_:1": /"a_" is not a repository/,
-    "r/a:": /"" is not a tag/,
-    "r/a:-x": /"-x" is not a tag/,
-    "localhost:99999/a:1": /"localhost:99999" is not a registry's host and port/,
-    "1.2.3.4.5/a:1": /is not a registry's host and port/,
-    "[::::]/a:1": /is not a registry's host and port/,
-    "r/a:x y": /"x y" is not a tag/,
-    "r/a:x\n": /"x\\n" is not a tag/,
-    [`r/a:${"t".repeat(129)}`]: /is not a tag/,
-    "r/a@sha256:abc": /what follows @/,
-    "r/a@": /what follows @/,
-    [`r/a@${DIGEST}@${DIGEST}`]: /what follows @/,
-    [`r/a@${DIGEST.toUpperCase()}`]: /what follows @/,
-    [`r/a@sha512:${"0".repeat(128)}`]: /what follows @/,
+  const invalid: Record<string, RegExp> = {
+    "": /^expected REGISTRY\/REPOSITORY\[:TAG\]\[@DIGEST\], as in localhost/,
+    run: /^expected REGISTRY\/REPOSITORY/,
+    "/run:1": /^expected REGISTRY\/REPOSITORY/,
+    "-r/run:1": /^expected HOST\[:PORT\] for the registry, found "-r"$/,
+    "r:port/run": /found "r:port"$/,
+    "user@r/run": /^it contains a user or a password/,
+    "http://r/run:1": /^expected REGISTRY.*, without http:/,
+    "r/": /"" is not a valid repository/,
+    "r/Run:1": /"Run" is not a valid repository/,
+    "r/a//b:1": /"a\/\/b" is not a valid repository/,
+    "r/a/../b:1": /"a\/..\/b" is not a valid repository/,
+    "r/a_:1": /"a_" is not a valid repository/,
+    "r/a:": /"" is not a valid tag/,
+    "r/a:-x": /"-x" is not a valid tag/,
+    "localhost:99999/a:1": /^expected HOST\[:PORT\].*"localhost:99999"$/,
+    "1.2.3.4.5/a:1": /^expected HOST\[:PORT\]/,
+    "[::::]/a:1": /^expected HOST\[:PORT\]/,
+    "r/a:x y": /"x y" is not a valid tag/,
+    "r/a:x\n": /"x\\n" is not a valid tag/,
+    [`r/a:${"t".repeat(129)}`]: /is not a valid tag/,
+    "r/a@sha256:abc": /^expected a sha256 digest after @$/,
+    "r/a@": /^expected a sha256 digest after @$/,
+    [`r/a@${DIGEST}@${DIGEST}`]: /^expected one @ at most$/,
+    [`r/a@${DIGEST.toUpperCase()}`]: /^expected a sha256 digest after @$/,
+    [`r/a@sha512:${"0".repeat(128)}`]: /^expected a sha256 digest after @$/,
   };
-  for (const [text, message] of Object.entries(bad))
-    it(`${JSON.stringify(text).slice(0, 60)} is refused, saying which part is wrong`, () => {
+  for (const [text, message] of Object.entries(invalid))
+    it(`are rejected with the invalid part: ${JSON.stringify(text).slice(0, 60)}`, () => {
       assert.throws(
         () => parseReference(text),
         (error) => error instanceof ReferenceSyntaxError && message.test(error.message),
@@ -69,7 +69,7 @@ describe("local registries", () => {
     "registry.default.svc",
     "registry.default.svc.cluster.local:5000",
   ])
-    it(`${registry} is spoken to in plain HTTP`, () => assert.equal(isLocalRegistry(registry), true));
+    it(`include ${registry}`, () => assert.equal(isLocalRegistry(registry), true));
 
   for (const registry of [
     "ghcr.example",
@@ -82,5 +82,5 @@ describe("local registries", () => {
     "a.svc.example",
     "[::2]:5000",
   ])
-    it(`${registry} is spoken to in HTTPS`, () => assert.equal(isLocalRegistry(registry), false));
+    it(`do not include ${registry}`, () => assert.equal(isLocalRegistry(registry), false));
 });

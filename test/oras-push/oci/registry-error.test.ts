@@ -1,22 +1,22 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { parseErrorBody, RegistryError } from "oras-push/oci/registry-error";
 import { shownUrl } from "oras-push/oci/http/location";
+import { parseErrorBody, RegistryError } from "oras-push/oci/registry-error";
 
-describe("error answers", () => {
-  it("the first of a registry's errors gives code and message", () => {
+describe("error responses", () => {
+  it("have the code and message of the first error", () => {
     const body = '{"errors":[{"code":"DENIED","message":"no\\nentry","detail":{}},{"code":"OTHER"}]}';
     assert.deepEqual(parseErrorBody(Buffer.from(body)), { code: "DENIED", message: "no\\nentry" });
   });
 
-  it("what says it without a list is quoted too", () => {
+  it("may have no list of errors", () => {
     for (const field of ["message", "details", "error"])
       assert.deepEqual(parseErrorBody(Buffer.from(JSON.stringify({ [field]: "wrong password" }))), {
         message: "wrong password",
       });
   });
 
-  it("what is secret is shown in none of it", () => {
+  it("are shown without secrets", () => {
     const conceal = (text: string) => text.replaceAll("pw", "***");
     const bodies = ['{"errors":[{"code":"A pw","message":"B pw"}]}', '{"error":"B pw"}', "<b>B</b> pw"];
     for (const body of bodies) {
@@ -25,12 +25,12 @@ describe("error answers", () => {
     }
   });
 
-  it("an HTML page gives its words on one line", () => {
+  it("may be an HTML page, which is shown as text on one line", () => {
     const page = "<html><head><title>502</title></head>\n<body><h1>Bad   Gateway</h1>\n</body></html>";
     assert.deepEqual(parseErrorBody(Buffer.from(page)), { message: "502 Bad Gateway" });
   });
 
-  it("a long text is cut, an empty one gives nothing", () => {
+  it("are truncated if they are long, and may be empty", () => {
     assert.equal(parseErrorBody(Buffer.from("x".repeat(5000))).message?.length, 120);
     const message = JSON.stringify({ errors: [{ message: "y".repeat(5000) }] });
     assert.equal(parseErrorBody(Buffer.from(message)).message?.length, 300);
@@ -39,14 +39,14 @@ describe("error answers", () => {
     assert.deepEqual(parseErrorBody(Buffer.from("{}")), {});
   });
 
-  it("JSON of another shape is no fault of ours", () => {
+  it("may be JSON of another shape", () => {
     for (const text of ['{"errors":[{"code":1,"message":2}]}', '{"errors":[null]}', '{"errors":7}', "null", '"no"'])
       assert.doesNotThrow(() => parseErrorBody(Buffer.from(text)), text);
   });
 });
 
-describe("a registry's refusal", () => {
-  it("401 and 403 end with 77 and a hint, the rest with 76", () => {
+describe("a registry error", () => {
+  it("has exit code 77 and a hint for 401 and 403, else 76", () => {
     for (const status of [401, 403]) {
       const error = new RegistryError("GET /", status, {});
       assert.equal(error.exitCode, 77);
@@ -55,16 +55,16 @@ describe("a registry's refusal", () => {
     for (const status of [400, 404, 500, 503]) assert.equal(new RegistryError("GET /", status, {}).exitCode, 76);
   });
 
-  it("code and message of the registry stand in brackets", () => {
+  it("has the code and message of the registry as its reason", () => {
     const error = new RegistryError("PUT http://r/v2/", 400, { code: "DIGEST_INVALID", message: "no" }, 3);
-    assert.equal(error.message, "the registry answered 400 to PUT http://r/v2/");
+    assert.equal(error.message, "the registry returned 400 for PUT http://r/v2/");
     assert.equal(error.why, "DIGEST_INVALID: no");
     assert.equal(error.registryCode, "DIGEST_INVALID");
     assert.equal(error.retryAfter, 3);
     assert.equal(new RegistryError("GET /", 500, {}).why, undefined);
   });
 
-  it("a URL is shown without user, password and query", () => {
+  it("shows a URL without user, password and query", () => {
     assert.equal(shownUrl(new URL("https://me:secret@r:1/v2/x?_state=secret#a")), "https://r:1/v2/x");
   });
 });

@@ -3,13 +3,13 @@ import type { IncomingMessage } from "node:http";
 import { describe, it } from "node:test";
 import type { Credential } from "oras-push/oci/auth/credential";
 import { EMPTY_CONTENT, EMPTY_DESCRIPTOR } from "oras-push/oci/descriptor";
-import type { RegistryError } from "oras-push/oci/registry-error";
 import { buildManifest, MAX_MANIFEST_BYTES } from "oras-push/oci/manifest";
 import { digestOf } from "oras-push/oci/meter";
+import type { RegistryError } from "oras-push/oci/registry-error";
 import type { Repository } from "oras-push/oci/repository";
 import { ToolError } from "shared/cli/tool-error";
 import { type MemoryRegistry, refuse } from "../../../support/registry/memory-registry.ts";
-import { failing, first, inTurn, resetting, STEPS, takeIn } from "../../support/registry/faults.ts";
+import { chain, failing, first, readBytes, resetting, STEPS } from "../../support/registry/faults.ts";
 import { startTokenServer } from "../../support/registry/token-server.ts";
 import {
   assertBytes,
@@ -30,7 +30,7 @@ const ME: Credential = { kind: "basic", username: "me", password: "pw" };
 
 /** The ways to send a blob. */
 const WAYS: Readonly<Record<string, (repository: Repository) => Promise<unknown>>> = {
-  "a blob at hand": (repository) => repository.pushBlob(BLOB, DIGEST),
+  "a blob from memory": (repository) => repository.pushBlob(BLOB, DIGEST),
   "a blob of known size": (repository) => repository.pushKnownBlob(DESCRIPTOR, () => pieces(BLOB)),
   "a streamed blob": (repository) => repository.pushStreamedBlob(() => pieces(BLOB)),
 };
@@ -46,14 +46,14 @@ async function withRepository(t: Cleaner) {
 }
 
 describe("a repository", () => {
-  it("knows whether it has a blob", async (t) => {
+  it("reports whether it has a blob", async (t) => {
     const { registry, repository } = await withRepository(t);
     assert.equal(await repository.hasBlob(DIGEST), false);
     registry.blobs.set(DIGEST, BLOB);
     assert.equal(await repository.hasBlob(DIGEST), true);
   });
 
-  it("takes a manifest by tag, or without one by its digest, and gives it back", async (t) => {
+  it("stores a manifest by tag, or by its digest, and returns it", async (t) => {
     const { registry, repository } = await withRepository(t);
     const manifest = buildManifest({ layers: [], annotations: {} });
     await repository.pushManifest(manifest, "v1");
@@ -71,7 +71,7 @@ describe("a repository", () => {
 });
 
 describe("uploads", () => {
-  it("a blob at hand goes in one PUT, with its length and digest", async (t) => {
+  it("send a blob from memory in one PUT, with its length and digest", async (t) => {
     const { registry, repository } = await withRepository(t);
     await repository.pushBlob(BLOB, DIGEST);
     assert.deepEqual(methods(registry), ["POST", "PUT"]);
@@ -82,7 +82,7 @@ describe("uploads", () => {
     assertBytes(registry.blobs.get(DIGEST), BLOB);
   });
 
-  it("a blob of known size does too", async (t) => {
+  it("send a blob of known size in one PUT", async (t) => {
     const { registry, repository } = await withRepository(t);
     await repository.pushKnownBlob(DESCRIPTOR, () => pieces(BLOB));
     assert.deepEqual(methods(registry), ["POST", "PUT"]);
@@ -90,7 +90,7 @@ describe("uploads", () => {
     assertBytes(registry.blobs.get(DIGEST), BLOB);
   });
 
-  it("a streamed blob goes in one PATCH of unknown length, then an empty PUT", async (t) => {
+  it("send a streamed blob in one PATCH of unknown length, then an empty PUT", async (t) => {
     const { registry, repository } = await withRepository(t);
     const sent = await repository.pushStreamedBlob(() => pieces(BLOB));
     assert.deepEqual(sent, { digest: DIGEST, size: BLOB.length });
@@ -101,7 +101,7 @@ describe("uploads", () => {
     assertBytes(registry.blobs.get(DIGEST), BLOB);
   });
 
-  it("a blob of no bytes is a blob", async (t) => {
+  it("send an empty blob", async (t) => {
     const { registry, repository } = await withRepository(t);
     const empty = { digest: digestOf(Buffer.alloc(0)), size: 0 };
     await repository.pushKnownBlob(empty, () => pieces(Buffer.alloc(0)));
@@ -112,7 +112,7 @@ describe("uploads", () => {
   });
 
   for (const location of ["?_state=a%2Fb+c==&x", "", "?"])
-    it(`the digest is added to a location with the query ${JSON.stringify(location)}, which stays to the byte`, async (t) => {
+    it(`add the digest to a location, and keep its query ${JSON.stringify(location)} byte for byte`, async (t) => {
       const seen: string[] = [];
       const address = await startServer(t, (request, response) => {
         seen.push(`${request.method} ${request.url}`);
@@ -125,7 +125,7 @@ describe("uploads", () => {
       assert.equal(seen[1], `PUT /up/1${query}digest=${encodeURIComponent(DIGEST)}`);
     });
 
-  it("a location that moves with each answer is followed", async (t) => {
+  it("follow a location that changes with each response", async (t) => {
     const seen: string[] = [];
     const address = await startServer(t, (request, response) => {
       seen.push(`${request.method} ${request.url}`);
@@ -143,16 +143,16 @@ describe("uploads", () => {
   });
 
   for (const [what, status, more] of [
-    ["a PATCH that is answered with 201 is a success", 201, {}],
-    ["a registry that wants chunks of some length gets one chunk", 202, { "oci-chunk-min-length": "16777216" }],
+    ["accept a 201 for a PATCH", 201, {}],
+    ["send one chunk to a registry with a minimum chunk length", 202, { "oci-chunk-min-length": "16777216" }],
   ] as const)
     it(what, async (t) => {
       const seen: string[] = [];
       const address = await startServer(t, (request, response) => {
         seen.push(request.method ?? "");
         const location = "/v2/metric/run/blobs/uploads/1";
-        const answer = request.method === "PUT" ? 201 : request.method === "PATCH" ? status : 202;
-        request.resume().on("end", () => response.writeHead(answer, { location, ...more }).end());
+        const code = request.method === "PUT" ? 201 : request.method === "PATCH" ? status : 202;
+        request.resume().on("end", () => response.writeHead(code, { location, ...more }).end());
       });
       const sent = await repositoryAt(t, address).pushStreamedBlob(() => pieces(BLOB));
       assert.equal(sent.digest, DIGEST);
@@ -160,10 +160,10 @@ describe("uploads", () => {
     });
 
   for (const [name, push] of Object.entries(WAYS))
-    it(`${name} goes to a location on another host without Authorization`, async (t) => {
-      const there: IncomingMessage[] = [];
+    it(`send ${name} to a location on another host without Authorization`, async (t) => {
+      const received: IncomingMessage[] = [];
       const other = await startServer(t, (request, response) => {
-        there.push(request);
+        received.push(request);
         request.resume().on("end", () => response.writeHead(request.method === "PUT" ? 201 : 202).end());
       });
       const address = await startServer(t, (request, response) => {
@@ -173,15 +173,15 @@ describe("uploads", () => {
         return response.writeHead(202, { location: `http://${other}/put/here?sig=1` }).end();
       });
       await push(repositoryAt(t, address, { credentials: async () => ME }));
-      assert.ok(there.length > 0);
-      for (const { url, headers } of there) {
+      assert.ok(received.length > 0);
+      for (const { url, headers } of received) {
         assert.match(url ?? "", /^\/put\/here\?sig=1/);
         assert.equal(headers.authorization, undefined);
       }
     });
 
   for (const location of ["http://[", "ftp://me:s3cret@r/x"])
-    it(`a location that is none, such as ${location.slice(0, 7)}, is a fault of the registry, and not shown`, async (t) => {
+    it(`report an invalid location such as ${location.slice(0, 7)} as a failure of the registry, and do not show it`, async (t) => {
       const address = await startServer(t, (request, response) => {
         request.resume();
         response.writeHead(request.method === "POST" ? 202 : 307, { location }).end();
@@ -189,12 +189,12 @@ describe("uploads", () => {
       const repository = repositoryAt(t, address);
       for (const act of [() => repository.pushBlob(BLOB, DIGEST), () => repository.hasBlob(DIGEST)])
         await assert.rejects(act, (error: ToolError) => {
-          assert.equal(error.message, `the registry ${address} sends us to what is no URL of HTTP`);
+          assert.equal(error.message, `the registry ${address} returned an invalid Location header`);
           return error.code === "registry" && !String(error.stack).includes("s3cret");
         });
     });
 
-  it("an upload that is opened without a location is a fault of the registry", async (t) => {
+  it("report a missing location as a failure of the registry", async (t) => {
     const address = await startServer(t, (request, response) => {
       request.resume();
       response.writeHead(202).end();
@@ -205,7 +205,7 @@ describe("uploads", () => {
     );
   });
 
-  it("a digest that the registry does not confirm is not tried again", async (t) => {
+  it("do not retry a digest that the registry rejects", async (t) => {
     const { registry, repository } = await withRepository(t);
     await assert.rejects(
       repository.pushBlob(BLOB, digestOf(Buffer.from("other"))),
@@ -217,19 +217,19 @@ describe("uploads", () => {
 });
 
 for (const [name, push] of Object.entries(WAYS))
-  describe(`${name} and a registry that breaks`, () => {
+  describe(`${name} and a failing registry`, () => {
     const steps = name === "a streamed blob" ? (["post", "patch", "putBlob"] as const) : (["post", "putBlob"] as const);
     const body = name === "a streamed blob" ? "patch" : "putBlob";
     for (const step of steps) {
       for (const status of [500, 503])
-        it(`a ${status} on the first ${step} is retried`, async (t) => {
+        it(`retries a ${status} on the first ${step}`, async (t) => {
           const { registry, repository } = await withRepository(t);
           registry.intercept(failing(status, STEPS[step], 2));
           await push(repository);
           assertBytes(registry.blobs.get(DIGEST), BLOB);
         });
 
-      it(`a reset on the first ${step} is retried`, async (t) => {
+      it(`retries a reset on the first ${step}`, async (t) => {
         const { registry, repository } = await withRepository(t);
         registry.intercept(resetting(STEPS[step], 0, 2));
         await push(repository);
@@ -237,15 +237,15 @@ for (const [name, push] of Object.entries(WAYS))
       });
     }
 
-    it("a reset in the middle of the body is retried from the start", async (t) => {
+    it("retries a reset in the middle of the body from the start", async (t) => {
       const { registry, repository } = await withRepository(t);
       registry.intercept(resetting(STEPS[body], 1 << 20, 2));
       await push(repository);
       assertBytes(registry.blobs.get(DIGEST), BLOB);
-      assert.equal(methods(registry).filter((method) => method === "POST").length, 3, "each try opens an upload");
+      assert.equal(methods(registry).filter((method) => method === "POST").length, 3, "each attempt opens an upload");
     });
 
-    it("an answer before the body has been sent is heard", async (t) => {
+    it("reads a response that arrives before the end of the body", async (t) => {
       const { registry, repository } = await withRepository(t);
       registry.intercept(
         first(1, STEPS[body], (request, response) => {
@@ -258,7 +258,7 @@ for (const [name, push] of Object.entries(WAYS))
     });
 
     for (const step of steps.slice(1))
-      it(`an upload that the registry lost before ${step} is begun again`, async (t) => {
+      it(`starts again if the registry lost the upload before ${step}`, async (t) => {
         const { registry, repository } = await withRepository(t);
         registry.intercept(
           first(1, STEPS[step], async (request, response) => {
@@ -270,17 +270,17 @@ for (const [name, push] of Object.entries(WAYS))
         assertBytes(registry.blobs.get(DIGEST), BLOB);
       });
 
-    it("an upload that fails is given up: nothing is left open", async (t) => {
+    it("cancels a failed upload", async (t) => {
       const { registry, repository } = await withRepository(t);
       registry.intercept(failing(400, STEPS[body], 1));
       await assert.rejects(push(repository), (error: RegistryError) => error.status === 400);
       assert.equal(registry.uploads.size, 0);
     });
 
-    it("a registry that takes no DELETE is no worse for it", async (t) => {
+    it("ignores a failed DELETE", async (t) => {
       const { registry, repository } = await withRepository(t);
       registry.intercept(
-        inTurn(
+        chain(
           failing(503, STEPS[body], 1),
           resetting((method) => method === "DELETE", 0, 100),
         ),
@@ -289,16 +289,16 @@ for (const [name, push] of Object.entries(WAYS))
       assertBytes(registry.blobs.get(DIGEST), BLOB);
     });
 
-    it("a token that expires before the body is renewed, and the body sent whole", async (t) => {
+    it("renews a token that expires before the body, and sends the whole body", async (t) => {
       const tokens = await startTokenServer();
       t.after(() => tokens.close());
       const { registry, repository } = await withRepository(t);
       registry.intercept(
-        inTurn(
-          // The registry takes in half the body before it says no.
+        chain(
+          // The registry reads a part of the body before it rejects the token.
           first(1, STEPS[body], async (request, response) => {
             tokens.valid.clear();
-            await takeIn(request, 1 << 20);
+            await readBytes(request, 1 << 20);
             await tokens.gate(request, response);
           }),
           tokens.gate,
@@ -309,7 +309,7 @@ for (const [name, push] of Object.entries(WAYS))
       assert.equal(tokens.queries.length, 2);
     });
 
-    it("a redirect of the body is followed with the whole body", async (t) => {
+    it("follows a redirect with the whole body", async (t) => {
       const { registry, repository } = await withRepository(t);
       registry.intercept(
         first(1, STEPS[body], async (request, response) => {
@@ -322,7 +322,7 @@ for (const [name, push] of Object.entries(WAYS))
       assert.equal(methods(registry).filter((method) => method === "POST").length, 1);
     });
 
-    it("after the deadline the failure is the registry's own", async (t) => {
+    it("throws the failure of the registry after the deadline", async (t) => {
       const registry = await memoryRegistry(t);
       registry.intercept(failing(503, STEPS[body], 1_000_000));
       const retry = { deadlineSeconds: 0.1, firstDelay: 1, longestDelay: 10 };
@@ -334,20 +334,20 @@ for (const [name, push] of Object.entries(WAYS))
     });
   });
 
-describe("a source that fails during an upload", () => {
+describe("a failing source", () => {
   async function* failingSource(): AsyncGenerator<Buffer> {
     yield BLOB.subarray(0, 1 << 20);
-    throw new ToolError("noInput", "the file changed while it was read");
+    throw new ToolError("noInput", "the file changed during the read");
   }
 
   for (const [name, push] of Object.entries({
     "a blob of known size": (repository: Repository) => repository.pushKnownBlob(DESCRIPTOR, failingSource),
     "a streamed blob": (repository: Repository) => repository.pushStreamedBlob(failingSource),
   }))
-    it(`${name} fails as itself, once, and leaves nothing open`, async (t) => {
+    it(`of ${name} is not retried, and leaves no open upload`, async (t) => {
       const { registry, repository } = await withRepository(t);
       await assert.rejects(push(repository), (error: ToolError) => {
-        assert.equal(error.message, "the file changed while it was read");
+        assert.equal(error.message, "the file changed during the read");
         return error.exitCode === 66;
       });
       assert.equal(methods(registry).filter((method) => method === "POST").length, 1);
@@ -356,8 +356,8 @@ describe("a source that fails during an upload", () => {
     });
 });
 
-describe("an upload that is interrupted", () => {
-  it("ends with the reason, and gives its session back", async (t) => {
+describe("an interrupted upload", () => {
+  it("throws the reason, and is cancelled", async (t) => {
     const registry = await memoryRegistry(t);
     const controller = new AbortController();
     const repository = repositoryAt(t, registry.address, { signal: controller.signal });
@@ -381,7 +381,7 @@ describe("downloads", () => {
     return { registry, repository };
   }
 
-  /** Sends part of what is asked for, then breaks the connection. */
+  /** Sends `bytes` bytes of the blob, then resets the connection. */
   const truncating = (bytes: number, times: number, ranges: boolean) =>
     first(times, STEPS.getBlob, (request, response) => {
       const from = ranges ? Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0) : 0;
@@ -389,12 +389,12 @@ describe("downloads", () => {
       response.write(BLOB.subarray(from, from + bytes), () => response.socket?.resetAndDestroy());
     });
 
-  it("a blob comes whole", async (t) => {
+  it("return the whole blob", async (t) => {
     const { repository } = await withBlob(t);
     assertBytes(await collect(repository.fetchBlob(DESCRIPTOR)), BLOB);
   });
 
-  it("a download that breaks is gone on with by a range", async (t) => {
+  it("resume with a range after a broken connection", async (t) => {
     const { registry, repository } = await withBlob(t);
     registry.intercept(truncating(1_000_000, 2, true));
     assertBytes(await collect(repository.fetchBlob(DESCRIPTOR)), BLOB);
@@ -404,10 +404,10 @@ describe("downloads", () => {
     for (const range of ranges.slice(1)) assert.match(range ?? "", new RegExp(`^bytes=[1-9]\\d*-${BLOB.length - 1}$`));
   });
 
-  it("a registry that ignores ranges costs the bytes again, and none twice", async (t) => {
+  it("skip the bytes that a registry without ranges sends again", async (t) => {
     const { registry, repository } = await withBlob(t);
     registry.intercept(
-      inTurn(
+      chain(
         truncating(1_000_000, 2, false),
         first(1, STEPS.getBlob, (_, response) => void response.writeHead(200).end(BLOB)),
       ),
@@ -415,11 +415,11 @@ describe("downloads", () => {
     assertBytes(await collect(repository.fetchBlob(DESCRIPTOR)), BLOB);
   });
 
-  it("a connection that breaks behind the last byte has brought the whole blob", async (t) => {
+  it("accept a connection that breaks after the last byte", async (t) => {
     const { registry, repository } = await withBlob(t);
     registry.intercept(
       first(1, STEPS.getBlob, (_, response) => {
-        // In chunks, the last of which says that there are no more, and never comes.
+        // The last chunk of the chunked encoding is missing.
         response.writeHead(200).write(BLOB, () => response.socket?.destroySoon());
       }),
     );
@@ -427,7 +427,7 @@ describe("downloads", () => {
     assert.deepEqual(methods(registry), ["GET"]);
   });
 
-  it("a download that breaks again and again without a byte is given up with 69", async (t) => {
+  it("fail with 69 if they break repeatedly without a byte", async (t) => {
     const { registry, repository } = await withBlob(t);
     registry.intercept(
       first(1000, STEPS.getBlob, (_, response) => {
@@ -439,17 +439,17 @@ describe("downloads", () => {
       collect(repository.fetchBlob(DESCRIPTOR)),
       (error: ToolError) => error instanceof ToolError && error.code === "unavailable",
     );
-    const tries = methods(registry).filter((method) => method === "GET").length;
-    assert.ok(tries > 2 && tries < 20, String(tries));
+    const attempts = methods(registry).filter((method) => method === "GET").length;
+    assert.ok(attempts > 2 && attempts < 20, String(attempts));
   });
 
-  it("a 503 on the first GET is retried", async (t) => {
+  it("retry a 503 on the first GET", async (t) => {
     const { registry, repository } = await withBlob(t);
     registry.intercept(failing(503, STEPS.getBlob, 2));
     assertBytes(await collect(repository.fetchBlob(DESCRIPTOR)), BLOB);
   });
 
-  it("a blob that is not there is the registry's fault", async (t) => {
+  it("report a missing blob as a failure of the registry", async (t) => {
     const { repository } = await withRepository(t);
     await assert.rejects(
       collect(repository.fetchBlob(DESCRIPTOR)),
@@ -457,10 +457,10 @@ describe("downloads", () => {
     );
   });
 
-  it("a blob on another host is fetched there, without Authorization", async (t) => {
-    const there: IncomingMessage[] = [];
+  it("follow a redirect to another host without Authorization", async (t) => {
+    const received: IncomingMessage[] = [];
     const other = await startServer(t, (request, response) => {
-      there.push(request);
+      received.push(request);
       response.end(BLOB);
     });
     const address = await startServer(t, (request, response) => {
@@ -471,7 +471,7 @@ describe("downloads", () => {
     const repository = repositoryAt(t, address, { credentials: async () => ME });
     assertBytes(await collect(repository.fetchBlob(DESCRIPTOR)), BLOB);
     assert.deepEqual(
-      there.map(({ headers }) => headers.authorization),
+      received.map(({ headers }) => headers.authorization),
       [undefined],
     );
   });
@@ -480,7 +480,7 @@ describe("downloads", () => {
 describe("manifests", () => {
   const manifest = buildManifest({ layers: [], annotations: { note: "x".repeat(2000) } });
 
-  it("one whose bytes are not what the registry says is refused", async (t) => {
+  it("are rejected if their digest is not the expected one", async (t) => {
     const { registry, repository } = await withRepository(t);
     const other = digestOf(Buffer.from("other"));
     storeManifest(registry, "v1", manifest.bytes);
@@ -497,7 +497,7 @@ describe("manifests", () => {
     await assert.rejects(repository.fetchManifest("v1"), (error: ToolError) => error.code === "registry");
   });
 
-  it("one that the registry stores as another is a fault of the registry", async (t) => {
+  it("are rejected if the registry stored another digest", async (t) => {
     const { registry, repository } = await withRepository(t);
     const other = digestOf(Buffer.from("other"));
     registry.intercept(
@@ -511,7 +511,7 @@ describe("manifests", () => {
     );
   });
 
-  it("one that is too large is refused, and not read to its end", async (t) => {
+  it("are rejected if they are too large, and not read to their end", async (t) => {
     let sent = 0;
     const address = await startServer(t, (_, response) => {
       response.writeHead(200, { "content-type": "application/vnd.oci.image.manifest.v1+json" });
@@ -530,7 +530,7 @@ describe("manifests", () => {
     assert.ok(sent < 60 << 20, `${sent} bytes were sent`);
   });
 
-  it("one that breaks off is fetched again", async (t) => {
+  it("are fetched again after a broken connection", async (t) => {
     const { registry, repository } = await withRepository(t);
     storeManifest(registry, "v1", manifest.bytes);
     registry.intercept(
@@ -543,14 +543,14 @@ describe("manifests", () => {
   });
 
   for (const status of [500, 503])
-    it(`a ${status} on its PUT and its GET is retried`, async (t) => {
+    it(`are retried after a ${status} on their PUT and their GET`, async (t) => {
       const { registry, repository } = await withRepository(t);
-      registry.intercept(inTurn(failing(status, STEPS.putManifest), failing(status, STEPS.getManifest)));
+      registry.intercept(chain(failing(status, STEPS.putManifest), failing(status, STEPS.getManifest)));
       await repository.pushManifest(manifest, "v1");
       assert.deepEqual((await repository.fetchManifest("v1"))?.bytes, manifest.bytes);
     });
 
-  it("a reset on its PUT is retried", async (t) => {
+  it("are retried after a reset on their PUT", async (t) => {
     const { registry, repository } = await withRepository(t);
     registry.intercept(resetting(STEPS.putManifest, 0, 2));
     await repository.pushManifest(manifest, "v1");
@@ -564,14 +564,14 @@ describe("manifests", () => {
         refuse(response, 400, code, "blob unknown to registry");
       });
 
-    it(`is sent again where the registry does not find a blob that it confirmed: ${code}`, async (t) => {
+    it(`are retried if the registry misses a blob that it confirmed: ${code}`, async (t) => {
       const { registry, repository } = await withRepository(t);
       registry.intercept(missing(4));
       await repository.pushManifest(manifest, "v1");
       assert.deepEqual(registry.manifests.get("metric/run:v1")?.bytes, manifest.bytes);
     });
 
-    it(`a registry that goes on missing a blob is quoted, before the deadline: ${code}`, async (t) => {
+    it(`fail before the deadline if the registry still misses a blob: ${code}`, async (t) => {
       const { registry, repository } = await withRepository(t);
       registry.intercept(missing(Number.POSITIVE_INFINITY));
       await assert.rejects(
@@ -583,27 +583,27 @@ describe("manifests", () => {
   }
 });
 
-describe("a connection on which nothing moves", () => {
+describe("a stalled connection", () => {
   const blob = noise(24 << 20);
-  const patient = { stallSeconds: 0.3 };
+  const impatient = { stallSeconds: 0.3 };
   const hang = () => {};
 
-  it("is broken off where the registry takes no more of a body, and the blob is sent again", async (t) => {
+  it("is closed if the registry reads no more of a body, and the blob is sent again", async (t) => {
     const registry = await memoryRegistry(t);
     registry.intercept(first(1, STEPS.patch, (request) => void request.pause()));
-    const sent = await repositoryAt(t, registry.address, patient).pushStreamedBlob(() => pieces(blob));
+    const sent = await repositoryAt(t, registry.address, impatient).pushStreamedBlob(() => pieces(blob));
     assert.deepEqual(registry.blobs.get(sent.digest), blob);
   });
 
-  it("is broken off where the registry does not answer, and the request is made again", async (t) => {
+  it("is closed if the registry does not respond, and the request is retried", async (t) => {
     const registry = await memoryRegistry(t);
-    registry.intercept(inTurn(first(1, STEPS.headBlob, hang), first(1, STEPS.post, hang)));
-    const repository = repositoryAt(t, registry.address, patient);
+    registry.intercept(chain(first(1, STEPS.headBlob, hang), first(1, STEPS.post, hang)));
+    const repository = repositoryAt(t, registry.address, impatient);
     assert.equal(await repository.hasBlob(digestOf(blob)), false);
     await repository.pushBlob(blob, digestOf(blob));
   });
 
-  it("is broken off where an answer stops, and the rest is fetched", async (t) => {
+  it("is closed if a response stops, and the download is resumed", async (t) => {
     const registry = await memoryRegistry(t);
     const digest = digestOf(blob);
     registry.blobs.set(digest, blob);
@@ -614,6 +614,6 @@ describe("a connection on which nothing moves", () => {
       }),
     );
     const descriptor = { mediaType: "application/octet-stream", digest, size: blob.length };
-    assert.deepEqual(await collect(repositoryAt(t, registry.address, patient).fetchBlob(descriptor)), blob);
+    assert.deepEqual(await collect(repositoryAt(t, registry.address, impatient).fetchBlob(descriptor)), blob);
   });
 });

@@ -1,28 +1,30 @@
 import assert from "node:assert/strict";
-import { it } from "node:test";
+import { describe, it } from "node:test";
 import { nextPage, parseTagPage } from "oras-push/oci/tag-list";
 
 const url = new URL("http://localhost:5000/v2/run/tags/list?n=2");
 
-it("the next page is where the Link header says, relative or absolute, among other links", () => {
-  for (const [header, expected] of [
-    ['</v2/run/tags/list?last=b&n=2>; rel="next"', "http://localhost:5000/v2/run/tags/list?last=b&n=2"],
-    ["<http://localhost:5000/x>; rel=next", "http://localhost:5000/x"],
-    ['</first>; rel="first", </x>; title="a"; rel="prev next"', "http://localhost:5000/x"],
-    ['</x>; rel="prev"', undefined],
-    ['</x>; rel="nextish"', undefined],
-    ["nonsense", undefined],
-    [undefined, undefined],
-  ] as const)
-    assert.equal(nextPage(header, url)?.href, expected, String(header));
-});
+describe("pages of a tag list", () => {
+  it("name the next page in a relative or absolute link, among other links", () => {
+    for (const [header, expected] of [
+      ['</v2/run/tags/list?last=b&n=2>; rel="next"', "http://localhost:5000/v2/run/tags/list?last=b&n=2"],
+      ["<http://localhost:5000/x>; rel=next", "http://localhost:5000/x"],
+      ['</first>; rel="first", </x>; title="a"; rel="prev next"', "http://localhost:5000/x"],
+      ['</x>; rel="prev"', undefined],
+      ['</x>; rel="nextish"', undefined],
+      ["nonsense", undefined],
+      [undefined, undefined],
+    ] as const)
+      assert.equal(nextPage(header, url)?.href, expected, String(header));
+  });
 
-it("a page gives its tags, and null gives none", () => {
-  assert.deepEqual(parseTagPage(Buffer.from('{"name":"run","tags":["a","b"]}')), ["a", "b"]);
-  assert.deepEqual(parseTagPage(Buffer.from('{"name":"run","tags":null}')), []);
-});
+  it("may have null for no tags", () => {
+    assert.deepEqual(parseTagPage(Buffer.from('{"name":"run","tags":["a","b"]}')), ["a", "b"]);
+    assert.deepEqual(parseTagPage(Buffer.from('{"name":"run","tags":null}')), []);
+  });
 
-it("what is no page of tags is refused", () => {
-  for (const body of ["<html>", '{"tags":"a"}', '{"tags":[1]}'])
-    assert.throws(() => parseTagPage(Buffer.from(body)), { code: "registry" }, body);
+  it("are rejected if they are invalid", () => {
+    for (const body of ["<html>", '{"tags":"a"}', '{"tags":[1]}'])
+      assert.throws(() => parseTagPage(Buffer.from(body)), { code: "registry" }, body);
+  });
 });

@@ -1,20 +1,20 @@
-/** Uploads that break off and are gone on with, where the registry keeps what has come. */
+/** Broken uploads, which are resumed if the registry keeps the received bytes. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { RegistryError } from "oras-push/oci/registry-error";
 import { digestOf } from "oras-push/oci/meter";
+import { RegistryError } from "oras-push/oci/registry-error";
 import type { Repository } from "oras-push/oci/repository";
 import { type MemoryRegistry, refuse } from "../../../support/registry/memory-registry.ts";
-import { breakingOff, failing, first, inTurn, type Match, STEPS, takeIn } from "../../support/registry/faults.ts";
+import { chain, failing, first, interrupting, type Match, readBytes, STEPS } from "../../support/registry/faults.ts";
 import { assertBytes, type Cleaner, memoryRegistry, noise, pieces, repositoryAt } from "../support.ts";
 
 const BLOB = noise(3 << 20);
 const DIGEST = digestOf(BLOB);
 const KEPT = 2 << 20;
 
-/** The ways to send a blob, with the request that carries it. */
+/** The ways to send a blob, with the request that sends its bytes. */
 const WAYS: Readonly<Record<string, { body: Match; push: (repository: Repository) => Promise<unknown> }>> = {
-  "a blob at hand": { body: STEPS.putBlob, push: (repository) => repository.pushBlob(BLOB, DIGEST) },
+  "a blob from memory": { body: STEPS.putBlob, push: (repository) => repository.pushBlob(BLOB, DIGEST) },
   "a blob of known size": {
     body: STEPS.putBlob,
     push: (repository) => repository.pushKnownBlob({ digest: DIGEST, size: BLOB.length }, () => pieces(BLOB)),
@@ -22,7 +22,7 @@ const WAYS: Readonly<Record<string, { body: Match; push: (repository: Repository
   "a streamed blob": { body: STEPS.patch, push: (repository) => repository.pushStreamedBlob(() => pieces(BLOB)) },
 };
 
-async function setting(t: Cleaner) {
+async function withRepository(t: Cleaner) {
   const registry = await memoryRegistry(t);
   return { registry, repository: repositoryAt(t, registry.address) };
 }
@@ -31,8 +31,8 @@ function count(registry: MemoryRegistry, method: string): number {
   return registry.requests.filter((request) => request.method === method).length;
 }
 
-/** Bytes of the bodies after the one that was broken. */
-function sentAgain(registry: MemoryRegistry): number {
+/** The bytes of all bodies after the broken one. */
+function bytesAfterBreak(registry: MemoryRegistry): number {
   const bodies = registry.requests.filter(({ received }) => received > 0);
   return bodies.slice(1).reduce((total, { received }) => total + received, 0);
 }
@@ -40,32 +40,35 @@ function sentAgain(registry: MemoryRegistry): number {
 const statusOf: Match = (method, url) => method === "GET" && url.includes("/blobs/uploads/");
 
 for (const [name, { body, push }] of Object.entries(WAYS))
-  describe(`${name} that breaks off`, () => {
-    it("is gone on with where the registry kept what had come", async (t) => {
-      const { registry, repository } = await setting(t);
-      registry.intercept(breakingOff(registry, body, KEPT));
+  describe(`a broken upload of ${name}`, () => {
+    it("is resumed if the registry kept the received bytes", async (t) => {
+      const { registry, repository } = await withRepository(t);
+      registry.intercept(interrupting(registry, body, KEPT));
       await push(repository);
       assertBytes(registry.blobs.get(DIGEST), BLOB);
       assert.equal(count(registry, "POST"), 1);
-      assert.ok(sentAgain(registry) <= BLOB.length - KEPT, `${sentAgain(registry)} bytes were sent again`);
+      assert.ok(
+        bytesAfterBreak(registry) <= BLOB.length - KEPT,
+        `${bytesAfterBreak(registry)} bytes were sent after the break`,
+      );
       assert.equal(registry.uploads.size, 0);
     });
 
-    it("twice is gone on with twice", async (t) => {
-      const { registry, repository } = await setting(t);
-      const again: Match = (method) => method === "PATCH";
-      registry.intercept(inTurn(breakingOff(registry, body, 1 << 20), breakingOff(registry, again, 1 << 19)));
+    it("is resumed twice", async (t) => {
+      const { registry, repository } = await withRepository(t);
+      const resumed: Match = (method) => method === "PATCH";
+      registry.intercept(chain(interrupting(registry, body, 1 << 20), interrupting(registry, resumed, 1 << 19)));
       await push(repository);
       assertBytes(registry.blobs.get(DIGEST), BLOB);
       assert.equal(count(registry, "POST"), 1);
     });
 
-    it("is sent again where the registry kept other bytes", async (t) => {
-      const { registry, repository } = await setting(t);
+    it("starts again if the registry kept other bytes", async (t) => {
+      const { registry, repository } = await withRepository(t);
       registry.intercept(
         first(1, body, async (request) => {
           const { socket } = request;
-          await takeIn(request, KEPT);
+          await readBytes(request, KEPT);
           for (const chunks of registry.uploads.values()) chunks.push(Buffer.alloc(KEPT));
           socket.resetAndDestroy();
         }),
@@ -76,17 +79,17 @@ for (const [name, { body, push }] of Object.entries(WAYS))
       assert.equal(registry.uploads.size, 0);
     });
 
-    it("is sent again where the registry does not take the rest", async (t) => {
-      const { registry, repository } = await setting(t);
+    it("starts again if the registry rejects the rest", async (t) => {
+      const { registry, repository } = await withRepository(t);
       const rest = first(
         1,
         (method) => method === "PATCH",
         (request, response) => {
           request.resume();
-          refuse(response, 416, "BLOB_UPLOAD_INVALID", "not so");
+          refuse(response, 416, "BLOB_UPLOAD_INVALID", "wrong range");
         },
       );
-      registry.intercept(inTurn(breakingOff(registry, body, KEPT), rest));
+      registry.intercept(chain(interrupting(registry, body, KEPT), rest));
       await push(repository);
       assertBytes(registry.blobs.get(DIGEST), BLOB);
       assert.equal(count(registry, "POST"), 2);
@@ -94,33 +97,33 @@ for (const [name, { body, push }] of Object.entries(WAYS))
     });
 
     for (const [what, status, range] of [
-      ["has lost the upload", 404, undefined],
-      ["says no range", 204, undefined],
-      ["has kept nothing", 204, "0-0"],
-      ["does not know the question", 405, undefined],
+      ["lost the upload", 404, undefined],
+      ["returns no range", 204, undefined],
+      ["kept no byte", 204, "0-0"],
+      ["does not support the request", 405, undefined],
     ] as const)
-      it(`is sent again from the start where the registry ${what}`, async (t) => {
-        const { registry, repository } = await setting(t);
+      it(`starts again if the registry ${what}`, async (t) => {
+        const { registry, repository } = await withRepository(t);
         const answer = first(1, statusOf, (_, response) => {
           response.writeHead(status, range === undefined ? {} : { range }).end();
         });
-        registry.intercept(inTurn(breakingOff(registry, body, KEPT), answer));
+        registry.intercept(chain(interrupting(registry, body, KEPT), answer));
         await push(repository);
         assertBytes(registry.blobs.get(DIGEST), BLOB);
         assert.equal(count(registry, "POST"), 2);
-        assert.equal(registry.uploads.size, 0, "and the first upload is given up");
+        assert.equal(registry.uploads.size, 0, "the first upload is cancelled");
       });
 
-    it("is asked about until the registry can be reached again", async (t) => {
-      const { registry, repository } = await setting(t);
+    it("waits until the registry is reachable again", async (t) => {
+      const { registry, repository } = await withRepository(t);
       const unreachable = first(2, statusOf, (request) => void request.socket.resetAndDestroy());
-      registry.intercept(inTurn(breakingOff(registry, body, KEPT), unreachable));
+      registry.intercept(chain(interrupting(registry, body, KEPT), unreachable));
       await push(repository);
       assertBytes(registry.blobs.get(DIGEST), BLOB);
       assert.equal(count(registry, "POST"), 1);
     });
 
-    it("is given up when the deadline has passed", async (t) => {
+    it("fails after the deadline, and is cancelled", async (t) => {
       const registry = await memoryRegistry(t);
       const always: Match = (method) => method === "PUT" || method === "PATCH";
       registry.intercept(failing(503, always, 1_000_000));
@@ -130,9 +133,9 @@ for (const [name, { body, push }] of Object.entries(WAYS))
     });
   });
 
-describe("an upload of which all has come", () => {
-  it("is closed again where only its end was lost", async (t) => {
-    const { registry, repository } = await setting(t);
+describe("an upload whose bytes all arrived", () => {
+  it("only sends its end again", async (t) => {
+    const { registry, repository } = await withRepository(t);
     registry.intercept(failing(503, STEPS.putBlob, 2));
     let opened = 0;
     await repository.pushStreamedBlob(() => {
@@ -144,21 +147,21 @@ describe("an upload of which all has come", () => {
     assert.equal(count(registry, "PATCH"), 1);
   });
 
-  it("and of a known size gets no byte more", async (t) => {
-    const { registry, repository } = await setting(t);
-    registry.intercept(breakingOff(registry, STEPS.putBlob, BLOB.length));
+  it("sends no more bytes if the size is known", async (t) => {
+    const { registry, repository } = await withRepository(t);
+    registry.intercept(interrupting(registry, STEPS.putBlob, BLOB.length));
     await repository.pushBlob(BLOB, DIGEST);
     assertBytes(registry.blobs.get(DIGEST), BLOB);
-    assert.equal(sentAgain(registry), 0);
+    assert.equal(bytesAfterBreak(registry), 0);
   });
 
-  it("and more than that is begun again", async (t) => {
-    const { registry, repository } = await setting(t);
+  it("starts again if the registry has more bytes than the blob", async (t) => {
+    const { registry, repository } = await withRepository(t);
     registry.intercept(
       first(1, STEPS.putBlob, async (request) => {
         const { socket } = request;
-        const came = await takeIn(request, BLOB.length);
-        for (const chunks of registry.uploads.values()) chunks.push(came, Buffer.alloc(1));
+        const received = await readBytes(request, BLOB.length);
+        for (const chunks of registry.uploads.values()) chunks.push(received, Buffer.alloc(1));
         socket.resetAndDestroy();
       }),
     );

@@ -4,7 +4,7 @@ import { request } from "node:http";
 import { describe, it, type TestContext } from "node:test";
 import { digestOf } from "oras-push/oci/meter";
 import { Repository } from "oras-push/oci/repository";
-import { inTurn, resetting, STEPS } from "../../support/registry/faults.ts";
+import { chain, resetting, STEPS } from "../../support/registry/faults.ts";
 import { zotAnswers } from "../../support/registry/zot-answers.ts";
 import { assertBytes, connect, memoryRegistry, noise, pieces, repositoryAt } from "../support.ts";
 
@@ -62,7 +62,7 @@ describe("a registry that answers as zot", () => {
     const { registry } = await likeZot(t);
     const seen: string[] = [];
     registry.intercept(
-      inTurn(zotAnswers(registry), resetting(STEPS.patch, 100_000), (request, response) => {
+      chain(zotAnswers(registry), resetting(STEPS.patch, 100_000), (request, response) => {
         if (request.method === "GET") response.once("finish", () => seen.push(`GET ${response.statusCode}`));
         return false;
       }),

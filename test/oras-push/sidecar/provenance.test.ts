@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import { inputAnnotations, podAnnotations } from "oras-push/sidecar/provenance";
 
-it("the inputs of a run become one annotation", () => {
+it("stores the inputs of a run in one annotation", () => {
   const digest = `sha256:${"a".repeat(64)}`;
   const input = { reference: "localhost:5000/run:1", digest, size: 7, layers: [] };
   assert.deepEqual(inputAnnotations([input]), {
@@ -10,12 +10,12 @@ it("the inputs of a run become one annotation", () => {
   });
 });
 
-it("what is not known is left out", () => {
+it("leaves out unknown values", () => {
   assert.deepEqual(inputAnnotations([]), {});
   assert.deepEqual(podAnnotations({ POD_NAME: "", HOME: "/" }), {});
 });
 
-it("the pod's name, namespace and node become annotations", () => {
+it("stores the name, namespace and node of the pod in annotations", () => {
   assert.deepEqual(podAnnotations({ POD_NAME: "lammps-0", POD_NAMESPACE: "metric", NODE_NAME: "node-1" }), {
     "dev.oras-pod-tools.run.pod": "lammps-0",
     "dev.oras-pod-tools.run.namespace": "metric",

@@ -8,12 +8,12 @@ import { savedOutputs } from "oras-push/sidecar/saved-outputs";
 import { runSidecar, type SidecarContext, type SidecarOptions, type SidecarSteps } from "oras-push/sidecar/sidecar";
 import { silent } from "shared/cli/log";
 import { ToolError } from "shared/cli/tool-error";
+import { existingPaths } from "shared/pod/existing-paths";
 import { watchLease } from "shared/pod/lease";
 import { writeMarker } from "shared/pod/marker-file";
 import { type ArtifactRecord, type DoneMarker, NOTHING_KNOWN, SHARE } from "shared/pod/markers";
 import { openVolume } from "shared/pod/shared-volume";
 import { waitUntil } from "shared/pod/wait";
-import { existingPaths } from "shared/pod/existing-paths";
 import { runTool, startTool } from "../../../support/tools.ts";
 import { failing, STEPS } from "../../support/registry/faults.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
@@ -31,7 +31,7 @@ interface Push {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-/** A sidecar with a share of its own whose pulls and pushes are only noted down. */
+/** A sidecar with its own share. Its pulls and pushes are only recorded. */
 function setting(t: TestContext, options: Partial<SidecarOptions & SidecarContext> = {}) {
   const share = join(temporaryFolder(t), "share");
   mkdirSync(share);
@@ -76,13 +76,13 @@ function setting(t: TestContext, options: Partial<SidecarOptions & SidecarContex
     share,
     pulls: () => pulls,
     pushes,
-    /** Runs the sidecar; what it ends with is thrown. */
+    /** Runs the sidecar, and throws the failure of its result. */
     run: async (more: Partial<SidecarSteps> = {}) => {
       const result = await runSidecar(all, context, { ...steps, ...more }, () => {});
       if (result.failure !== undefined) throw result.failure;
       return result;
     },
-    /** Does the launcher's part as soon as the inputs are there. */
+    /** Writes the marker of the launcher as soon as the inputs exist. */
     whenReady: async (done: DoneMarker | undefined) => {
       await appears(join(share, SHARE.init));
       if (done === undefined) writeFileSync(join(share, SHARE.done), "");
@@ -101,7 +101,7 @@ function marker(share: string, name: string): Record<string, unknown> {
 }
 
 describe("a sidecar", { timeout: 120_000 }, () => {
-  it("without inputs says so at once, and pushes what the launcher saved", async (t) => {
+  it("writes the init marker at once without inputs, and pushes the saved outputs", async (t) => {
     const { share, pulls, pushes, run, whenReady } = setting(t);
     const outputs = [{ path: "outputs/analysis", files: 1, bytes: 1 }];
     const [result] = await Promise.all([run(), whenReady({ ...DONE, outputs })]);
@@ -117,7 +117,7 @@ describe("a sidecar", { timeout: 120_000 }, () => {
     assert.ok(Date.now() - Date.parse(String(finishedAt)) < 60_000);
   });
 
-  it("with inputs pulls them before it says that they are there", async (t) => {
+  it("pulls inputs before it writes the init marker", async (t) => {
     const { share, run, whenReady } = setting(t, { pullFrom: [IN] });
     const pull = async () => {
       assert.equal(existsSync(join(share, SHARE.init)), false);
@@ -127,7 +127,7 @@ describe("a sidecar", { timeout: 120_000 }, () => {
     assert.deepEqual(marker(share, SHARE.init), { schema: 1, by: "sidecar", inputs: [IN_RECORD] });
   });
 
-  it("with nowhere to push to ends when the application does", async (t) => {
+  it("ends with the application if it has no reference to push to", async (t) => {
     const { share, pushes, run, whenReady } = setting(t, { pushTo: undefined });
     const [result] = await Promise.all([run(), whenReady(DONE)]);
     assert.deepEqual(result, { pushed: undefined, failure: undefined });
@@ -135,7 +135,7 @@ describe("a sidecar", { timeout: 120_000 }, () => {
     assert.equal(existsSync(join(share, SHARE.pushed)), false);
   });
 
-  it("may be told by touch: then all in the outputs folder is pushed, but dotfiles", async (t) => {
+  it("pushes everything in the outputs folder except dotfiles after `touch done`", async (t) => {
     const { share, pushes, run, whenReady } = setting(t);
     mkdirSync(join(share, "outputs"), { recursive: true });
     for (const name of ["b", "a", ".new-1"]) writeFileSync(join(share, "outputs", name), "");
@@ -146,7 +146,7 @@ describe("a sidecar", { timeout: 120_000 }, () => {
     assert.equal(marker(share, SHARE.pushed).attempt, null);
   });
 
-  it("pushes what a failed run left to a tag of its own, and says how it ended", async (t) => {
+  it("pushes the outputs of a failed run to a separate tag, with its end as annotations", async (t) => {
     const { pushes, run, whenReady } = setting(t);
     const done = { ...DONE, exitCode: 137, signal: "SIGKILL", reason: "timed out after 5 s" };
     await Promise.all([run(), whenReady(done)]);
@@ -166,14 +166,14 @@ describe("a sidecar", { timeout: 120_000 }, () => {
     );
   });
 
-  it("a run that was told to end and ended with 0 is a success, and its artifact says so", async (t) => {
+  it("treats a terminated run with exit code 0 as a success, and records the reason", async (t) => {
     const { pushes, run, whenReady } = setting(t);
     await Promise.all([run(), whenReady({ ...DONE, reason: "terminated" })]);
     assert.equal(pushes[0]?.tag, "2");
     assert.equal(pushes[0]?.annotations["dev.oras-pod-tools.run.reason"], "terminated");
   });
 
-  it("a run of which only a reason is known failed", async (t) => {
+  it("treats a run with a reason but no exit code as failed", async (t) => {
     const { pushes, run, whenReady } = setting(t);
     await Promise.all([run(), whenReady({ ...DONE, exitCode: null, reason: "out of memory" })]);
     assert.equal(pushes[0]?.tag, "2-failed");
@@ -183,13 +183,13 @@ describe("a sidecar", { timeout: 120_000 }, () => {
     [undefined, "latest-failed"],
     ["t".repeat(128), `${"t".repeat(121)}-failed`],
   ] as const)
-    it(`a failed run's tag for ${tag?.slice(0, 5) ?? "no tag"} is a tag`, async (t) => {
+    it(`forms a valid tag for a failed run from ${tag?.slice(0, 5) ?? "no tag"}`, async (t) => {
       const { pushes, run, whenReady } = setting(t, { pushTo: { ...OUT, tag } });
       await Promise.all([run(), whenReady({ ...DONE, exitCode: 1 })]);
       assert.equal(pushes[0]?.tag, failed);
     });
 
-  it("pushes nothing where the launcher could not save the outputs, and says why", async (t) => {
+  it("pushes nothing if the launcher could not save the outputs, and reports why", async (t) => {
     const { pushes, run, whenReady } = setting(t);
     const done = { ...DONE, phase: "copy", error: "no space left on device" } as const;
     const failed = assert.rejects(run(), (error: ToolError) => {
@@ -201,11 +201,11 @@ describe("a sidecar", { timeout: 120_000 }, () => {
   });
 });
 
-describe("a sidecar that fails", { timeout: 120_000 }, () => {
-  it("at the pull leaves the init-failed marker and no init marker", async (t) => {
+describe("a failing sidecar", { timeout: 120_000 }, () => {
+  it("writes the init-failed marker and no init marker after a failed pull", async (t) => {
     const { share, run } = setting(t, { pullFrom: [IN] });
     const pull = async () => {
-      throw new ToolError("registry", "there is no artifact r/in:1", { why: "not found" });
+      throw new ToolError("registry", "no artifact r/in:1", { why: "not found" });
     };
     await assert.rejects(run({ pull }), (error: ToolError) => error.exitCode === 76);
     assert.equal(existsSync(join(share, SHARE.init)), false);
@@ -213,11 +213,11 @@ describe("a sidecar that fails", { timeout: 120_000 }, () => {
       schema: 1,
       attempt: null,
       exitCode: 76,
-      error: "there is no artifact r/in:1 (not found)",
+      error: "no artifact r/in:1 (not found)",
     });
   });
 
-  it("at the push leaves the push-failed marker and no pushed marker", async (t) => {
+  it("writes the push-failed marker and no pushed marker after a failed push", async (t) => {
     const { share, run, whenReady } = setting(t);
     const push = async () => {
       throw new ToolError("unavailable", "cannot reach the registry r", { why: "connection refused" });
@@ -232,7 +232,7 @@ describe("a sidecar that fails", { timeout: 120_000 }, () => {
     });
   });
 
-  it("at the pull and then succeeds takes its first marker back", async (t) => {
+  it("removes the init-failed marker when it succeeds after a restart", async (t) => {
     const { share, run, whenReady } = setting(t, { pullFrom: [IN] });
     await assert.rejects(run({ pull: () => Promise.reject(new Error("broken")) }));
     assert.equal(marker(share, SHARE.initFailed).exitCode, 70);
@@ -241,8 +241,8 @@ describe("a sidecar that fails", { timeout: 120_000 }, () => {
   });
 });
 
-describe("a sidecar that is started again", { timeout: 120_000 }, () => {
-  it("after its push changes nothing", async (t) => {
+describe("a restarted sidecar", { timeout: 120_000 }, () => {
+  it("changes nothing after its push", async (t) => {
     const { share, pulls, pushes, run, whenReady } = setting(t, { pullFrom: [IN] });
     await Promise.all([run(), whenReady(DONE)]);
     const files = () => readdirSync(share).map((name) => [name, statSync(join(share, name)).mtimeMs]);
@@ -254,7 +254,7 @@ describe("a sidecar that is started again", { timeout: 120_000 }, () => {
     assert.equal(pushes.length, 1);
   });
 
-  it("after another attempt pushes again", async (t) => {
+  it("pushes another attempt", async (t) => {
     const { share, pushes, run, whenReady } = setting(t);
     await Promise.all([run(), whenReady(DONE)]);
     await writeMarker(join(share, SHARE.done), { ...DONE, attempt: "a2" });
@@ -263,12 +263,12 @@ describe("a sidecar that is started again", { timeout: 120_000 }, () => {
     assert.equal(marker(share, SHARE.pushed).attempt, "a2");
   });
 
-  it("for other inputs pulls them", async (t) => {
+  it("pulls changed inputs", async (t) => {
     const { share, run, whenReady } = setting(t, { pullFrom: [IN] });
     await writeMarker(join(share, SHARE.init), { schema: 1, by: "sidecar", inputs: [] });
     let pulled = false;
     const pull = async () => {
-      assert.equal(existsSync(join(share, SHARE.init)), false, "the old marker is taken back first");
+      assert.equal(existsSync(join(share, SHARE.init)), false, "the old marker exists during the pull");
       pulled = true;
       return [IN_RECORD];
     };
@@ -276,17 +276,17 @@ describe("a sidecar that is started again", { timeout: 120_000 }, () => {
     assert.ok(pulled);
   });
 
-  it("does not take a done marker that a launcher removes for its own", async (t) => {
-    const looked = Promise.withResolvers<void>();
+  it("ignores an old done marker that a launcher is about to remove", async (t) => {
+    const settling = Promise.withResolvers<void>();
     const { share, pushes, run } = setting(t);
     await writeMarker(join(share, SHARE.done), { ...DONE, attempt: "stale" });
     const settle = async () => {
-      looked.resolve();
+      settling.resolve();
       await removed.promise;
     };
     const removed = Promise.withResolvers<void>();
     const running = run({ settle });
-    await looked.promise;
+    await settling.promise;
     rmSync(join(share, SHARE.done));
     removed.resolve();
     await writeMarker(join(share, SHARE.done), { ...DONE, attempt: "fresh" });
@@ -295,7 +295,7 @@ describe("a sidecar that is started again", { timeout: 120_000 }, () => {
     assert.equal(pushes[0]?.annotations["dev.oras-pod-tools.run.attempt"], "fresh");
   });
 
-  it("ended while it waits throws the reason, and leaves no failure marker", async (t) => {
+  it("throws the reason of an abort while it waits, and writes no failure marker", async (t) => {
     const controller = new AbortController();
     const { share, run } = setting(t, { signal: controller.signal });
     const running = assert.rejects(run(), /^Error: stop$/);
@@ -307,7 +307,7 @@ describe("a sidecar that is started again", { timeout: 120_000 }, () => {
 });
 
 describe("the sidecar executable", { timeout: 120_000 }, () => {
-  it("brings inputs and takes outputs, from registry to registry, with any umask", async (t) => {
+  it("pulls inputs and pushes outputs, whatever the umask", async (t) => {
     const registry = await memoryRegistry(t);
     const share = join(temporaryFolder(t), "share");
     storeArtifact(registry, "1", [fileLayer("data", "input")], "in");
@@ -328,7 +328,7 @@ describe("the sidecar executable", { timeout: 120_000 }, () => {
       ["inputs/data", 0o004],
       [SHARE.init, 0o004],
     ] as const)
-      assert.equal(statSync(join(share, name)).mode & mode, mode, `${name} can be read by the application`);
+      assert.equal(statSync(join(share, name)).mode & mode, mode, `the application cannot read ${name}`);
     mkdirSync(join(share, "outputs", "analysis"), { recursive: true });
     writeFileSync(join(share, "outputs", "analysis", "f"), "output");
     const outputs = [{ path: "outputs/analysis", files: 1, bytes: 6 }];
@@ -340,18 +340,18 @@ describe("the sidecar executable", { timeout: 120_000 }, () => {
     assert.equal(layersOf(registry, "out:2")[0]?.annotations?.["org.opencontainers.image.title"], "analysis");
   });
 
-  it("that cannot pull ends with the registry's code, and tells the launcher why", async (t) => {
+  it("exits with 76 if it cannot pull, and writes the error to the marker", async (t) => {
     const registry = await memoryRegistry(t);
     const share = temporaryFolder(t);
     const args = ["sidecar", `${registry.address}/in:1`, "NA", "--share", share];
     const { code, stderr } = await runTool("oras-push", args);
     assert.equal(code, 76);
-    assert.match(stderr, /^oras-push: there is no artifact \S+\/in:1 \(not found\)$/m);
-    assert.match(String(marker(share, SHARE.initFailed).error), /there is no artifact/);
+    assert.match(stderr, /^oras-push: no artifact \S+\/in:1 \(not found\)$/m);
+    assert.match(String(marker(share, SHARE.initFailed).error), /no artifact/);
     assert.deepEqual(treeOf(join(share, "inputs")), {});
   });
 
-  it("that cannot push ends with the registry's code, tells the launcher why, and writes no tag", async (t) => {
+  it("exits with 77 if it cannot push, writes the error to the marker, and no tag", async (t) => {
     const registry = await memoryRegistry(t);
     const share = temporaryFolder(t);
     registry.intercept(failing(403, STEPS.post));
@@ -362,16 +362,16 @@ describe("the sidecar executable", { timeout: 120_000 }, () => {
     writeFileSync(join(share, "outputs", "f"), "output");
     writeFileSync(join(share, SHARE.done), "");
     assert.equal((await running.ended).code, 77);
-    assert.match(String(marker(share, SHARE.pushFailed).error), /the registry answered 403/);
+    assert.match(String(marker(share, SHARE.pushFailed).error), /the registry returned 403/);
     assert.equal(registry.manifests.size, 0);
   });
 
-  it("whose application is not done in time ends with 124, one that is stopped with 143", async (t) => {
+  it("exits with 124 after its timeout, and with 143 after SIGTERM", async (t) => {
     const share = temporaryFolder(t);
     const args = ["sidecar", "NA", "NA", "--share", share];
     const late = await runTool("oras-push", [...args, "--timeout", "0.3"]);
     assert.equal(late.code, 124);
-    assert.match(late.stderr, /the application is not done: timed out after 0\.3 s/);
+    assert.match(late.stderr, /the application did not end: timed out after 0\.3 s/);
     rmSync(join(share, SHARE.init));
     const running = startTool("oras-push", args);
     await appears(join(share, SHARE.init));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { checkLinkTarget, safeParts, UnsafePathError } from "oras-push/tar/entry-path";
 
-describe("the parts of a path", () => {
+describe("safeParts", () => {
   for (const [path, parts] of Object.entries({
     a: ["a"],
     "a/b/c": ["a", "b", "c"],
@@ -16,13 +16,13 @@ describe("the parts of a path", () => {
     ".": [],
     "./": [],
   }))
-    it(`of ${JSON.stringify(path)} are ${JSON.stringify(parts)}`, () => assert.deepEqual(safeParts(path), parts));
+    it(`splits ${JSON.stringify(path)} into ${JSON.stringify(parts)}`, () => assert.deepEqual(safeParts(path), parts));
 
   for (const path of ["..", "../x", "a/..", "a/../b", "a/b/../../../c", "./..", "/", "/etc/passwd", "//x", "a\0b"])
-    it(`of ${JSON.stringify(path)} are refused`, () => assert.throws(() => safeParts(path), UnsafePathError));
+    it(`rejects ${JSON.stringify(path)}`, () => assert.throws(() => safeParts(path), UnsafePathError));
 });
 
-describe("the target of a link", () => {
+describe("checkLinkTarget", () => {
   for (const [link, target] of [
     ["a/l", "b"],
     ["a/l", "./b/../c"],
@@ -31,7 +31,7 @@ describe("the target of a link", () => {
     ["a/b/l", "..//c/"],
     ["a/l", "..a"],
   ] as const)
-    it(`of ${link} may be ${target}`, () => checkLinkTarget(link.split("/"), target, 1));
+    it(`accepts ${link} -> ${target}`, () => checkLinkTarget(link.split("/"), target, 1));
 
   for (const [link, target] of [
     ["a/l", ".."],
@@ -43,10 +43,10 @@ describe("the target of a link", () => {
     ["a/l", "/"],
     ["a/l", "b/../../a"],
   ] as const)
-    it(`of ${link} may not be ${target}`, () =>
+    it(`rejects ${link} -> ${target}`, () =>
       assert.throws(() => checkLinkTarget(link.split("/"), target, 1), UnsafePathError));
 
-  it("may climb as far as the folder of a layer reaches up, and no further", () => {
+  it("lets a target climb up to the folder of the layer, but not above it", () => {
     checkLinkTarget(["l"], "x", 0);
     checkLinkTarget(["a", "l"], "../x", 0);
     assert.throws(() => checkLinkTarget(["l"], "..", 0), UnsafePathError);

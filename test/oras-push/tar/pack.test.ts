@@ -30,7 +30,7 @@ function packed(folder: string, latest?: number): Promise<Buffer> {
   return collect(pack(walk(folder, "t", NO_REPORT), latest));
 }
 
-/** A folder with what is hard to carry. */
+/** Creates a folder with names, sizes, modes and times that are hard to store. */
 function makeOddTree(root: string): void {
   mkdirSync(join(root, "empty"), { recursive: true });
   mkdirSync(join(root, "p".repeat(120), "q".repeat(120)), { recursive: true });
@@ -48,8 +48,8 @@ function makeOddTree(root: string): void {
   symlinkSync("size 513", join(root, "soft link"));
 }
 
-describe("packing a folder", () => {
-  it("GNU tar unpacks the same folder", async (t) => {
+describe("packed folders", () => {
+  it("are restored by GNU tar", async (t) => {
     const folder = temporaryFolder(t);
     makeOddTree(join(folder, "t"));
     mkdirSync(join(folder, "there"));
@@ -65,7 +65,7 @@ describe("packing a folder", () => {
     }
   });
 
-  it("so do we", async (t) => {
+  it("are restored by unpack", async (t) => {
     const folder = temporaryFolder(t);
     makeOddTree(join(folder, "t"));
     mkdirSync(join(folder, "there"));
@@ -76,11 +76,11 @@ describe("packing a folder", () => {
     assert.equal(
       files,
       readdirSync(join(folder, "t")).length - 3 + 1,
-      "all but two folders and a link, and a deep one",
+      "all names except two folders and a link, and one file below",
     );
   });
 
-  it("the first entry is the folder, all owners are zero, hard links are two files", async (t) => {
+  it("begin with the folder, have owners of zero, and store hard links as files", async (t) => {
     const folder = join(temporaryFolder(t), "t");
     makeOddTree(folder);
     const { stdout } = spawnSync("tar", ["-tvf", "-", "--numeric-owner"], { input: await packed(folder) });
@@ -90,7 +90,7 @@ describe("packing a folder", () => {
     assert.match(stdout.toString(), / 513 .* t\/hard link$/m);
   });
 
-  it("an archive ends with 1024 zero bytes and nothing more", async (t) => {
+  it("end with 1024 zero bytes", async (t) => {
     const folder = temporaryFolder(t);
     assert.equal((await packed(folder)).length, 512 + 1024);
     writeFileSync(join(folder, "f"), "x".repeat(512));
@@ -101,7 +101,7 @@ describe("packing a folder", () => {
     assert.equal((await packed(folder)).length, 512 + 512 + 1024 + 1024);
   });
 
-  it("the same folder gives the same bytes, whenever and in whatever order it was filled", async (t) => {
+  it("give the same bytes for the same content, in whatever order it was created", async (t) => {
     const [one, other] = [temporaryFolder(t), temporaryFolder(t)];
     for (const [folder, names] of [
       [one, ["a", "b", "c"]],
@@ -115,7 +115,7 @@ describe("packing a folder", () => {
     assert.deepEqual(await packed(one), await packed(other));
   });
 
-  it("with a latest time, later ones do not show", async (t) => {
+  it("contain no time after the latest time", async (t) => {
     const folder = temporaryFolder(t);
     writeFileSync(join(folder, "f"), "");
     const before = await packed(folder, 1_600_000_000);
@@ -124,7 +124,7 @@ describe("packing a folder", () => {
   });
 });
 
-describe("a file that changes while it is read", () => {
+describe("changed files", () => {
   const changes: Record<string, (path: string) => void> = {
     grows: (path) => appendFileSync(path, "x"),
     shrinks: (path) => truncateSync(path, 100),
@@ -150,7 +150,7 @@ describe("a file that changes while it is read", () => {
     [1 << 20, "large"],
   ] as const)
     for (const [what, change] of Object.entries(changes))
-      it(`a ${kind} one that ${what} fails the archive, by name`, async (t) => {
+      it(`fails with the path if a ${kind} one ${what}`, async (t) => {
         const folder = temporaryFolder(t);
         const path = join(folder, "file");
         writeFileSync(path, noise(size));
@@ -164,7 +164,7 @@ describe("a file that changes while it is read", () => {
       });
 
   for (const what of ["grows", "shrinks", "is written again"])
-    it(`one that ${what} after its first piece fails the archive, by name`, async (t) => {
+    it(`fails with the path if one ${what} after its first chunk`, async (t) => {
       const folder = temporaryFolder(t);
       const path = join(folder, "file");
       writeFileSync(path, noise(5 << 20));

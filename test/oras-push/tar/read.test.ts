@@ -3,7 +3,8 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, linkSync, lutimesSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { type ArchiveEntry, ArchiveError, readArchive } from "oras-push/tar/read";
+import { ArchiveError } from "oras-push/tar/archive-error";
+import { type ArchiveEntry, readArchive } from "oras-push/tar/read";
 import { rawPath } from "shared/fs/byte-path";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { collect, type Entry, noise, pieces, tarOf } from "../support.ts";
@@ -17,7 +18,7 @@ async function read(archive: AsyncIterable<Buffer>): Promise<Read[]> {
   return found;
 }
 
-/** What is left of an entry that a test does not look at. */
+/** The values of an entry that most tests compare. */
 const brief = ({ name, type, target, mtime, bytes }: Read) => ({
   name,
   type,
@@ -26,12 +27,12 @@ const brief = ({ name, type, target, mtime, bytes }: Read) => ({
   bytes: bytes.toString("latin1"),
 });
 
-/** An extended header in front of an entry. */
+/** An extended header before an entry. */
 function extended(records: string): Entry {
   return { name: "PaxHeader", flag: "x", content: Buffer.from(records, "latin1") };
 }
 
-describe("an archive by GNU tar", () => {
+describe("archives of GNU tar", () => {
   const OLD = -86_400;
   const long = `t/${"d".repeat(90)}/${"f".repeat(120)}`;
   for (const [format, names, oldest] of [
@@ -41,7 +42,7 @@ describe("an archive by GNU tar", () => {
     ["gnu", ["t/short", "t/odd\xff\xfe", long, `${long}${"x".repeat(100)}`], OLD],
     ["pax", ["t/short", "t/odd\xff\xfe", "t/gr\xc3\xb6\xc3\x9fe", long, `t/new\nline`], OLD],
   ] as const)
-    it(`in the format ${format} is read: names to the byte, contents, links and times`, async (t) => {
+    it(`are read in the format ${format}, with the bytes of names, contents, links and times`, async (t) => {
       const folder = temporaryFolder(t);
       mkdirSync(join(folder, "t", "d".repeat(90)), { recursive: true });
       for (const name of names) {
@@ -49,7 +50,7 @@ describe("an archive by GNU tar", () => {
         writeFileSync(path, `content of ${name}`, "latin1");
         utimesSync(path, new Date(oldest * 1000), new Date(oldest * 1000));
       }
-      // The older two formats hold no longer target.
+      // The two older formats cannot store a longer target.
       const target = oldest === OLD ? (names.at(-1)?.slice(2) as string) : "short";
       symlinkSync(rawPath(target), join(folder, "t", "link"));
       lutimesSync(join(folder, "t", "link"), new Date(1e6), new Date(1e6));
@@ -74,7 +75,7 @@ describe("an archive by GNU tar", () => {
       }
     });
 
-  it("keeps all bits of modes", async (t) => {
+  it("keep all bits of modes", async (t) => {
     const folder = temporaryFolder(t);
     writeFileSync(join(folder, "f"), "");
     chmodSync(join(folder, "f"), 0o4755);
@@ -83,8 +84,8 @@ describe("an archive by GNU tar", () => {
   });
 });
 
-describe("an archive", () => {
-  it("is read to its end, whatever follows the last entry", async () => {
+describe("archives", () => {
+  it("are read to the end, even if bytes follow the last entry", async () => {
     let given = 0;
     async function* source() {
       for await (const piece of pieces(Buffer.concat([tarOf([{ name: "f" }]), Buffer.alloc(8192, "x")]), 512)) {
@@ -96,11 +97,11 @@ describe("an archive", () => {
     assert.equal(given, 512 + 1024 + 8192);
   });
 
-  it("without its closing blocks ends where its last entry does", async () => {
+  it("may end without closing blocks", async () => {
     assert.equal((await read(pieces(tarOf([{ name: "f", content: "x" }]).subarray(0, 1024)))).length, 1);
   });
 
-  it("has contents that nobody reads passed over", async () => {
+  it("are read on if a content is not read", async () => {
     const bytes = tarOf([{ name: "a", content: noise(5000) }, { name: "b" }]);
     for (const size of [512, 1 << 20]) {
       const names = [];
@@ -109,7 +110,7 @@ describe("an archive", () => {
     }
   });
 
-  it("is let go of by who has seen enough", async () => {
+  it("are closed when the reader stops", async () => {
     let closed = false;
     async function* source() {
       try {
@@ -122,7 +123,7 @@ describe("an archive", () => {
     assert.equal(closed, true);
   });
 
-  it("has sizes of 8 GiB and more in GNU's base 256", async () => {
+  it("may have sizes from 8 GiB in GNU's base 256", async () => {
     const bytes = tarOf([{ name: "f" }]);
     bytes.writeUInt8(0x80, 124);
     bytes.writeUIntBE(0, 125, 5);
@@ -134,7 +135,7 @@ describe("an archive", () => {
     assert.equal((first.value as ArchiveEntry).size, 9 * 2 ** 30);
   });
 
-  it("has what a global header says for every entry, and an entry's own counts for more", async () => {
+  it("apply a global header to every entry, unless an entry's own header overrides it", async () => {
     const everywhere = { ...extended("13 mtime=100\n"), flag: "g" } as const;
     const found = await read(pieces(tarOf([everywhere, { name: "a" }, extended("13 mtime=2.5\n"), { name: "b" }])));
     assert.deepEqual(
@@ -149,22 +150,26 @@ describe("an archive", () => {
   const cut = (bytes: Buffer, at: number) => bytes.subarray(0, at);
   const one = tarOf([{ name: "f", content: noise(700) }]);
   for (const [what, bytes, message] of [
-    ["that breaks off in a header", cut(one, 300), /breaks off/],
-    ["that breaks off in a content", cut(one, 1024), /breaks off/],
-    ["that breaks off in the padding", cut(one, 1300), /breaks off/],
-    ["that breaks off in an extended header", cut(tarOf([extended(`600 path=${"x".repeat(590)}\n`)]), 1024), /breaks/],
-    ["that ends after an extended header", tarOf([extended("12 path=abc\n")]), /ends before/],
+    ["truncated in a header", cut(one, 300), /truncated/],
+    ["truncated in a content", cut(one, 1024), /truncated/],
+    ["truncated in the padding", cut(one, 1300), /truncated/],
+    ["truncated in an extended header", cut(tarOf([extended(`600 path=${"x".repeat(590)}\n`)]), 1024), /truncated/],
+    ["that end after an extended header", tarOf([extended("12 path=abc\n")]), /ends after an extended header/],
     ["with a wrong checksum", Buffer.concat([Buffer.from("x"), one.subarray(1)]), /checksum/],
-    ["that is text", Buffer.alloc(2048, "text "), /checksum|number/],
-    ["whose extended header has a wrong length", tarOf([extended("99 path=abc\n"), { name: "f" }]), /header is wrong/],
-    ["whose extended header has no length", tarOf([extended("path=abc\n"), { name: "f" }]), /header is wrong/],
-    ["whose extended header has a negative length", tarOf([extended("-5 path=abc\n"), { name: "f" }]), /is wrong/],
-    ["with a negative size", tarOf([extended("11 size=-5\n"), { name: "f" }]), /size that is none/],
-    ["with a size that is no number", tarOf([extended("11 size=ab\n"), { name: "f" }]), /number that is none/],
-    ["with a time that is none", tarOf([extended("17 mtime=9999e99\n"), { name: "f" }]), /number that is none/],
-    ["with a time beyond all time", tarOf([extended("24 mtime=99999999999999\n"), { name: "f" }]), /time that is none/],
+    ["that are text", Buffer.alloc(2048, "text "), /checksum|number/],
+    ["with a wrong length in an extended header", tarOf([extended("99 path=abc\n"), { name: "f" }]), /invalid record/],
+    ["without a length in an extended header", tarOf([extended("path=abc\n"), { name: "f" }]), /invalid record/],
+    [
+      "with a negative length in an extended header",
+      tarOf([extended("-5 path=abc\n"), { name: "f" }]),
+      /invalid record/,
+    ],
+    ["with a negative size", tarOf([extended("11 size=-5\n"), { name: "f" }]), /invalid size/],
+    ["with a size that is not a number", tarOf([extended("11 size=ab\n"), { name: "f" }]), /invalid number/],
+    ["with an invalid time", tarOf([extended("17 mtime=9999e99\n"), { name: "f" }]), /invalid number/],
+    ["with a time out of range", tarOf([extended("24 mtime=99999999999999\n"), { name: "f" }]), /invalid time/],
   ] as const)
-    it(`${what} is refused`, async () => {
+    it(`are rejected: ${what}`, async () => {
       for (const size of [512, 1 << 20])
         await assert.rejects(read(pieces(bytes, size)), (error: unknown) => {
           assert.ok(error instanceof ArchiveError, String(error));
@@ -173,7 +178,7 @@ describe("an archive", () => {
         });
     });
 
-  it("with an extended header without an end is refused before it is read", async () => {
+  it("are rejected before a too long extended header is read", async () => {
     const header = tarOf([extended("x")]).subarray(0, 512);
     header.write("77777777777", 124);
     header.fill(" ", 148, 156);

@@ -9,7 +9,7 @@ import { temporaryFolder } from "../../support/temporary.ts";
 
 const FILES = ["a.log", "b.txt", ".hidden", "sub/c.log", "sub/deep/d.txt", "empty/", "größe.log"];
 
-/** The names that a walk gives of a folder with these files, as paths below it; folders end with a slash. */
+/** The selected names of a folder with these files, as paths below the folder. Folders end with a slash. */
 function taken(t: TestContext, patterns: Partial<Patterns>, files = FILES): string[] {
   const folder = join(temporaryFolder(t), "run");
   for (const file of files) {
@@ -22,11 +22,11 @@ function taken(t: TestContext, patterns: Partial<Patterns>, files = FILES): stri
     .slice(1);
 }
 
-it("without patterns everything is taken", (t) => {
+it("takes everything without patterns", (t) => {
   assert.deepEqual(taken(t, {}).length, FILES.length + 2);
 });
 
-it("a pattern without a slash is matched against the name at any depth", (t) => {
+it("matches a pattern without a slash against the name at any depth", (t) => {
   assert.deepEqual(taken(t, { include: ["*.log"] }), ["a.log", "größe.log", "sub/", "sub/c.log"]);
   assert.deepEqual(taken(t, { exclude: ["*.log", "empty"] }), [
     ".hidden",
@@ -37,27 +37,27 @@ it("a pattern without a slash is matched against the name at any depth", (t) => 
   ]);
 });
 
-it("a pattern with a slash is matched against the path below the folder", (t) => {
+it("matches a pattern with a slash against the path below the folder", (t) => {
   assert.deepEqual(taken(t, { include: ["/*.log"] }), ["a.log", "größe.log"]);
   assert.deepEqual(taken(t, { include: ["sub/*.log"] }), ["sub/", "sub/c.log"]);
   assert.deepEqual(taken(t, { include: ["**/d.*"] }), ["sub/", "sub/deep/", "sub/deep/d.txt"]);
 });
 
-it("a pattern that matches a folder stands for all it holds", (t) => {
+it("matches the content of a folder with the folder", (t) => {
   assert.deepEqual(taken(t, { include: ["deep/"] }), ["sub/", "sub/deep/", "sub/deep/d.txt"]);
   assert.deepEqual(taken(t, { include: ["empty"] }), ["empty/"]);
 });
 
-it("what is excluded is left out, whatever is included", (t) => {
+it("gives exclude precedence over include", (t) => {
   assert.deepEqual(taken(t, { include: ["sub"], exclude: ["deep"] }), ["sub/", "sub/c.log"]);
 });
 
-it("a leading dot is matched only by a dot", (t) => {
+it("matches a leading dot only with a dot", (t) => {
   assert.deepEqual(taken(t, { include: ["*"], exclude: ["[!.]*"] }), []);
   assert.deepEqual(taken(t, { include: [".*"] }), [".hidden"]);
 });
 
-it("what is not taken is neither reported nor read", (t) => {
+it("neither reports nor reads entries that are not selected", (t) => {
   const folder = temporaryFolder(t);
   symlinkSync("/etc/hostname", join(folder, "outside"));
   writeFileSync(join(folder, "kept"), "");
@@ -67,7 +67,7 @@ it("what is not taken is neither reported nor read", (t) => {
   assert.deepEqual(names({ include: ["kept"], exclude: [] }), ["run", "run/kept"]);
 });
 
-it("a folder behind a link is gone into for what is taken of it", (t) => {
+it("follows a link that is not selected to selected entries", (t) => {
   const folder = temporaryFolder(t);
   mkdirSync(join(folder, "..data"));
   writeFileSync(join(folder, "..data", "a.txt"), "");

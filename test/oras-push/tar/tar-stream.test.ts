@@ -1,4 +1,4 @@
-/** tar-stream, another implementation of the format in the same process, as the other side of both directions. */
+/** Reads our archives with tar-stream, another implementation, and reads archives of tar-stream. */
 import assert from "node:assert/strict";
 import { mkdirSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,11 +12,11 @@ import * as tarStream from "tar-stream";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { collect, noise, pieces } from "../support.ts";
 
-/** A time that both sides can tell. */
+/** A time that both implementations can represent. */
 const TIME = new Date(1_700_000_000_000);
 
-/** An entry as either side tells it. */
-interface Told {
+/** An entry as both implementations report it. */
+interface SeenEntry {
   readonly name: string;
   readonly type: string;
   readonly mode: number;
@@ -27,7 +27,7 @@ interface Told {
 
 const LONG = `t/${"d".repeat(120)}/${"f".repeat(200)}`;
 
-const ENTRIES: readonly Told[] = [
+const ENTRIES: readonly SeenEntry[] = [
   { name: "t", type: "directory", mode: 0o755, target: "", bytes: Buffer.alloc(0) },
   { name: "t/0 empty", type: "file", mode: 0o644, target: "", bytes: Buffer.alloc(0) },
   { name: "t/1 large", type: "file", mode: 0o600, target: "", bytes: noise(3 << 20) },
@@ -38,7 +38,7 @@ const ENTRIES: readonly Told[] = [
 ].map((entry) => ({ ...entry, time: TIME.getTime() }));
 
 describe("tar-stream", () => {
-  it("reads what is packed", async (t) => {
+  it("reads packed folders", async (t) => {
     const folder = temporaryFolder(t);
     for (const { name, type, mode, target, bytes } of ENTRIES) {
       const path = join(folder, name);
@@ -49,14 +49,14 @@ describe("tar-stream", () => {
     for (const { name, type } of [...ENTRIES].reverse())
       if (type !== "symlink") utimesSync(join(folder, name), TIME, TIME);
     const archive = pack(walk(join(folder, "t"), "t", assert.fail));
-    const told: Told[] = [];
+    const seen: SeenEntry[] = [];
     const extraction = Readable.from(archive, { objectMode: false }).pipe(
       tarStream.extract() as unknown as NodeJS.WritableStream,
     ) as unknown as ReturnType<typeof tarStream.extract>;
     for await (const entry of extraction) {
       const { name, type, mode, mtime, linkname } = entry.header;
       const bytes = await collect(entry as AsyncIterable<Buffer>);
-      told.push({
+      seen.push({
         name,
         type,
         mode,
@@ -65,10 +65,10 @@ describe("tar-stream", () => {
         bytes,
       });
     }
-    assert.deepEqual(told, ENTRIES);
+    assert.deepEqual(seen, ENTRIES);
   });
 
-  it("writes what is read", async () => {
+  it("writes archives that readArchive reads", async () => {
     const packing = tarStream.pack();
     const written = collect(packing as unknown as AsyncIterable<Buffer>);
     for (const { name, type, mode, target, bytes } of ENTRIES) {
@@ -79,9 +79,9 @@ describe("tar-stream", () => {
       });
     }
     packing.finalize();
-    const told: Told[] = [];
+    const seen: SeenEntry[] = [];
     for await (const { name, type, mode, mtime, target, content } of readArchive(pieces(await written)))
-      told.push({
+      seen.push({
         name,
         type,
         mode,
@@ -89,9 +89,9 @@ describe("tar-stream", () => {
         target,
         bytes: await collect(content as AsyncIterable<Buffer>),
       });
-    // Its writer does not end the names of folders in a slash either; ours are of bytes.
+    // Neither writer ends the names of folders with a slash. Names of readArchive are byte strings.
     assert.deepEqual(
-      told,
+      seen,
       ENTRIES.map((entry) => ({ ...entry, name: toBytePath(entry.name) })),
     );
   });

@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { writeSparse } from "oras-push/tar/sparse-file";
 import { unpack } from "oras-push/tar/unpack";
-import { rawPath } from "shared/fs/byte-path";
 import { InterruptedError, ToolError } from "shared/cli/tool-error";
+import { rawPath } from "shared/fs/byte-path";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { assertBytes, type Cleaner, type Entry, noise, pieces, tarOf, treeOf } from "../support.ts";
 
-/** A folder to unpack into, inside another where it would show what came out of it. */
+/** A folder to unpack into, inside another folder that shows files written outside. */
 function places(t: Cleaner) {
   const base = temporaryFolder(t);
   const folder = join(base, "into");
@@ -20,8 +20,8 @@ function places(t: Cleaner) {
 
 const FOLDER: Entry = { name: "t", flag: "5" };
 
-describe("unpacking", () => {
-  it("files, folders and links come back, with their modes and times, whatever the umask", async (t) => {
+describe("unpack", () => {
+  it("restores files, folders and links with their modes and times, whatever the umask", async (t) => {
     const { folder } = places(t);
     const before = process.umask(0o077);
     t.after(() => void process.umask(before));
@@ -52,7 +52,7 @@ describe("unpacking", () => {
       assert.equal(lstatSync(join(folder, name)).mtimeMs, 1_000_000_000_000, name);
   });
 
-  it("names and links that are not UTF-8 come back to the byte, and so do times before 1970 and after 2242", async (t) => {
+  it("restores names and links that are not UTF-8, and times before 1970 and after 2242", async (t) => {
     const { folder } = places(t);
     const record = (key: string, value: string) => {
       const rest = ` ${key}=${value}\n`;
@@ -84,7 +84,7 @@ describe("unpacking", () => {
     assert.equal(statSync(join(folder, "t/new")).mtimeMs, 9_876_543_210_000);
   });
 
-  it("set-user-ID and set-group-ID are not restored", async (t) => {
+  it("does not restore set-user-ID and set-group-ID", async (t) => {
     const { folder } = places(t);
     const entries: Entry[] = [
       { name: "t/f", mode: 0o6755 },
@@ -94,26 +94,26 @@ describe("unpacking", () => {
     for (const name of ["t/f", "t/d"]) assert.equal(statSync(join(folder, name)).mode & 0o7777, 0o755, name);
   });
 
-  it("parents that have no entry are made", async (t) => {
+  it("creates parent folders without an entry", async (t) => {
     const { folder } = places(t);
     await unpack(pieces(tarOf([{ name: "t/a/b/f" }])), folder, "t");
     assert.deepEqual(treeOf(folder), { t: "folder", "t/a": "folder", "t/a/b": "folder", "t/a/b/f": "" });
     assert.equal(statSync(join(folder, "t/a")).mode & 0o7777, 0o755);
   });
 
-  it("an archive without entries gives the empty folder", async (t) => {
+  it("creates an empty folder for an archive without entries", async (t) => {
     const { folder } = places(t);
     await unpack(pieces(tarOf([])), folder, "t");
     assert.deepEqual(treeOf(folder), { t: "folder" });
   });
 
-  it("a title of several parts is a folder in a folder", async (t) => {
+  it("creates nested folders for a title of several parts", async (t) => {
     const { folder } = places(t);
     await unpack(pieces(tarOf([{ name: "a/t/f" }])), folder, "a/t");
     assert.deepEqual(treeOf(folder), { a: "folder", "a/t": "folder", "a/t/f": "" });
   });
 
-  it("of two entries with one name the last counts, and a link that was replaced is none any more", async (t) => {
+  it("uses the last of two entries with the same name, and forgets a replaced link", async (t) => {
     const { folder } = places(t);
     await unpack(
       pieces(
@@ -133,7 +133,7 @@ describe("unpacking", () => {
     assert.deepEqual(treeOf(folder), { t: "folder", "t/f": "2", "t/l": "3", "t/l2": "folder", "t/l2/x": "4" });
   });
 
-  it("hard links of other makers come back", async (t) => {
+  it("restores hard links", async (t) => {
     const { folder } = places(t);
     const entries: Entry[] = [
       { name: "t/f", content: "x" },
@@ -143,7 +143,7 @@ describe("unpacking", () => {
     assert.equal(statSync(join(folder, "t/h")).ino, statSync(join(folder, "t/f")).ino);
   });
 
-  it("however often it has to wait, it says so to nobody", async (t) => {
+  it("causes no warning of Node, however often it waits", async (t) => {
     const { folder } = places(t);
     const warnings: string[] = [];
     const warned = (warning: Error) => warnings.push(warning.message);
@@ -154,14 +154,14 @@ describe("unpacking", () => {
     assert.deepEqual(warnings, []);
   });
 
-  it("names with a leading ./ and trailing slashes are the same names", async (t) => {
+  it("ignores a leading ./ and trailing slashes in names", async (t) => {
     const { folder } = places(t);
     await unpack(pieces(tarOf([{ name: "./t/", flag: "5" }, { name: "./t//f" }])), folder, "t");
     assert.deepEqual(treeOf(folder), { t: "folder", "t/f": "" });
   });
 });
 
-describe("archives that are refused", () => {
+describe("unsafe and broken archives", () => {
   const hostile: Record<string, readonly Entry[]> = {
     "../x": [{ name: "../x" }],
     "t/../../x": [{ name: "t/../../x" }],
@@ -172,7 +172,7 @@ describe("archives that are refused", () => {
     "an empty name": [{ name: "", flag: "5" }],
     "a link out": [{ name: "t/l", flag: "2", link: "../.." }],
     "an absolute link": [{ name: "t/l", flag: "2", link: "/etc" }],
-    "a link in the place of the folder": [{ name: "t", flag: "2", link: ".." }],
+    "a link that replaces the folder": [{ name: "t", flag: "2", link: ".." }],
     "a path through a link": [
       { name: "t/d", flag: "5" },
       { name: "t/l", flag: "2", link: "d" },
@@ -191,13 +191,13 @@ describe("archives that are refused", () => {
     ],
     "a device": [{ name: "t/dev", flag: "3" }],
     "a FIFO": [{ name: "t/fifo", flag: "6" }],
-    "a link that leads out by way of another link": [
+    "a link that leads out through another link": [
       { name: "t/a", flag: "5" },
       { name: "t/a/b", flag: "5" },
       { name: "t/a/m", flag: "2", link: "b" },
       { name: "t/a/up", flag: "2", link: "m/../../.." },
     ],
-    "links that lead out together, the second made first": [
+    "links that lead out together, created in reverse order": [
       { name: "t/b", flag: "5" },
       { name: "t/b/up", flag: "2", link: "../l/.." },
       { name: "t/x", flag: "2", link: "b/up/b/m/../../secret" },
@@ -206,11 +206,11 @@ describe("archives that are refused", () => {
     ],
   };
   for (const [what, entries] of Object.entries(hostile))
-    it(`${what}, with nothing written outside`, async (t) => {
+    it(`refuses ${what} and writes nothing outside`, async (t) => {
       const { base, folder } = places(t);
       await assert.rejects(unpack(pieces(tarOf(entries)), folder, "t"), (error: unknown) => {
         assert.ok(error instanceof ToolError, String(error));
-        assert.match(error.message, /the artifact holds an entry that is refused/);
+        assert.match(error.message, /the artifact contains an unsafe entry/);
         return error.exitCode === 76;
       });
       assert.deepEqual(
@@ -221,21 +221,21 @@ describe("archives that are refused", () => {
 
   const whole = tarOf([FOLDER, { name: "t/f", content: noise(5000) }]);
   for (const [what, bytes] of Object.entries({
-    "one that breaks off in a file": whole.subarray(0, 3000),
-    "one that breaks off in a header": whole.subarray(0, 700),
-    "text that is no archive": Buffer.from("<html>".repeat(1000)),
-    "one with a header that is wrong": Buffer.concat([Buffer.from("x"), whole.subarray(1)]),
+    "an archive truncated in a file": whole.subarray(0, 3000),
+    "an archive truncated in a header": whole.subarray(0, 700),
+    "text instead of an archive": Buffer.from("<html>".repeat(1000)),
+    "an archive with a broken header": Buffer.concat([Buffer.from("x"), whole.subarray(1)]),
   }))
-    it(`${what} is told as such`, async (t) => {
+    it(`reports ${what}`, async (t) => {
       const { folder } = places(t);
       await assert.rejects(unpack(pieces(bytes, 512), folder, "t"), (error: unknown) => {
         assert.ok(error instanceof ToolError, String(error));
-        assert.equal(error.message, "the layer t is not a whole tar archive");
+        assert.equal(error.message, "the layer t is not a complete tar archive");
         return error.exitCode === 76;
       });
     });
 
-  it("a source that fails in the middle of a file fails as itself", async (t) => {
+  it("throws an error of the source unchanged in the middle of a file", async (t) => {
     const { folder } = places(t);
     async function* failing(): AsyncGenerator<Buffer> {
       yield whole.subarray(0, 3000);
@@ -244,7 +244,7 @@ describe("archives that are refused", () => {
     await assert.rejects(unpack(failing(), folder, "t"), (error: ToolError) => error.message === "the network");
   });
 
-  it("an interruption in the middle of a file is thrown as itself", async (t) => {
+  it("throws an interruption unchanged in the middle of a file", async (t) => {
     const { folder } = places(t);
     const interruption = new InterruptedError("SIGTERM", 15);
     async function* interrupted(): AsyncGenerator<Buffer> {
@@ -254,7 +254,7 @@ describe("archives that are refused", () => {
     await assert.rejects(unpack(interrupted(), folder, "t"), (error: unknown) => error === interruption);
   });
 
-  it("what cannot be written is named", async (t) => {
+  it("fails with the path that cannot be written", async (t) => {
     const { folder } = places(t);
     const entries: Entry[] = [{ name: "t/f" }, { name: "t/f/x" }];
     await assert.rejects(
@@ -264,7 +264,7 @@ describe("archives that are refused", () => {
   });
 });
 
-describe("writing with holes", () => {
+describe("sparse files", () => {
   const PAGE = 4096;
   for (const [what, bytes] of Object.entries({
     nothing: Buffer.alloc(0),
@@ -274,14 +274,14 @@ describe("writing with holes", () => {
     noise: noise(5 * PAGE + 3),
   }))
     for (const size of [1000, PAGE, 3 * PAGE + 1, 1 << 20])
-      it(`${what} in pieces of ${size} bytes stays to the byte`, async (t) => {
+      it(`keep ${what} in chunks of ${size} bytes unchanged`, async (t) => {
         const path = join(temporaryFolder(t), "file");
         await using file = await open(path, "wx");
         await writeSparse(file.fd, pieces(bytes, size));
         assertBytes(readFileSync(path), bytes);
       });
 
-  it("a file of zeros takes no room", async (t) => {
+  it("use no space for zeros", async (t) => {
     const path = join(temporaryFolder(t), "file");
     await using file = await open(path, "wx");
     await writeSparse(file.fd, pieces(Buffer.alloc(16 << 20), 1 << 20));

@@ -5,13 +5,13 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { walk } from "oras-push/tar/walk";
-import { toBytePath, rawPath, shownPath } from "shared/fs/byte-path";
 import { ToolError } from "shared/cli/tool-error";
+import { rawPath, shownPath, toBytePath } from "shared/fs/byte-path";
 import { temporaryFolder } from "../../support/temporary.ts";
 
 const IS_ROOT = process.getuid?.() === 0 ? "root reads everything" : false;
 
-/** What a walk gives of a folder: the entries as text, and what it reported. */
+/** The result of a walk: the entries as text, and the reports. */
 function walked(folder: string, title = "t") {
   const reports: string[] = [];
   const entries = [...walk(folder, title, (message) => reports.push(message))].map(({ name, type, target }) =>
@@ -20,7 +20,7 @@ function walked(folder: string, title = "t") {
   return { entries, reports };
 }
 
-/** A folder `tree` with what `make` puts there, beside a folder `outside` with a file. */
+/** A folder `tree` that `make` fills, beside a folder `outside` with a file. */
 function tree(t: TestContext, make: (folder: string, outside: string) => void): string {
   const base = temporaryFolder(t);
   const folder = join(base, "tree");
@@ -32,8 +32,8 @@ function tree(t: TestContext, make: (folder: string, outside: string) => void): 
   return folder;
 }
 
-describe("walking a folder", () => {
-  it("names come in the order of their bytes, a folder before what it holds", (t) => {
+describe("walk", () => {
+  it("yields names in the order of their bytes, a folder before its content", (t) => {
     const folder = tree(t, (root) => {
       for (const name of ["b", "a", "B", "ä", "a.x", "a-x", "~", "зеленый", "\u{10000}", "\uffee"])
         writeFileSync(join(root, name), "");
@@ -48,7 +48,7 @@ describe("walking a folder", () => {
     );
   });
 
-  it("names that are not UTF-8 are kept to the byte", (t) => {
+  it("keeps the bytes of names that are not UTF-8", (t) => {
     const folder = tree(t, () => {});
     const path = rawPath(`${toBytePath(folder)}/\xff\xfe`);
     writeFileSync(path, "");
@@ -57,12 +57,12 @@ describe("walking a folder", () => {
     assert.deepEqual(entries, ["directory t", "file t/\xff\xfe"]);
   });
 
-  it("empty folders are entries", (t) => {
+  it("yields empty folders", (t) => {
     const folder = tree(t, (root) => mkdirSync(join(root, "a", "b"), { recursive: true }));
     assert.deepEqual(walked(folder).entries, ["directory t", "directory t/a", "directory t/a/b"]);
   });
 
-  it("a path that is itself a link gives the contents, whatever the link's name", (t) => {
+  it("yields the content of a folder behind a link", (t) => {
     const folder = tree(t, (root) => {
       writeFileSync(join(root, "x"), "");
       symlinkSync("x", join(root, "direct"));
@@ -73,17 +73,17 @@ describe("walking a folder", () => {
     assert.deepEqual(walked(join(folder, "..", "link")).entries, entries);
   });
 
-  it("hard links are two files, and told", (t) => {
+  it("yields hard links as separate files, and reports them", (t) => {
     const folder = tree(t, (root) => {
       for (const name of ["a", "c"]) writeFileSync(join(root, name), "");
       linkSync(join(root, "a"), join(root, "b"));
     });
     const { entries, reports } = walked(folder);
     assert.deepEqual(entries, ["directory t", "file t/a", "file t/b", "file t/c"]);
-    assert.deepEqual(reports, [`of ${folder}: each of 2 hard links is taken in as a file of its own`]);
+    assert.deepEqual(reports, [`${folder}: stored 2 hard links as separate files`]);
   });
 
-  it("a FIFO and a socket are left out, and told", async (t) => {
+  it("skips and reports a FIFO and a socket", async (t) => {
     const folder = tree(t, (root) => {
       execFileSync("mkfifo", [join(root, "fifo")]);
       writeFileSync(join(root, "file"), "");
@@ -93,10 +93,10 @@ describe("walking a folder", () => {
     t.after(() => void server.close());
     const { entries, reports } = walked(folder);
     assert.deepEqual(entries, ["directory t", "file t/file"]);
-    assert.deepEqual(reports, [`left out ${folder}/fifo: a FIFO`, `left out ${folder}/socket: a socket`]);
+    assert.deepEqual(reports, [`skipped ${folder}/fifo: it is a FIFO`, `skipped ${folder}/socket: it is a socket`]);
   });
 
-  it("a folder that cannot be read is named", { skip: IS_ROOT }, (t) => {
+  it("fails with the path of an unreadable folder", { skip: IS_ROOT }, (t) => {
     const folder = tree(t, (root) => {
       mkdirSync(join(root, "closed"));
       chmodSync(join(root, "closed"), 0);
@@ -112,7 +112,7 @@ describe("walking a folder", () => {
     ["loses a file", (folder: string) => rmSync(join(folder, "a", "z"))],
     ["gets a folder", (folder: string) => mkdirSync(join(folder, "a", "late"))],
   ] as const)
-    it(`a folder that ${what} while it is read is named`, (t) => {
+    it(`fails with the path if a folder ${what} during the walk`, (t) => {
       const folder = tree(t, (root) => {
         mkdirSync(join(root, "a", "b"), { recursive: true });
         for (const name of ["b/x", "z"]) writeFileSync(join(root, "a", name), "");
@@ -128,7 +128,7 @@ describe("walking a folder", () => {
       );
     });
 
-  it("a folder that vanishes is named", (t) => {
+  it("fails with the path of a folder that disappears", (t) => {
     const folder = tree(t, (root) => mkdirSync(join(root, "a")));
     const entries = walk(folder, "t", () => {});
     entries.next();
@@ -142,7 +142,7 @@ describe("walking a folder", () => {
 });
 
 describe("symbolic links", () => {
-  /** Links that stay as they are. */
+  /** Links that stay links. */
   const direct: Record<string, (root: string) => void> = {
     "f l->f": (root) => symlinkSync("f", join(root, "l")),
     "l->./d/../f": (root) => symlinkSync("./d/../f", join(root, "l")),
@@ -153,7 +153,7 @@ describe("symbolic links", () => {
     "l->d/nothing/at/all": (root) => symlinkSync("d/nothing/at/all", join(root, "l")),
   };
   for (const [name, make] of Object.entries(direct))
-    it(`${name} stays a link`, (t) => {
+    it(`stay links: ${name}`, (t) => {
       const folder = tree(t, (root) => {
         mkdirSync(join(root, "d"));
         writeFileSync(join(root, "f"), "");
@@ -168,7 +168,7 @@ describe("symbolic links", () => {
       assert.deepEqual(reports, []);
     });
 
-  it("a link to a link is given as what it ends at", (t) => {
+  it("to other links become copies of their targets", (t) => {
     const folder = tree(t, (root) => {
       writeFileSync(join(root, "f"), "");
       symlinkSync("f", join(root, "a"));
@@ -176,10 +176,10 @@ describe("symbolic links", () => {
     });
     const { entries, reports } = walked(folder);
     assert.deepEqual(entries, ["directory t", "symlink t/a -> f", "file t/b", "file t/f"]);
-    assert.deepEqual(reports, [`took in ${folder}/b as what it links to, a`]);
+    assert.deepEqual(reports, [`stored the link ${folder}/b as a copy of its target, a`]);
   });
 
-  it("a ConfigMap's files are given as files, by whatever links they are mounted", (t) => {
+  it("of a mounted ConfigMap become files", (t) => {
     const folder = tree(t, (root) => {
       mkdirSync(join(root, "..2024_01"));
       writeFileSync(join(root, "..2024_01", "key"), "value");
@@ -196,7 +196,7 @@ describe("symbolic links", () => {
     ]);
   });
 
-  it("an absolute link that ends inside is given as what it ends at, folders with all they hold", (t) => {
+  it("with absolute paths into the folder become copies, folders with their content", (t) => {
     const folder = tree(t, (root) => {
       mkdirSync(join(root, "d"));
       writeFileSync(join(root, "d", "f"), "");
@@ -211,7 +211,7 @@ describe("symbolic links", () => {
     ]);
   });
 
-  it("a relative link that leaves the folder and comes back is given as what it ends at", (t) => {
+  it("that leave the folder and come back become copies", (t) => {
     const folder = tree(t, (root) => {
       writeFileSync(join(root, "f"), "");
       symlinkSync("../tree/f", join(root, "l"));
@@ -219,7 +219,7 @@ describe("symbolic links", () => {
     assert.deepEqual(walked(folder).entries, ["directory t", "file t/f", "file t/l"]);
   });
 
-  /** Links whose end is outside. */
+  /** Links that end outside. */
   const outward: Record<string, (root: string, outside: string) => void> = {
     absolute: (root, outside) => symlinkSync(join(outside, "secret"), join(root, "l")),
     relative: (root) => symlinkSync("../outside/secret", join(root, "l")),
@@ -232,19 +232,19 @@ describe("symbolic links", () => {
     },
   };
   for (const [name, make] of Object.entries(outward))
-    it(`a link out of the folder is left out, and told: ${name}`, (t) => {
+    it(`out of the folder are skipped and reported: ${name}`, (t) => {
       const folder = tree(t, make);
       const { entries, reports } = walked(folder);
       assert.deepEqual(entries, ["directory t"]);
       assert.equal(reports.length, 1);
-      assert.ok(reports.join().startsWith(`left out ${folder}/l: it links out of the folder`), reports.join());
+      assert.ok(reports.join().startsWith(`skipped ${folder}/l: it links out of the folder`), reports.join());
     });
 
-  it("a link out of the folder by way of another is left out too", (t) => {
+  it("out of the folder through another link are skipped", (t) => {
     const folder = tree(t, (root) => {
       mkdirSync(join(root, "a", "b"), { recursive: true });
       symlinkSync("b", join(root, "a", "m"));
-      // By its letters it stays inside: a/m/../../.. is the folder itself, but m is a link.
+      // As text, a/m/../../.. seems to be the folder itself, but m is a link.
       symlinkSync("m/../../..", join(root, "a", "l"));
     });
     const { entries, reports } = walked(folder);
@@ -252,7 +252,7 @@ describe("symbolic links", () => {
     assert.match(reports.join("\n"), /a\/l: it links out of the folder/);
   });
 
-  it("links that lead in a circle end nowhere", (t) => {
+  it("in a loop are skipped as broken", (t) => {
     const folder = tree(t, (root) => {
       symlinkSync("b", join(root, "a"));
       symlinkSync("a", join(root, "b"));
@@ -261,10 +261,10 @@ describe("symbolic links", () => {
     const { entries, reports } = walked(folder);
     assert.deepEqual(entries, ["directory t"]);
     assert.equal(reports.length, 3);
-    for (const report of reports) assert.match(report, /its links end nowhere/);
+    for (const report of reports) assert.match(report, /it is a broken link/);
   });
 
-  it("a link that leads back to a folder above it is not followed for ever", (t) => {
+  it("to a folder above them are not followed forever", (t) => {
     const folder = tree(t, (root) => {
       mkdirSync(join(root, "d"));
       symlinkSync(root, join(root, "d", "l"));
@@ -273,6 +273,6 @@ describe("symbolic links", () => {
     });
     const { entries, reports } = walked(folder);
     assert.deepEqual(entries, ["directory t", "directory t/d", "symlink t/d/x -> .."]);
-    assert.equal(reports.filter((report) => /leads back to a folder above it/.test(report)).length, 2);
+    assert.equal(reports.filter((report) => /a link inside it leads back to it/.test(report)).length, 2);
   });
 });

@@ -3,13 +3,13 @@ import { describe, it } from "node:test";
 import { datedLog, plainLog, silent } from "shared/cli/log";
 
 describe("the log", () => {
-  it("plain lines are the text and a newline", () => {
+  it("writes a plain line as the text and a newline", () => {
     const written: string[] = [];
     plainLog((text) => written.push(text))("Command is echo");
     assert.deepEqual(written, ["Command is echo\n"]);
   });
 
-  it("dated lines carry the tool's name, the local date and the time in two digits each", () => {
+  it("starts a dated line with the tool's name, the local date and the time, in two digits each", () => {
     const written: string[] = [];
     const log = datedLog(
       "wait-fs",
@@ -20,7 +20,7 @@ describe("the log", () => {
     assert.deepEqual(written, ["🟧️  wait-fs: 2023/01/04 06:02:05 /mnt/oras\n"]);
   });
 
-  it("each dated line asks for the time anew", () => {
+  it("reads the time for each dated line", () => {
     const times = [new Date(2023, 10, 4, 23, 59, 59), new Date(2023, 10, 5)];
     const written: string[] = [];
     const log = datedLog(
@@ -34,7 +34,7 @@ describe("the log", () => {
     assert.match(written[1] ?? "", /2023\/11\/05 00:00:00 b\n$/);
   });
 
-  it("silence says nothing", () => {
+  it("writes nothing if it is silent", () => {
     assert.equal(silent("x"), undefined);
   });
 });

@@ -1,27 +1,35 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type FailureCode, InterruptedError, oneLine, ToolError } from "shared/cli/tool-error";
 import { EXIT_CODES } from "shared/cli/exit-codes";
+import { exitCodeOf, type FailureCode, InterruptedError, oneLine, ToolError } from "shared/cli/tool-error";
 import { reasonOf } from "shared/fs/system-error";
 
 describe("failures", () => {
-  for (const [code, exitCode] of Object.entries(EXIT_CODES))
-    it(`${code} ends with ${exitCode}`, () => {
-      assert.equal(new ToolError(code as FailureCode, "x").exitCode, exitCode);
-    });
+  it("have the exit code of their name", () => {
+    for (const [name, { code }] of Object.entries(EXIT_CODES)) {
+      const error = new ToolError(name as FailureCode, "x");
+      assert.deepEqual([error.exitCode, exitCodeOf(error)], [code, code]);
+    }
+    assert.equal(exitCodeOf(new Error("x")), 70);
+  });
 
-  it("the end by a signal is 128 + its number", () => {
+  it("have different exit codes", () => {
+    const codes = Object.values(EXIT_CODES).map(({ code }) => code);
+    assert.equal(new Set(codes).size, codes.length);
+  });
+
+  it("have the exit code 128 + n if signal n ended the tool", () => {
     const error = new InterruptedError("SIGTERM", 15);
-    assert.equal(error.exitCode, 143);
+    assert.deepEqual([error.exitCode, exitCodeOf(error)], [143, 143]);
     assert.equal(error.message, "ended by SIGTERM");
   });
 
-  it("text with any control character stays on one line", () => {
+  it("stay on one line, whatever control characters they contain", () => {
     assert.equal(oneLine('a\nb\r\tc\u0000"\\é'), 'a\\nb\\r\\tc\\u0000"\\é');
     assert.equal(oneLine("a\u007fb\u001b[31m"), "a\\u007fb\\u001b[31m");
   });
 
-  it("a system's error becomes plain words, any other its message on one line", () => {
+  it("describe a system error in plain words, and any other by its message on one line", () => {
     assert.equal(
       reasonOf(Object.assign(new Error("ENOSPC: no space, write"), { code: "ENOSPC" })),
       "no space left on device",

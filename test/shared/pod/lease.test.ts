@@ -1,4 +1,4 @@
-/** The launcher's lease: what a watcher knows of its holder, whatever that dies of. */
+/** Leases: a watcher notices the end of the holder, whatever its cause. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdirSync, statSync, writeFileSync } from "node:fs";
@@ -13,7 +13,7 @@ import { temporaryFolder } from "../../support/temporary.ts";
 
 const silent = () => {};
 
-/** A process of its own that holds a lease until it is killed. */
+/** Starts a process that holds a lease until it is killed. */
 async function startHolder(context: TestContext, path: string) {
   const module = import.meta.resolve("shared/pod/lease");
   const script = `const { holdLease } = await import(${JSON.stringify(module)});
@@ -32,7 +32,7 @@ function watching(context: TestContext, path: string): LeaseWatcher {
   return watcher;
 }
 
-/** A folder whose socket's path is longer than the kernel takes. */
+/** A folder with such a long path that the kernel rejects the path of a socket in it. */
 function deepFolder(context: TestContext): string {
   const folder = join(temporaryFolder(context), "d".repeat(100));
   mkdirSync(folder);
@@ -40,7 +40,7 @@ function deepFolder(context: TestContext): string {
 }
 
 describe("a lease", { timeout: 120_000 }, () => {
-  it("is there while it is held, and not before or after", async (context) => {
+  it("is held until its release, and none before and after", async (context) => {
     const path = join(temporaryFolder(context), "lease.sock");
     const watcher = watching(context, path);
     assert.deepEqual(await watcher.state(), { kind: "none" });
@@ -52,11 +52,11 @@ describe("a lease", { timeout: 120_000 }, () => {
     assert.deepEqual(await watcher.state(), { kind: "none" });
   });
 
-  for (const [where, folderOf] of [
+  for (const [place, folderOf] of [
     ["", temporaryFolder],
-    [" at a path over 107 bytes", deepFolder],
+    [" at a path of more than 107 bytes", deepFolder],
   ] as const)
-    it(`ends within a second of its holder's SIGKILL${where}`, async (context) => {
+    it(`ends within a second after SIGKILL of its holder${place}`, async (context) => {
       const path = join(folderOf(context), "lease.sock");
       const holder = await startHolder(context, path);
       const watcher = watching(context, path);
@@ -67,10 +67,10 @@ describe("a lease", { timeout: 120_000 }, () => {
       await ended;
       assert.ok(performance.now() - killed < 1000);
       assert.equal((await watcher.state()).kind, "ended");
-      assert.equal((await watching(context, path).state()).kind, "ended", "a watcher that comes later knows it too");
+      assert.equal((await watching(context, path).state()).kind, "ended", "a later watcher sees the end too");
     });
 
-  it("is another one when it is taken again after a death", async (context) => {
+  it("has another identity if it is taken again after a death", async (context) => {
     const path = join(temporaryFolder(context), "lease.sock");
     const holder = await startHolder(context, path);
     holder.child.kill("SIGKILL");
@@ -84,7 +84,7 @@ describe("a lease", { timeout: 120_000 }, () => {
     await lease.release();
   });
 
-  it("may be watched by every user, whatever the umask", async (context) => {
+  it("can be watched by every user, whatever the umask is", async (context) => {
     const path = join(temporaryFolder(context), "lease.sock");
     const before = process.umask(0o077);
     context.after(() => process.umask(before));
@@ -93,19 +93,19 @@ describe("a lease", { timeout: 120_000 }, () => {
     await lease.release();
   });
 
-  it("goes by a heartbeat file where no socket can be made, and says so", async (context) => {
-    // A name that is too long for a socket even within its opened folder.
+  it("uses a heartbeat file with a warning if no socket can be created", async (context) => {
+    // The name is too long for a socket, even within the opened folder.
     const path = join(temporaryFolder(context), `${"n".repeat(120)}.sock`);
     const warnings: string[] = [];
     const lease = await holdLease(path, (text) => warnings.push(text));
-    assert.match(warnings.join("\n"), /no socket can be made at .*: a heartbeat file stands in$/);
+    assert.match(warnings.join("\n"), /cannot create a socket at .*: using a heartbeat file instead$/);
     const watcher = watching(context, path);
     assert.equal((await watcher.state()).kind, "held");
     await lease.release();
     assert.deepEqual(await watcher.state(), { kind: "none" });
   });
 
-  it("a FIFO in the heartbeat's place is named, and never waited for", { timeout: 10_000 }, async (context) => {
+  it("names a FIFO in the place of the heartbeat, and does not block", { timeout: 10_000 }, async (context) => {
     const path = join(temporaryFolder(context), `${"n".repeat(120)}.sock`);
     execFileSync("mkfifo", [heartbeatPath(path)]);
     const fails = (error: ToolError) => error.message.endsWith(heartbeatPath(path));
@@ -113,7 +113,7 @@ describe("a lease", { timeout: 120_000 }, () => {
     await assert.rejects(watching(context, path).state(), fails);
   });
 
-  it("taken by a socket removes the heartbeat of an earlier holder", async (context) => {
+  it("removes the heartbeat of an earlier holder when a socket is created", async (context) => {
     const path = join(temporaryFolder(context), "lease.sock");
     writeFileSync(heartbeatPath(path), "0123456789ab 000000000007\n");
     const lease = await holdLease(path, silent);
@@ -123,20 +123,20 @@ describe("a lease", { timeout: 120_000 }, () => {
 });
 
 describe("a heartbeat", { timeout: 120_000 }, () => {
-  it("means life when it changes, whatever it says", () => {
+  it("shows a holder that is alive at each change, whatever the text is", () => {
     const first = heartbeatState(undefined, "a 5", 0);
     assert.deepEqual(first.state, { kind: "held", id: "heartbeat a" });
     assert.equal(heartbeatState(first.seen, "a 4", SILENCE * 10).state.kind, "held");
   });
 
-  it("means death when it is seen unchanged for long, by the watcher's own clock", () => {
+  it("shows a dead holder if it does not change for 30 s of the watcher's own clock", () => {
     const first = heartbeatState(undefined, "a 5", 1000);
     const later = heartbeatState(first.seen, "a 5", 1000 + SILENCE - 1);
     assert.equal(later.state.kind, "held");
     assert.deepEqual(heartbeatState(later.seen, "a 5", 1000 + SILENCE).state, { kind: "ended", id: "heartbeat a" });
   });
 
-  it("that is gone was given back", () => {
+  it("shows a released lease if the file is missing", () => {
     const first = heartbeatState(undefined, "a 5", 0);
     assert.deepEqual(heartbeatState(first.seen, undefined, 1), { seen: undefined, state: { kind: "none" } });
   });

@@ -25,15 +25,15 @@ function fails(code: string, pattern: RegExp): (error: unknown) => boolean {
   };
 }
 
-describe("writing a marker", () => {
-  it("leaves one line of JSON and no temporary file", async (context) => {
+describe("writeMarker", () => {
+  it("writes one line of JSON and leaves no temporary file", async (context) => {
     const folder = temporaryFolder(context);
     await writeMarker(join(folder, "done.txt"), { exitCode: 0, error: "a\nb" });
     assert.equal(readFileSync(join(folder, "done.txt"), "utf8"), '{"exitCode":0,"error":"a\\nb"}\n');
     assert.deepEqual(readdirSync(folder), ["done.txt"]);
   });
 
-  it("gives it the mode 0644 under any umask", async (context) => {
+  it("sets the mode 0644 under any umask", async (context) => {
     const folder = temporaryFolder(context);
     const module = import.meta.resolve("shared/pod/marker-file");
     for (const umask of ["077", "000"]) {
@@ -45,7 +45,7 @@ describe("writing a marker", () => {
     }
   });
 
-  it("replaces an old one by rename: whoever has that open reads it whole", async (context) => {
+  it("replaces an older marker by rename, so that its readers still read it whole", async (context) => {
     const path = join(temporaryFolder(context), "done.txt");
     await writeMarker(path, { attempt: 1 });
     const before = statSync(path).ino;
@@ -54,7 +54,7 @@ describe("writing a marker", () => {
     assert.deepEqual(readMarker(path, asJson), { attempt: 2 });
   });
 
-  it("is never seen half: a reader meanwhile finds an old or a new one", async (context) => {
+  it("shows a concurrent reader the old or the new marker, never a part", async (context) => {
     const path = join(temporaryFolder(context), "done.txt");
     const filler = "x".repeat(200_000);
     await writeMarker(path, { round: 0, filler });
@@ -73,13 +73,13 @@ describe("writing a marker", () => {
   });
 
   const places: readonly [string, (folder: string) => string][] = [
-    ["a folder that is not there", (folder) => join(folder, "none", "done.txt")],
-    ["a folder that is a file", (folder) => join(folder, "file", "done.txt")],
-    ["a name that is taken by a folder", (folder) => join(folder, "taken")],
-    ["a name that is too long", (folder) => join(folder, "x".repeat(250))],
+    ["a missing folder", (folder) => join(folder, "none", "done.txt")],
+    ["a file instead of a folder", (folder) => join(folder, "file", "done.txt")],
+    ["a path that is a folder", (folder) => join(folder, "taken")],
+    ["a path with a name that is too long", (folder) => join(folder, "x".repeat(256))],
   ];
   for (const [name, place] of places)
-    it(`fails in ${name} by naming the marker, and leaves no temporary file`, async (context) => {
+    it(`fails in ${name} with the path of the marker, and leaves no temporary file`, async (context) => {
       const folder = temporaryFolder(context);
       writeFileSync(join(folder, "file"), "");
       mkdirSync(join(folder, "taken", "full"), { recursive: true });
@@ -88,21 +88,21 @@ describe("writing a marker", () => {
     });
 });
 
-describe("reading a marker", () => {
-  it("one that is not there is none yet", (context) => {
+describe("readMarker", () => {
+  it("returns undefined for a missing marker", (context) => {
     const folder = temporaryFolder(context);
     writeFileSync(join(folder, "file"), "");
     for (const name of ["none", "none/none", "file/none"])
       assert.equal(readMarker(join(folder, name), asJson), undefined);
   });
 
-  it("one that is not understood is none yet", (context) => {
+  it("returns undefined for text that the parser rejects", (context) => {
     const path = join(temporaryFolder(context), "done.txt");
     writeFileSync(path, '{"exitCode": ');
     assert.equal(readMarker(path, asJson), undefined);
   });
 
-  it("an empty one reaches the parser as empty text", (context) => {
+  it("passes empty text to the parser for an empty marker", (context) => {
     const path = join(temporaryFolder(context), "done.txt");
     writeFileSync(path, "");
     assert.equal(
@@ -111,7 +111,7 @@ describe("reading a marker", () => {
     );
   });
 
-  it("one of 1 MiB is read whole, a longer one is refused by name", (context) => {
+  it("reads a marker of 1 MiB whole, and refuses a longer one with its path", (context) => {
     const path = join(temporaryFolder(context), "done.txt");
     writeFileSync(path, "x".repeat(1 << 20));
     assert.equal(readMarker(path, (text) => text)?.length, 1 << 20);
@@ -119,34 +119,34 @@ describe("reading a marker", () => {
     assert.throws(() => readMarker(path, asJson), fails("noInput", /done\.txt is too long to be a marker$/));
   });
 
-  it("a folder in its place is named", (context) => {
+  it("fails with the path of a folder", (context) => {
     const folder = temporaryFolder(context);
     assert.throws(() => readMarker(folder, asJson), fails("noInput", /^cannot read the marker /));
   });
 
-  it("what is no file is named, and never waited for", { timeout: 10_000 }, (context) => {
+  it("fails with the path of a FIFO or a device, and does not block", { timeout: 10_000 }, (context) => {
     const path = join(temporaryFolder(context), "fifo");
     execFileSync("mkfifo", [path]);
     assert.throws(() => readMarker(path, asJson), fails("noInput", /^cannot read the marker .*fifo$/));
     assert.throws(() => readMarker("/dev/zero", asJson), fails("noInput", /^cannot read the marker \/dev\/zero$/));
   });
 
-  it("one that points to itself is named", (context) => {
+  it("fails with the path of a link that points to itself", (context) => {
     const path = join(temporaryFolder(context), "loop");
     symlinkSync("loop", path);
     assert.throws(() => readMarker(path, asJson), fails("noInput", /^cannot read the marker .*loop$/));
   });
 });
 
-describe("removing markers", () => {
-  it("removes those that are there and minds no other", async (context) => {
+describe("removeMarkers", () => {
+  it("removes the given markers, ignores missing ones and keeps all other files", async (context) => {
     const folder = temporaryFolder(context);
     for (const name of ["done", "kept"]) writeFileSync(join(folder, name), "");
     await removeMarkers(folder, ["none", "done"]);
     assert.deepEqual(readdirSync(folder), ["kept"]);
   });
 
-  it("names one that can't be removed", async (context) => {
+  it("fails with the path of a marker that cannot be removed", async (context) => {
     const folder = temporaryFolder(context);
     mkdirSync(join(folder, "done", "full"), { recursive: true });
     await assert.rejects(removeMarkers(folder, ["done"]), (error: ToolError) => {

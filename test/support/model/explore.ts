@@ -1,48 +1,48 @@
-/** Explores every interleaving of the steps of a launcher and a sidecar, with deaths and restarts at each. */
+/** Explores every interleaving of the steps of a launcher and a sidecar, with deaths and restarts at each step. */
 import { SHARE } from "shared/pod/markers";
-import { type History, type Life, type Position, positionAfter, withoutLook } from "./process.ts";
-import { die, doStep, EMPTY_WORLD, type Step, type World } from "./world.ts";
+import { type History, type Life, type Position, positionAfter, withoutCheck } from "./process.ts";
+import { afterDeath, applyStep, EMPTY_WORLD, type Step, type World } from "./world.ts";
 
-/** Which of the two a process is. */
+/** The kind of a process. */
 export type Side = "launcher" | "sidecar";
 
-/** One process: the `start`-th of its side. */
+/** One process. `start` counts the processes of its side from 1. */
 export interface Process {
   readonly start: number;
   readonly state: "running" | "dead" | "ended";
   readonly history: History;
-  /** How it ended by itself. */
+  /** The outcome of a process that ended itself; null if it runs or was killed. */
   readonly outcome: string | null;
-  /** Whether the world changed since its last look began. */
+  /** Whether the world changed after its last check began. */
   readonly dirty: boolean;
 }
 
-/** Everything, at one moment. */
+/** The world and both processes at one moment. */
 export interface State {
   readonly world: World;
   readonly launcher: Process;
   readonly sidecar: Process;
-  /** Whether the pod is ending: nobody is started any more. */
+  /** Whether the pod is ending: no process is started any more. */
   readonly ending: boolean;
   readonly deaths: Readonly<Record<Side, number>>;
 }
 
-/** What is explored. */
+/** The limits of an exploration. */
 export interface Scenario {
-  /** The life of the `start`-th process of a side. */
+  /** The code of the `start`-th process of a side. */
   readonly life: (side: Side, start: number) => Life;
-  /** How often each side may be killed. */
+  /** The maximum number of deaths of each side. */
   readonly deaths: Readonly<Record<Side, number>>;
-  /** Whether a process that is not running may be started once more. */
+  /** Whether a process that does not run may be restarted. */
   readonly restarts: (process: Process, side: Side) => boolean;
-  /** Whether the pod may end once the launcher does not run. */
+  /** Whether the pod may end when the launcher does not run. */
   readonly podEnds: boolean;
 }
 
-/** What an exploration found. */
+/** The result of an exploration. */
 export interface Exploration {
   readonly states: number;
-  /** The states in which no process can go on and nothing outside can happen but a death. */
+  /** The states in which no process can continue, and only a death can happen. */
   readonly ends: readonly State[];
 }
 
@@ -56,10 +56,10 @@ const FIRST: State = {
 };
 const OTHER = { launcher: "sidecar", sidecar: "launcher" } as const;
 
-/** The name of a process, as the world knows it. */
+/** The name of a process in the world. */
 export const nameOf = (side: Side, start: number): string => `${side}-${start}`;
 
-/** Visits every state that can be reached, and calls `check` on each. */
+/** Visits every reachable state, and calls `check` with each. */
 export async function explore(scenario: Scenario, check: (state: State) => void): Promise<Exploration> {
   const numbers = new Map<string, number>();
   const numberOf = (text: string): number => {
@@ -69,7 +69,7 @@ export async function explore(scenario: Scenario, check: (state: State) => void)
   };
   const processes = new WeakMap<Process, number>();
   const worlds = new WeakMap<World, number>();
-  // What is large and comes again and again goes by a number: a state's key is short, and few are written out.
+  // Large repeated values get a number, so the key of a state is short and few values are serialized.
   const numbered = <T extends object>(known: WeakMap<T, number>, value: T): number => {
     const number = known.get(value) ?? numberOf(JSON.stringify(value));
     known.set(value, number);
@@ -90,11 +90,11 @@ export async function explore(scenario: Scenario, check: (state: State) => void)
   for (let state = pending.pop(); state !== undefined; state = pending.pop()) {
     check(state);
     const steps = await stepsOf(state, position);
-    const impatient = await patienceOver(state, position);
-    if (steps.length === 0 && impatient.length === 0) ends.push(state);
+    const timeouts = await timeoutsOf(state, position);
+    if (steps.length === 0 && timeouts.length === 0) ends.push(state);
     for (const next of steps.length === 1 && steps[0]?.local
       ? steps.map(({ to }) => to)
-      : [...steps.map(({ to }) => to), ...deathsOf(state, scenario), ...startsOf(state, scenario), ...impatient]) {
+      : [...steps.map(({ to }) => to), ...deathsOf(state, scenario), ...startsOf(state, scenario), ...timeouts]) {
       const key = keyOf(next);
       if (seen.has(key)) continue;
       seen.add(key);
@@ -106,13 +106,13 @@ export async function explore(scenario: Scenario, check: (state: State) => void)
 
 type PositionOf = (side: Side, process: Process) => Promise<Position>;
 
-/** A step that can be taken; a local one neither shows nor depends on what the other side does. */
+/** A possible step. The other side cannot observe a local step, and cannot affect it. */
 interface Transition {
   readonly to: State;
   readonly local: boolean;
 }
 
-/** The steps that the two sides can take. One that is local can as well be taken at once: then it is the only one. */
+/** The possible steps of both sides. A local step can be taken at once, and is then the only one. */
 async function stepsOf(state: State, position: PositionOf): Promise<Transition[]> {
   const steps: Transition[] = [];
   for (const side of ["launcher", "sidecar"] as const) {
@@ -123,7 +123,7 @@ async function stepsOf(state: State, position: PositionOf): Promise<Transition[]
   return steps;
 }
 
-/** The next step of a side; undefined where it can't go on. */
+/** The next step of a side; undefined if it cannot continue. */
 async function stepOf(side: Side, state: State, position: PositionOf): Promise<Transition | undefined> {
   const process = state[side];
   if (process.state !== "running") return undefined;
@@ -131,27 +131,27 @@ async function stepOf(side: Side, state: State, position: PositionOf): Promise<T
   const who = nameOf(side, process.start);
   if ("ended" in now) {
     const ended: Process = { ...FRESH, start: process.start, state: "ended", outcome: now.ended };
-    return { to: changed({ ...state, [side]: ended }, side, die(state.world, who)), local: false };
+    return { to: changed({ ...state, [side]: ended }, side, afterDeath(state.world, who)), local: false };
   }
   const { step } = now;
   if (step.do === "wait") {
     if (!process.dirty) return undefined;
-    const again = { ...process, history: withoutLook(now.history, step.from), dirty: false };
+    const again = { ...process, history: withoutCheck(now.history, step.from), dirty: false };
     return { to: { ...state, [side]: again }, local: false };
   }
-  const { world, answer } = doStep(state.world, step, who);
+  const { world, answer } = applyStep(state.world, step, who);
   const answered = { ...process, history: [...now.history, answer] };
   const after = { ...state, [side]: { ...answered, history: (await position(side, answered)).history } };
   return { to: world === state.world ? after : changed(after, side, world), local: isLocal(side, step, state.world) };
 }
 
-/** Only the launcher writes these: that one is not there, it alone can change. */
-const LAUNCHERS_OWN: readonly string[] = [SHARE.started, SHARE.done, SHARE.doneFailed];
+/** The markers that only the launcher writes. The sidecar cannot change that one is missing. */
+const LAUNCHER_MARKERS: readonly string[] = [SHARE.started, SHARE.done, SHARE.doneFailed];
 
 function isLocal(side: Side, step: Step, world: World): boolean {
   if (step.do === "settle" || step.do === "pull" || step.do === "place inputs") return true;
   return (
-    side === "launcher" && step.do === "remove" && LAUNCHERS_OWN.includes(step.name) && !(step.name in world.markers)
+    side === "launcher" && step.do === "remove" && LAUNCHER_MARKERS.includes(step.name) && !(step.name in world.markers)
   );
 }
 
@@ -161,7 +161,7 @@ function deathsOf(state: State, scenario: Scenario): State[] {
     .map((side) => {
       const dead: Process = { ...FRESH, start: state[side].start, state: "dead" };
       const deaths = { ...state.deaths, [side]: state.deaths[side] + 1 };
-      return changed({ ...state, deaths, [side]: dead }, side, die(state.world, nameOf(side, dead.start)));
+      return changed({ ...state, deaths, [side]: dead }, side, afterDeath(state.world, nameOf(side, dead.start)));
     });
 }
 
@@ -171,12 +171,12 @@ function startsOf(state: State, scenario: Scenario): State[] {
     .filter((side) => state[side].state !== "running" && scenario.restarts(state[side], side))
     .map((side) => ({ ...state, [side]: { ...FRESH, start: state[side].start + 1 } }));
   if (!scenario.podEnds || state.launcher.state === "running") return starts;
-  const told: Process = { ...state.sidecar, history: [...state.sidecar.history, { event: "ending" }] };
-  return [...starts, { ...state, ending: true, sidecar: state.sidecar.state === "running" ? told : state.sidecar }];
+  const notified: Process = { ...state.sidecar, history: [...state.sidecar.history, { event: "ending" }] };
+  return [...starts, { ...state, ending: true, sidecar: state.sidecar.state === "running" ? notified : state.sidecar }];
 }
 
-/** A launcher that waits may lose its patience with a sidecar that is gone, at any moment until another one is there. */
-async function patienceOver(state: State, position: PositionOf): Promise<State[]> {
+/** A waiting launcher may time out for a dead sidecar at any moment before another sidecar starts. */
+async function timeoutsOf(state: State, position: PositionOf): Promise<State[]> {
   const { launcher, world } = state;
   if (launcher.state !== "running" || world.sidecarLease.kind !== "ended") return [];
   const now = await position("launcher", launcher);
@@ -184,11 +184,15 @@ async function patienceOver(state: State, position: PositionOf): Promise<State[]
   const { id } = world.sidecarLease;
   if (launcher.history.some((entry) => typeof entry === "object" && entry !== null && "id" in entry && entry.id === id))
     return [];
-  const told: Process = { ...launcher, history: [...launcher.history, { event: "patience over", id }], dirty: true };
-  return [{ ...state, launcher: told }];
+  const notified: Process = {
+    ...launcher,
+    history: [...launcher.history, { event: "sidecar timeout", id }],
+    dirty: true,
+  };
+  return [{ ...state, launcher: notified }];
 }
 
-/** The world changed by a side: the other one has reason to look again. */
+/** A state with a new world. The other side has a reason to check again. */
 function changed(state: State, side: Side, world: World): State {
   const other = OTHER[side];
   return { ...state, world, [other]: { ...state[other], dirty: true } };

@@ -1,42 +1,42 @@
-/** Runs the real life of a process up to a step, given the answers to the steps before. */
+/** Runs the real code of a process up to a step, with the results of the earlier steps. */
 import type { LeaseState } from "shared/pod/lease-state";
 import type { SharedVolume } from "shared/pod/shared-volume";
 import type { Answer, Step } from "./world.ts";
 
 /**
- * What a process was answered so far, as far as that matters: of a look that has found something, only what it found.
- * In between it is told of the pod's end, and that its patience is over with the lease `id` of a sidecar that is gone.
+ * The results that a process has received. A successful check is reduced to its value. Events are the end of the pod, and the
+ * timeout for a dead sidecar with the lease `id`.
  */
-export type History = readonly (Answer | Found | Told)[];
+export type History = readonly (Answer | Found | Event)[];
 
 interface Found {
   readonly found: string;
-  /** Within how many other looks. */
+  /** The number of enclosing checks. */
   readonly depth: number;
 }
 
-type Told = { readonly event: "ending" } | { readonly event: "patience over"; readonly id: string };
+type Event = { readonly event: "ending" } | { readonly event: "sidecar timeout"; readonly id: string };
 
-/** Where a process is: before a step, or at its end; and the shortest history that leads there. */
+/** The position of a process, before a step or at its end, and the shortest history that leads there. */
 export type Position = { readonly history: History } & ({ readonly step: Step } | { readonly ended: string });
 
-/** What a life gets of the model. */
+/** The parts of the model that replace the side effects of a process. */
 export interface Seams {
-  readonly ask: (step: Step) => Promise<Answer>;
+  readonly perform: (step: Step) => Promise<Answer>;
   readonly volume: SharedVolume;
   readonly lease: () => Promise<LeaseState>;
-  /** Whether a sidecar has been gone for too long. */
+  /** Whether a sidecar has been dead for too long. */
   readonly sidecarGone: () => Promise<boolean>;
   /** Aborts when the pod is ending. */
   readonly ending: AbortSignal;
 }
 
-/** A life in the model: gives how it ended, in words that the invariants understand. */
+/** The code of a process in the model. Returns its outcome, in words that the invariants parse. */
 export type Life = (seams: Seams) => Promise<string>;
 
 /**
- * Where a life is after a history: all that it does in between is its own code. A life depends on its answers alone, so
- * its history is its state.
+ * The position of a process after a history. Its code depends on the results of its steps alone, so the history is its whole
+ * state.
  */
 export async function positionAfter(life: Life, given: History): Promise<Position> {
   const player = new Player(given);
@@ -49,28 +49,28 @@ export async function positionAfter(life: Life, given: History): Promise<Positio
       ended = `threw ${error.message}`;
     },
   );
-  // A life waits for nothing but its answers: a few turns of the event loop bring it there.
+  // The code waits only for results, so a few turns of the event loop are enough.
   for (let turns = 0; turns < 1000; turns++) {
     if (player.step !== undefined) return { step: player.step, history: player.history };
     if (ended !== undefined) return { ended, history: player.history };
     await new Promise((resolve) => setImmediate(resolve));
   }
-  throw new Error("a life neither asks nor ends");
+  throw new Error("the process neither performs a step nor ends");
 }
 
-/** A history without the look that began at `from` and found nothing; what was told meanwhile stays. */
-export function withoutLook(history: History, from: number): History {
-  return [...history.slice(0, from), ...history.slice(from).filter(isTold)];
+/** A history without the unsuccessful check that began at `from`. Events during the check stay. */
+export function withoutCheck(history: History, from: number): History {
+  return [...history.slice(0, from), ...history.slice(from).filter(isEvent)];
 }
 
-/** Gives a life the answers that it got before, and stops it at the first step without one. */
+/** Gives a process the recorded results, and stops it at the first step without one. */
 class Player {
-  /** The step that the life is before. */
+  /** The first step without a result. */
   step: Step | undefined;
-  history: (Answer | Found | Told)[] = [];
+  history: (Answer | Found | Event)[] = [];
   readonly #given: History;
   readonly #ending = new AbortController();
-  #abandoned: string | undefined;
+  #timedOutLease: string | undefined;
   #next = 0;
   #depth = 0;
 
@@ -79,36 +79,36 @@ class Player {
   }
 
   seams(): Seams {
-    const ask = (step: Step) => this.#ask(step);
+    const perform = (step: Step) => this.#perform(step);
     const volume: SharedVolume = {
       folder: "/volume",
       read: async (name, parse) => {
-        const text = await ask({ do: "read", name });
+        const text = await perform({ do: "read", name });
         return text === null ? undefined : parse(text);
       },
       write: async (name, content) => {
         const timeless = { ...content, startedAt: null, finishedAt: null };
-        await ask({ do: "write", name, text: JSON.stringify(timeless) });
+        await perform({ do: "write", name, text: JSON.stringify(timeless) });
       },
       remove: async (name) => {
-        await ask({ do: "remove", name });
+        await perform({ do: "remove", name });
       },
-      until: (look, { signal }) => this.#until(look, signal),
+      until: (check, { signal }) => this.#until(check, signal),
     };
     const lease = async () => {
-      const [kind, id] = ((await ask({ do: "see lease" })) as string).split(" ");
+      const [kind, id] = ((await perform({ do: "see lease" })) as string).split(" ");
       return { kind, id } as LeaseState;
     };
     const sidecarGone = async () => {
-      const [kind, id] = ((await ask({ do: "see sidecar's lease" })) as string).split(" ");
-      return kind === "ended" && id === this.#abandoned;
+      const [kind, id] = ((await perform({ do: "see sidecar's lease" })) as string).split(" ");
+      return kind === "ended" && id === this.#timedOutLease;
     };
-    return { ask, volume, lease, sidecarGone, ending: this.#ending.signal };
+    return { perform, volume, lease, sidecarGone, ending: this.#ending.signal };
   }
 
-  async #until<T>(look: () => Promise<T | undefined>, signal: AbortSignal | undefined): Promise<T> {
+  async #until<T>(check: () => Promise<T | undefined>, signal: AbortSignal | undefined): Promise<T> {
     for (;;) {
-      this.#hear();
+      this.#receiveEvents();
       signal?.throwIfAborted();
       const from = this.history.length;
       const known = this.#given[this.#next];
@@ -118,21 +118,21 @@ class Player {
         return JSON.parse(known.found) as T;
       }
       this.#depth++;
-      const found = await look();
+      const found = await check();
       this.#depth--;
       if (found !== undefined) {
-        this.history = [...withoutLook(this.history, from)];
+        this.history = [...withoutCheck(this.history, from)];
         this.history.splice(from, 0, { found: JSON.stringify(found), depth: this.#depth });
         return found;
       }
-      this.#hear();
+      this.#receiveEvents();
       signal?.throwIfAborted();
-      await this.#ask({ do: "wait", from });
+      await this.#perform({ do: "wait", from });
     }
   }
 
-  #ask(step: Step): Promise<Answer> {
-    this.#hear();
+  #perform(step: Step): Promise<Answer> {
+    this.#receiveEvents();
     const answer = this.#given[this.#next];
     if (answer === undefined) {
       this.step = step;
@@ -143,12 +143,12 @@ class Player {
     return Promise.resolve(answer as Answer);
   }
 
-  #hear(): void {
-    for (let entry = this.#given[this.#next]; isTold(entry); entry = this.#given[this.#next]) {
+  #receiveEvents(): void {
+    for (let entry = this.#given[this.#next]; isEvent(entry); entry = this.#given[this.#next]) {
       this.#next++;
       this.history.push(entry);
       if (entry.event === "ending") this.#ending.abort(new Error("the pod is ending"));
-      else this.#abandoned = entry.id;
+      else this.#timedOutLease = entry.id;
     }
   }
 }
@@ -157,6 +157,6 @@ function isFound(entry: History[number] | undefined): entry is Found {
   return typeof entry === "object" && entry !== null && "found" in entry;
 }
 
-function isTold(entry: History[number] | undefined): entry is Told {
+function isEvent(entry: History[number] | undefined): entry is Event {
   return typeof entry === "object" && entry !== null && "event" in entry;
 }

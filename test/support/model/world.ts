@@ -1,6 +1,6 @@
-/** The shared volume and the registry as plain data, and what each step of a process does to them. */
+/** The shared volume and the registry as plain data, and the effect of each step of a process. */
 
-/** One step of a process: what it does to the world, or asks of it. */
+/** One step of a process: a change of the world, or a query. */
 export type Step =
   | { readonly do: "read" | "remove"; readonly name: string }
   | { readonly do: "write"; readonly name: string; readonly text: string }
@@ -20,24 +20,24 @@ export type Step =
   | { readonly do: "save copy" }
   | { readonly do: "read output"; readonly path: string }
   | { readonly do: "tag"; readonly tag: string; readonly content: string }
-  /** Goes on once the world has changed; `from` is where in the process's history the look began that found nothing. */
+  /** Continues when the world has changed. `from` is the index in the history at which the unsuccessful check began. */
   | { readonly do: "wait"; readonly from: number };
 
-/** What a step gives to its process. */
+/** The result of a step. */
 export type Answer = string | null;
 
-/** Everything outside of the processes; never changed in place. */
+/** Everything outside of the processes. Immutable. */
 export interface World {
   readonly markers: Readonly<Record<string, string>>;
   readonly lease: LeaseInWorld;
   readonly sidecarLease: LeaseInWorld;
-  /** The outputs by path: which attempt wrote them, and whether whole. */
+  /** The outputs by path: the attempt that wrote each one, and whether it is complete. */
   readonly outputs: Readonly<Record<string, string>>;
-  /** What each tag of the registry names. */
+  /** The content of each tag in the registry. */
   readonly tags: Readonly<Record<string, string>>;
 }
 
-/** A lease, and which process took it. */
+/** A lease, and the process that took it. */
 interface LeaseInWorld {
   readonly kind: "none" | "held" | "ended";
   readonly id: string;
@@ -45,17 +45,18 @@ interface LeaseInWorld {
 
 const FREE: LeaseInWorld = { kind: "none", id: "" };
 
-/** A volume and a registry that nobody used yet. */
+/** An empty volume and an empty registry. */
 export const EMPTY_WORLD: World = { markers: {}, lease: FREE, sidecarLease: FREE, outputs: {}, tags: {} };
 
-/** The output that the application writes on the volume itself, and the one that the launcher copies there. */
+/** An output that the application writes to the volume, and an output that the launcher copies there. */
 export const OUTPUTS = { direct: "direct", copied: "outputs/copied" } as const;
 
-/** An output as the attempt `attempt` writes it, at its end or before. */
-export const written = (attempt: string, whole: boolean): string => `${attempt} ${whole ? "whole" : "begun"}`;
+/** The content of an output of an attempt, complete or partial. */
+export const outputContent = (attempt: string, complete: boolean): string =>
+  `${attempt} ${complete ? "complete" : "partial"}`;
 
-/** Does a step of the process `who` (an attempt's name, or a sidecar's); gives the world after it and the answer. */
-export function doStep(world: World, step: Step, who: string): { readonly world: World; readonly answer: Answer } {
+/** Applies a step of the process `who`. Returns the new world and the result of the step. */
+export function applyStep(world: World, step: Step, who: string): { readonly world: World; readonly answer: Answer } {
   const put = (outputs: Record<string, string>) => changed({ ...world, outputs: { ...world.outputs, ...outputs } });
   switch (step.do) {
     case "read":
@@ -78,11 +79,11 @@ export function doStep(world: World, step: Step, who: string): { readonly world:
     case "clear copies":
       return changed({ ...world, outputs: without(world.outputs, OUTPUTS.copied) });
     case "begin application":
-      return put({ [OUTPUTS.direct]: written(who, false) });
+      return put({ [OUTPUTS.direct]: outputContent(who, false) });
     case "end application":
-      return put({ [OUTPUTS.direct]: written(who, true) });
+      return put({ [OUTPUTS.direct]: outputContent(who, true) });
     case "save copy":
-      return put({ [OUTPUTS.copied]: written(who, true) });
+      return put({ [OUTPUTS.copied]: outputContent(who, true) });
     case "read output":
       return { world, answer: world.outputs[step.path] ?? null };
     case "tag":
@@ -95,8 +96,8 @@ export function doStep(world: World, step: Step, who: string): { readonly world:
   }
 }
 
-/** What the death of the process `who` does to the world. */
-export function die(world: World, who: string): World {
+/** The world after the death of the process `who`. */
+export function afterDeath(world: World, who: string): World {
   const { lease, sidecarLease } = world;
   if (lease.kind === "held" && lease.id === who) return { ...world, lease: { kind: "ended", id: who } };
   if (sidecarLease.kind === "held" && sidecarLease.id === who)

@@ -1,28 +1,28 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { type AddressInfo, connect, createServer, type Server } from "node:net";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { pipeline } from "node:stream";
 import { SHARE } from "shared/pod/markers";
 import { Podman } from "../../../support/podman.ts";
-import { check, type KubernetesObject, kustomize } from "../kubernetes.ts";
+import { kustomize, validate } from "../kubernetes.ts";
 import { type Pod, podsOf } from "../pod-spec.ts";
-import { nativeSidecars, type PlayablePod, playable, type Surroundings, volumeName } from "./playable.ts";
+import { nativeSidecars, type PlayablePod, toPlayablePod, volumeName } from "./playable.ts";
 
-/** How a pod ended. */
+/** The result of a pod. */
 export interface PodRun {
   readonly name: string;
-  /** By the containers' names. */
+  /** The exit codes of the containers, by name. */
   readonly exitCodes: Readonly<Record<string, number>>;
-  /** When the launcher had saved what the application left, in milliseconds since 1970; NaN for never. */
+  /** When the launcher had saved the outputs, in milliseconds since 1970; NaN if it did not. */
   readonly savedAt: number;
-  /** What the containers said, by their names. */
+  /** The output of the containers, by name. */
   readonly logs: Readonly<Record<string, string>>;
-  /** Where one of its volumes lies, and stays. */
+  /** Returns the folder of a volume on this machine. It still exists after the run. */
   volume(name: string): string;
 }
 
-/** An artifact as the registry has it. */
-export interface Tagged {
+/** A tagged artifact in the registry. */
+export interface TaggedArtifact {
   readonly digest: string;
   /** When the tag was written, in milliseconds since 1970. */
   readonly at: number;
@@ -31,103 +31,101 @@ export interface Tagged {
 
 const NAMESPACE = "experiments";
 
-/** The port on which the registry of the manifests listens. */
+/** The pod of the registry. */
+const REGISTRY_POD = "oras-0";
+
+/** The port of the registry in the manifests. */
 const REGISTRY_PORT = 5000;
 
-/** A podman that stands for a cluster: a network, the registry of the manifests, and pods of the manifests. */
+/** A podman in the role of a cluster. It has a network, the registry of the manifests, and pods of the manifests. */
 export class Cluster {
   readonly #podman: Podman;
   readonly #images: Readonly<Record<string, string>>;
   #hosts: Readonly<Record<string, string>> = {};
   #forward: Server | undefined;
 
-  /** `store` is the folder of a podman whose images the pods may use; `images`, those that stand for the manifests'. */
+  /** `store` is the folder of a podman whose images are available; `images` replace the images of the manifests. */
   constructor(folder: string, store: string, images: Readonly<Record<string, string>>) {
     this.#podman = new Podman(folder, [store]);
     this.#images = images;
   }
 
-  /** Starts the registry, and a way to it from outside, as `kubectl port-forward` makes one. Gives its address there. */
+  /** Starts the registry and forwards a local port to it, as `kubectl port-forward` does. Returns the local address. */
   async start(registry: Pod): Promise<string> {
     await this.#podman.run("network", "create", "pods");
-    await this.#podman.play(this.#playable(registry, "oras-0"), "pods");
+    await this.#podman.play(this.#convert(registry, REGISTRY_POD), "pods");
+    const infra = await this.#podman.run("pod", "inspect", "--format", "{{.InfraContainerID}}", REGISTRY_POD);
     const format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
-    const infra = (await this.#podman.run("pod", "inspect", "--format", "{{.InfraContainerID}}", "oras-0")).trim();
-    const address = (await this.#podman.run("inspect", "--format", format, infra)).trim();
-    this.#hosts = { [`oras-0.oras.${NAMESPACE}.svc.cluster.local`]: address };
+    const address = (await this.#podman.run("inspect", "--format", format, infra.trim())).trim();
+    this.#hosts = { [`${REGISTRY_POD}.oras.${NAMESPACE}.svc.cluster.local`]: address };
     this.#forward = await forward(address, REGISTRY_PORT);
     return `localhost:${(this.#forward.address() as AddressInfo).port}`;
   }
 
   /**
-   * Runs a pod to its end, as the kubelet does: native sidecars are told to end when the others have ended. The pod stays,
-   * for its volumes would go with it.
+   * Runs a pod until it ends. Stops the native sidecars when the other containers have ended, as the kubelet does. The
+   * pod is not removed, because that would remove its volumes.
    */
   async run(pod: Pod, name: string): Promise<PodRun> {
-    const manifest = this.#playable(pod, name);
+    const manifest = this.#convert(pod, name);
     await this.#podman.play(manifest, "pods");
     const natives = nativeSidecars(pod);
     const exitCodes: Record<string, number> = {};
     const logs: Record<string, string> = {};
-    const { containers } = manifest.spec;
-    const inOrder = [...containers].sort(
-      (one, other) => Number(natives.includes(one.name)) - Number(natives.includes(other.name)),
-    );
-    for (const container of inOrder) {
-      const id = `${name}-${container.name}`;
-      if (natives.includes(container.name)) await this.#podman.run("stop", "--time", "60", id);
-      exitCodes[container.name] = (await this.#podman.ended(id)).exitCode;
-      logs[container.name] = await this.#podman.said("logs", id);
+    for (const container of nativesLast(manifest, natives)) {
+      const id = `${name}-${container}`;
+      if (natives.includes(container)) await this.#podman.run("stop", "--time", "60", id);
+      exitCodes[container] = (await this.#podman.waitForExit(id)).exitCode;
+      logs[container] = await this.#podman.runCombined("logs", id);
     }
-    const mountPoint = async (volume: string) => {
-      const args = ["volume", "inspect", "--format", "{{.Mountpoint}}", volumeName(name, volume)];
-      return [volume, (await this.#podman.run(...args)).trim()];
-    };
-    const volumes = Object.fromEntries(
-      await Promise.all((pod.spec.volumes ?? []).map((each) => mountPoint(each.name))),
-    );
-    return {
-      name,
-      exitCodes,
-      logs,
-      savedAt: savedAt(volumes.oras as string),
-      volume: (volume) => volumes[volume] as string,
-    };
+    const volumes: Record<string, string> = {};
+    for (const volume of pod.spec.volumes ?? []) volumes[volume.name] = await this.#volumeFolder(name, volume.name);
+    const folder = (volume: string) => volumes[volume] as string;
+    return { name, exitCodes, logs, savedAt: savedAt(folder("oras")), volume: folder };
   }
 
-  /** What the registry has under a tag. */
-  async tagged(address: string, repository: string, tag: string): Promise<Tagged> {
+  /** Reads a tagged artifact from the registry. Throws with the HTTP status if there is none. */
+  async readTag(address: string, repository: string, tag: string): Promise<TaggedArtifact> {
     const accept = { accept: "application/vnd.oci.image.manifest.v1+json" };
     const response = await fetch(`http://${address}/v2/${repository}/manifests/${tag}`, { headers: accept });
-    if (!response.ok) throw new Error(`${repository}:${tag}: the registry answers ${response.status}`);
+    if (!response.ok) throw new Error(`cannot read ${repository}:${tag}: HTTP status ${response.status}`);
     const { annotations = {} } = (await response.json()) as { annotations?: Record<string, string> };
-    const storage = (
-      await this.#podman.run("volume", "inspect", "--format", "{{.Mountpoint}}", volumeName("oras-0", "storage"))
-    ).trim();
+    const storage = await this.#volumeFolder(REGISTRY_POD, "storage");
     const link = join(storage, "docker/registry/v2/repositories", repository, "_manifests/tags", tag, "current/link");
     return { digest: response.headers.get("docker-content-digest") ?? "", at: statSync(link).mtimeMs, annotations };
   }
 
-  #playable(pod: Pod, name: string): PlayablePod {
-    const surroundings: Surroundings = { namespace: NAMESPACE, node: "here", hosts: this.#hosts, images: this.#images };
-    return playable(pod, name, surroundings);
+  async #volumeFolder(pod: string, volume: string): Promise<string> {
+    const args = ["volume", "inspect", "--format", "{{.Mountpoint}}", volumeName(pod, volume)];
+    return (await this.#podman.run(...args)).trim();
   }
 
-  /** Ends and removes everything. */
+  #convert(pod: Pod, name: string): PlayablePod {
+    return toPlayablePod(pod, name, { namespace: NAMESPACE, node: "here", hosts: this.#hosts, images: this.#images });
+  }
+
+  /** Stops and removes everything. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#forward?.close();
     await this.#podman[Symbol.asyncDispose]();
   }
 }
 
-/** The pods of a folder of the manifests, by the names of what makes them, as `kubectl apply -k` would make them. */
+/**
+ * Returns the pods that `kubectl apply -k` would create for a folder of the manifests, by the names of their objects.
+ */
 export async function podsOfManifest(folder: string): Promise<Readonly<Record<string, Pod>>> {
-  const checked = (await check([await kustomize(folder)])).flat();
-  const objects: KubernetesObject[] = checked.map(({ object }) => object);
+  const objects = (await validate([await kustomize(folder)])).flat().map(({ object }) => object);
   return Object.fromEntries(objects.flatMap((object) => podsOf(object).map((pod) => [object.metadata.name, pod])));
 }
 
-/** The done marker tells; NaN where there is none. */
+/** The names of a pod's containers, with the native sidecars behind the others. */
+function nativesLast({ spec }: PlayablePod, natives: readonly string[]): string[] {
+  const names = spec.containers.map(({ name }) => name);
+  return [...names.filter((name) => !natives.includes(name)), ...names.filter((name) => natives.includes(name))];
+}
+
+/** The end in the done marker; NaN if there is no marker. */
 function savedAt(share: string): number {
   const marker = join(share, SHARE.done);
   return existsSync(marker) ? Date.parse(JSON.parse(readFileSync(marker, "utf8")).finishedAt) : Number.NaN;
@@ -136,12 +134,13 @@ function savedAt(share: string): number {
 async function forward(host: string, port: number): Promise<Server> {
   const server = createServer((socket) => {
     const target = connect(port, host);
-    for (const [from, to] of [
-      [socket, target],
-      [target, socket],
-    ] as const)
-      pipeline(from, to, () => {});
+    connectStreams(socket, target);
+    connectStreams(target, socket);
   });
   await new Promise<void>((resolve) => server.listen(0, "localhost", resolve));
   return server;
+}
+
+function connectStreams(from: Socket, to: Socket): void {
+  pipeline(from, to, () => {});
 }

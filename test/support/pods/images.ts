@@ -6,24 +6,26 @@ import { findProgram } from "../../../support/debian.ts";
 import { debianRoot } from "../../../support/debian-root.ts";
 import type { Podman } from "../../../support/podman.ts";
 
-/** An image that is built here, for lack of the internet's: from Debian's packages, by their names. */
+/** A test image. It replaces a public image, which a machine without the internet cannot pull. */
 interface ImagePlan {
   readonly name: string;
-  /** Whose files are in it; none for an image of static programs alone. */
+  /** The Debian packages whose files are in it; none for an image with only static programs. */
   readonly packages?: readonly string[];
-  /** More files, by their paths in it. */
+  /** Other files, by their paths in the image. */
   readonly files?: Readonly<Record<string, string>>;
-  /** Links to busybox, by their paths in it. */
+  /** The paths of links to busybox. */
   readonly applets?: readonly string[];
-  /** Folders that everyone may write to, which podman's volumes take their mode from. */
+  /** Folders with write permission for everyone. podman gives a volume the mode of the folder that it is mounted at. */
   readonly shared?: readonly string[];
+  /** The contents of text files, by their paths in the image. */
   readonly texts?: Readonly<Record<string, string>>;
+  /** More lines for the Containerfile. */
   readonly instructions?: readonly string[];
 }
 
 const BUSYBOX = "/bin/busybox";
 
-/** busybox and links to it, as the public image has it, and as Alpine has it beside its package manager. */
+/** busybox with links for all its programs, like the public images of busybox and Alpine. */
 export function busyboxImage(): ImagePlan {
   const busybox = findProgram("busybox") as string;
   const applets = execFileSync(busybox, ["--list"], { encoding: "utf8" }).trim().split("\n");
@@ -31,18 +33,18 @@ export function busyboxImage(): ImagePlan {
   return { name: "localhost/busybox:test", files: { [BUSYBOX]: busybox }, applets: links, shared: ["/tmp"] };
 }
 
-/** One static program and nothing else: `/seq`. */
+/** Only one static program: `/seq`. */
 export function staticImage(): ImagePlan {
   return { name: "localhost/static:test", files: { "/seq": findProgram("busybox") as string } };
 }
 
-/** Debian's hwloc, and a shell. */
+/** Debian's hwloc and a shell. */
 export function hwlocImage(): ImagePlan {
   const packages = ["hwloc", "busybox-static"];
   return { name: "localhost/hwloc:test", packages, applets: ["/bin/sh", "/bin/mkdir"], shared: ["/tmp"] };
 }
 
-/** Debian's registry, as the public image of distribution has it. */
+/** Debian's registry, with the configuration of the public image of distribution. */
 export function registryImage(): ImagePlan {
   const config = "/etc/docker/registry/config.yml";
   return {
@@ -64,40 +66,37 @@ function exampleFiles(): Record<string, string> {
   return Object.fromEntries(names.map((name) => [join(EXAMPLES, name), join(folder, name)]));
 }
 
-/** LAMMPS with ReaxFF, one static program, and its example of it. */
+/** LAMMPS with ReaxFF, which is one static program, and its example of ReaxFF. */
 export function lammpsImage(lmp: string): ImagePlan {
   return { name: "localhost/lammps:test", files: { "/bin/lmp": lmp, ...exampleFiles() }, shared: ["/tmp"] };
 }
 
-/** Debian's LAMMPS, which lacks ReaxFF. */
+/** Debian's LAMMPS, which lacks ReaxFF, and the same example. */
 export function debianLammpsImage(): ImagePlan {
   return { name: "localhost/lammps-debian:test", packages: ["lammps"], files: exampleFiles(), shared: ["/tmp"] };
 }
 
-/** Builds an image, where the podman has none of its name and plan. */
+/** Builds an image, unless the podman already has it from the same plan. */
 export async function buildImage(podman: Podman, plan: ImagePlan, folder: string): Promise<void> {
   const label = `plan=${planDigest(plan)}`;
-  const found = await podman.run(
-    "images",
-    "--quiet",
-    "--filter",
-    `reference=${plan.name}`,
-    "--filter",
-    `label=${label}`,
-  );
-  if (found !== "") return;
+  const filters = ["--filter", `reference=${plan.name}`, "--filter", `label=${label}`];
+  if ((await podman.run("images", "--quiet", ...filters)) !== "") return;
   const root = join(folder, "root");
   rmSync(root, { recursive: true, force: true });
+  writeRoot(plan, root);
+  const file = join(folder, "Containerfile");
+  writeFileSync(file, ["FROM scratch", "COPY . /", `LABEL ${label}`, ...(plan.instructions ?? []), ""].join("\n"));
+  await podman.run("build", "--quiet", "--tag", plan.name, "--file", file, root);
+  rmSync(root, { recursive: true });
+}
+
+/** Writes the root file system of an image. */
+function writeRoot(plan: ImagePlan, root: string): void {
+  if (plan.packages !== undefined) copyPackages(plan.packages, root);
   const at = (path: string) => {
     mkdirSync(join(root, dirname(path)), { recursive: true });
     return join(root, path);
   };
-  if (plan.packages !== undefined)
-    cpSync(debianRoot(hostArch(), plan.packages), root, {
-      recursive: true,
-      verbatimSymlinks: true,
-      filter: (path) => !/\/usr\/share\/(doc|man|locale)$/.test(path),
-    });
   for (const [path, file] of Object.entries(plan.files ?? {})) copyFileSync(file, at(path));
   for (const path of plan.applets ?? []) symlinkSync(BUSYBOX, at(path));
   for (const [path, text] of Object.entries(plan.texts ?? {})) writeFileSync(at(path), text);
@@ -105,13 +104,20 @@ export async function buildImage(podman: Podman, plan: ImagePlan, folder: string
     mkdirSync(at(path), { recursive: true });
     chmodSync(at(path), 0o1777);
   }
-  const file = join(folder, "Containerfile");
-  writeFileSync(file, ["FROM scratch", "COPY . /", `LABEL ${label}`, ...(plan.instructions ?? []), ""].join("\n"));
-  await podman.run("build", "--quiet", "--tag", plan.name, "--file", file, root);
-  rmSync(root, { recursive: true });
 }
 
-/** Of all that decides what is in an image; Debian's packages are fetched once. */
+function copyPackages(packages: readonly string[], root: string): void {
+  cpSync(debianRoot(hostArch(), packages), root, {
+    recursive: true,
+    verbatimSymlinks: true,
+    filter: (path) => !/\/usr\/share\/(doc|man|locale)$/.test(path),
+  });
+}
+
+/**
+ * The digest of everything that determines the image. Debian's packages are downloaded only once, so they do not
+ * change.
+ */
 function planDigest(plan: ImagePlan): string {
   const files = Object.values(plan.files ?? {}).map((file) => digestOf(readFileSync(file)));
   return digestOf(Buffer.from(JSON.stringify([plan, files])));

@@ -1,12 +1,12 @@
 import type { Container, Pod, Volume } from "../pod-spec.ts";
 
-/** What a cluster knows and a manifest does not say. */
-export interface Surroundings {
+/** What a pod gets from its cluster and not from its manifest. */
+export interface ClusterContext {
   readonly namespace: string;
   readonly node: string;
-  /** Addresses by name, for names that a cluster's name server would know. */
+  /** The addresses of host names that a cluster's DNS would resolve. */
   readonly hosts: Readonly<Record<string, string>>;
-  /** The images that stand for those that the manifests name. */
+  /** The local images that replace the images of the manifests. */
   readonly images: Readonly<Record<string, string>>;
 }
 
@@ -18,7 +18,13 @@ export interface PlayablePod {
   readonly spec: { readonly containers: readonly Container[] };
 }
 
-type Fields = Readonly<Record<string, unknown>>;
+/** The values that replace variables in a pod. */
+interface Values {
+  /** The fields of the pod, by their paths. */
+  readonly fields: Readonly<Record<string, string>>;
+  /** The variables from the controller of the pod. */
+  readonly variables: NodeJS.ProcessEnv;
+}
 
 interface Variable {
   readonly name: string;
@@ -27,74 +33,85 @@ interface Variable {
 }
 
 /**
- * Makes of a pod of a Kubernetes manifest one that podman 4.3 plays in the same way. Pure. What differs:
+ * Converts a pod of a Kubernetes manifest to a pod that podman 4.3 runs in the same way. Pure. The differences:
  *
- * | Kubernetes | podman | so |
+ * | Kubernetes | podman 4.3 | conversion |
  * |---|---|---|
- * | Jobs and StatefulSets make pods | plays pods | the pod is taken out and named |
- * | a native sidecar runs beside the containers | an init container is run to its end | it is a container |
- * | volumes belong to the pod | their names are global | they are named after the pod |
- * | a claim is filled by the cluster | a claim is a volume | an emptyDir |
- * | fields of the pod in variables, `$(NAME)` in commands | knows few fields, and no such names | the values are put in |
- * | a name server knows the services | one knows the pods of the network | the names are hostAliases |
- * | images come from registries | those of the store, if not told to pull | imagePullPolicy: Never |
+ * | Jobs and StatefulSets create pods | runs only pods | the pod is extracted and gets a name |
+ * | a native sidecar runs beside the containers | runs each init container to its end | it becomes a container |
+ * | volumes belong to the pod | volume names are global | the pod's name becomes part of the volume's name |
+ * | the cluster provides a volume for a claim | a claim is a volume | an emptyDir |
+ * | pod fields in variables, `$(NAME)` in commands | supports few fields, and no `$(NAME)` | the values are inserted |
+ * | DNS resolves the services | DNS resolves the pods of the network | hostAliases |
+ * | images come from registries | pulls images by default | imagePullPolicy: Never |
  *
- * Nothing is done about what podman leaves out: seccomp profiles by name, probes, requests, `sizeLimit`, `fsGroup`. It
- * gives an emptyDir the mode that the folder has in the image that mounts it first, where the kubelet gives 0777: the
- * images have these folders, for everyone.
+ * podman ignores seccomp profiles by name, probes, requests, `sizeLimit` and `fsGroup`. The conversion ignores them too.
+ * podman gives an emptyDir the mode of the folder in the first image that mounts it, but the kubelet always uses 0777.
+ * For this reason the test images have these folders with write permission for everyone.
  */
-export function playable(pod: Pod, name: string, surroundings: Surroundings): PlayablePod {
-  const native = (container: Container) => container.restartPolicy === "Always";
+export function toPlayablePod(pod: Pod, name: string, context: ClusterContext): PlayablePod {
   const { initContainers = [], containers, volumes = [], ...spec } = pod.spec;
   const fields = {
     "metadata.name": name,
-    "metadata.namespace": surroundings.namespace,
-    "spec.nodeName": surroundings.node,
+    "metadata.namespace": context.namespace,
+    "spec.nodeName": context.node,
   };
-  const make = (container: Container) => playableContainer(container, name, { ...surroundings, fields, pod });
+  const convert = (container: Container) =>
+    convertContainer(container, name, context.images, { fields, variables: pod.variables });
   const claims = pod.claims.map((claim) => ({ name: claim, emptyDir: {} }));
-  const made = {
+  const converted = {
     ...spec,
-    hostAliases: Object.entries(surroundings.hosts).map(([host, ip]) => ({ ip, hostnames: [host] })),
+    hostAliases: Object.entries(context.hosts).map(([host, ip]) => ({ ip, hostnames: [host] })),
     volumes: [...volumes, ...claims].map((volume: Volume) => ({ ...volume, name: volumeName(name, volume.name) })),
-    initContainers: initContainers.filter((container) => !native(container)).map(make),
-    containers: [...initContainers.filter(native), ...containers].map(make),
+    initContainers: initContainers.filter((container) => !isNativeSidecar(container)).map(convert),
+    containers: [...initContainers.filter(isNativeSidecar), ...containers].map(convert),
   };
-  return { apiVersion: "v1", kind: "Pod", metadata: { name }, spec: made };
+  return { apiVersion: "v1", kind: "Pod", metadata: { name }, spec: converted };
 }
 
-/** The containers of a pod that the kubelet ends when all others have ended. */
+/** Returns the names of a pod's native sidecars. The kubelet stops them when all other containers have ended. */
 export function nativeSidecars({ spec }: Pod): string[] {
-  return (spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === "Always").map(({ name }) => name);
+  return (spec.initContainers ?? []).filter(isNativeSidecar).map(({ name }) => name);
 }
 
-/** What a pod's volume is called. */
+/** Returns the name that podman has for a pod's volume. */
 export function volumeName(pod: string, volume: string): string {
   return `${pod}-${volume}`;
 }
 
-function playableContainer(
-  { restartPolicy: _, startupProbe: __, ...container }: Container,
-  name: string,
-  given: Surroundings & { readonly fields: Fields; readonly pod: Pod },
-): Container {
-  const known: Record<string, string> = { ...(given.pod.variables as Record<string, string>) };
-  for (const { name: variable, value, valueFrom } of (container.env ?? []) as readonly Variable[]) {
-    const field = valueFrom === undefined ? value : given.fields[valueFrom.fieldRef.fieldPath];
-    if (typeof field !== "string") throw new Error(`nothing is known of ${variable} in ${name}`);
-    known[variable] = expand(field, known);
-  }
-  const image = given.images[container.image] ?? container.image;
-  const rest = {
-    ...(container.command === undefined ? {} : { command: container.command.map((text) => expand(text, known)) }),
-    volumeMounts: (container.volumeMounts ?? []).map((mount) => ({ ...mount, name: volumeName(name, mount.name) })),
-    env: Object.entries(known).map(([variable, value]) => ({ name: variable, value })),
-    imagePullPolicy: "Never",
-  };
-  return { ...container, ...rest, image };
+function isNativeSidecar({ restartPolicy }: Container): boolean {
+  return restartPolicy === "Always";
 }
 
-/** Puts in values for `$(NAME)`, as the kubelet does; a name that is not known stays (Kubernetes, "Dependent Variables"). */
+function convertContainer(
+  { restartPolicy: _, startupProbe: __, ...container }: Container,
+  pod: string,
+  images: ClusterContext["images"],
+  values: Values,
+): Container {
+  const environment = environmentOf(container, pod, values);
+  const { command } = container;
+  const converted = {
+    ...(command === undefined ? {} : { command: command.map((text) => expand(text, environment)) }),
+    volumeMounts: (container.volumeMounts ?? []).map((mount) => ({ ...mount, name: volumeName(pod, mount.name) })),
+    env: Object.entries(environment).map(([name, value]) => ({ name, value })),
+    imagePullPolicy: "Never",
+  };
+  return { ...container, ...converted, image: images[container.image] ?? container.image };
+}
+
+/** Returns the values of a container's variables. Throws for a variable whose value is unknown. */
+function environmentOf({ env = [] }: Container, pod: string, { fields, variables }: Values): Record<string, string> {
+  const environment = { ...(variables as Record<string, string>) };
+  for (const { name, value, valueFrom } of env as readonly Variable[]) {
+    const text = valueFrom === undefined ? value : fields[valueFrom.fieldRef.fieldPath];
+    if (text === undefined) throw new Error(`${pod}: the value of the variable ${name} is unknown`);
+    environment[name] = expand(text, environment);
+  }
+  return environment;
+}
+
+/** Expands `$(NAME)` as the kubelet does. An unknown name is left as it is (Kubernetes, "Dependent Variables"). */
 function expand(text: string, values: Readonly<Record<string, string>>): string {
   return text.replaceAll(/\$\(([A-Za-z_][A-Za-z0-9_]*)\)/g, (whole, name: string) => values[name] ?? whole);
 }

@@ -2,19 +2,19 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 
-/** The files of a certificate: PEM. */
+/** The paths of a certificate and its key, in PEM. */
 export interface CertificateFiles {
   readonly certificate: string;
   readonly key: string;
 }
 
-/** A certificate authority of a test's own. */
+/** A certificate authority for tests. */
 export interface Authority extends CertificateFiles {
-  /** Issues a certificate for the loopback interface and for `registry.example`, for servers and clients. */
+  /** Issues a certificate for the loopback interface and for `registry.example`. Servers and clients can use it. */
   issue(name: string): CertificateFiles;
 }
 
-/** Makes a certificate authority in a folder, with openssl. */
+/** Creates a certificate authority in a folder, with openssl. */
 export function makeAuthority(folder: string): Authority {
   mkdirSync(folder, { recursive: true });
   const own = filesOf(folder, "authority");
@@ -30,18 +30,8 @@ function issue(folder: string, name: string, authority: CertificateFiles): Certi
   const names = ["-addext", "subjectAltName=DNS:localhost,DNS:registry.example,IP:127.0.0.1"];
   const signer = ["-CA", authority.certificate, "-CAkey", authority.key];
   const subject = ["-subj", `/CN=${name}`, "-days", "2"];
-  openssl([
-    "req",
-    "-x509",
-    ...NEW_KEY,
-    "-keyout",
-    files.key,
-    "-out",
-    files.certificate,
-    ...signer,
-    ...subject,
-    ...names,
-  ]);
+  const output = ["-keyout", files.key, "-out", files.certificate];
+  openssl(["req", "-x509", ...NEW_KEY, ...output, ...signer, ...subject, ...names]);
   return files;
 }
 

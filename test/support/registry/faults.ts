@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Interceptor, type MemoryRegistry, refuse } from "../../../support/registry/memory-registry.ts";
 
-/** Says whether a request is meant, by its method and its path with the query. */
+/** Whether to intercept a request, by its method and its path with the query. */
 export type Match = (method: string, url: string) => boolean;
 
-/** The steps of a push, as the distribution specification has them. */
+/** The requests of a push and a pull, as in the distribution specification. */
 export const STEPS = {
   headBlob: (method, url) => method === "HEAD" && url.includes("/blobs/"),
   post: (method) => method === "POST",
@@ -15,15 +15,15 @@ export const STEPS = {
   getBlob: (method, url) => method === "GET" && url.includes("/blobs/"),
 } as const satisfies Readonly<Record<string, Match>>;
 
-/** Interceptors in a row: the first that answers a request is the last that sees it. */
-export function inTurn(...interceptors: readonly Interceptor[]): Interceptor {
+/** Calls interceptors in their order, until one answers the request. */
+export function chain(...interceptors: readonly Interceptor[]): Interceptor {
   return async (request, response) => {
     for (const interceptor of interceptors) if (await interceptor(request, response)) return true;
     return false;
   };
 }
 
-/** Does something to the first `times` requests that match. */
+/** Answers the first `times` requests that match with `act`. */
 export function first(
   times: number,
   match: Match,
@@ -38,7 +38,7 @@ export function first(
   };
 }
 
-/** Refuses the first `times` requests that match with a status, once their bodies have come. */
+/** Answers the first `times` requests that match with an error status, after it has read their bodies. */
 export function failing(
   status: number,
   match: Match,
@@ -52,31 +52,31 @@ export function failing(
   });
 }
 
-/** Breaks the connection of the first `times` requests that match, after so many bytes of the body. */
+/** Resets the connection of the first `times` requests that match, after `afterBytes` bytes of the body. */
 export function resetting(match: Match, afterBytes = 0, times = 1): Interceptor {
   return first(times, match, async (request) => {
     const { socket } = request;
-    await takeIn(request, afterBytes);
+    await readBytes(request, afterBytes);
     socket.resetAndDestroy();
   });
 }
 
 /**
- * Breaks the connection of the first `times` requests that match, after so many bytes of the body: what came stays in the
- * upload, as with distribution 3.
+ * Resets the connection of the first `times` requests that match, after `afterBytes` bytes of the body. Keeps the
+ * received bytes in the upload, as distribution 3 does.
  */
-export function breakingOff(registry: MemoryRegistry, match: Match, afterBytes: number, times = 1): Interceptor {
+export function interrupting(registry: MemoryRegistry, match: Match, afterBytes: number, times = 1): Interceptor {
   return first(times, match, async (request) => {
     const { socket } = request;
     const upload = /\/uploads\/([^/?]+)/.exec(request.url ?? "")?.[1] ?? "";
-    const came = await takeIn(request, afterBytes);
-    registry.uploads.get(upload)?.push(came);
+    const received = await readBytes(request, afterBytes);
+    registry.uploads.get(upload)?.push(received);
     socket.resetAndDestroy();
   });
 }
 
-/** Reads so many bytes of a body, and leaves the rest where it is; gives what it read. */
-export async function takeIn(request: IncomingMessage, bytes: number): Promise<Buffer> {
+/** Reads and returns at least `bytes` bytes of a body, and leaves the rest unread. */
+export async function readBytes(request: IncomingMessage, bytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let received = 0;
   if (bytes > 0)

@@ -1,53 +1,56 @@
-import { createServer, request as send } from "node:http";
-import { type AddressInfo, connect } from "node:net";
+import { createServer, type IncomingMessage, type ServerResponse, request as send } from "node:http";
+import { connect } from "node:net";
+import type { Duplex } from "node:stream";
+import { closeServer, listen } from "../../../support/registry/server.ts";
 
-/** A running proxy of HTTP. */
+/** An HTTP proxy. */
 export interface HttpProxy {
   /** `127.0.0.1:PORT`. */
   readonly address: string;
-  /** What it was asked for, in its order: a method, then a URL, or a host and port for CONNECT. */
+  /** Its requests, in their order: the method and the URL, or the host and port of a CONNECT. */
   readonly requests: readonly string[];
   close(): Promise<void>;
 }
 
 /**
- * Starts a proxy that takes requests with a whole URL and tunnels (RFC 9110, sections 7.1 and 9.3.6). Whatever host they
- * name, all end at `upstream` (host and port), so that tests need no names. With `user` (`NAME:PASSWORD`) it wants that.
+ * Starts a proxy for requests with a whole URL and for tunnels (RFC 9110, sections 7.1 and 9.3.6). Sends them to
+ * `upstream` (host and port) whatever host they name, so that tests need no DNS. Requires `user` (`NAME:PASSWORD`) if
+ * it is given.
  */
 export async function startHttpProxy(upstream: string, user?: string): Promise<HttpProxy> {
   const requests: string[] = [];
-  const [host = "", port] = upstream.split(":");
-  const wanted = user === undefined ? undefined : `Basic ${Buffer.from(user).toString("base64")}`;
+  const required = user === undefined ? undefined : `Basic ${Buffer.from(user).toString("base64")}`;
   const server = createServer((request, response) => {
     requests.push(`${request.method} ${request.url}`);
-    const { "proxy-authorization": authorization, ...headers } = request.headers;
-    if (authorization !== wanted) return response.writeHead(407, { "proxy-authenticate": "Basic" }).end();
-    const { pathname, search } = new URL(request.url ?? "", "http://nowhere");
-    const onward = send({ host, port, method: request.method, path: pathname + search, headers }, (answer) => {
-      response.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(response);
-    });
-    onward.on("error", () => response.writeHead(502).end());
-    return request.pipe(onward);
+    if (request.headers["proxy-authorization"] === required) return forward(upstream, request, response);
+    return response.writeHead(407, { "proxy-authenticate": "Basic" }).end();
   });
   server.on("connect", (request, socket) => {
     requests.push(`CONNECT ${request.url}`);
-    if (request.headers["proxy-authorization"] !== wanted)
-      return socket.end("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
-    const onward = connect({ host, port: Number(port) }, () => {
-      socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
-      socket.pipe(onward).pipe(socket);
-    });
-    onward.on("error", () => socket.destroy());
-    return socket.on("error", () => onward.destroy());
+    if (request.headers["proxy-authorization"] === required) return tunnel(upstream, socket);
+    return socket.end("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
-    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
-    requests,
-    close: () => {
-      server.closeAllConnections();
-      return new Promise((resolve) => server.close(() => resolve()));
-    },
-  };
+  return { address: await listen(server), requests, close: () => closeServer(server) };
+}
+
+function forward(upstream: string, request: IncomingMessage, response: ServerResponse): void {
+  const [host = "", port] = upstream.split(":");
+  const { "proxy-authorization": _, ...headers } = request.headers;
+  const { pathname, search } = new URL(request.url ?? "", "http://nowhere");
+  const onward = send({ host, port, method: request.method, path: pathname + search, headers }, (answer) => {
+    response.writeHead(answer.statusCode ?? 502, answer.headers);
+    answer.pipe(response);
+  });
+  onward.on("error", () => response.writeHead(502).end());
+  request.pipe(onward);
+}
+
+function tunnel(upstream: string, socket: Duplex): void {
+  const [host = "", port] = upstream.split(":");
+  const onward = connect({ host, port: Number(port) }, () => {
+    socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
+    socket.pipe(onward).pipe(socket);
+  });
+  onward.on("error", () => socket.destroy());
+  socket.on("error", () => onward.destroy());
 }

@@ -1,32 +1,34 @@
-import { createPrivateKey, randomUUID, sign, X509Certificate } from "node:crypto";
+import { createPrivateKey, type KeyObject, randomUUID, sign, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { refuse } from "../../../support/registry/memory-registry.ts";
+import { closeServer, listen } from "../../../support/registry/server.ts";
 import type { CertificateFiles } from "./certificates.ts";
 
-/** What a token server and its registry call themselves. */
+/** The names of the token server and of its registry. */
 export const TOKEN_NAMES = { service: "registry of a test", issuer: "token server of a test" } as const;
 
-/** A running token server. */
+/** The only user of a token server. */
+export interface TokenUser {
+  readonly name: string;
+  readonly password: string;
+}
+
+/** A token server that signs JSON Web Tokens. */
 export interface JwtServer {
   readonly realm: string;
-  /** How many tokens were given out. */
+  /** The number of issued tokens. */
   readonly issued: () => number;
-  /** Seconds that further tokens are good for; they do not say so where that is over before they are given out. */
+  /** The life of later tokens, in seconds. If it is not positive, the response does not name it. */
   life: number;
   close(): Promise<void>;
 }
 
 /**
- * Starts a token server as distribution trusts it (its token authentication specification): signed JSON Web Tokens for
- * the one user, good for `seconds` at first. Who shows no credentials gets none.
+ * Starts a token server for distribution (its token authentication specification). It issues signed JSON Web Tokens to
+ * one user, at first with a life of `seconds`. Requests without the user's credentials get no token.
  */
-export async function startJwtServer(
-  files: CertificateFiles,
-  user: { readonly name: string; readonly password: string },
-  seconds: number,
-): Promise<JwtServer> {
+export async function startJwtServer(files: CertificateFiles, user: TokenUser, seconds: number): Promise<JwtServer> {
   const key = createPrivateKey(readFileSync(files.key));
   const certificate = new X509Certificate(readFileSync(files.certificate)).raw.toString("base64");
   const expected = `Basic ${Buffer.from(`${user.name}:${user.password}`).toString("base64")}`;
@@ -36,36 +38,36 @@ export async function startJwtServer(
       return refuse(response, 401, "UNAUTHORIZED", "wrong user or password");
     issued++;
     const { searchParams } = new URL(request.url ?? "/", "http://tokens");
-    const access = searchParams.getAll("scope").flatMap((scopes) => scopes.split(" ").map(accessOf));
-    const now = Math.floor(Date.now() / 1000);
-    const claims = {
-      iss: TOKEN_NAMES.issuer,
-      aud: TOKEN_NAMES.service,
-      sub: user.name,
-      jti: randomUUID(),
-      nbf: now - 120,
-      iat: now,
-      exp: now + jwt.life,
-      access,
-    };
-    const unsigned = [{ typ: "JWT", alg: "RS256", x5c: [certificate] }, claims].map(encode).join(".");
-    const signature = sign("sha256", Buffer.from(unsigned), key).toString("base64url");
+    const token = signToken(claimsFor(user.name, searchParams.getAll("scope"), jwt.life), certificate, key);
     response.writeHead(200, { "content-type": "application/json" });
-    response.end(
-      JSON.stringify({ token: `${unsigned}.${signature}`, ...(jwt.life > 0 ? { expires_in: jwt.life } : {}) }),
-    );
+    response.end(JSON.stringify({ token, ...(jwt.life > 0 ? { expires_in: jwt.life } : {}) }));
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const jwt: JwtServer = {
-    realm: `http://127.0.0.1:${(server.address() as AddressInfo).port}/token`,
+    realm: `http://${await listen(server)}/token`,
     issued: () => issued,
     life: seconds,
-    close: () => {
-      server.closeAllConnections();
-      return new Promise((resolve) => server.close(() => resolve()));
-    },
+    close: () => closeServer(server),
   };
   return jwt;
+}
+
+function claimsFor(user: string, scopes: readonly string[], life: number) {
+  const now = Math.floor(Date.now() / 1000);
+  return {
+    iss: TOKEN_NAMES.issuer,
+    aud: TOKEN_NAMES.service,
+    sub: user,
+    jti: randomUUID(),
+    nbf: now - 120,
+    iat: now,
+    exp: now + life,
+    access: scopes.flatMap((scope) => scope.split(" ").map(accessOf)),
+  };
+}
+
+function signToken(claims: object, certificate: string, key: KeyObject): string {
+  const unsigned = [{ typ: "JWT", alg: "RS256", x5c: [certificate] }, claims].map(encode).join(".");
+  return `${unsigned}.${sign("sha256", Buffer.from(unsigned), key).toString("base64url")}`;
 }
 
 function accessOf(scope: string) {

@@ -1,14 +1,15 @@
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { listen } from "../../../support/registry/server.ts";
 
-/** A running link. */
+/** A slow network link. */
 export interface SlowLink {
   /** `127.0.0.1:PORT`. */
   readonly address: string;
   close(): Promise<void>;
 }
 
-/** Starts a link to `upstream` (host and port) that takes so many bytes a second from each connection, and gives back at full speed. */
+/** Starts a link to `upstream` (host and port). It limits the requests of each connection, but not the responses. */
 export async function startSlowLink(upstream: string, bytesPerSecond: number): Promise<SlowLink> {
   const [host = "", port] = upstream.split(":");
   const sockets = new Set<Socket>();
@@ -22,11 +23,10 @@ export async function startSlowLink(upstream: string, bytesPerSecond: number): P
       });
     }
     far.pipe(near);
-    void slowly(near, far, bytesPerSecond);
+    void forwardSlowly(near, far, bytesPerSecond);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
-    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    address: await listen(server),
     close: () => {
       for (const socket of sockets) socket.destroy();
       return new Promise((resolve) => server.close(() => resolve()));
@@ -34,7 +34,7 @@ export async function startSlowLink(upstream: string, bytesPerSecond: number): P
   };
 }
 
-async function slowly(near: Socket, far: Socket, bytesPerSecond: number): Promise<void> {
+async function forwardSlowly(near: Socket, far: Socket, bytesPerSecond: number): Promise<void> {
   try {
     for await (const chunk of near) {
       far.write(chunk as Buffer);

@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
-import { type AddressInfo, connect } from "node:net";
+import { connect } from "node:net";
 import { createServer } from "node:tls";
+import { listen } from "../../../support/registry/server.ts";
 import type { CertificateFiles } from "./certificates.ts";
 
-/** Starts a server that speaks TLS and hands on to `upstream` (host and port) what comes. Gives its port. */
+/** Starts a TLS server that forwards its connections to `upstream` (host and port). Returns its port. */
 export async function startTlsFront(
   t: { after(clean: () => void): void },
   upstream: string,
@@ -17,7 +18,7 @@ export async function startTlsFront(
     near.pipe(far).pipe(near);
     t.after(() => near.destroy());
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = await listen(server);
   t.after(() => void server.close());
-  return (server.address() as AddressInfo).port;
+  return Number(address.split(":")[1]);
 }

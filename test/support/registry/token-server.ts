@@ -1,35 +1,38 @@
 import { createServer, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
 import { type Interceptor, refuse } from "../../../support/registry/memory-registry.ts";
+import { closeServer, listen } from "../../../support/registry/server.ts";
 
 /** A request for a token. */
 export interface TokenQuery {
   readonly method: string;
   readonly authorization: string | undefined;
-  /** The parameters, from the query or from the form. */
+  /** The parameters of the query or of the form. */
   readonly parameters: URLSearchParams;
 }
 
-/** A running token server (distribution's token specification). */
+/** A token server (distribution's token specification). */
 export interface TokenServer {
   /** The realm. */
   readonly url: string;
-  /** All requests in their order. */
+  /** All requests, in their order. */
   readonly queries: readonly TokenQuery[];
-  /** Every token given out so far; one that is taken out is no longer good. */
+  /** The valid tokens. A test deletes a token to revoke it. */
   readonly valid: Set<string>;
-  /** Put in front of a registry: asks for a token of this server, and refuses what carries none that is good. */
+  /**
+   * Intercepts the requests of a registry: sends a challenge for a token of this server unless the request has a valid
+   * one.
+   */
   readonly gate: Interceptor;
   close(): Promise<void>;
 }
 
-/** How tokens are given out. */
+/** How to issue tokens. */
 export interface TokenOptions {
-  /** The `Authorization` that is taken; any, and none, by default. */
+  /** The required `Authorization` header; by default, no header is required. */
   readonly authorization?: string;
-  /** Seconds that a token is said to be good for; unsaid by default. */
+  /** The life of a token in the response, in seconds; by default, the response does not name it. */
   readonly expiresIn?: number;
-  /** The field that carries the token; `token` by default. */
+  /** The field of the response with the token; `token` by default. */
   readonly field?: "token" | "access_token";
 }
 
@@ -48,24 +51,18 @@ export async function startTokenServer(options: TokenOptions = {}): Promise<Toke
     response.writeHead(200, { "content-type": "application/json" });
     response.end(JSON.stringify({ [options.field ?? "token"]: token, ...life }));
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/token`;
-  return {
-    url,
-    queries,
-    valid,
-    gate: (request, response) => {
-      const token = request.headers.authorization?.replace(/^Bearer /, "");
-      if (token !== undefined && valid.has(token)) return false;
-      request.resume();
-      response.setHeader("www-authenticate", `Bearer realm="${url}",service="registry, of tests"`);
-      refuse(response, 401, "UNAUTHORIZED", "authentication required");
-      return true;
-    },
-    close: () => {
-      server.closeAllConnections();
-      return new Promise((resolve) => server.close(() => resolve()));
-    },
+  const url = `http://${await listen(server)}/token`;
+  return { url, queries, valid, gate: gateFor(url, valid), close: () => closeServer(server) };
+}
+
+function gateFor(url: string, valid: ReadonlySet<string>): Interceptor {
+  return (request, response) => {
+    const token = request.headers.authorization?.replace(/^Bearer /, "");
+    if (token !== undefined && valid.has(token)) return false;
+    request.resume();
+    response.setHeader("www-authenticate", `Bearer realm="${url}",service="registry, of tests"`);
+    refuse(response, 401, "UNAUTHORIZED", "authentication required");
+    return true;
   };
 }
 

@@ -2,9 +2,9 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Interceptor, type MemoryRegistry, refuse } from "../../../support/registry/memory-registry.ts";
 
 /**
- * Put in front of the in-process registry: it then answers uploads as zot does where that differs. A known blob is mounted;
- * a PUT has its bytes counted by `Content-Length` and placed by `Content-Range`, from 0 where there is none, so that one
- * in chunks counts as empty; and an upload whose PATCH broke off is gone.
+ * Makes the in-memory registry answer uploads as zot does. It mounts a known blob. It counts the bytes of a PUT by
+ * `Content-Length`, so that a PUT with chunked encoding counts as empty. It places them by `Content-Range`, by default
+ * at 0. It removes an upload if the connection of a PATCH breaks.
  */
 export function zotAnswers(registry: MemoryRegistry): Interceptor {
   return (request, response) => {
@@ -12,8 +12,8 @@ export function zotAnswers(registry: MemoryRegistry): Interceptor {
     const [, repository, upload = ""] = /^\/v2\/(.+)\/blobs\/uploads\/([^/]*)$/.exec(url.pathname) ?? [];
     if (repository === undefined) return false;
     if (request.method === "POST") return mount(registry, repository, url.searchParams.get("mount"), response);
-    if (request.method === "PATCH") forgetBroken(registry, upload, request);
-    if (request.method === "PUT") return misplaced(registry, upload, request, response);
+    if (request.method === "PATCH") removeIfBroken(registry, upload, request);
+    if (request.method === "PUT") return refuseMisplaced(registry, upload, request, response);
     return false;
   };
 }
@@ -24,25 +24,25 @@ function mount(registry: MemoryRegistry, repository: string, digest: string | nu
   return true;
 }
 
-function forgetBroken(registry: MemoryRegistry, upload: string, request: IncomingMessage): void {
+function removeIfBroken(registry: MemoryRegistry, upload: string, request: IncomingMessage): void {
   request.once("close", () => {
     if (!request.complete) registry.uploads.delete(upload);
   });
 }
 
-/** Refuses the last bytes of an upload that do not follow those that came before. */
-function misplaced(
+/** Refuses the last bytes of an upload if they do not follow the received ones. */
+function refuseMisplaced(
   registry: MemoryRegistry,
   upload: string,
   request: IncomingMessage,
   response: ServerResponse,
 ): boolean {
   const { "content-length": length = "0", "content-range": range, "transfer-encoding": coding } = request.headers;
-  const came = registry.uploads.get(upload)?.reduce((total, chunk) => total + chunk.length, 0) ?? 0;
+  const received = registry.uploads.get(upload)?.reduce((total, chunk) => total + chunk.length, 0) ?? 0;
   const start = Number(/^(\d+)-/.exec(range ?? "")?.[1] ?? 0);
-  if (coding === undefined && (length === "0" || start === came)) return false;
+  if (coding === undefined && (length === "0" || start === received)) return false;
   request.resume();
   if (coding !== undefined) refuse(response, 400, "DIGEST_INVALID", "provided digest did not match uploaded content");
-  else refuse(response, 416, "BLOB_UPLOAD_INVALID", `the upload has ${came} bytes`);
+  else refuse(response, 416, "BLOB_UPLOAD_INVALID", `the upload has ${received} bytes`);
   return true;
 }

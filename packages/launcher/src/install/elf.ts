@@ -1,39 +1,45 @@
-/** Bytes of the start of an executable that hold its header and its program headers. */
+/** The number of bytes at the start of an executable that contain its header and its program headers. */
 export const ELF_HEAD_SIZE = 4096;
 
-/** The segment that names an executable's loader, its "program interpreter" (System V gABI, chapter 5). */
+/** The segment with the path of an executable's loader, its "program interpreter" (System V gABI, chapter 5). */
 export interface InterpreterSegment {
-  /** Where the segment's program header starts in the file, in bytes. */
+  /** Offset of the segment's program header in the file, in bytes. */
   readonly header: number;
-  /** Where the loader's path starts in the file, in bytes. */
+  /** Offset of the loader's path in the file, in bytes. */
   readonly offset: number;
-  /** Length of the path in bytes, with the NUL that ends it. */
+  /** Length of the path in bytes, with its final NUL. */
   readonly size: number;
 }
 
-/** A change to a file: cut to a length, then written to in places. */
+/** A change of a file: it is truncated first, then written. */
 export interface FileEdit {
-  /** Length in bytes that the file is cut to; its own where nothing is cut off. */
+  /** The length to truncate the file to, in bytes; its own length if nothing is cut off. */
   readonly length: number;
+  /** The bytes to write, with their offsets in the file. */
   readonly writes: readonly { readonly position: number; readonly bytes: Buffer }[];
 }
 
-/** `p_type` of the segment with the interpreter's path. */
+/** `p_type` of the segment with the path of the interpreter. */
 const PT_INTERP = 3;
 
-/** What an ELF file for a 64-bit, little-endian machine begins with. */
+/** The first bytes of an ELF file for a 64-bit, little-endian machine. */
 const MAGIC = Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 1]);
 
 /** Sizes of the ELF header and of one program header, in bytes. */
 const HEADER = 64;
 const PROGRAM_HEADER = 56;
 
+/** Positions in a program header: `p_offset`, and `p_filesz` with `p_memsz` after it. */
+const OFFSET_FIELD = 8;
+const SIZE_FIELDS = 32;
+
 /**
- * Where an executable names its loader, from its first {@link ELF_HEAD_SIZE} bytes; undefined for one that names none,
- * such as a static one, and for what is no executable of a 64-bit, little-endian machine.
+ * Finds the path of an executable's loader. `head` is the first {@link ELF_HEAD_SIZE} bytes. Undefined if there is no loader,
+ * as in a static executable, and if the file is not an executable for a 64-bit, little-endian machine.
  */
 export function interpreterSegment(head: Buffer): InterpreterSegment | undefined {
   if (head.length < HEADER || !head.subarray(0, MAGIC.length).equals(MAGIC)) return undefined;
+  // The fields e_phoff, e_phentsize and e_phnum.
   const first = Number(head.readBigUInt64LE(32));
   const size = head.readUInt16LE(54);
   const count = head.readUInt16LE(56);
@@ -43,32 +49,34 @@ export function interpreterSegment(head: Buffer): InterpreterSegment | undefined
     if (head.readUInt32LE(header) === PT_INTERP)
       return {
         header,
-        offset: Number(head.readBigUInt64LE(header + 8)),
-        size: Number(head.readBigUInt64LE(header + 32)),
+        offset: Number(head.readBigUInt64LE(header + OFFSET_FIELD)),
+        size: Number(head.readBigUInt64LE(header + SIZE_FIELDS)),
       };
   }
   return undefined;
 }
 
 /**
- * The edit that gives an executable of `length` bytes another loader: its path goes to the end of the file, in the place
- * of one that an earlier edit put there, and the program header points to it. The kernel reads the path from the file;
- * the address at which the old one is mapped stays as it is, for nothing but the loader's own name is read there.
+ * The edit that gives an executable of `length` bytes another loader. The new path is written at the end of the file, and the
+ * program header points to it. It replaces the path of an earlier edit. The kernel reads the path from the file. The address
+ * in memory stays that of the old path, where only the loader's own name is read.
  */
 export function interpreterEdit(segment: InterpreterSegment, length: number, path: string): FileEdit {
   const bytes = Buffer.from(`${path}\0`);
   const end = segment.offset + segment.size === length ? segment.offset : length;
-  const position = Buffer.alloc(8);
-  position.writeBigUInt64LE(BigInt(end));
-  const sizes = Buffer.alloc(16);
-  sizes.writeBigUInt64LE(BigInt(bytes.length), 0);
-  sizes.writeBigUInt64LE(BigInt(bytes.length), 8);
+  const size = uint64(bytes.length);
   return {
     length: end,
     writes: [
       { position: end, bytes },
-      { position: segment.header + 8, bytes: position },
-      { position: segment.header + 32, bytes: sizes },
+      { position: segment.header + OFFSET_FIELD, bytes: uint64(end) },
+      { position: segment.header + SIZE_FIELDS, bytes: Buffer.concat([size, size]) },
     ],
   };
+}
+
+function uint64(value: number): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(BigInt(value));
+  return bytes;
 }

@@ -18,7 +18,7 @@ import { placeAtomically } from "shared/fs/atomic-file";
 import { makeFolders } from "shared/fs/folders";
 import { cannotWrite, reading, writing } from "shared/fs/path-failure";
 import { reasonOf } from "shared/fs/system-error";
-import { TINI } from "../process/init.ts";
+import { TINI } from "../process/pid1.ts";
 import { ELF_HEAD_SIZE, type InterpreterSegment, interpreterEdit, interpreterSegment } from "./elf.ts";
 
 /** Where to install the tools. */

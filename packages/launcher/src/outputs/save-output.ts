@@ -34,17 +34,16 @@ export async function saveOutput(share: string, path: string, warn: Log): Promis
     warn(`skipped ${path}: it is ${specialFileKind(stats)}`);
     return undefined;
   }
-  if (within === SHARE.outputs)
-    return readdirSync(source)
-      .filter((name) => !name.startsWith("."))
-      .map((name) => ({ path: join(SHARE.outputs, name), ...measureTree(join(source, name)) }));
-  if (!within.startsWith("..")) return [{ path: within, ...measureTree(source) }];
-  return [await copyOutput(share, path, warn)];
+  if (within.startsWith("..")) return [await copyOutput(share, path, warn)];
+  return recordsInPlace(source, within);
 }
 
-/** Creates a folder of the shared volume that both sides may write to, whatever their users and umasks. */
-export function makeSharedFolder(path: string): void {
-  creatingFolder(path, () => makeSharedFolders(path));
+/** The records of an output on the volume. The outputs folder itself stands for the files and folders in it. */
+function recordsInPlace(source: string, within: string): OutputRecord[] {
+  if (within !== SHARE.outputs) return [{ path: within, ...measureTree(source) }];
+  return readdirSync(source)
+    .filter((name) => !name.startsWith("."))
+    .map((name) => ({ path: join(SHARE.outputs, name), ...measureTree(join(source, name)) }));
 }
 
 async function copyOutput(share: string, path: string, warn: Log): Promise<OutputRecord> {
@@ -53,7 +52,7 @@ async function copyOutput(share: string, path: string, warn: Log): Promise<Outpu
   const suffix = uniqueName();
   const fresh = join(folder, `.new-${suffix}`);
   const stale = join(folder, `.old-${suffix}`);
-  makeSharedFolder(folder);
+  creatingFolder(folder, () => makeSharedFolders(folder));
   try {
     const size = await copyTree(resolve(path), fresh, { warn, addMode: READ_FOR_ALL });
     replace(join(folder, name), fresh, stale);

@@ -8,26 +8,26 @@ export type ApplicationEnd =
   | { readonly kind: "signalled"; readonly signal: number }
   | { readonly kind: "not started"; readonly error: unknown };
 
-/** What became of an application that was run. */
+/** The result of running an application. */
 export interface RunResult {
   readonly end: ApplicationEnd;
-  /** Whether it was ended because its time was over. */
+  /** Whether the launcher ended it because it timed out. */
   readonly timedOut: boolean;
-  /** Why it was ended, where it did not end by itself; else null. */
+  /** Why the launcher ended it; null if it ended by itself. */
   readonly reason: string | null;
 }
 
-/** An end as the done marker tells it. */
+/** The exit status for the done marker. */
 export interface ExitStatus {
-  /** 0-255; `128 + n` for signal n, 127 for a command that was not found, 126 for one that cannot be executed, 124 for one whose time was over. */
+  /** 0-255: `128 + n` for signal n, 127 if not found, 126 if not executable, 124 if timed out. */
   readonly exitCode: number;
-  /** Its name, such as `SIGKILL` or `SIGRTMIN+3`. */
+  /** The name of the signal, such as `SIGKILL` or `SIGRTMIN+3`. */
   readonly signal: string | null;
-  /** Why a command was not started, or was ended; null for one that ended by itself. */
+  /** Why the command was not started, or was ended; null if it ended by itself. */
   readonly reason: string | null;
 }
 
-/** The exit status of a run: of one whose time was over that of timeout(1), whatever the command made of its SIGTERM. */
+/** The exit status of a run. A command that timed out has the code of timeout(1), even if it exited with another code. */
 export function runStatus({ end, timedOut, reason }: RunResult): ExitStatus {
   const status = exitStatus(end);
   const exitCode = timedOut ? EXIT_CODES.timedOut.code : status.exitCode;
@@ -49,10 +49,10 @@ export function exitStatus(end: ApplicationEnd): ExitStatus {
   }
 }
 
-/** The first signal that the C library leaves to applications: those below it, from 32 on, are its own (signal(7)). */
+/** The first signal for applications. The C library uses 32 and 33 itself (signal(7)). */
 const SIGRTMIN = 34;
 
-/** A signal's name; of several, such as SIGABRT and SIGIOT, the first one. */
+/** The name of a signal. If it has several, such as SIGABRT and SIGIOT, the first one. */
 function signalName(signal: number): string {
   const name = Object.entries(constants.signals).find(([, number]) => number === signal)?.[0];
   if (name !== undefined) return name;
@@ -63,9 +63,9 @@ function signalName(signal: number): string {
 function startFailure(error: unknown): string {
   switch (systemCode(error)) {
     case "ENOENT":
-      return "not found, or the interpreter that it names is not";
+      return "not found, or its interpreter is missing";
     case "E2BIG":
-      return "an argument, or all of them with the environment, is too long (E2BIG)";
+      return "the arguments or the environment are too long (E2BIG)";
     case "ENOEXEC":
       return "not a program for this machine (ENOEXEC)";
     default:

@@ -1,79 +1,55 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { constants } from "node:os";
+import { ApplicationStop, type StopOptions } from "./application-stop.ts";
 import { childEnd } from "./child-end.ts";
 import type { RunResult } from "./exit-status.ts";
 import type { ForwardedSignal, SignalSource } from "./signals.ts";
 import type { Tee } from "./tee.ts";
 
-/** How an application is run. */
-export interface RunOptions {
+/** How to run an application. */
+export interface RunOptions extends StopOptions {
   readonly signals: SignalSource;
-  /** Seconds from SIGTERM to SIGKILL. */
-  readonly graceSeconds: number;
-  /** Seconds after which the application is ended; unlimited by default. */
-  readonly timeoutSeconds: number | undefined;
-  /** Whether the application reads a terminal. Then it stays in the terminal's foreground group, else it leads its own. */
+  /** Whether stdin is a terminal. If so, the application stays in the foreground group; else it leads its own group. */
   readonly terminal: boolean;
-  /** The signals that the application gets without the launcher's doing. */
-  readonly delivered: readonly ForwardedSignal[];
-  /** Tees in the place of the launcher's own streams; none by default. */
+  /** The signals that the application receives directly, and that are not forwarded. */
+  readonly directSignals: readonly ForwardedSignal[];
+  /** Tees that replace the launcher's own streams; none by default. */
   readonly tees: { readonly stdout?: Tee; readonly stderr?: Tee };
 }
 
 /**
- * Runs a command with its arguments untouched and the launcher's stdin, stdout, stderr (or tees), environment and working
- * directory, passes signals on to its whole process group, and waits for it to end. What it left running in its group is
- * then killed: nothing may write to outputs that are being saved. Never throws.
+ * Runs a command and waits until it ends. The command has its arguments unchanged, and the launcher's stdin, stdout, stderr
+ * (or tees), environment and working directory. Forwards signals to its whole process group. Afterwards it kills the rest of
+ * the group: no process may write to outputs that are being saved. Never throws.
  */
 export async function runApplication(command: readonly [string, ...string[]], options: RunOptions): Promise<RunResult> {
-  const [program, ...args] = command;
-  const { stdout, stderr } = options.tees;
+  const { terminal, signals, directSignals } = options;
   let child: ChildProcess;
   try {
-    const stdio = ["inherit", stdout?.writeEnd ?? "inherit", stderr?.writeEnd ?? "inherit"] as const;
-    child = spawn(program, args, { stdio: [...stdio], detached: !options.terminal });
+    child = start(command, options);
   } catch (error) {
     return { end: { kind: "not started", error }, timedOut: false, reason: null };
-  } finally {
-    for (const tee of [stdout, stderr]) tee?.handOver();
   }
-  const timers = new Set<NodeJS.Timeout>();
-  const after = (seconds: number, act: () => void) =>
-    timers.add(setTimeout(act, Math.min(seconds * 1000, 2 ** 31 - 1)));
-  const send = (signal: NodeJS.Signals) => signalGroup(child, signal, options.terminal);
-  let ending: "terminated" | "timed out" | undefined;
-  let killed = false;
-  const endSoon = (why: "terminated" | "timed out") => {
-    ending ??= why;
-    after(options.graceSeconds, () => {
-      killed = true;
-      send("SIGKILL");
-    });
-  };
-  options.signals.listen((signal) => {
-    if (!options.delivered.includes(signal)) send(signal);
-    if (signal === "SIGTERM") endSoon("terminated");
+  const send = (signal: NodeJS.Signals) => signalGroup(child, signal, terminal);
+  const stop = new ApplicationStop(options, send);
+  signals.listen((signal) => {
+    if (!directSignals.includes(signal)) send(signal);
+    if (signal === "SIGTERM") stop.startGracePeriod("terminated");
   });
-  if (options.timeoutSeconds !== undefined)
-    after(options.timeoutSeconds, () => {
-      send("SIGTERM");
-      endSoon("timed out");
-    });
-  const end = await childEnd(child);
-  for (const timer of timers) clearTimeout(timer);
-  if (!options.terminal) signalGroup(child, "SIGKILL", false);
-  const killedLate = killed && end.kind === "signalled" && end.signal === constants.signals.SIGKILL;
-  return { end, timedOut: ending === "timed out", reason: reasonOfEnd(ending, killedLate, options) };
+  stop.startTimeout();
+  const result = stop.finish(await childEnd(child));
+  if (!terminal) send("SIGKILL");
+  return result;
 }
 
-function reasonOfEnd(
-  ending: "terminated" | "timed out" | undefined,
-  killed: boolean,
-  { timeoutSeconds, graceSeconds }: RunOptions,
-): string | null {
-  if (ending === undefined) return null;
-  const why = ending === "timed out" ? `timed out after ${timeoutSeconds} s` : ending;
-  return killed ? `${why}, killed after a grace period of ${graceSeconds} s` : why;
+function start([program, ...args]: readonly [string, ...string[]], { tees, terminal }: RunOptions): ChildProcess {
+  const { stdout, stderr } = tees;
+  try {
+    const stdio = ["inherit", stdout?.writeEnd ?? "inherit", stderr?.writeEnd ?? "inherit"] as const;
+    return spawn(program, args, { stdio: [...stdio], detached: !terminal });
+  } finally {
+    stdout?.closeWriteEnd();
+    stderr?.closeWriteEnd();
+  }
 }
 
 function signalGroup(child: ChildProcess, signal: NodeJS.Signals, terminal: boolean): void {
@@ -81,6 +57,6 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals, terminal: bool
   try {
     process.kill(terminal ? child.pid : -child.pid, signal);
   } catch {
-    // ESRCH: nobody is left; EPERM: the application became another user.
+    // ESRCH: the group has no process left. EPERM: the application changed its user.
   }
 }

@@ -1,8 +1,10 @@
+import { constants } from "node:os";
+import { InterruptedError } from "shared/cli/tool-error";
 import { unblockSignal } from "./libc.ts";
 
 /**
- * The signals that are passed on to the application: all that a process may catch, but for those that report a fault of
- * the launcher itself (SIGSEGV and its like), that tell of its own children (SIGCHLD), or that Node keeps (SIGPROF).
+ * The signals that the launcher forwards to the application: all that a process can catch, with three exceptions. These are
+ * faults of the launcher itself (SIGSEGV and similar), the end of a child (SIGCHLD), and Node's own signal (SIGPROF).
  */
 export const FORWARDED_SIGNALS = [
   "SIGTERM",
@@ -32,26 +34,26 @@ export type ForwardedSignal = (typeof FORWARDED_SIGNALS)[number];
 const TERMINAL_SIGNALS: readonly ForwardedSignal[] = ["SIGINT", "SIGQUIT", "SIGTSTP", "SIGWINCH", "SIGCONT"];
 
 /**
- * The signals that the application gets without the launcher's doing: with a terminal those that it sends, and all of
- * them where an init sends them to the group that both are in.
+ * The signals that the application receives directly, so that the launcher must not forward them. With a terminal, these are
+ * the signals that the terminal sends. If tini sends signals to the common group of both, these are all signals.
  */
-export function deliveredSignals(terminal: boolean, underInit: boolean): readonly ForwardedSignal[] {
+export function directSignals(terminal: boolean, underTini: boolean): readonly ForwardedSignal[] {
   if (!terminal) return [];
-  return underInit ? FORWARDED_SIGNALS : TERMINAL_SIGNALS;
+  return underTini ? FORWARDED_SIGNALS : TERMINAL_SIGNALS;
 }
 
-/** The signals that stop and continue a terminal's jobs; there they keep their usual effect on the launcher too. */
+/** The signals that stop and continue the jobs of a terminal. With a terminal, they keep their effect on the launcher. */
 const JOB_CONTROL: readonly ForwardedSignal[] = ["SIGTSTP", "SIGCONT", "SIGTTIN", "SIGTTOU"];
 
-/** Hears the signals sent to the launcher; whoever listens last decides what they mean. */
+/** Receives the signals sent to the launcher. Only the last listener is called. */
 export interface SignalSource {
-  /** Calls `listener` for each signal from now on, in the place of the listener before. */
+  /** Calls `listener` for each signal from now on. Replaces the listener before. */
   listen(listener: (signal: ForwardedSignal) => void): void;
 }
 
 /**
- * Catches the signals sent to this process, so that none of them ends it before the outputs are saved. One that comes
- * before anyone listens is kept for the first listener.
+ * Catches the signals sent to this process: none of them ends it before the outputs are saved. A signal that arrives before
+ * the first listener is kept for that listener.
  */
 export function catchSignals(terminal: boolean): SignalSource {
   const early: ForwardedSignal[] = [];
@@ -65,4 +67,14 @@ export function catchSignals(terminal: boolean): SignalSource {
       for (const signal of early.splice(0)) listener(signal);
     },
   };
+}
+
+/** Returns a signal that aborts at the next SIGTERM, SIGINT, SIGHUP or SIGQUIT. Replaces the listener before. */
+export function abortOnSignal(signals: SignalSource): AbortSignal {
+  const controller = new AbortController();
+  signals.listen((signal) => {
+    if (signal === "SIGTERM" || signal === "SIGINT" || signal === "SIGHUP" || signal === "SIGQUIT")
+      controller.abort(new InterruptedError(signal, constants.signals[signal]));
+  });
+  return controller.signal;
 }

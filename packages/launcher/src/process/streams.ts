@@ -2,50 +2,46 @@ import { constants, rmSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Writable } from "node:stream";
-import { ToolError } from "shared/cli/tool-error";
-import { reasonOf } from "shared/fs/system-error";
-import { makeFolders } from "shared/fs/folders";
+import { makeFolders, makeSharedFolders } from "shared/fs/folders";
+import { cannotWrite, creatingFolder } from "shared/fs/path-failure";
 import { openRegular } from "shared/fs/regular-file";
 import { type OutputRecord, SHARE } from "shared/pod/markers";
-import { makeSharedFolder } from "../outputs/save-output.ts";
 import type { Tee, TeeFile } from "./tee.ts";
 
-/** What is kept of the application's stdout and stderr. */
+/** Where to save the application's stdout and stderr. */
 export interface StreamPlan {
+  /** The folder of the shared volume. */
   readonly share: string;
-  /** Where stdout goes too; undefined for nowhere. */
+  /** A file that receives a copy of stdout; undefined for none. */
   readonly outputPipe: string | undefined;
-  /** Whether both are kept on the shared volume, as {@link LOG_NAMES}. */
+  /** Whether to save both on the shared volume, as {@link LOG_NAMES}. */
   readonly logs: boolean;
 }
 
-/** The streams of an application, by the file descriptor that each has. */
+/** The saved streams. */
 const STREAMS = ["stdout", "stderr"] as const;
 
-/** The names under which the streams are kept in the folder of logs. */
+/** The file names of the streams in the folder of the logs. */
 export const LOG_NAMES = { stdout: "stdout.log", stderr: "stderr.log" } as const;
 
 /** The streams of an application while it runs. */
 export interface Streams {
-  /** A tee for each stream that is kept. */
+  /** A tee for each stream that is saved. */
   readonly tees: { readonly stdout?: Tee; readonly stderr?: Tee };
-  /** To be called when the application has ended, see {@link Tee.finish}; gives the logs that were kept. */
+  /** To be called after the application has ended, see {@link Tee.finish}. Returns the saved logs. */
   finish(): Promise<OutputRecord[]>;
-  /** Waits until the launcher's own streams have it all too, see {@link Tee.flush}. */
+  /** Waits until the launcher's own streams have all bytes too, see {@link Tee.flush}. */
   flush(signal: AbortSignal): Promise<void>;
 }
 
-/** Opens what the streams are to be kept in. Throws `cannotCreate`, naming the file. */
+/** Opens the files for the streams of an application. Throws `cannotCreate` with the path. */
 export async function openStreams(
   plan: StreamPlan,
   own: { readonly stdout: Writable; readonly stderr: Writable },
 ): Promise<Streams> {
   const tees: { stdout?: Tee; stderr?: Tee } = {};
   for (const name of STREAMS) {
-    const files: TeeFile[] = [];
-    if (name === "stdout" && plan.outputPipe !== undefined)
-      files.push({ path: plan.outputPipe, handle: await openFile(plan.outputPipe) });
-    if (plan.logs) files.push(await openLog(plan.share, LOG_NAMES[name]));
+    const files = await openFiles(plan, name);
     if (files.length === 0) continue;
     const { openTee } = await import("./tee.ts");
     tees[name] = openTee(own[name], files);
@@ -53,13 +49,8 @@ export async function openStreams(
   return {
     tees,
     finish: async () => {
-      const sizes = await Promise.all(STREAMS.map((name) => tees[name]?.finish() ?? 0));
-      if (!plan.logs) return [];
-      return STREAMS.map((name, index) => ({
-        path: join(SHARE.logs, LOG_NAMES[name]),
-        files: 1,
-        bytes: sizes[index] ?? 0,
-      }));
+      const sizes = await Promise.all(STREAMS.map(async (name) => (await tees[name]?.finish()) ?? 0));
+      return plan.logs ? STREAMS.map((name, index) => logRecord(name, sizes[index] ?? 0)) : [];
     },
     flush: async (signal) => {
       await Promise.all(STREAMS.map((name) => tees[name]?.flush(signal)));
@@ -67,32 +58,42 @@ export async function openStreams(
   };
 }
 
-/** The user's file, emptied. Where a pipe or a device is in its place, nobody knows whether it will ever take a byte. */
-async function openFile(path: string): Promise<FileHandle> {
-  return creating(path, async () => {
+function logRecord(name: (typeof STREAMS)[number], bytes: number): OutputRecord {
+  return { path: join(SHARE.logs, LOG_NAMES[name]), files: 1, bytes };
+}
+
+async function openFiles(plan: StreamPlan, name: (typeof STREAMS)[number]): Promise<TeeFile[]> {
+  const files: TeeFile[] = [];
+  if (name === "stdout" && plan.outputPipe !== undefined) files.push(await openOutputPipe(plan.outputPipe));
+  if (plan.logs) files.push(await openLog(plan.share, LOG_NAMES[name]));
+  return files;
+}
+
+/** Opens and truncates the user's file. Refuses pipes and devices: they might never accept a byte. */
+async function openOutputPipe(path: string): Promise<TeeFile> {
+  return opening(path, async () => {
     makeFolders(dirname(path));
     return openRegular(path, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC, 0o666);
   });
 }
 
-/** A new file: a sidecar that is still reading one of an earlier attempt is not disturbed. Everyone may read it. */
+/** Creates a new file that every user may read. A sidecar may still be reading the file of an earlier attempt. */
 async function openLog(share: string, name: string): Promise<TeeFile> {
   const folder = join(share, SHARE.logs);
   const path = join(folder, name);
-  makeSharedFolder(folder);
-  const handle = await creating(path, async () => {
+  creatingFolder(folder, () => makeSharedFolders(folder));
+  return opening(path, async () => {
     rmSync(path, { force: true });
     const file = await open(path, "wx", 0o644);
     await file.chmod(0o644);
     return file;
   });
-  return { path, handle };
 }
 
-async function creating<T>(path: string, create: () => Promise<T>): Promise<T> {
+async function opening(path: string, open: () => Promise<FileHandle>): Promise<TeeFile> {
   try {
-    return await create();
+    return { path, handle: await open() };
   } catch (error) {
-    throw new ToolError("cannotCreate", `cannot write ${path}`, { why: reasonOf(error), cause: error });
+    throw cannotWrite(path, error);
   }
 }

@@ -2,92 +2,112 @@ import { closeSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { Socket } from "node:net";
 import type { Writable } from "node:stream";
-import { ToolError } from "shared/cli/tool-error";
-import { reasonOf } from "shared/fs/system-error";
+import { cannotWrite } from "shared/fs/path-failure";
 import { bytesWaiting, openPipe } from "./libc.ts";
 
-/** A file that a tee writes to; it is the tee's to close. */
+/** A file that receives a copy of a stream. The tee closes it. */
 export interface TeeFile {
   readonly path: string;
   readonly handle: FileHandle;
 }
 
-/** A stream of an application that goes on to the launcher's own, and to files. */
+/** A stream of an application that is copied to the launcher's own stream and to files. */
 export interface Tee {
   /** The file descriptor for the application, a pipe. */
   readonly writeEnd: number;
-  /** Closes this process' write end: to be called once the application has its own. */
-  handOver(): void;
+  /** Closes the write end in this process. To be called after the application was started. */
+  closeWriteEnd(): void;
   /**
-   * To be called when the application has ended: reads what it wrote to its end, whether or not the reader of the
-   * launcher's own stream keeps up, and closes the files; gives the number of bytes. What others who still hold the pipe
-   * write from now on is not waited for. Throws `copyFailed`, naming the file that could not be written.
+   * To be called after the application has ended. Reads the rest of its output, even if the reader of the launcher's own
+   * stream is slow, and closes the files. Returns the number of bytes. Does not wait for later output of other processes that
+   * still hold the pipe. Throws `copyFailed` with the path if a file could not be written.
    */
   finish(): Promise<number>;
-  /** Waits, after {@link Tee.finish}, until the launcher's own stream has it all too, or `signal` aborts. */
+  /** Waits, after {@link Tee.finish}, until the launcher's own stream has all bytes, or until `signal` aborts. */
   flush(signal: AbortSignal): Promise<void>;
 }
 
 /**
- * Opens a tee to `through` and `files`. One chunk is passed on at a time: a slow reader holds the application back as it
- * would without a tee. When the reader of `through` goes away the pipe is closed, so that the application's next write
- * meets what it would have met. A file that can't be written is left behind, the others go on.
+ * Opens a tee to the launcher's own stream and to files. It copies one chunk at a time: a slow reader slows the application
+ * down, as without a tee. If the reader disconnects, the pipe is closed: the next write of the application fails, as without
+ * a tee. If a file cannot be written, the other files still get everything. Throws if no file descriptor is free.
  */
-export function openTee(through: Writable, files: readonly TeeFile[]): Tee {
-  const { readEnd, writeEnd } = openPipe();
-  const source = new Socket({ fd: readEnd, readable: true, writable: false });
-  const ended = Promise.withResolvers<true>();
-  const failures = new Map<TeeFile, unknown>();
-  let written: Promise<boolean> = Promise.resolve(true);
-  let passed = 0;
-  let limit = Number.POSITIVE_INFINITY;
-
-  const closed = new Promise<void>((resolve) => source.once("close", () => resolve()));
-  // A pipe's error is its end: there is no more to be had from it.
-  source.on("error", () => source.destroy());
-  source.on("data", (chunk: Buffer) => {
-    source.pause();
-    void pass(chunk.length > limit - passed ? chunk.subarray(0, limit - passed) : chunk);
-  });
-
-  async function pass(chunk: Buffer): Promise<void> {
-    for (const file of files) await writeFile(file, chunk);
-    written = write(through, chunk);
-    const goOn = await Promise.race([ended.promise, written]);
-    passed += chunk.length;
-    if (!goOn || passed >= limit) source.destroy();
-    else source.resume();
-  }
-
-  async function writeFile(file: TeeFile, chunk: Buffer): Promise<void> {
-    if (failures.has(file)) return;
-    await file.handle.appendFile(chunk).catch((error) => failures.set(file, error));
-  }
-
-  return {
-    writeEnd,
-    handOver: () => closeSync(writeEnd),
-    finish: async () => {
-      // All that the application wrote has been read or waits in the pipe.
-      if (!source.destroyed) limit = source.bytesRead + bytesWaiting(readEnd);
-      if (passed >= limit) source.destroy();
-      ended.resolve(true);
-      await closed;
-      for (const file of files)
-        await file.handle.close().catch((error) => failures.has(file) || failures.set(file, error));
-      for (const [{ path }, error] of failures)
-        throw new ToolError("copyFailed", `cannot write ${path}`, { why: reasonOf(error), cause: error });
-      return passed;
-    },
-    flush: async (signal) => {
-      const { promise: aborted, resolve } = Promise.withResolvers<void>();
-      signal.addEventListener("abort", () => resolve());
-      await Promise.race([written, aborted]);
-    },
-  };
+export function openTee(own: Writable, files: readonly TeeFile[]): Tee {
+  return new PipeTee(own, files);
 }
 
-/** Whether a chunk could be written: not where the reader has gone away. */
+class PipeTee implements Tee {
+  readonly writeEnd: number;
+  readonly #readEnd: number;
+  readonly #source: Socket;
+  readonly #closed: Promise<void>;
+  readonly #own: Writable;
+  readonly #files: readonly TeeFile[];
+  readonly #failures = new Map<TeeFile, unknown>();
+  /** Resolves when the application has ended: from then on, a slow reader is not waited for. */
+  readonly #ended = Promise.withResolvers<true>();
+  /** Whether the launcher's own stream took the last chunk. Resolves when the chunk is written. */
+  #written: Promise<boolean> = Promise.resolve(true);
+  /** The number of bytes that were copied. */
+  #copied = 0;
+  /** The number of bytes to copy, known after the application has ended. */
+  #limit = Number.POSITIVE_INFINITY;
+
+  constructor(own: Writable, files: readonly TeeFile[]) {
+    const { readEnd, writeEnd } = openPipe();
+    this.writeEnd = writeEnd;
+    this.#readEnd = readEnd;
+    this.#own = own;
+    this.#files = files;
+    this.#source = new Socket({ fd: readEnd, readable: true, writable: false });
+    this.#closed = new Promise<void>((resolve) => this.#source.once("close", () => resolve()));
+    // After an error, nothing more can be read from the pipe.
+    this.#source.on("error", () => this.#source.destroy());
+    this.#source.on("data", (chunk: Buffer) => {
+      this.#source.pause();
+      const rest = this.#limit - this.#copied;
+      void this.#copy(chunk.length > rest ? chunk.subarray(0, rest) : chunk);
+    });
+  }
+
+  closeWriteEnd(): void {
+    closeSync(this.writeEnd);
+  }
+
+  async finish(): Promise<number> {
+    // Everything that the application wrote was read before, or is in the pipe now.
+    if (!this.#source.destroyed) this.#limit = this.#source.bytesRead + bytesWaiting(this.#readEnd);
+    if (this.#copied >= this.#limit) this.#source.destroy();
+    this.#ended.resolve(true);
+    await this.#closed;
+    for (const file of this.#files) await file.handle.close().catch((error) => this.#fail(file, error));
+    for (const [{ path }, error] of this.#failures) throw cannotWrite(path, error, "copyFailed");
+    return this.#copied;
+  }
+
+  async flush(signal: AbortSignal): Promise<void> {
+    const { promise: aborted, resolve } = Promise.withResolvers<void>();
+    signal.addEventListener("abort", () => resolve());
+    await Promise.race([this.#written, aborted]);
+  }
+
+  async #copy(chunk: Buffer): Promise<void> {
+    for (const file of this.#files)
+      if (!this.#failures.has(file)) await file.handle.appendFile(chunk).catch((error) => this.#fail(file, error));
+    this.#written = write(this.#own, chunk);
+    const connected = await Promise.race([this.#ended.promise, this.#written]);
+    this.#copied += chunk.length;
+    if (!connected || this.#copied >= this.#limit) this.#source.destroy();
+    else this.#source.resume();
+  }
+
+  /** The first failure of a file counts. */
+  #fail(file: TeeFile, error: unknown): void {
+    if (!this.#failures.has(file)) this.#failures.set(file, error);
+  }
+}
+
+/** Writes a chunk. Resolves to false if the reader has disconnected. */
 function write(stream: Writable, chunk: Buffer): Promise<boolean> {
   return new Promise((resolve) => stream.write(chunk, (error) => resolve(error == null)));
 }

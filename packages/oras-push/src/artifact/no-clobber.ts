@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import { ToolError } from "shared/cli/tool-error";
+import { ANNOTATIONS } from "../oci/annotations.ts";
 import { shortDigest } from "../oci/digest.ts";
 import { type Manifest, ManifestError, parseManifest, type StoredManifest } from "../oci/manifest.ts";
-import { ANNOTATIONS } from "../oci/annotations.ts";
 import { type AnyReference, formatReference } from "../oci/reference.ts";
 
 /** Annotations that say when and where an artifact was made. They do not belong to its content. */

@@ -1,9 +1,9 @@
-import type { ArtifactStore } from "../oci/artifact-store.ts";
+import type { LayerSource } from "../layer/layer.ts";
 import { ANNOTATIONS } from "../oci/annotations.ts";
+import type { ArtifactStore } from "../oci/artifact-store.ts";
 import { type Annotations, type Descriptor, EMPTY_CONTENT, EMPTY_DESCRIPTOR } from "../oci/descriptor.ts";
 import { buildManifest, type StoredManifest } from "../oci/manifest.ts";
 import type { AnyReference } from "../oci/reference.ts";
-import type { LayerSource } from "../layer/layer.ts";
 import { mapConcurrently } from "./concurrency.ts";
 import { earlierContent } from "./earlier-content.ts";
 import { checkSameContent } from "./no-clobber.ts";

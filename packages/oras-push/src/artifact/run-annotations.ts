@@ -2,7 +2,9 @@ import { ANNOTATIONS } from "../oci/annotations.ts";
 import type { Annotations } from "../oci/descriptor.ts";
 
 /** Annotations by their short names in {@link ANNOTATIONS}. Leaves out unknown values. */
-export function annotationsOf(known: Partial<Record<keyof typeof ANNOTATIONS, string | null | undefined>>): Annotations {
+export function annotationsOf(
+  known: Partial<Record<keyof typeof ANNOTATIONS, string | null | undefined>>,
+): Annotations {
   return Object.fromEntries(
     Object.entries(known)
       .filter((entry): entry is [keyof typeof ANNOTATIONS, string] => Boolean(entry[1]))

@@ -1,4 +1,4 @@
-import type { Io } from "shared/cli/cli";
+import type { Io } from "shared/cli/io";
 import { type Log, plainLog } from "shared/cli/log";
 import { oneLine } from "shared/cli/tool-error";
 import { type Progress, plainProgress } from "../artifact/progress.ts";

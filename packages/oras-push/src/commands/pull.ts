@@ -1,6 +1,7 @@
-import type { Command } from "shared/cli/cli";
+import type { Command } from "shared/cli/command";
 import { resultText, skippedFailure, skippedText, writeTerminationMessage } from "../artifact/result.ts";
-import { PULL_USAGE, pullPlan } from "../options/pull.ts";
+import { pullPlan } from "../options/pull.ts";
+import { PULL_USAGE } from "../options/pull-usage.ts";
 import { plainContext, withProgress } from "./context.ts";
 
 /** The command `oras-push pull`. */
@@ -14,7 +15,9 @@ export const pullCommand: Command<typeof PULL_USAGE.options> = {
       if (plan.all && first !== undefined) return pullAllTags(first, plan, plan, context);
       return { pulled: await pullArtifacts(plan.references, plan, plan, context), skipped: [] };
     });
-    io.stdout(resultText("Pulled", pulled, plan.format, line.options["oci-layout"]) + skippedText(skipped, plan.format));
+    io.stdout(
+      resultText("Pulled", pulled, plan.format, line.options["oci-layout"]) + skippedText(skipped, plan.format),
+    );
     writeTerminationMessage(plan.terminationMessage, pulled, plainContext(io).warn);
     const failure = skippedFailure(skipped, pulled.length);
     if (failure !== undefined) throw failure;

@@ -1,6 +1,7 @@
-import type { Command } from "shared/cli/cli";
+import type { Command } from "shared/cli/command";
 import { exportManifest, pushedObject, resultText, writeTerminationMessage } from "../artifact/result.ts";
-import { PUSH_USAGE, pushPlan } from "../options/push.ts";
+import { pushPlan } from "../options/push.ts";
+import { PUSH_USAGE } from "../options/push-usage.ts";
 import { plainContext, withProgress } from "./context.ts";
 
 /** The command `oras-push`. */

@@ -1,30 +1,36 @@
 import { join } from "node:path";
-import type { Command, Io } from "shared/cli/cli";
+import type { Command } from "shared/cli/command";
 import { isMet } from "shared/cli/condition";
+import type { Io } from "shared/cli/io";
 import { datedLog } from "shared/cli/log";
-import { oneLine } from "shared/cli/tool-error";
+import { describeError, oneLine } from "shared/cli/tool-error";
 import { makeSharedFolders } from "shared/fs/folders";
 import { creatingFolder } from "shared/fs/path-failure";
 import { watchLease } from "shared/pod/lease";
-import { type InitMarker, SHARE } from "shared/pod/markers";
+import { writeMarker } from "shared/pod/marker-file";
+import { DEFAULT_SHARE, type FailureMarker, type InitMarker, SHARE } from "shared/pod/markers";
 import { openVolume, type SharedVolume } from "shared/pod/shared-volume";
 import { resultText, writeTerminationMessage } from "../artifact/result.ts";
 import { formatReference } from "../oci/reference.ts";
-import { SIDECAR_USAGE, type SidecarCommandPlan, sidecarPlan } from "../options/sidecar.ts";
+import { type SidecarCommandPlan, sidecarPlan } from "../options/sidecar.ts";
+import { SIDECAR_USAGE } from "../options/sidecar-usage.ts";
 import { plainContext } from "./context.ts";
-
-/** Failed requests of a sidecar are retried for this many seconds, because a registry often starts together with its pod. */
-const SIDECAR_RETRY_SECONDS = 120;
 
 /** The command `oras-push sidecar`. */
 export const sidecarCommand: Command<typeof SIDECAR_USAGE.options> = {
   ...SIDECAR_USAGE,
   run: (line, io) => sidecar(sidecarPlan(line, io.env), line.args, io),
+  onUsageError: async (failure, { share }) => {
+    const { exitCode } = failure;
+    const marker: FailureMarker = { schema: 1, attempt: null, exitCode, error: describeError(failure) };
+    // Without a writable volume, no launcher waits for this marker.
+    await writeMarker(join(share || DEFAULT_SHARE, SHARE.initFailed), marker).catch(() => {});
+  },
 };
 
 async function sidecar(plan: SidecarCommandPlan, args: readonly string[], io: Io): Promise<number> {
   const interrupted = io.interrupted();
-  const context = { ...plainContext(io), retrySeconds: SIDECAR_RETRY_SECONDS };
+  const context = plainContext(io);
   for (const text of introduction(plan, args)) context.log(text);
   // Without a mounted volume, as in a trial on one machine, either side may start first.
   creatingFolder(plan.share, () => makeSharedFolders(plan.share));

@@ -1,50 +1,40 @@
 import { availableParallelism } from "node:os";
-import { promisify } from "node:util";
-import type { ZlibOptions } from "node:zlib";
-import { DEFAULT_LEVEL, STORED } from "./compression-level.ts";
-import { storedBlocks } from "./deflate-stored.ts";
-import { looksRandom, repeatsItself } from "./randomness.ts";
+import { BLOCK, type BlockCompressor, blockCompressor, WINDOW } from "./gzip-block.ts";
 import { zlib } from "./zlib.ts";
 
-/** Bytes that are compressed at a time; part of the format that we write: another size gives other digests. */
-const BLOCK = 256 << 10;
-
-/** zlib's `memLevel`; part of the format too. */
-const MEMORY = 9;
-
-/** How far back deflate can look (RFC 1951, section 2). */
-const WINDOW = 32 << 10;
-
-/** Shorter blocks are compressed without a look at what they are, in bytes. */
-const SHORTEST_LOOK = 2 * WINDOW;
-
-/** RFC 1952, section 2.3: no name, no time, Unix. */
+/** The header of a member without name and time, made on Unix (RFC 1952, section 2.3). */
 const HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]);
 
-/** An empty last block of fixed codes (RFC 1951, section 3.2.6). */
+/** An empty last block with fixed codes (RFC 1951, section 3.2.6). */
 const LAST_BLOCK = Buffer.from([3, 0]);
 
 /**
- * Compresses to one gzip member (RFC 1952), on every core: blocks are compressed on their own, each with the end of the
- * one before as its dictionary, and put together in order. The bytes depend on the input and the level alone, not on the
- * number of cores. `level` is 1 to 9, or {@link STORED}.
+ * Compresses a stream to one gzip member (RFC 1952), on all cores. It compresses the blocks independently, each with the end of
+ * the previous block as its dictionary, and writes them in order. The result depends on the input and the level alone, not on
+ * the number of cores. `level` is 1 to 9, or 0 to store the bytes uncompressed.
  */
-export async function* gzip(source: AsyncIterable<Buffer>, level: number = DEFAULT_LEVEL): AsyncGenerator<Buffer> {
-  const { constants, crc32, deflateRaw } = await zlib();
-  const deflate: Deflate = promisify(deflateRaw);
-  const running: Promise<Buffer>[] = [];
+export async function* gzip(source: AsyncIterable<Buffer>, level: number): AsyncGenerator<Buffer> {
+  const { crc32 } = await zlib();
+  const compress = await blockCompressor(level);
   let checksum = 0;
   let size = 0;
-  let dictionary: Buffer | undefined;
+  const count = (block: Buffer) => {
+    checksum = crc32(block, checksum);
+    size += block.length;
+  };
   yield HEADER;
+  yield* compressedInOrder(watched(blocksOf(source), count), compress);
+  yield Buffer.concat([LAST_BLOCK, trailer(checksum, size)]);
+}
+
+/** Compresses blocks at the same time, slightly more than there are cores. Yields the results in order. */
+async function* compressedInOrder(blocks: AsyncIterable<Buffer>, compress: BlockCompressor): AsyncGenerator<Buffer> {
+  const running: Promise<Buffer>[] = [];
+  let dictionary: Buffer | undefined;
   try {
-    for await (const block of blocks(source)) {
-      checksum = crc32(block, checksum);
-      size += block.length;
-      const history = dictionary === undefined ? {} : { dictionary };
-      const options = { level, memLevel: MEMORY, chunkSize: BLOCK, finishFlush: constants.Z_SYNC_FLUSH, ...history };
-      const compressed = compress(block, options, deflate);
-      // What fails is thrown where its turn comes; until then it must not count as unhandled.
+    for await (const block of blocks) {
+      const compressed = compress(block, dictionary);
+      // Marks the promise as handled: its error is thrown when it is awaited.
       compressed.catch(() => {});
       running.push(compressed);
       dictionary = block.subarray(-WINDOW);
@@ -54,28 +44,17 @@ export async function* gzip(source: AsyncIterable<Buffer>, level: number = DEFAU
   } finally {
     await Promise.allSettled(running);
   }
-  yield Buffer.concat([LAST_BLOCK, trailer(checksum, size)]);
 }
 
-type Deflate = (bytes: Buffer, options: ZlibOptions) => Promise<Buffer>;
-
-async function compress(block: Buffer, options: ZlibOptions, deflate: Deflate): Promise<Buffer> {
-  if (options.level === STORED || isIncompressible(block)) return storedBlocks(block);
-  const compressed = await deflate(block, options);
-  if (compressed.length > block.length) return storedBlocks(block);
-  // zlib gives a part of a larger buffer, of the pool perhaps; who keeps what compressed well would keep all of that.
-  return compressed.length * 2 < compressed.buffer.byteLength
-    ? Buffer.from(new Uint8Array(compressed).buffer)
-    : compressed;
+async function* watched(blocks: AsyncIterable<Buffer>, watch: (block: Buffer) => void): AsyncGenerator<Buffer> {
+  for await (const block of blocks) {
+    watch(block);
+    yield block;
+  }
 }
 
-/** Whether nothing would be saved by compressing a block. */
-function isIncompressible(block: Buffer): boolean {
-  return block.length >= SHORTEST_LOOK && looksRandom(block) && !repeatsItself(block, WINDOW);
-}
-
-/** The same bytes in pieces of {@link BLOCK}, the last one shorter. */
-async function* blocks(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+/** Splits a stream into blocks of {@link BLOCK} bytes; the last one is shorter. */
+async function* blocksOf(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let pending: Buffer[] = [];
   let size = 0;
   for await (let chunk of source) {
@@ -93,6 +72,7 @@ async function* blocks(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   if (size > 0) yield Buffer.concat(pending, size);
 }
 
+/** The end of a member: the checksum and the size modulo 2^32. */
 function trailer(checksum: number, size: number): Buffer {
   const bytes = Buffer.alloc(8);
   bytes.writeUInt32LE(checksum, 0);

@@ -1,115 +1,122 @@
 import type { Stats } from "node:fs";
 import { realpath, stat } from "node:fs/promises";
 import { ToolError } from "shared/cli/tool-error";
-import { reasonOf } from "shared/fs/system-error";
-import type { Annotations } from "../oci/descriptor.ts";
+import { toBytePath } from "shared/fs/byte-path";
+import { cannotRead } from "shared/fs/path-failure";
 import { ANNOTATIONS } from "../oci/annotations.ts";
+import type { Annotations } from "../oci/descriptor.ts";
 import { FILE_LAYER, FOLDER_LAYER } from "../oci/media-types.ts";
 import { Meter, metered } from "../oci/meter.ts";
 import { readLarge } from "../tar/content.ts";
 import { pack } from "../tar/pack.ts";
 import { type Patterns, selection } from "../tar/selection.ts";
 import { walk } from "../tar/walk.ts";
-import { toBytePath } from "shared/fs/byte-path";
-import { gzip } from "./gzip.ts";
+import { compressed } from "./compression.ts";
 import { type LayerPath, titleOf } from "./layer-path.ts";
 
-/** How layers are made. */
+/** How to make layers. */
 export interface LayerOptions {
-  /** gzip's level, 1 to 9, or 0 for bytes that are stored as they are. */
+  /** gzip level 1 to 9, or 0 to store folders uncompressed. */
   readonly level: number;
-  /** Which entries of folders are taken; all by default. */
+  /** Selects entries of folders; all by default. */
   readonly patterns?: Patterns;
-  /** No time in an archive is later than this, in seconds since 1970. */
+  /** Later times in an archive become this time, in seconds since 1970; unlimited by default. */
   readonly latest?: number | undefined;
-  /** Told of what is left out or changed, and why. */
+  /** Receives a line for each file in a folder that is skipped or stored as another kind. */
   readonly report: (message: string) => void;
-  /** The annotations that the user wants for a layer, beside those that clients restore it by. */
+  /** The user's annotations for a layer; none by default. */
   readonly annotations?: (layer: LayerPath) => Annotations;
-  /** Ends the reading of a layer, which takes minutes where it is large; never by default. */
+  /** Stops the reading of a layer: its reason is thrown. Large layers take minutes. Never stops by default. */
   readonly signal?: AbortSignal;
 }
 
 /** One pass over a layer's bytes. */
 export interface LayerStream {
   readonly bytes: AsyncIterable<Buffer>;
-  /** The layer's annotations; complete only when all bytes have been read. */
+  /** The layer's annotations. Complete only after all bytes have been read. */
   readonly annotations: () => Annotations;
 }
 
-/** A layer that can be read as often as it must be sent: the same bytes each time, as long as the files stay the same. */
+/** A layer that can be read repeatedly. It gives the same bytes each time, as long as the files stay the same. */
 export interface LayerSource {
-  /** The name under which it is restored: the path's last part. */
+  /** The name under which it is restored: the last part of the path. */
   readonly title: string;
   readonly mediaType: string;
-  /** Its size in bytes where it is known before it is read: for a file. */
+  /** Its size in bytes; undefined for a folder, because the size is unknown before the archive is read. */
   readonly size: number | undefined;
   readonly open: () => LayerStream;
-  /** The archive in a folder's layer, not compressed, with the same annotations; undefined for a file. */
+  /** The uncompressed archive of a folder, with the same annotations; undefined for a file. */
   readonly openArchive: (() => LayerStream) | undefined;
 }
 
-/** The layer of a path. Throws `noInput`, naming it, for one that is missing, can't be read or is neither file nor folder. */
+/**
+ * The layer of a path. Throws `noInput` with the path if it is missing, cannot be read, or is neither a file nor a folder.
+ */
 export async function layerOf(layer: LayerPath, options: LayerOptions): Promise<LayerSource> {
-  const { path, mediaType } = layer;
-  const title = titleOf(path);
-  const given = options.annotations?.(layer) ?? {};
-  const stats = await stat(path).catch((error) => {
-    throw new ToolError("noInput", `cannot read ${path}`, { why: reasonOf(error), cause: error });
+  const { path } = layer;
+  const stats = await stat(path).catch((error: unknown) => {
+    throw cannotRead(path, error);
   });
-  if (stats.isDirectory()) return folderLayer(path, title, mediaType ?? FOLDER_LAYER, given, options);
-  if (stats.isFile()) return fileLayer(await realpath(path), title, mediaType ?? FILE_LAYER, given, stats, options);
+  const title = titleOf(path);
+  const annotations = { ...options.annotations?.(layer), [ANNOTATIONS.title]: title };
+  if (stats.isDirectory()) return folderLayer({ ...layer, title, annotations }, options);
+  if (stats.isFile()) return fileLayer({ ...layer, path: await realpath(path), title, annotations }, stats, options);
   throw new ToolError("noInput", `cannot push ${path}`, { why: "neither a file nor a folder" });
 }
 
-function folderLayer(
-  path: string,
-  title: string,
-  mediaType: string,
-  given: Annotations,
-  options: LayerOptions,
-): LayerSource {
-  const { level, latest, patterns, signal } = options;
-  const wanted = patterns === undefined ? undefined : selection(patterns);
-  // What is left out is told once, however often the folder is read.
-  const told = new Set<string>();
-  const report = (message: string) => {
-    if (!told.has(message)) options.report(message);
-    told.add(message);
-  };
-  const openArchive = () => {
-    const content = new Meter();
-    const archive = interruptible(pack(walk(path, title, report, wanted), latest), signal);
-    const annotations = () => ({
-      ...given,
-      [ANNOTATIONS.title]: title,
-      [ANNOTATIONS.contentDigest]: content.digest(),
-      [ANNOTATIONS.unpack]: "true",
-    });
-    return { bytes: metered(archive, content), annotations };
-  };
+interface NamedLayer extends LayerPath {
+  readonly title: string;
+  /** The user's annotations and the title. */
+  readonly annotations: Annotations;
+}
+
+function folderLayer(layer: NamedLayer, options: LayerOptions): LayerSource {
+  const { title, mediaType = FOLDER_LAYER } = layer;
+  const openArchive = archiveOpener(layer, options);
   const open = () => {
     const { bytes, annotations } = openArchive();
-    return { bytes: gzip(bytes, level), annotations };
+    return { bytes: compressed(bytes, options.level), annotations };
   };
   return { title, mediaType, size: undefined, open, openArchive };
 }
 
-function fileLayer(
-  path: string,
-  title: string,
-  mediaType: string,
-  given: Annotations,
-  stats: Stats,
-  { signal }: LayerOptions,
-): LayerSource {
-  const annotations = () => ({ ...given, [ANNOTATIONS.title]: title });
-  const bytes = () => interruptible(readLarge({ path: toBytePath(path), stats }), signal);
-  const open = () => ({ bytes: bytes(), annotations });
+function archiveOpener({ path, title, annotations }: NamedLayer, options: LayerOptions): () => LayerStream {
+  const { latest, patterns, signal } = options;
+  const selected = patterns === undefined ? undefined : selection(patterns);
+  const report = once(options.report);
+  return () => {
+    const content = new Meter();
+    const archive = interruptible(pack(walk(path, title, report, selected), latest), signal);
+    return {
+      bytes: metered(archive, content),
+      annotations: () => ({
+        ...annotations,
+        [ANNOTATIONS.contentDigest]: content.digest(),
+        [ANNOTATIONS.unpack]: "true",
+      }),
+    };
+  };
+}
+
+function fileLayer(layer: NamedLayer, stats: Stats, { signal }: LayerOptions): LayerSource {
+  const { path, title, mediaType = FILE_LAYER } = layer;
+  const open = () => ({
+    bytes: interruptible(readLarge({ path: toBytePath(path), stats }), signal),
+    annotations: () => layer.annotations,
+  });
   return { title, mediaType, size: stats.size, open, openArchive: undefined };
 }
 
-/** Passes bytes on until it is interrupted; then the reason is thrown. */
+/** Reports each message only once, because a folder may be read several times. */
+function once(report: (message: string) => void): (message: string) => void {
+  const reported = new Set<string>();
+  return (message) => {
+    if (!reported.has(message)) report(message);
+    reported.add(message);
+  };
+}
+
+/** Passes bytes on until `signal` aborts, and then throws its reason. */
 async function* interruptible(source: AsyncIterable<Buffer>, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
   for await (const chunk of source) {
     signal?.throwIfAborted();

@@ -1,4 +1,4 @@
-/** Node's zlib, loaded when it is first wanted: a megabyte that a sidecar does without for as long as it waits. */
+/** Loads Node's zlib at its first use. It takes a megabyte of memory, which a waiting sidecar does not need. */
 export function zlib(): Promise<typeof import("node:zlib")> {
   return import("node:zlib");
 }

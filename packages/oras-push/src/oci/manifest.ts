@@ -9,7 +9,9 @@ import { isDigest } from "./digest.ts";
 import { DOCKER_MANIFEST, OCI_MANIFEST, UNKNOWN_ARTIFACT } from "./media-types.ts";
 import { digestOf } from "./meter.ts";
 
-/** The longest manifest to read, in bytes. Registries accept no longer ones (distribution-spec, "Pushing Manifests"). */
+/**
+ * The longest manifest to read, in bytes. Registries accept no longer ones (distribution-spec, "Pushing Manifests").
+ */
 export const MAX_MANIFEST_BYTES: number = 4 << 20;
 
 /** The fields of a manifest that a pull needs (image-spec, manifest.md). */
@@ -30,7 +32,10 @@ export class ManifestError extends Error {
   override readonly name = "ManifestError";
 }
 
-/** Builds a manifest. The same artifact always has the same bytes. Without layers, its only layer is the empty descriptor. */
+/**
+ * Builds a manifest. The same artifact always has the same bytes. Without layers, its only layer is the empty
+ * descriptor.
+ */
 export function buildManifest(artifact: {
   readonly artifactType?: string | undefined;
   readonly layers: readonly Descriptor[];
@@ -86,7 +91,8 @@ function parseDescriptor(value: unknown): Descriptor {
   const fields = (value ?? {}) as Record<string, unknown>;
   const { mediaType, digest, size } = fields;
   if (typeof mediaType !== "string") throw new ManifestError("a layer has no media type");
-  if (!isDigest(digest)) throw new ManifestError(`expected a sha256 digest for a layer, found ${JSON.stringify(digest)}`);
+  if (!isDigest(digest))
+    throw new ManifestError(`expected a sha256 digest for a layer, found ${JSON.stringify(digest)}`);
   if (!Number.isSafeInteger(size) || (size as number) < 0) throw new ManifestError("a layer has no valid size");
   const annotations = parseAnnotations(fields.annotations);
   return { mediaType, digest, size: size as number, ...(annotations === undefined ? {} : { annotations }) };

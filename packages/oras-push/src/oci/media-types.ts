@@ -13,7 +13,9 @@ export const REF_NAME = "org.opencontainers.image.ref.name";
 /** Docker's image manifest, version 2, schema 2: an image manifest with another name. */
 export const DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json";
 
-/** The empty JSON object, used as the config of artifacts (image-spec, manifest.md, "Guidance for an Empty Descriptor"). */
+/**
+ * The empty JSON object, used as the config of artifacts (image-spec, manifest.md, "Guidance for an Empty Descriptor").
+ */
 export const EMPTY_JSON = "application/vnd.oci.empty.v1+json";
 
 /** The default artifact type, as in `oras`. */

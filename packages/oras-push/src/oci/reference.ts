@@ -1,6 +1,6 @@
 import { type Digest, isDigest } from "./digest.ts";
 
-/** Where an artifact is: `registry/repository`, and a tag or a digest (distribution-spec, "Pulling manifests"). */
+/** An artifact in a registry, by a tag or a digest (distribution-spec, "Pulling manifests"). */
 export interface Reference {
   /** Host and port, such as `localhost:5000`. */
   readonly registry: string;
@@ -9,81 +9,92 @@ export interface Reference {
   readonly digest: Digest | undefined;
 }
 
-/** Where an artifact is on disk: an OCI image layout (image-spec, image-layout.md), and a tag or a digest. */
+/** An artifact in an OCI image layout on disk, by a tag or a digest (image-spec, image-layout.md). */
 export interface LayoutReference {
-  /** The layout's folder. */
+  /** The folder of the layout. */
   readonly layout: string;
   readonly tag: string | undefined;
   readonly digest: Digest | undefined;
 }
 
-/** Where an artifact is: in a registry or in an OCI layout. */
+/** An artifact in a registry or in an OCI layout. */
 export type AnyReference = Reference | LayoutReference;
 
 /** The longest tag, in characters (distribution-spec, "Pulling manifests"). */
 export const MAX_TAG_LENGTH = 128;
 
+const REGISTRY_FORM = "REGISTRY/REPOSITORY[:TAG][@DIGEST]";
+
 const HOST = /^(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?)(:\d{1,5})?$/;
 const REPOSITORY = /^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$/;
 const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
 
-/** What is wrong with a reference. */
+/** A reference is invalid. The message names the invalid part. */
 export class ReferenceSyntaxError extends Error {
   override readonly name = "ReferenceSyntaxError";
 }
 
 /**
- * A reference from its text: `HOST[:PORT]/REPOSITORY[:TAG][@DIGEST]`. Where both are given, the digest counts. Throws
- * {@link ReferenceSyntaxError}, saying which part is wrong.
+ * Parses a reference, `HOST[:PORT]/REPOSITORY[:TAG][@DIGEST]`. If it has a tag and a digest, the digest counts. Throws
+ * {@link ReferenceSyntaxError} with the invalid part.
  */
 export function parseReference(text: string): Reference {
-  if (/^https?:/.test(text)) throw new ReferenceSyntaxError("it starts with the registry's host, without http://");
+  if (/^https?:/.test(text)) throw new ReferenceSyntaxError(`expected ${REGISTRY_FORM}, without http:// or https://`);
   const slash = text.indexOf("/");
-  if (slash <= 0)
-    throw new ReferenceSyntaxError("a registry and a repository are due, as in localhost:5000/metric/run:1");
+  if (slash <= 0) throw new ReferenceSyntaxError(`expected ${REGISTRY_FORM}, as in localhost:5000/metric/run:1`);
   const registry = text.slice(0, slash);
-  if (registry.includes("@")) throw new ReferenceSyntaxError("it holds a user or a password, which have their options");
-  if (!HOST.test(registry) || !URL.canParse(`http://${registry}`))
-    throw new ReferenceSyntaxError(`${JSON.stringify(registry)} is not a registry's host and port`);
+  checkRegistry(registry);
   const [path = "", digest, ...more] = text.slice(slash + 1).split("@");
-  if (more.length > 0 || (digest !== undefined && !isDigest(digest)))
-    throw new ReferenceSyntaxError("what follows @ is not a sha256 digest");
+  if (more.length > 0) throw new ReferenceSyntaxError("expected one @ at most");
   const colon = path.lastIndexOf(":");
   const repository = colon < 0 ? path : path.slice(0, colon);
-  const tag = colon < 0 ? undefined : path.slice(colon + 1);
   if (!REPOSITORY.test(repository))
     throw new ReferenceSyntaxError(
-      `${JSON.stringify(repository)} is not a repository: lower case letters, digits, and . _ - /`,
+      `${JSON.stringify(repository)} is not a valid repository: use lower-case letters, digits, and . _ - /`,
     );
-  if (tag !== undefined && !isTag(tag)) throw new ReferenceSyntaxError(`${JSON.stringify(tag)} is not a tag`);
-  return { registry, repository, tag, digest };
+  const tag = colon < 0 ? undefined : path.slice(colon + 1);
+  return { registry, repository, tag: parseTag(tag), digest: parseDigest(digest) };
 }
 
 /**
- * A reference into an OCI layout from its text, as `oras --oci-layout` takes it: `DIR`, `DIR:TAG` or `DIR@DIGEST`. Throws
- * {@link ReferenceSyntaxError}, saying which part is wrong.
+ * Parses a reference to an OCI layout, as `oras --oci-layout` does: `DIR`, `DIR:TAG` or `DIR@DIGEST`. Throws
+ * {@link ReferenceSyntaxError} with the invalid part.
  */
 export function parseLayoutReference(text: string): LayoutReference {
   const at = text.lastIndexOf("@sha256:");
   const colon = at < 0 ? text.lastIndexOf(":") : -1;
-  // A folder's name may hold a colon; a tag holds no slash.
+  // The name of a folder may contain a colon, but a tag contains no slash.
   const tagged = colon >= 0 && !text.slice(colon).includes("/");
   const layout = at >= 0 ? text.slice(0, at) : tagged ? text.slice(0, colon) : text;
+  if (layout === "") throw new ReferenceSyntaxError("expected DIR[:TAG] or DIR@DIGEST, as in results:1");
   const tag = tagged ? text.slice(colon + 1) : undefined;
   const digest = at >= 0 ? text.slice(at + 1) : undefined;
-  if (layout === "") throw new ReferenceSyntaxError("a folder and a tag are due, as in results:1");
-  if (tag !== undefined && !isTag(tag)) throw new ReferenceSyntaxError(`${JSON.stringify(tag)} is not a tag`);
-  if (digest !== undefined && !isDigest(digest))
-    throw new ReferenceSyntaxError("what follows @ is not a sha256 digest");
-  return { layout, tag, digest };
+  return { layout, tag: parseTag(tag), digest: parseDigest(digest) };
 }
 
-/** Whether text is a tag (distribution-spec, "Pulling manifests"); one is always safe as a file's name. */
+function checkRegistry(registry: string): void {
+  if (registry.includes("@"))
+    throw new ReferenceSyntaxError("it contains a user or a password: use --username and --password-stdin");
+  if (!HOST.test(registry) || !URL.canParse(`http://${registry}`))
+    throw new ReferenceSyntaxError(`expected HOST[:PORT] for the registry, found ${JSON.stringify(registry)}`);
+}
+
+function parseTag(text: string | undefined): string | undefined {
+  if (text !== undefined && !isTag(text)) throw new ReferenceSyntaxError(`${JSON.stringify(text)} is not a valid tag`);
+  return text;
+}
+
+function parseDigest(text: string | undefined): Digest | undefined {
+  if (text !== undefined && !isDigest(text)) throw new ReferenceSyntaxError("expected a sha256 digest after @");
+  return text;
+}
+
+/** Whether text is a tag (distribution-spec, "Pulling manifests"). A tag is always safe as a file name. */
 export function isTag(text: unknown): text is string {
   return typeof text === "string" && TAG.test(text);
 }
 
-/** A reference as text; `parseReference` or `parseLayoutReference` reads it back. */
+/** Formats a reference. {@link parseReference} and {@link parseLayoutReference} parse it. */
 export function formatReference(reference: AnyReference): string {
   const { tag, digest } = reference;
   const place = "layout" in reference ? reference.layout : `${reference.registry}/${reference.repository}`;
@@ -91,8 +102,8 @@ export function formatReference(reference: AnyReference): string {
 }
 
 /**
- * Whether a registry is spoken to in plain HTTP where the user does not say: one on this machine or behind a service of
- * this cluster, where nothing else is usual.
+ * Whether a registry is on this machine or behind a Kubernetes service of this cluster. Such registries usually have no
+ * TLS, so plain HTTP is their default.
  */
 export function isLocalRegistry(registry: string): boolean {
   const host = registry.replace(/:\d+$/, "").toLowerCase();

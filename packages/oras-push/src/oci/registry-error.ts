@@ -41,8 +41,8 @@ interface ErrorFields {
 }
 
 /**
- * Parses code and message from the body of an error response. `conceal` removes secrets. If the body is not the JSON of the
- * specification, the message is the beginning of its text.
+ * Parses code and message from the body of an error response. `conceal` removes secrets. If the body is not the JSON of
+ * the specification, the message is the beginning of its text.
  */
 export function parseErrorBody(
   body: Buffer,

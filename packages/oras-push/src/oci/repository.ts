@@ -2,8 +2,8 @@ import { ToolError } from "shared/cli/tool-error";
 import type { Access, ArtifactStore, BlobInfo, OpenContent } from "./artifact-store.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { type Digest, isDigest } from "./digest.ts";
-import { downloadRetry, manifestRetry } from "./http/retry.ts";
 import type { RegistryRequest, RegistryResponse } from "./http/message.ts";
+import { downloadRetry, manifestRetry } from "./http/retry.ts";
 import type { Transport } from "./http/transport.ts";
 import { MAX_MANIFEST_BYTES, type StoredManifest } from "./manifest.ts";
 import { DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from "./media-types.ts";
@@ -44,8 +44,8 @@ export class Repository implements ArtifactStore {
   }
 
   /**
-   * A blob's content ("Pulling blobs"). Resumes the download after a broken connection. The caller checks size and digest: the
-   * registry may send too few bytes, or too many.
+   * A blob's content ("Pulling blobs"). Resumes the download after a broken connection. The caller checks size and
+   * digest: the registry may send too few bytes, or too many.
    */
   async *fetchBlob(descriptor: Descriptor): AsyncGenerator<Buffer> {
     let received = 0;
@@ -67,8 +67,8 @@ export class Repository implements ArtifactStore {
   }
 
   /**
-   * Mounts a blob of another repository ("Mounting a blob from another repository"). Returns false if the registry does not
-   * mount it, or if `source` is not in the same registry.
+   * Mounts a blob of another repository ("Mounting a blob from another repository"). Returns false if the registry does
+   * not mount it, or if `source` is not in the same registry.
    */
   async mountBlob(digest: Digest, source: ArtifactStore): Promise<boolean> {
     if (!(source instanceof Repository) || source.#transport.registry !== this.#transport.registry) return false;
@@ -87,22 +87,25 @@ export class Repository implements ArtifactStore {
     return false;
   }
 
-  /** Sends a blob from memory ("Pushing a blob monolithically", POST then PUT). Retries as {@link pushKnownBlob} does. */
+  /**
+   * Sends a blob from memory ("Pushing a blob monolithically", POST then PUT). Retries as {@link pushKnownBlob} does.
+   */
   async pushBlob(bytes: Buffer, digest: Digest): Promise<void> {
     await this.#putBlob({ digest, size: bytes.length }, (offset) => bytes.subarray(offset));
   }
 
   /**
-   * Sends a blob whose digest and size are known. A retry sends only the bytes that the registry does not have. `open` opens
-   * the content from its start, once for each attempt.
+   * Sends a blob whose digest and size are known. A retry sends only the bytes that the registry does not have. `open`
+   * opens the content from its start, once for each attempt.
    */
   async pushKnownBlob(blob: BlobInfo, open: OpenContent): Promise<void> {
     await this.#putBlob(blob, (offset) => () => skipBytes(open(), offset));
   }
 
   /**
-   * Sends a blob while it is produced ("Pushing a blob in chunks", with one chunk of unknown length). A retry produces it again
-   * and sends only the bytes that the registry does not have. `open` opens the content from its start, once for each attempt.
+   * Sends a blob while it is produced ("Pushing a blob in chunks", with one chunk of unknown length). A retry produces
+   * it again and sends only the bytes that the registry does not have. `open` opens the content from its start, once
+   * for each attempt.
    */
   pushStreamedBlob(open: OpenContent): Promise<BlobInfo> {
     let blob: BlobInfo | undefined;
@@ -152,8 +155,8 @@ export class Repository implements ArtifactStore {
   }
 
   /**
-   * Stores a manifest under a tag, or by its digest if no tag is given ("Pushing Manifests"). The registry has confirmed all of
-   * its blobs.
+   * Stores a manifest under a tag, or by its digest if no tag is given ("Pushing Manifests"). The registry has
+   * confirmed all of its blobs.
    */
   async pushManifest(manifest: StoredManifest, tag: string | undefined): Promise<void> {
     const request = {
@@ -179,8 +182,8 @@ export class Repository implements ArtifactStore {
   }
 
   /**
-   * Stores a manifest under a free tag; if the tag exists, returns the manifest that it names. Checks right before the write:
-   * the specification has no conditional write.
+   * Stores a manifest under a free tag; if the tag exists, returns the manifest that it names. Checks right before the
+   * write: the specification has no conditional write.
    */
   async addManifest(manifest: StoredManifest, tag: string): Promise<StoredManifest | undefined> {
     const existing = await this.fetchManifest(tag);
@@ -205,7 +208,10 @@ export class Repository implements ArtifactStore {
       for (const tag of page.tags) tags.add(tag);
       target = page.next;
       if (target !== undefined && tags.size === known)
-        throw new ToolError("registry", `the registry ${this.#transport.registry} returns the same page of tags again and again`);
+        throw new ToolError(
+          "registry",
+          `the registry ${this.#transport.registry} returns the same page of tags again and again`,
+        );
     }
     return [...tags];
   }
@@ -238,7 +244,9 @@ export class Repository implements ArtifactStore {
     return response.status === 206 || offset === 0 ? response : { ...response, body: skipBytes(response.body, offset) };
   }
 
-  /** Sends a blob in one PUT. Resumes a broken upload with a PATCH. `bytesFrom` returns the content from an offset on. */
+  /**
+   * Sends a blob in one PUT. Resumes a broken upload with a PATCH. `bytesFrom` returns the content from an offset on.
+   */
   #putBlob({ digest, size }: BlobInfo, bytesFrom: (offset: number) => RegistryRequest["body"]): Promise<void> {
     return this.#uploads.run(async (session) => {
       const { offset } = session;

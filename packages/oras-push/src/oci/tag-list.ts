@@ -27,6 +27,7 @@ export function parseTagPage(body: Buffer): string[] {
 /** The URL of the next page in a `Link` header (RFC 8288, section 3); undefined on the last page. */
 export function nextPage(header: string | undefined, url: URL): URL | undefined {
   for (const [, target = "", parameters = ""] of (header ?? "").matchAll(/<([^>]*)>([^<]*)/g))
-    if (/;\s*rel\s*=\s*(?:next\b|"(?:[^"]*\s)?next(?:\s[^"]*)?")/i.test(parameters)) return resolveLocation(target, url);
+    if (/;\s*rel\s*=\s*(?:next\b|"(?:[^"]*\s)?next(?:\s[^"]*)?")/i.test(parameters))
+      return resolveLocation(target, url);
   return undefined;
 }

@@ -1,8 +1,8 @@
 import { ToolError } from "shared/cli/tool-error";
 import type { Digest } from "./digest.ts";
 import { resolveLocation } from "./http/location.ts";
-import { isTransient } from "./http/retry.ts";
 import type { RegistryRequest, RegistryResponse } from "./http/message.ts";
+import { isTransient } from "./http/retry.ts";
 import type { Transport } from "./http/transport.ts";
 import { RegistryError } from "./registry-error.ts";
 
@@ -36,8 +36,8 @@ export class Uploads {
   }
 
   /**
-   * Opens an upload and calls `fill` to send the blob. Retries transient failures: resumes the upload if the registry kept
-   * some of at most `size` bytes, else starts a new one. Cancels an upload that it does not finish.
+   * Opens an upload and calls `fill` to send the blob. Retries transient failures: resumes the upload if the registry
+   * kept some of at most `size` bytes, else starts a new one. Cancels an upload that it does not finish.
    */
   async run<T>(fill: FillUpload<T>, size: number = Number.POSITIVE_INFINITY): Promise<T> {
     const upload: { session?: UploadSession | undefined } = {};
@@ -170,7 +170,9 @@ export function uploadLocation(response: RegistryResponse): URL | undefined {
   return location === undefined ? undefined : resolveLocation(location, response.url);
 }
 
-/** The number of bytes in an upload's `Range` header. Registries send `0-0` for no byte and for one; it counts as none. */
+/**
+ * The number of bytes in an upload's `Range` header. Registries send `0-0` for no byte and for one; it counts as none.
+ */
 function receivedBytes(range: string | undefined): number {
   const last = Number(/^(?:bytes=)?0-(\d+)$/.exec(range ?? "")?.[1] ?? 0);
   return last === 0 ? 0 : last + 1;

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { ToolError } from "shared/cli/tool-error";
 import { reasonOf } from "shared/fs/system-error";
 
-/** The content of a file that an option names; undefined where it names none. Throws `noInput`, naming the file. */
+/** Reads the file of an option; undefined if the option is not given. Throws `noInput` with the path. */
 export function readOptionFile(path: string): Buffer;
 export function readOptionFile(path: string | undefined): Buffer | undefined;
 export function readOptionFile(path: string | undefined): Buffer | undefined {

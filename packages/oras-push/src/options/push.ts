@@ -1,74 +1,37 @@
 import { existsSync } from "node:fs";
-import {
-  type COMMON_OPTIONS,
-  type CommandLine,
-  type OptionSpecs,
-  type Usage,
-  usageError,
-} from "shared/cli/command-line";
+import type { CommandLine } from "shared/cli/command-line";
+import { usageError } from "shared/cli/usage";
+import type { ArtifactPlan } from "../artifact/push-artifact.ts";
 import { type LayerPath, titleOf } from "../layer/layer-path.ts";
 import { type AnyReference, formatReference } from "../oci/reference.ts";
-import { ARTIFACT_OPTIONS, artifactPlan, PATTERN_NOTE } from "./artifact.ts";
-import type { ArtifactPlan } from "../artifact/push-artifact.ts";
+import { artifactPlan } from "./artifact.ts";
+import { PUSH_USAGE } from "./push-usage.ts";
 import { pushLayoutReference, pushReference } from "./references.ts";
-import {
-  CREDENTIALS_NOTE,
-  EXIT_NOTE,
-  NETWORK_NOTE,
-  REGISTRY_OPTIONS,
-  type RegistryPlan,
-  registryPlan,
-} from "./registry.ts";
+import { type RegistryPlan, registryPlan } from "./registry.ts";
 
-const PUSH_OPTIONS = {
-  ...REGISTRY_OPTIONS,
-  ...ARTIFACT_OPTIONS,
-  to: { type: "list", value: "REFERENCE", describe: "one more place to push to; repeatable" },
-  "oci-layout": { type: "flag", describe: "push to OCI layouts on disk: a REFERENCE is DIR:TAG" },
-  "export-manifest": { type: "text", value: "FILE", describe: "write the manifest that was pushed to a file" },
-  "disable-path-validation": {
-    type: "flag",
-    describe: "accepted for oras' sake: paths may be absolute, a layer has the last part for its name",
-  },
-  "no-tty": { type: "flag", describe: "plain lines instead of bars on a terminal" },
-} as const satisfies OptionSpecs;
+/** A media type (RFC 6838, section 4.2). */
+const MEDIA_TYPE = /^[A-Za-z0-9][\w!#$&^.+-]{0,126}\/[A-Za-z0-9][\w!#$&^.+-]{0,126}$/;
 
-/** How `oras-push` pushes. */
-export const PUSH_USAGE = {
-  name: "oras-push",
-  summary: "Pushes files and folders to a registry as an OCI artifact. Also: oras-push pull, oras-push sidecar.",
-  forms: ["[options] REFERENCE [PATH[:MEDIA-TYPE] ...]"],
-  options: PUSH_OPTIONS,
-  notes: [
-    "{NAME} in a REFERENCE stands for the environment variable NAME, as in localhost:5000/run:{JOB_COMPLETION_INDEX}.",
-    PATTERN_NOTE,
-    CREDENTIALS_NOTE,
-    NETWORK_NOTE,
-    EXIT_NOTE,
-  ].join("\n\n"),
-} as const satisfies Usage<OptionSpecs>;
-
-/** What `oras-push` is to do. */
+/** A parsed command line of `oras-push`. */
 export interface PushPlan extends RegistryPlan, ArtifactPlan {
-  /** Where to push to; at least one. */
+  /** The references to push to; at least one. */
   readonly references: readonly AnyReference[];
   readonly paths: readonly LayerPath[];
+  /** Path for the pushed manifest; undefined for none. */
   readonly exportManifest: string | undefined;
+  /** Whether to show plain lines instead of progress bars. */
   readonly noTty: boolean;
 }
 
-/** What a command line of `oras-push` asks for; throws a usage failure, or `noInput` for a file that can't be read. */
-export function pushPlan(
-  { args, options }: CommandLine<typeof PUSH_OPTIONS & typeof COMMON_OPTIONS>,
-  env: NodeJS.ProcessEnv,
-): PushPlan {
+/** Converts a command line of `oras-push`. Throws a usage failure, or `noInput` if a file cannot be read. */
+export function pushPlan({ args, options }: CommandLine<typeof PUSH_USAGE.options>, env: NodeJS.ProcessEnv): PushPlan {
   const [reference, ...paths] = args;
   if (reference === undefined) throw usageError(PUSH_USAGE, "no reference to push to");
   const parse = options["oci-layout"] ? pushLayoutReference : pushReference;
   const references = [reference, ...options.to].map((text) => parse({ usage: PUSH_USAGE, env }, text));
   const names = references.map(formatReference);
   const twice = names.find((name, index) => names.indexOf(name) < index);
-  if (twice !== undefined) throw usageError(PUSH_USAGE, `${twice} is named twice`);
+  if (twice !== undefined) throw usageError(PUSH_USAGE, `the reference ${twice} is given twice`);
   return {
     ...registryPlan(PUSH_USAGE, options),
     ...artifactPlan(PUSH_USAGE, options),
@@ -92,8 +55,8 @@ function layerPaths(texts: readonly string[]): LayerPath[] {
 }
 
 /**
- * `PATH[:MEDIA-TYPE]`, split at the last colon. A colon that no media type follows belongs to the path, and so does one
- * where there is no file without what follows, but one with it.
+ * Splits `PATH[:MEDIA-TYPE]` at the last colon. The colon belongs to the path if no valid media type follows it, or if only
+ * the whole text is an existing path.
  */
 function layerPath(text: string): LayerPath {
   const colon = text.lastIndexOf(":");
@@ -102,6 +65,3 @@ function layerPath(text: string): LayerPath {
   const path = text.slice(0, colon);
   return !existsSync(path) && existsSync(text) ? { path: text } : { path, mediaType };
 }
-
-/** RFC 6838, section 4.2. */
-const MEDIA_TYPE = /^[A-Za-z0-9][\w!#$&^.+-]{0,126}\/[A-Za-z0-9][\w!#$&^.+-]{0,126}$/;

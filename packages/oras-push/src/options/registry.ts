@@ -1,55 +1,69 @@
 import { readFileSync } from "node:fs";
-import { type OptionSpecs, type OptionValues, type Usage, usageError } from "shared/cli/command-line";
+import type { GivenOptions } from "shared/cli/command-line";
+import type { OptionSpecs } from "shared/cli/option-specs";
+import { type Usage, usageError } from "shared/cli/usage";
 import type { TransferPlan } from "../artifact/transfer.ts";
 import { readOptionFile } from "./file.ts";
 
-/** Layers that are sent or fetched at the same time, as in `oras`. */
+/** The number of layers that are transferred at the same time, as in `oras`. */
 const DEFAULT_CONCURRENCY = 3;
 
-/** The options of every command that speaks to a registry. */
+/** The default of `--retry-for`, in seconds. */
+const DEFAULT_RETRY_SECONDS = 30;
+
+/** The options of every command that connects to a registry. */
 export const REGISTRY_OPTIONS = {
-  "plain-http": { type: "flag", describe: "speak plain HTTP; the default for localhost, loopback and *.svc names" },
-  insecure: { type: "flag", describe: "do not check certificates; plain HTTP where the registry speaks no TLS" },
-  "ca-file": { type: "text", value: "FILE", describe: "certificate authority of the registry, PEM" },
-  "cert-file": { type: "text", value: "FILE", describe: "client certificate, PEM" },
-  "key-file": { type: "text", value: "FILE", describe: "key of the client certificate, PEM" },
-  "registry-config": { type: "text", value: "FILE", describe: "docker config with credentials, or a folder with one" },
-  username: { type: "text", alias: "u", value: "NAME", describe: "user at the registry (also ORAS_USER)" },
-  "password-stdin": { type: "flag", describe: "read the password from stdin" },
+  "plain-http": { type: "flag", description: "use plain HTTP; the default for localhost, loopback and *.svc names" },
+  insecure: {
+    type: "flag",
+    description: "do not verify certificates; use plain HTTP if the registry does not support TLS",
+  },
+  "ca-file": { type: "text", placeholder: "FILE", description: "trust only this certificate authority (PEM)" },
+  "cert-file": { type: "text", placeholder: "FILE", description: "client certificate (PEM)" },
+  "key-file": { type: "text", placeholder: "FILE", description: "private key of the client certificate (PEM)" },
+  "registry-config": {
+    type: "text",
+    placeholder: "FILE",
+    description: "docker config with credentials, or a folder that contains one",
+  },
+  username: {
+    type: "text",
+    alias: "u",
+    placeholder: "NAME",
+    description: "user name at the registry (also ORAS_USER)",
+  },
+  "password-stdin": { type: "flag", description: "read the password from stdin" },
   "retry-for": {
     type: "number",
-    value: "SECONDS",
-    describe: "how long a request that fails is tried again (30, a sidecar 120)",
+    placeholder: "SECONDS",
+    default: DEFAULT_RETRY_SECONDS,
+    description: "retry a failed request for this time",
   },
-  concurrency: { type: "number", value: "N", default: DEFAULT_CONCURRENCY, describe: "layers at the same time" },
-  format: { type: "text", choices: ["text", "json"], default: "text", describe: "text|json: the result on stdout" },
-  "termination-message": {
-    type: "text",
-    value: "FILE",
-    default: "/dev/termination-log",
-    describe: "write reference and digest here if the file exists",
+  concurrency: {
+    type: "number",
+    placeholder: "N",
+    default: DEFAULT_CONCURRENCY,
+    description: "transfer up to N layers at the same time",
   },
 } as const satisfies OptionSpecs;
 
-/** What the help of every command says of credentials. */
-export const CREDENTIALS_NOTE: string = [
-  "Credentials: --username with --password-stdin; ORAS_USER with ORAS_PUSH_PASS or ORAS_PULL_PASS; or a docker config",
-  "(--registry-config, $DOCKER_CONFIG, ~/.docker), also one mounted as .dockerconfigjson. Never on the command line.",
-].join("\n");
+/** The options for the result of every command that connects to a registry. */
+export const RESULT_OPTIONS = {
+  format: { type: "text", choices: ["text", "json"], default: "text", description: "format of the result on stdout" },
+  "termination-message": {
+    type: "text",
+    placeholder: "FILE",
+    default: "/dev/termination-log",
+    description: "also write reference and digest to FILE, if it exists",
+  },
+} as const satisfies OptionSpecs;
 
-/** What the help of every command says of the way to a registry. */
-export const NETWORK_NOTE: string = [
-  "Proxies: HTTPS_PROXY, HTTP_PROXY and NO_PROXY. Certificate authorities: the system's (SSL_CERT_FILE, SSL_CERT_DIR, else",
-  "the usual places) and those that the tool brings; with --ca-file that one alone.",
-].join("\n");
+/** The option for the progress of a push or a pull. */
+export const PROGRESS_OPTION = {
+  "no-tty": { type: "flag", description: "show plain lines instead of progress bars" },
+} as const satisfies OptionSpecs;
 
-/** What the help of every command says of its end. */
-export const EXIT_NOTE: string = [
-  "Exit codes: 0 done, 64 usage, 66 a path is missing or unreadable, 69 the registry cannot be reached, 73 an output",
-  "cannot be written, 76 the registry answered with an error, 77 not authorised, 124 timed out, 128 + n signal n.",
-].join("\n");
-
-/** The parsed {@link REGISTRY_OPTIONS}. */
+/** The parsed {@link REGISTRY_OPTIONS} and {@link RESULT_OPTIONS}. */
 export interface RegistryPlan extends TransferPlan {
   /** Format of the result: `text` or `json`. */
   readonly format: string;
@@ -57,17 +71,19 @@ export interface RegistryPlan extends TransferPlan {
   readonly terminationMessage: string;
 }
 
-/** What the options of {@link REGISTRY_OPTIONS} ask for; throws a usage failure, or `noInput` for a file that can't be read. */
+/**
+ * Converts {@link REGISTRY_OPTIONS} and {@link RESULT_OPTIONS}. Throws a usage failure, or `noInput` if a file cannot be read.
+ */
 export function registryPlan(
   usage: Usage<OptionSpecs>,
-  options: OptionValues<typeof REGISTRY_OPTIONS> & { readonly debug: boolean },
+  options: GivenOptions<typeof REGISTRY_OPTIONS & typeof RESULT_OPTIONS>,
 ): RegistryPlan {
+  const { concurrency, username } = options;
   if ((options["cert-file"] === undefined) !== (options["key-file"] === undefined))
-    throw usageError(usage, "--cert-file and --key-file go together");
-  if (options["password-stdin"] && options.username === undefined)
-    throw usageError(usage, "--password-stdin goes with --username");
-  if (!Number.isInteger(options.concurrency) || options.concurrency < 1)
-    throw usageError(usage, "--concurrency is a whole number from 1");
+    throw usageError(usage, "--cert-file and --key-file must be used together");
+  if (options["password-stdin"] && username === undefined) throw usageError(usage, "--password-stdin needs --username");
+  if (!Number.isInteger(concurrency) || concurrency < 1)
+    throw usageError(usage, `--concurrency must be a whole number from 1, not ${concurrency}`);
   return {
     plainHttp: options["plain-http"],
     insecure: options.insecure,
@@ -75,10 +91,10 @@ export function registryPlan(
     cert: readOptionFile(options["cert-file"]),
     key: readOptionFile(options["key-file"]),
     registryConfig: options["registry-config"],
-    username: options.username,
+    username,
     password: options["password-stdin"] ? readFileSync(0, "utf8").replace(/\r?\n$/, "") : undefined,
     retrySeconds: options["retry-for"],
-    concurrency: options.concurrency,
+    concurrency,
     format: options.format,
     terminationMessage: options["termination-message"],
     debug: options.debug,

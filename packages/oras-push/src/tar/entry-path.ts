@@ -1,26 +1,26 @@
-/** Why an entry of an archive, or a layer's title, is refused. */
+/** Why a path in an archive, or a layer's title, is unsafe. The message is a noun phrase, such as "an absolute path". */
 export class UnsafePathError extends Error {
   override readonly name = "UnsafePathError";
 }
 
 /**
- * The parts of a relative path that stays where it is put: no empty name, no `..`, no NUL, not absolute. `.` and doubled
- * slashes are dropped. Throws {@link UnsafePathError}.
+ * Splits a relative path into its parts, without `.` and empty parts. Throws {@link UnsafePathError} if the path is absolute,
+ * contains `..` or contains a NUL byte.
  */
 export function safeParts(path: string): string[] {
   if (path.startsWith("/")) throw new UnsafePathError("an absolute path");
-  if (path.includes("\0")) throw new UnsafePathError("a path with a NUL");
+  if (path.includes("\0")) throw new UnsafePathError("a path with a NUL byte");
   const parts = path.split("/").filter((part) => part !== "" && part !== ".");
   if (parts.includes("..")) throw new UnsafePathError("a path that leads out of the folder");
   return parts;
 }
 
 /**
- * Checks that a symbolic link at `parts` stays inside the folder that the first `depth` of them name: a relative target
- * that does not climb above that. Throws {@link UnsafePathError}.
+ * Checks that a symbolic link at `parts` stays inside the folder that the first `depth` parts name. Its target must be
+ * relative and must not climb above that folder. Throws {@link UnsafePathError}.
  */
 export function checkLinkTarget(parts: readonly string[], target: string, depth: number): void {
-  if (target.includes("\0")) throw new UnsafePathError("a link to a path with a NUL");
+  if (target.includes("\0")) throw new UnsafePathError("a link to a path with a NUL byte");
   if (target.startsWith("/")) throw new UnsafePathError(`a link to the absolute path ${target}`);
   let height = parts.length - 1;
   for (const part of target.split("/")) {

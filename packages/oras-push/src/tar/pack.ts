@@ -1,41 +1,50 @@
 import { readLarge, readSmall } from "./content.ts";
-import { encodeEntry, PADDING, TRAILER } from "./header.ts";
+import { encodeEntry, PADDING, TRAILER } from "./encode-header.ts";
 import type { TreeEntry } from "./walk.ts";
 
-/** Files up to this size are read without an asynchronous round trip, which would cost more than the reading. */
+/** Files up to this size, in bytes, are read synchronously: an asynchronous round trip would take longer than the read. */
 const SMALL_FILE = 256 << 10;
 
-/** The archive is given in pieces of about this size, in bytes. */
-const PIECE = 1 << 20;
+/** The approximate size of the archive's chunks, in bytes. */
+const CHUNK = 1 << 20;
 
 /**
- * The tar archive of entries: the same entries always give the same bytes. Owners are zero and have no names, times are
- * whole seconds and, with `latest`, none is later than that (seconds since 1970). Throws `noInput`, naming the path, for a
- * file that can't be read or that changes while it is read.
+ * Encodes entries as a tar archive: the same entries always give the same bytes. Owners are zero and have no names. Times are
+ * whole seconds, and none is later than `latest`, in seconds since 1970; unlimited by default. Throws `noInput` with the path
+ * if a file cannot be read or changes while it is read.
  */
 export async function* pack(entries: Iterable<TreeEntry>, latest = Number.POSITIVE_INFINITY): AsyncGenerator<Buffer> {
-  let pending: Buffer[] = [];
-  let size = 0;
-  const add = (...pieces: Buffer[]) => {
-    for (const piece of pieces) size += piece.length;
-    pending.push(...pieces);
-  };
-  const take = () => {
-    const piece = pending.length === 1 ? (pending[0] as Buffer) : Buffer.concat(pending, size);
-    pending = [];
-    size = 0;
-    return piece;
-  };
+  const pending = new PendingBytes();
   for (const entry of entries) {
-    const length = entry.type === "file" ? entry.stats.size : 0;
-    add(...encodeEntry(entry, length, latest));
-    if (length > SMALL_FILE) {
-      yield take();
+    const size = entry.type === "file" ? entry.stats.size : 0;
+    pending.add(...encodeEntry(entry, size, latest));
+    if (size > SMALL_FILE) {
+      yield pending.take();
       yield* readLarge(entry);
-    } else if (length > 0) add(readSmall(entry));
-    if (length % 512 !== 0) add(PADDING.subarray(length % 512));
-    if (size >= PIECE) yield take();
+    } else if (size > 0) pending.add(readSmall(entry));
+    if (size % 512 !== 0) pending.add(PADDING.subarray(size % 512));
+    if (pending.size >= CHUNK) yield pending.take();
   }
-  add(TRAILER);
-  yield take();
+  pending.add(TRAILER);
+  yield pending.take();
+}
+
+/** Collects buffers for one chunk of the archive. */
+class PendingBytes {
+  /** The number of collected bytes. */
+  size = 0;
+  #buffers: Buffer[] = [];
+
+  add(...buffers: Buffer[]): void {
+    for (const buffer of buffers) this.size += buffer.length;
+    this.#buffers.push(...buffers);
+  }
+
+  take(): Buffer {
+    const single = this.#buffers.length === 1 ? this.#buffers[0] : undefined;
+    const chunk = single ?? Buffer.concat(this.#buffers, this.size);
+    this.#buffers = [];
+    this.size = 0;
+    return chunk;
+  }
 }

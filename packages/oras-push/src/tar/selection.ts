@@ -1,34 +1,32 @@
 import { matchesGlob } from "node:path";
 
-/** Which entries of a folder are wanted, by glob patterns as `path.matchesGlob` takes them. */
+/** Glob patterns that select entries of a folder, as `path.matchesGlob` takes them. */
 export interface Patterns {
-  /** What is taken; everything where there are none. */
+  /** Entries to take; empty to take everything. */
   readonly include: readonly string[];
-  /** What is left out, whatever else says. */
+  /** Entries to skip, even if `include` matches them. */
   readonly exclude: readonly string[];
 }
 
-/** Says of an entry whether it is wanted, and whether something below it can be. */
+/** Selects entries of a folder. Both functions take a path below the folder, such as `runs/1/log.txt`. */
 export interface Selection {
-  /** Whether an entry is wanted; a folder that is brings all it holds, but for what is excluded. */
+  /** Whether an entry is selected. A selected folder includes its content, except what is excluded. */
   takes(path: string): boolean;
-  /** Whether a folder, with what it holds, is left out. */
+  /** Whether an entry is excluded. An excluded folder is skipped with its content. */
   excludes(path: string): boolean;
 }
 
 /**
- * The selection that patterns make. A pattern is matched against the path below the folder, such as `runs/1/log.txt`; one
- * without a slash against the name at any depth; one that begins with a slash only from the folder on. A pattern that
- * matches a folder stands for all that it holds.
+ * Creates a selection from patterns. A pattern is matched against the path below the folder. A pattern without a slash is
+ * matched against the name at any depth. A leading slash anchors a pattern at the folder. A pattern that matches a folder also
+ * matches its content.
  */
 export function selection({ include, exclude }: Patterns): Selection {
   const included = include.map(matcher);
   const excluded = exclude.map(matcher);
-  const within = (path: string, matchers: readonly Matcher[]) =>
-    matchers.length > 0 && waysTo(path).some((way) => matchers.some((matches) => matches(way)));
   return {
-    takes: (path) => !within(path, excluded) && (included.length === 0 || within(path, included)),
-    excludes: (path) => within(path, excluded),
+    takes: (path) => !matchesAny(path, excluded) && (included.length === 0 || matchesAny(path, included)),
+    excludes: (path) => matchesAny(path, excluded),
   };
 }
 
@@ -41,8 +39,13 @@ function matcher(pattern: string): Matcher {
   return (path) => matchesGlob(path, anchored);
 }
 
-/** A path and the folders on the way to it: `a/b/c` gives `a`, `a/b`, `a/b/c`. */
-function waysTo(path: string): string[] {
+/** Whether a matcher matches a path or one of its parent folders. */
+function matchesAny(path: string, matchers: readonly Matcher[]): boolean {
+  return matchers.length > 0 && prefixes(path).some((prefix) => matchers.some((matches) => matches(prefix)));
+}
+
+/** A path and its parent folders: `a/b/c` gives `a`, `a/b`, `a/b/c`. */
+function prefixes(path: string): string[] {
   const parts = path.split("/");
   return parts.map((_, index) => parts.slice(0, index + 1).join("/"));
 }

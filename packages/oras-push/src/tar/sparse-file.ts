@@ -3,10 +3,16 @@ import { promisify } from "node:util";
 
 const writev = promisify(writevCallback);
 
-/** Zeros in a row that become a hole, in bytes: a block of most file systems. */
+/** The shortest run of zeros that becomes a hole: one block of most file systems. */
 const HOLE = Buffer.alloc(4096);
 
-/** Writes all of a small file, which is empty, at once, with holes like {@link writeSparse}. */
+/**
+ * The number of bytes that are written at a time. A socket gives less at once, and a round trip to the threads that write takes
+ * long. In a batch of a mebibyte, the first bytes would have left the processor's caches before they are written.
+ */
+const BATCH = 256 << 10;
+
+/** Writes the content of a small file at once. The file must be empty. Leaves holes as {@link writeSparse} does. */
 export function writeSmall(file: number, content: Buffer): void {
   let done = 0;
   for (const [start, end] of dataRanges(content))
@@ -15,69 +21,79 @@ export function writeSmall(file: number, content: Buffer): void {
 }
 
 /**
- * Bytes that are written at a time: to the threads that write and back is a long way for what a socket gives at once. Of a
- * mebibyte, the first would have left the processor's caches before they are written.
- */
-const BATCH = 256 << 10;
-
-/**
- * Writes a stream to a new file and leaves holes for long runs of zeros. What has come is written while more comes, up to
- * {@link BATCH} of each; nothing is being written any more when this ends or throws.
+ * Writes a stream to a new file, and leaves holes for long runs of zeros. Writes one batch of {@link BATCH} bytes while it
+ * receives the next. No write is active any more when this returns or throws. Throws the system's error if a write fails.
  */
 export async function writeSparse(file: number, content: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<void> {
-  let batch: Buffer[] = [];
-  let size = 0;
-  let start = 0;
-  let running = Promise.resolve();
-  const flush = async () => {
-    await running;
-    running = writeAll(file, batch, start);
-    // A failure is thrown where it is waited for.
-    running.catch(() => {});
-    batch = [];
-    size = 0;
-  };
+  const writer = new BatchWriter(file);
   let position = 0;
   try {
     for await (const chunk of content) {
-      for (const [from, to] of dataRanges(chunk)) {
-        if (position + from !== start + size && size > 0) await flush();
-        if (size === 0) start = position + from;
-        batch.push(chunk.subarray(from, to));
-        size += to - from;
-        if (size >= BATCH) await flush();
-      }
+      for (const [start, end] of dataRanges(chunk)) await writer.add(chunk.subarray(start, end), position + start);
       position += chunk.length;
     }
-    await flush();
+    await writer.flush();
   } finally {
-    await running;
+    await writer.written;
   }
   ftruncateSync(file, position);
 }
 
-/** The parts of a chunk between its long runs of zeros: where each begins and ends. */
+/** Collects adjacent data of a file and writes it in batches, one at a time. */
+class BatchWriter {
+  /** Settles when the started write ends. */
+  written: Promise<void> = Promise.resolve();
+  readonly #file: number;
+  #batch: Buffer[] = [];
+  #start = 0;
+  #size = 0;
+
+  constructor(file: number) {
+    this.#file = file;
+  }
+
+  /** Adds data at a position of the file. */
+  async add(data: Buffer, position: number): Promise<void> {
+    if (this.#size > 0 && position !== this.#start + this.#size) await this.flush();
+    if (this.#size === 0) this.#start = position;
+    this.#batch.push(data);
+    this.#size += data.length;
+    if (this.#size >= BATCH) await this.flush();
+  }
+
+  /** Waits for the previous write, and starts to write the batch. */
+  async flush(): Promise<void> {
+    await this.written;
+    this.written = writeAll(this.#file, this.#batch, this.#start);
+    // Marks the promise as handled: its error is thrown when it is awaited.
+    this.written.catch(() => {});
+    this.#batch = [];
+    this.#size = 0;
+  }
+}
+
+/** The ranges of a chunk between its long runs of zeros. */
 function* dataRanges(chunk: Buffer): Generator<readonly [start: number, end: number]> {
   for (let start = 0; start < chunk.length; ) {
-    const zeros = zerosFrom(chunk, start);
+    const zeros = endOfZeros(chunk, start);
     const end = zeros > start ? zeros : nextHole(chunk, start);
     if (zeros === start) yield [start, end];
     start = end;
   }
 }
 
-/** Where the run of whole zero blocks that begins at `start` ends; `start` where none begins. */
-function zerosFrom(chunk: Buffer, start: number): number {
+/** The end of the run of zero blocks that begins at `start`; `start` if no run begins there. */
+function endOfZeros(chunk: Buffer, start: number): number {
   let end = start;
   while (end + HOLE.length <= chunk.length && chunk.compare(HOLE, 0, HOLE.length, end, end + HOLE.length) === 0)
     end += HOLE.length;
   return end;
 }
 
-/** Where the next zero block begins, looked for a block at a time. */
+/** The start of the next zero block, in steps of one block; the end of the chunk if there is none. */
 function nextHole(chunk: Buffer, start: number): number {
   let end = start + HOLE.length;
-  while (end < chunk.length && zerosFrom(chunk, end) === end) end += HOLE.length;
+  while (end < chunk.length && endOfZeros(chunk, end) === end) end += HOLE.length;
   return Math.min(end, chunk.length);
 }
 
@@ -90,11 +106,12 @@ async function writeAll(file: number, batch: readonly Buffer[], position: number
   }
 }
 
-function withoutFirst(batch: readonly Buffer[], count: number): Buffer[] {
+/** Buffers without their first `count` bytes. */
+function withoutFirst(buffers: readonly Buffer[], count: number): Buffer[] {
   let left = count;
-  return batch.flatMap((data) => {
-    const gone = Math.min(left, data.length);
-    left -= gone;
-    return gone === data.length ? [] : [data.subarray(gone)];
+  return buffers.flatMap((buffer) => {
+    const removed = Math.min(left, buffer.length);
+    left -= removed;
+    return removed === buffer.length ? [] : [buffer.subarray(removed)];
   });
 }

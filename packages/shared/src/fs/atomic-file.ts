@@ -7,7 +7,10 @@ import { uniqueName } from "./unique-name.ts";
  * path in the same folder, then it is renamed to `path` and replaces an older one. Removes the temporary path and throws if
  * `create` or the rename fails.
  */
-export async function placeAtomically(path: string, create: (temporary: string) => Promise<void> | void): Promise<void> {
+export async function placeAtomically(
+  path: string,
+  create: (temporary: string) => Promise<void> | void,
+): Promise<void> {
   await renameWhenDone(temporaryBeside(path), async (temporary) => {
     await create(temporary);
     return path;

@@ -2,12 +2,12 @@ import { type FailureCode, ToolError } from "../cli/tool-error.ts";
 import { type BytePath, rawPath, shownPath } from "./byte-path.ts";
 import { reasonOf } from "./system-error.ts";
 
-/** The failure to read a path: `noInput`. */
+/** The failure to read a path: `noInput`. `path` may begin with a noun, such as "the marker /x". */
 export function cannotRead(path: string, cause: unknown): ToolError {
   return new ToolError("noInput", `cannot read ${path}`, { why: reasonOf(cause), cause });
 }
 
-/** The failure to write a path: `cannotCreate`, or another code. */
+/** The failure to write a path, as in {@link cannotRead}: `cannotCreate`, or another code. */
 export function cannotWrite(path: string, cause: unknown, code: FailureCode = "cannotCreate"): ToolError {
   return new ToolError(code, `cannot write ${path}`, { why: reasonOf(cause), cause });
 }

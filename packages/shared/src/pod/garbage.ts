@@ -5,8 +5,8 @@ const SETTLED = 1000;
 const COLLECTION_INTERVAL = 60_000;
 
 /**
- * Collects garbage in a process that waits: everything that its start produced after one second, then once a minute what
- * polling produced. A waiting process allocates so little that V8 would not collect it for hours
+ * Collects garbage in a process that waits: after one second the garbage of its start, then once a minute the garbage of
+ * polling. A waiting process allocates so little that V8 would collect nothing for hours
  * (docs/decisions/0050-what-a-start-loads.md). Returns a function that stops this.
  */
 export function collectWhenSettled(): () => void {

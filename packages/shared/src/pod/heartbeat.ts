@@ -1,16 +1,16 @@
 import { constants } from "node:fs";
 import { rm } from "node:fs/promises";
 import type { Log } from "../cli/log.ts";
-import { ToolError } from "../cli/tool-error.ts";
+import { cannotRead, cannotWrite } from "../fs/path-failure.ts";
 import { openRegular } from "../fs/regular-file.ts";
 import { reasonOf, systemCode } from "../fs/system-error.ts";
 import { uniqueName } from "../fs/unique-name.ts";
-import type { Lease, LeaseState } from "./lease-state.ts";
+import type { Lease, LeaseState, ReadLease } from "./lease-state.ts";
 
 /** The time between two beats, in milliseconds. */
 const BEAT_INTERVAL = 2000;
 
-/** The number of bytes that are read of a heartbeat file. */
+/** The number of bytes that are read from a heartbeat file. */
 const MAX_BEAT_BYTES = 256;
 
 /** A holder whose heartbeat has not changed for this time counts as dead, in milliseconds. */
@@ -28,24 +28,10 @@ export interface SeenBeat {
  * file is overwritten in place: this needs no space on a full volume. Throws `cannotCreate` with the path.
  */
 export async function holdHeartbeat(path: string, warn: Log, interval: number = BEAT_INTERVAL): Promise<Lease> {
-  const holder = uniqueName();
-  let beats = 0;
-  const beat = async () => {
-    const creation = beats === 0 ? constants.O_CREAT | constants.O_TRUNC : 0;
-    const file = await openRegular(path, constants.O_WRONLY | creation);
-    try {
-      await file.write(`${holder} ${String(beats++).padStart(12, "0")}\n`, 0);
-      await file.chmod(0o644);
-      await file.datasync();
-    } finally {
-      await file.close();
-    }
-  };
-  try {
-    await beat();
-  } catch (error) {
-    throw new ToolError("cannotCreate", `cannot write the heartbeat ${path}`, { why: reasonOf(error), cause: error });
-  }
+  const beat = heartbeatWriter(path);
+  await beat().catch((error) => {
+    throw cannotWrite(`the heartbeat ${path}`, error);
+  });
   let running: Promise<void> = Promise.resolve();
   const timer = setInterval(() => {
     running = running.then(beat).catch((error) => warn(`cannot write the heartbeat ${path}: ${reasonOf(error)}`));
@@ -59,15 +45,38 @@ export async function holdHeartbeat(path: string, warn: Log, interval: number = 
   };
 }
 
+/** Returns a function that writes the next beat. The first beat creates the file. */
+function heartbeatWriter(path: string): () => Promise<void> {
+  const holder = uniqueName();
+  let beats = 0;
+  return async () => {
+    const creation = beats === 0 ? constants.O_CREAT | constants.O_TRUNC : 0;
+    await using file = await openRegular(path, constants.O_WRONLY | creation);
+    await file.write(`${holder} ${String(beats++).padStart(12, "0")}\n`, 0);
+    await file.chmod(0o644);
+    await file.datasync();
+  };
+}
+
+/** Watches a lease by its heartbeat. The returned function throws `noInput` with the path if the file cannot be read. */
+export function watchHeartbeat(path: string): ReadLease {
+  let last: SeenBeat | undefined;
+  return async () => {
+    const { seen, state } = heartbeatState(last, await readHeartbeat(path), performance.now());
+    last = seen;
+    return state;
+  };
+}
+
 /** The text of a heartbeat, or undefined if the file is missing. Throws `noInput` with the path if it cannot be read. */
-export async function readHeartbeat(path: string): Promise<string | undefined> {
+async function readHeartbeat(path: string): Promise<string | undefined> {
   try {
     await using file = await openRegular(path, constants.O_RDONLY);
     const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_BEAT_BYTES), 0);
     return buffer.toString("utf8", 0, bytesRead);
   } catch (error) {
     if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return undefined;
-    throw new ToolError("noInput", `cannot read the heartbeat ${path}`, { why: reasonOf(error), cause: error });
+    throw cannotRead(`the heartbeat ${path}`, error);
   }
 }
 

@@ -4,7 +4,7 @@ import type { Log } from "../cli/log.ts";
 import { ToolError } from "../cli/tool-error.ts";
 import { placeAtomically } from "../fs/atomic-file.ts";
 import { reasonOf, systemCode } from "../fs/system-error.ts";
-import { heartbeatState, holdHeartbeat, readHeartbeat, type SeenBeat } from "./heartbeat.ts";
+import { holdHeartbeat, watchHeartbeat } from "./heartbeat.ts";
 import type { Lease, LeaseState } from "./lease-state.ts";
 import { withSocketAddress } from "./socket-address.ts";
 
@@ -40,10 +40,14 @@ export async function holdLease(path: string, warn: Log): Promise<Lease> {
     return lease;
   }
   await removeOld(heartbeatPath(path));
+  return socketLease(path, server);
+}
+
+function socketLease(path: string, server: Server): Lease {
   const watchers = new Set<Socket>();
   let released = false;
   server.on("connection", (socket) => {
-    // A connection that arrives after the release would keep this process alive, and its watcher waits for our end.
+    // A connection after the release would keep this process alive, while its watcher waits for the end of this process.
     if (released) return void socket.destroy();
     watchers.add(socket);
     // The holder ignores watchers that disconnect.
@@ -64,8 +68,8 @@ export async function holdLease(path: string, warn: Log): Promise<Lease> {
 /** Watches the lease at `path`, by its socket or by its heartbeat. Does nothing before the first call of `state`. */
 export function watchLease(path: string): LeaseWatcher {
   const reports = new Set<() => void>();
+  const heartbeat = watchHeartbeat(heartbeatPath(path));
   let connection: { readonly socket: Socket; readonly id: string } | undefined;
-  let beat: SeenBeat | undefined;
   const ended = () => {
     connection = undefined;
     for (const report of reports) report();
@@ -73,18 +77,12 @@ export function watchLease(path: string): LeaseWatcher {
   const state = async (): Promise<LeaseState> => {
     if (connection !== undefined) return { kind: "held", id: connection.id };
     const id = await identity(path);
-    if (id === undefined) {
-      const found = heartbeatState(beat, await readHeartbeat(heartbeatPath(path)), performance.now());
-      beat = found.seen;
-      return found.state;
-    }
+    if (id === undefined) return heartbeat();
     const answer = await connect(path);
-    if (answer === "gone") return state();
     if (answer === "refused") return { kind: "ended", id };
-    // The holder may have ended before the listener below was added.
-    if (answer.destroyed) return state();
-    connection = { socket: answer, id };
-    answer.once("close", ended);
+    // A destroyed socket: the holder ended before the listener below was added.
+    if (answer === "gone" || answer.destroyed) return state();
+    connection = { socket: answer.once("close", ended), id };
     return { kind: "held", id };
   };
   return {

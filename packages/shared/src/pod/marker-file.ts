@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { ToolError } from "../cli/tool-error.ts";
 import { syncFolder, writeAtomically } from "../fs/atomic-file.ts";
+import { cannotRead, cannotWrite } from "../fs/path-failure.ts";
 import { reasonOf, systemCode } from "../fs/system-error.ts";
 
 /** The longest marker that is read, in bytes. */
@@ -21,7 +22,7 @@ export async function writeMarker(path: string, content: object): Promise<void> 
     });
     await syncFolder(dirname(path));
   } catch (error) {
-    throw new ToolError("cannotCreate", `cannot write the marker ${path}`, { why: reasonOf(error), cause: error });
+    throw cannotWrite(`the marker ${path}`, error);
   }
 }
 
@@ -42,7 +43,7 @@ export function readMarker<T>(path: string, parse: (text: string) => T | undefin
   } catch (error) {
     if (systemCode(error) === "ENOENT") return undefined;
     if (error instanceof ToolError) throw error;
-    throw new ToolError("noInput", `cannot read the marker ${path}`, { why: reasonOf(error), cause: error });
+    throw cannotRead(`the marker ${path}`, error);
   }
 }
 

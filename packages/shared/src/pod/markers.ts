@@ -10,7 +10,7 @@ export const SHARE = {
   lease: "oras-operator-lease.sock",
   /** The sidecar's lease: a socket that is open while the sidecar lives. */
   sidecarLease: "oras-operator-sidecar-lease.sock",
-  /** The launcher started; {@link StartedMarker} says where its outputs will be. */
+  /** The launcher started; {@link StartedMarker} lists its future outputs. */
   started: "oras-operator-started.txt",
   /** The inputs are in place: the application may start. */
   init: "oras-operator-init.txt",

@@ -7,7 +7,7 @@ import { ToolError } from "shared/cli/tool-error";
 const SECURE = new URL("https://registry.example");
 const BEARER = 'Bearer realm="https://auth.example/token?account=a",service="s",scope="other:pull"';
 
-/** An authorizer whose token server answers with `answer`, and the requests that it made. */
+/** An authorizer whose token server returns `answer`, and the requests to that server. */
 function authorizer(answer: unknown, credential?: Credential) {
   const requests: Parameters<TokenRequest>[] = [];
   const request: TokenRequest = async (...parameters) => {
@@ -17,27 +17,31 @@ function authorizer(answer: unknown, credential?: Credential) {
   return { requests, it: new Authorizer("registry.example", async () => credential, request) };
 }
 
-describe("answering challenges", () => {
-  it("nothing is said before it is asked for", async () => {
+describe("an authorizer", () => {
+  it("sends no header before the first challenge", async () => {
     const { it: subject } = authorizer({}, { kind: "basic", username: "me", password: "pw" });
     assert.equal(await subject.header("scope"), undefined);
   });
 
-  it("a basic challenge is answered with user and password, once", async () => {
+  it("answers a basic challenge once, with user and password", async () => {
     const { it: subject } = authorizer({}, { kind: "basic", username: "me", password: "p:w" });
     assert.equal(await subject.answer('Basic realm="r"', "scope", SECURE), true);
     assert.equal(await subject.header("any scope"), `Basic ${Buffer.from("me:p:w").toString("base64")}`);
-    assert.equal(await subject.answer('Basic realm="r"', "scope", SECURE), false, "the same would be sent again");
+    assert.equal(
+      await subject.answer('Basic realm="r"', "scope", SECURE),
+      false,
+      "it would send the same credentials again",
+    );
   });
 
-  it("without a credential there is no answer to a basic challenge, nor to one that is unknown", async () => {
+  it("does not answer a basic challenge without a credential, nor an unknown challenge", async () => {
     const { it: subject } = authorizer({});
     assert.equal(await subject.answer('Basic realm="r"', "scope", SECURE), false);
     assert.equal(await subject.answer("Negotiate", "scope", SECURE), false);
     assert.equal(await subject.answer(undefined, "scope", SECURE), false);
   });
 
-  it("a token is asked for with its service, our scope and the challenge's", async () => {
+  it("requests a token with the service, its own scope and the scope of the challenge", async () => {
     const { it: subject, requests } = authorizer({ token: "t" }, { kind: "basic", username: "me", password: "pw" });
     assert.equal(await subject.answer(BEARER, "repository:a:pull", SECURE), true);
     assert.equal(
@@ -49,13 +53,13 @@ describe("answering challenges", () => {
     assert.equal(await subject.header("repository:b:pull"), undefined, "a token is for one scope");
   });
 
-  it("without a credential an anonymous token is asked for", async () => {
+  it("requests an anonymous token without a credential", async () => {
     const { it: subject, requests } = authorizer({ token: "t" });
     assert.equal(await subject.answer(BEARER, "scope", SECURE), true);
     assert.deepEqual(requests[0]?.[1], {});
   });
 
-  it("a refresh token is exchanged by a form", async () => {
+  it("exchanges a refresh token with a form", async () => {
     const { it: subject, requests } = authorizer({ access_token: "a", token: "t" }, { kind: "refresh", token: "r" });
     await subject.answer(BEARER, "scope", SECURE);
     assert.equal(requests[0]?.[0].href, "https://auth.example/token?account=a");
@@ -69,31 +73,31 @@ describe("answering challenges", () => {
     assert.equal(await subject.header("scope"), "Bearer a");
   });
 
-  it("an access token is used as it is, without a token server", async () => {
+  it("uses an access token without a token server", async () => {
     const { it: subject, requests } = authorizer({}, { kind: "bearer", token: "mine" });
     assert.equal(await subject.answer(BEARER, "scope", SECURE), true);
     assert.equal(await subject.header("scope"), "Bearer mine");
     assert.equal(requests.length, 0);
   });
 
-  for (const [what, answer, good, due] of [
-    ["a token is renewed in its last seconds, without another challenge", { token: "t", expires_in: 100 }, 94, 96],
-    ["a token that says nothing of its life is good for a minute", { token: "t" }, 50, 60],
+  for (const [what, answer, valid, renewed] of [
+    ["renews a token in its last seconds, without another challenge", { token: "t", expires_in: 100 }, 94, 96],
+    ["renews a token of unknown life after a minute", { token: "t" }, 50, 60],
   ] as const)
     it(what, async (t) => {
       t.mock.timers.enable({ apis: ["Date"] });
       const { it: subject, requests } = authorizer(answer);
       await subject.answer(BEARER, "scope", SECURE);
-      t.mock.timers.tick(good * 1000);
+      t.mock.timers.tick(valid * 1000);
       assert.equal(await subject.header("scope"), "Bearer t");
       assert.equal(requests.length, 1);
-      t.mock.timers.tick((due - good) * 1000);
+      t.mock.timers.tick((renewed - valid) * 1000);
       assert.equal(await subject.header("scope"), "Bearer t");
       assert.equal(requests.length, 2);
       assert.deepEqual(requests[1], requests[0]);
     });
 
-  it("what is secret does not come back in what the other side says", async () => {
+  it("removes secrets from the texts of servers", async () => {
     const basic = authorizer({ token: "t0ken" }, { kind: "basic", username: "me", password: "pass" }).it;
     await basic.answer(BEARER, "scope", SECURE);
     const encoded = Buffer.from("me:pass").toString("base64");
@@ -104,13 +108,13 @@ describe("answering challenges", () => {
   });
 
   for (const seconds of [0, 1, 4])
-    it(`a token that is good for ${seconds} s is used for the request that it was asked for`, async () => {
+    it(`uses a token with a life of ${seconds} s for the next request`, async () => {
       const { it: subject } = authorizer({ token: "t", expires_in: seconds });
       await subject.answer(BEARER, "scope", SECURE);
       assert.equal(await subject.header("scope"), "Bearer t");
     });
 
-  it("an unsafe realm of a safe registry is refused before anything is sent to it", async () => {
+  it("rejects an insecure realm of a secure registry, and sends it nothing", async () => {
     const { it: subject, requests } = authorizer({ token: "t" }, { kind: "basic", username: "me", password: "pw" });
     await assert.rejects(
       subject.answer('Bearer realm="http://auth.example/token"', "scope", SECURE),
@@ -119,7 +123,7 @@ describe("answering challenges", () => {
     assert.equal(requests.length, 0);
   });
 
-  it("a realm that is none, and an answer without a token, are faults of the registry", async () => {
+  it("reports an invalid realm, and a response without a token, as failures of the registry", async () => {
     for (const [challenge, answer] of [
       ['Bearer service="s"', {}],
       ['Bearer realm="/token"', {}],

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { parseChallenges } from "oras-push/oci/auth/challenge";
 
 describe("challenges", () => {
-  it("a bearer challenge is taken apart, commas and equal signs in quotes included", () => {
+  it("parses a bearer challenge with commas and equal signs in quotes", () => {
     const header =
       'Bearer realm="https://auth.example/token?a=b,c",service="one, two",scope="repository:metric/run:pull,push"';
     assert.deepEqual(parseChallenges(header), [
@@ -18,7 +18,7 @@ describe("challenges", () => {
     ]);
   });
 
-  it("several schemes in one header are told apart", () => {
+  it("parses several schemes in one header", () => {
     assert.deepEqual(parseChallenges('Basic realm="a", Bearer realm="b",service=c, Negotiate'), [
       { scheme: "basic", parameters: { realm: "a" } },
       { scheme: "bearer", parameters: { realm: "b", service: "c" } },
@@ -26,22 +26,22 @@ describe("challenges", () => {
     ]);
   });
 
-  it("several headers are read in their order", () => {
+  it("parses several headers in their order", () => {
     assert.deepEqual(
       parseChallenges(["Negotiate", 'Basic realm="a"']).map(({ scheme }) => scheme),
       ["negotiate", "basic"],
     );
   });
 
-  it("schemes and names may have capitals, values keep theirs", () => {
+  it("lower-cases schemes and names, but not values", () => {
     assert.deepEqual(parseChallenges('BASIC Realm="Ab"'), [{ scheme: "basic", parameters: { realm: "Ab" } }]);
   });
 
-  it("escapes in quotes are undone", () => {
+  it("unescapes quoted values", () => {
     assert.deepEqual(parseChallenges('Basic realm="say \\"a, b\\" \\\\"')[0]?.parameters, { realm: 'say "a, b" \\' });
   });
 
-  it("blanks around equal signs and commas do not matter", () => {
+  it("ignores spaces around equal signs and commas", () => {
     assert.deepEqual(parseChallenges('Bearer  realm = "a" ,  service=b ,scope="c"')[0]?.parameters, {
       realm: "a",
       service: "b",
@@ -49,11 +49,11 @@ describe("challenges", () => {
     });
   });
 
-  it("a value without quotes may be empty only in quotes", () => {
+  it("accepts an empty value in quotes", () => {
     assert.deepEqual(parseChallenges('Bearer realm="",service=x')[0]?.parameters, { realm: "", service: "x" });
   });
 
-  it("what cannot be understood is left out, what came before is kept", () => {
+  it("keeps the challenges before a syntax error", () => {
     assert.deepEqual(parseChallenges(undefined), []);
     assert.deepEqual(parseChallenges(""), []);
     assert.deepEqual(parseChallenges('="'), []);

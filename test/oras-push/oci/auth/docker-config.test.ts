@@ -18,7 +18,7 @@ const basic = (username: string, password: string) => ({ kind: "basic", username
 const credentialFor = (registry: string, config: DockerConfig, env: NodeJS.ProcessEnv = {}) =>
   credentialWith(registry, config, { env });
 
-/** Makes credential helpers; gives an environment in which they are found. */
+/** Creates credential helpers. Returns an environment with them on the PATH. */
 function helpers(t: TestContext, scripts: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
   const folder = temporaryFolder(t);
   for (const [name, script] of Object.entries(scripts)) {
@@ -29,23 +29,23 @@ function helpers(t: TestContext, scripts: Readonly<Record<string, string>>): Nod
   return { PATH: `${folder}:${process.env.PATH}` };
 }
 
-describe("the credential of a registry", () => {
-  it("auth is user and password, split at the first colon", async () => {
+describe("credentials in a docker config", () => {
+  it("splits auth at the first colon into user and password", async () => {
     const config = { auths: { "r:5000": { auth: base64("me:a:b=ü") } } };
     assert.deepEqual(await credentialFor("r:5000", config), basic("me", "a:b=ü"));
   });
 
-  it("username and password stand for themselves", async () => {
+  it("uses username and password", async () => {
     const config = { auths: { r: { username: "me", password: "pw" } } };
     assert.deepEqual(await credentialFor("r", config), basic("me", "pw"));
   });
 
-  it("the port is part of the key", async () => {
+  it("treats the port as a part of the key", async () => {
     const config = { auths: { r: { auth: base64("a:b") } } };
     assert.equal(await credentialFor("r:5000", config), undefined);
   });
 
-  it("a key may have a scheme and a path; an exact one goes first", async () => {
+  it("accepts a key with a scheme and a path, but prefers an exact one", async () => {
     const auths = { "https://r:1/v2/": { auth: base64("long:1") }, "http://other": { auth: base64("o:2") } };
     assert.deepEqual(await credentialFor("r:1", { auths }), basic("long", "1"));
     assert.deepEqual(await credentialFor("other", { auths }), basic("o", "2"));
@@ -53,13 +53,13 @@ describe("the credential of a registry", () => {
     assert.deepEqual(await credentialFor("r:1", { auths: exact }), basic("exact", "1"));
   });
 
-  it("Docker Hub has a key of its own", async () => {
+  it("uses the special key of Docker Hub", async () => {
     const auths = { [HUB]: { auth: base64("hub:1") } };
     for (const registry of ["docker.io", "index.docker.io", "registry-1.docker.io"])
       assert.deepEqual(await credentialFor(registry, { auths }), basic("hub", "1"));
   });
 
-  it("an identity token is a refresh token, a registry token is used as it is", async () => {
+  it("reads an identity token as a refresh token, and a registry token as an access token", async () => {
     const auths = {
       a: { auth: base64("x:y"), identitytoken: "refresh" },
       b: { registrytoken: "access" },
@@ -73,7 +73,7 @@ describe("the credential of a registry", () => {
     assert.equal(await credentialFor("e", {}), undefined);
   });
 
-  it("an auth that is no user and password is refused without showing it", async () => {
+  it("rejects an auth without a colon, and does not show it", async () => {
     const config = { auths: { r: { auth: base64("secret") } } };
     await assert.rejects(credentialFor("r", config), (error: ToolError) => {
       assert.equal(error.code, "noInput");
@@ -84,13 +84,13 @@ describe("the credential of a registry", () => {
 });
 
 describe("credential helpers", () => {
-  it("a helper is asked on its stdin, and goes before auths", async (t) => {
+  it("get the registry on stdin, and take precedence over auths", async (t) => {
     const env = helpers(t, { test: `read -r key; echo '{"Username":"of '"$1 $key"'","Secret":"pw"}'` });
     const config = { credHelpers: { "r:1": "test" }, auths: { "r:1": { auth: base64("a:b") } } };
     assert.deepEqual(await credentialFor("r:1", config, env), basic("of get r:1", "pw"));
   });
 
-  it("a helper of the registry goes before the store of all", async (t) => {
+  it("of a registry take precedence over the store of all registries", async (t) => {
     const answer = (name: string) => `cat >/dev/null; echo '{"Username":"${name}","Secret":"pw"}'`;
     const env = helpers(t, { one: answer("one"), all: answer("all") });
     const config = { credHelpers: { r: "one" }, credsStore: "all" };
@@ -98,22 +98,22 @@ describe("credential helpers", () => {
     assert.deepEqual(await credentialFor("other", config, env), basic("all", "pw"));
   });
 
-  it("a helper's token is a refresh token", async (t) => {
+  it("return a token as a refresh token", async (t) => {
     const env = helpers(t, { test: `echo '{"Username":"<token>","Secret":"abc"}'` });
     assert.deepEqual(await credentialFor("r", { credsStore: "test" }, env), { kind: "refresh", token: "abc" });
   });
 
-  it("a store that has nothing leaves it to auths", async (t) => {
+  it("without a credential leave the choice to auths", async (t) => {
     const env = helpers(t, { test: "echo 'credentials not found in native keychain'; exit 1" });
     const config = { credsStore: "test", auths: { r: { auth: base64("a:b") } } };
     assert.deepEqual(await credentialFor("r", config, env), basic("a", "b"));
   });
 
-  it("a helper that is missing, fails or babbles is named, its answer is not shown", async (t) => {
-    const env = helpers(t, { fails: "echo 'secret'; exit 3", babbles: "echo 'secret'" });
+  it("that are missing, fail or return no JSON are named, and their output is not shown", async (t) => {
+    const env = helpers(t, { fails: "echo 'secret'; exit 3", "no-json": "echo 'secret'" });
     for (const [name, why] of [
-      ["fails", /ended with 3/],
-      ["babbles", /not JSON/],
+      ["fails", /exited with 3/],
+      ["no-json", /not JSON/],
       ["missing", /not found on PATH/],
     ] as const)
       await assert.rejects(credentialFor("r", { credsStore: name }, env), (error: ToolError) => {
@@ -124,13 +124,13 @@ describe("credential helpers", () => {
       });
   });
 
-  it("a helper that hangs, with what it started, is ended when its time is over and when we are interrupted", async (t) => {
+  it("that hang are killed with their children after the timeout, and when the signal aborts", async (t) => {
     const pids = join(temporaryFolder(t), "pids");
     const env = helpers(t, { hangs: `sleep 60 & echo "$$ $!" >>${pids}; wait` });
     const config = { credsStore: "hangs" };
     await assert.rejects(
       credentialWith("r", config, { env, timeout: 500 }),
-      (error: ToolError) => error.code === "notAuthorized" && /not answer in time/.test(error.why ?? ""),
+      (error: ToolError) => error.code === "notAuthorized" && /timed out/.test(error.why ?? ""),
     );
     const controller = new AbortController();
     setTimeout(() => controller.abort(new Error("stop")), 500);
@@ -142,7 +142,7 @@ describe("credential helpers", () => {
     await t.waitFor(() => assert.ok(!started.some(running)));
   });
 
-  it("a helper that ends before what it started is not waited for beyond its time", async (t) => {
+  it("that exit before their children are waited for only until the timeout", async (t) => {
     const env = helpers(t, { forks: `echo '{"Username":"me","Secret":"pw"}'; sleep 60 &` });
     const started = performance.now();
     await assert.rejects(credentialWith("r", { credsStore: "forks" }, { env, timeout: 500 }), /forks failed/);
@@ -150,15 +150,15 @@ describe("credential helpers", () => {
   });
 });
 
-describe("the docker config", () => {
+describe("a docker config file", () => {
   const text = JSON.stringify({ auths: { r: { auth: base64("me:pw") } } });
 
-  it("is found by name, in a folder, and as a mounted pull secret", async (t) => {
+  it("is found by its path, in a folder, and as a mounted pull secret", async (t) => {
     const folder = temporaryFolder(t);
     for (const name of ["plain", "secret"]) mkdirSync(join(folder, name));
     writeFileSync(join(folder, "any.json"), text);
     writeFileSync(join(folder, "plain", "config.json"), text);
-    // As Kubernetes mounts it: a link to a link.
+    // Kubernetes mounts a secret as a link to a link.
     mkdirSync(join(folder, "secret", "..2024"));
     writeFileSync(join(folder, "secret", "..2024", ".dockerconfigjson"), text);
     symlinkSync("..2024", join(folder, "secret", "..data"));
@@ -167,7 +167,7 @@ describe("the docker config", () => {
       assert.deepEqual(await dockerCredentials(join(folder, name), { env: {} })("r"), basic("me", "pw"), name);
   });
 
-  it("comes from DOCKER_CONFIG, else from the home folder, and a named one goes before both", async (t) => {
+  it("is the named one, else that of DOCKER_CONFIG, else that of the home folder", async (t) => {
     const folder = temporaryFolder(t);
     for (const name of ["named", "docker", "home"]) {
       mkdirSync(join(folder, name, ".docker"), { recursive: true });
@@ -183,7 +183,7 @@ describe("the docker config", () => {
     assert.deepEqual(await credential(undefined, { HOME, DOCKER_CONFIG: "" }), basic("home", "pw"));
   });
 
-  it("need not be there, unless it was named", async (t) => {
+  it("may be missing unless it was named", async (t) => {
     const folder = temporaryFolder(t);
     assert.deepEqual(await readDockerConfig(undefined, {}), {});
     assert.deepEqual(await readDockerConfig(undefined, { HOME: folder }), {});
@@ -194,7 +194,7 @@ describe("the docker config", () => {
     );
   });
 
-  it("that is not JSON is named, and no piece of it is shown", async (t) => {
+  it("that is not JSON is named, and its content is not shown", async (t) => {
     const file = join(temporaryFolder(t), "config.json");
     writeFileSync(file, 'secret{"auths":');
     await assert.rejects(readDockerConfig(file, {}), (error: ToolError) => {
@@ -204,7 +204,7 @@ describe("the docker config", () => {
     });
   });
 
-  it("that is no object is named, and what in one is null is left aside", async (t) => {
+  it("that is not an object is rejected, and null fields are ignored", async (t) => {
     const file = join(temporaryFolder(t), "config.json");
     for (const content of ["null", "7"]) {
       writeFileSync(file, content);
@@ -216,7 +216,7 @@ describe("the docker config", () => {
     assert.equal(await dockerCredentials(file, { env: {} })("r"), undefined);
   });
 
-  it("is not read before it is needed", async (t) => {
+  it("is read at the first use", async (t) => {
     const file = join(temporaryFolder(t), "config.json");
     const credentials = dockerCredentials(file, { env: {} });
     writeFileSync(file, text);

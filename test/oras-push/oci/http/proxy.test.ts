@@ -7,7 +7,7 @@ const PROXIES = { HTTP_PROXY: "http://plain:3128", HTTPS_PROXY: "http://me:pw@sa
 const hostFor = (url: string, env: NodeJS.ProcessEnv) => proxyFor(new URL(url), env)?.host;
 
 describe("the proxy for a URL", () => {
-  it("is that of its scheme, in capitals or small, and none where none is named", () => {
+  it("is that of its scheme, in upper or lower case, or none if none is set", () => {
     assert.equal(hostFor("http://registry.example/", PROXIES), "plain:3128");
     assert.equal(hostFor("https://registry.example/", PROXIES), "safe:3129");
     assert.equal(hostFor("https://registry.example/", { https_proxy: "http://small:1" }), "small:1");
@@ -15,7 +15,7 @@ describe("the proxy for a URL", () => {
     assert.equal(hostFor("http://registry.example/", {}), undefined);
   });
 
-  it("may be written without a scheme", () => {
+  it("may have no scheme", () => {
     assert.equal(proxyFor(new URL("http://r.example/"), { HTTP_PROXY: "proxy:3128" })?.href, "http://proxy:3128/");
     assert.equal(proxyFor(new URL("http://r.example/"), { HTTP_PROXY: "a:b@proxy:3128" })?.password, "b");
   });
@@ -36,7 +36,7 @@ describe("the proxy for a URL", () => {
     ["REGISTRY.example", ["registry.example"], []],
     ["*", ["registry.example", "[fe80::1]"], []],
   ] as const)
-    it(`NO_PROXY=${list} is kept to`, () => {
+    it(`respects NO_PROXY=${list}`, () => {
       for (const variable of ["NO_PROXY", "no_proxy"]) {
         const env = { ...PROXIES, [variable]: list };
         for (const host of exempt) assert.equal(hostFor(`http://${host}/`, env), undefined, host);
@@ -45,7 +45,7 @@ describe("the proxy for a URL", () => {
     });
 
   for (const value of ["http://me:secret@", "socks5://me:secret@proxy:1080", "ftp://me:secret@proxy"])
-    it(`that is none is refused without its value: ${value}`, () =>
+    it(`is rejected without showing it if it is invalid: ${value}`, () =>
       assert.throws(
         () => proxyFor(new URL("http://r.example/"), { HTTP_PROXY: value }),
         (error: ToolError) =>

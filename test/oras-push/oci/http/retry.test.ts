@@ -1,69 +1,69 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { backOff, DEFAULT_RETRY, parseRetryAfter, retrying, type RetryDecision } from "oras-push/oci/http/retry";
+import { backOff, DEFAULT_RETRY, parseRetryAfter, type RetryDecision, retrying } from "oras-push/oci/http/retry";
 
 const POLICY = { deadlineSeconds: 5, firstDelay: 1, longestDelay: 4 };
 const never = new AbortController().signal;
 const again = (): RetryDecision => ({ retry: true });
 
-describe("trying again", () => {
-  it("an attempt that fails twice is made three times", async () => {
-    const heard: unknown[] = [];
-    let tries = 0;
+describe("retries", () => {
+  it("repeat an attempt until it succeeds", async () => {
+    const failures: unknown[] = [];
+    let attempts = 0;
     const attempt = async () => {
-      if (++tries < 3) throw new Error(`try ${tries}`);
+      if (++attempts < 3) throw new Error(`attempt ${attempts}`);
       return "done";
     };
-    const result = await retrying(attempt, again, POLICY, never, (error) => heard.push((error as Error).message));
+    const result = await retrying(attempt, again, POLICY, never, (error) => failures.push((error as Error).message));
     assert.equal(result, "done");
-    assert.deepEqual(heard, ["try 1", "try 2"]);
+    assert.deepEqual(failures, ["attempt 1", "attempt 2"]);
   });
 
-  it("a failure that will not pass is thrown at once", async () => {
-    let tries = 0;
+  it("throw a permanent failure at once", async () => {
+    let attempts = 0;
     const attempt = async () => {
-      tries++;
+      attempts++;
       throw new Error("no");
     };
     await assert.rejects(
       retrying(attempt, () => ({ retry: false }), POLICY, never),
       /^Error: no$/,
     );
-    assert.equal(tries, 1);
+    assert.equal(attempts, 1);
   });
 
-  it("after the deadline the last failure is thrown", async () => {
-    let tries = 0;
+  it("throw the last failure after the deadline", async () => {
+    let attempts = 0;
     const attempt = async () => {
-      throw new Error(`try ${++tries}`);
+      throw new Error(`attempt ${++attempts}`);
     };
     await assert.rejects(retrying(attempt, again, { ...POLICY, deadlineSeconds: 0.05 }, never), (error: Error) => {
-      assert.equal(error.message, `try ${tries}`);
-      return tries > 1;
+      assert.equal(error.message, `attempt ${attempts}`);
+      return attempts > 1;
     });
   });
 
-  it("a pause that the other side asked for is kept to", async () => {
-    let pauses: number[] = [];
-    let tries = 0;
+  it("respect the delay that the server asked for", async () => {
+    let delays: number[] = [];
+    let attempts = 0;
     const start = performance.now();
     const attempt = async () => {
-      if (++tries === 1) throw new Error("busy");
+      if (++attempts === 1) throw new Error("busy");
     };
     await retrying(
       attempt,
       () => ({ retry: true, delay: 60 }),
       POLICY,
       never,
-      (_, pause) => {
-        pauses = [...pauses, pause];
+      (_, delay) => {
+        delays = [...delays, delay];
       },
     );
-    assert.deepEqual(pauses, [60]);
+    assert.deepEqual(delays, [60]);
     assert.ok(performance.now() - start >= 59);
   });
 
-  it("a pause beyond the deadline is not waited for", async () => {
+  it("do not wait for a delay beyond the deadline", async () => {
     const start = performance.now();
     const attempt = async () => {
       throw new Error("busy");
@@ -75,40 +75,40 @@ describe("trying again", () => {
     assert.ok(performance.now() - start < 1000);
   });
 
-  it("a pause of nothing does not make a storm of requests", async () => {
-    const pauses: number[] = [];
-    let tries = 0;
+  it("back off if the server asks for a delay of 0", async () => {
+    const delays: number[] = [];
+    let attempts = 0;
     const attempt = async () => {
-      if (++tries < 4) throw new Error("busy");
+      if (++attempts < 4) throw new Error("busy");
     };
     await retrying(
       attempt,
       () => ({ retry: true, delay: 0 }),
       { ...POLICY, firstDelay: 10 },
       never,
-      (_, pause) => pauses.push(pause),
+      (_, delay) => delays.push(delay),
     );
     assert.ok(
-      pauses.every((pause) => pause > 0),
-      String(pauses),
+      delays.every((delay) => delay > 0),
+      String(delays),
     );
   });
 
-  it("an abort ends a pause, and its reason is thrown", async () => {
+  it("throw the reason of an abort during a delay", async () => {
     const controller = new AbortController();
     const attempt = async () => {
       throw new Error("busy");
     };
-    const verdict = (): RetryDecision => ({ retry: true, delay: 4000 });
+    const decision = (): RetryDecision => ({ retry: true, delay: 4000 });
     const start = performance.now();
     await assert.rejects(
-      retrying(attempt, verdict, POLICY, controller.signal, () => controller.abort(new Error("stop"))),
+      retrying(attempt, decision, POLICY, controller.signal, () => controller.abort(new Error("stop"))),
       /^Error: stop$/,
     );
     assert.ok(performance.now() - start < 1000);
   });
 
-  it("an abort during an attempt counts for more than its failure", async () => {
+  it("throw the reason of an abort during an attempt, not the failure", async () => {
     const controller = new AbortController();
     const attempt = async () => {
       controller.abort(new Error("stop"));
@@ -118,9 +118,9 @@ describe("trying again", () => {
   });
 });
 
-describe("pauses", () => {
-  it("double from the first to the longest, and vary by a fifth", () => {
-    const middle = [0, 1, 2, 3, 4, 5, 6, 20].map((tries) => backOff(tries, DEFAULT_RETRY, () => 0.5));
+describe("delays", () => {
+  it("double from the first to the longest, and vary by 20 %", () => {
+    const middle = [0, 1, 2, 3, 4, 5, 6, 20].map((attempts) => backOff(attempts, DEFAULT_RETRY, () => 0.5));
     assert.deepEqual(middle, [250, 500, 1000, 2000, 4000, 5000, 5000, 5000]);
     assert.equal(
       backOff(0, DEFAULT_RETRY, () => 0),
@@ -136,41 +136,41 @@ describe("pauses", () => {
 describe("Retry-After", () => {
   const now = Date.UTC(2023, 10, 14, 22, 13, 20);
 
-  it("is read as seconds", () => {
+  it("may be seconds", () => {
     assert.equal(parseRetryAfter("3"), 3000);
     assert.equal(parseRetryAfter(" 120 "), 120_000);
     assert.equal(parseRetryAfter("0"), 0);
   });
 
-  it("is read as a date", () => {
+  it("may be a date", () => {
     assert.equal(parseRetryAfter("Tue, 14 Nov 2023 22:13:25 GMT", now), 5000);
-    assert.equal(parseRetryAfter("Tue, 14 Nov 2023 22:13:15 GMT", now), 0, "a date that has passed");
+    assert.equal(parseRetryAfter("Tue, 14 Nov 2023 22:13:15 GMT", now), 0, "a date in the past");
   });
 
-  it("is left aside where it cannot be understood", () => {
+  it("is ignored if it is invalid", () => {
     for (const header of [undefined, "", "soon", "NaN"]) assert.equal(parseRetryAfter(header, now), undefined);
   });
 });
 
-describe("a try that went on for longer than the deadline", () => {
-  it("is met with another one, however long ago the first failure was", async () => {
-    let tries = 0;
+describe("an attempt that runs longer than the deadline", () => {
+  it("is retried, however long ago the first failure was", async () => {
+    let attempts = 0;
     const attempt = async () => {
-      tries++;
-      if (tries < 4) {
+      attempts++;
+      if (attempts < 4) {
         await new Promise((resolve) => setTimeout(resolve, 60));
         throw new Error("late");
       }
-      return tries;
+      return attempts;
     };
     const policy = { deadlineSeconds: 0.05, firstDelay: 1, longestDelay: 1 };
     assert.equal(await retrying(attempt, () => ({ retry: true }), policy, new AbortController().signal), 4);
   });
 
-  it("is given up after some", async () => {
-    let tries = 0;
+  it("is not retried without limit", async () => {
+    let attempts = 0;
     const attempt = async () => {
-      tries++;
+      attempts++;
       await new Promise((resolve) => setTimeout(resolve, 15));
       throw new Error("late");
     };
@@ -179,6 +179,6 @@ describe("a try that went on for longer than the deadline", () => {
       retrying(attempt, () => ({ retry: true }), policy, new AbortController().signal),
       /late/,
     );
-    assert.ok(tries >= 6 && tries < 20, String(tries));
+    assert.ok(attempts >= 6 && attempts < 20, String(attempts));
   });
 });

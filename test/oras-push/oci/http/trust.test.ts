@@ -11,14 +11,14 @@ import { temporaryFolder } from "../../../support/temporary.ts";
 const OWN = getCACertificates("default").map((pem) => pem.trim());
 const skip = findProgram("openssl") === undefined && "openssl is not installed";
 
-describe("who is trusted", { skip }, () => {
-  it("are those that come with us, a bundle's and all in a folder, each once and none that is broken", (t) => {
+describe("trusted certificates", { skip }, () => {
+  it("are those of Node, of a bundle and of a folder, without duplicates and invalid ones", (t) => {
     const folder = temporaryFolder(t);
     const [one, two] = ["one", "two"].map((name) => makeAuthority(join(folder, name)).certificate);
     const [first, second] = [one, two].map((path) => readFileSync(path as string, "utf8").trim());
     const bundle = join(folder, "bundle.pem");
     const broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----";
-    writeFileSync(bundle, `# a remark\n${first}\n${broken}\n${OWN[0]}\n`);
+    writeFileSync(bundle, `# a comment\n${first}\n${broken}\n${OWN[0]}\n`);
     mkdirSync(join(folder, "certs", "a-folder"), { recursive: true });
     writeFileSync(join(folder, "certs", "a.0"), `${first}\n`);
     writeFileSync(join(folder, "certs", "b.pem"), `${second}\n`);
@@ -30,7 +30,7 @@ describe("who is trusted", { skip }, () => {
     assert.ok(trusted.length === new Set(OWN).size + 2);
   });
 
-  it("are those that come with us where the system has none", () => {
+  it("are those of Node if the system has none", () => {
     const trusted = trustedCertificates({ SSL_CERT_FILE: "/nowhere", SSL_CERT_DIR: "/nowhere" });
     assert.deepEqual(trusted, [...new Set(OWN)]);
   });

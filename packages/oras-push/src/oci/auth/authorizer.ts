@@ -1,44 +1,47 @@
 import { ToolError } from "shared/cli/tool-error";
+import { shownUrl } from "../http/location.ts";
 import { parseErrorBody, RegistryError } from "../registry-error.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
 import type { Credential, CredentialSource } from "./credential.ts";
 
-/** A request to a token server, and its answer. */
+/** Sends a request to a token server. Returns the status and body of the response. */
 export type TokenRequest = (
   url: URL,
   request: { readonly authorization?: string; readonly form?: URLSearchParams },
 ) => Promise<{ readonly status: number; readonly body: Buffer }>;
 
-/** Seconds that a token is good for where its server does not say (distribution's token specification). */
+/** The life of a token in seconds, if its server names none (distribution's token specification). */
 const DEFAULT_TOKEN_SECONDS = 60;
 
-/** A token is renewed this many seconds before it expires, or at half its life where that is later. */
+/** A token is renewed this many seconds before it expires, or at half of its life if that is later. */
 const RENEWAL_MARGIN_SECONDS = 5;
 
+/** An access token. */
 interface Token {
+  /** The value of the `Authorization` header. */
   readonly header: string;
-  /** When a new one is due, in milliseconds since 1970. */
+  /** When to renew the token, in milliseconds since 1970. */
   readonly renewal: number;
 }
 
-/** A challenge that a token was asked for by, and the registry that made it. */
-interface Asked {
+/** The challenge that a token answers, and the registry that sent it. */
+interface TokenChallenge {
   readonly challenge: Challenge;
   readonly origin: URL;
 }
 
-/** What stands for a secret in a text. */
+/** Replaces a secret in a text. */
 const CONCEALED = "***";
 
 /**
- * Answers one registry's challenges: basic, or bearer with the tokens of a token server, one a scope, renewed when they
- * expire. Nothing is sent before it is asked for.
+ * Answers the challenges of one registry: basic, or bearer with the tokens of a token server. Keeps one token per scope
+ * and renews it when it expires. Sends no credential before the first challenge.
  */
 export class Authorizer {
   readonly #registry: string;
   readonly #credentials: CredentialSource;
   readonly #request: TokenRequest;
-  readonly #tokens = new Map<string, Token & Asked>();
+  readonly #tokens = new Map<string, Token & TokenChallenge>();
   readonly #secrets = new Set<string>();
   #basic: string | undefined;
 
@@ -49,8 +52,8 @@ export class Authorizer {
   }
 
   /**
-   * The `Authorization` header for a scope, as far as one is known to be wanted. A token that has expired is renewed first:
-   * a large body is not to be sent in vain. Throws as {@link answer} does.
+   * The `Authorization` header for a scope; undefined before the first challenge. Renews an expired token first,
+   * because a 401 after a large body would waste its transfer. Throws as {@link answer} does.
    */
   async header(scope: string): Promise<string | undefined> {
     const token = this.#tokens.get(scope);
@@ -59,8 +62,8 @@ export class Authorizer {
   }
 
   /**
-   * Answers a 401. Gives false where there is nothing to answer it with, or where what was sent is what would be sent
-   * again. Throws `notAuthorized` where the token server refuses.
+   * Answers the challenge of a 401. Returns false if there is no credential, or if the registry has rejected it
+   * already. Throws `notAuthorized` if the token server refuses a token.
    */
   async answer(challenge: string | readonly string[] | undefined, scope: string, origin: URL): Promise<boolean> {
     const challenges = parseChallenges(challenge);
@@ -76,14 +79,14 @@ export class Authorizer {
     return true;
   }
 
-  /** A text of the other side without what must not be shown, which it may have sent back. */
+  /** Replaces secrets in a text of a server. The server may have echoed them. */
   conceal(text: string): string {
     let shown = text;
     for (const secret of this.#secrets) shown = shown.replaceAll(secret, CONCEALED);
     return shown;
   }
 
-  async #renew(scope: string, { challenge, origin }: Asked): Promise<Token> {
+  async #renew(scope: string, { challenge, origin }: TokenChallenge): Promise<Token> {
     const token = await this.#token(challenge, scope, origin);
     this.#tokens.set(scope, { ...token, challenge, origin });
     return token;
@@ -92,25 +95,32 @@ export class Authorizer {
   async #token(challenge: Challenge, scope: string, origin: URL): Promise<Token> {
     const credential = await this.#credentials(this.#registry);
     if (credential?.kind === "bearer") return this.#bearer(credential.token, Number.POSITIVE_INFINITY);
-    if (credential?.kind === "refresh") this.#secrets.add(credential.token);
     const realm = realmOf(challenge, origin);
-    const scopes = [...new Set([scope, challenge.parameters.scope].filter((value) => value !== undefined))];
-    const service = challenge.parameters.service;
-    const { status, body } =
-      credential?.kind === "refresh"
-        ? await this.#request(realm, { form: refreshForm(credential.token, scopes, service) })
-        : await this.#request(
-            withScopes(realm, scopes, service),
-            credential === undefined ? {} : { authorization: this.#basicHeader(credential) },
-          );
+    const { status, body } = await this.#send(realm, credential, challenge, scope);
     if (status !== 200)
       throw new RegistryError(
-        `the request for a token at ${realm.origin}${realm.pathname}`,
+        `a token request to ${shownUrl(realm)}`,
         status === 400 ? 401 : status,
         parseErrorBody(body, (text) => this.conceal(text)),
       );
     const { token, seconds } = parseToken(body, realm);
     return this.#bearer(token, Date.now() + Math.max(seconds - RENEWAL_MARGIN_SECONDS, seconds / 2) * 1000);
+  }
+
+  /** Requests a token with a GET, or exchanges a refresh token for it with a POST. */
+  #send(
+    realm: URL,
+    credential: Exclude<Credential, { kind: "bearer" }> | undefined,
+    { parameters: { service, scope: requested } }: Challenge,
+    scope: string,
+  ): ReturnType<TokenRequest> {
+    const scopes = [...new Set([scope, requested].filter((value) => value !== undefined))];
+    if (credential?.kind !== "refresh") {
+      const authorization = credential === undefined ? {} : { authorization: this.#basicHeader(credential) };
+      return this.#request(withScopes(realm, scopes, service), authorization);
+    }
+    this.#secrets.add(credential.token);
+    return this.#request(realm, { form: refreshForm(credential.token, scopes, service) });
   }
 
   #bearer(token: string, renewal: number): Token {
@@ -126,13 +136,16 @@ export class Authorizer {
   }
 }
 
+/** The URL of the token server. Throws `notAuthorized` if it is less secure than the registry. */
 function realmOf(challenge: Challenge, origin: URL): URL {
   const realm = challenge.parameters.realm;
   if (realm === undefined || !URL.canParse(realm))
-    throw new ToolError("registry", `the registry ${origin.host} names no realm to get a token from`);
+    throw new ToolError("registry", `the registry ${origin.host} sent an invalid challenge`, {
+      why: "expected the URL of a token server as realm",
+    });
   const url = new URL(realm);
   if (url.protocol !== "https:" && origin.protocol === "https:")
-    throw new ToolError("notAuthorized", `the registry ${origin.host} names an unsafe realm to get a token from`, {
+    throw new ToolError("notAuthorized", `the registry ${origin.host} named an insecure token server`, {
       why: `${url.origin} is not HTTPS`,
     });
   return url;
@@ -157,11 +170,11 @@ function parseToken(body: Buffer, realm: URL): { token: string; seconds: number 
   try {
     fields = JSON.parse(body.toString()) as typeof fields;
   } catch {
-    throw new ToolError("registry", `the token server ${realm.origin} did not answer with JSON`);
+    throw new ToolError("registry", `the token server ${realm.origin} did not return JSON`);
   }
   const token = fields?.access_token ?? fields?.token;
   if (typeof token !== "string" || token === "")
-    throw new ToolError("registry", `the token server ${realm.origin} answered without a token`);
+    throw new ToolError("registry", `the token server ${realm.origin} returned no token`);
   const life = fields?.expires_in;
   return { token, seconds: typeof life === "number" && life > 0 ? life : DEFAULT_TOKEN_SECONDS };
 }

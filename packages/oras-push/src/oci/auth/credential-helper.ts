@@ -1,4 +1,5 @@
-import type { ChildProcess } from "node:child_process";
+import type { ChildProcess, ChildProcessByStdio } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
 import { ToolError } from "shared/cli/tool-error";
 import { systemCode } from "shared/fs/system-error";
 import type { Credential } from "./credential.ts";
@@ -16,8 +17,9 @@ export interface HelperOptions {
 const DEFAULT_TIMEOUT = 30_000;
 
 /**
- * Runs a credential helper by docker's protocol: the key on the stdin of `docker-credential-HELPER get`, JSON on its stdout.
- * Returns undefined if the helper has no credential. Throws `notAuthorized` with its name if it fails or times out.
+ * Runs a credential helper by docker's protocol: the key on the stdin of `docker-credential-HELPER get`, JSON on its
+ * stdout. Returns undefined if the helper has no credential. Throws `notAuthorized` with its name if it fails or times
+ * out.
  */
 export async function askHelper(helper: string, key: string, options: HelperOptions): Promise<Credential | undefined> {
   const program = `docker-credential-${helper}`;
@@ -57,32 +59,34 @@ async function outcome(
   // Loaded only if there is a helper.
   const { spawn } = await import("node:child_process");
   signal?.throwIfAborted();
-  return new Promise((resolve, reject) => {
-    // A process group of its own: a helper is often a script, and its children could outlive it and hold its stdout open.
-    const child = spawn(program, ["get"], { env, detached: true, stdio: ["pipe", "pipe", "ignore"] });
-    let stdout = "";
-    const finish = (settle: () => void) => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", interrupt);
-      settle();
-    };
-    const giveUp = (settle: () => void) => {
-      endGroup(child);
-      finish(settle);
-    };
-    const interrupt = () => giveUp(() => reject(signal?.reason));
-    const timer = setTimeout(() => giveUp(() => resolve({ code: "timeout", stdout: "" })), timeout);
-    signal?.addEventListener("abort", interrupt, { once: true });
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      stdout += text;
-    });
-    child.once("error", (error) => finish(() => resolve({ code: systemCode(error) ?? error.message, stdout: "" })));
-    child.once("close", (code, ended) => finish(() => resolve({ code: code ?? ended ?? "nothing", stdout })));
-    child.stdin.on("error", () => {
-      // The helper exited without reading the key. Its exit code says more.
-    });
-    child.stdin.end(key);
+  // A process group of its own: a helper is often a script, and its children could outlive it and hold its stdout open.
+  const child = spawn(program, ["get"], { env, detached: true, stdio: ["pipe", "pipe", "ignore"] });
+  const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
+  const stop = (settle: () => void) => {
+    endGroup(child);
+    settle();
+  };
+  const interrupt = () => stop(() => reject(signal?.reason));
+  const timer = setTimeout(() => stop(() => resolve({ code: "timeout", stdout: "" })), timeout);
+  signal?.addEventListener("abort", interrupt, { once: true });
+  readOutcome(child, resolve);
+  child.stdin.on("error", () => {
+    // The helper exited without reading the key. Its exit code says more.
   });
+  child.stdin.end(key);
+  return promise.finally(() => {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", interrupt);
+  });
+}
+
+function readOutcome(child: ChildProcessByStdio<Writable, Readable, null>, done: (outcome: Outcome) => void): void {
+  let stdout = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+  });
+  child.once("error", (error) => done({ code: systemCode(error) ?? error.message, stdout: "" }));
+  child.once("close", (code, signal) => done({ code: code ?? signal ?? "nothing", stdout }));
 }
 
 function endGroup({ pid }: ChildProcess): void {

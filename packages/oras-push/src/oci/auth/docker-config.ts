@@ -48,16 +48,18 @@ export async function credentialFor(
 }
 
 /**
- * Reads the configuration as `oras` does: the named file, else that of `$DOCKER_CONFIG`, else that of the home folder. Each
- * may be a file, or a folder with `config.json` or `.dockerconfigjson` (the name in a mounted pull secret). Returns an empty
- * configuration if there is no file and none was named. Throws `noInput` if a file cannot be read.
+ * Reads the configuration as `oras` does: the named file, else that of `$DOCKER_CONFIG`, else that of the home folder.
+ * Each may be a file, or a folder with `config.json` or `.dockerconfigjson` (the name in a mounted pull secret).
+ * Returns an empty configuration if there is no file and none was named. Throws `noInput` if a file cannot be read.
  */
 export async function readDockerConfig(named: string | undefined, env: NodeJS.ProcessEnv): Promise<DockerConfig> {
   const home = env.HOME === undefined || env.HOME === "" ? undefined : join(env.HOME, ".docker");
   const place = named ?? (env.DOCKER_CONFIG || home);
   const file = place === undefined ? undefined : await configFile(place);
   if (file === undefined && named !== undefined)
-    throw new ToolError("noInput", `cannot read ${named}`, { why: "it is neither a docker config nor a folder that holds one" });
+    throw new ToolError("noInput", `cannot read ${named}`, {
+      why: "it is neither a docker config nor a folder that holds one",
+    });
   if (file === undefined) return {};
   const fail = (why: string) => new ToolError("noInput", `cannot read ${file}`, { why });
   let config: unknown;

@@ -6,8 +6,8 @@ export function shownUrl(url: URL): string {
 }
 
 /**
- * Resolves a `Location` header or a link against the URL of the response. Throws `registry`, without the target, if it is not
- * an HTTP URL.
+ * Resolves a `Location` header or a link against the URL of the response. Throws `registry`, without the target, if it
+ * is not an HTTP URL.
  */
 export function resolveLocation(target: string, base: URL): URL {
   const url = URL.canParse(target, base.href) ? new URL(target, base) : undefined;

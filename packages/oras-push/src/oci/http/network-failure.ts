@@ -40,8 +40,14 @@ export interface UnreachableHost {
 /** OpenSSL's codes for a client certificate that the registry requires or rejects (RFC 8446, section 6.2). */
 const REFUSED_CERTIFICATE = /_ALERT_(.*CERTIFICATE.*|UNKNOWN_CA)$/;
 
-/** The failure for a network error code such as `ECONNREFUSED`: `unavailable`, or `notAuthorized` if a proxy refuses. */
-export function networkFailure({ host, redirectedBy, proxy }: UnreachableHost, code: string, cause: unknown): ToolError {
+/**
+ * The failure for a network error code such as `ECONNREFUSED`: `unavailable`, or `notAuthorized` if a proxy refuses.
+ */
+export function networkFailure(
+  { host, redirectedBy, proxy }: UnreachableHost,
+  code: string,
+  cause: unknown,
+): ToolError {
   const tls = code.startsWith("ERR_SSL") || code.startsWith("ERR_TLS") || CERTIFICATE_WORDS[code] !== undefined;
   const { message } = cause as Error;
   if (proxy !== undefined && message.includes("(407)"))
@@ -51,7 +57,8 @@ export function networkFailure({ host, redirectedBy, proxy }: UnreachableHost, c
     });
   const refused = REFUSED_CERTIFICATE.test(code) ? "it requires a client certificate, or rejected this one" : undefined;
   const words = NETWORK_WORDS[code] ?? CERTIFICATE_WORDS[code] ?? refused ?? message.trim();
-  const what = redirectedBy === undefined ? `the registry ${host}` : `${host}, to which the registry ${redirectedBy} redirects`;
+  const what =
+    redirectedBy === undefined ? `the registry ${host}` : `${host}, to which the registry ${redirectedBy} redirects`;
   return new ToolError("unavailable", `cannot reach ${what}`, {
     why: `${words} (${code})${proxy === undefined ? "" : `, through the proxy ${proxy}`}`,
     ...(tls ? { hint: "see --ca-file, --cert-file, --insecure and --plain-http" } : {}),

@@ -37,8 +37,8 @@ export type RetryPredicate = (error: unknown) => RetryDecision;
 export type RetryListener = (error: unknown, delay: number) => void;
 
 /**
- * Calls `attempt` until it succeeds, `predicate` decides against a retry, or the deadline has passed. Then throws the last
- * error. Respects a delay that the server asked for.
+ * Calls `attempt` until it succeeds, `predicate` decides against a retry, or the deadline has passed. Then throws the
+ * last error. Respects a delay that the server asked for.
  */
 export async function retrying<T>(
   attempt: () => Promise<T>,
@@ -89,7 +89,10 @@ const TRANSIENT_STATUSES = new Set([408, 429, 500, 502, 503, 504]);
 /** The code of an upload that the registry lost (distribution-spec, "Error Codes"). The retry opens a new one. */
 const LOST_UPLOAD = "BLOB_UPLOAD_UNKNOWN";
 
-/** Retries transient failures: no connection, a broken one, or a registry that is overloaded, not ready, or lost an upload. */
+/**
+ * Retries transient failures: no connection, a broken one, or a registry that is overloaded, not ready, or lost an
+ * upload.
+ */
 export const isTransient: RetryPredicate = (error) => {
   if (error instanceof RegistryError) {
     const retry = TRANSIENT_STATUSES.has(error.status) || error.registryCode === LOST_UPLOAD;
@@ -107,8 +110,8 @@ const MAX_MISSING_BLOB_RETRIES = 4;
 
 /**
  * A predicate for the push of a manifest. The registry confirmed all of its blobs before. It may miss one for a moment:
- * replicated storage shows a blob late, and distribution 2 reads the metadata of a blob as empty while another push to the
- * repository overwrites it. Gives up earlier than {@link isTransient}, because the blob may also have been deleted.
+ * replicated storage shows a blob late, and distribution 2 reads the metadata of a blob as empty while another push to
+ * the repository overwrites it. Gives up earlier than {@link isTransient}, because the blob may also have been deleted.
  */
 export function manifestRetry(): RetryPredicate {
   let missing = 0;
@@ -121,7 +124,9 @@ export function manifestRetry(): RetryPredicate {
 /** A download that broke this often without any new byte is given up. */
 const MAX_STALLED_DOWNLOADS = 5;
 
-/** Decides about the retries of one download: returns whether to resume it, from the number of bytes received so far. */
+/**
+ * Decides about the retries of one download: returns whether to resume it, from the number of bytes received so far.
+ */
 export function downloadRetry(): (received: number) => boolean {
   let failures = 0;
   let before = 0;

@@ -54,8 +54,8 @@ export function tagsOf({ manifests }: LayoutIndex): string[] {
 }
 
 /**
- * Adds a manifest to an index, with a tag if one is given. A manifest that had this tag before stays in the index without it,
- * so that its digest can still be pulled.
+ * Adds a manifest to an index, with a tag if one is given. A manifest that had this tag before stays in the index
+ * without it, so that its digest can still be pulled.
  */
 export function withManifest(index: LayoutIndex, { mediaType, digest, size }: Descriptor, tag?: string): LayoutIndex {
   if (tag !== undefined && index.manifests.some((entry) => tagOf(entry) === tag && entry.digest === digest))

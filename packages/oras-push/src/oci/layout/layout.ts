@@ -29,8 +29,8 @@ const LAYOUT_VERSION = "1.0.0";
 const PIECE = 1 << 20;
 
 /**
- * Opens an OCI image layout, and creates it for a push if it is missing. Throws `noInput` if the folder is not a layout of a
- * supported version, and `cannotCreate` if the layout cannot be created.
+ * Opens an OCI image layout, and creates it for a push if it is missing. Throws `noInput` if the folder is not a layout
+ * of a supported version, and `cannotCreate` if the layout cannot be created.
  */
 export async function openLayout(folder: string, access: Access, signal: AbortSignal): Promise<Layout> {
   const layout = new Layout(folder, signal);
@@ -40,8 +40,8 @@ export async function openLayout(folder: string, access: Access, signal: AbortSi
 }
 
 /**
- * An OCI image layout on disk (image-spec, image-layout.md). Each file in it is written atomically. Any number of processes may
- * push to it at the same time.
+ * An OCI image layout on disk (image-spec, image-layout.md). Each file in it is written atomically. Any number of
+ * processes may push to it at the same time.
  */
 export class Layout implements ArtifactStore {
   readonly #folder: string;
@@ -133,7 +133,8 @@ export class Layout implements ArtifactStore {
   async pushKnownBlob(blob: BlobInfo, open: OpenContent): Promise<void> {
     await this.#write(async (file) => {
       const digest = (await this.#fill(file, open())).digest();
-      if (digest !== blob.digest) throw new ToolError("noInput", `the content of ${blob.digest} changed during the push`);
+      if (digest !== blob.digest)
+        throw new ToolError("noInput", `the content of ${blob.digest} changed during the push`);
       return this.#path(digest);
     });
   }
@@ -178,7 +179,7 @@ export class Layout implements ArtifactStore {
     await this.#changeIndex((index) => withManifest(index, manifest.descriptor, tag));
   }
 
-  /** Stores a manifest under a free tag, in one change of the index; if the tag exists, returns the manifest that it names. */
+  /** Stores a manifest under a free tag, in one change of the index. If the tag exists, returns its manifest. */
   async addManifest(manifest: StoredManifest, tag: string): Promise<StoredManifest | undefined> {
     await this.pushBlob(manifest.bytes, manifest.descriptor.digest);
     let existing: IndexEntry | undefined;

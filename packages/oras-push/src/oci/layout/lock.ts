@@ -12,7 +12,7 @@ export interface LockTiming {
   readonly stale: number;
 }
 
-/** A process holds a lock for some milliseconds. After ten seconds it has died. */
+/** Processes hold a lock only for milliseconds. A process that holds it for ten seconds has died. */
 export const DEFAULT_TIMING: LockTiming = { pause: 20, stale: 10_000 };
 
 /** A lock that this process holds. */
@@ -27,10 +27,10 @@ export class LostLockError extends Error {
 }
 
 /**
- * Calls `act` while it holds a lock. One process at a time holds it, on this machine or on others that share the folder. The
- * lock is a file with the token of its holder, which only one process can create. Waiters measure with their own clocks how
- * long a token stays. `act` calls `check` right before a step that requires the lock. If the lock is lost by then, `act` is
- * called again. Throws `cannotCreate` if the file cannot be created.
+ * Calls `act` while it holds a lock. One process at a time holds it, on this machine or on others that share the
+ * folder. The lock is a file with the token of its holder, which only one process can create. Waiters measure with
+ * their own clocks how long a token stays. `act` calls `check` right before a step that requires the lock. If the lock
+ * is lost by then, `act` is called again. Throws `cannotCreate` if the file cannot be created.
  */
 export async function withLock<T>(
   path: string,

@@ -1,16 +1,16 @@
-import type { TreeEntry } from "./walk.ts";
 import type { BytePath } from "shared/fs/byte-path";
+import type { TreeEntry } from "./walk.ts";
 
-/** What fills an entry's content up to a whole block: the part from the content's remainder on. */
+/** One block of zeros. For a content of n bytes, `PADDING.subarray(n % 512)` fills the last block if n % 512 is not 0. */
 export const PADDING: Buffer = Buffer.alloc(512);
 
-/** The end of an archive: two empty blocks and nothing more, for `oras pull` hashes no padding after them. */
+/** The end of an archive: two empty blocks, without further padding, because `oras pull` does not hash further padding. */
 export const TRAILER: Buffer = Buffer.alloc(1024);
 
-/** The largest number that the eleven octal digits of a size or a time hold. */
+/** The largest size or time that fits into eleven octal digits. */
 const MAX_OCTAL = 8 ** 11 - 1;
 
-/** What the main header says where an extended one says it better. */
+/** The name or link target in a main header if the extended header has the real one. */
 const PLACEHOLDER = "PaxHeader";
 
 const TYPE_FLAGS = { file: "0", symlink: "2", directory: "5", extended: "x" } as const;
@@ -26,41 +26,55 @@ interface UstarFields {
   readonly linkname: BytePath;
 }
 
+/** A list of PAX records: keys and values. */
+type Records = [key: string, value: BytePath][];
+
 /**
- * The blocks in front of an entry's content: one USTAR header, and a PAX extended header before it where a value does not
- * fit (POSIX.1, pax, "ustar Interchange Format" and "pax Header Block"). `size` is that of the content in bytes; no time
- * is later than `latest`, in seconds. Owners are zero and have no names.
+ * Encodes the blocks before an entry's content: one USTAR header, and before it a PAX extended header if a value does not fit
+ * (POSIX.1, pax, "ustar Interchange Format" and "pax Header Block"). `size` is the size of the content in bytes. Times later
+ * than `latest`, in seconds since 1970, become `latest`. Owners are zero and have no names.
  */
 export function encodeEntry(entry: TreeEntry, size: number, latest: number): Buffer[] {
-  const records: [string, BytePath][] = [];
-  const either = <T>(fits: boolean, key: string, value: T, otherwise: T): T => {
-    if (!fits) records.push([key, String(value)]);
-    return fits ? value : otherwise;
-  };
-  const target = entry.target ?? "";
-  const time = Math.min(Math.floor(entry.stats.mtimeMs / 1000), latest);
-  const split = isPlain(entry.name) ? splitName(entry.name) : undefined;
-  if (split === undefined) records.push(["path", entry.name]);
-  const linkname = either(isPlain(target) && target.length <= 100, "linkpath", target, PLACEHOLDER);
+  const records: Records = [];
   const fields: UstarFields = {
-    ...(split ?? { name: PLACEHOLDER, prefix: "" }),
+    ...nameFields(entry.name, records),
+    linkname: linkField(entry.target ?? "", records),
+    size: numberField("size", size, records),
+    mtime: numberField("mtime", Math.min(Math.floor(entry.stats.mtimeMs / 1000), latest), records),
     mode: entry.type === "symlink" ? 0o777 : entry.stats.mode & 0o7777,
-    size: either(size <= MAX_OCTAL, "size", size, 0),
-    mtime: either(time >= 0 && time <= MAX_OCTAL, "mtime", time, 0),
     type: entry.type,
-    linkname,
   };
   return records.length === 0 ? [encodeUstar(fields)] : [...encodeExtended(records, fields), encodeUstar(fields)];
 }
 
-function encodeExtended(records: readonly [string, BytePath][], { mode, mtime }: UstarFields): Buffer[] {
+/** The name in the main header. If it does not fit, it becomes a record and the header gets a placeholder. */
+function nameFields(name: BytePath, records: Records): Pick<UstarFields, "name" | "prefix"> {
+  const split = isPlain(name) ? splitName(name) : undefined;
+  if (split !== undefined) return split;
+  records.push(["path", name]);
+  return { name: PLACEHOLDER, prefix: "" };
+}
+
+function linkField(target: BytePath, records: Records): BytePath {
+  if (isPlain(target) && target.length <= 100) return target;
+  records.push(["linkpath", target]);
+  return PLACEHOLDER;
+}
+
+function numberField(key: string, value: number, records: Records): number {
+  if (value >= 0 && value <= MAX_OCTAL) return value;
+  records.push([key, String(value)]);
+  return 0;
+}
+
+function encodeExtended(records: Records, { mode, mtime }: UstarFields): Buffer[] {
   const content = Buffer.concat(records.map(([key, value]) => encodeRecord(key, value)));
   const header = { name: PLACEHOLDER, prefix: "", mode, mtime, size: content.length, linkname: "" };
   const rest = content.length % 512;
   return [encodeUstar({ ...header, type: "extended" }), content, PADDING.subarray(rest === 0 ? 512 : rest)];
 }
 
-/** One record of an extended header, `LENGTH KEY=VALUE\n`, the length counting itself. */
+/** Encodes one record of an extended header, `LENGTH KEY=VALUE\n`. The length includes its own digits. */
 function encodeRecord(key: string, value: BytePath): Buffer {
   const rest = ` ${key}=${value}\n`;
   let length = rest.length + String(rest.length).length;
@@ -85,7 +99,7 @@ function encodeUstar(fields: UstarFields): Buffer {
   octal(0, 329, 7);
   octal(0, 337, 7);
   text(fields.prefix, 345);
-  // The checksum counts its own field as blanks.
+  // For the checksum, its own field counts as spaces.
   block.fill(" ", 148, 156);
   const sum = block.reduce((total, byte) => total + byte, 0);
   text(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
@@ -96,7 +110,7 @@ function isPlain(text: BytePath): boolean {
   return /^[\x20-\x7e]*$/.test(text);
 }
 
-/** A name over two fields: up to 155 bytes of prefix, a slash that is not written, up to 100 of name; or undefined. */
+/** Splits a name into a prefix of up to 155 bytes and a name of up to 100. The slash between them is not written. */
 function splitName(name: BytePath): { name: BytePath; prefix: BytePath } | undefined {
   if (name.length <= 100) return { name, prefix: "" };
   const slash = name.indexOf("/", name.length - 101);

@@ -12,8 +12,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { encodeEntry, PADDING, TRAILER } from "oras-push/tar/header";
-import { type TreeEntry } from "oras-push/tar/walk";
+import { encodeEntry, PADDING, TRAILER } from "oras-push/tar/encode-header";
+import type { TreeEntry } from "oras-push/tar/walk";
 import { toBytePath } from "shared/fs/byte-path";
 import { temporaryFolder } from "../../support/temporary.ts";
 
@@ -32,21 +32,21 @@ function encoded(of: TreeEntry, size = 0, latest = NEVER): Buffer {
   return bytes;
 }
 
-/** The records of an extended header in front. */
+/** The records of the extended header at the start. */
 function records(bytes: Buffer): string[] {
   assert.equal(bytes.toString("latin1", 156, 157), "x");
   const size = Number.parseInt(bytes.toString("latin1", 124, 135), 8);
   const found: string[] = [];
   for (let rest = bytes.subarray(512, 512 + size); rest.length > 0; ) {
     const length = Number.parseInt(rest.toString("latin1"), 10);
-    assert.equal(rest[length - 1], 10, "a record ends with a newline where its length says");
+    assert.equal(rest[length - 1], 10, "the record does not end with a newline after its length");
     found.push(rest.toString("latin1", String(length).length + 1, length - 1));
     rest = rest.subarray(length);
   }
   return found;
 }
 
-/** What GNU tar lists of an archive of these bytes. */
+/** The lines that GNU tar lists for an archive of these bytes. */
 function listed(bytes: Buffer): string[] {
   const args = ["-tvf", "-", "--numeric-owner", "--full-time", "--quoting-style=escape", "--utc"];
   const options = { input: Buffer.concat([bytes, TRAILER]), env: { ...process.env, LC_ALL: "C" } };
@@ -57,7 +57,7 @@ function listed(bytes: Buffer): string[] {
 }
 
 describe("tar headers", () => {
-  it("a file and a link have the bytes that GNU tar writes", (t) => {
+  it("are equal to those of GNU tar for a file and a link", (t) => {
     const folder = temporaryFolder(t);
     mkdirSync(join(folder, "t"));
     writeFileSync(join(folder, "t", "a file"), "content", { mode: 0o640 });
@@ -71,7 +71,7 @@ describe("tar headers", () => {
     assert.deepEqual(ours.toString("latin1"), link.toString("latin1", 0, 512));
   });
 
-  it("modes keep all their bits, owners are zero", () => {
+  it("keep all bits of modes, with owners of zero", () => {
     assert.deepEqual(
       [
         encoded(entry("t/s", {}, { mode: 0o104755 })),
@@ -84,13 +84,13 @@ describe("tar headers", () => {
     );
   });
 
-  it("fractions of a second are cut off, before 1970 too", () => {
+  it("truncate fractions of a second, also before 1970", () => {
     const at = (mtimeMs: number) => listed(encoded(entry("t", {}, { mtimeMs })))[0]?.slice(31, 50);
     assert.equal(at(1_700_000_000_999), "2023-11-14 22:13:20");
     assert.equal(at(-1), "1969-12-31 23:59:59");
   });
 
-  it("no time is later than the latest", () => {
+  it("contain no time after the latest time", () => {
     assert.equal(listed(encoded(entry("t"), 0, 1_000_000_000))[0]?.slice(31, 50), "2001-09-09 01:46:40");
     assert.deepEqual(encoded(entry("t"), 0, MTIME + 1), encoded(entry("t")));
   });
@@ -100,7 +100,7 @@ describe("tar headers", () => {
     "a name that can be split": `${"a".repeat(155)}/${"b".repeat(100)}`,
     "many folders": `${"abc/".repeat(50)}x`,
   }))
-    it(`${what} fit into one block`, () => {
+    it(`encode ${what} in one block`, () => {
       const bytes = encoded(entry(name));
       assert.equal(bytes.length, 512);
       assert.ok(listed(bytes)[0]?.endsWith(` ${name}`));
@@ -114,24 +114,24 @@ describe("tar headers", () => {
     ["UTF-8", "t/größe", "t/gr\\303\\266\\303\\237e"],
     ["a newline", "t/a\nb", "t/a\\nb"],
   ] as const)
-    it(`${what} take an extended header`, () => {
+    it(`encode ${what} in an extended header`, () => {
       const bytes = encoded(entry(name));
       assert.equal(bytes.length, 1536);
       assert.deepEqual(records(bytes), [`path=${toBytePath(name)}`]);
       assert.ok(listed(bytes)[0]?.endsWith(` ${escaped ?? name}`), listed(bytes).join());
     });
 
-  it("names that are not UTF-8 are kept to the byte", () => {
+  it("keep the bytes of names that are not UTF-8", () => {
     const bytes = encoded({ ...entry(""), name: "t/\xff\xfe" });
     assert.deepEqual(records(bytes), ["path=t/\xff\xfe"]);
     assert.ok(listed(bytes)[0]?.endsWith(" t/\\377\\376"));
   });
 
-  it("backslashes, blanks and a leading dash are plain", () => {
+  it("need no extended header for backslashes, spaces and a leading dash", () => {
     for (const name of ["t/a\\b", "t/ x ", "-rf"]) assert.equal(encoded(entry(name)).length, 512);
   });
 
-  it("long and odd targets of links take an extended header", () => {
+  it("encode long or non-ASCII link targets in an extended header", () => {
     for (const target of ["x".repeat(101), toBytePath("größe")]) {
       const bytes = encoded(entry("t/l", { type: "symlink", target }));
       assert.deepEqual(records(bytes), [`linkpath=${target}`]);
@@ -139,18 +139,18 @@ describe("tar headers", () => {
     assert.equal(encoded(entry("t/l", { type: "symlink", target: "x".repeat(100) })).length, 512);
   });
 
-  it("times before 1970 and after 2242 take an extended header", () => {
+  it("encode times before 1970 and after 2242 in an extended header", () => {
     assert.deepEqual(records(encoded(entry("t", {}, { mtimeMs: -86_400_000 }))), ["mtime=-86400"]);
     assert.deepEqual(records(encoded(entry("t", {}, { mtimeMs: 8 ** 11 * 1000 }))), [`mtime=${8 ** 11}`]);
     assert.equal(encoded(entry("t", {}, { mtimeMs: 0 })).length, 512);
   });
 
-  it("sizes from 8 GiB take an extended header, which GNU tar reads", (t) => {
+  it("encode sizes from 8 GiB in an extended header, which GNU tar reads", (t) => {
     assert.equal(encoded(entry("t"), 8 ** 11 - 1).length, 512);
     const size = 8 ** 11;
     const bytes = encoded(entry("large"), size);
     assert.deepEqual(records(bytes), [`size=${size}`]);
-    // The content is a hole: GNU tar passes over it.
+    // The content is a hole, which GNU tar skips.
     const file = join(temporaryFolder(t), "archive");
     const archive = openSync(file, "w");
     writeSync(archive, bytes);
@@ -163,21 +163,21 @@ describe("tar headers", () => {
     assert.match(lines[1] ?? "", / after$/);
   });
 
-  it("the length of a record counts its own digits, where they grow too", () => {
+  it("count the digits of a record's length, also if their number grows", () => {
     for (let length = 80; length < 120; length++) {
       const name = `t/ü${"x".repeat(length)}`;
       assert.deepEqual(records(encoded(entry(name))), [`path=${toBytePath(name)}`]);
     }
   });
 
-  it("records that fill a block are followed by no empty one", () => {
-    // " path=" and the newline, three digits, and 502 bytes of name: 512 in all.
+  it("add no empty block after records that fill a block", () => {
+    // " path=" and the newline, three digits, and a name of 502 bytes: 512 bytes in total.
     const bytes = encoded({ ...entry(""), name: `${"x".repeat(250)}/${"y".repeat(251)}` });
     assert.equal(Number.parseInt(bytes.toString("latin1", 124, 135), 8), 512);
     assert.equal(bytes.length, 3 * 512);
   });
 
-  it("padding and trailer are zeros: a block less one byte, and two blocks", () => {
+  it("have a padding of one block and a trailer of two blocks, all zeros", () => {
     assert.equal(PADDING.length, 512);
     assert.deepEqual(TRAILER, Buffer.alloc(1024));
     assert.ok(PADDING.every((byte) => byte === 0));

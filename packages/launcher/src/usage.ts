@@ -1,0 +1,158 @@
+import { CONDITION_OPTION } from "shared/cli/condition";
+import type { OptionSpecs } from "shared/cli/option-specs";
+import type { Usage } from "shared/cli/usage";
+import { DEFAULT_SHARE } from "shared/pod/markers";
+import { DEFAULT_SIDECAR_SECONDS } from "./sidecar-wait.ts";
+
+/** The default of `--grace`, in seconds. It leaves 10 of the 30 seconds that Kubernetes allows for the outputs. */
+export const DEFAULT_GRACE_SECONDS = 20;
+
+const DATA_OPTIONS = {
+  share: {
+    type: "text",
+    placeholder: "DIR",
+    default: DEFAULT_SHARE,
+    description: "folder of the volume that is shared with the sidecar",
+  },
+  input: {
+    type: "text",
+    placeholder: "DIR",
+    description: "wait for the inputs from the sidecar, and copy them into DIR before the command runs",
+  },
+  output: {
+    type: "list",
+    placeholder: "PATH",
+    description: "file or folder to save for the sidecar, or a pattern such as 'data/*.xyz'",
+  },
+  "allow-missing-output": { type: "flag", description: "do not fail if the command did not write an output" },
+  "output-pipe": { type: "text", placeholder: "FILE", description: "also write the command's stdout to FILE" },
+  logs: { type: "flag", description: "also save the command's stdout and stderr, which the sidecar pushes too" },
+} as const satisfies OptionSpecs;
+
+const WAITING_OPTIONS = {
+  "init-timeout": {
+    type: "number",
+    placeholder: "SECONDS",
+    shownDefault: "no limit",
+    description: "exit with 124 if the inputs are not complete after this time",
+  },
+  "sidecar-timeout": {
+    type: "number",
+    placeholder: "SECONDS",
+    default: DEFAULT_SIDECAR_SECONDS,
+    description: "if the sidecar dies, wait this long for its restart; then exit with 66 (inputs) or 75 (push)",
+  },
+  "wait-push": { type: "flag", description: "wait until the sidecar has pushed the outputs; exit with 75 if it fails" },
+} as const satisfies OptionSpecs;
+
+const RUNNING_OPTIONS = {
+  timeout: {
+    type: "number",
+    placeholder: "SECONDS",
+    shownDefault: "no limit",
+    description: "stop the command after this time, and exit with 124",
+  },
+  grace: {
+    type: "number",
+    placeholder: "SECONDS",
+    default: DEFAULT_GRACE_SECONDS,
+    description: "time from SIGTERM to SIGKILL for a command that does not end",
+  },
+  "only-if": {
+    ...CONDITION_OPTION,
+    description: "wait for inputs and save outputs only if the environment variable NAME is VALUE",
+  },
+} as const satisfies OptionSpecs;
+
+const INSTALLATION_OPTIONS = {
+  install: { type: "text", placeholder: "DIR", description: "install the tools into DIR and exit" },
+  "mounted-at": {
+    type: "text",
+    placeholder: "DIR",
+    description: "path of that folder in the container that will run the tools, if it is another",
+  },
+} as const satisfies OptionSpecs;
+
+/** How to call `launcher`. */
+export const USAGE = {
+  name: "launcher",
+  summary: "run a command in a pod and save its outputs for the sidecar",
+  description: [
+    "The launcher waits for the inputs that the sidecar pulls, and runs the command. Then it saves the outputs on the volume",
+    "that both share, and the sidecar pushes them to a registry. The launcher exits with the exit code of the command.",
+  ].join(" "),
+  forms: [
+    "[options] -- COMMAND [ARG ...]",
+    "[options] ARTIFACT-INPUT ARTIFACT-OUTPUT COMMAND [ARG ...]",
+    "--install DIR [--mounted-at DIR]",
+  ],
+  options: {
+    ...DATA_OPTIONS,
+    ...WAITING_OPTIONS,
+    ...RUNNING_OPTIONS,
+    ...INSTALLATION_OPTIONS,
+    quiet: { type: "flag", alias: "q", description: "write no log" },
+  },
+  groups: {
+    "Input and output options": DATA_OPTIONS,
+    "Waiting options": WAITING_OPTIONS,
+    "Running options": RUNNING_OPTIONS,
+    "Installation options": INSTALLATION_OPTIONS,
+  },
+  wrapsCommand: true,
+  examples: [
+    { text: "Run a command, and save a folder", command: "launcher --output results -- make results" },
+    {
+      text: "Wait for inputs, and exit only when the outputs are in the registry",
+      command: "launcher --input /tmp/in --output '/tmp/out/*.csv' --wait-push -- ./average /tmp/in /tmp/out",
+    },
+    {
+      text: "Do the same as the first example with the arguments of the ORAS Operator",
+      command: "launcher NA results make results",
+    },
+    {
+      text: "Install the tools on the shared volume, so that they run in a container of any image",
+      command: "launcher --install /mnt/oras/bin",
+    },
+  ],
+  notes: [
+    {
+      title: "Arguments",
+      text: [
+        "ARTIFACT-INPUT means the same as --input, and ARTIFACT-OUTPUT the same as --output. Write NA for none, and . for the",
+        "working directory.",
+      ].join(" "),
+    },
+    {
+      title: "Patterns",
+      text: [
+        "The pattern of an --output can contain *, **, ?, [a-z] and {a,b}. The launcher searches for it when the command has",
+        "ended. A name with a leading dot matches only if the pattern contains the dot.",
+      ].join(" "),
+    },
+    {
+      title: "Stopped commands",
+      text: [
+        "If SIGTERM or --timeout stops the command, the done marker and the artifact contain the reason, whatever the exit",
+        "code is.",
+      ].join(" "),
+    },
+    {
+      title: "Conditions",
+      text: "If the condition of --only-if is not met, the launcher only runs the command. It waits for nothing and saves nothing.",
+    },
+  ],
+  exitNote: [
+    "The launcher exits with the exit code of the command, or with 128+n if signal n ended it. It exits with one of these",
+    "codes if the command could not be run, or if the command succeeded and the launcher failed:",
+  ].join(" "),
+  exitCodes: ["noInput", "cannotCreate", "copyFailed", "notPushed", "timedOut", "notExecutable", "notFound"],
+  exitMeanings: {
+    success: "the command succeeded",
+    noInput: "an input or an output is missing",
+    cannotCreate: "the shared volume cannot be written",
+    copyFailed: "the outputs could not be saved",
+    notPushed: "the outputs were not pushed (--wait-push)",
+    timedOut: "timed out (--timeout, --init-timeout)",
+  },
+} as const satisfies Usage<OptionSpecs>;

@@ -1,0 +1,64 @@
+import type { OptionSpecs } from "shared/cli/option-specs";
+import type { Usage } from "shared/cli/usage";
+import { ARTIFACT_OPTIONS } from "./artifact.ts";
+import { CONNECTIONS_NOTE, CREDENTIALS_NOTE, PATTERNS_NOTE, REFERENCES_NOTE } from "./notes.ts";
+import { PULL_USAGE } from "./pull-usage.ts";
+import { PROGRESS_OPTION, REGISTRY_OPTIONS, RESULT_OPTIONS } from "./registry.ts";
+import { SIDECAR_USAGE } from "./sidecar-usage.ts";
+
+const DESTINATION_OPTIONS = {
+  to: { type: "list", placeholder: "REFERENCE", description: "also push to this reference" },
+  "oci-layout": { type: "flag", description: "push to OCI layouts on disk: a REFERENCE is DIR:TAG" },
+  "disable-path-validation": {
+    type: "flag",
+    description: "no effect, for compatibility with oras: paths can always be absolute",
+  },
+} as const satisfies OptionSpecs;
+
+const OUTPUT_OPTIONS = {
+  ...RESULT_OPTIONS,
+  "export-manifest": { type: "text", placeholder: "FILE", description: "also write the pushed manifest to FILE" },
+  ...PROGRESS_OPTION,
+} as const satisfies OptionSpecs;
+
+/** How to call `oras-push`. */
+export const PUSH_USAGE = {
+  name: "oras-push",
+  summary: "push files and folders to a registry as an OCI artifact",
+  description: [
+    "oras-push pushes each PATH as one layer, which is named after the last part of the path. A folder becomes a compressed",
+    "tar archive. The tag is written last, so it always names a complete artifact. 'oras-push pull' and 'oras pull' restore",
+    "the files and folders.",
+  ].join(" "),
+  forms: ["[options] REFERENCE [PATH[:MEDIA-TYPE] ...]"],
+  options: { ...DESTINATION_OPTIONS, ...ARTIFACT_OPTIONS, ...OUTPUT_OPTIONS, ...REGISTRY_OPTIONS },
+  groups: {
+    "Destination options": DESTINATION_OPTIONS,
+    "Artifact options": ARTIFACT_OPTIONS,
+    "Output options": OUTPUT_OPTIONS,
+    "Registry options": REGISTRY_OPTIONS,
+  },
+  commands: [PULL_USAGE, SIDECAR_USAGE],
+  takesPaths: true,
+  examples: [
+    { text: "Push a folder", command: "oras-push localhost:5000/metric/hwloc:iter-0 analysis" },
+    {
+      text: "Push a file with its media type, and an annotation",
+      command: "oras-push -a author=me registry.example.org/run:1 result.json:application/json",
+    },
+    {
+      text: "Push a folder without its temporary files to two tags",
+      command: "oras-push localhost:5000/run:1 --to localhost:5000/run:latest --exclude '*.tmp' results",
+    },
+    { text: "Keep an artifact on disk, without a registry", command: "oras-push --oci-layout archive:run-1 results" },
+  ],
+  notes: [REFERENCES_NOTE, PATTERNS_NOTE, CREDENTIALS_NOTE, CONNECTIONS_NOTE],
+  environment:
+    "SOURCE_DATE_EPOCH, in seconds since 1970, limits the times in folders and is the artifact's creation date.",
+  exitCodes: ["noInput", "unavailable", "cannotCreate", "registry", "notAuthorized"],
+  exitMeanings: {
+    success: "the artifact is in the registry",
+    noInput: "a path is missing, unreadable or changed during the push",
+    cannotCreate: "a file cannot be written, or the tag names other content (--no-clobber)",
+  },
+} as const satisfies Usage<OptionSpecs>;

@@ -1,0 +1,137 @@
+import type { BytePath } from "shared/fs/byte-path";
+import { ArchiveError } from "./archive-error.ts";
+
+/** The header of an archive's entry, with the values of its extended headers. */
+export interface EntryHeader {
+  readonly name: BytePath;
+  /** `other` for any other kind, such as a device; see `flag`. */
+  readonly type: "file" | "directory" | "symlink" | "link" | "other";
+  /** The type flag, one character. */
+  readonly flag: string;
+  /** The target of a link; empty for other entries. */
+  readonly target: BytePath;
+  /** Size of the content, in bytes. */
+  readonly size: number;
+  /** All twelve bits. */
+  readonly mode: number;
+  readonly mtime: Date;
+}
+
+/** The records of extended headers. They override values of an entry's own header (POSIX.1, pax, "pax Header Block"). */
+export type Records = Readonly<Record<string, BytePath>>;
+
+const TYPES: Readonly<Record<string, EntryHeader["type"]>> = {
+  "\0": "file",
+  "0": "file",
+  "1": "link",
+  "2": "symlink",
+  "5": "directory",
+  "7": "file",
+};
+
+/** Decodes the block of a header. Throws {@link ArchiveError} if its checksum or a number is wrong. */
+export function decodeHeader(block: Buffer): EntryHeader {
+  checkSum(block);
+  const flag = String.fromCharCode(block[156] as number);
+  const name = nameIn(block);
+  // Before USTAR, only the trailing slash identified a folder.
+  const folder = (flag === "0" || flag === "\0") && name.endsWith("/");
+  return {
+    name,
+    type: folder ? "directory" : (TYPES[flag] ?? "other"),
+    flag,
+    target: textIn(block, 157, 100),
+    size: toSize(numberIn(block, 124, 12)),
+    mode: numberIn(block, 100, 8) & 0o7777,
+    mtime: toTime(numberIn(block, 136, 12)),
+  };
+}
+
+/** A header with the values of records. Throws {@link ArchiveError} if a value is invalid. */
+export function withRecords(header: EntryHeader, { path, linkpath, size, mtime }: Records): EntryHeader {
+  return {
+    ...header,
+    ...(path === undefined ? {} : { name: path }),
+    ...(linkpath === undefined ? {} : { target: linkpath }),
+    ...(size === undefined ? {} : { size: toSize(decimal(size)) }),
+    ...(mtime === undefined ? {} : { mtime: toTime(decimal(mtime)) }),
+  };
+}
+
+/**
+ * Parses the records of an extended header: `LENGTH KEY=VALUE\n` each, where the length includes its own digits. Throws
+ * {@link ArchiveError} if a record is invalid.
+ */
+export function parseRecords(content: Buffer): Records {
+  const records: Record<string, BytePath> = {};
+  for (let position = 0; position < content.length; ) {
+    const space = content.indexOf(" ", position);
+    const end = position + Number(content.toString("latin1", position, space));
+    const record = content.toString("latin1", space + 1, end);
+    const equals = record.indexOf("=");
+    if (space < 0 || !(end > space && end <= content.length) || equals < 1 || !record.endsWith("\n"))
+      throw new ArchiveError("an extended header has an invalid record");
+    records[record.slice(0, equals)] = record.slice(equals + 1, -1);
+    position = end;
+  }
+  return records;
+}
+
+/** The text before the first NUL byte. */
+export function untilNul(field: Buffer): BytePath {
+  const end = field.indexOf(0);
+  return field.toString("latin1", 0, end < 0 ? field.length : end);
+}
+
+/** For the checksum, its own field counts as spaces. */
+function checkSum(block: Buffer): void {
+  let sum = 8 * 0x20;
+  for (const [index, byte] of block.entries()) if (index < 148 || index >= 156) sum += byte;
+  if (sum !== numberIn(block, 148, 8)) throw new ArchiveError("a header has a wrong checksum");
+}
+
+/** GNU's own format stores other values in the field of USTAR's prefix. */
+function nameIn(block: Buffer): BytePath {
+  const prefix = textIn(block, 257, 8) === "ustar" ? textIn(block, 345, 155) : "";
+  const name = textIn(block, 0, 100);
+  return prefix === "" ? name : `${prefix}/${name}`;
+}
+
+function textIn(block: Buffer, start: number, length: number): BytePath {
+  return untilNul(block.subarray(start, start + length));
+}
+
+/** A number in a header: octal digits, or in GNU's format a number in base 256, marked by the first bit. */
+function numberIn(block: Buffer, start: number, length: number): number {
+  const field = block.subarray(start, start + length);
+  if (((field[0] as number) & 0x80) !== 0) return base256(field);
+  const digits = untilNul(field).trim();
+  if (!/^[0-7]*$/.test(digits)) throw new ArchiveError("a header has an invalid number");
+  return digits === "" ? 0 : Number.parseInt(digits, 8);
+}
+
+/** Two's complement of all bits after the mark. */
+function base256(field: Buffer): number {
+  const first = field[0] as number;
+  let value = (first & 0x40) === 0 ? first & 0x3f : (first & 0x3f) - 0x40;
+  for (const byte of field.subarray(1)) value = value * 256 + byte;
+  if (!Number.isSafeInteger(value)) throw new ArchiveError("a header has a number that is too large");
+  return value;
+}
+
+function decimal(text: string): number {
+  const value = /^-?\d+(\.\d*)?$/.test(text) ? Number(text) : Number.NaN;
+  if (!Number.isFinite(value)) throw new ArchiveError("an extended header has an invalid number");
+  return value;
+}
+
+function toSize(size: number): number {
+  if (!Number.isSafeInteger(size) || size < 0) throw new ArchiveError("an entry has an invalid size");
+  return size;
+}
+
+function toTime(seconds: number): Date {
+  const time = new Date(seconds * 1000);
+  if (Number.isNaN(time.getTime())) throw new ArchiveError("an entry has an invalid time");
+  return time;
+}

@@ -1,0 +1,70 @@
+import { lstatSync, readlinkSync, statSync } from "node:fs";
+import { type BytePath, rawPath } from "shared/fs/byte-path";
+
+/**
+ * Where a symbolic link leads, seen from a root folder. `direct`: inside the root, by a relative path without other links.
+ * Every client restores such a link, even if its target does not exist. `indirect`: inside the root, through other links, an
+ * absolute path or a detour outside. `outside`: out of the root. `broken`: an indirect link to a missing target, or a loop.
+ */
+export type LinkRoute = "direct" | "indirect" | "outside" | "broken";
+
+/** The number of links that Linux follows for one path (path_resolution(7)). */
+const MAX_LINKS = 40;
+
+/** Follows a symbolic link. `root` and `link` are absolute paths without links, `target` is the link's text. */
+export function followLink(root: BytePath, link: BytePath, target: BytePath): LinkRoute {
+  const followed = resolveLink(root, link, target);
+  if (followed === undefined) return "broken";
+  if (!isInside(followed.end, root)) return "outside";
+  if (followed.direct) return "direct";
+  return exists(followed.end) ? "indirect" : "broken";
+}
+
+/** The end of a link, as parts of an absolute path, and whether its route is direct. */
+interface FollowedLink {
+  readonly end: readonly string[];
+  readonly direct: boolean;
+}
+
+/** Resolves a link part by part, as the kernel does; undefined after more than {@link MAX_LINKS} links. */
+function resolveLink(root: BytePath, link: BytePath, target: BytePath): FollowedLink | undefined {
+  let direct = !target.startsWith("/");
+  let current = direct ? partsOf(link).slice(0, -1) : [];
+  const pending = partsOf(target);
+  for (let links = 0; pending.length > 0; ) {
+    const part = pending.shift() as string;
+    const path = part === ".." ? current.slice(0, -1) : [...current, part];
+    const next = part === ".." ? undefined : linkAt(path);
+    // A path that leaves the root is not direct, even if it comes back.
+    if (next !== undefined || !isInside(path, root)) direct = false;
+    if (next === undefined) current = path;
+    else {
+      if (++links > MAX_LINKS) return undefined;
+      if (next.startsWith("/")) current = [];
+      pending.unshift(...partsOf(next));
+    }
+  }
+  return { end: current, direct };
+}
+
+/** The parts of a path, without `.` and empty parts. */
+function partsOf(path: BytePath): string[] {
+  return path.split("/").filter((part) => part !== "" && part !== ".");
+}
+
+function isInside(parts: readonly string[], root: BytePath): boolean {
+  return `/${parts.join("/")}/`.startsWith(`${root}/`);
+}
+
+function linkAt(parts: readonly string[]): BytePath | undefined {
+  try {
+    const path = rawPath(`/${parts.join("/")}`);
+    return lstatSync(path).isSymbolicLink() ? readlinkSync(path, { encoding: "latin1" }) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function exists(parts: readonly string[]): boolean {
+  return statSync(rawPath(`/${parts.join("/")}`), { throwIfNoEntry: false }) !== undefined;
+}

@@ -1,0 +1,55 @@
+import { type CommandLine, type GivenOptions, readCommandLine } from "./command-line.ts";
+import type { Io } from "./io.ts";
+import type { OptionSpecs } from "./option-specs.ts";
+import { ToolError } from "./tool-error.ts";
+import type { Usage } from "./usage.ts";
+import { VERSION } from "./version.ts";
+
+/** A command: how to call it, and its work. */
+export interface Command<S extends OptionSpecs> extends Usage<S> {
+  /** Does the work and returns the exit code. Throws its failures. */
+  run(line: CommandLine<S>, io: Io): Promise<number>;
+  /**
+   * Called before a usage failure is thrown, of the command line or of `run`. Options with an invalid value have their default;
+   * a text without its value is empty.
+   */
+  onUsageError?(failure: ToolError, options: GivenOptions<S>): Promise<void>;
+}
+
+/**
+ * Runs a command on its arguments, and returns its exit code. `--help` and `--version` print their text and run nothing.
+ * Throws a usage failure for an invalid command line, and the failures of the command.
+ */
+export async function runCommand<const S extends OptionSpecs>(
+  command: Command<S>,
+  argv: readonly string[],
+  io: Io,
+): Promise<number> {
+  // A shortcut, so that the parser is not loaded.
+  if (argv.length === 1 && argv[0] === "--version") return showVersion(command.name, io);
+  const { line, failure } = await readCommandLine(command, argv, io.env);
+  try {
+    if (failure !== undefined) throw failure;
+    return await runLine(command, line, io);
+  } catch (error) {
+    if (error instanceof ToolError && error.code === "usage") await command.onUsageError?.(error, line.options);
+    throw error;
+  }
+}
+
+async function runLine<S extends OptionSpecs>(command: Command<S>, line: CommandLine<S>, io: Io): Promise<number> {
+  const { help, version, debug } = line.options as GivenOptions<OptionSpecs>;
+  if (help) {
+    const { helpText } = await import("./help.ts");
+    io.stdout(helpText(command, io.helpColumns?.()));
+    return 0;
+  }
+  if (version) return showVersion(command.name, io);
+  if (debug) io.showStackTraces?.();
+  return command.run(line, io);
+}
+
+function showVersion(name: string, io: Io): number {
+  io.stdout(`${name} ${VERSION}\n`);
+  return 0;
+}

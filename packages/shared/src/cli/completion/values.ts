@@ -1,0 +1,29 @@
+import type { OptionSpec } from "../option-specs.ts";
+
+/** The completion of an option's value. */
+export type ValueCompletion =
+  /** The option takes no value. */
+  | { readonly kind: "flag" }
+  | { readonly kind: "choices"; readonly choices: readonly string[] }
+  | { readonly kind: "files" }
+  | { readonly kind: "folders" }
+  /** Any text: a shell cannot complete it. */
+  | { readonly kind: "text" };
+
+/** How to complete the value of an option. Its placeholder tells: FILE, PATH, SOCKET and DIR are on disk. */
+export function valueCompletion(spec: OptionSpec): ValueCompletion {
+  if (spec.type === "flag") return { kind: "flag" };
+  if ("choices" in spec && spec.choices !== undefined) return { kind: "choices", choices: spec.choices };
+  if (spec.placeholder === "DIR") return { kind: "folders" };
+  return { kind: /^(FILE|PATH|SOCKET)$/.test(spec.placeholder ?? "") ? "files" : "text" };
+}
+
+/** The last word of a command's name, such as `pull`. */
+export function commandWord({ name }: { readonly name: string }): string {
+  return name.split(" ").at(-1) as string;
+}
+
+/** Text as one word of a shell, in single quotes (bash and zsh). */
+export function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}

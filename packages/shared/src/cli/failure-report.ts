@@ -1,0 +1,24 @@
+import { InterruptedError, oneLine, ToolError } from "./tool-error.ts";
+
+/**
+ * The lines that report an error of any class: `TOOL: MESSAGE (WHY)`, then the hint if there is one. With `stackTraces`, the
+ * stack traces of the error and of its causes follow, except for the end by a signal.
+ */
+export function failureReport(tool: string, error: Error, stackTraces: boolean): string {
+  if (error instanceof InterruptedError) return `${tool}: ${error.message}\n`;
+  const failure = error instanceof ToolError ? error : internalError(error);
+  const why = failure.why === undefined ? "" : ` (${oneLine(failure.why)})`;
+  const hint = failure.hint === undefined ? "" : `hint: ${oneLine(failure.hint)}\n`;
+  const traces = stackTraces ? `${error.stack ?? ""}\n${causes(error)}` : "";
+  return `${tool}: ${oneLine(failure.message)}${why}\n${hint}${traces}`;
+}
+
+function internalError(error: Error): ToolError {
+  const hint = "this is a bug in the tool: --debug or ORAS_DEBUG=true prints the stack trace";
+  return new ToolError("software", error.message || error.name, { hint, cause: error });
+}
+
+function causes(error: Error): string {
+  const cause = error.cause instanceof Error ? error.cause : undefined;
+  return cause === undefined ? "" : `caused by ${cause.stack}\n${causes(cause)}`;
+}

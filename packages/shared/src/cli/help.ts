@@ -1,0 +1,87 @@
+import type { OptionSpec, OptionSpecs } from "./option-specs.ts";
+import { type Definition, definitionColumn, layOutDefinitions, wrapCommand, wrapText } from "./text-layout.ts";
+import type { Usage } from "./usage.ts";
+import {
+  environmentText,
+  exitCodeDefinitions,
+  optionGroups,
+  optionNames,
+  optionText,
+  valueName,
+} from "./usage-facts.ts";
+
+/** The narrowest and the widest help text, in characters. */
+const WIDTHS = { least: 60, most: 120 } as const;
+
+/** The width of a help text that no terminal shows, in characters. */
+const DEFAULT_WIDTH = 100;
+
+const INDENT = "  ";
+
+/** The help text of a command for a terminal with this many columns. It is 60 to 120 characters wide, 100 by default. */
+export function helpText(usage: Usage<OptionSpecs>, columns: number = DEFAULT_WIDTH): string {
+  const width = Math.min(Math.max(columns, WIDTHS.least), WIDTHS.most);
+  const sections = [
+    section(
+      "Usage",
+      usage.forms.map((form) => wrapText(`${usage.name} ${form}`, width, INDENT, `${INDENT}    `)).join("\n"),
+    ),
+    wrapText(usage.description, width),
+    ...commandSection(usage, width),
+    ...optionSections(usage, width),
+    section("Examples", examples(usage, width)),
+    ...[...usage.notes, { title: "Environment", text: environmentText(usage) }].map(({ title, text }) =>
+      section(title, wrapText(text, width, INDENT)),
+    ),
+    exitCodeSection(usage, width),
+  ];
+  return `${sections.join("\n\n")}\n`;
+}
+
+function section(title: string, body: string): string {
+  return `${title}:\n${body}`;
+}
+
+function commandSection({ commands = [], name }: Usage<OptionSpecs>, width: number): string[] {
+  if (commands.length === 0) return [];
+  const definitions = commands.map(({ name, summary }): Definition => [name, summary]);
+  const more = `Run '${name} COMMAND --help' for the help of a command.`;
+  return [section("Commands", `${listed(definitions, width)}\n\n${INDENT}${more}`)];
+}
+
+function optionSections(usage: Usage<OptionSpecs>, width: number): string[] {
+  const groups = optionGroups(usage).map(({ title, options }) => ({
+    title,
+    definitions: Object.entries(options).map(([name, spec]): Definition => [optionLabel(name, spec), optionText(spec)]),
+  }));
+  const column = definitionColumn(
+    groups.flatMap(({ definitions }) => definitions),
+    width,
+  );
+  return groups.map(({ title, definitions }) => section(title, layOutDefinitions(definitions, width, column)));
+}
+
+/** An option as `-o, --output DIR`. Long names are aligned. */
+function optionLabel(name: string, spec: OptionSpec): string {
+  const names = optionNames(name, spec).join(", ");
+  const label = spec.alias === undefined ? `    ${names}` : names;
+  const value = valueName(spec);
+  return value === undefined ? label : `${label} ${value}`;
+}
+
+function examples({ examples }: Usage<OptionSpecs>, width: number): string {
+  const indent = INDENT + INDENT;
+  return examples
+    .map(({ text, command }) => `${wrapText(`${text}:`, width, INDENT)}\n${wrapCommand(command, width, indent)}`)
+    .join("\n\n");
+}
+
+function exitCodeSection(usage: Usage<OptionSpecs>, width: number): string {
+  const list = listed(exitCodeDefinitions(usage), width);
+  const note = usage.exitNote === undefined ? "" : `${wrapText(usage.exitNote, width, INDENT)}\n\n`;
+  return section("Exit codes", note + list);
+}
+
+function listed(definitions: readonly Definition[], width: number): string {
+  return layOutDefinitions(definitions, width, definitionColumn(definitions, width));
+}

@@ -1,0 +1,48 @@
+import { wrapCommand, wrapText } from "./text-layout.ts";
+
+/** The longest line, in characters. A command line of this length fits on a terminal of 80 columns, with its indent. */
+const MAX_LINE = 66;
+
+/** Escapes text for the body of a man page: backslashes, dashes, quotes, accents and no-break spaces. */
+export function escapeRoff(text: string): string {
+  const escapes: Readonly<Record<string, string>> = {
+    "\\": "\\e",
+    "-": "\\-",
+    "'": "\\(aq",
+    "`": "\\(ga",
+    "^": "\\(ha",
+    "~": "\\(ti",
+    "\u00a0": "\\~",
+  };
+  return text.replace(/[\\\-'`^~\u00a0]/g, (character) => escapes[character] as string);
+}
+
+/** The lines of a paragraph. */
+export function textLines(text: string): string[] {
+  return wrapText(escapeRoff(text), MAX_LINE).split("\n").map(noMacro);
+}
+
+/** The lines of a command line, which keep their breaks. */
+export function commandLines(command: string): string[] {
+  return wrapCommand(command, MAX_LINE, "").split("\n").map(escapeRoff).map(noMacro);
+}
+
+/** Keeps a leading period from starting a macro. */
+function noMacro(line: string): string {
+  return line.startsWith(".") ? `\\&${line}` : line;
+}
+
+/** A line that calls a macro. Arguments are quoted; they may contain escapes, such as `\fB`. */
+export function macroLine(name: string, ...args: readonly string[]): string {
+  return [`.${name}`, ...args.map((argument) => `"${argument.replaceAll('"', "\\(dq")}"`)].join(" ");
+}
+
+/** Text in bold. */
+export function bold(text: string): string {
+  return `\\fB${escapeRoff(text)}\\fR`;
+}
+
+/** Text in italics, for words that the user replaces. */
+export function italic(text: string): string {
+  return `\\fI${escapeRoff(text)}\\fR`;
+}

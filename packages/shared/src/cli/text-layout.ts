@@ -1,0 +1,53 @@
+/** A term and its explanation. */
+export type Definition = readonly [term: string, text: string];
+
+/** The largest part of the width that terms of a list take. A longer term has a line of its own. */
+const TERM_SHARE = 0.4;
+
+/**
+ * Breaks text at spaces into lines of at most `width` characters. The first line starts with `first`, the others with `next`.
+ * Replaces no-break spaces (U+00A0) by spaces.
+ */
+export function wrapText(text: string, width: number, first = "", next = first): string {
+  return wrapWords(text.split(/ +/), width, first, next, "").replaceAll("\u00a0", " ");
+}
+
+/**
+ * Breaks a command line of a shell into lines of at most `width` characters, each indented by `indent`. All but the last end in
+ * a backslash, so that a shell reads them as one line. Quoted words stay whole.
+ */
+export function wrapCommand(command: string, width: number, indent: string): string {
+  const words = command.match(/(?:[^\s'"]|'[^']*'|"[^"]*")+/g) ?? [];
+  return wrapWords(words, width, indent, `${indent}  `, " \\");
+}
+
+/** Lays out terms in a column, and their explanations in a second column. */
+export function layOutDefinitions(definitions: readonly Definition[], width: number, column: number): string {
+  const indent = " ".repeat(column);
+  return definitions
+    .map(([term, text]) => {
+      const explanation = wrapText(text, width, indent);
+      const start = `  ${term}  `;
+      if (start.length > column) return `  ${term}\n${explanation}`;
+      return start.padEnd(column) + explanation.slice(column);
+    })
+    .join("\n");
+}
+
+/** Where the second column starts: behind the longest term that is not too long for `width`. */
+export function definitionColumn(definitions: readonly Definition[], width: number): number {
+  const lengths = definitions.map(([term]) => term.length + 4);
+  return Math.max(0, ...lengths.filter((length) => length <= width * TERM_SHARE));
+}
+
+function wrapWords(words: readonly string[], width: number, first: string, next: string, continued: string): string {
+  const lines: string[] = [];
+  let line = first + (words[0] ?? "");
+  for (const word of words.slice(1)) {
+    if (`${line} ${word}${continued}`.length > width) {
+      lines.push(line + continued);
+      line = next + word;
+    } else line += ` ${word}`;
+  }
+  return [...lines, line].join("\n");
+}

@@ -1,0 +1,46 @@
+import { join } from "node:path";
+import { type BuildOptions, build, type Metafile } from "esbuild";
+import { ROOT } from "../../support/paths.ts";
+import { undiciCore } from "./undici-core.ts";
+
+/** The tools in the executable. */
+export const TOOLS = ["launcher", "wait-fs", "oras-push"] as const;
+
+const FOLDER = join(ROOT, "scripts", "build");
+
+/** The tools lay out their help themselves. Without the layout code of yargs, a tool starts in half the time. */
+const UNUSED_LAYOUT = join(FOLDER, "unused-layout.ts");
+
+/** Bundles a tool into one CommonJS file. Returns esbuild's list of its sources. */
+export function bundleTool(tool: (typeof TOOLS)[number], outfile: string): Promise<Metafile> {
+  const contents = `export { main } from "${tool}/main"; export { runProcess } from "shared/cli/process";`;
+  return bundle({ stdin: { contents, resolveDir: ROOT }, outfile });
+}
+
+/** Bundles the script that selects the tool by the name of the executable. */
+export async function bundleExecutable(outfile: string): Promise<void> {
+  await bundle({ entryPoints: [join(FOLDER, "executable.ts")], outfile });
+}
+
+async function bundle(source: Pick<BuildOptions, "entryPoints" | "stdin" | "outfile">): Promise<Metafile> {
+  const { metafile } = await build({
+    ...source,
+    bundle: true,
+    platform: "node",
+    format: "cjs",
+    target: "node26",
+    // A script in a single executable is not a module, and has only `require` at run time.
+    supported: { "dynamic-import": false },
+    minify: true,
+    legalComments: "none",
+    alias: { cliui: UNUSED_LAYOUT, "string-width": UNUSED_LAYOUT },
+    plugins: [undiciCore],
+    // yargs reads its own URL. `import.meta.main` would start a tool twice. With `esbuildDetection`, undici omits its
+    // experimental parser, as it does inside of Node.
+    define: { "import.meta.url": "__address", "import.meta.main": "false", esbuildDetection: "true" },
+    banner: { js: 'const __address = require("node:url").pathToFileURL(process.execPath).href;' },
+    metafile: true,
+    logLevel: "error",
+  });
+  return metafile;
+}
