@@ -91,7 +91,7 @@ export class Podman {
 
 /**
  * Configures podman for a machine without a podman setup, such as a container: without systemd, with runc, and with its
- * own networks.
+ * own networks. The default `tmp_dir` belongs to all podmans of the machine, and a reset of one of them removes it.
  */
 function containersConf(folder: string): string {
   return `[containers]
@@ -100,6 +100,7 @@ default_ulimits = ["nofile=20000:20000", "nproc=32768:32768"]
 cgroup_manager = "cgroupfs"
 events_logger = "file"
 runtime = "runc"
+tmp_dir = "${folder}/tmp"
 [network]
 network_config_dir = "${folder}/networks"
 `;

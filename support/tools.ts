@@ -1,5 +1,7 @@
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
-import { join } from "node:path";
+import { chmodSync, copyFileSync, cpSync, linkSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { DIST } from "./paths.ts";
 
@@ -34,9 +36,38 @@ export function toolPath(tool: Tool): string {
   return join(DIST, tool);
 }
 
-/** Starts a built executable. Its environment is empty unless `options.env` is given. */
+let copies: string | undefined;
+
+/**
+ * The path of a built executable that every user can run. The clone may be in a folder that only its owner can open, such as
+ * /root. In that case this is a copy, which is removed when this process ends.
+ */
+export function sharedToolPath(tool: Tool): string {
+  if (isOpenToAll(DIST)) return toolPath(tool);
+  if (copies === undefined) {
+    const folder = mkdtempSync(join(tmpdir(), "oras-pod-tools-dist-"));
+    process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+    chmodSync(folder, 0o755);
+    cpSync(join(DIST, "lib"), join(folder, "lib"), { recursive: true });
+    copyFileSync(toolPath("launcher"), join(folder, "launcher"));
+    for (const name of ["wait-fs", "oras-push"]) linkSync(join(folder, "launcher"), join(folder, name));
+    copies = folder;
+  }
+  return join(copies, tool);
+}
+
+function isOpenToAll(folder: string): boolean {
+  if ((statSync(folder).mode & 0o001) === 0) return false;
+  return dirname(folder) === folder || isOpenToAll(dirname(folder));
+}
+
+/**
+ * Starts a built executable. Its environment is empty unless `options.env` is given. With `options.uid`, it runs as that
+ * user.
+ */
 export function startTool(tool: Tool, args: readonly string[], options: SpawnOptions = {}): RunningProcess {
-  return start(toolPath(tool), args, { env: {}, ...options });
+  const path = options.uid === undefined ? toolPath(tool) : sharedToolPath(tool);
+  return start(path, args, { env: {}, ...options });
 }
 
 /** Runs a built executable and waits until it ends. */

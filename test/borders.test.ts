@@ -175,3 +175,28 @@ describe("the process", () => {
     onlyIn(/^packages\/shared\/src\/cli\//, /\bprocess\.(argv|env)\b/);
   });
 });
+
+describe("each source file", () => {
+  it("has at most 300 lines", () => {
+    const long = SOURCES.filter((file) => textOf(file).trimEnd().split("\n").length > 300);
+    assert.deepEqual(long, []);
+  });
+
+  it("documents each of its exports", () => {
+    const undocumented = SOURCES.flatMap((file) => {
+      const lines = textOf(file).split("\n");
+      return lines
+        .map((line, index) => ({ line, before: lines[index - 1] ?? "" }))
+        .filter(({ line, before }) => /^export (?!type \{|\{)/.test(line) && !/\*\/$/.test(before))
+        .filter(({ line }) => !isOverload(lines, line))
+        .map(({ line }) => `${file}: ${line}`);
+    });
+    assert.deepEqual(undocumented, []);
+  });
+});
+
+/** Whether a line exports a function that an earlier line exports too. The first overload has the docstring. */
+function isOverload(lines: readonly string[], line: string): boolean {
+  const start = /^export function \w+/.exec(line)?.[0];
+  return start !== undefined && lines.find((other) => other.startsWith(start)) !== line;
+}

@@ -1,11 +1,16 @@
 /** Leases on a volume without sockets: heartbeat files replace them, and a death is still detected. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { once } from "node:events";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { describe, it, type TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { SILENCE } from "shared/pod/heartbeat";
 import { SHARE } from "shared/pod/markers";
 import { type RunningProcess, start, type Tool, toolPath } from "../../support/tools.ts";
+import { waitUntilIdle } from "../support/idle-process.ts";
 import { killProcess, type TestPod, testPod, waitForPath } from "../support/pod.ts";
 
 /** Without /proc, a socket path of more than 107 bytes has no shorter name, and the socket cannot be bound. */
@@ -60,7 +65,13 @@ describe("on a volume without sockets", { skip: SKIP, concurrency: true, timeout
   it("a sidecar does not consider a long-running launcher dead", async (context) => {
     const { pod, output, begin } = await socketlessPod(context);
     const sidecar = begin("oras-push", "sidecar", "NA", pod.reference("t:1"));
-    const launcher = begin("launcher", "--output", output, "--", "sh", "-c", 'sleep 40; echo whole > "$0"', output);
+    const script = 'until [ -e go ]; do sleep 1; done; echo whole > "$0"';
+    const launcher = begin("launcher", "--output", output, "--", "sh", "-c", script, output);
+    await once(sidecar.child.stderr as Readable, "data");
+    // After this time, the sidecar would consider a launcher without a heartbeat dead.
+    await sleep(SILENCE + 10_000);
+    await waitUntilIdle(sidecar.pid);
+    writeFileSync(join(pod.folder, "go"), "");
     assert.equal((await launcher.ended).code, 0);
     assert.equal((await sidecar.ended).code, 0);
     assert.deepEqual(tags(pod), ["metric/t:1"]);

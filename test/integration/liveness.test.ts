@@ -14,8 +14,10 @@ import {
 } from "node:fs";
 import { basename, join } from "node:path";
 import { describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { refuse } from "../../support/registry/memory-registry.ts";
-import { type RunningProcess, start, toolPath } from "../../support/tools.ts";
+import { type RunningProcess, sharedToolPath, start } from "../../support/tools.ts";
+import { waitUntilIdle } from "../support/idle-process.ts";
 import { type TestPod, testPod, waitForLeaseReaders, waitForPath } from "../support/pod.ts";
 
 const ANNOTATION = "dev.oras-pod-tools.run";
@@ -38,10 +40,16 @@ async function writes({ child }: RunningProcess, text: RegExp): Promise<void> {
     [written] = [written + (await once(child.stderr as NodeJS.ReadableStream, "data"))[0]];
 }
 
+/** Waits until a new sidecar waits for the end of an attempt. Throws if it ends instead. */
+async function waitForIdleSidecar(sidecar: RunningProcess): Promise<void> {
+  await writes(sidecar, /wait-fs: .*oras-operator-done\.txt/);
+  await waitUntilIdle(sidecar.pid);
+}
+
 /** Starts a sidecar and waits until it waits for the launcher. */
 async function waitingSidecar(pod: TestPod, args: readonly string[]): Promise<RunningProcess> {
   const sidecar = pod.start("oras-push", ["sidecar", ...args]);
-  await writes(sidecar, /oras-operator-done\.txt does not exist yet|wait-fs: .*oras-operator-done\.txt/);
+  await waitForIdleSidecar(sidecar);
   return sidecar;
 }
 
@@ -151,7 +159,7 @@ describe("a failing launcher", { timeout: 60_000 }, () => {
     assert.equal((await sidecar.ended).code, 0);
     const { code, stderr } = await launcher.ended;
     assert.equal(code, 3);
-    assert.match(stderr, /the outputs were not pushed \(the run failed, and such are discarded\)/);
+    assert.match(stderr, /the outputs were not pushed \(the run failed, and --failed-run is discard\)/);
     assert.deepEqual(tags(pod), []);
   });
 
@@ -248,7 +256,10 @@ describe("markers of an earlier attempt", { timeout: 60_000 }, () => {
     await pod.start("launcher", [...output, "--", "sh", "-c", "echo old > share/direct"]).ended;
     const old = JSON.parse(readFileSync(join(pod.share, DONE), "utf8")).attempt;
     const sidecar = pod.start("oras-push", ["sidecar", "NA", pod.reference("t:1")]);
-    const launcher = pod.start("launcher", [...output, "--", "sh", "-c", "sleep 2; echo new > share/direct"]);
+    const script = "until [ -e go ]; do sleep 0.05; done; echo new > share/direct";
+    const launcher = pod.start("launcher", [...output, "--", "sh", "-c", script]);
+    await waitForIdleSidecar(sidecar);
+    writeFileSync(join(pod.folder, "go"), "");
     assert.equal((await launcher.ended).code, 0);
     assert.equal((await sidecar.ended).code, 0);
     assert.notEqual(manifest(pod, "t:1").annotations[`${ANNOTATION}.attempt`], old);
@@ -336,9 +347,14 @@ describe("a sidecar", { timeout: 60_000 }, () => {
 
   it("does not apply the start timeout to a running application", async (context) => {
     const pod = await testPod(context);
-    const launcher = pod.start("launcher", ["--", "sleep", "2"]);
+    const launcher = pod.start("launcher", ["--", "sh", "-c", "until [ -e go ]; do sleep 0.05; done"]);
     await waitForPath(join(pod.share, LEASE));
-    const sidecar = pod.start("oras-push", ["sidecar", "NA", pod.reference("t:1"), "--start-timeout", "1"]);
+    const sidecar = pod.start("oras-push", ["sidecar", "NA", pod.reference("t:1"), "--start-timeout", "0.5"]);
+    await waitForIdleSidecar(sidecar);
+    // The timer of the start began before this wait, so it has expired by now.
+    await sleep(600);
+    await waitUntilIdle(sidecar.pid);
+    writeFileSync(join(pod.folder, "go"), "");
     assert.equal((await sidecar.ended).code, 0);
     await launcher.ended;
   });
@@ -588,7 +604,10 @@ describe("launcher and sidecar of two users", {
     const as = (user: number, tool: "launcher" | "oras-push", args: readonly string[]): RunningProcess => {
       const script = 'umask 077; exec setpriv --reuid "$0" --regid "$0" --clear-groups "$@"';
       const env = { ORAS_SHARE: pod.share, PATH: process.env.PATH };
-      const running = start("sh", ["-c", script, String(user), toolPath(tool), ...args], { cwd: pod.folder, env });
+      const running = start("sh", ["-c", script, String(user), sharedToolPath(tool), ...args], {
+        cwd: pod.folder,
+        env,
+      });
       context.after(() => void running.child.kill("SIGKILL"));
       return running;
     };

@@ -315,8 +315,16 @@ describe("with the in-process registry", () => {
     assert.equal((await tool([at("noted:2"), "analysis", "--annotation-file", "missing.json"])).code, 66);
   });
 
-  it("accepts --disable-path-validation and --no-tty, as oras does", async () => {
-    await ok(tool([at("flags:1"), join(folder, "analysis"), "--disable-path-validation", "--no-tty"]));
+  it("accepts --disable-path-validation and --no-tty, which change nothing without a terminal", async () => {
+    const path = join(folder, "analysis");
+    const env = { SOURCE_DATE_EPOCH: "1" };
+    const plain = await ok(tool([at("flags:1"), path], env));
+    const flagged = await ok(tool([at("flags:2"), path, "--disable-path-validation", "--no-tty"], env));
+    const [layer] = JSON.parse(String(registry.manifests.get("flags:1")?.bytes)).layers;
+    assert.equal(layer.annotations["org.opencontainers.image.title"], "analysis");
+    assert.deepEqual(registry.manifests.get("flags:2"), registry.manifests.get("flags:1"));
+    assert.match(plain.stderr, /^Uploading .*\nUploaded .*\n$/);
+    assert.match(flagged.stderr, /^Exists .*\n$/);
   });
 
   it("fails with the path if the manifest cannot be exported", async () => {

@@ -3,8 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
-import { testPod } from "../support/pod.ts";
+import { testPod, waitForPath } from "../support/pod.ts";
 
 describe("a sidecar with an invalid command line", { timeout: 60_000 }, () => {
   for (const [what, args] of [
@@ -27,10 +26,12 @@ describe("a sidecar with an invalid command line", { timeout: 60_000 }, () => {
     const pod = await testPod(context);
     const { ended } = pod.start("oras-push", ["sidecar", `--share=${pod.share}`, "one"]);
     assert.equal((await ended).code, 64);
-    // The sleep gives the next sidecar time to start and to remove the failure marker.
-    const script = "sleep 1; mkdir share/out && echo done > share/out/log";
+    const failure = "share/oras-operator-init-failed.txt";
+    assert.ok(existsSync(join(pod.folder, failure)));
+    // The application runs until the next sidecar removes the failure marker.
+    const script = `while [ -e ${failure} ]; do sleep 0.02; done; mkdir share/out && echo done > share/out/log`;
     const launcher = pod.start("launcher", ["--wait-push", "--output", "share/out", "--", "sh", "-c", script]);
-    while (!existsSync(join(pod.share, "oras-operator-init.txt"))) await sleep(20);
+    await waitForPath(join(pod.share, "oras-operator-init.txt"));
     const sidecar = pod.start("oras-push", ["sidecar", "NA", pod.reference("metric/run:1")]);
     assert.equal((await sidecar.ended).code, 0);
     assert.equal((await launcher.ended).code, 0);

@@ -36,7 +36,7 @@ async function memoryRegistry(t: TestContext) {
   return registry;
 }
 
-/** Pushes a file and pulls it into a folder of its own. */
+/** Pushes a file and pulls it into a separate folder. */
 async function thereAndBack(
   name: string,
   env: NodeJS.ProcessEnv,

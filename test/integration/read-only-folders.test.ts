@@ -1,20 +1,10 @@
 /** Folders without write permission for their owner, restored by a user who is not root. */
 import assert from "node:assert/strict";
-import {
-  chmodSync,
-  chownSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { type MemoryRegistry, startMemoryRegistry } from "../../support/registry/memory-registry.ts";
-import { run, runTool, toolPath } from "../../support/tools.ts";
+import { runTool } from "../../support/tools.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const NOBODY = 65534;
@@ -22,14 +12,12 @@ const TIME = 1_000_000_000;
 
 describe("folders without write permission", () => {
   const folder = temporaryFolder({ after });
-  const program = join(folder, "oras-push");
   let registry: MemoryRegistry;
   const reference = (tag: string) => `${registry.address}/run:${tag}`;
 
   before(async () => {
     registry = await startMemoryRegistry();
     chmodSync(folder, 0o755);
-    copyFileSync(toolPath("oras-push"), program);
     const inner = join(folder, "analysis", "inner");
     mkdirSync(join(inner, "empty"), { recursive: true });
     writeFileSync(join(inner, "data"), "data\n");
@@ -48,8 +36,7 @@ describe("folders without write permission", () => {
     if (!existsSync(place)) mkdirSync(place);
     const root = process.getuid?.() === 0;
     if (root) chownSync(place, NOBODY, NOBODY);
-    return run(program, ["pull", reference(tag), "-o", place], {
-      env: {},
+    return runTool("oras-push", ["pull", reference(tag), "-o", place], {
       ...(root ? { uid: NOBODY, gid: NOBODY } : {}),
     });
   }

@@ -1,7 +1,7 @@
 /** The command of the launcher: its end and its arguments. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -94,14 +94,18 @@ describe("the end of the command", { timeout: 30_000 }, () => {
 
   it("does not wait for a process of another session that holds stdout open", async (context) => {
     const at = places(context);
-    const running = startLauncher(at, ["--", "sh", "-c", "setsid sh -c 'echo $$; exec sleep 60' & sleep 0.3; exit 3"]);
+    const until = (name: string) => `until [ -e ${name} ]; do sleep 0.05; done`;
+    const escaped = `echo $$; touch escaped; ${until("asked")}; touch answered; exec sleep 60`;
+    const script = `setsid sh -c '${escaped}' & ${until("escaped")}; exit 3`;
+    const running = startLauncher(at, ["--", "sh", "-c", script]);
     let pid = "";
     running.child.stdout?.on("data", (text) => {
       pid += String(text);
     });
     const [code] = await once(running.child, "exit");
     assert.equal(code, 3);
-    assert.ok(isRunning(Number(pid)));
+    writeFileSync(join(at.folder, "asked"), "");
+    while (!existsSync(join(at.folder, "answered"))) await sleep(10);
     process.kill(Number(pid), "SIGKILL");
     await running.ended;
   });

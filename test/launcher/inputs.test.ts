@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { SHARE } from "shared/pod/markers";
 import { startTool } from "../../support/tools.ts";
+import { waitUntilIdle } from "../support/idle-process.ts";
 import { failed, has, launch, places, waitForOutput, writeInit } from "./launching.ts";
 
 describe("inputs", { timeout: 30_000 }, () => {
@@ -36,8 +36,7 @@ describe("inputs", { timeout: 30_000 }, () => {
     writeFileSync(join(at.share, SHARE.init), '{"schema": 1,');
     const running = startTool("launcher", ["--share", at.share, "--input", "in", "--", "true"], { cwd: at.folder });
     await waitForOutput(running, SHARE.init);
-    await sleep(200);
-    assert.equal(running.child.exitCode, null);
+    await waitUntilIdle(running.pid);
     writeFileSync(join(at.share, SHARE.init), '{"schema": 1}');
     assert.equal((await running.ended).code, 0);
   });

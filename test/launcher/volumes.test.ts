@@ -1,11 +1,11 @@
 /** Users, permissions and file systems. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { parseDoneMarker, SHARE } from "shared/pod/markers";
-import { run, toolPath } from "../../support/tools.ts";
+import { run, sharedToolPath } from "../../support/tools.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { failed, has, type Places } from "./launching.ts";
 
@@ -15,13 +15,9 @@ const NO_MOUNTS =
 
 describe("users and volumes", { timeout: 30_000 }, () => {
   const folder = temporaryFolder({ after });
-  const launcher = join(folder, "launcher");
+  const launcher = sharedToolPath("launcher");
 
-  // The folder of the executables may be closed to other users.
-  before(() => {
-    chmodSync(folder, 0o755);
-    copyFileSync(toolPath("launcher"), launcher);
-  });
+  before(() => chmodSync(folder, 0o755));
 
   function sharedPlaces(): Places {
     const at = { folder: join(folder, "run"), share: join(folder, "run", "share") };
@@ -127,7 +123,9 @@ describe("users and volumes", { timeout: 30_000 }, () => {
       mount --bind ../share share; mount --bind "$1" tool; mount -t tmpfs none out
       mount -o remount,ro .
       exec chroot . /tool/launcher -q --share /share --output /out/x -- sh -c 'if touch /y; then exit 9; fi; echo 1 > /out/x'`;
-    const { code, stderr } = await run("unshare", ["-m", "sh", "-c", script, "sh", folder], { cwd: at.folder });
+    const { code, stderr } = await run("unshare", ["-m", "sh", "-c", script, "sh", dirname(launcher)], {
+      cwd: at.folder,
+    });
     assert.equal(code, 0, stderr);
     assert.match(stderr, /Read-only file system/);
     assert.equal(readFileSync(join(at.share, "outputs", "x"), "utf8"), "1\n");

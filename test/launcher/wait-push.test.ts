@@ -6,6 +6,7 @@ import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SHARE } from "shared/pod/markers";
 import { startTool } from "../../support/tools.ts";
+import { waitUntilIdle } from "../support/idle-process.ts";
 import { done, has, type Places, places } from "./launching.ts";
 
 describe("--wait-push", { timeout: 30_000 }, () => {
@@ -32,10 +33,14 @@ describe("--wait-push", { timeout: 30_000 }, () => {
   it("ignores the markers of another attempt", async (context) => {
     const at = places(context);
     const { running, attempt } = await waiting(at);
-    writeFileSync(join(at.share, SHARE.pushed), pushed("another"));
-    writeFileSync(join(at.share, SHARE.pushFailed), pushFailed("another"));
-    await sleep(300);
-    assert.equal(running.child.exitCode, null);
+    for (const [name, content] of [
+      [SHARE.pushed, pushed("another")],
+      [SHARE.pushFailed, pushFailed("another")],
+    ] as const) {
+      await waitUntilIdle(running.pid);
+      writeFileSync(join(at.share, name), content);
+    }
+    await waitUntilIdle(running.pid);
     writeFileSync(join(at.share, SHARE.pushed), pushed(attempt));
     assert.equal((await running.ended).code, 0);
   });

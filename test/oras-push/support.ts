@@ -7,14 +7,16 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { Progress } from "oras-push/artifact/progress";
+import { ANNOTATIONS } from "oras-push/oci/annotations";
 import type { Descriptor } from "oras-push/oci/descriptor";
 import { Transport, type TransportOptions } from "oras-push/oci/http/transport";
 import { buildManifest } from "oras-push/oci/manifest";
 import { FILE_LAYER, FOLDER_LAYER } from "oras-push/oci/media-types";
-import { ANNOTATIONS } from "oras-push/oci/annotations";
 import { digestOf } from "oras-push/oci/meter";
 import { Repository } from "oras-push/oci/repository";
 import { type MemoryRegistry, startMemoryRegistry } from "../../support/registry/memory-registry.ts";
+
+export { noise, prose } from "../support/noise.ts";
 
 /** What cleans up after a test. */
 export interface Cleaner {
@@ -42,17 +44,6 @@ export async function collect(source: AsyncIterable<Buffer>): Promise<Buffer> {
 /** Bytes as a stream of pieces of `size`. */
 export async function* pieces(bytes: Buffer, size = 64 << 10): AsyncGenerator<Buffer> {
   for (let start = 0; start < bytes.length; start += size) yield bytes.subarray(start, start + size);
-}
-
-/** Bytes that do not compress, the same ones each time. */
-export function noise(size: number, seed = 1): Buffer {
-  const words = new Uint32Array(Math.ceil(size / 4));
-  let state = seed;
-  for (let index = 0; index < words.length; index++) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    words[index] = state ^ (state >>> 15);
-  }
-  return Buffer.from(words.buffer, 0, size);
 }
 
 /** Checks that bytes are the same, however many they are; a difference is not spelled out. */

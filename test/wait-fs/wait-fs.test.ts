@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type RunningProcess, runTool, start, startTool, toolPath } from "../../support/tools.ts";
+import { waitUntilIdle } from "../support/idle-process.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const FORM = "wait-fs [options] -p PATH [-p PATH ...]";
@@ -138,7 +139,7 @@ describe("wait-fs without a watch", { timeout: 30_000 }, () => {
       const running = start("unshare", withoutInotify(limit, [toolPath("wait-fs"), "-p", path, "-w", "0.1"]));
       await says(running, "cannot watch, polling instead");
       // The watch may still report changes while it stops. That would not be polling.
-      await sleep(500);
+      await waitUntilIdle(running.pid);
       writeFileSync(path, "");
       assert.equal((await running.ended).code, 0);
     });

@@ -1,9 +1,11 @@
 /** Saving the stdout and stderr of an application. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { closeSync, createReadStream, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { Socket } from "node:net";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { describe, it, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,6 +14,7 @@ import { nextEnd, observe } from "oras-push/sidecar/attempt-end";
 import { savedOutputs } from "oras-push/sidecar/saved-outputs";
 import { openVolume } from "shared/pod/shared-volume";
 import { run, runTool, startTool, toolPath } from "../../../support/tools.ts";
+import { waitUntilIdle } from "../../support/idle-process.ts";
 import { PID1_SKIP } from "../../support/namespaces.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
@@ -45,7 +48,7 @@ describe("--output-pipe", { timeout: 240_000 }, () => {
 
   it("copies a gigabyte for a slow reader unchanged and with bounded memory", async (context) => {
     const { file, options } = setUp(context);
-    const script = "seq 120000000; grep VmHWM /proc/$PPID/status >&2; printf 'last line'";
+    const script = "sh -c 'echo $$ >&2; exec seq 120000000'; grep VmHWM /proc/$PPID/status >&2; printf 'last line'";
     const running = startTool("launcher", shell(script, "--output-pipe", file), {
       ...options,
       stdio: ["ignore", "pipe", "pipe"],
@@ -56,7 +59,9 @@ describe("--output-pipe", { timeout: 240_000 }, () => {
     // The support code would collect a gigabyte of text in this process.
     stdout.removeAllListeners("data").pause();
     // Reads nothing until the application blocks. It would never block if the launcher kept its output in memory.
-    for (let before = -1, now = 0; now === 0 || now > before; before = now, now = sizeOf(file)) await sleep(500);
+    const [application] = await once(running.child.stderr as Readable, "data");
+    while (sizeOf(file) === 0) await sleep(5);
+    await waitUntilIdle(running.pid, Number(application));
     assert.ok(sizeOf(file) < 64 << 20, `${sizeOf(file)} bytes ahead of the reader`);
     const hash = createHash("sha256");
     let size = 0;
@@ -119,7 +124,7 @@ describe("--output-pipe", { timeout: 240_000 }, () => {
     process.kill(running.pid, "SIGTERM");
     assert.equal((await runTool("wait-fs", ["-q", "-p", join(share, "oras-operator-done.txt")])).code, 0);
     assert.equal(marker().exitCode, 143);
-    assert.equal(running.child.exitCode, null);
+    await waitUntilIdle(running.pid);
     process.kill(running.pid, "SIGTERM");
     assert.equal((await running.ended).code, 143);
   });

@@ -34,6 +34,7 @@ import {
   noise,
   repositoryAt,
   type StoredLayer,
+  sha256,
   storeArtifact,
   storeManifest,
   tarOf,
@@ -209,15 +210,24 @@ describe("pulls", () => {
       assertBytes(readFileSync(join(folder, "t")), bytes);
     });
 
-  it("accept a correct content digest, and ignore an invalid one", async (t) => {
-    const { registry, pull } = await setting(t);
-    const layer = folderLayer("t", ARCHIVE);
-    for (const digest of [digestOf(ARCHIVE), "sha512:0", ""]) {
-      const annotations = { ...layer.annotations, [ANNOTATIONS.contentDigest]: digest };
+  for (const [what, digest] of [
+    ["whose content digest is the sha256 of its uncompressed tar", `sha256:${sha256(ARCHIVE)}`],
+    ["and ignore a content digest of another algorithm", `sha512:${"0".repeat(128)}`],
+    ["and ignore an empty content digest", ""],
+    ["and ignore a content digest that is too short", "sha256:0"],
+  ] as const)
+    it(`restore a folder ${what}`, async (t) => {
+      const { registry, folder, pull } = await setting(t);
+      const layer = folderLayer("t", ARCHIVE);
+      const annotations = { ...layer.annotations, "io.deis.oras.content.digest": digest };
       storeArtifact(registry, "1", [{ ...layer, annotations }]);
       await pull("1");
-    }
-  });
+      assert.deepEqual(treeOf(folder), {
+        t: "folder",
+        "t/f": "content",
+        "t/g": noise(100_000).toString("hex"),
+      });
+    });
 
   it("give files the mode 644 and folders the mode 755, whatever the umask", async (t) => {
     const { registry, folder, pull } = await setting(t);
@@ -352,13 +362,19 @@ describe("failed pulls", () => {
     await assertRefused(found, /BLOB_UNKNOWN/);
   });
 
-  it("leave nothing of a folder with a wrong content digest", async (t) => {
-    const found = await setting(t);
-    const layer = folderLayer("t", ARCHIVE);
-    const annotations = { ...layer.annotations, [ANNOTATIONS.contentDigest]: digestOf(Buffer.from("other")) };
-    storeArtifact(found.registry, "1", [{ ...layer, annotations }]);
-    await assertRefused(found, /the content of the folder t does not match its digest/);
-  });
+  for (const [what, bytes] of [
+    ["other content", Buffer.from("other")],
+    ["the compressed layer", gzipSync(ARCHIVE)],
+    ["the tar without its end", ARCHIVE.subarray(0, -512)],
+  ] as const)
+    it(`leave nothing of a folder whose content digest is that of ${what}`, async (t) => {
+      const found = await setting(t);
+      const layer = folderLayer("t", ARCHIVE);
+      const annotations = { ...layer.annotations, "io.deis.oras.content.digest": `sha256:${sha256(bytes)}` };
+      storeArtifact(found.registry, "1", [{ ...layer, annotations }]);
+      const why = `expected sha256:${sha256(bytes)}, found sha256:${sha256(ARCHIVE)}`;
+      await assertRefused(found, new RegExp(`the content of the folder t does not match its digest \\(${why}\\)`));
+    });
 
   const broken: Record<string, StoredLayer> = {
     "in truncated gzip": folderLayer("t", ARCHIVE, gzipSync(ARCHIVE).subarray(0, -100)),
@@ -533,6 +549,12 @@ describe("names that are not UTF-8", () => {
   });
 });
 
+/** The size of all files in a folder, in bytes. */
+function bytesIn(folder: string): number {
+  const sizes = readdirSync(folder, { recursive: true }).map((name) => statSync(join(folder, String(name))));
+  return sizes.reduce((sum, stats) => sum + (stats.isFile() ? stats.size : 0), 0);
+}
+
 describe("interrupted pulls", () => {
   for (const [what, layer] of [
     ["a folder", folderLayer("t", tarOf([{ name: "t/f", content: noise(8 << 20) }]))],
@@ -546,9 +568,10 @@ describe("interrupted pulls", () => {
         cwd: folder,
       });
       registry.intercept(
-        first(1, STEPS.getBlob, (_, response) => {
+        first(1, STEPS.getBlob, async (_, response) => {
           response.writeHead(200, { "content-length": layer.bytes.length }).write(layer.bytes.subarray(0, 4 << 20));
-          setTimeout(() => pulling.child.kill("SIGTERM"), 200);
+          await t.waitFor(() => assert.ok(bytesIn(join(folder, "into")) > 1 << 20), { timeout: 30_000 });
+          pulling.child.kill("SIGTERM");
         }),
       );
       const { code, stderr } = await pulling.ended;

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Reference } from "oras-push/oci/reference";
 import { savedOutputs } from "oras-push/sidecar/saved-outputs";
 import { runSidecar, type SidecarContext, type SidecarOptions, type SidecarSteps } from "oras-push/sidecar/sidecar";
@@ -14,6 +13,7 @@ import { writeMarker } from "shared/pod/marker-file";
 import { type ArtifactRecord, type DoneMarker, NOTHING_KNOWN, SHARE } from "shared/pod/markers";
 import { openVolume } from "shared/pod/shared-volume";
 import { waitUntil } from "shared/pod/wait";
+import type { MemoryRegistry } from "../../../support/registry/memory-registry.ts";
 import { runTool, startTool } from "../../../support/tools.ts";
 import { failing, STEPS } from "../../support/registry/faults.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
@@ -47,7 +47,7 @@ function setting(t: TestContext, options: Partial<SidecarOptions & SidecarContex
       return [IN_RECORD];
     },
     lease: lease.state,
-    settle: (signal) => sleep(200, undefined, { signal }),
+    settle: async () => {},
     savedOutputs: async (end) => end.outputs?.map((path) => join(share, path)) ?? savedOutputs(share, end),
     push: async ({ reference, paths, annotations }) => {
       pushes.push({ tag: reference.tag, paths, annotations });
@@ -286,7 +286,7 @@ describe("a restarted sidecar", { timeout: 120_000 }, () => {
     };
     const removed = Promise.withResolvers<void>();
     const running = run({ settle });
-    await settling.promise;
+    await Promise.race([settling.promise, running]);
     rmSync(join(share, SHARE.done));
     removed.resolve();
     await writeMarker(join(share, SHARE.done), { ...DONE, attempt: "fresh" });
@@ -364,6 +364,79 @@ describe("the sidecar executable", { timeout: 120_000 }, () => {
     assert.equal((await running.ended).code, 77);
     assert.match(String(marker(share, SHARE.pushFailed).error), /the registry returned 403/);
     assert.equal(registry.manifests.size, 0);
+  });
+
+  describe("with --no-clobber", { concurrency: true }, () => {
+    /** Runs a sidecar in a pod of its own, whose launcher has saved a file; gives how it ended. */
+    async function runPod(
+      t: TestContext,
+      reference: string,
+      run: number,
+      done: Partial<DoneMarker>,
+      ...more: string[]
+    ) {
+      const share = temporaryFolder(t);
+      mkdirSync(join(share, "outputs"));
+      writeFileSync(join(share, "outputs", "f"), "content");
+      const outputs = [{ path: "outputs/f", files: 1, bytes: 7 }];
+      const [startedAt, finishedAt] = [`2026-01-01T00:00:0${run}Z`, `2026-01-01T00:01:0${run}Z`];
+      const marker = { ...DONE, outputs, attempt: `attempt-${run}`, startedAt, finishedAt, ...done };
+      await writeMarker(join(share, SHARE.done), marker);
+      const env = {
+        POD_NAME: `pod-${run}`,
+        POD_NAMESPACE: `namespace-${run}`,
+        NODE_NAME: `node-${run}`,
+        SOURCE_DATE_EPOCH: `${run}`,
+        REGISTRY: reference.split("/")[0],
+      };
+      return runTool("oras-push", ["sidecar", "NA", reference, "--share", share, "--no-clobber", ...more], { env });
+    }
+    const annotationsOf = (registry: MemoryRegistry, tag: string): Record<string, string> =>
+      JSON.parse(registry.manifests.get(tag)?.bytes.toString() ?? "{}").annotations;
+
+    it("succeeds for the same outputs of another run, and leaves the tag", async (t) => {
+      const registry = await memoryRegistry(t);
+      const reference = `${registry.address}/out:2`;
+      const first = await runPod(t, reference, 1, {}, "-a", "user=me");
+      assert.equal(first.code, 0, first.stderr);
+      const manifest = registry.manifests.get("out:2");
+      assert.deepEqual(annotationsOf(registry, "out:2"), {
+        "dev.oras-pod-tools.run.attempt": "attempt-1",
+        "dev.oras-pod-tools.run.exit-code": "0",
+        "dev.oras-pod-tools.run.finished": "2026-01-01T00:01:01Z",
+        "dev.oras-pod-tools.run.namespace": "namespace-1",
+        "dev.oras-pod-tools.run.node": "node-1",
+        "dev.oras-pod-tools.run.pod": "pod-1",
+        "dev.oras-pod-tools.run.started": "2026-01-01T00:00:01Z",
+        "org.opencontainers.image.created": "1970-01-01T00:00:01Z",
+        user: "me",
+      });
+      const second = await runPod(t, reference, 2, {}, "-a", "user=me");
+      assert.equal(second.code, 0, second.stderr);
+      assert.equal(second.stdout, first.stdout);
+      assert.equal(registry.manifests.get("out:2"), manifest);
+    });
+
+    for (const [what, done, more] of [
+      ["exit code", { exitCode: 4 }, []],
+      ["signal", { signal: "SIGTERM" }, []],
+      ["reason", { reason: "timed out" }, []],
+      ["set of inputs", {}, ["--pull-from", "{REGISTRY}/in:1"]],
+      ["user's annotation", {}, ["-a", "user=other"]],
+    ] as const)
+      it(`ends with 73 for another ${what}, and leaves the tag`, async (t) => {
+        const registry = await memoryRegistry(t);
+        storeArtifact(registry, "1", [fileLayer("data", "input")], "in");
+        const reference = `${registry.address}/out:2`;
+        const failed = { exitCode: 3, signal: null, reason: null };
+        assert.equal((await runPod(t, reference, 1, failed, "-a", "user=me")).code, 0);
+        const manifest = registry.manifests.get("out:2-failed");
+        assert.ok(manifest);
+        const { code, stderr } = await runPod(t, reference, 2, { ...failed, ...done }, "-a", "user=me", ...more);
+        assert.equal(code, 73, stderr);
+        assert.match(stderr, /out:2-failed already names other content/);
+        assert.equal(registry.manifests.get("out:2-failed"), manifest);
+      });
   });
 
   it("exits with 124 after its timeout, and with 143 after SIGTERM", async (t) => {

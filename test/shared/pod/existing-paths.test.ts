@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { temporaryFolder } from "../../support/temporary.ts";
-import { inotifyWatches, NEVER, recordingLog, waitForPaths } from "./waiting.ts";
+import { inotifyWatches, NEVER, recordingLog, startWatching, waitForPaths } from "./waiting.ts";
 
 describe("existingPaths", { timeout: 30_000 }, () => {
   it("returns at once if the path exists, without a watch", async (context) => {
@@ -16,10 +16,8 @@ describe("existingPaths", { timeout: 30_000 }, () => {
 
   it("returns when the path appears", async (context) => {
     const path = join(temporaryFolder(context), "marker");
-    const { lines, log, line } = recordingLog();
-    const found = waitForPaths({ paths: [path], pollSeconds: NEVER, log });
-    await line("does not exist yet");
-    await sleep(100);
+    const { lines, log } = recordingLog();
+    const { found } = await startWatching({ paths: [path], pollSeconds: NEVER, log });
     writeFileSync(path, "");
     assert.deepEqual(await found, [path]);
     assert.deepEqual(lines, [`Path ${path} does not exist yet`, `Found existing path ${path}`]);
@@ -41,10 +39,7 @@ describe("existingPaths", { timeout: 30_000 }, () => {
 
   it("returns when the path appears in a folder that was missing", async (context) => {
     const folder = join(temporaryFolder(context), "a", "b", "c");
-    const { log, line } = recordingLog();
-    const found = waitForPaths({ paths: [join(folder, "marker")], pollSeconds: NEVER, log });
-    await line("does not exist yet");
-    await sleep(100);
+    const { found } = await startWatching({ paths: [join(folder, "marker")], pollSeconds: NEVER });
     mkdirSync(folder, { recursive: true });
     await sleep(100);
     writeFileSync(join(folder, "marker"), "");
@@ -68,10 +63,7 @@ describe("existingPaths", { timeout: 30_000 }, () => {
   it("returns when the path appears in a folder that was removed and created again", async (context) => {
     const folder = join(temporaryFolder(context), "share");
     mkdirSync(folder);
-    const { log, line } = recordingLog();
-    const found = waitForPaths({ paths: [join(folder, "marker")], pollSeconds: 0.2, log });
-    await line("does not exist yet");
-    await sleep(100);
+    const { found } = await startWatching({ paths: [join(folder, "marker")], pollSeconds: 0.2 });
     rmSync(folder, { recursive: true });
     await sleep(100);
     mkdirSync(folder);
@@ -97,9 +89,7 @@ describe("existingPaths", { timeout: 30_000 }, () => {
     const [a, b] = [join(folder, "a"), join(folder, "b")];
     writeFileSync(a, "");
     const { log, line } = recordingLog();
-    const found = waitForPaths({ paths: [a, b], pollSeconds: NEVER, log });
-    await line(`Path ${b} does not exist yet`);
-    await sleep(100);
+    const { found } = await startWatching({ paths: [a, b], pollSeconds: NEVER, log });
     rmSync(a);
     await line(`Path ${a} does not exist yet`);
     writeFileSync(b, "");
@@ -163,11 +153,8 @@ describe("existingPaths", { timeout: 30_000 }, () => {
       for (let index = 0; index < 4500; index++) writeFileSync(join(folder, `file-${index}`), "");
       for (let index = 0; index < 500; index++) mkdirSync(join(folder, `folder-${index}`));
       const before = inotifyWatches();
-      const { log, line } = recordingLog();
       const path = join(folder, missing);
-      const found = waitForPaths({ paths: [path], pollSeconds: NEVER, log });
-      await line("does not exist yet");
-      await sleep(500);
+      const { found } = await startWatching({ paths: [path], pollSeconds: NEVER });
       const watches = inotifyWatches() - before;
       mkdirSync(dirname(path), { recursive: true });
       writeFileSync(path, "");

@@ -2,13 +2,12 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { anySignal, deadline } from "shared/cli/deadline";
 import { silent } from "shared/cli/log";
 import { ToolError } from "shared/cli/tool-error";
 import { waitUntil } from "shared/pod/wait";
 import { temporaryFolder } from "../../support/temporary.ts";
-import { inotifyWatches, NEVER, recordingLog, waitForPaths } from "./waiting.ts";
+import { FIRST_WATCHED_CHECK, inotifyWatches, NEVER, nextTurn, recordingLog, waitForPaths } from "./waiting.ts";
 
 describe("waitUntil", { timeout: 10_000 }, () => {
   it("returns the value of the check", async () => {
@@ -29,25 +28,34 @@ describe("waitUntil", { timeout: 10_000 }, () => {
     };
     let checks = 0;
     const check = async () => {
-      checks++;
-      if (checks === 3) return "found";
-      // By then the watch has started, which counts as a change.
-      await sleep(300);
+      // The start of the watch causes a few of so many checks. Each other check has its cause in the one before.
+      if (++checks === 20) return "found";
+      await nextTurn();
       report();
+      await nextTurn();
       return undefined;
     };
     assert.equal(await waitUntil(check, { paths: [], changes, pollSeconds: NEVER }), "found");
   });
 
-  it("never runs two checks at the same time", async (context) => {
+  it("never runs two checks at the same time", { timeout: 5000 }, async () => {
+    let report = () => {};
+    const changes = (given: () => void) => {
+      report = given;
+      return () => {};
+    };
     let [running, checks] = [0, 0];
     const check = async () => {
       assert.equal(++running, 1);
-      await sleep(20);
+      // If one of these changes started a second check, it would run before this one ends.
+      for (let turn = 0; turn < 10; turn++) {
+        report();
+        await nextTurn();
+      }
       running--;
       return ++checks > 5 ? true : undefined;
     };
-    await waitUntil(check, { paths: [join(temporaryFolder(context), "x")], pollSeconds: 0.001 });
+    await waitUntil(check, { paths: [], changes, pollSeconds: NEVER });
   });
 
   it("checks again when an existing path changes", async (context) => {
@@ -60,8 +68,7 @@ describe("waitUntil", { timeout: 10_000 }, () => {
       return readFileSync(path, "utf8") === "{}" ? "whole" : undefined;
     };
     const result = waitUntil(check, { paths: [path], pollSeconds: NEVER });
-    await line("check 2");
-    await sleep(100);
+    await line(`check ${FIRST_WATCHED_CHECK}`);
     writeFileSync(path, "{}");
     assert.equal(await result, "whole");
   });
@@ -82,7 +89,7 @@ describe("waitUntil", { timeout: 10_000 }, () => {
     const controller = new AbortController();
     const waiting = waitForPaths({ paths, pollSeconds: NEVER, signal: controller.signal });
     const reason = new Error("enough");
-    await sleep(50);
+    await nextTurn();
     controller.abort(reason);
     await assert.rejects(waiting, reason);
     const check = () => assert.fail("checked");

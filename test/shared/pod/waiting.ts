@@ -6,9 +6,33 @@ import { type WaitOptions, waitUntil } from "shared/pod/wait";
 /** A polling interval in seconds, so long that a wait which depends on polling fails its test. */
 export const NEVER = 1000;
 
+type PathWaitOptions = WaitOptions & { readonly any?: boolean };
+
 /** Waits until paths exist. */
-export function waitForPaths(options: WaitOptions & { readonly any?: boolean }): Promise<readonly string[]> {
+export function waitForPaths(options: PathWaitOptions): Promise<readonly string[]> {
   return waitUntil(existingPaths(options), options);
+}
+
+/** The number of the check that the running watch causes. The first one comes before the watch, the second at its start. */
+export const FIRST_WATCHED_CHECK = 3;
+
+/** Starts to wait for paths. Resolves when the watch runs. No path may change before. */
+export async function startWatching(options: PathWaitOptions): Promise<{ found: Promise<readonly string[]> }> {
+  const watching = Promise.withResolvers<void>();
+  const check = existingPaths(options);
+  let checks = 0;
+  const countingCheck = () => {
+    if (++checks === FIRST_WATCHED_CHECK) watching.resolve();
+    return check();
+  };
+  const found = waitUntil(countingCheck, options);
+  await Promise.race([watching.promise, found]);
+  return { found };
+}
+
+/** Resolves in the next turn of the event loop. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** A log that keeps its lines. `line` waits for a line that contains `part`. */

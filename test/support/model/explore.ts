@@ -42,7 +42,7 @@ export interface Scenario {
 /** The result of an exploration. */
 export interface Exploration {
   readonly states: number;
-  /** The states in which no process can continue, and only a death can happen. */
+  /** The states in which no process can continue. Only a death, a start or the end of the pod can follow. */
   readonly ends: readonly State[];
 }
 
@@ -61,47 +61,71 @@ export const nameOf = (side: Side, start: number): string => `${side}-${start}`;
 
 /** Visits every reachable state, and calls `check` with each. */
 export async function explore(scenario: Scenario, check: (state: State) => void): Promise<Exploration> {
-  const numbers = new Map<string, number>();
-  const numberOf = (text: string): number => {
-    const number = numbers.get(text) ?? numbers.size;
-    if (number === numbers.size) numbers.set(text, number);
-    return number;
-  };
-  const processes = new WeakMap<Process, number>();
-  const worlds = new WeakMap<World, number>();
-  // Large repeated values get a number, so the key of a state is short and few values are serialized.
-  const numbered = <T extends object>(known: WeakMap<T, number>, value: T): number => {
-    const number = known.get(value) ?? numberOf(JSON.stringify(value));
-    known.set(value, number);
-    return number;
-  };
-  const keyOf = ({ world, launcher, sidecar, ending, deaths }: State): string =>
-    `${numbered(worlds, world)} ${numbered(processes, launcher)} ${numbered(processes, sidecar)} ${ending} ${deaths.launcher} ${deaths.sidecar}`;
-  const positions = new Map<string, Position>();
-  const position: PositionOf = async (side, process) => {
-    const key = `${side} ${numbered(processes, process)}`;
-    const known = positions.get(key) ?? (await positionAfter(scenario.life(side, process.start), process.history));
-    positions.set(key, known);
-    return known;
-  };
-  const seen = new Set([keyOf(FIRST)]);
+  const numbering = new Numbering();
+  const position = positionCache(scenario, numbering);
+  const seen = new Set([numbering.keyOf(FIRST)]);
   const pending = [FIRST];
   const ends: State[] = [];
   for (let state = pending.pop(); state !== undefined; state = pending.pop()) {
     check(state);
-    const steps = await stepsOf(state, position);
-    const timeouts = await timeoutsOf(state, position);
-    if (steps.length === 0 && timeouts.length === 0) ends.push(state);
-    for (const next of steps.length === 1 && steps[0]?.local
-      ? steps.map(({ to }) => to)
-      : [...steps.map(({ to }) => to), ...deathsOf(state, scenario), ...startsOf(state, scenario), ...timeouts]) {
-      const key = keyOf(next);
+    const { next, isEnd } = await nextStates(state, scenario, position);
+    if (isEnd) ends.push(state);
+    for (const to of next) {
+      const key = numbering.keyOf(to);
       if (seen.has(key)) continue;
       seen.add(key);
-      pending.push(next);
+      pending.push(to);
     }
   }
   return { states: seen.size, ends };
+}
+
+/** Numbers large repeated values, so the key of a state is short and few values are serialized. */
+class Numbering {
+  readonly #byText = new Map<string, number>();
+  readonly #byValue = new WeakMap<object, number>();
+
+  /** The key of a state. Equal states have equal keys. */
+  keyOf({ world, launcher, sidecar, ending, deaths }: State): string {
+    const values = [world, launcher, sidecar].map((value) => this.numberOf(value)).join(" ");
+    return `${values} ${ending} ${deaths.launcher} ${deaths.sidecar}`;
+  }
+
+  /** The number of a value. Equal values have equal numbers. */
+  numberOf(value: object): number {
+    const known = this.#byValue.get(value);
+    if (known !== undefined) return known;
+    const text = JSON.stringify(value);
+    const number = this.#byText.get(text) ?? this.#byText.size;
+    this.#byText.set(text, number);
+    this.#byValue.set(value, number);
+    return number;
+  }
+}
+
+/** Computes the position of a process, and remembers it. */
+function positionCache(scenario: Scenario, numbering: Numbering): PositionOf {
+  const positions = new Map<string, Position>();
+  return async (side, process) => {
+    const key = `${side} ${numbering.numberOf(process)}`;
+    const known = positions.get(key) ?? (await positionAfter(scenario.life(side, process.start), process.history));
+    positions.set(key, known);
+    return known;
+  };
+}
+
+/** The states after a state, and whether no process can continue in the state itself. */
+async function nextStates(
+  state: State,
+  scenario: Scenario,
+  position: PositionOf,
+): Promise<{ readonly next: readonly State[]; readonly isEnd: boolean }> {
+  const steps = await stepsOf(state, position);
+  const timeouts = await timeoutsOf(state, position);
+  const isEnd = steps.length === 0 && timeouts.length === 0;
+  const next = steps.map(({ to }) => to);
+  if (steps.length === 1 && steps[0]?.local === true) return { next, isEnd };
+  return { next: [...next, ...deathsOf(state, scenario), ...startsOf(state, scenario), ...timeouts], isEnd };
 }
 
 type PositionOf = (side: Side, process: Process) => Promise<Position>;

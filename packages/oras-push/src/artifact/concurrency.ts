@@ -1,4 +1,7 @@
-/** Maps items, at most `limit` at the same time. Results keep the order of the items. Throws the first error when all others ended. */
+/**
+ * Maps items, at most `limit` at the same time. Results keep the order of the items. After an error it starts no further items,
+ * waits for the active ones, and throws the first error.
+ */
 export async function mapConcurrently<T, R>(
   items: readonly T[],
   limit: number,

@@ -9,11 +9,11 @@ import type { AnyReference } from "../oci/reference.ts";
 /** Length of the blob prefix that is compared, in bytes: several compressed blocks, even if they compress well. */
 const COMPARED_HEAD = 1 << 20;
 
-/** What a store holds from earlier pushes. Each question is sent once, at its first use. */
+/** The content of a store from earlier pushes. Each query is sent once, at its first use. */
 export interface EarlierContent {
   /** The layers of the artifacts that the tags of this push name now. Unreadable manifests count as empty. */
   layers(): Promise<readonly Descriptor[]>;
-  /** Whether the store may have a blob: false if it has no tag. True if the store does not say. */
+  /** Whether the store may have a blob: false if it has no tag, true if its tags cannot be listed. */
   mayHaveBlobs(): Promise<boolean>;
 }
 

@@ -42,15 +42,7 @@ interface Bar {
  */
 export function progressBars(terminal: Terminal, now: () => number = () => performance.now()): ProgressBars {
   const bars = new Set<Bar>();
-  let drawn: readonly string[] = [];
-  const draw = (...above: string[]) => {
-    const width = terminal.columns();
-    const lines = [...bars].map((bar) => barLine(bar, width, now()));
-    if (above.length + lines.length + drawn.length === 0) return;
-    const picture = [...above, ...lines].map((line) => `${line}${CLEAR_ROW}\n`).join("");
-    terminal.write(`${backOver(drawn, width)}${picture}${CLEAR_BELOW}`);
-    drawn = lines;
-  };
+  const draw = drawer(bars, terminal, now);
   const print = (line: string) => draw(line);
   const timer = setInterval(() => draw(), INTERVAL);
   timer.unref();
@@ -77,6 +69,19 @@ export function progressBars(terminal: Terminal, now: () => number = () => perfo
     download: (title, blob) => report("Downloaded", title, blob.size),
     exists: (title, blob) => print(blobLine("Exists", blob, title)),
     mounted: (title, blob) => print(blobLine("Mounted", blob, title)),
+  };
+}
+
+/** Returns a function that writes lines above the bars and draws the bars again. */
+function drawer(bars: ReadonlySet<Bar>, terminal: Terminal, now: () => number): (...above: string[]) => void {
+  let drawn: readonly string[] = [];
+  return (...above) => {
+    const width = terminal.columns();
+    const lines = [...bars].map((bar) => barLine(bar, width, now()));
+    if (above.length + lines.length + drawn.length === 0) return;
+    const picture = [...above, ...lines].map((line) => `${line}${CLEAR_ROW}\n`).join("");
+    terminal.write(`${backOver(drawn, width)}${picture}${CLEAR_BELOW}`);
+    drawn = lines;
   };
 }
 

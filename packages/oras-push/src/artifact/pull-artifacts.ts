@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { describeError, type FailureCode, ToolError } from "shared/cli/tool-error";
+import type { FailureCode } from "shared/cli/exit-codes";
+import { describeError, ToolError } from "shared/cli/tool-error";
 import type { ArtifactStore } from "../oci/artifact-store.ts";
 import type { Annotations } from "../oci/descriptor.ts";
 import { type AnyReference, formatReference, isTag } from "../oci/reference.ts";
@@ -77,7 +78,7 @@ export interface PulledTags {
 }
 
 /**
- * Pulls every tag of a repository or a layout, each into a folder of its own. Skips tags that cannot be pulled, with a
+ * Pulls every tag of a repository or a layout, each into a separate folder. Skips tags that cannot be pulled, with a
  * warning. Pulls outputs of failed runs too, with a warning. Throws `registry` if there are no tags, and any error that
  * every tag would meet: an unreachable registry, or refused credentials.
  */

@@ -58,21 +58,8 @@ export async function pull(
   const staging = join(options.folder, `.oras-push-${uniqueName()}`);
   writing(staging, () => makeFolders(staging));
   try {
-    // Each layer gets a folder of its own: two layers may hold the same name.
-    const restored = await mapConcurrently([...layers.entries()], options.concurrency, async ([index, layer]) => {
-      const place = join(staging, String(index));
-      await restoreLayer(source, layer, place, options.progress);
-      return { place, layer };
-    });
-    const whole = join(staging, "whole");
-    writing(whole, () => mkdirSync(whole));
-    for (const { place, layer } of restored) addLayer(place, whole, layer, name);
-    const moves = namesIn(toBytePath(whole)).map((top) => ({
-      from: `${toBytePath(whole)}/${top}`,
-      to: `${toBytePath(options.folder)}/${top}`,
-    }));
-    for (const { from, to } of moves) checkFree(from, to, options.keepOldFiles);
-    for (const { from, to } of moves) merge(from, to);
+    const whole = await restoreLayers(source, layers, name, staging, options);
+    moveIntoPlace(whole, options);
   } finally {
     removeTree(staging);
   }
@@ -129,6 +116,36 @@ function titleParts(title: string): string[] {
   } catch (error) {
     throw new UnsafePathError(`a layer's title ${JSON.stringify(title)} is ${(error as Error).message}`);
   }
+}
+
+/** Restores layers in the folder `staging`. Returns the folder there that contains all of them. */
+async function restoreLayers(
+  source: PullSource,
+  layers: readonly TitledLayer[],
+  name: string,
+  staging: string,
+  { concurrency, progress }: PullOptions,
+): Promise<string> {
+  // Each layer gets a separate folder, because two layers may contain the same name.
+  const restored = await mapConcurrently([...layers.entries()], concurrency, async ([index, layer]) => {
+    const place = join(staging, String(index));
+    await restoreLayer(source, layer, place, progress);
+    return { place, layer };
+  });
+  const whole = join(staging, "whole");
+  writing(whole, () => mkdirSync(whole));
+  for (const { place, layer } of restored) addLayer(place, whole, layer, name);
+  return whole;
+}
+
+/** Moves the content of `whole` to the target folder, after a check of all names. */
+function moveIntoPlace(whole: string, { folder, keepOldFiles }: PullOptions): void {
+  const moves = namesIn(toBytePath(whole)).map((top) => ({
+    from: `${toBytePath(whole)}/${top}`,
+    to: `${toBytePath(folder)}/${top}`,
+  }));
+  for (const { from, to } of moves) checkFree(from, to, keepOldFiles);
+  for (const { from, to } of moves) merge(from, to);
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Annotations } from "../oci/descriptor.ts";
 import type { AnyReference } from "../oci/reference.ts";
 import type { Patterns } from "../tar/selection.ts";
 import { groupByStore, openStore } from "./open-store.ts";
-import { createdAnnotation, type PushResult, push } from "./push.ts";
+import { createdAnnotation, type Destination, type PushResult, push } from "./push.ts";
 import type { TransferContext, TransferPlan } from "./transfer.ts";
 
 /** The content of an annotation file, as `oras push --annotation-file` reads it. */
@@ -50,13 +50,7 @@ export async function pushArtifact(
   const { level, patterns } = plan;
   const options = { level, patterns, latest: epoch, report, annotations, signal: context.signal };
   const layers = await Promise.all(paths.map((path) => layerOf(path, options)));
-  const destinations = await Promise.all(
-    groupByStore(references).map(async ([first, ...others]) => {
-      const reference = first as AnyReference;
-      const store = await openStore(reference, "pull,push", plan, context);
-      return { store, references: [reference, ...others] };
-    }),
-  );
+  const destinations = await openDestinations(references, plan, context);
   const created = createdAnnotation(epoch === undefined ? new Date() : new Date(epoch * 1000));
   const artifact = {
     artifactType: plan.artifactType,
@@ -65,6 +59,19 @@ export async function pushArtifact(
   };
   const { concurrency, noClobber } = plan;
   return push(destinations, layers, artifact, { concurrency, noClobber, progress: context.progress, confirm });
+}
+
+/** Opens the stores of the references, each store once. */
+function openDestinations(
+  references: readonly AnyReference[],
+  plan: TransferPlan,
+  context: TransferContext,
+): Promise<Destination[]> {
+  const open = async (group: readonly AnyReference[]) => {
+    const store = await openStore(group[0] as AnyReference, "pull,push", plan, context);
+    return { store, references: group };
+  };
+  return Promise.all(groupByStore(references).map(open));
 }
 
 /** Annotations of each layer, by its path or its title. Reports names in the file that match no path. */

@@ -2,7 +2,7 @@ import { ToolError } from "shared/cli/tool-error";
 import type { LayerSource, LayerStream } from "../layer/layer.ts";
 import { ANNOTATIONS } from "../oci/annotations.ts";
 import type { ArtifactStore } from "../oci/artifact-store.ts";
-import type { Descriptor } from "../oci/descriptor.ts";
+import type { Annotations, Descriptor } from "../oci/descriptor.ts";
 import { digestOf, Meter, metered } from "../oci/meter.ts";
 import { type EarlierContent, findSameLayer } from "./earlier-content.ts";
 import type { Progress } from "./progress.ts";
@@ -104,24 +104,31 @@ async function pushStreamedLayer(
   earlier: EarlierContent,
   progress: Progress,
 ): Promise<PushedLayer> {
-  const start = await readStart(source);
-  if (start.rest === undefined) {
-    const content = start.head;
-    const blob = { digest: digestOf(content), size: content.length };
-    const descriptor = { mediaType: source.mediaType, ...blob, annotations: start.annotations() };
-    if (await store.hasBlob(blob.digest)) return skipped(progress, descriptor);
-    const report = progress.upload(source.title, blob);
-    await store.pushBlob(content, blob.digest);
-    report.done(blob);
-    return { descriptor, sent: true };
-  }
-  const same = await findSameLayer(store, source, start.head, await earlier.layers());
+  const { head, rest, annotations } = await readStart(source);
+  if (rest === undefined) return pushSmallLayer(store, source, head, annotations(), progress);
+  const same = await findSameLayer(store, source, head, await earlier.layers());
   if (same !== undefined) {
-    await start.rest.return?.();
+    await rest.return?.();
     return skipped(progress, same);
   }
-  const { annotations } = start;
-  return sendWhileRead(store, source, { bytes: continued(start.head, start.rest), annotations }, progress);
+  return sendWhileRead(store, source, { bytes: continued(head, rest), annotations }, progress);
+}
+
+/** Sends a layer whose content is in memory, unless the store has it. */
+async function pushSmallLayer(
+  store: ArtifactStore,
+  { title, mediaType }: LayerSource,
+  content: Buffer,
+  annotations: Annotations,
+  progress: Progress,
+): Promise<PushedLayer> {
+  const blob = { digest: digestOf(content), size: content.length };
+  const descriptor = { mediaType, ...blob, annotations };
+  if (await store.hasBlob(blob.digest)) return skipped(progress, descriptor);
+  const report = progress.upload(title, blob);
+  await store.pushBlob(content, blob.digest);
+  report.done(blob);
+  return { descriptor, sent: true };
 }
 
 /** Sends a layer while it is read. The first attempt reads `stream`, a retry opens the layer again. */

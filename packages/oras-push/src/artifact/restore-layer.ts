@@ -27,7 +27,7 @@ export interface TitledLayer {
 
 /**
  * Restores a layer below the folder `place`: unpacks a folder, writes a file. Throws `registry` if the blob is broken or its
- * title names no file, and `cannotCreate` if a file cannot be written.
+ * title does not name a file, and `cannotCreate` if a file cannot be written.
  */
 export async function restoreLayer(
   source: Pick<ArtifactStore, "fetchBlob">,

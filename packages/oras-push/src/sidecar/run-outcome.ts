@@ -1,8 +1,8 @@
 import { ToolError } from "shared/cli/tool-error";
+import { annotationsOf } from "../artifact/run-annotations.ts";
 import type { Annotations } from "../oci/descriptor.ts";
 import { MAX_TAG_LENGTH, type Reference } from "../oci/reference.ts";
 import type { AttemptEnd } from "./attempt-end.ts";
-import { annotationsOf } from "../artifact/run-annotations.ts";
 
 /** What happens to the outputs of an unsuccessful run: pushed to a separate tag, or discarded. */
 export type KeepPolicy = "push" | "discard";

@@ -7,8 +7,8 @@ import { SHARE } from "shared/pod/markers";
 import type { AttemptEnd } from "./attempt-end.ts";
 
 /**
- * The paths of an attempt's outputs on the volume: the saved ones, or for an incomplete attempt those that exist. If the
- * launcher does not say, everything in the outputs folder except names with a leading dot. Throws `noInput` with the path if an
+ * The paths of an attempt's outputs on the volume: the saved ones, or for an incomplete attempt those that exist. If its
+ * marker names no outputs, everything in the outputs folder except names with a leading dot. Throws `noInput` with the path if an
  * output cannot be read, is missing although it was saved, or lies outside of the volume: an application must not make the
  * sidecar push the sidecar's own files.
  */

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import { anySignal, deadline } from "shared/cli/deadline";
 import type { Log } from "shared/cli/log";
 import { describeError, exitCodeOf, ToolError } from "shared/cli/tool-error";
 import type { ReadLease } from "shared/pod/lease-state";
@@ -13,7 +14,6 @@ import {
   SHARE,
 } from "shared/pod/markers";
 import type { SharedVolume } from "shared/pod/shared-volume";
-import { anySignal, deadline } from "shared/cli/deadline";
 import type { Annotations } from "../oci/descriptor.ts";
 import { formatReference, type Reference } from "../oci/reference.ts";
 import { type AttemptEnd, hasStarted, nextEnd, observe, type SidecarState } from "./attempt-end.ts";
@@ -114,7 +114,7 @@ async function pullInputs(
   steps: SidecarSteps,
 ): Promise<readonly ArtifactRecord[]> {
   const { volume } = context;
-  // An earlier sidecar may have failed by its command line alone: its failure does not count for this one.
+  // An earlier sidecar may have failed because of its command line. That failure does not count for this one.
   await volume.remove(SHARE.initFailed);
   const previous = await volume.read(SHARE.init, parseInitMarker);
   const wanted = options.pullFrom.map(formatReference);
@@ -198,27 +198,38 @@ async function handleEnd(
 ): Promise<SidecarResult | "superseded"> {
   const { run, notPushedReason, failure, ...outcome } = runOutcome(end, options);
   const annotations = { ...outcome.annotations, ...inputAnnotations(inputs) };
-  const why = options.pushTo === undefined ? "the sidecar has no reference to push to" : notPushedReason;
-  if (options.pushTo === undefined || why !== undefined) {
-    return reportNotPushed(end, why ?? "", failure, context);
-  }
+  if (options.pushTo === undefined)
+    return reportNotPushed(end, "the sidecar has no reference to push to", failure, context);
+  if (notPushedReason !== undefined) return reportNotPushed(end, notPushedReason, failure, context);
   const reference = runReference(options.pushTo, run);
   try {
     const previous = await previousPush(context.volume, end, reference);
     const pushed = previous ?? (await pushOutputs(end, { reference, annotations }, context, steps));
-    if (pushed === undefined) return reportNotPushed(end, "the attempt is incomplete and has no outputs", failure, context);
+    if (pushed === undefined)
+      return reportNotPushed(end, "the attempt is incomplete and has no outputs", failure, context);
     if (run !== "succeeded") context.warn(`the run ${RUN_WORDS[run]}: pushed its outputs as ${reference.tag}`);
     return { pushed, failure };
   } catch (error) {
-    if (!context.signal.aborted && (await isSuperseded(end, context, steps))) {
-      context.warn(`skipped the push of attempt ${end.attempt}: the launcher started again`);
-      return "superseded";
-    }
-    await writeFailure(context, SHARE.pushFailed, end.attempt, error);
-    if (failure === undefined) throw error;
-    context.warn(`cannot push the outputs: ${describeError(error)}`);
-    return { pushed: undefined, failure };
+    return handlePushFailure(error, end, failure, context, steps);
   }
+}
+
+/** Handles a failed push. Throws its error, unless the attempt is superseded or has another failure. */
+async function handlePushFailure(
+  error: unknown,
+  end: AttemptEnd,
+  failure: ToolError | undefined,
+  context: SidecarContext,
+  steps: SidecarSteps,
+): Promise<SidecarResult | "superseded"> {
+  if (!context.signal.aborted && (await isSuperseded(end, context, steps))) {
+    context.warn(`skipped the push of attempt ${end.attempt}: the launcher started again`);
+    return "superseded";
+  }
+  await writeFailure(context, SHARE.pushFailed, end.attempt, error);
+  if (failure === undefined) throw error;
+  context.warn(`cannot push the outputs: ${describeError(error)}`);
+  return { pushed: undefined, failure };
 }
 
 const RUN_WORDS = { failed: "failed", incomplete: "is incomplete" } as const;

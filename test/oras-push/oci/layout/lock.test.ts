@@ -1,15 +1,25 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  constants,
+  existsSync,
+  linkSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
-import { it } from "node:test";
+import { it, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { withLock } from "oras-push/oci/layout/lock";
 import { temporaryFolder } from "../../../support/temporary.ts";
 
 const PATIENCE = { pause: 2, stale: 100 };
-const signal = new AbortController().signal;
 
-it("one at a time holds a lock, and nothing is left of it", async (t) => {
+it("gives a lock to one holder at a time, and leaves no files", async (t) => {
   const folder = temporaryFolder(t);
   const path = join(folder, "lock");
   const counter = join(folder, "counter");
@@ -22,7 +32,7 @@ it("one at a time holds a lock, and nothing is left of it", async (t) => {
         await sleep(Math.random() * 3);
         writeFileSync(counter, String(value + 1));
       },
-      signal,
+      t.signal,
       { ...PATIENCE, stale: 10_000 },
     );
   await Promise.all(Array.from({ length: 20 }, count));
@@ -30,7 +40,7 @@ it("one at a time holds a lock, and nothing is left of it", async (t) => {
   assert.deepEqual(readdirSync(folder), ["counter"]);
 });
 
-it("a lock that was left behind is broken, by one of those who wait", async (t) => {
+it("breaks a stale lock for one of several waiters", async (t) => {
   const folder = temporaryFolder(t);
   const path = join(folder, "lock");
   writeFileSync(path, "of a process that is gone");
@@ -44,7 +54,7 @@ it("a lock that was left behind is broken, by one of those who wait", async (t) 
         await sleep(5);
         inside--;
       },
-      signal,
+      t.signal,
       // Long enough that a busy machine does not make a holder look as if it were gone.
       { ...PATIENCE, stale: 2000 },
     );
@@ -53,7 +63,7 @@ it("a lock that was left behind is broken, by one of those who wait", async (t) 
   assert.deepEqual(readdirSync(folder), []);
 });
 
-it("one whose lock was broken while it slept notices before it writes, and begins again", async (t) => {
+it("notices at the check that the lock was broken, and starts again", async (t) => {
   const path = join(temporaryFolder(t), "lock");
   let tries = 0;
   await withLock(
@@ -62,21 +72,82 @@ it("one whose lock was broken while it slept notices before it writes, and begin
       if (tries++ === 0) writeFileSync(path, "of another");
       await lock.check();
     },
-    signal,
+    t.signal,
     PATIENCE,
   );
   assert.equal(tries, 2);
   assert.equal(existsSync(path), false);
 });
 
-it("a failure inside is thrown, and the lock is given back", async (t) => {
+/** Resolves when someone opens a FIFO for reading; gives how to answer. */
+async function reader(fifo: string): Promise<(text: string) => Promise<void>> {
+  const handle = await open(fifo, constants.O_WRONLY);
+  return async (text) => {
+    await handle.write(text);
+    await handle.close();
+  };
+}
+
+/**
+ * Waits for a stale lock. Another process takes the lock between the read that finds it stale and the rename that breaks
+ * it. Gives control when the wrong lock is moved aside. Each lock is a FIFO, so that every read of the waiter waits too.
+ */
+async function breakWrongLock(t: TestContext) {
+  const folder = temporaryFolder(t);
+  const path = join(folder, "lock");
+  const fifos = ["first", "again", "other"].map((name) => join(folder, name)) as [string, string, string];
+  const [first, again, other] = fifos;
+  const take = (fifo: string) => {
+    linkSync(fifo, join(folder, "new"));
+    renameSync(join(folder, "new"), path);
+  };
+  execFileSync("mkfifo", fifos);
+  take(first);
+  const controller = new AbortController();
+  const act = () => Promise.reject(new Error("two hold the lock"));
+  const waiting = withLock(path, act, controller.signal, { pause: 2, stale: 0 });
+  waiting.catch(() => {});
+  const answerFirst = await reader(first);
+  take(again);
+  await answerFirst("stale");
+  const answerAgain = await reader(again);
+  take(other);
+  await answerAgain("stale");
+  const answerAside = await reader(other);
+  assert.equal(existsSync(path), false, "the lock of the other process is moved aside");
+  /** Lets the waiter finish this look, its last one. */
+  const finish = async () => {
+    controller.abort(new Error("the last look"));
+    await answerAside("other");
+    await assert.rejects(waiting, /^Error: the last look$/);
+  };
+  return { folder, path, other, finish };
+}
+
+it("puts back a lock that another process took while the stale one was broken", { timeout: 20_000 }, async (t) => {
+  const { folder, path, other, finish } = await breakWrongLock(t);
+  await finish();
+  assert.equal(statSync(path).ino, statSync(other).ino);
+  assert.deepEqual(readdirSync(folder), ["again", "first", "lock", "other"]);
+});
+
+it("does not put a lock back over one that a third process took", { timeout: 20_000 }, async (t) => {
+  const { folder, path, finish } = await breakWrongLock(t);
+  writeFileSync(path, "third", { flag: "wx" });
+  await finish();
+  assert.ok(statSync(path).isFile(), "the lock is no FIFO of the other process");
+  assert.equal(readFileSync(path, "utf8"), "third");
+  assert.deepEqual(readdirSync(folder), ["again", "first", "lock", "other"]);
+});
+
+it("throws the error of the holder, and releases the lock", async (t) => {
   const path = join(temporaryFolder(t), "lock");
   const fail = () => Promise.reject(new Error("inside"));
-  await assert.rejects(withLock(path, fail, signal, PATIENCE), /inside/);
+  await assert.rejects(withLock(path, fail, t.signal, PATIENCE), /inside/);
   assert.equal(existsSync(path), false);
 });
 
-it("who waits for a lock can be interrupted", async (t) => {
+it("stops waiting when the signal aborts", async (t) => {
   const path = join(temporaryFolder(t), "lock");
   writeFileSync(path, "of another");
   const interrupted = AbortSignal.timeout(20);
@@ -86,9 +157,9 @@ it("who waits for a lock can be interrupted", async (t) => {
   );
 });
 
-it("a folder that cannot be written to is named", async () => {
+it("names the lock that it cannot create", async (t) => {
   await assert.rejects(
-    withLock("/nowhere/lock", async () => {}, signal),
+    withLock("/nowhere/lock", async () => {}, t.signal),
     { code: "cannotCreate", message: "cannot lock /nowhere/lock" },
   );
 });

@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { checkSameContent } from "oras-push/artifact/no-clobber";
+import type { Annotations, Descriptor } from "oras-push/oci/descriptor";
+import { buildManifest } from "oras-push/oci/manifest";
+import { digestOf } from "oras-push/oci/meter";
+
+const REFERENCE = { registry: "localhost", repository: "metric/run", tag: "1", digest: undefined };
+const REFUSED = { code: "cannotCreate", message: "localhost/metric/run:1 already names other content" };
+const LAYER: Descriptor = { mediaType: "text/plain", digest: digestOf(Buffer.from("content")), size: 7 };
+
+/** The annotations that say when and where an artifact was made. */
+const VOLATILE = [
+  "org.opencontainers.image.created",
+  "dev.oras-pod-tools.run.attempt",
+  "dev.oras-pod-tools.run.started",
+  "dev.oras-pod-tools.run.finished",
+  "dev.oras-pod-tools.run.pod",
+  "dev.oras-pod-tools.run.namespace",
+  "dev.oras-pod-tools.run.node",
+];
+
+/** Annotations that say what an artifact is, and two that have nearly the name of a volatile one. */
+const CONTENT = [
+  "dev.oras-pod-tools.run.exit-code",
+  "dev.oras-pod-tools.run.signal",
+  "dev.oras-pod-tools.run.reason",
+  "dev.oras-pod-tools.run.incomplete",
+  "dev.oras-pod-tools.run.inputs",
+  "org.opencontainers.image.title",
+  "org.example.user",
+  "created",
+  "dev.oras-pod-tools.run.pod.other",
+];
+
+/** Two values of an annotation that differ, in either order, or one that is missing. */
+const CHANGES = [
+  ["first", "second"],
+  ["first", undefined],
+  [undefined, "second"],
+] as const;
+
+/** Compares two manifests that differ in nothing but these fields. */
+function check(
+  there: Partial<Parameters<typeof buildManifest>[0]>,
+  wanted: Partial<Parameters<typeof buildManifest>[0]>,
+): void {
+  const [a, b] = [there, wanted].map((fields) => buildManifest({ layers: [LAYER], annotations: {}, ...fields }));
+  assert.ok(a && b && !a.bytes.equals(b.bytes), "the manifests differ");
+  checkSameContent(REFERENCE, a, b);
+}
+
+/** An annotation beside one that stays the same. */
+function annotated(key: string, value: string | undefined): { readonly annotations: Annotations } {
+  return { annotations: { same: "same", ...(value === undefined ? {} : { [key]: value }) } };
+}
+
+describe("--no-clobber", () => {
+  for (const key of VOLATILE)
+    it(`accepts a manifest that differs only in ${key}`, () => {
+      for (const [there, wanted] of CHANGES) check(annotated(key, there), annotated(key, wanted));
+    });
+
+  it("accepts a manifest that differs in all of these annotations", () => {
+    const all = (value: string) => ({ annotations: Object.fromEntries(VOLATILE.map((key) => [key, value])) });
+    check(all("first"), all("second"));
+  });
+
+  for (const key of CONTENT)
+    it(`refuses a manifest that differs in ${key}`, () => {
+      for (const [there, wanted] of CHANGES)
+        assert.throws(() => check(annotated(key, there), annotated(key, wanted)), REFUSED);
+    });
+
+  it("compares every annotation of a layer", () => {
+    for (const key of [...VOLATILE, ...CONTENT])
+      for (const [there, wanted] of CHANGES) {
+        const layers = (value: string | undefined) => ({ layers: [{ ...LAYER, ...annotated(key, value) }] });
+        assert.throws(() => check(layers(there), layers(wanted)), REFUSED);
+      }
+  });
+
+  it("compares the artifact type, and the layers with their order", () => {
+    const other = { ...LAYER, digest: digestOf(Buffer.from("another")) };
+    for (const [there, wanted] of [
+      [{ artifactType: "a/b" }, { artifactType: "a/c" }],
+      [{}, { layers: [other] }],
+      [{}, { layers: [{ ...LAYER, mediaType: "text/html" }] }],
+      [{}, { layers: [LAYER, other] }],
+      [{ layers: [LAYER, other] }, { layers: [other, LAYER] }],
+    ] as const)
+      assert.throws(() => check(there, wanted), REFUSED);
+  });
+});
