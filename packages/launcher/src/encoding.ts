@@ -2,8 +2,8 @@ import { isUtf8 } from "node:buffer";
 import { readFileSync } from "node:fs";
 
 /**
- * Whether an argument of this process is not UTF-8 text. Node replaces such bytes by U+FFFD, so the command would receive
- * another argument. `argv` are the arguments as Node passes them.
+ * Whether an argument of this process is not UTF-8 text. Node replaces such bytes by U+FFFD, so the command would
+ * receive a different argument. `argv` are the arguments as Node passes them.
  */
 export function hasInvalidArgument(argv: readonly string[]): boolean {
   return argv.some(mayBeChanged) && originalWords("cmdline").some((word) => !isUtf8(word));
@@ -16,7 +16,7 @@ export function invalidVariables(env: NodeJS.ProcessEnv): readonly string[] {
   return invalid.map((word) => word.toString().split("=", 1)[0] ?? "");
 }
 
-/** Text without U+FFFD is unchanged. The files in /proc are then not needed. */
+/** Whether Node may have changed a text. The files in /proc are read only for a text with U+FFFD. */
 function mayBeChanged(text: string): boolean {
   return text.includes("\ufffd");
 }

@@ -24,7 +24,8 @@ export async function waitForInit(
   log(init);
   const check = async () => {
     const marker = await volume.read(SHARE.init, parseInitMarker);
-    // An earlier step without inputs left a marker of its launcher: the sidecar of this step has not written its own yet.
+    // The launcher of an earlier step without inputs wrote this marker. The sidecar of this step has not written its
+    // marker yet.
     if (marker !== undefined && marker.by !== "launcher") return true;
     const failure = await volume.read(SHARE.initFailed, parseFailureMarker);
     if (failure === undefined) return undefined;

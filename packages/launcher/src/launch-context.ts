@@ -21,7 +21,7 @@ export interface LaunchSteps {
   readonly run: () => Promise<RunResult>;
   /** Completes the copies of the command's stdout and stderr. Returns the saved logs. */
   readonly finishLogs: () => Promise<readonly OutputRecord[]>;
-  /** Waits until the launcher's own stdout and stderr have everything that the command wrote. */
+  /** Waits until the launcher's own stdout and stderr have received everything that the command wrote. */
   readonly flush: (signal: AbortSignal) => Promise<void>;
   /** Resolves the outputs to paths. Called after the command has ended. */
   readonly resolveOutputs: () => readonly ResolvedOutput[];
@@ -37,6 +37,6 @@ export interface LaunchContext {
   readonly signals: SignalSource;
   /** Receives the log lines of a wait. */
   readonly waitLog: Log;
-  /** Receives warnings, which are also printed with `--quiet`. */
+  /** Receives warnings. They are printed even with `--quiet`. */
   readonly warn: Log;
 }

@@ -16,15 +16,15 @@ export interface LaunchPlan {
   readonly logs: boolean;
   /** The command and its arguments. */
   readonly command: readonly [string, ...string[]];
-  /** Seconds until the inputs must be there; unlimited if undefined. */
+  /** Seconds within which the inputs must be complete; unlimited if undefined. */
   readonly initTimeoutSeconds: number | undefined;
   /** Seconds to wait for a new sidecar after the death of one. */
   readonly sidecarTimeoutSeconds: number;
-  /** Seconds until the command must have ended; unlimited if undefined. */
+  /** Seconds within which the command must end; unlimited if undefined. */
   readonly timeoutSeconds: number | undefined;
   /** Seconds from SIGTERM to SIGKILL. */
   readonly graceSeconds: number;
-  /** If it is not met, the launcher only runs the command. */
+  /** If this condition is not met, the launcher only runs the command. */
   readonly onlyIf: Condition | undefined;
   /** Whether to wait for the push. */
   readonly waitPush: boolean;

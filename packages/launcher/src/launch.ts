@@ -13,12 +13,12 @@ import { waitForPush } from "./push-wait.ts";
 import type { SidecarTimeout } from "./sidecar-wait.ts";
 
 /**
- * Runs one attempt of the launcher: the lease, the inputs, the command, the outputs, the done marker (docs/protocol.md, "The
- * launcher"). Returns the exit code: the command's own code if the command failed. Otherwise a failure of the launcher itself
- * is thrown, after the failure marker is written.
+ * Runs one attempt of the launcher: takes the lease, waits for the inputs, runs the command, saves the outputs, and
+ * writes the done marker (docs/protocol.md, "The launcher"). Returns the exit code: the command's own code if the
+ * command failed. Otherwise a failure of the launcher itself is thrown, after the failure marker is written.
  *
- * The lease is taken first and released last. If neither marker could be written, the lease is not released: its end is then
- * the only sign for the sidecar.
+ * The lease is taken first and released last. If neither marker could be written, the lease is not released. Only the
+ * end of the lease then shows the sidecar that the attempt is over.
  */
 export async function launch(plan: LaunchPlan, context: LaunchContext, steps: LaunchSteps): Promise<number> {
   const lease = await steps.takeLease();
@@ -30,7 +30,7 @@ export async function launch(plan: LaunchPlan, context: LaunchContext, steps: La
     if (await writeFailure(failure, context)) await release(lease, context);
     return failedExitCode(progress, error, context);
   } finally {
-    // This comes after the marker: a reader that stopped reading must not delay the outputs.
+    // The flush comes after the marker, because a blocked reader of stdout must not delay the outputs.
     await steps.flush(abortOnSignal(context.signals));
   }
   try {
@@ -91,15 +91,15 @@ async function runCommand(
 ): Promise<void> {
   progress.phase = "run";
   const result = await steps.run();
-  // From now on, only SIGKILL ends the launcher before it has saved the outputs.
+  // From here on, only SIGKILL ends the launcher before it has saved the outputs.
   signals.listen(() => {});
   progress.status = runStatus(result);
   if (progress.status.reason !== null) warn(`${plan.command[0]}: ${progress.status.reason}`);
 }
 
 /**
- * Saves all outputs, and returns the saved ones. Throws `noInput` for a missing output if it is `required`, and warns
- * otherwise. A command that failed need not have written its outputs: its own exit code counts.
+ * Saves all outputs, and returns the saved outputs. Throws `noInput` for a missing output if it is `required`, and
+ * warns otherwise. A failed command may leave outputs unwritten, because its exit code already shows the failure.
  */
 async function saveOutputs(steps: LaunchSteps, required: boolean, warn: Log): Promise<OutputRecord[]> {
   const saved: OutputRecord[] = [];

@@ -28,7 +28,7 @@ import { USAGE } from "./usage.ts";
 /** The `launcher` executable. Returns the exit code. */
 export function main(argv: string[], io: Io): Promise<number> {
   const progress = newProgress();
-  // Both checks come before tini: it would receive changed arguments and variables, which look valid.
+  // Both checks run before tini starts, because tini would receive changed arguments and variables that look valid.
   const valid = !hasInvalidArgument(argv);
   for (const name of invalidVariables(io.env))
     warn(io, `the environment variable ${name} is not UTF-8 text: the command receives it changed`);
@@ -42,7 +42,7 @@ export function main(argv: string[], io: Io): Promise<number> {
     onUsageError: async (failure, { share, install }) => {
       if (install !== undefined) return;
       const marker = doneMarker(randomUUID(), progress, describeError(failure));
-      // Without a writable volume, no sidecar waits for this marker.
+      // If the volume cannot be written, no sidecar waits for this marker.
       await writeMarker(join(share || DEFAULT_SHARE, SHARE.doneFailed), marker).catch(() => {});
     },
   };

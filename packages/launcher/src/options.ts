@@ -8,13 +8,16 @@ import { mayBePattern } from "./outputs/output-paths.ts";
 import { LOG_NAMES } from "./process/streams.ts";
 import { USAGE } from "./usage.ts";
 
-/** Means "none" in the form with ARTIFACT-INPUT and ARTIFACT-OUTPUT. */
+/** The word for "none" in the form with ARTIFACT-INPUT and ARTIFACT-OUTPUT. */
 const NONE = "NA";
 
-/** The longest folder of an installation, in bytes: PATH_MAX, which includes a NUL, less the rest of the loader's path. */
+/**
+ * The maximum length of the installation folder's path, in bytes: PATH_MAX, which includes a NUL, minus the rest of the
+ * loader's path.
+ */
 const MAX_FOLDER_BYTES = 4096 - 64;
 
-/** The input, the output and the command of a command line, in either form. */
+/** The input, the output and the command of a command line in one of its two forms. */
 interface Operands {
   /** `NA` if there is none. */
   readonly input: string;
@@ -23,7 +26,10 @@ interface Operands {
   readonly command: readonly string[];
 }
 
-/** Converts a command line that installs the tools; undefined if it runs a command. Throws a usage failure if it does both. */
+/**
+ * Converts a command line that installs the tools. Undefined if the command line runs a command. Throws a usage failure
+ * if it does both.
+ */
 export function installPlan({ args, options }: CommandLine<typeof USAGE.options>): InstallPlan | undefined {
   const { install, "mounted-at": mountedAt } = options;
   if (install === undefined) {
@@ -78,7 +84,8 @@ function operands(args: readonly string[]): Operands {
     throw usageError(USAGE, "expected an input, an output and a command, or -- before the command");
   if (input.startsWith("-") || output.startsWith("-"))
     throw usageError(USAGE, `${JSON.stringify(output)} is not a path; is a -- missing before the command?`);
-  // The form PIPE INPUT OUTPUT COMMAND of the ORAS Operator differs only if its output is NA, because no command has this name.
+  // The form PIPE INPUT OUTPUT COMMAND of the ORAS Operator can be detected only if OUTPUT is NA, because no command
+  // has this name.
   if (command[0] === NONE)
     throw usageError(USAGE, `${NONE} is not a command; if there is an output pipe, write --output-pipe FILE`);
   if (input === "" || output === "") throw usageError(USAGE, `a path must not be empty; write ${NONE} for none`);

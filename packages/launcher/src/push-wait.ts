@@ -24,7 +24,7 @@ async function checkPush({ volume, attempt }: LaunchContext): Promise<true | und
   if ((await volume.read(SHARE.pushed, parsePushedMarker))?.attempt === attempt) return true;
   const failure = await volume.read(SHARE.pushFailed, parseFailureMarker);
   if (failure?.attempt === attempt) throw notPushed(failure.error);
-  // A sidecar that failed before the outputs will not push them.
+  // A sidecar that failed before the push will not push the outputs.
   const initFailure = await volume.read(SHARE.initFailed, parseFailureMarker);
   if (initFailure !== undefined) throw notPushed(initFailure.error);
   return undefined;

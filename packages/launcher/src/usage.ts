@@ -42,7 +42,10 @@ const WAITING_OPTIONS = {
     default: DEFAULT_SIDECAR_SECONDS,
     description: "if the sidecar dies, wait this long for its restart; then exit with 66 (inputs) or 75 (push)",
   },
-  "wait-push": { type: "flag", description: "wait until the sidecar has pushed the outputs; exit with 75 if it fails" },
+  "wait-push": {
+    type: "flag",
+    description: "wait until the sidecar has pushed the outputs; exit with 75 if the push fails",
+  },
 } as const satisfies OptionSpecs;
 
 const RUNNING_OPTIONS = {
@@ -69,7 +72,7 @@ const INSTALLATION_OPTIONS = {
   "mounted-at": {
     type: "text",
     placeholder: "DIR",
-    description: "path of that folder in the container that will run the tools, if it is another",
+    description: "path of that folder in the container that will run the tools, if the path differs",
   },
 } as const satisfies OptionSpecs;
 

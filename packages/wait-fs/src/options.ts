@@ -69,7 +69,7 @@ export const USAGE = {
   },
 } as const satisfies Usage<OptionSpecs>;
 
-/** The work of `wait-fs`. */
+/** A parsed command line of `wait-fs`. */
 export interface WaitFsOptions {
   readonly paths: readonly string[];
   /** Whether one of the paths is enough. */

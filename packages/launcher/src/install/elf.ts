@@ -11,9 +11,9 @@ export interface InterpreterSegment {
   readonly size: number;
 }
 
-/** A change of a file: it is truncated first, then written. */
+/** An edit of a file. The file is truncated first, and then written. */
 export interface FileEdit {
-  /** The length to truncate the file to, in bytes; its own length if nothing is cut off. */
+  /** The length in bytes to which the file is truncated. It is the current length if nothing is removed. */
   readonly length: number;
   /** The bytes to write, with their offsets in the file. */
   readonly writes: readonly { readonly position: number; readonly bytes: Buffer }[];
@@ -34,8 +34,8 @@ const OFFSET_FIELD = 8;
 const SIZE_FIELDS = 32;
 
 /**
- * Finds the path of an executable's loader. `head` is the first {@link ELF_HEAD_SIZE} bytes. Undefined if there is no loader,
- * as in a static executable, and if the file is not an executable for a 64-bit, little-endian machine.
+ * Finds the path of an executable's loader. `head` is the first {@link ELF_HEAD_SIZE} bytes. Undefined if there is no
+ * loader, as in a static executable, or if the file is not an executable for a 64-bit, little-endian machine.
  */
 export function interpreterSegment(head: Buffer): InterpreterSegment | undefined {
   if (head.length < HEADER || !head.subarray(0, MAGIC.length).equals(MAGIC)) return undefined;
@@ -57,9 +57,10 @@ export function interpreterSegment(head: Buffer): InterpreterSegment | undefined
 }
 
 /**
- * The edit that gives an executable of `length` bytes another loader. The new path is written at the end of the file, and the
- * program header points to it. It replaces the path of an earlier edit. The kernel reads the path from the file. The address
- * in memory stays that of the old path, where only the loader's own name is read.
+ * The edit that gives an executable of `length` bytes a different loader. The new path is written at the end of the
+ * file, where it replaces the path of an earlier edit. The program header then points to the new path, and the kernel
+ * reads the path from the file. The address in memory still points to the old path. Only the name of the loader itself
+ * is read there.
  */
 export function interpreterEdit(segment: InterpreterSegment, length: number, path: string): FileEdit {
   const bytes = Buffer.from(`${path}\0`);

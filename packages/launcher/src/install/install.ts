@@ -24,7 +24,7 @@ import { ELF_HEAD_SIZE, type InterpreterSegment, interpreterEdit, interpreterSeg
 /** Where to install the tools. */
 export interface InstallPlan {
   readonly folder: string;
-  /** The folder's absolute path in the container that runs the tools: the kernel finds the loader by it. */
+  /** The folder's absolute path in the container that runs the tools. The kernel uses this path to find the loader. */
   readonly mountedAt: string;
 }
 
@@ -57,7 +57,10 @@ export async function install({ folder, mountedAt }: InstallPlan): Promise<void>
   checkRunnable(join(folder, NAME));
 }
 
-/** A file that its mode allows to run, but the kernel does not, is on a volume mounted with noexec. */
+/**
+ * Checks that the kernel can run a file. If the kernel refuses although the mode permits it, the volume is mounted with
+ * noexec.
+ */
 function checkRunnable(path: string): void {
   try {
     accessSync(path, constants.X_OK);
@@ -86,7 +89,7 @@ function ownInterpreter(): InterpreterSegment {
  */
 function ownLibraries(loader: string): string[] {
   const { sharedObjects } = process.report.getReport() as { readonly sharedObjects: readonly string[] };
-  // The kernel's linux-vdso has no path. The loader may be listed with its path before an installation.
+  // The kernel's linux-vdso has no path. The loader may be listed with the path that it had before the installation.
   return sharedObjects.filter((path) => isAbsolute(path) && basename(path) !== basename(loader));
 }
 
@@ -107,7 +110,7 @@ function readText(path: string, position: number, length: number): string {
 }
 
 function copy(from: string, to: string): void {
-  // Tells an unreadable source from a failure to write.
+  // Distinguishes an unreadable source from a failed write.
   reading(from, () => closeSync(openSync(from, "r")));
   copyFileSync(from, to, constants.COPYFILE_FICLONE);
   chmodSync(to, 0o755);

@@ -4,7 +4,7 @@ import type { ToolError } from "shared/cli/tool-error";
 import { type BytePath, rawPath, shownPath } from "shared/fs/byte-path";
 import { cannotRead, cannotWrite } from "shared/fs/path-failure";
 
-/** Files up to this size are copied synchronously: an asynchronous call would cost more than the copy. */
+/** Files up to this size are copied synchronously, because an asynchronous call takes longer than the copy. */
 const SMALL_FILE = 1 << 20;
 
 const BLOCK = 1 << 20;

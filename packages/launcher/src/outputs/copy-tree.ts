@@ -22,7 +22,7 @@ import type { TreeSize } from "./tree-size.ts";
 
 /** How to copy a tree. */
 export interface CopyOptions {
-  /** Receives a line for each socket, FIFO and device, which are skipped. */
+  /** Receives a line for each skipped socket, FIFO or device. */
   readonly warn: (message: string) => void;
   /** Mode bits that every copied file and folder gets in addition, such as 0o444; none by default. */
   readonly addMode?: number;
@@ -30,13 +30,14 @@ export interface CopyOptions {
   readonly writeFailure?: WriteFailure;
 }
 
-/** The longest time without a turn of the event loop, in milliseconds. */
+/** The maximum time between two turns of the event loop, in milliseconds. */
 const LONGEST_TURN = 100;
 
 /**
- * Copies a file, or a folder and its content. Merges with existing folders, and replaces existing files. Keeps symbolic links
- * inside the folder, and follows one at the top. Keeps modes, times, hard links and holes; does not keep owners. Throws
- * `noInput` with the path if a source cannot be read, and the write failure if a target cannot be written.
+ * Copies a file, or a folder and its content. Merges with existing folders, and replaces existing files. Keeps symbolic
+ * links inside the folder, but follows a symbolic link at the top. Keeps modes, times, hard links and holes; does not
+ * keep owners. Throws `noInput` with the path if a source cannot be read, and the write failure if a target cannot be
+ * written.
  */
 export async function copyTree(from: string, to: string, options: CopyOptions): Promise<TreeSize> {
   const copy = new TreeCopy(options);
@@ -68,7 +69,10 @@ class TreeCopy {
     else this.#warn(`skipped ${shownPath(source)}: it is ${specialFileKind(stats)}`);
   }
 
-  /** Small files are copied without a turn of the event loop, but heartbeats and signals need one. */
+  /**
+   * Gives the event loop regular turns. Small files are copied synchronously, but heartbeats and signals need the event
+   * loop.
+   */
   async #yieldSometimes(): Promise<void> {
     if (performance.now() - this.#lastTurn < LONGEST_TURN) return;
     await nextTurn();
@@ -115,7 +119,7 @@ class TreeCopy {
   }
 
   #keepModeAndTimes(target: Buffer, stats: Stats): void {
-    // A folder that every user may read must be searchable by them, too.
+    // A folder that every user may read must also be searchable by every user.
     const search = stats.isDirectory() ? (this.#addMode >> 2) & 0o111 : 0;
     chmodSync(target, (stats.mode & 0o7777) | this.#addMode | search);
     utimesSync(target, stats.atime, stats.mtime);

@@ -11,13 +11,16 @@ import { mayBePattern } from "./output-paths.ts";
 export interface OutputLocation {
   /** Relative to the volume. For a pattern, the folder that will contain its matches. */
   readonly path: string;
-  /** The name, or the pattern of names, of its copies in the outputs folder. Undefined if the output is not copied. */
+  /**
+   * The name of the copy in the outputs folder, or the pattern that its copies match. Undefined if the output is not
+   * copied.
+   */
   readonly copies: string | undefined;
 }
 
 /**
- * The future locations of outputs: an output on the volume stays in its place, any other will be copied to the outputs folder
- * under its own name. Throws `noInput` with the path if a folder of an output cannot be read.
+ * The future locations of outputs: an output on the volume stays in its place; any other output will be copied to the
+ * outputs folder under its own name. Throws `noInput` with the path if a folder of an output cannot be read.
  */
 export function locateOutputs(share: string, outputs: readonly string[]): OutputLocation[] {
   const volume = realpathSync(share);
@@ -33,7 +36,7 @@ function locationOf(volume: string, output: string): OutputLocation {
   return { path: pattern ? SHARE.outputs : join(SHARE.outputs, name), copies: name };
 }
 
-/** The paths for the started marker. The whole volume is left out: it contains the markers. */
+/** The paths for the started marker. Leaves out the volume itself, because it contains the markers. */
 export function futureOutputPaths(locations: readonly OutputLocation[]): string[] {
   return [...new Set(locations.map(({ path }) => path).filter((path) => path !== ""))];
 }
@@ -72,7 +75,7 @@ function namesIn(folder: string): string[] {
   });
 }
 
-/** The real path of a path that need not exist: follows the links of the folders that exist. */
+/** The real path of a path that may not exist yet. Follows the links of the existing folders. */
 function futurePath(path: string): string {
   try {
     return realpathSync(path);

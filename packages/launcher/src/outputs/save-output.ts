@@ -16,9 +16,10 @@ import { measureTree } from "./tree-size.ts";
 const READ_FOR_ALL = 0o444;
 
 /**
- * Saves an output path on the shared volume. An output on the volume stays in its place; any other is copied to the outputs
- * folder, and replaces a copy of an earlier attempt by rename. Returns undefined if the path does not exist, or is neither a
- * file nor a folder. Throws `noInput` with the path if it cannot be read, `copyFailed` if the copy cannot be written.
+ * Saves an output path on the shared volume. An output on the volume stays in its place; any other output is copied to
+ * the outputs folder. The copy replaces that of an earlier attempt by rename. Returns undefined if the path does not
+ * exist, or is neither a file nor a folder. Throws `noInput` with the path if it cannot be read, `copyFailed` if the
+ * copy cannot be written.
  */
 export async function saveOutput(share: string, path: string, warn: Log): Promise<OutputRecord[] | undefined> {
   const source = realPath(path);
@@ -27,7 +28,7 @@ export async function saveOutput(share: string, path: string, warn: Log): Promis
   const within = relative(volume, source);
   if (within === "" || isAbove(source, volume))
     throw new ToolError("copyFailed", `the output ${path} contains the shared volume ${share}`, {
-      hint: "use an output folder of its own for the step",
+      hint: "use a separate output folder for the step",
     });
   const stats = statSync(source);
   if (!stats.isFile() && !stats.isDirectory()) {
@@ -38,7 +39,10 @@ export async function saveOutput(share: string, path: string, warn: Log): Promis
   return recordsInPlace(source, within);
 }
 
-/** The records of an output on the volume. The outputs folder itself stands for the files and folders in it. */
+/**
+ * The records of an output on the volume. If the output is the outputs folder itself, each file and folder in it has a
+ * record.
+ */
 function recordsInPlace(source: string, within: string): OutputRecord[] {
   if (within !== SHARE.outputs) return [{ path: within, ...measureTree(source) }];
   return readdirSync(source)

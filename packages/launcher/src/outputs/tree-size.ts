@@ -4,7 +4,7 @@ import { readingRaw } from "shared/fs/path-failure";
 
 /** The size of a file or a folder. */
 export interface TreeSize {
-  /** Number of regular files; a file with several hard links counts once for each. */
+  /** Number of regular files; a file with several hard links counts once for each link. */
   files: number;
   /** Sum of their sizes. */
   bytes: number;

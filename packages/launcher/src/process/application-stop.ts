@@ -10,7 +10,7 @@ export interface StopOptions {
   readonly timeoutSeconds: number | undefined;
 }
 
-/** Stops an application: it gets a grace period after SIGTERM, then SIGKILL. */
+/** Stops an application with SIGTERM, and after a grace period with SIGKILL. */
 export class ApplicationStop {
   readonly #options: StopOptions;
   readonly #send: (signal: NodeJS.Signals) => void;
@@ -33,7 +33,7 @@ export class ApplicationStop {
     });
   }
 
-  /** Starts the grace period of an application that has been sent SIGTERM. The first of several causes counts. */
+  /** Starts the grace period after SIGTERM was sent to the application. Keeps only the first cause. */
   startGracePeriod(cause: "terminated" | "timed out"): void {
     this.#cause ??= cause;
     this.#after(this.#options.graceSeconds, () => {

@@ -2,7 +2,10 @@ import type { ChildProcess } from "node:child_process";
 import type { ApplicationEnd } from "./exit-status.ts";
 import { waitStatus } from "./libc.ts";
 
-/** The time between two checks of a child, if no SIGCHLD arrives, in milliseconds. This timer keeps the process alive, too. */
+/**
+ * The time between two checks of a child, if no SIGCHLD arrives, in milliseconds. This timer also keeps the process
+ * alive.
+ */
 const CHECK_INTERVAL = 5000;
 
 /** Node's own handle of a child. It has no public name. After it is closed, Node does not reap the child. */
@@ -11,8 +14,9 @@ interface WithHandle {
 }
 
 /**
- * Waits until a child ends, instead of Node: for a real-time signal, Node has no name and reports an exit with 0. To be
- * called as soon as the child is started. Does not wait for other processes that hold the child's streams.
+ * Waits until a child ends. Node's own events are not used, because Node reports the end by a real-time signal as an
+ * exit with 0. Call this as soon as the child is started. Does not wait for other processes that hold the child's
+ * streams.
  */
 export function childEnd(child: ChildProcess): Promise<ApplicationEnd> {
   const { pid } = child;

@@ -13,7 +13,7 @@ export interface RunResult {
   readonly end: ApplicationEnd;
   /** Whether the launcher ended it because it timed out. */
   readonly timedOut: boolean;
-  /** Why the launcher ended it; null if it ended by itself. */
+  /** The reason why the launcher ended the application; null if it ended by itself. */
   readonly reason: string | null;
 }
 
@@ -23,18 +23,21 @@ export interface ExitStatus {
   readonly exitCode: number;
   /** The name of the signal, such as `SIGKILL` or `SIGRTMIN+3`. */
   readonly signal: string | null;
-  /** Why the command was not started, or was ended; null if it ended by itself. */
+  /** The reason why the command was not started, or was ended; null if it ended by itself. */
   readonly reason: string | null;
 }
 
-/** The exit status of a run. A command that timed out has the code of timeout(1), even if it exited with another code. */
+/**
+ * The exit status of a run. A command that timed out has the code of timeout(1), even if it exited with a different
+ * code.
+ */
 export function runStatus({ end, timedOut, reason }: RunResult): ExitStatus {
   const status = exitStatus(end);
   const exitCode = timedOut ? EXIT_CODES.timedOut.code : status.exitCode;
   return { ...status, exitCode, reason: status.reason ?? reason };
 }
 
-/** The exit status of an end, by the rules of the POSIX shell (XCU 2.8.2). */
+/** The exit status for the end of an application, by the rules of the POSIX shell (XCU 2.8.2). */
 export function exitStatus(end: ApplicationEnd): ExitStatus {
   switch (end.kind) {
     case "exited":
@@ -49,10 +52,10 @@ export function exitStatus(end: ApplicationEnd): ExitStatus {
   }
 }
 
-/** The first signal for applications. The C library uses 32 and 33 itself (signal(7)). */
+/** The first real-time signal for applications. The C library uses 32 and 33 itself (signal(7)). */
 const SIGRTMIN = 34;
 
-/** The name of a signal. If it has several, such as SIGABRT and SIGIOT, the first one. */
+/** The name of a signal; the first name if there are several, such as SIGABRT and SIGIOT. */
 function signalName(signal: number): string {
   const name = Object.entries(constants.signals).find(([, number]) => number === signal)?.[0];
   if (name !== undefined) return name;

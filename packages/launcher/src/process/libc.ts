@@ -27,8 +27,8 @@ export function unblockSignal(signal: NodeJS.Signals): void {
 }
 
 /**
- * Opens a pipe of the kernel (pipe(2)). Node itself gives sockets to a child, and an application that opens `/dev/stdout`
- * fails with a socket. Throws if no file descriptor is free.
+ * Opens a pipe of the kernel (pipe(2)). Node itself gives sockets to a child, but an application cannot open
+ * `/dev/stdout` if it is a socket. Throws if no file descriptor is free.
  */
 export function openPipe(): { readonly readEnd: number; readonly writeEnd: number } {
   const ends = Buffer.alloc(8);
@@ -44,8 +44,8 @@ export function bytesWaiting(readEnd: number): number {
 }
 
 /**
- * Reaps a child (waitpid(2)) and returns its wait status; undefined while the child runs. Throws if there is no such child,
- * also if it was reaped before.
+ * Reaps a child (waitpid(2)) and returns its wait status; undefined while the child runs. Throws if there is no such
+ * child, or if it was reaped before.
  */
 export function waitStatus(pid: number): number | undefined {
   const status = Buffer.alloc(4);

@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 
-/** The path of tini, from the folder of the executables. */
+/** The path of tini, relative to the folder of the executables. */
 export const TINI = join("lib", "tini");
 
 /** Set in the environment of a launcher that runs as the child of tini. */
@@ -17,12 +17,12 @@ export type OrphanReaper =
   | "none";
 
 /**
- * Makes tini PID 1: if this process is PID 1 and tini is beside the executable, this process becomes tini, which starts the
- * same command line again. The call then does not return. Otherwise it returns the process that reaps orphans. Removes its
- * own variable from `env`, the environment of this process.
+ * Makes tini PID 1: if this process is PID 1 and tini is beside the executable, this process becomes tini, which starts
+ * the same command line again. The call then does not return. Otherwise it returns the process that reaps orphans.
+ * Removes its own variable from `env`, the environment of this process.
  *
  * tini forwards every signal, and exits with the code of its child, or 128 + n. With `-g` it signals the group. An
- * application that shares this group to read the terminal then receives each signal once, whoever sent it.
+ * application shares this group if it reads the terminal. It then receives each signal once, whoever sent the signal.
  */
 export function runUnderTini(argv: readonly string[], env: NodeJS.ProcessEnv): OrphanReaper {
   const underInit = env[UNDER_INIT] !== undefined;
@@ -34,7 +34,7 @@ export function runUnderTini(argv: readonly string[], env: NodeJS.ProcessEnv): O
   return "none";
 }
 
-/** A path of this executable with the name by which it was started: the name selects the tool. */
+/** A path of this executable that ends with the name by which it was started, because the name selects the tool. */
 function ownPath(): string {
   const beside = join(dirname(process.execPath), basename(process.argv0));
   return existsSync(beside) ? beside : process.argv0;

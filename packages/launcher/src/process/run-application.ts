@@ -8,7 +8,10 @@ import type { Tee } from "./tee.ts";
 /** How to run an application. */
 export interface RunOptions extends StopOptions {
   readonly signals: SignalSource;
-  /** Whether stdin is a terminal. If so, the application stays in the foreground group; else it leads its own group. */
+  /**
+   * Whether stdin is a terminal. If so, the application stays in the foreground group; otherwise it leads its own
+   * group.
+   */
   readonly terminal: boolean;
   /** The signals that the application receives directly, and that are not forwarded. */
   readonly directSignals: readonly ForwardedSignal[];
@@ -17,9 +20,9 @@ export interface RunOptions extends StopOptions {
 }
 
 /**
- * Runs a command and waits until it ends. The command has its arguments unchanged, and the launcher's stdin, stdout, stderr
- * (or tees), environment and working directory. Forwards signals to its whole process group. Afterwards it kills the rest of
- * the group: no process may write to outputs that are being saved. Never throws.
+ * Runs a command and waits until it ends. The command receives its arguments unchanged, and inherits the launcher's
+ * stdin, stdout, stderr (or tees), environment and working directory. Forwards signals to its whole process group.
+ * Afterwards it kills the rest of the group: no process may write to outputs that are being saved. Never throws.
  */
 export async function runApplication(command: readonly [string, ...string[]], options: RunOptions): Promise<RunResult> {
   const { terminal, signals, directSignals } = options;
@@ -57,6 +60,6 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals, terminal: bool
   try {
     process.kill(terminal ? child.pid : -child.pid, signal);
   } catch {
-    // ESRCH: the group has no process left. EPERM: the application changed its user.
+    // The signal fails with ESRCH if the group has no process left, and with EPERM if the application changed its user.
   }
 }

@@ -47,13 +47,13 @@ const JOB_CONTROL: readonly ForwardedSignal[] = ["SIGTSTP", "SIGCONT", "SIGTTIN"
 
 /** Receives the signals sent to the launcher. Only the last listener is called. */
 export interface SignalSource {
-  /** Calls `listener` for each signal from now on. Replaces the listener before. */
+  /** Calls `listener` for each signal from now on. Replaces the previous listener. */
   listen(listener: (signal: ForwardedSignal) => void): void;
 }
 
 /**
- * Catches the signals sent to this process: none of them ends it before the outputs are saved. A signal that arrives before
- * the first listener is kept for that listener.
+ * Catches the signals sent to this process, so that none of them ends it before the outputs are saved. A signal that
+ * arrives before the first listener is kept for that listener.
  */
 export function catchSignals(terminal: boolean): SignalSource {
   const early: ForwardedSignal[] = [];
@@ -69,7 +69,7 @@ export function catchSignals(terminal: boolean): SignalSource {
   };
 }
 
-/** Returns a signal that aborts at the next SIGTERM, SIGINT, SIGHUP or SIGQUIT. Replaces the listener before. */
+/** Returns a signal that aborts at the next SIGTERM, SIGINT, SIGHUP or SIGQUIT. Replaces the previous listener. */
 export function abortOnSignal(signals: SignalSource): AbortSignal {
   const controller = new AbortController();
   signals.listen((signal) => {

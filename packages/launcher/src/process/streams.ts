@@ -14,7 +14,7 @@ export interface StreamPlan {
   readonly share: string;
   /** A file that receives a copy of stdout; undefined for none. */
   readonly outputPipe: string | undefined;
-  /** Whether to save both on the shared volume, as {@link LOG_NAMES}. */
+  /** Whether to save both streams on the shared volume, as {@link LOG_NAMES}. */
   readonly logs: boolean;
 }
 
@@ -28,9 +28,9 @@ export const LOG_NAMES = { stdout: "stdout.log", stderr: "stderr.log" } as const
 export interface Streams {
   /** A tee for each stream that is saved. */
   readonly tees: { readonly stdout?: Tee; readonly stderr?: Tee };
-  /** To be called after the application has ended, see {@link Tee.finish}. Returns the saved logs. */
+  /** Call this after the application has ended, see {@link Tee.finish}. Returns the saved logs. */
   finish(): Promise<OutputRecord[]>;
-  /** Waits until the launcher's own streams have all bytes too, see {@link Tee.flush}. */
+  /** Waits until the launcher's own streams have also received all bytes, see {@link Tee.flush}. */
   flush(signal: AbortSignal): Promise<void>;
 }
 

@@ -15,12 +15,12 @@ export interface TeeFile {
 export interface Tee {
   /** The file descriptor for the application, a pipe. */
   readonly writeEnd: number;
-  /** Closes the write end in this process. To be called after the application was started. */
+  /** Closes the write end in this process. Call this after the application was started. */
   closeWriteEnd(): void;
   /**
-   * To be called after the application has ended. Reads the rest of its output, even if the reader of the launcher's own
-   * stream is slow, and closes the files. Returns the number of bytes. Does not wait for later output of other processes that
-   * still hold the pipe. Throws `copyFailed` with the path if a file could not be written.
+   * Call this after the application has ended. Reads the rest of its output, even if the reader of the launcher's own
+   * stream is slow, and closes the files. Returns the number of bytes. Does not wait for later output of other
+   * processes that still hold the pipe. Throws `copyFailed` with the path if a file could not be written.
    */
   finish(): Promise<number>;
   /** Waits, after {@link Tee.finish}, until the launcher's own stream has all bytes, or until `signal` aborts. */
@@ -28,9 +28,10 @@ export interface Tee {
 }
 
 /**
- * Opens a tee to the launcher's own stream and to files. It copies one chunk at a time: a slow reader slows the application
- * down, as without a tee. If the reader disconnects, the pipe is closed: the next write of the application fails, as without
- * a tee. If a file cannot be written, the other files still get everything. Throws if no file descriptor is free.
+ * Opens a tee to the launcher's own stream and to files. It copies one chunk at a time: a slow reader slows the
+ * application down. If the reader disconnects, the pipe is closed, and the next write of the application fails. The
+ * application would see the same effects if there were no tee. If a file cannot be written, the other files still get
+ * everything. Throws if no file descriptor is free.
  */
 export function openTee(own: Writable, files: readonly TeeFile[]): Tee {
   return new PipeTee(own, files);
@@ -44,7 +45,7 @@ class PipeTee implements Tee {
   readonly #own: Writable;
   readonly #files: readonly TeeFile[];
   readonly #failures = new Map<TeeFile, unknown>();
-  /** Resolves when the application has ended: from then on, a slow reader is not waited for. */
+  /** Resolves when the application has ended: from then on, the tee does not wait for a slow reader. */
   readonly #ended = Promise.withResolvers<true>();
   /** Whether the launcher's own stream took the last chunk. Resolves when the chunk is written. */
   #written: Promise<boolean> = Promise.resolve(true);
@@ -75,7 +76,7 @@ class PipeTee implements Tee {
   }
 
   async finish(): Promise<number> {
-    // Everything that the application wrote was read before, or is in the pipe now.
+    // All output of the application was read before, or is in the pipe now.
     if (!this.#source.destroyed) this.#limit = this.#source.bytesRead + bytesWaiting(this.#readEnd);
     if (this.#copied >= this.#limit) this.#source.destroy();
     this.#ended.resolve(true);
@@ -101,7 +102,7 @@ class PipeTee implements Tee {
     else this.#source.resume();
   }
 
-  /** The first failure of a file counts. */
+  /** Keeps only the first failure of each file. */
   #fail(file: TeeFile, error: unknown): void {
     if (!this.#failures.has(file)) this.#failures.set(file, error);
   }

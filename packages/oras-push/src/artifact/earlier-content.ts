@@ -6,18 +6,20 @@ import type { Descriptor } from "../oci/descriptor.ts";
 import { ManifestError, parseManifest, type StoredManifest } from "../oci/manifest.ts";
 import type { AnyReference } from "../oci/reference.ts";
 
-/** Length of the blob prefix that is compared, in bytes: several compressed blocks, even if they compress well. */
+/**
+ * Length of the blob prefix that is compared, in bytes. It spans several compressed blocks, even if they compress well.
+ */
 const COMPARED_HEAD = 1 << 20;
 
 /** The content of a store from earlier pushes. Each query is sent once, at its first use. */
 export interface EarlierContent {
-  /** The layers of the artifacts that the tags of this push name now. Unreadable manifests count as empty. */
+  /** The layers of the artifacts that the tags of this push currently name. Unreadable manifests count as empty. */
   layers(): Promise<readonly Descriptor[]>;
-  /** Whether the store may have a blob: false if it has no tag, true if its tags cannot be listed. */
+  /** Whether the store may have any blob: false if it has no tag, true if its tags cannot be listed. */
   mayHaveBlobs(): Promise<boolean>;
 }
 
-/** The earlier content of a store, and of the references of this push in it. */
+/** Returns the queries for a store and for the references of this push in that store. */
 export function earlierContent(store: ArtifactStore, references: readonly AnyReference[]): EarlierContent {
   const layers = async () => {
     const tags = references.flatMap(({ tag }) => (tag === undefined ? [] : [tag]));
@@ -41,9 +43,10 @@ function once<T>(ask: () => Promise<T>): () => Promise<T> {
 }
 
 /**
- * Finds a folder's layer among the layers of earlier pushes, and returns its descriptor. The two are equal if the blob begins
- * with `head`, the first bytes of the new layer, and the archives have the same digest. Reads the archive for this, but does
- * not compress it. Undefined if there is no such layer. Throws `noInput` if the folder cannot be read.
+ * Finds a folder's layer among the layers of earlier pushes, and returns its descriptor. Two layers are equal if the
+ * earlier blob begins with `head`, the first bytes of the new layer, and the archives have the same digest. Reads the
+ * archive to compare the digests, but does not compress it. Undefined if there is no such layer. Throws `noInput` if
+ * the folder cannot be read.
  */
 export async function findSameLayer(
   store: ArtifactStore,
@@ -75,7 +78,10 @@ async function beginsWith(store: ArtifactStore, layer: Descriptor, head: Buffer)
   return false;
 }
 
-/** The answer of a store, or undefined if it refuses or its content is broken: this push may repair it. */
+/**
+ * The response of a store. Undefined if the store refuses or its content is broken, because this push may repair the
+ * content.
+ */
 async function undefinedIfRefused<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;

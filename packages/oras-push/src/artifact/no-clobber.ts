@@ -29,7 +29,7 @@ export function checkSameContent(reference: AnyReference, existing: StoredManife
   });
 }
 
-/** The content of a manifest; undefined if it is of another kind, such as an index. */
+/** The content of a manifest; undefined if it is of a different kind, such as an index. */
 function contentOf(manifest: StoredManifest): Manifest | undefined {
   const parsed = manifestOf(manifest);
   if (parsed === undefined) return undefined;

@@ -49,7 +49,7 @@ function openRepository(
   return new Repository(transport, reference.repository, access);
 }
 
-/** Precedence: the command line, then the operator's variables, then the docker config. */
+/** The command line takes precedence over the operator's variables, and these over the docker config. */
 function credentialSource(access: Access, plan: ConnectionPlan, { env, signal }: TransferContext): CredentialSource {
   const password = plan.password ?? (access === "pull" ? env.ORAS_PULL_PASS : env.ORAS_PUSH_PASS);
   const username = plan.username ?? env.ORAS_USER;

@@ -30,15 +30,18 @@ export function merge(from: BytePath, to: BytePath): void {
   });
 }
 
-/** Throws `cannotCreate` if a folder would replace a file, a file a folder, or a file a file that must be kept. */
+/**
+ * Throws `cannotCreate` if a folder would replace a file, if a file would replace a folder, or if an existing file must
+ * be kept.
+ */
 export function checkFree(from: BytePath, to: BytePath, keepOldFiles: boolean): void {
   const found = findConflict(from, to, { keepOldFiles, parents: [] });
   if (found !== undefined) throw new ToolError("cannotCreate", `${found.path} exists already`, { why: found.why });
 }
 
 /**
- * The first conflict of moving `from`, with its content, to `to`. Files may be replaced unless `keepOldFiles` is set. Each of
- * `parents`, the folders on the path to `to`, must be a folder if it exists.
+ * Finds the first conflict if `from` and its content move to `to`. Files may be replaced unless `keepOldFiles` is set.
+ * Each of `parents`, the folders on the path to `to`, must be a folder if it exists.
  */
 export function findConflict(
   from: BytePath,

@@ -22,7 +22,9 @@ const INTERVAL = 100;
 /** Width of a bar between its brackets, in characters. */
 const BAR_WIDTH = 20;
 
-/** Clear only the space after the new text (ECMA-48, EL and ED): no line is blank for a moment, so nothing flickers. */
+/**
+ * These codes clear only the space after the new text (ECMA-48, EL and ED). No line is ever blank, so nothing flickers.
+ */
 const CLEAR_ROW = "\x1b[K";
 const CLEAR_BELOW = "\x1b[J";
 
@@ -37,8 +39,9 @@ interface Bar {
 }
 
 /**
- * Draws a bar for each active transfer, below the lines of finished ones. Each update is one write over the previous one, so
- * nothing flickers. A bar is never wider than the terminal; the width is read at each update. `now` returns milliseconds.
+ * Draws a bar for each active transfer, below the lines of finished ones. Each update overwrites the previous one in
+ * one write, so nothing flickers. A bar is never wider than the terminal; the width is read at each update. `now`
+ * returns milliseconds.
  */
 export function progressBars(terminal: Terminal, now: () => number = () => performance.now()): ProgressBars {
   const bars = new Set<Bar>();
@@ -85,7 +88,7 @@ function drawer(bars: ReadonlySet<Bar>, terminal: Terminal, now: () => number): 
   };
 }
 
-/** Passes content on and updates a bar. Starts at zero, because a retry sends the content again. */
+/** Passes content on and updates a bar. The bar starts at zero, because a retry sends the content again. */
 async function* counted(source: AsyncIterable<Buffer>, bar: Bar, now: () => number): AsyncGenerator<Buffer> {
   bar.done = 0;
   bar.started = now();
@@ -101,7 +104,7 @@ function backOver(lines: readonly string[], width: number): string {
   return rows === 0 ? "" : `\x1b[${rows}A\r`;
 }
 
-/** Formats a bar, truncated to less than the width of the terminal: the title is cut first. */
+/** Formats a bar. Truncates it to less than the width of the terminal, at the end of the title. */
 function barLine({ title, total, done, started }: Bar, width: number, now: number): string {
   const seconds = Math.max((now - started) / 1000, 0.001);
   const numbers = `${total === undefined ? bytes(done) : `${bytes(done)}/${bytes(total)}`} ${bytes(done / seconds)}/s`;

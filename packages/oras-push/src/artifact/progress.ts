@@ -24,7 +24,7 @@ export interface Progress {
   download(title: string, blob: BlobInfo): BlobReport;
 }
 
-/** Replaces a digest that is not known yet. */
+/** The text that replaces a digest that is not known yet. */
 const UNKNOWN = "............";
 
 /** Progress as plain lines, with the words of `oras`. */
@@ -41,7 +41,7 @@ export function plainProgress(log: Log): Progress {
   };
 }
 
-/** Formats one line about a blob: the word, its digest, its title. */
+/** Formats one line about a blob: a word, the digest of the blob, and its title. */
 export function blobLine(word: string, blob: PartialBlobInfo, title: string): string {
   const digest = blob.digest === undefined ? UNKNOWN : shortDigest(blob.digest);
   return `${word.padEnd(word.length < 10 ? 9 : 11)} ${digest} ${oneLine(title)}`;

@@ -13,7 +13,7 @@ import type { ConnectionPlan, TransferContext, TransferPlan } from "./transfer.t
 /** Where to restore artifacts. */
 export interface PullDestination {
   readonly folder: string;
-  /** Fail if a file exists, and leave it unchanged. */
+  /** Whether to fail if a file exists, instead of overwriting it. */
   readonly keepOldFiles: boolean;
 }
 
@@ -21,8 +21,8 @@ export interface PullDestination {
 export type CheckAnnotations = (reference: AnyReference, annotations: Annotations) => void;
 
 /**
- * Returns a function that looks for artifacts and returns those that do not exist yet. It does not look again for an
- * artifact that it found. Calls `check` with the annotations of each found artifact.
+ * Returns a function that looks for artifacts and returns those that do not exist yet. Each call looks only for the
+ * artifacts that earlier calls did not find. Calls `check` with the annotations of each found artifact.
  */
 export async function missingArtifacts(
   references: readonly AnyReference[],
@@ -78,9 +78,9 @@ export interface PulledTags {
 }
 
 /**
- * Pulls every tag of a repository or a layout, each into a separate folder. Skips tags that cannot be pulled, with a
- * warning. Pulls outputs of failed runs too, with a warning. Throws `registry` if there are no tags, and any error that
- * every tag would meet: an unreachable registry, or refused credentials.
+ * Pulls every tag of a repository or a layout, each into a separate folder. Skips a tag that cannot be pulled, with a
+ * warning. Also pulls the outputs of failed runs, with a warning. Throws `registry` if there are no tags. Also throws
+ * any error that affects every tag: an unreachable registry, or refused credentials.
  */
 export async function pullAllTags(
   repository: AnyReference,
@@ -108,7 +108,7 @@ export async function pullAllTags(
   return { pulled, skipped };
 }
 
-/** Errors that the next tag would meet too. */
+/** The codes of errors that also affect the next tag. */
 const CONCERNS_ALL_TAGS: ReadonlySet<FailureCode> = new Set(["unavailable", "notAuthorized"]);
 
 async function pullTag(

@@ -23,12 +23,15 @@ export type PullSource = Pick<ArtifactStore, "fetchManifest" | "fetchBlob">;
 export interface PullOptions {
   /** The folder for the artifact's files and folders; created if it is missing. */
   readonly folder: string;
-  /** Fail if a file exists, and leave it unchanged. */
+  /** Whether to fail if a file exists, instead of overwriting it. */
   readonly keepOldFiles: boolean;
   /** Number of layers that are fetched at the same time. */
   readonly concurrency: number;
   readonly progress: Progress;
-  /** Checks the manifest's annotations before layers are fetched; throws to refuse. Accepts all by default. */
+  /**
+   * Checks the manifest's annotations before layers are fetched, and throws to refuse the artifact. Accepts all
+   * artifacts by default.
+   */
   readonly check?: ((annotations: Annotations) => void) | undefined;
 }
 
@@ -40,10 +43,10 @@ export interface PullResult {
 }
 
 /**
- * Pulls an artifact: restores every layer with a title below the folder, and unpacks the layers of folders. Checks sizes and
- * digests, and moves files into place, by rename, only when the whole artifact is correct. `pointer` is a tag or a digest,
- * `name` is the artifact's name in messages. Throws `registry` if the artifact is missing, broken or unsafe, and
- * `cannotCreate` if a file cannot be written.
+ * Pulls an artifact: restores every layer with a title below the folder, and unpacks the layers of folders. Checks
+ * sizes and digests, and moves files into place only when the whole artifact is correct, by rename. `pointer` is a tag
+ * or a digest, `name` is the artifact's name in messages. Throws `registry` if the artifact is missing, broken or
+ * unsafe, and `cannotCreate` if a file cannot be written.
  */
 export async function pull(
   source: PullSource,
@@ -149,8 +152,8 @@ function moveIntoPlace(whole: string, { folder, keepOldFiles }: PullOptions): vo
 }
 
 /**
- * Moves a restored layer beside the other layers of its artifact. Throws `registry` if two layers hold the same name, or if a
- * link of one layer is on the path of another.
+ * Moves a restored layer beside the other layers of its artifact. Throws `registry` if two layers contain the same
+ * name, or if the path of one layer passes through a link of another layer.
  */
 function addLayer(place: string, whole: string, { title, parts }: TitledLayer, name: string): void {
   const from = toBytePath(join(place, ...parts));

@@ -19,7 +19,7 @@ export interface AnnotationFile {
   readonly layers: ReadonlyMap<string, Annotations>;
 }
 
-/** What an artifact is made of, beside its paths. */
+/** The content of an artifact besides its paths. */
 export interface ArtifactPlan {
   readonly artifactType: string | undefined;
   /** Annotations of the manifest; they override those of the annotation file. */
@@ -27,9 +27,9 @@ export interface ArtifactPlan {
   readonly annotationFile: AnnotationFile;
   /** gzip level 1 to 9, or 0 to store folders uncompressed. */
   readonly level: number;
-  /** Which entries of folders are pushed. */
+  /** Selects the entries of folders to push. */
   readonly patterns: Patterns;
-  /** Fail if a tag names other content, and leave the tag unchanged. */
+  /** Whether to fail if a tag names different content, instead of overwriting the tag. */
   readonly noClobber: boolean;
 }
 

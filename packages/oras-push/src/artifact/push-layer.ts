@@ -14,7 +14,9 @@ export interface PushedLayer {
   readonly sent: boolean;
 }
 
-/** A layer up to this size, in bytes, is read before the upload: its digest tells whether the store has the blob. */
+/**
+ * A layer up to this size in bytes is read before the upload, because its digest shows whether the store has the blob.
+ */
 const READ_FIRST = 8 << 20;
 
 /** Sends a layer's blob, unless the store has it from an earlier push. */
@@ -31,8 +33,8 @@ export async function pushLayer(
 }
 
 /**
- * Copies a layer from one store to another: skips a blob that exists, else mounts it, else reads and sends it again. Throws
- * `noInput` if the layer changed since it was pushed to the first store.
+ * Copies a layer from one store to another. Skips a blob that exists in the second store. Otherwise mounts the blob, or
+ * else reads and sends it again. Throws `noInput` if the layer changed since it was pushed to the first store.
  */
 export async function copyLayer(
   store: ArtifactStore,
@@ -97,7 +99,7 @@ async function pushLargeFile(
   return { descriptor, sent: true };
 }
 
-/** Sends a layer while it is read, unless it is small or equals a layer of an earlier push. */
+/** Sends a layer while it is read, unless the layer is small or equals a layer of an earlier push. */
 async function pushStreamedLayer(
   store: ArtifactStore,
   source: LayerSource,
@@ -154,7 +156,10 @@ function skipped(progress: Progress, descriptor: Descriptor): PushedLayer {
   return { descriptor, sent: false };
 }
 
-/** Reads the first {@link READ_FIRST} bytes of a layer. `rest` reads on; it is undefined if the layer ended. */
+/**
+ * Reads the first {@link READ_FIRST} bytes of a layer. `rest` contains the following bytes; it is undefined if there
+ * are none.
+ */
 async function readStart(source: LayerSource) {
   const { bytes, annotations } = source.open();
   const iterator = bytes[Symbol.asyncIterator]();

@@ -10,13 +10,13 @@ import { checkSameContent } from "./no-clobber.ts";
 import type { Progress } from "./progress.ts";
 import { copyLayer, describeLayer, type PushedLayer, pushLayer } from "./push-layer.ts";
 
-/** A store, and the references in it that the artifact gets. */
+/** A store, and the references in it that will name the artifact. */
 export interface Destination {
   readonly store: ArtifactStore;
   readonly references: readonly AnyReference[];
 }
 
-/** The parts of a manifest beside its layers. */
+/** The parts of a manifest besides its layers. */
 export interface Artifact {
   readonly artifactType?: string | undefined;
   readonly annotations: Annotations;
@@ -28,7 +28,7 @@ export interface Artifact {
 export interface PushOptions {
   /** Number of layers that are sent at the same time. */
   readonly concurrency: number;
-  /** Fail if a tag names other content, and leave the tag unchanged. */
+  /** Whether to fail if a tag names different content, instead of overwriting the tag. */
   readonly noClobber: boolean;
   readonly progress: Progress;
   /** Called after the upload of all layers, before a tag is written. Throws to stop the push; does nothing by default. */
@@ -43,9 +43,10 @@ export interface PushResult {
 }
 
 /**
- * Pushes layers and their manifest to one or more stores. Each store gets each blob once. The manifests go last, when every
- * store has every blob, so a tag never names half an artifact. Returns one result for each reference, in their order.
- * Throws `cannotCreate` if a tag must not be overwritten; before the upload if the tag exists by then.
+ * Pushes layers and their manifest to one or more stores. Sends each blob once to each store. Sends the manifests last,
+ * when every store has every blob, so a tag never names an incomplete artifact. Returns one result for each reference,
+ * in their order. Throws `cannotCreate` if a tag must not be overwritten. If the tag exists before the upload, throws
+ * without an upload.
  */
 export async function push(
   destinations: readonly Destination[],
@@ -76,7 +77,10 @@ export function createdAnnotation(date: Date): Annotations {
   return { [ANNOTATIONS.created]: `${date.toISOString().slice(0, 19)}Z` };
 }
 
-/** Results for the references that name the same content already. Sends nothing. Throws if one names other content. */
+/**
+ * Results for the references that already name the same content. Sends nothing. Throws if a reference names different
+ * content.
+ */
 async function keptResults(
   destinations: readonly Destination[],
   sources: readonly LayerSource[],

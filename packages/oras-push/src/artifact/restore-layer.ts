@@ -45,7 +45,10 @@ export async function restoreLayer(
   report.done(descriptor);
 }
 
-/** Whether to unpack a layer: as its annotation says; without one, if it is a folder as oras-py packs it. */
+/**
+ * Whether to unpack a layer. The annotation of the layer decides. If it has none, a folder that oras-py packed is
+ * unpacked.
+ */
 async function isFolder({ title, descriptor }: TitledLayer, blob: PeekedStream): Promise<boolean> {
   const marked = descriptor.annotations?.[ANNOTATIONS.unpack];
   if (marked !== undefined) return marked === "true";

@@ -26,7 +26,7 @@ export interface PushedArtifact extends PulledArtifact {
   readonly skipped: number;
 }
 
-/** An artifact that could not be pulled, among others. */
+/** An artifact that was skipped, because it could not be pulled. */
 export interface SkippedArtifact {
   readonly reference: string;
   readonly failure: ToolError;
@@ -47,7 +47,7 @@ export function pulledObject(
   return { reference: formatReference(reference), digest, size, layers: layers.map(({ descriptor }) => descriptor) };
 }
 
-/** Formats results: the lines of `oras`, or one JSON object per line. */
+/** Formats results as the lines that `oras` prints, or as one JSON object per line. */
 export function resultText(
   word: "Pushed" | "Pulled",
   results: readonly ArtifactRecord[],
@@ -59,7 +59,10 @@ export function resultText(
   return results.map(({ reference, digest }) => `${word} [${what}] ${reference}\nDigest: ${digest}\n`).join("");
 }
 
-/** Formats skipped artifacts for `--format json`: one object per line. As text they appear only in the log. */
+/**
+ * Formats skipped artifacts for `--format json`: one object per line. With `--format text`, skipped artifacts appear
+ * only in the log.
+ */
 export function skippedText(skipped: readonly SkippedArtifact[], format: string): string {
   if (format !== "json") return "";
   const lines = skipped.map(({ reference, failure }) =>
@@ -86,9 +89,9 @@ export async function exportManifest(path: string, [result]: readonly PushResult
 }
 
 /**
- * Writes reference and digest of artifacts to the termination message, which Kubernetes shows in the pod's status: one JSON
- * object per line, as many as it reads. Does nothing if the file is missing: the kubelet creates it. Only warns if it cannot
- * be written.
+ * Writes reference and digest of artifacts to the termination message, which Kubernetes shows in the pod's status: one
+ * JSON object per line, and as many lines as Kubernetes reads. Does nothing if the file is missing, because the kubelet
+ * creates it. Only warns if the file cannot be written.
  */
 export function writeTerminationMessage(file: string, artifacts: readonly ArtifactRecord[], warn: Log): void {
   let log: number;

@@ -12,7 +12,10 @@ export function annotationsOf(
   );
 }
 
-/** Why an artifact is not the output of a successful run, from its annotations; undefined if it is. Pure. */
+/**
+ * The reason why an artifact is not the output of a successful run, from its annotations. Undefined if the run
+ * succeeded. This function is pure.
+ */
 export function failedRunReason(annotations: Annotations): string | undefined {
   const reason = annotations[ANNOTATIONS.reason];
   const why = reason === undefined ? "" : `: ${reason}`;

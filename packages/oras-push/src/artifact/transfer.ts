@@ -12,7 +12,7 @@ export interface ConnectionPlan {
   /** Client certificate and its key, PEM. */
   readonly cert: Buffer | undefined;
   readonly key: Buffer | undefined;
-  /** Path of a docker config, or of a folder that holds one. */
+  /** Path of a docker config, or of a folder that contains one. */
   readonly registryConfig: string | undefined;
   readonly username: string | undefined;
   readonly password: string | undefined;
@@ -31,11 +31,11 @@ export interface TransferPlan extends ConnectionPlan {
 /** The process that a push or a pull runs in. */
 export interface TransferContext {
   readonly env: NodeJS.ProcessEnv;
-  /** Stops the transfer: its reason is thrown. */
+  /** A signal that stops the transfer. The signal's reason is thrown. */
   readonly signal: AbortSignal;
   readonly log: Log;
   readonly warn: Log;
   readonly progress: Progress;
-  /** Seconds for which failed requests are retried if the plan does not say. */
+  /** Seconds for which failed requests are retried if the plan sets no time. */
   readonly retrySeconds?: number;
 }

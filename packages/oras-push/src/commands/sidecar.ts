@@ -23,7 +23,7 @@ export const sidecarCommand: Command<typeof SIDECAR_USAGE.options> = {
   onUsageError: async (failure, { share }) => {
     const { exitCode } = failure;
     const marker: FailureMarker = { schema: 1, attempt: null, exitCode, error: describeError(failure) };
-    // Without a writable volume, no launcher waits for this marker.
+    // If the volume cannot be written, no launcher waits for this marker.
     await writeMarker(join(share || DEFAULT_SHARE, SHARE.initFailed), marker).catch(() => {});
   },
 };
@@ -32,7 +32,7 @@ async function sidecar(plan: SidecarCommandPlan, args: readonly string[], io: Io
   const interrupted = io.interrupted();
   const context = plainContext(io);
   for (const text of introduction(plan, args)) context.log(text);
-  // Without a mounted volume, as in a trial on one machine, either side may start first.
+  // If no volume is mounted, as in a trial on one machine, either side may start first.
   creatingFolder(plan.share, () => makeSharedFolders(plan.share));
   const watcher = watchLease(join(plan.share, SHARE.lease));
   const volume = openVolume(plan.share, watcher);
@@ -40,11 +40,11 @@ async function sidecar(plan: SidecarCommandPlan, args: readonly string[], io: Io
   const [{ runSidecar }, { sidecarSteps }] = await Promise.all([
     import("../sidecar/sidecar.ts"),
     import("../sidecar/sidecar-steps.ts"),
-    // Loaded now, so that the push starts at once when the application is done.
+    // This module is loaded now, so that the push starts at once when the application is done.
     import("../artifact/push-artifact.ts"),
     import("../artifact/pull-artifacts.ts"),
   ]);
-  // SIGTERM does not end a native sidecar: it says that the pod terminates, and the sidecar finishes its work.
+  // SIGTERM does not end a native sidecar: it means that the pod is terminating, and the sidecar finishes its work.
   const never = new AbortController().signal;
   const [signal, terminating] = plan.native ? [never, interrupted] : [interrupted, never];
   const steps = sidecarSteps(plan, context, watcher.state, signal);
@@ -62,7 +62,10 @@ async function sidecar(plan: SidecarCommandPlan, args: readonly string[], io: Io
   return 0;
 }
 
-/** The sidecar of a pod that does not meet `--only-if`. A native one stays, because the kubelet would restart it. */
+/**
+ * The sidecar of a pod that does not meet `--only-if`. A native sidecar keeps running, because the kubelet would
+ * restart it.
+ */
 async function idle(plan: SidecarCommandPlan, volume: SharedVolume, interrupted: AbortSignal): Promise<number> {
   if (!plan.native) return 0;
   await volume.write(SHARE.init, { schema: 1, by: "sidecar", inputs: [] } satisfies InitMarker);

@@ -5,8 +5,8 @@ import type { PeekedStream } from "./peek.ts";
 import { zlib } from "./zlib.ts";
 
 /**
- * The default level of gzip. With the memory that the compressor uses, the result is at most 2 % larger than with the default
- * of the gzip command, for two thirds of its time.
+ * The default level of gzip. With the compressor's memory level, the result is at most 2 % larger than with the default
+ * level of the gzip command. The compression takes two thirds of the time.
  */
 export const DEFAULT_LEVEL = 5;
 
@@ -22,8 +22,8 @@ export function compressed(archive: AsyncIterable<Buffer>, level: number): Async
 }
 
 /**
- * Decompresses a layer. Its first bytes identify the format: gzip with any number of members, zstd, or a plain tar. Throws an
- * error with a code of zlib if the stream is broken, and the error of `bytes` if that fails.
+ * Decompresses a layer. Its first bytes identify the format: gzip with any number of members, zstd, or a plain tar.
+ * Throws an error with a code of zlib if the stream is broken, and the error of `bytes` if that stream fails.
  */
 export async function* decompressed({ head, bytes }: PeekedStream, mediaType: string): AsyncGenerator<Buffer> {
   const decompressor = await decompressorFor(head, mediaType);
@@ -32,7 +32,7 @@ export async function* decompressed({ head, bytes }: PeekedStream, mediaType: st
   try {
     yield* decompressor as AsyncIterable<Buffer>;
   } catch (error) {
-    // An error of the blob says more than the error that it causes in the decompressor.
+    // An error of the blob is more precise than the error that it causes in the decompressor.
     throw (await feeding) ?? error;
   }
 }

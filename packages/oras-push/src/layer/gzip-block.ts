@@ -3,16 +3,19 @@ import { storedBlocks } from "./deflate-stored.ts";
 import { looksRandom, repeatsItself } from "./randomness.ts";
 import { zlib } from "./zlib.ts";
 
-/** The number of bytes that are compressed at a time. Part of the written format: another size gives other digests. */
+/**
+ * The number of bytes that are compressed at a time. This size is part of the written format: a different size gives
+ * different digests.
+ */
 export const BLOCK = 256 << 10;
 
 /** The distance over which deflate finds repeated bytes (RFC 1951, section 2), in bytes. */
 export const WINDOW = 32 << 10;
 
-/** zlib's `memLevel`. Part of the written format too. */
+/** zlib's `memLevel`, which is also part of the written format. */
 const MEMORY_LEVEL = 9;
 
-/** Shorter blocks are always compressed, in bytes. */
+/** The minimum size in bytes of a block that may be stored uncompressed. Shorter blocks are always compressed. */
 const MIN_SAMPLED = 2 * WINDOW;
 
 /**
@@ -41,8 +44,8 @@ function isIncompressible(block: Buffer): boolean {
 }
 
 /**
- * Copies a small result out of the larger memory around it. zlib returns a part of a larger buffer, which may belong to a pool,
- * and a consumer that keeps the result would keep all of it.
+ * Copies a small result out of the larger memory around it. zlib returns a part of a larger buffer, which may belong to
+ * a pool, and a consumer that keeps the result would keep the whole buffer.
  */
 function withOwnMemory(bytes: Buffer): Buffer {
   return bytes.length * 2 < bytes.buffer.byteLength ? Buffer.from(new Uint8Array(bytes).buffer) : bytes;

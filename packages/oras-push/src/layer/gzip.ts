@@ -27,14 +27,14 @@ export async function* gzip(source: AsyncIterable<Buffer>, level: number): Async
   yield Buffer.concat([LAST_BLOCK, trailer(checksum, size)]);
 }
 
-/** Compresses blocks at the same time, slightly more than there are cores. Yields the results in order. */
+/** Compresses several blocks at the same time, slightly more than the number of cores. Yields the results in order. */
 async function* compressedInOrder(blocks: AsyncIterable<Buffer>, compress: BlockCompressor): AsyncGenerator<Buffer> {
   const running: Promise<Buffer>[] = [];
   let dictionary: Buffer | undefined;
   try {
     for await (const block of blocks) {
       const compressed = compress(block, dictionary);
-      // Marks the promise as handled: its error is thrown when it is awaited.
+      // Marks the promise as handled: its error is thrown when the promise is awaited.
       compressed.catch(() => {});
       running.push(compressed);
       dictionary = block.subarray(-WINDOW);

@@ -20,13 +20,16 @@ export interface LayerOptions {
   readonly level: number;
   /** Selects entries of folders; all by default. */
   readonly patterns?: Patterns;
-  /** Later times in an archive become this time, in seconds since 1970; unlimited by default. */
+  /** The latest time in an archive, in seconds since 1970. Later times become this time. Unlimited by default. */
   readonly latest?: number | undefined;
-  /** Receives a line for each file in a folder that is skipped or stored as another kind. */
+  /** Receives a line for each file in a folder that is skipped, or stored as a different kind of file. */
   readonly report: (message: string) => void;
   /** The user's annotations for a layer; none by default. */
   readonly annotations?: (layer: LayerPath) => Annotations;
-  /** Stops the reading of a layer: its reason is thrown. Large layers take minutes. Never stops by default. */
+  /**
+   * A signal that stops the reading of a layer, which may take minutes. The signal's reason is thrown. Never aborts by
+   * default.
+   */
   readonly signal?: AbortSignal;
 }
 
@@ -116,7 +119,7 @@ function once(report: (message: string) => void): (message: string) => void {
   };
 }
 
-/** Passes bytes on until `signal` aborts, and then throws its reason. */
+/** Passes bytes on until `signal` aborts, and then throws the signal's reason. */
 async function* interruptible(source: AsyncIterable<Buffer>, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
   for await (const chunk of source) {
     signal?.throwIfAborted();

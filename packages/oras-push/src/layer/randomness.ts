@@ -25,8 +25,8 @@ export function looksRandom(block: Uint8Array): boolean {
 }
 
 /**
- * Whether parts of a block occur again within `window` bytes before, judged by a few probes. The block must be longer than the
- * window. The answer depends on the bytes alone.
+ * Whether parts of a block repeat bytes from at most `window` bytes before. Checks only a few probes. The block must be
+ * longer than the window. The answer depends on the bytes alone.
  */
 export function repeatsItself(block: Buffer, window: number): boolean {
   const step = Math.floor((block.length - PROBE - window) / (SAMPLES - 1));

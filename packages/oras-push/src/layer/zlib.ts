@@ -1,4 +1,4 @@
-/** Loads Node's zlib at its first use. It takes a megabyte of memory, which a waiting sidecar does not need. */
+/** Loads Node's zlib at its first use. zlib takes a megabyte of memory, and a waiting sidecar does not need it. */
 export function zlib(): Promise<typeof import("node:zlib")> {
   return import("node:zlib");
 }

@@ -1,4 +1,7 @@
-/** The names of annotations that this project writes and reads. The sidecar writes those of a run (docs/format.md). */
+/**
+ * The names of annotations that this project writes and reads. The sidecar writes the annotations of a run
+ * (docs/format.md).
+ */
 export const ANNOTATIONS = {
   /** The name under which a layer is restored. */
   title: "org.opencontainers.image.title",
@@ -12,11 +15,11 @@ export const ANNOTATIONS = {
   exitCode: "dev.oras-pod-tools.run.exit-code",
   /** The signal that ended the application. */
   signal: "dev.oras-pod-tools.run.signal",
-  /** Why the application ended, if the exit code does not tell. */
+  /** The reason why the application ended, if the exit code does not show it. */
   reason: "dev.oras-pod-tools.run.reason",
   /** `"true"` if the launcher did not save all outputs. */
   incomplete: "dev.oras-pod-tools.run.incomplete",
-  /** The start of the launcher: a random id. */
+  /** A random id that identifies the start of the launcher. */
   attempt: "dev.oras-pod-tools.run.attempt",
   /** When the application started and ended, RFC 3339. */
   startedAt: "dev.oras-pod-tools.run.started",

@@ -2,7 +2,7 @@ import type { Descriptor } from "./descriptor.ts";
 import type { Digest } from "./digest.ts";
 import type { StoredManifest } from "./manifest.ts";
 
-/** The rights that a store is opened with. A token server grants no more than these. */
+/** The rights that a store is opened with. A token server grants no other rights. */
 export type Access = "pull" | "pull,push";
 
 /** Digest and size of a blob. */
@@ -32,7 +32,7 @@ export interface ArtifactStore {
   pushStreamedBlob(open: OpenContent): Promise<BlobInfo>;
   /** A blob's content. The caller checks size and digest. */
   fetchBlob(descriptor: Descriptor): AsyncIterable<Buffer>;
-  /** A manifest by tag or digest, its digest checked. Undefined if there is none. */
+  /** A manifest by tag or digest. Checks the digest of the content. Undefined if there is no such manifest. */
   fetchManifest(reference: string): Promise<StoredManifest | undefined>;
   /** Stores a manifest under a tag, or by its digest alone if no tag is given. */
   pushManifest(manifest: StoredManifest, tag: string | undefined): Promise<void>;

@@ -10,7 +10,8 @@ import { DOCKER_MANIFEST, OCI_MANIFEST, UNKNOWN_ARTIFACT } from "./media-types.t
 import { digestOf } from "./meter.ts";
 
 /**
- * The longest manifest to read, in bytes. Registries accept no longer ones (distribution-spec, "Pushing Manifests").
+ * The maximum size of a manifest, in bytes. Registries accept no larger manifests (distribution-spec, "Pushing
+ * Manifests").
  */
 export const MAX_MANIFEST_BYTES: number = 4 << 20;
 
@@ -27,7 +28,7 @@ export interface StoredManifest {
   readonly descriptor: Descriptor;
 }
 
-/** A manifest is invalid, or of an unsupported type. */
+/** The error for a manifest that is invalid or of an unsupported type. */
 export class ManifestError extends Error {
   override readonly name = "ManifestError";
 }

@@ -4,13 +4,13 @@ export const OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json";
 /** An OCI image index (image-spec, image-index.md). */
 export const OCI_INDEX = "application/vnd.oci.image.index.v1+json";
 
-/** Docker's manifest list: an image index with another name. */
+/** Docker's manifest list: an image index with a different media type. */
 export const DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json";
 
 /** The annotation with a manifest's tag in the index of a layout (image-spec, annotations.md). */
 export const REF_NAME = "org.opencontainers.image.ref.name";
 
-/** Docker's image manifest, version 2, schema 2: an image manifest with another name. */
+/** Docker's image manifest, version 2, schema 2: an image manifest with a different media type. */
 export const DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json";
 
 /**

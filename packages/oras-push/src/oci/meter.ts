@@ -23,7 +23,7 @@ export class Meter {
     this.#size += chunk.length;
   }
 
-  /** The digest of all bytes. Call {@link update} no more after it. */
+  /** The digest of all bytes. Do not call {@link update} afterwards. */
   digest(): Digest {
     this.#digest ??= `sha256:${this.#hash.digest("hex")}`;
     return this.#digest;

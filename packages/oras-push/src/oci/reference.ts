@@ -29,13 +29,13 @@ const HOST = /^(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?)(:\d{
 const REPOSITORY = /^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$/;
 const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
 
-/** A reference is invalid. The message names the invalid part. */
+/** The error for an invalid reference. The message names the invalid part. */
 export class ReferenceSyntaxError extends Error {
   override readonly name = "ReferenceSyntaxError";
 }
 
 /**
- * Parses a reference, `HOST[:PORT]/REPOSITORY[:TAG][@DIGEST]`. If it has a tag and a digest, the digest counts. Throws
+ * Parses a reference, `HOST[:PORT]/REPOSITORY[:TAG][@DIGEST]`. If it has a tag and a digest, the digest is used. Throws
  * {@link ReferenceSyntaxError} with the invalid part.
  */
 export function parseReference(text: string): Reference {

@@ -1,6 +1,6 @@
 import { type FailureFacts, oneLine, ToolError } from "shared/cli/tool-error";
 
-/** The number of bytes that are read of an error response. */
+/** The maximum number of bytes to read from an error response. */
 export const MAX_ERROR_BYTES: number = 64 << 10;
 
 /** An error response of a registry (distribution-spec, "Error Codes"). */

@@ -81,7 +81,7 @@ export class Repository implements ArtifactStore {
     });
     await response.discard();
     if (response.status === 201) return true;
-    // The registry opened an upload instead. It is not needed.
+    // The registry opened an upload instead, which is not needed.
     const location = uploadLocation(response);
     if (location !== undefined) await this.#uploads.cancel(location);
     return false;
@@ -125,7 +125,9 @@ export class Repository implements ArtifactStore {
     });
   }
 
-  /** A manifest by tag or digest ("Pulling manifests"), its digest checked; undefined if there is none. */
+  /**
+   * A manifest by tag or digest ("Pulling manifests"); undefined if there is none. Checks the digest of the content.
+   */
   fetchManifest(reference: string): Promise<StoredManifest | undefined> {
     return this.#transport.retrying(() => this.#fetchManifest(reference), "the manifest");
   }
@@ -147,7 +149,7 @@ export class Repository implements ArtifactStore {
     const digest = digestOf(bytes);
     const promised = isDigest(reference) ? reference : response.header("docker-content-digest");
     if (isDigest(promised) && promised !== digest)
-      throw new ToolError("registry", `the registry returned another manifest than ${reference}`, {
+      throw new ToolError("registry", `the registry returned a different manifest for ${reference}`, {
         why: `its digest is ${digest}, not ${promised}`,
       });
     const mediaType = response.header("content-type") ?? OCI_MANIFEST;
@@ -176,7 +178,7 @@ export class Repository implements ArtifactStore {
     await response.discard();
     const stored = response.header("docker-content-digest");
     if (isDigest(stored) && stored !== manifest.descriptor.digest)
-      throw new ToolError("registry", `the registry ${this.#transport.registry} stored another manifest`, {
+      throw new ToolError("registry", `the registry ${this.#transport.registry} stored a different manifest`, {
         why: `its digest is ${stored}, not ${manifest.descriptor.digest}`,
       });
   }

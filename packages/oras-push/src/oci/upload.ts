@@ -37,7 +37,7 @@ export class Uploads {
 
   /**
    * Opens an upload and calls `fill` to send the blob. Retries transient failures: resumes the upload if the registry
-   * kept some of at most `size` bytes, else starts a new one. Cancels an upload that it does not finish.
+   * kept between 1 and `size` bytes, else starts a new upload. Cancels an upload that it does not finish.
    */
   async run<T>(fill: FillUpload<T>, size: number = Number.POSITIVE_INFINITY): Promise<T> {
     const upload: { session?: UploadSession | undefined } = {};
@@ -51,7 +51,7 @@ export class Uploads {
         if (isTransient(error).retry) throw error;
         await this.cancel(upload.session.location);
         upload.session = undefined;
-        // The bytes that the registry kept may be wrong: start again.
+        // The bytes that the registry kept may be wrong, so the next attempt starts again.
         if (resumed !== undefined && error instanceof RegistryError) return attempt();
         throw error;
       }
@@ -83,7 +83,7 @@ export class Uploads {
     session.location = uploadLocation(response) ?? session.location;
   }
 
-  /** Closes an upload, and sends the last `length` bytes of the blob with it. */
+  /** Sends the last `length` bytes of the blob, and closes the upload with the same request. */
   async finish(
     { location }: UploadSession,
     digest: Digest,
@@ -117,7 +117,7 @@ export class Uploads {
       });
       await response.discard();
     } catch {
-      // The registry removes unfinished uploads itself, only later.
+      // If this fails, the registry itself removes the unfinished upload later.
     }
   }
 
@@ -171,7 +171,8 @@ export function uploadLocation(response: RegistryResponse): URL | undefined {
 }
 
 /**
- * The number of bytes in an upload's `Range` header. Registries send `0-0` for no byte and for one; it counts as none.
+ * The number of bytes in an upload's `Range` header. Registries send `0-0` both for no byte and for one byte, so `0-0`
+ * counts as no byte.
  */
 function receivedBytes(range: string | undefined): number {
   const last = Number(/^(?:bytes=)?0-(\d+)$/.exec(range ?? "")?.[1] ?? 0);

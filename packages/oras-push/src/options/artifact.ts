@@ -25,8 +25,8 @@ export const ARTIFACT_OPTIONS = {
     shownDefault: String(DEFAULT_LEVEL),
     description: "level of --compression gzip",
   },
-  include: { type: "list", placeholder: "PATTERN", description: "push only those entries of folders that match" },
-  exclude: { type: "list", placeholder: "PATTERN", description: "skip the entries of folders that match" },
+  include: { type: "list", placeholder: "PATTERN", description: "push only matching entries of folders" },
+  exclude: { type: "list", placeholder: "PATTERN", description: "skip matching entries of folders" },
   "no-clobber": { type: "flag", description: "fail if the tag already names other content" },
 } as const satisfies OptionSpecs;
 

@@ -13,9 +13,10 @@ export const REFERENCES_NOTE: Note = {
 export const PATTERNS_NOTE: Note = {
   title: "Patterns",
   text: [
-    "A PATTERN can contain *, **, ?, [a-z] and {a,b}. With a slash it is compared with the path below the folder, without a",
-    "slash with the name at any depth. A pattern that matches a folder selects its content too. --exclude wins over",
-    "--include. A name with a leading dot matches only if the pattern contains the dot.",
+    "A PATTERN can contain *, **, ?, [a-z] and {a,b}. A pattern that contains a slash is matched against the path",
+    "below the folder. Any other pattern is matched against the name at any depth. A pattern that matches a folder",
+    "also selects its content. --exclude overrides --include. A name with a leading dot matches only if the pattern",
+    "contains the dot.",
   ].join(" "),
 };
 
@@ -34,6 +35,7 @@ export const CONNECTIONS_NOTE: Note = {
   title: "Proxies and certificates",
   text: [
     "HTTPS_PROXY, HTTP_PROXY and NO_PROXY set the proxies. The tools trust the certificate authorities of the system",
-    "(SSL_CERT_FILE, SSL_CERT_DIR, else the usual paths) and those that they contain. With --ca-file they trust only that one.",
+    "(SSL_CERT_FILE, SSL_CERT_DIR, else the usual paths) and built-in ones. If you set --ca-file, the tools trust only",
+    "the authority in that file.",
   ].join(" "),
 };

@@ -50,7 +50,8 @@ export const PULL_USAGE = {
       title: "Skipped tags",
       text: [
         "--all skips a tag that it cannot pull, such as the tag of an image index, and pulls the others. The log names the",
-        "skipped tags and the reasons, and so does the result with --format json. The exit code is that of the first one.",
+        "skipped tags and the reasons, and so does the result with --format json. The exit code is that of the first",
+        "skipped tag.",
       ].join(" "),
     },
     CREDENTIALS_NOTE,

@@ -9,7 +9,7 @@ import {
   ReferenceSyntaxError,
 } from "../oci/reference.ts";
 
-/** Means "none" instead of a reference, as in the script of the ORAS Operator. */
+/** The word for "none" instead of a reference, as in the script of the ORAS Operator. */
 export const NONE = "NA";
 
 /** The command line that references belong to. */

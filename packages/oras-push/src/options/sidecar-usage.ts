@@ -119,8 +119,8 @@ export const SIDECAR_USAGE = {
     {
       title: "Arguments",
       text: [
-        "PULL-FROM and PUSH-TO are references; write NA for none. The second form is a later one of the ORAS Operator. Its word",
-        "true means that a pull unpacks the outputs, which is always the case.",
+        "PULL-FROM and PUSH-TO are references; write NA for none. The second form is from a later version of the ORAS",
+        "Operator. Its word true means that a pull unpacks the outputs; a pull always does so.",
       ].join(" "),
     },
     REFERENCES_NOTE,
@@ -128,7 +128,7 @@ export const SIDECAR_USAGE = {
       title: "Unsuccessful runs",
       text: [
         "If the launcher died, the sidecar exits with 79. If the launcher could not save its outputs, the sidecar exits with 66.",
-        "Both are so even if the sidecar pushed the existing outputs.",
+        "These exit codes do not depend on whether the sidecar pushed the existing outputs.",
       ].join(" "),
     },
     {

@@ -9,7 +9,7 @@ import { SIDECAR_USAGE } from "./sidecar-usage.ts";
 
 /** A parsed command line of `oras-push sidecar`. */
 export interface SidecarCommandPlan extends SidecarPlan, RegistryPlan {
-  /** If it is not met, the sidecar does nothing; always met by default. */
+  /** If this condition is not met, the sidecar does nothing. By default there is no condition. */
   readonly onlyIf: Condition | undefined;
 }
 
@@ -39,8 +39,8 @@ export function sidecarPlan(
 }
 
 /**
- * The ORAS Operator has two forms: PULL-FROM PUSH-TO, and PUSH-TO true PULL-FROM ... with three or more arguments. The second
- * argument tells them apart.
+ * The ORAS Operator has two forms: PULL-FROM PUSH-TO, and PUSH-TO true PULL-FROM ... with three or more arguments. The
+ * second argument distinguishes the two forms.
  */
 function operands(args: readonly string[]): { readonly pullFrom: readonly string[]; readonly pushTo: string } {
   const [first, second, ...more] = args;

@@ -17,12 +17,12 @@ export interface AttemptEnd {
    * `unseen`: the pod terminated before any launcher started.
    */
   readonly kind: "done" | "failed" | "died" | "unseen";
-  /** Identifies this end; each attempt has another one. */
+  /** Identifies this end; the id of each attempt is different. */
   readonly id: string;
   readonly attempt: string | null;
   /** The launcher's marker; null if it died or never started. */
   readonly marker: DoneMarker | null;
-  /** Paths of the outputs, relative to the volume; null if unknown: the whole outputs folder. */
+  /** Paths of the outputs, relative to the volume; null if unknown: then everything in the outputs folder counts. */
   readonly outputs: readonly string[] | null;
 }
 
@@ -35,8 +35,9 @@ export interface SidecarState {
 }
 
 /**
- * Observes the volume. Reads the lease before and after the markers, and repeats this until both are the same. Then no launcher
- * started in between, and no living launcher removed a marker (docs/protocol.md, "The end of an attempt").
+ * Observes the volume. Reads the lease before and after the markers, and repeats this until both states of the lease
+ * are the same. Then no launcher started in between, and no living launcher removed a marker (docs/protocol.md, "The
+ * end of an attempt").
  */
 export function observe(volume: SharedVolume, lease: ReadLease): Promise<Observation> {
   const check = async () => {
@@ -51,8 +52,8 @@ export function observe(volume: SharedVolume, lease: ReadLease): Promise<Observa
 }
 
 /**
- * The next step of the sidecar: an end that is not handled yet, `wait` for one, or `over` if none will come any more. Pure
- * (docs/protocol.md, "The end of an attempt").
+ * The next step of the sidecar: an end that is not handled yet, `wait` if there is none yet, or `over` if none will
+ * come any more. This function is pure (docs/protocol.md, "The end of an attempt").
  */
 export function nextEnd(seen: Observation, state: SidecarState): AttemptEnd | "wait" | "over" {
   const end = endOf(seen);
@@ -62,7 +63,7 @@ export function nextEnd(seen: Observation, state: SidecarState): AttemptEnd | "w
   return { ...died("no launcher", seen.started, null), kind: hasStarted(seen) ? "died" : "unseen" };
 }
 
-/** Whether a launcher has ever started on the volume. Pure. */
+/** Whether a launcher has ever started on the volume. This function is pure. */
 export function hasStarted({ started, done, doneFailed, lease }: Observation): boolean {
   return lease.kind !== "none" || started !== undefined || done !== undefined || doneFailed !== undefined;
 }

@@ -8,9 +8,9 @@ import { type AnyReference, formatReference } from "../oci/reference.ts";
 const POLLING: Backoff = { firstDelay: 1000, longestDelay: 5000 };
 
 /**
- * Waits until `missing` returns no inputs. All steps of a workflow may be applied at once; each waits for the step before it.
- * Throws what `missing` throws, and `timedOut` with their names if inputs are still missing after `seconds`. Checks a last time
- * when the time is over.
+ * Waits until `missing` returns no inputs. All steps of a workflow may be applied at once; each waits for the step
+ * before it. Throws the errors of `missing`. Throws `timedOut` with the names of the inputs that are still missing
+ * after `seconds`. Checks a last time when the time is over.
  */
 export async function waitForInputs(
   missing: () => Promise<readonly AnyReference[]>,

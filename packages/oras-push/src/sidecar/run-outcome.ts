@@ -21,7 +21,7 @@ export type RunKind = "succeeded" | "failed" | "incomplete";
 /** How to handle an attempt that ended. */
 export interface RunOutcome {
   readonly run: RunKind;
-  /** Why the outputs are not pushed; undefined if they are. */
+  /** The reason why the outputs are not pushed; undefined if they are pushed. */
   readonly notPushedReason: string | undefined;
   /** The annotations of the run. */
   readonly annotations: Annotations;
@@ -29,7 +29,7 @@ export interface RunOutcome {
   readonly failure: ToolError | undefined;
 }
 
-/** Decides how to handle an attempt that ended. Pure (docs/protocol.md, "What is pushed"). */
+/** Decides how to handle an attempt that ended. This function is pure (docs/protocol.md, "What is pushed"). */
 export function runOutcome(end: AttemptEnd, policies: OutcomePolicies): RunOutcome {
   const run = runKind(end);
   const discarded =
@@ -60,7 +60,7 @@ function runKind({ kind, marker }: AttemptEnd): RunKind {
   return exitCode === 0 || (exitCode === null && reason === null) ? "succeeded" : "failed";
 }
 
-/** The reason of an end without a marker. */
+/** The reason for an end without a marker. */
 const REASONS_WITHOUT_MARKER: Partial<Record<AttemptEnd["kind"], string>> = {
   died: "the launcher died",
   unseen: "no launcher started before the pod terminated",

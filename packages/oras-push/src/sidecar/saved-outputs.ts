@@ -7,10 +7,10 @@ import { SHARE } from "shared/pod/markers";
 import type { AttemptEnd } from "./attempt-end.ts";
 
 /**
- * The paths of an attempt's outputs on the volume: the saved ones, or for an incomplete attempt those that exist. If its
- * marker names no outputs, everything in the outputs folder except names with a leading dot. Throws `noInput` with the path if an
- * output cannot be read, is missing although it was saved, or lies outside of the volume: an application must not make the
- * sidecar push the sidecar's own files.
+ * The paths of an attempt's outputs on the volume: the saved outputs, or for an incomplete attempt the existing
+ * outputs. If the marker names no outputs, returns everything in the outputs folder except names with a leading dot.
+ * Throws `noInput` with the path if an output cannot be read, is missing although it was saved, or lies outside of the
+ * volume: an application must not make the sidecar push the sidecar's own files.
  */
 export function savedOutputs(share: string, { kind, outputs }: AttemptEnd): string[] {
   const folder = join(resolve(share), SHARE.outputs);
@@ -30,7 +30,7 @@ function namesIn(folder: string): string[] {
     .map((name) => join(folder, name));
 }
 
-/** False for a path that does not exist, unless it is required. */
+/** Whether an output is on the volume. Returns false for a missing path that is not required. */
 function isOnVolume(share: string, path: string, required: boolean): boolean {
   const real = reading(path, () => {
     try {

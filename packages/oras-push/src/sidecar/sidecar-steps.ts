@@ -17,7 +17,7 @@ import { savedOutputs } from "./saved-outputs.ts";
 import type { PushOrder, SidecarSteps } from "./sidecar.ts";
 import type { SidecarPlan } from "./sidecar-plan.ts";
 
-/** The time in which a starting launcher removes the end of an earlier attempt, in milliseconds. */
+/** The time in which a starting launcher removes the markers of an earlier attempt, in milliseconds. */
 const SETTLE_TIME = 800;
 
 /** The side effects of a sidecar, for a plan. `signal` stops a push. */
@@ -46,7 +46,7 @@ async function pullInputs(plan: SidecarPlan, context: TransferContext): Promise<
     await waitForInputs(missing, plan.inputTimeoutSeconds, context.signal, context.warn);
   }
   const folder = join(plan.share, SHARE.inputs);
-  // Files of an interrupted attempt would count as inputs.
+  // Without this removal, files of an interrupted attempt would count as inputs.
   await rm(folder, { recursive: true, force: true });
   makeSharedFolders(folder);
   return pullArtifacts(plan.pullFrom, { folder, keepOldFiles: false }, plan, context, check);

@@ -32,7 +32,7 @@ export interface PushOrder {
 
 /** The side effects of a sidecar. Tests replace them. */
 export interface SidecarSteps {
-  /** Takes the sidecar's lease. It is never released: it ends with the process. */
+  /** Takes the sidecar's lease, which is never released and ends with the process. */
   readonly takeLease: () => Promise<void>;
   /** Pulls all inputs. Removes the files of an earlier attempt first. */
   readonly pull: () => Promise<ArtifactRecord[]>;
@@ -51,20 +51,20 @@ export interface SidecarOptions extends OutcomePolicies {
   readonly pullFrom: readonly Reference[];
   /** The reference to push to; undefined to push nothing. */
   readonly pushTo: Reference | undefined;
-  /** Seconds until a launcher must have started. Unlimited by default: a launcher without a lease is seen only at its end. */
+  /** Start timeout in seconds. Unlimited by default, because only the end of a launcher without a lease is visible. */
   readonly startTimeoutSeconds: number | undefined;
   /** Seconds until the attempt must have ended; unlimited by default. */
   readonly timeoutSeconds: number | undefined;
-  /** Whether to stay after a push, for further attempts, until the pod terminates. */
+  /** Whether to keep running for further attempts after a push, until the pod terminates. */
   readonly native: boolean;
 }
 
 /** The process that a sidecar runs in. */
 export interface SidecarContext {
   readonly volume: SharedVolume;
-  /** Ends every wait: its reason is thrown. */
+  /** A signal that ends every wait. The signal's reason is thrown. */
   readonly signal: AbortSignal;
-  /** Aborts when the pod terminates: a native sidecar then finishes its work. Never aborts for a classic one. */
+  /** Aborts when the pod terminates: a native sidecar then finishes its work. Never aborts for a classic sidecar. */
   readonly terminating: AbortSignal;
   readonly waitLog: Log;
   readonly warn: Log;
@@ -79,10 +79,10 @@ export interface SidecarResult {
 }
 
 /**
- * The life of a sidecar (docs/protocol.md, "The sidecar"): takes its lease, pulls the inputs, writes the init marker, waits for
- * the end of the launcher, pushes the outputs, and writes the pushed marker. Calls `report` with each result, and returns the
- * last one. The requested tag names only the complete output of a successful run. A failure is written as a marker before it
- * is thrown, so that the launcher does not wait in vain.
+ * The life of a sidecar (docs/protocol.md, "The sidecar"): takes its lease, pulls the inputs, writes the init marker,
+ * waits for the end of the launcher, pushes the outputs, and writes the pushed marker. Calls `report` with each result,
+ * and returns the last one. The requested tag names only the complete output of a successful run. A failure is written
+ * as a marker before it is thrown, so that the launcher stops waiting.
  */
 export async function runSidecar(
   options: SidecarOptions,
@@ -114,7 +114,7 @@ async function pullInputs(
   steps: SidecarSteps,
 ): Promise<readonly ArtifactRecord[]> {
   const { volume } = context;
-  // An earlier sidecar may have failed because of its command line. That failure does not count for this one.
+  // An earlier sidecar may have failed because of its command line. That failure does not apply to this sidecar.
   await volume.remove(SHARE.initFailed);
   const previous = await volume.read(SHARE.init, parseInitMarker);
   const wanted = options.pullFrom.map(formatReference);
@@ -188,7 +188,7 @@ async function waitForEnd(
   return end;
 }
 
-/** Pushes the outputs of an attempt that ended. `superseded` if the launcher started again meanwhile: then that attempt counts. */
+/** Pushes the outputs of an ended attempt. Returns `superseded` if the launcher has started a new attempt. */
 async function handleEnd(
   end: AttemptEnd,
   inputs: readonly ArtifactRecord[],
@@ -292,6 +292,6 @@ async function writeFailure(
 ): Promise<void> {
   const exitCode = exitCodeOf(error);
   const marker: FailureMarker = { schema: 1, attempt, exitCode, error: describeError(error) };
-  // The first failure is thrown by the caller; a second one, of the marker, is only logged.
+  // The caller throws the first failure. A failure to write the marker is only logged.
   await volume.write(name, marker).catch((second) => warn(describeError(second)));
 }

@@ -2,13 +2,13 @@ import { ArchiveError } from "./archive-error.ts";
 
 const BLOCK = 512;
 
-/** The longest extended header that is accepted, in bytes. */
+/** The maximum size of an extended header, in bytes. */
 const MAX_EXTENDED = 1 << 20;
 
 /** The bytes of an archive, read as blocks and as contents that are padded to whole blocks. */
 export class ArchiveBytes {
   readonly #iterator: AsyncIterator<Buffer>;
-  /** Bytes that were received and not read yet. */
+  /** The bytes that were received but not read yet. */
   #rest: Buffer = Buffer.alloc(0);
   /** The number of bytes left of the current content, and of its padding. */
   #left = 0;
@@ -18,7 +18,9 @@ export class ArchiveBytes {
     this.#iterator = archive[Symbol.asyncIterator]();
   }
 
-  /** Reads one block; no bytes at the end of the archive. Throws {@link ArchiveError} if the block is truncated. */
+  /**
+   * Reads one block. Returns no bytes at the end of the archive. Throws {@link ArchiveError} if the block is truncated.
+   */
   block(): Promise<Buffer> {
     return this.#read(BLOCK);
   }
@@ -31,13 +33,16 @@ export class ArchiveBytes {
     return padded.subarray(0, size);
   }
 
-  /** Starts a content of `size` bytes. */
+  /** Starts to read a content of `size` bytes. */
   open(size: number): void {
     this.#left = size;
     this.#padding = (BLOCK - (size % BLOCK)) % BLOCK;
   }
 
-  /** The rest of the current content. Synchronous if it is in memory: a round trip takes longer than a small file. */
+  /**
+   * The rest of the current content. If it is in memory, the reader gets it synchronously, because an asynchronous call
+   * takes longer than reading a small file.
+   */
   content(): Iterable<Buffer> | AsyncIterable<Buffer> {
     if (this.#left === 0) return [];
     if (this.#rest.length >= this.#left) return [this.#available()];
@@ -65,7 +70,7 @@ export class ArchiveBytes {
     await this.#iterator.return?.();
   }
 
-  /** Reads `size` bytes; no bytes at the end of the archive. */
+  /** Reads `size` bytes. Returns no bytes at the end of the archive. */
   async #read(size: number): Promise<Buffer> {
     if (this.#rest.length < size) await this.#collect(size);
     return this.#cut(size);

@@ -18,7 +18,7 @@ const CHUNK = 512 << 10;
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /**
- * Reads a small file synchronously: an asynchronous round trip would take longer than the read. Throws `noInput` with the
+ * Reads a small file synchronously, because an asynchronous call takes longer than the read. Throws `noInput` with the
  * path if the file cannot be read or changed after it was found.
  */
 export function readSmall(entry: FoundFile): Buffer {
@@ -80,7 +80,10 @@ async function checkEmpty(entry: FoundFile, file: FileHandle): Promise<void> {
   if ((await file.read(Buffer.allocUnsafe(1))).bytesRead > 0) throw changedWhileRead(entry.path);
 }
 
-/** Marks a promise as handled: its error is thrown when it is awaited, and is no unhandled rejection before that. */
+/**
+ * Marks a promise as handled: its error is thrown when the promise is awaited, and does not count as an unhandled
+ * rejection before that.
+ */
 function handled<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {});
   return promise;

@@ -12,7 +12,7 @@ export interface EntryHeader {
   readonly target: BytePath;
   /** Size of the content, in bytes. */
   readonly size: number;
-  /** All twelve bits. */
+  /** All twelve bits of the mode. */
   readonly mode: number;
   readonly mtime: Date;
 }
@@ -83,7 +83,7 @@ export function untilNul(field: Buffer): BytePath {
   return field.toString("latin1", 0, end < 0 ? field.length : end);
 }
 
-/** For the checksum, its own field counts as spaces. */
+/** The checksum is computed as if its own field contained spaces. */
 function checkSum(block: Buffer): void {
   let sum = 8 * 0x20;
   for (const [index, byte] of block.entries()) if (index < 148 || index >= 156) sum += byte;
@@ -110,7 +110,7 @@ function numberIn(block: Buffer, start: number, length: number): number {
   return digits === "" ? 0 : Number.parseInt(digits, 8);
 }
 
-/** Two's complement of all bits after the mark. */
+/** A number as the two's complement of all bits after the mark. */
 function base256(field: Buffer): number {
   const first = field[0] as number;
   let value = (first & 0x40) === 0 ? first & 0x3f : (first & 0x3f) - 0x40;

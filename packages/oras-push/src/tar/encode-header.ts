@@ -10,7 +10,7 @@ export const TRAILER: Buffer = Buffer.alloc(1024);
 /** The largest size or time that fits into eleven octal digits. */
 const MAX_OCTAL = 8 ** 11 - 1;
 
-/** The name or link target in a main header if the extended header has the real one. */
+/** The placeholder for a name or link target in a main header. The extended header has the real value. */
 const PLACEHOLDER = "PaxHeader";
 
 const TYPE_FLAGS = { file: "0", symlink: "2", directory: "5", extended: "x" } as const;
@@ -99,7 +99,7 @@ function encodeUstar(fields: UstarFields): Buffer {
   octal(0, 329, 7);
   octal(0, 337, 7);
   text(fields.prefix, 345);
-  // For the checksum, its own field counts as spaces.
+  // The checksum is computed as if its own field contained spaces.
   block.fill(" ", 148, 156);
   const sum = block.reduce((total, byte) => total + byte, 0);
   text(`${sum.toString(8).padStart(6, "0")}\0 `, 148);

@@ -1,4 +1,7 @@
-/** Why a path in an archive, or a layer's title, is unsafe. The message is a noun phrase, such as "an absolute path". */
+/**
+ * The error for an unsafe path in an archive, or for an unsafe title of a layer. The message is a noun phrase, such as
+ * "an absolute path".
+ */
 export class UnsafePathError extends Error {
   override readonly name = "UnsafePathError";
 }

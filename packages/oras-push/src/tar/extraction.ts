@@ -26,7 +26,9 @@ import { writeSmall, writeSparse } from "./sparse-file.ts";
 /** The restored bits of a mode: the permissions and the sticky bit, but never set-user-ID or set-group-ID. */
 const RESTORED_MODE = 0o1777;
 
-/** Files up to this size, in bytes, are written synchronously: an asynchronous round trip would take longer than the write. */
+/**
+ * Files up to this size, in bytes, are written synchronously, because an asynchronous call takes longer than the write.
+ */
 const SMALL_FILE = 256 << 10;
 
 /**
@@ -41,7 +43,7 @@ export class Extraction {
   readonly #title: readonly BytePath[];
   /** The paths of the symbolic links. */
   readonly #links = new Set<BytePath>();
-  /** The created folders, in their order; undefined for a folder without an entry of its own. */
+  /** The created folders, in their order; undefined for a folder that has no entry in the archive. */
   readonly #folders = new Map<BytePath, ArchiveEntry | undefined>();
 
   constructor(folder: BytePath, title: BytePath) {
@@ -119,7 +121,10 @@ export class Extraction {
     this.#links.add(path);
   }
 
-  /** Links that are safe alone may lead out of the folder together. That is visible only when all links exist. */
+  /**
+   * Checks all links together: links that are safe alone may lead out of the folder in combination. This check needs
+   * all links to exist.
+   */
   #checkLinkEnd(path: BytePath): void {
     const root = realPath(this.#path(this.#title));
     const link = join(realPath(dirname(path)), basename(path));

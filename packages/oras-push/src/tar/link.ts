@@ -2,9 +2,10 @@ import { lstatSync, readlinkSync, statSync } from "node:fs";
 import { type BytePath, rawPath } from "shared/fs/byte-path";
 
 /**
- * Where a symbolic link leads, seen from a root folder. `direct`: inside the root, by a relative path without other links.
- * Every client restores such a link, even if its target does not exist. `indirect`: inside the root, through other links, an
- * absolute path or a detour outside. `outside`: out of the root. `broken`: an indirect link to a missing target, or a loop.
+ * The route of a symbolic link, relative to a root folder. `direct`: inside the root, by a relative path without other
+ * links. Every client restores such a link, even if its target does not exist. `indirect`: inside the root, through
+ * other links, an absolute path or a detour outside. `outside`: out of the root. `broken`: an indirect link to a
+ * missing target, or a loop.
  */
 export type LinkRoute = "direct" | "indirect" | "outside" | "broken";
 

@@ -2,7 +2,7 @@ import { readLarge, readSmall } from "./content.ts";
 import { encodeEntry, PADDING, TRAILER } from "./encode-header.ts";
 import type { TreeEntry } from "./walk.ts";
 
-/** Files up to this size, in bytes, are read synchronously: an asynchronous round trip would take longer than the read. */
+/** Files up to this size, in bytes, are read synchronously, because an asynchronous call takes longer than the read. */
 const SMALL_FILE = 256 << 10;
 
 /** The approximate size of the archive's chunks, in bytes. */

@@ -4,7 +4,7 @@ import { decodeHeader, type EntryHeader, parseRecords, type Records, untilNul, w
 
 /** One entry of an archive. */
 export interface ArchiveEntry extends EntryHeader {
-  /** The content. It can be read until the next entry is requested; the rest is skipped then. */
+  /** The content. It can be read until the next entry is requested. Unread bytes are skipped then. */
   readonly content: Iterable<Buffer> | AsyncIterable<Buffer>;
 }
 
@@ -50,7 +50,7 @@ async function extendedRecords({ flag, size }: EntryHeader, source: ArchiveBytes
   return undefined;
 }
 
-/** A link or a folder has no content: its size, if any, is that of its target. */
+/** A link or a folder has no content. If its header has a size, that is the size of the target. */
 function contentSize({ type, size }: EntryHeader): number {
   return type === "file" || type === "other" ? size : 0;
 }

@@ -10,16 +10,16 @@ export interface Patterns {
 
 /** Selects entries of a folder. Both functions take a path below the folder, such as `runs/1/log.txt`. */
 export interface Selection {
-  /** Whether an entry is selected. A selected folder includes its content, except what is excluded. */
+  /** Whether an entry is selected. A selected folder includes its content, except for excluded entries. */
   takes(path: string): boolean;
   /** Whether an entry is excluded. An excluded folder is skipped with its content. */
   excludes(path: string): boolean;
 }
 
 /**
- * Creates a selection from patterns. A pattern is matched against the path below the folder. A pattern without a slash is
- * matched against the name at any depth. A leading slash anchors a pattern at the folder. A pattern that matches a folder also
- * matches its content.
+ * Creates a selection from patterns. A pattern that contains a slash is matched against the path below the folder. Any
+ * other pattern is matched against the name at any depth. A leading slash anchors a pattern at the folder. A pattern
+ * that matches a folder also matches its content.
  */
 export function selection({ include, exclude }: Patterns): Selection {
   const included = include.map(matcher);

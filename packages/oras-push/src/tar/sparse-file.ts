@@ -7,8 +7,8 @@ const writev = promisify(writevCallback);
 const HOLE = Buffer.alloc(4096);
 
 /**
- * The number of bytes that are written at a time. A socket gives less at once, and a round trip to the threads that write takes
- * long. In a batch of a mebibyte, the first bytes would have left the processor's caches before they are written.
+ * The number of bytes in one write. A socket gives smaller chunks, but each call of the writing threads takes long. A
+ * batch of a mebibyte would be too large: its first bytes would have left the processor's caches before the write.
  */
 const BATCH = 256 << 10;
 
@@ -65,7 +65,7 @@ class BatchWriter {
   async flush(): Promise<void> {
     await this.written;
     this.written = writeAll(this.#file, this.#batch, this.#start);
-    // Marks the promise as handled: its error is thrown when it is awaited.
+    // Marks the promise as handled: its error is thrown when the promise is awaited.
     this.written.catch(() => {});
     this.#batch = [];
     this.#size = 0;

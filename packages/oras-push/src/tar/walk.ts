@@ -18,19 +18,19 @@ export interface TreeEntry {
   readonly target?: BytePath;
 }
 
-/** Receives a line for each file that is skipped or stored as another kind, with the reason. */
+/** Receives a line for each file that is skipped, or stored as a different kind of file, with the reason. */
 export type WalkReport = (message: string) => void;
 
 const EVERYTHING: Selection = { takes: () => true, excludes: () => false };
 
 /**
- * Yields the entries of a folder in the order of the archive: the folder first, then each name in the order of its bytes, a
- * folder before its content. The folder may be a symbolic link.
+ * Yields the entries of a folder in the order of the archive: the folder first, then each name in the order of its
+ * bytes, a folder before its content. The folder may be a symbolic link.
  *
- * Only a direct link ({@link followLink}) stays a link: `oras pull` refuses a whole artifact because of any other link. An
- * indirect link becomes a copy of its target. Skips links out of the folder, broken links, sockets, FIFOs and devices. Reports
- * each skipped or copied one. `wanted` selects entries; all by default. Entries that are not selected are neither read nor
- * reported, except the folders on the path to a selected entry.
+ * Only a direct link ({@link followLink}) stays a link: `oras pull` refuses a whole artifact because of any other link.
+ * An indirect link becomes a copy of its target. Skips links out of the folder, broken links, sockets, FIFOs and
+ * devices. Reports each skipped file and each copied link. `wanted` selects entries; all by default. Entries that are
+ * not selected are neither read nor reported, except the folders on the path to a selected entry.
  *
  * Throws `noInput` with the path if a path cannot be read, or if names appear in a folder or disappear during the walk.
  */
@@ -49,7 +49,7 @@ export function* walk(
 
 /** The walk through one folder. In its methods, `parents` holds the identities of the folders above an entry. */
 class Walk {
-  /** The number of files so far that have another name. */
+  /** The number of files so far that have more than one hard link. */
   hardLinks = 0;
   readonly #root: BytePath;
   readonly #title: BytePath;

@@ -4,7 +4,7 @@ import { readValue } from "./option-values.ts";
 import type { ToolError } from "./tool-error.ts";
 import { type Usage, usageError } from "./usage.ts";
 
-/** The parsed values of a command's options and of the common ones. */
+/** The parsed values of a command's options and of the common options. */
 export type GivenOptions<S extends OptionSpecs> = OptionValues<S & typeof COMMON_OPTIONS>;
 
 /** A parsed command line. */
@@ -17,7 +17,9 @@ export interface CommandLine<S extends OptionSpecs> {
 
 /** The result of {@link readCommandLine}. */
 export interface ReadCommandLine<S extends OptionSpecs> {
-  /** The valid parts. Options with an invalid value have their default; a text without its value is empty. */
+  /**
+   * The valid parts. An option with an invalid value has its default. A text option without a value has the empty text.
+   */
   readonly line: CommandLine<S>;
   /** The first usage failure; undefined if the command line is valid. */
   readonly failure: ToolError | undefined;
@@ -43,7 +45,10 @@ const PARSER = {
 
 const UNKNOWN_OPTION = "unknown option";
 
-/** Replaces messages of yargs. All but the first start with the name of the option, without its dashes. */
+/**
+ * The texts that replace messages of yargs. Each text except the first starts with the name of the option, without
+ * dashes.
+ */
 const MESSAGES = {
   "Unknown argument: %s": { one: UNKNOWN_OPTION, other: UNKNOWN_OPTION } as unknown as string,
   "Not enough arguments following: %s": "%s needs a value",
@@ -51,8 +56,8 @@ const MESSAGES = {
 };
 
 /**
- * Parses the arguments of a command. Missing options come from the environment, then from their defaults. Throws a usage
- * failure for an unknown option, a missing value, or an invalid value.
+ * Parses the arguments of a command. A missing option gets its value from the environment, or else its default. Throws
+ * a usage failure for an unknown option, a missing value, or an invalid value.
  */
 export async function parseCommandLine<const S extends OptionSpecs>(
   usage: Usage<S>,
@@ -126,12 +131,12 @@ async function parseWithYargs(specs: OptionSpecs, argv: readonly string[], wraps
 
 function yargsOption(spec: OptionSpec): Options {
   const alias = spec.alias === undefined ? {} : { alias: spec.alias };
-  // With nargs 0 a flag never takes the next word, not even the words `true` and `false`.
+  // `nargs: 0` keeps a flag from taking the next word as its value, even if the word is `true` or `false`.
   if (spec.type === "flag") return { ...alias, boolean: true, nargs: 0 };
   return { ...alias, string: true, requiresArg: true, ...(spec.type === "list" ? { array: true } : {}) };
 }
 
-/** By option, the texts that were given for it. An option without its value has the empty text. */
+/** The texts that the command line gives for each option. An option without a value has the empty text. */
 function givenTexts(specs: OptionSpecs, parsed: Readonly<Record<string, unknown>>, message = "") {
   const incomplete = /^(\S+) needs a value$/.exec(message)?.[1];
   const given = new Map<string, readonly string[]>();
@@ -150,7 +155,7 @@ function unknownOptions(specs: OptionSpecs, parsed: Readonly<Record<string, unkn
   return `${UNKNOWN_OPTION}${unknown.length > 1 ? "s" : ""}: ${unknown.map(dashed).join(", ")}`;
 }
 
-/** A name at the start of a text, with its dashes. */
+/** Adds dashes to a text that starts with the name of an option. */
 function dashed(text: string): string {
   return /^.( |$)/.test(text) ? `-${text}` : `--${text}`;
 }

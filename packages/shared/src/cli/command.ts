@@ -5,13 +5,13 @@ import { ToolError } from "./tool-error.ts";
 import type { Usage } from "./usage.ts";
 import { VERSION } from "./version.ts";
 
-/** A command: how to call it, and its work. */
+/** A command: its usage and its action. */
 export interface Command<S extends OptionSpecs> extends Usage<S> {
-  /** Does the work and returns the exit code. Throws its failures. */
+  /** Does the work of the command, and returns the exit code. Throws the failures of the command. */
   run(line: CommandLine<S>, io: Io): Promise<number>;
   /**
-   * Called before a usage failure is thrown, of the command line or of `run`. Options with an invalid value have their default;
-   * a text without its value is empty.
+   * Called before a usage failure of the command line or of `run` is thrown. An option with an invalid value has its
+   * default. A text option without a value has the empty text.
    */
   onUsageError?(failure: ToolError, options: GivenOptions<S>): Promise<void>;
 }
@@ -25,7 +25,7 @@ export async function runCommand<const S extends OptionSpecs>(
   argv: readonly string[],
   io: Io,
 ): Promise<number> {
-  // A shortcut, so that the parser is not loaded.
+  // This shortcut avoids loading the parser.
   if (argv.length === 1 && argv[0] === "--version") return showVersion(command.name, io);
   const { line, failure } = await readCommandLine(command, argv, io.env);
   try {

@@ -1,7 +1,7 @@
 import type { OptionSpecs } from "./option-specs.ts";
 import { type Usage, usageError } from "./usage.ts";
 
-/** A condition on the environment: the variable `name` has this value. */
+/** A condition on the environment: the variable `name` must have this value. */
 export interface Condition {
   readonly name: string;
   readonly value: string;
@@ -18,7 +18,10 @@ export function parseCondition(usage: Usage<OptionSpecs>, text: string | undefin
   return { name: text.slice(0, equals), value: text.slice(equals + 1) };
 }
 
-/** Whether an environment meets a condition. A variable that is not set has the empty value. No condition is always met. */
+/**
+ * Whether an environment meets a condition. An unset variable has the empty value. Without a condition, the result is
+ * true.
+ */
 export function isMet(condition: Condition | undefined, env: NodeJS.ProcessEnv): boolean {
   return condition === undefined || (env[condition.name] ?? "") === condition.value;
 }

@@ -4,8 +4,8 @@ import { ToolError } from "./tool-error.ts";
 export const MAX_TIMER: number = 2 ** 31 - 1;
 
 /**
- * A signal that aborts with a `timedOut` failure (exit code 124) after `seconds`. Undefined if `seconds` is undefined or
- * longer than a timer can run. `what` describes the missing event when the time is over.
+ * A signal that aborts with a `timedOut` failure (exit code 124) after `seconds`. Undefined if `seconds` is undefined
+ * or longer than a timer can run. When the time is over, `what` returns a description of the missing event.
  */
 export function deadline(seconds: number | undefined, what: () => string): AbortSignal | undefined {
   if (seconds === undefined || seconds * 1000 > MAX_TIMER) return undefined;
@@ -15,7 +15,7 @@ export function deadline(seconds: number | undefined, what: () => string): Abort
   return controller.signal;
 }
 
-/** One signal made of several; undefined ones are ignored. */
+/** Combines several signals into one signal. Ignores undefined signals. */
 export function anySignal(...signals: (AbortSignal | undefined)[]): AbortSignal {
   return AbortSignal.any(signals.filter((signal) => signal !== undefined));
 }

@@ -1,8 +1,8 @@
 import { InterruptedError, oneLine, ToolError } from "./tool-error.ts";
 
 /**
- * The lines that report an error of any class: `TOOL: MESSAGE (WHY)`, then the hint if there is one. With `stackTraces`, the
- * stack traces of the error and of its causes follow, except for the end by a signal.
+ * The lines that report an error of any class: `TOOL: MESSAGE (WHY)`, then the hint if there is one. If `stackTraces`
+ * is set, the stack traces of the error and of its causes follow, unless a signal ended the tool.
  */
 export function failureReport(tool: string, error: Error, stackTraces: boolean): string {
   if (error instanceof InterruptedError) return `${tool}: ${error.message}\n`;

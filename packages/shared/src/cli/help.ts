@@ -10,15 +10,18 @@ import {
   valueName,
 } from "./usage-facts.ts";
 
-/** The narrowest and the widest help text, in characters. */
+/** The minimum and maximum width of a help text, in characters. */
 const WIDTHS = { least: 60, most: 120 } as const;
 
-/** The width of a help text that no terminal shows, in characters. */
+/** The width of a help text in characters, if stdout is not a terminal. */
 const DEFAULT_WIDTH = 100;
 
 const INDENT = "  ";
 
-/** The help text of a command for a terminal with this many columns. It is 60 to 120 characters wide, 100 by default. */
+/**
+ * The help text of a command for a terminal with this many columns. The text is 60 to 120 characters wide, and 100 by
+ * default.
+ */
 export function helpText(usage: Usage<OptionSpecs>, columns: number = DEFAULT_WIDTH): string {
   const width = Math.min(Math.max(columns, WIDTHS.least), WIDTHS.most);
   const sections = [

@@ -1,9 +1,9 @@
 /** The process that a command runs in. */
 export interface Io {
   readonly env: NodeJS.ProcessEnv;
-  /** Writes to stdout: only the result. */
+  /** Writes the result to stdout. Nothing else is written there. */
   readonly stdout: (text: string) => void;
-  /** Writes to stderr: the log. */
+  /** Writes the log to stderr. */
   readonly stderr: (text: string) => void;
   /** The width of the terminal on stderr, in characters; undefined if stderr is not a terminal that can move its cursor. */
   readonly columns?: () => number | undefined;
@@ -11,6 +11,6 @@ export interface Io {
   readonly helpColumns?: () => number | undefined;
   /** A signal that aborts on SIGTERM, SIGINT and SIGHUP. Before the first call these signals have their default effect. */
   readonly interrupted: () => AbortSignal;
-  /** From now on a failure is printed with its stack trace. */
+  /** After this call, each failure is printed with its stack trace. */
   readonly showStackTraces?: () => void;
 }

@@ -9,7 +9,10 @@ export function plainLog(write: (text: string) => void): Log {
   return (line) => write(`${line}\n`);
 }
 
-/** A log whose lines have the tool's name, the local date and the time, as the ORAS Operator's `wait-fs` writes them. */
+/**
+ * A log whose lines start with the tool's name, the local date and the time, like those of the ORAS Operator's
+ * `wait-fs`.
+ */
 export function datedLog(tool: string, write: (text: string) => void, now: () => Date = () => new Date()): Log {
   return (line) => write(`🟧️  ${tool}: ${dateTime(now())} ${line}\n`);
 }

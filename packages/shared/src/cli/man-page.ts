@@ -17,10 +17,10 @@ export function pageName({ name }: Usage<OptionSpecs>): string {
   return name.replaceAll(" ", "-");
 }
 
-/** The man page of a command, in section 1 (man(7)). `others` are the commands that it refers to. */
+/** The man page of a command, in section 1 (man(7)). `others` are the commands that the page refers to. */
 export function manPage(usage: Usage<OptionSpecs>, others: readonly Usage<OptionSpecs>[]): string {
   const lines = [
-    // Without a date, so that the same sources give the same bytes.
+    // The page has no date, so that the same sources give the same bytes.
     macroLine(
       "TH",
       escapeRoff(pageName(usage).toUpperCase()),
@@ -29,7 +29,7 @@ export function manPage(usage: Usage<OptionSpecs>, others: readonly Usage<Option
       `oras\\-pod\\-tools ${VERSION}`,
       "User Commands",
     ),
-    // No hyphenation, and ragged lines: an option must not be split.
+    // Turns off hyphenation and justification, because an option must not be split.
     ".nh",
     ".ad l",
     ...section("Name", [`${escapeRoff(pageName(usage))} \\- ${escapeRoff(usage.summary)}`]),

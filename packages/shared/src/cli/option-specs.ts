@@ -1,12 +1,12 @@
-/** What all types of options have. */
+/** The properties that all types of options share. */
 interface SharedSpec {
-  /** One letter: the short form. */
+  /** The short form of the option: one letter. */
   readonly alias?: string;
-  /** Stands for the value in help texts, such as `DIR`. A text option with choices needs none. */
+  /** Stands for the value in help texts, such as `DIR`. A text option with choices needs no placeholder. */
   readonly placeholder?: string;
   /** The effect of the option, in a phrase without a period. */
   readonly description: string;
-  /** What help texts show as the default, if the parsed value has no `default`. */
+  /** The default that help texts show, if the option has no `default` for the parsed value. */
   readonly shownDefault?: string;
 }
 

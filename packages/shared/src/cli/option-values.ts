@@ -1,6 +1,8 @@
 import type { OptionSpec } from "./option-specs.ts";
 
-/** The value of an option, or its default and what is wrong with the given text. */
+/**
+ * The value of an option. If the given text is invalid, `value` is the default, and `problem` describes the problem.
+ */
 export interface ReadValue {
   readonly value: unknown;
   /** A phrase such as `--wait must be a number, not "x"`; undefined if the value is valid. */
@@ -13,8 +15,9 @@ export function environmentName(option: string): string {
 }
 
 /**
- * Reads the value of an option: from `given`, the texts on the command line, else from the environment, else the default.
- * A list has all of its texts, any other option the last one. An empty variable counts as not set.
+ * Reads the value of an option from `given`, the texts on the command line. If there are none, reads the environment,
+ * and then uses the default. A list option takes all of its texts, any other option takes the last text. An empty
+ * variable counts as unset.
  */
 export function readValue(
   name: string,

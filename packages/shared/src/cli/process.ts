@@ -16,7 +16,7 @@ export async function runProcess(tool: string, main: (argv: string[], io: Io) =>
     process.exit(exitCodeOf(error));
   };
   process.on("uncaughtException", fail);
-  // A reader that closed the pipe, such as `| head`, is not a failure.
+  // A pipe that its reader closed, as `| head` does, is not a failure.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   const showStackTraces = () => {
     stackTraces = true;

@@ -1,6 +1,9 @@
 import { wrapCommand, wrapText } from "./text-layout.ts";
 
-/** The longest line, in characters. A command line of this length fits on a terminal of 80 columns, with its indent. */
+/**
+ * The maximum length of a line, in characters. An indented command line of this length fits on a terminal of 80
+ * columns.
+ */
 const MAX_LINE = 66;
 
 /** Escapes text for the body of a man page: backslashes, dashes, quotes, accents and no-break spaces. */
@@ -22,7 +25,7 @@ export function textLines(text: string): string[] {
   return wrapText(escapeRoff(text), MAX_LINE).split("\n").map(noMacro);
 }
 
-/** The lines of a command line, which keep their breaks. */
+/** The lines of a command line. Keeps its line breaks. */
 export function commandLines(command: string): string[] {
   return wrapCommand(command, MAX_LINE, "").split("\n").map(escapeRoff).map(noMacro);
 }

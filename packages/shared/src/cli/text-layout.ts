@@ -1,7 +1,7 @@
 /** A term and its explanation. */
 export type Definition = readonly [term: string, text: string];
 
-/** The largest part of the width that terms of a list take. A longer term has a line of its own. */
+/** The maximum share of the width for the terms of a list. A longer term gets a separate line. */
 const TERM_SHARE = 0.4;
 
 /**
@@ -13,8 +13,8 @@ export function wrapText(text: string, width: number, first = "", next = first):
 }
 
 /**
- * Breaks a command line of a shell into lines of at most `width` characters, each indented by `indent`. All but the last end in
- * a backslash, so that a shell reads them as one line. Quoted words stay whole.
+ * Breaks a command line of a shell into lines of at most `width` characters, each indented by `indent`. Each line
+ * except the last ends with a backslash, so that a shell reads all lines as one. Quoted words stay whole.
  */
 export function wrapCommand(command: string, width: number, indent: string): string {
   const words = command.match(/(?:[^\s'"]|'[^']*'|"[^"]*")+/g) ?? [];
@@ -34,7 +34,7 @@ export function layOutDefinitions(definitions: readonly Definition[], width: num
     .join("\n");
 }
 
-/** Where the second column starts: behind the longest term that is not too long for `width`. */
+/** The position of the second column: after the longest term that is not too long for `width`. */
 export function definitionColumn(definitions: readonly Definition[], width: number): number {
   const lengths = definitions.map(([term]) => term.length + 4);
   return Math.max(0, ...lengths.filter((length) => length <= width * TERM_SHARE));

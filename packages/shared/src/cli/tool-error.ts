@@ -2,7 +2,7 @@ import { EXIT_CODES, type FailureCode, signalExitCode } from "./exit-codes.ts";
 
 export type { FailureCode } from "./exit-codes.ts";
 
-/** The facts of a {@link ToolError} beside its message. */
+/** The parts of a {@link ToolError} besides its message. */
 export interface FailureFacts {
   /** The cause in a few words; printed in parentheses after the message. */
   readonly why?: string;
@@ -31,7 +31,7 @@ export class ToolError extends Error {
   }
 }
 
-/** The end of a tool by a signal: exit code 128 + n. */
+/** The error for a tool that signal n ended. The exit code is 128 + n. */
 export class InterruptedError extends Error {
   override readonly name = "InterruptedError";
   readonly exitCode: number;

@@ -4,7 +4,7 @@ import { environmentName } from "./option-values.ts";
 import type { Definition } from "./text-layout.ts";
 import type { Usage } from "./usage.ts";
 
-/** Options under a title. */
+/** A group of options with a title. */
 export interface OptionGroup {
   readonly title: string;
   readonly options: OptionSpecs;
@@ -28,7 +28,7 @@ export function optionNames(name: string, { alias }: OptionSpec): readonly strin
   return alias === undefined ? [`--${name}`] : [`-${alias}`, `--${name}`];
 }
 
-/** Stands for the value of an option, such as `DIR` or `text|json`; undefined for a flag. */
+/** The placeholder for the value of an option, such as `DIR` or `text|json`; undefined for a flag. */
 export function valueName(spec: OptionSpec): string | undefined {
   if (spec.type === "flag") return undefined;
   return spec.placeholder ?? ("choices" in spec ? spec.choices?.join("|") : undefined) ?? "VALUE";
@@ -60,7 +60,10 @@ export function exitCodeDefinitions({ exitCodes, exitMeanings = {} }: Usage<Opti
   ];
 }
 
-/** How the environment sets the options of a command, and which other variables it reads. */
+/**
+ * Describes the environment variables that set the options of a command, and the other variables that the command
+ * reads.
+ */
 export function environmentText(usage: Usage<OptionSpecs>): string {
   const flags = Object.entries(allOptions(usage)).flatMap(([name, { type }]) => (type === "flag" ? [name] : []));
   const flag = flags.includes("plain-http") ? "plain-http" : (flags[0] as string);

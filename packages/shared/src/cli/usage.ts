@@ -2,7 +2,7 @@ import type { FailureCode } from "./exit-codes.ts";
 import type { OptionSpecs } from "./option-specs.ts";
 import { ToolError } from "./tool-error.ts";
 
-/** A command line to learn from. */
+/** An example of a command line. */
 export interface Example {
   /** What the command line does, as a sentence without its last period. */
   readonly text: string;
@@ -24,24 +24,27 @@ export interface Usage<S extends OptionSpecs> {
   readonly summary: string;
   /** What the command does, in a paragraph. */
   readonly description: string;
-  /** The forms of the arguments, without the name. The most common one comes first. */
+  /** The forms of the arguments, without the name of the command. The most common form comes first. */
   readonly forms: readonly string[];
   readonly options: S;
-  /** The options in groups, by the titles of the groups. The common options follow, with all options that are in no group. */
+  /** The groups of options, by their titles. The other options and the common options follow after these groups. */
   readonly groups?: Readonly<Record<string, OptionSpecs>>;
-  /** The commands below this one. */
+  /** The subcommands of this command. */
   readonly commands?: readonly Usage<OptionSpecs>[];
-  /** Whether options end at the first argument, as for `env` and `nice`: the rest belongs to another command. */
+  /**
+   * Whether options end at the first argument, as for `env` and `nice`. The following words then belong to another
+   * command.
+   */
   readonly wrapsCommand?: boolean;
   /** Whether arguments can be paths, so that shells complete them; false by default. */
   readonly takesPaths?: boolean;
   readonly examples: readonly Example[];
   readonly notes: readonly Note[];
-  /** Sentences about environment variables that stand for no option. */
+  /** Sentences about environment variables that do not set an option. */
   readonly environment?: string;
-  /** The failures of this command, beside `usage` and `software`, which every command has. */
+  /** The failures of this command besides `usage` and `software`, which every command has. */
   readonly exitCodes: readonly FailureCode[];
-  /** The meaning of exit codes, if this command can say more than the table of all exit codes. */
+  /** Meanings of exit codes that are more specific for this command than in the table of all exit codes. */
   readonly exitMeanings?: Readonly<Partial<Record<FailureCode | "success", string>>>;
   /** A sentence above the exit codes. */
   readonly exitNote?: string;

@@ -3,9 +3,9 @@ import { basename, dirname, join } from "node:path";
 import { uniqueName } from "./unique-name.ts";
 
 /**
- * Creates a file, a link or a socket so that readers see it whole or not at all: `create` makes it under a hidden temporary
- * path in the same folder, then it is renamed to `path` and replaces an older one. Removes the temporary path and throws if
- * `create` or the rename fails.
+ * Creates a file, a link or a socket atomically: readers see it complete or not at all. `create` makes it under a
+ * hidden temporary path in the same folder. Then it is renamed to `path`, and replaces an existing file. Removes the
+ * temporary path and throws if `create` or the rename fails.
  */
 export async function placeAtomically(
   path: string,
@@ -18,9 +18,9 @@ export async function placeAtomically(
 }
 
 /**
- * Writes a file so that readers see it whole or not at all. `write` fills a temporary file in `folder`, and returns the final
- * path, which must be on the same file system. The file is synced before it is renamed. Throws what `write` throws, and the
- * system's error if a call fails.
+ * Writes a file atomically: readers see it complete or not at all. `write` fills a temporary file in `folder`, and
+ * returns the final path, which must be on the same file system. The file is synced before it is renamed. Throws the
+ * errors of `write`, and the system's error if a call fails.
  */
 export async function writeAtomically(folder: string, write: (file: FileHandle) => Promise<string>): Promise<void> {
   await renameWhenDone(join(folder, `.${uniqueName()}.new`), async (temporary) => {
@@ -31,7 +31,7 @@ export async function writeAtomically(folder: string, write: (file: FileHandle) 
   });
 }
 
-/** Makes the entries of a folder durable: a rename in it survives a crash of the machine. */
+/** Syncs the entries of a folder, so that a rename in this folder survives a crash of the machine. */
 export async function syncFolder(folder: string): Promise<void> {
   await using handle = await open(folder, "r");
   await handle.sync();
@@ -41,7 +41,7 @@ async function renameWhenDone(temporary: string, create: (temporary: string) => 
   try {
     await rename(temporary, await create(temporary));
   } catch (error) {
-    // A folder that refuses this removal holds no temporary file either; the first error is the one to report.
+    // If this removal fails, the folder contains no temporary file. Only the first error is reported.
     await rm(temporary, { force: true }).catch(() => {});
     throw error;
   }

@@ -2,12 +2,15 @@ import { type FailureCode, ToolError } from "../cli/tool-error.ts";
 import { type BytePath, rawPath, shownPath } from "./byte-path.ts";
 import { reasonOf } from "./system-error.ts";
 
-/** The failure to read a path: `noInput`. `path` may begin with a noun, such as "the marker /x". */
+/** The failure `noInput` for a path that cannot be read. `path` may begin with a noun, such as "the marker /x". */
 export function cannotRead(path: string, cause: unknown): ToolError {
   return new ToolError("noInput", `cannot read ${path}`, { why: reasonOf(cause), cause });
 }
 
-/** The failure to write a path, as in {@link cannotRead}: `cannotCreate`, or another code. */
+/**
+ * The failure for a path that cannot be written: `cannotCreate`, or a different code. `path` is as in {@link
+ * cannotRead}.
+ */
 export function cannotWrite(path: string, cause: unknown, code: FailureCode = "cannotCreate"): ToolError {
   return new ToolError(code, `cannot write ${path}`, { why: reasonOf(cause), cause });
 }
@@ -39,12 +42,12 @@ export function creatingFolder<T>(path: string, create: () => T): T {
   }
 }
 
-/** As {@link reading}, for a {@link BytePath}: passes the raw path to `read`. */
+/** Like {@link reading}, but for a {@link BytePath}: passes the raw path to `read`. */
 export function readingRaw<T>(path: BytePath, read: (raw: Buffer) => T): T {
   return reading(shownPath(path), () => read(rawPath(path)));
 }
 
-/** As {@link writing}, for a {@link BytePath}: passes the raw path to `write`. */
+/** Like {@link writing}, but for a {@link BytePath}: passes the raw path to `write`. */
 export function writingRaw<T>(path: BytePath, write: (raw: Buffer) => T, code?: FailureCode): T {
   return writing(shownPath(path), () => write(rawPath(path)), code);
 }

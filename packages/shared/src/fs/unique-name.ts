@@ -1,4 +1,7 @@
-/** A random name of 12 hexadecimal digits. It is not a secret; `node:crypto` would take a megabyte of memory to load. */
+/**
+ * A random name of 12 hexadecimal digits. The name is not a secret, so `node:crypto` is not needed, which would take a
+ * megabyte of memory.
+ */
 export function uniqueName(): string {
   return Math.floor(Math.random() * 2 ** 48)
     .toString(16)

@@ -5,13 +5,13 @@ import { reasonOf } from "../fs/system-error.ts";
 /** The paths of a check. */
 export interface PathCheck {
   readonly paths: readonly string[];
-  /** One of the paths is enough; by default all must exist. */
+  /** Whether one existing path is enough. By default, all paths must exist. */
   readonly any?: boolean | undefined;
-  /** Receives a line for each path that is missing, and a line when it is found. */
+  /** Receives a line for each missing path, and another line when that path is found. */
   readonly log?: Log | undefined;
 }
 
-/** A check for `waitUntil` that returns the paths which exist, once enough of them do. */
+/** A check for `waitUntil`. Returns the existing paths when all paths exist, or with `any` when one exists. */
 export function existingPaths({ paths, any, log = silent }: PathCheck): () => Promise<readonly string[] | undefined> {
   const wanted = [...new Set(paths)];
   const enough = any === true ? 1 : wanted.length;
@@ -30,7 +30,10 @@ export function existingPaths({ paths, any, log = silent }: PathCheck): () => Pr
   };
 }
 
-/** Why a path was not found; undefined if it exists. A path that cannot be examined counts as missing: this may change. */
+/**
+ * The reason why a path was not found; undefined if the path exists. A path that cannot be examined counts as missing,
+ * because the error may be temporary.
+ */
 export function whyMissing(path: string): string | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false }) === undefined ? `Path ${path} does not exist yet` : undefined;

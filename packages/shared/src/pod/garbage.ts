@@ -1,13 +1,16 @@
-/** A process that has waited for this time may wait for hours, in milliseconds. */
+/**
+ * The time in milliseconds after which a waiting process collects the garbage of its start. The wait may then last for
+ * hours.
+ */
 const SETTLED = 1000;
 
 /** The time between two collections of the garbage that polling produces, in milliseconds. */
 const COLLECTION_INTERVAL = 60_000;
 
 /**
- * Collects garbage in a process that waits: after one second the garbage of its start, then once a minute the garbage of
- * polling. A waiting process allocates so little that V8 would collect nothing for hours
- * (docs/decisions/0050-what-a-start-loads.md). Returns a function that stops this.
+ * Collects garbage in a waiting process: the garbage of its start after one second, and then the garbage of polling
+ * once a minute. A waiting process allocates so little that V8 would collect nothing for hours
+ * (docs/decisions/0050-what-a-start-loads.md). Returns a function that stops the collections.
  */
 export function collectWhenSettled(): () => void {
   let polling: NodeJS.Timeout | undefined;
@@ -23,8 +26,9 @@ export function collectWhenSettled(): () => void {
 }
 
 /**
- * V8 has no other interface for this. The flag is set only for a moment: if it were set from the start, V8 would reject the
- * code cache of Node's own modules, which is bound to the flags, and the start would take 12 ms longer.
+ * Returns the function that collects garbage. V8 offers it only through a flag. The flag is set only for a moment: if
+ * it were set from the start, V8 would reject the code cache of Node's own modules, which is bound to the flags, and
+ * the start would take 12 ms longer.
  */
 function collector(): NodeJS.GCFunction {
   const { setFlagsFromString } = process.getBuiltinModule("node:v8");

@@ -13,19 +13,19 @@ const BEAT_INTERVAL = 2000;
 /** The number of bytes that are read from a heartbeat file. */
 const MAX_BEAT_BYTES = 256;
 
-/** A holder whose heartbeat has not changed for this time counts as dead, in milliseconds. */
+/** The time in milliseconds after which a holder with an unchanged heartbeat counts as dead. */
 export const SILENCE = 30_000;
 
-/** The last change of a heartbeat that a watcher saw. */
+/** The last change that a watcher saw in a heartbeat. */
 export interface SeenBeat {
   readonly text: string;
-  /** When the watcher saw this text first, by its own monotonic clock, in milliseconds. */
+  /** The time when the watcher first saw this text, in milliseconds of the watcher's monotonic clock. */
   readonly since: number;
 }
 
 /**
- * Holds a lease by a file that changes at each interval, for volumes without sockets (docs/protocol.md, "The leases"). The
- * file is overwritten in place: this needs no space on a full volume. Throws `cannotCreate` with the path.
+ * Holds a lease on a volume without sockets: changes a file at each interval (docs/protocol.md, "The leases").
+ * Overwrites the file in place, because this works even on a full volume. Throws `cannotCreate` with the path.
  */
 export async function holdHeartbeat(path: string, warn: Log, interval: number = BEAT_INTERVAL): Promise<Lease> {
   const beat = heartbeatWriter(path);
@@ -58,7 +58,10 @@ function heartbeatWriter(path: string): () => Promise<void> {
   };
 }
 
-/** Watches a lease by its heartbeat. The returned function throws `noInput` with the path if the file cannot be read. */
+/**
+ * Watches a lease through its heartbeat file. The returned function throws `noInput` with the path if the file cannot
+ * be read.
+ */
 export function watchHeartbeat(path: string): ReadLease {
   let last: SeenBeat | undefined;
   return async () => {
@@ -81,8 +84,9 @@ async function readHeartbeat(path: string): Promise<string | undefined> {
 }
 
 /**
- * The state of a lease from its heartbeat's text and from what the watcher saw before. Any change means that the holder is
- * alive; the holder's clock does not matter. `now` is the watcher's monotonic clock in milliseconds. Pure.
+ * Derives the state of a lease from the text of its heartbeat and from the watcher's previous observation. Any change
+ * means that the holder is alive; the holder's clock does not matter. `now` is the watcher's monotonic clock in
+ * milliseconds. This function is pure.
  */
 export function heartbeatState(
   seen: SeenBeat | undefined,

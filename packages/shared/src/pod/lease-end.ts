@@ -1,8 +1,8 @@
 import type { ReadLease } from "./lease-state.ts";
 
 /**
- * Returns a function that tells whether the holder of a lease is gone: the lease ended, or was released after this function
- * saw it held. A lease that nobody has taken yet is not gone.
+ * Returns a function that reports whether the holder of a lease is gone: the lease ended, or was released after this
+ * function saw its holder. A lease that nobody has taken yet is not gone.
  */
 export function holderGone(lease: ReadLease): () => Promise<boolean> {
   let seen = false;
@@ -14,8 +14,8 @@ export function holderGone(lease: ReadLease): () => Promise<boolean> {
 }
 
 /**
- * Returns a function that tells whether a lease has had no holder for `seconds`. Each new holder that ends starts the time
- * again. A lease that nobody has taken yet does not count. `now` is a monotonic clock in milliseconds.
+ * Returns a function that reports whether a lease has had no holder for `seconds`. When a new holder ends, the time
+ * starts again. A lease that nobody has taken yet does not count. `now` is a monotonic clock in milliseconds.
  */
 export function endedFor(
   lease: ReadLease,

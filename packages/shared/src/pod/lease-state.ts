@@ -5,8 +5,8 @@ export interface Lease {
 }
 
 /**
- * The state of a lease. `none`: nobody has taken it, or its holder released it. `held`: its holder is alive. `ended`: its
- * holder died, or ended without releasing it. Each holder has an `id` of its own.
+ * The state of a lease. `none`: nobody has taken it, or its holder released it. `held`: its holder is alive. `ended`:
+ * its holder died, or ended without releasing it. Each holder has a different `id`.
  */
 export type LeaseState =
   | { readonly kind: "none" }

@@ -11,29 +11,29 @@ import { withSocketAddress } from "./socket-address.ts";
 /** Watches a lease that another process holds. */
 export interface LeaseWatcher {
   readonly path: string;
-  /** The lease's state now. Throws `noInput` with the path if it cannot be known. */
+  /** The lease's state now. Throws `noInput` with the path if the state cannot be read. */
   state(): Promise<LeaseState>;
-  /** Calls `report` when a lease that was held has ended. Returns a function that stops this. */
+  /** Calls `report` when a held lease ends. Returns a function that stops the reports. */
   onEnd(report: () => void): () => void;
   close(): void;
 }
 
-/** The path of the heartbeat that replaces a lease's socket: the same name with the ending `.txt`. */
+/** The path of the heartbeat that replaces a lease's socket. It has the same name with the extension `.txt`. */
 export function heartbeatPath(path: string): string {
   return `${path.replace(/\.sock$/, "")}.txt`;
 }
 
 /**
- * Takes the lease at `path` and replaces one that a dead process left. A lease is a Unix socket that every user may connect
- * to; the kernel closes it however the process dies (docs/protocol.md, "The leases"). If no socket can be created, a
- * heartbeat file replaces it, with a warning. Throws `cannotCreate` if neither can be created.
+ * Takes the lease at `path`, and replaces the lease of a dead process. A lease is a Unix socket that every user may
+ * connect to; the kernel closes it whenever the process dies (docs/protocol.md, "The leases"). If no socket can be
+ * created, a heartbeat file replaces it, with a warning. Throws `cannotCreate` if neither can be created.
  */
 export async function holdLease(path: string, warn: Log): Promise<Lease> {
   let server: Server;
   try {
     server = await listen(path);
   } catch (error) {
-    // A watcher would take the socket of an earlier holder for the end of this one.
+    // If the socket of an earlier holder remained, a watcher would conclude that this holder has ended.
     await removeOld(path);
     const lease = await holdHeartbeat(heartbeatPath(path), warn);
     warn(`cannot create a socket at ${path} (${reasonOf(error)}): using a heartbeat file instead`);
@@ -59,13 +59,15 @@ function socketLease(path: string, server: Server): Lease {
       await removeOld(path);
       released = true;
       for (const socket of watchers) socket.destroy();
-      // No need to wait until the last watcher is gone: each watcher waits for the end of this process.
+      // This does not wait for the watchers, because each of them waits for the end of this process.
       server.close();
     },
   };
 }
 
-/** Watches the lease at `path`, by its socket or by its heartbeat. Does nothing before the first call of `state`. */
+/**
+ * Watches the lease at `path`, through its socket or its heartbeat file. Does nothing before the first call of `state`.
+ */
 export function watchLease(path: string): LeaseWatcher {
   const reports = new Set<() => void>();
   const heartbeat = watchHeartbeat(heartbeatPath(path));
@@ -80,7 +82,7 @@ export function watchLease(path: string): LeaseWatcher {
     if (id === undefined) return heartbeat();
     const answer = await connect(path);
     if (answer === "refused") return { kind: "ended", id };
-    // A destroyed socket: the holder ended before the listener below was added.
+    // The socket is destroyed if the holder ended before the listener below was added.
     if (answer === "gone" || answer.destroyed) return state();
     connection = { socket: answer.once("close", ended), id };
     return { kind: "held", id };
@@ -126,7 +128,9 @@ async function removeOld(path: string): Promise<void> {
   }
 }
 
-/** An identity that differs from that of every file that replaces this one; undefined if the file is missing. */
+/**
+ * The identity of a file; undefined if the file is missing. A file that replaces this file has a different identity.
+ */
 async function identity(path: string): Promise<string | undefined> {
   try {
     const { ino, ctimeNs } = await stat(path, { bigint: true });
@@ -143,7 +147,7 @@ async function connect(path: string): Promise<Socket | "refused" | "gone"> {
       return new Promise<Socket>((resolve, reject) => {
         const socket = createConnection(address);
         socket.once("error", reject).once("connect", () => {
-          // A later error is the end of the lease like any other: "close" follows it.
+          // A later error needs no handling: the event "close" follows, which ends the lease.
           socket.off("error", reject).on("error", () => {});
           resolve(socket.resume());
         });

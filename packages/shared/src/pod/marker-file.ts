@@ -6,12 +6,12 @@ import { syncFolder, writeAtomically } from "../fs/atomic-file.ts";
 import { cannotRead, cannotWrite } from "../fs/path-failure.ts";
 import { reasonOf, systemCode } from "../fs/system-error.ts";
 
-/** The longest marker that is read, in bytes. */
+/** The maximum size of a marker, in bytes. */
 const MAX_MARKER_BYTES = 1 << 20;
 
 /**
- * Writes a marker atomically and makes it durable. Every user may read it, whatever the umask. Throws `cannotCreate` with the
- * path.
+ * Writes a marker atomically and makes it durable. Every user may read the marker, whatever the umask. Throws
+ * `cannotCreate` with the path.
  */
 export async function writeMarker(path: string, content: object): Promise<void> {
   try {
@@ -27,10 +27,11 @@ export async function writeMarker(path: string, content: object): Promise<void> 
 }
 
 /**
- * Reads a marker. Undefined if it does not exist, or if `parse` does not accept its text (yet). Throws `noInput` if it cannot
- * be read, is too long, or is not a regular file.
+ * Reads a marker. Undefined if it does not exist, or if `parse` does not accept its text (yet). Throws `noInput` if it
+ * cannot be read, is too long, or is not a regular file.
  *
- * Reads synchronously: a waiting process reads again and again, has no other work, and should not grow by a thread pool.
+ * Reads synchronously: a waiting process reads repeatedly and has no other work, and a thread pool would only take
+ * memory.
  */
 export function readMarker<T>(path: string, parse: (text: string) => T | undefined): T | undefined {
   try {
@@ -38,7 +39,7 @@ export function readMarker<T>(path: string, parse: (text: string) => T | undefin
     if (stats === undefined) return undefined;
     if (!stats.isFile()) throw new Error("it is not a regular file");
     if (stats.size > MAX_MARKER_BYTES) throw new ToolError("noInput", `${path} is too long to be a marker`);
-    // O_NONBLOCK: a FIFO may have replaced the file since.
+    // O_NONBLOCK prevents blocking, because a FIFO may have replaced the file since the check.
     return parse(readFileSync(path, { encoding: "utf8", flag: constants.O_RDONLY | constants.O_NONBLOCK }));
   } catch (error) {
     if (systemCode(error) === "ENOENT") return undefined;

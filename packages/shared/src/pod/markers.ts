@@ -2,8 +2,8 @@
 export const DEFAULT_SHARE = "/mnt/oras";
 
 /**
- * The files and folders on the shared volume by which launcher and sidecar communicate (docs/protocol.md). Success and failure
- * have different names, so that a program that waits for a file need not read it.
+ * The files and folders on the shared volume through which the launcher and the sidecar communicate (docs/protocol.md).
+ * Success and failure have different names, so that a waiting program need not read a file.
  */
 export const SHARE = {
   /** The launcher's lease: a socket that is open while the launcher lives (`lease.ts`). */
@@ -38,11 +38,11 @@ export type Phase = "init" | "run" | "copy" | "done";
 /** The content of the started marker. */
 export interface StartedMarker {
   readonly schema: 1;
-  /** Random, new at each start of the launcher. */
+  /** A random id, new at each start of the launcher. */
   readonly attempt: string | null;
   /** RFC 3339, UTC. */
   readonly startedAt: string | null;
-  /** Paths of the outputs, relative to the volume; null if unknown: the whole outputs folder. */
+  /** Paths of the outputs, relative to the volume. Null if unknown: then everything in the outputs folder counts. */
   readonly outputs: readonly string[] | null;
 }
 
@@ -59,19 +59,19 @@ export interface OutputRecord {
 /** The content of the done marker. Null means unknown, for example in a marker made with `touch`. */
 export interface DoneMarker {
   readonly schema: 1;
-  /** Random, new at each start of the launcher. */
+  /** A random id, new at each start of the launcher. */
   readonly attempt: string | null;
   readonly phase: Phase;
   /** The application's exit code, `128 + n` for signal n, 124 if it timed out; null if it never ran. */
   readonly exitCode: number | null;
   /** The signal that ended the application, such as `SIGKILL`. */
   readonly signal: string | null;
-  /** Why it was not started, or was stopped; null if it ended by itself. */
+  /** The reason why the application was not started, or was stopped; null if it ended by itself. */
   readonly reason: string | null;
   /** RFC 3339, UTC. */
   readonly startedAt: string | null;
   readonly finishedAt: string | null;
-  /** The saved outputs; null if unknown: then the whole outputs folder counts. */
+  /** The saved outputs. Null if unknown: then everything in the outputs folder counts. */
   readonly outputs: readonly OutputRecord[] | null;
   /** The saved stdout and stderr; empty if none was saved. */
   readonly logs: readonly OutputRecord[];
@@ -96,7 +96,7 @@ export interface ArtifactRecord {
 /** The content of the pushed marker. */
 export interface PushedMarker extends ArtifactRecord {
   readonly schema: 1;
-  /** The attempt that wrote the outputs; null if the done marker names none. */
+  /** The attempt that wrote the outputs; null if the done marker names no attempt. */
   readonly attempt: string | null;
   readonly finishedAt: string;
 }

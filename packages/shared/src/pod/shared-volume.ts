@@ -5,9 +5,9 @@ import { waitUntil } from "./wait.ts";
 
 /** How to wait for a change of the volume. */
 export interface UntilOptions {
-  /** Names whose creation, change or removal triggers a check. The watched lease triggers one too. */
+  /** Names whose creation, change or removal triggers a check. The end of the watched lease also triggers a check. */
   readonly names: readonly string[];
-  /** Ends the wait: its reason is thrown. */
+  /** A signal that ends the wait. The signal's reason is thrown. */
   readonly signal?: AbortSignal | undefined;
   /** Seconds between two checks without a reported change, see {@link waitUntil}. */
   readonly pollSeconds?: number | undefined;
@@ -15,12 +15,12 @@ export interface UntilOptions {
 }
 
 /**
- * The markers on the shared volume, as launcher and sidecar use them. Tests replace this interface to run every interleaving
- * of the two sides. Each call is one atomic step for the other side.
+ * The markers on the shared volume, as the launcher and the sidecar use them. Tests replace this interface to run every
+ * interleaving of the two sides. Each call is one atomic step for the other side.
  */
 export interface SharedVolume {
   readonly folder: string;
-  /** A marker's content by `parse`. Undefined if the marker does not exist, or is not valid (yet). */
+  /** The content of a marker, as `parse` returns it. Undefined if the marker does not exist, or is not valid (yet). */
   read<T>(name: string, parse: (text: string) => T | undefined): Promise<T | undefined>;
   /** Writes a marker atomically. Throws `cannotCreate` with its path. */
   write(name: string, content: object): Promise<void>;

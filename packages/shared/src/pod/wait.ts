@@ -3,18 +3,18 @@ import { type Log, silent } from "../cli/log.ts";
 import { collectWhenSettled } from "./garbage.ts";
 import { watchPaths } from "./watch.ts";
 
-/** How often a wait polls if the kernel reports no change, in seconds. */
+/** The time between two polls if the kernel reports no change, in seconds. */
 export const DEFAULT_POLL_SECONDS = 5;
 
 /** How to wait. */
 export interface WaitOptions {
   /** Paths whose creation, change or removal triggers a check; they and their folders need not exist. */
   readonly paths: readonly string[];
-  /** Another source of changes: calls `report` at each change, and returns a function that stops this. */
+  /** Another source of changes: calls `report` at each change, and returns a function that stops the reports. */
   readonly changes?: ((report: () => void) => () => void) | undefined;
   /** Seconds between two checks without a reported change; {@link DEFAULT_POLL_SECONDS} by default. */
   readonly pollSeconds?: number | undefined;
-  /** Ends the wait: its reason is thrown. */
+  /** A signal that ends the wait. The signal's reason is thrown. */
   readonly signal?: AbortSignal | undefined;
   /** Receives one line if only polling is possible. */
   readonly log?: Log | undefined;
@@ -23,8 +23,8 @@ export interface WaitOptions {
 /**
  * Waits until `check` returns a value, and returns it.
  *
- * The watch starts before the check that decides to wait, so no change in between is missed. Polling continues beside the
- * watch: network volumes report no changes, and the number of watches is limited. Checks never overlap.
+ * The watch starts before the check that decides to wait, so no change in between is missed. Polling continues during
+ * the watch, because network volumes report no changes, and the number of watches is limited. Checks never overlap.
  */
 export async function waitUntil<T>(check: () => Promise<T | undefined>, options: WaitOptions): Promise<T> {
   options.signal?.throwIfAborted();

@@ -1,6 +1,6 @@
 /**
- * Wraps a check for a wait on another process. If that process is gone, the check runs once more, for a result that the
- * process left last. If there is none, the error of `failure` is thrown.
+ * Wraps a check for a wait on another process. If that process is gone, the check runs once more, because the process
+ * may have left a result just before its end. If there is no result, the error of `failure` is thrown.
  */
 export function whileAlive<T>(
   check: () => Promise<T | undefined>,

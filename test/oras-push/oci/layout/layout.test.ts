@@ -67,7 +67,7 @@ describe("a layout", () => {
     writeFileSync(join(folder, "blobs", "sha256", manifest.descriptor.digest.slice(7)), "{}");
     await assert.rejects(layout.fetchManifest("1"), {
       code: "registry",
-      message: /^the layout holds another manifest than 1$/,
+      message: /^the layout has a different manifest for 1$/,
     });
   });
 

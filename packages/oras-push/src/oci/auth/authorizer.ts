@@ -10,10 +10,10 @@ export type TokenRequest = (
   request: { readonly authorization?: string; readonly form?: URLSearchParams },
 ) => Promise<{ readonly status: number; readonly body: Buffer }>;
 
-/** The life of a token in seconds, if its server names none (distribution's token specification). */
+/** The lifetime of a token in seconds, if its server specifies none (distribution's token specification). */
 const DEFAULT_TOKEN_SECONDS = 60;
 
-/** A token is renewed this many seconds before it expires, or at half of its life if that is later. */
+/** A token is renewed this many seconds before it expires, or at half of its lifetime if that is later. */
 const RENEWAL_MARGIN_SECONDS = 5;
 
 /** An access token. */
@@ -34,8 +34,8 @@ interface TokenChallenge {
 const CONCEALED = "***";
 
 /**
- * Answers the challenges of one registry: basic, or bearer with the tokens of a token server. Keeps one token per scope
- * and renews it when it expires. Sends no credential before the first challenge.
+ * Answers the challenges of one registry: basic challenges, and bearer challenges with the tokens of a token server.
+ * Keeps one token per scope and renews it when it expires. Sends no credential before the first challenge.
  */
 export class Authorizer {
   readonly #registry: string;
@@ -79,7 +79,7 @@ export class Authorizer {
     return true;
   }
 
-  /** Replaces secrets in a text of a server. The server may have echoed them. */
+  /** Replaces secrets in a text from a server, because the server may have echoed them. */
   conceal(text: string): string {
     let shown = text;
     for (const secret of this.#secrets) shown = shown.replaceAll(secret, CONCEALED);

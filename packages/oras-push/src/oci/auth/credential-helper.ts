@@ -8,7 +8,7 @@ import type { Credential } from "./credential.ts";
 export interface HelperOptions {
   /** The environment of the helper; its PATH is searched for the program. */
   readonly env: NodeJS.ProcessEnv;
-  /** Kills the helper. */
+  /** A signal that kills the helper. */
   readonly signal?: AbortSignal | undefined;
   /** Timeout in milliseconds; 30 s by default. */
   readonly timeout?: number;
@@ -17,9 +17,9 @@ export interface HelperOptions {
 const DEFAULT_TIMEOUT = 30_000;
 
 /**
- * Runs a credential helper by docker's protocol: the key on the stdin of `docker-credential-HELPER get`, JSON on its
- * stdout. Returns undefined if the helper has no credential. Throws `notAuthorized` with its name if it fails or times
- * out.
+ * Runs a credential helper by docker's protocol: `docker-credential-HELPER get` reads the key from stdin and writes
+ * JSON to stdout. Returns undefined if the helper has no credential. Throws `notAuthorized` with its name if it fails
+ * or times out.
  */
 export async function askHelper(helper: string, key: string, options: HelperOptions): Promise<Credential | undefined> {
   const program = `docker-credential-${helper}`;
@@ -45,7 +45,7 @@ function parseAnswer(text: string): { Username?: string; Secret?: string } | und
   }
 }
 
-/** The exit code or signal of a helper, or why it did not finish. */
+/** The exit code or signal of a helper, or the reason why it did not finish. */
 interface Outcome {
   readonly code: number | string;
   readonly stdout: string;
@@ -56,10 +56,11 @@ async function outcome(
   key: string,
   { env, signal, timeout = DEFAULT_TIMEOUT }: HelperOptions,
 ): Promise<Outcome> {
-  // Loaded only if there is a helper.
+  // This module is loaded only if there is a helper.
   const { spawn } = await import("node:child_process");
   signal?.throwIfAborted();
-  // A process group of its own: a helper is often a script, and its children could outlive it and hold its stdout open.
+  // The helper gets a separate process group: it is often a script, and its children could outlive it and keep its
+  // stdout open.
   const child = spawn(program, ["get"], { env, detached: true, stdio: ["pipe", "pipe", "ignore"] });
   const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
   const stop = (settle: () => void) => {
@@ -71,7 +72,7 @@ async function outcome(
   signal?.addEventListener("abort", interrupt, { once: true });
   readOutcome(child, resolve);
   child.stdin.on("error", () => {
-    // The helper exited without reading the key. Its exit code says more.
+    // The helper exited without reading the key. Its exit code is a more precise error.
   });
   child.stdin.end(key);
   return promise.finally(() => {

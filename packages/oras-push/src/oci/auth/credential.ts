@@ -3,7 +3,7 @@ export type Credential =
   | { readonly kind: "basic"; readonly username: string; readonly password: string }
   /** A refresh token (docker's `identitytoken`), exchanged for access tokens. */
   | { readonly kind: "refresh"; readonly token: string }
-  /** An access token (docker's `registrytoken`), sent as it is. */
+  /** An access token (docker's `registrytoken`), sent unchanged. */
   | { readonly kind: "bearer"; readonly token: string };
 
 /** Finds the credential of a registry; undefined if there is none. */

@@ -23,7 +23,10 @@ interface DockerAuth {
 const DOCKER_HUB = "https://index.docker.io/v1/";
 const DOCKER_HUB_HOSTS = ["docker.io", "index.docker.io", "registry-1.docker.io"];
 
-/** The credentials of a docker configuration file. The file is read at the first use. `options` are for its helpers. */
+/**
+ * The credentials of a docker configuration file. The file is read at the first use. `options` are for the credential
+ * helpers.
+ */
 export function dockerCredentials(registryConfig: string | undefined, options: HelperOptions): CredentialSource {
   let config: Promise<DockerConfig> | undefined;
   return async (registry) => {
@@ -48,8 +51,8 @@ export async function credentialFor(
 }
 
 /**
- * Reads the configuration as `oras` does: the named file, else that of `$DOCKER_CONFIG`, else that of the home folder.
- * Each may be a file, or a folder with `config.json` or `.dockerconfigjson` (the name in a mounted pull secret).
+ * Reads the configuration as `oras` does: the named path, else `$DOCKER_CONFIG`, else the path in the home folder. Each
+ * path may be a file, or a folder with `config.json` or `.dockerconfigjson` (the name in a mounted pull secret).
  * Returns an empty configuration if there is no file and none was named. Throws `noInput` if a file cannot be read.
  */
 export async function readDockerConfig(named: string | undefined, env: NodeJS.ProcessEnv): Promise<DockerConfig> {

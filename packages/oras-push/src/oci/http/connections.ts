@@ -15,7 +15,7 @@ export interface ConnectionOptions {
   readonly cert?: Buffer | undefined;
   /** The key of the client certificate, in PEM. */
   readonly key?: Buffer | undefined;
-  /** Names the proxies and the system's certificate authorities. */
+  /** The environment variables that name the proxies and the system's certificate authorities. */
   readonly env: NodeJS.ProcessEnv;
 }
 

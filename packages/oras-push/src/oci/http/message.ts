@@ -8,7 +8,7 @@ export interface RegistryRequest {
   readonly target: string | URL;
   /** The right that the request needs, as token servers name it: `repository:metric/run:pull,push`. */
   readonly scope: string;
-  /** The expected statuses; any other is thrown as a `RegistryError`. */
+  /** The expected statuses; any other status is thrown as a `RegistryError`. */
   readonly expect: readonly number[];
   readonly headers?: Readonly<Record<string, string>>;
   /** The body. A stream is opened again for each attempt. */
@@ -19,7 +19,7 @@ export interface RegistryRequest {
   readonly slowResponse?: boolean;
   /** False if a retry must do more than send this request again; true by default. */
   readonly retry?: boolean;
-  /** Ends this request, instead of the signal of the transport. */
+  /** A signal that aborts this request. It replaces the signal of the transport. */
   readonly signal?: AbortSignal;
 }
 

@@ -2,10 +2,10 @@ import { BlockList, isIP, isIPv6 } from "node:net";
 import { ToolError } from "shared/cli/tool-error";
 
 /**
- * The proxy for a URL, by the rules of Go programs such as `oras`: `HTTPS_PROXY` or `HTTP_PROXY` by the URL's scheme,
- * in upper or lower case. Hosts in `NO_PROXY` and this machine have no proxy. `NO_PROXY` lists names (with their
- * subdomains), `.names` (only the subdomains), addresses, networks such as `10.0.0.0/8`, or `*`. Names and addresses
- * may have a port. Throws `usage`, without the value, if the variable is not an HTTP URL.
+ * The proxy for a URL, by the rules of Go programs such as `oras`. The URL's scheme selects `HTTPS_PROXY` or
+ * `HTTP_PROXY`, in upper or lower case. Hosts in `NO_PROXY` and this machine have no proxy. `NO_PROXY` lists names
+ * (with their subdomains), `.names` (only the subdomains), addresses, networks such as `10.0.0.0/8`, or `*`. Names and
+ * addresses may have a port. Throws `usage`, without the value, if the variable is not an HTTP URL.
  */
 export function proxyFor(url: URL, env: NodeJS.ProcessEnv): URL | undefined {
   const name = url.protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY";

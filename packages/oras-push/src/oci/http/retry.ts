@@ -21,7 +21,7 @@ export interface RetryPolicy extends Backoff {
 /** The default policy of uploads and downloads. */
 export const DEFAULT_RETRY: RetryPolicy = { deadlineSeconds: 30, firstDelay: 250, longestDelay: 5000 };
 
-/** The number of attempts that may run longer than the deadline, then fail, and are retried nevertheless. */
+/** The maximum number of attempts that are retried although they ran longer than the deadline. */
 const MAX_LONG_ATTEMPTS = 5;
 
 /** Whether to retry after a failed attempt. */
@@ -30,7 +30,7 @@ export type RetryDecision =
   /** `delay` is the delay that the server asked for, in milliseconds. */
   | { readonly retry: true; readonly delay?: number | undefined };
 
-/** Decides about a failed attempt. */
+/** Decides whether to retry after a failed attempt. */
 export type RetryPredicate = (error: unknown) => RetryDecision;
 
 /** Called before the delay of each retry, with the delay in milliseconds. */
@@ -58,10 +58,10 @@ export async function retrying<T>(
       signal.throwIfAborted();
       const decision = predicate(error);
       if (!decision.retry) throw error;
-      // A server that asks for a delay of 0 does not permit endless requests.
+      // If a server asks for a delay of 0, the usual delay is used, so that requests do not repeat endlessly.
       const delay = decision.delay || backOff(attempts, policy);
       const long = performance.now() - started > policy.deadlineSeconds * 1000 && longAttempts++ < MAX_LONG_ATTEMPTS;
-      // An attempt that ran for so long worked for most of that time: earlier failures no longer count.
+      // A long attempt worked for most of its time, so earlier failures no longer count.
       if (long || firstFailure === undefined) firstFailure = performance.now();
       if (performance.now() + delay - firstFailure > policy.deadlineSeconds * 1000) throw error;
       listener(error, delay);
@@ -90,8 +90,8 @@ const TRANSIENT_STATUSES = new Set([408, 429, 500, 502, 503, 504]);
 const LOST_UPLOAD = "BLOB_UPLOAD_UNKNOWN";
 
 /**
- * Retries transient failures: no connection, a broken one, or a registry that is overloaded, not ready, or lost an
- * upload.
+ * Retries transient failures: no connection, a broken connection, or a registry that is overloaded, is not ready, or
+ * lost an upload.
  */
 export const isTransient: RetryPredicate = (error) => {
   if (error instanceof RegistryError) {
@@ -105,13 +105,14 @@ export const isTransient: RetryPredicate = (error) => {
 /** The codes for a manifest with a blob that the registry cannot find or read (distribution-spec, "Error Codes"). */
 const MISSING_BLOB = new Set(["MANIFEST_BLOB_UNKNOWN", "DIGEST_INVALID"]);
 
-/** How often a manifest is retried if the registry misses a blob that it confirmed before. */
+/** The maximum number of retries for a manifest if the registry misses a blob that it confirmed before. */
 const MAX_MISSING_BLOB_RETRIES = 4;
 
 /**
  * A predicate for the push of a manifest. The registry confirmed all of its blobs before. It may miss one for a moment:
  * replicated storage shows a blob late, and distribution 2 reads the metadata of a blob as empty while another push to
- * the repository overwrites it. Gives up earlier than {@link isTransient}, because the blob may also have been deleted.
+ * the repository overwrites that metadata. Gives up earlier than {@link isTransient}, because the blob may also have
+ * been deleted.
  */
 export function manifestRetry(): RetryPredicate {
   let missing = 0;
@@ -121,11 +122,12 @@ export function manifestRetry(): RetryPredicate {
       : isTransient(error);
 }
 
-/** A download that broke this often without any new byte is given up. */
+/** The number of times a download may break without any new byte before it is given up. */
 const MAX_STALLED_DOWNLOADS = 5;
 
 /**
- * Decides about the retries of one download: returns whether to resume it, from the number of bytes received so far.
+ * Decides about the retries of one download. From the number of bytes received so far, the returned function decides
+ * whether to resume it.
  */
 export function downloadRetry(): (received: number) => boolean {
   let failures = 0;

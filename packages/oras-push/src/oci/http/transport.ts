@@ -25,7 +25,9 @@ export interface TransportOptions extends ConnectionOptions {
   readonly plainHttp?: boolean;
   readonly credentials: CredentialSource;
   readonly retry?: RetryPolicy;
-  /** A connection that transfers no byte of a body for this many seconds counts as broken; 60 by default. */
+  /**
+   * The time in seconds after which a connection without a transferred byte of a body counts as broken; 60 by default.
+   */
   readonly stallSeconds?: number;
   readonly signal: AbortSignal;
   readonly userAgent: string;
@@ -105,7 +107,7 @@ export class Transport {
   }
 
   async #exchange(request: RegistryRequest, url: URL): Promise<RegistryResponse> {
-    // Another host, after a redirect or in an upload location, gets no credentials.
+    // A different host, after a redirect or in an upload location, gets no credentials.
     const own = url.origin === this.#origin.origin;
     const authorization = own ? await this.#authorizer.header(request.scope) : undefined;
     const headers = {
@@ -199,7 +201,7 @@ export class Transport {
     return { status: response.status, body: await response.bytes(MAX_ERROR_BYTES) };
   }
 
-  /** In milliseconds. */
+  /** The time after which a transfer counts as stalled, in milliseconds. */
   get #stallTime(): number {
     return (this.#options.stallSeconds ?? DEFAULT_STALL_SECONDS) * 1000;
   }
@@ -219,7 +221,7 @@ function schemeFor(registry: string, options: TransportOptions): "http" | "https
   return isLocalRegistry(registry) && !secured ? "http" : "https";
 }
 
-/** The API of Docker Hub has another host. */
+/** The API of Docker Hub is on a different host. */
 function hostFor(registry: string): string {
   return registry === "docker.io" || registry === "index.docker.io" ? "registry-1.docker.io" : registry;
 }

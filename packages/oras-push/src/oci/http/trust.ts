@@ -20,8 +20,8 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE----
 
 /**
  * The certificate authorities that are trusted if the user names none, in PEM: those of Node and those of the system.
- * Finds the system's as Go programs such as `oras` do: in `SSL_CERT_FILE` and the folders of `SSL_CERT_DIR`, else in
- * the usual paths. Ignores unreadable files and invalid certificates.
+ * Finds the authorities of the system as Go programs such as `oras` do: in `SSL_CERT_FILE` and the folders of
+ * `SSL_CERT_DIR`, else in the usual paths. Ignores unreadable files and invalid certificates.
  */
 export function trustedCertificates(env: NodeJS.ProcessEnv): string[] {
   const bundles = env.SSL_CERT_FILE ? [env.SSL_CERT_FILE] : BUNDLES;

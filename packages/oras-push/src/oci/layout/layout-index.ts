@@ -12,7 +12,7 @@ export interface LayoutIndex {
   readonly manifests: readonly IndexEntry[];
 }
 
-/** An `index.json` is not an OCI image index. */
+/** The error for an `index.json` that is not an OCI image index. */
 export class LayoutIndexError extends Error {
   override readonly name = "LayoutIndexError";
 }
@@ -55,7 +55,7 @@ export function tagsOf({ manifests }: LayoutIndex): string[] {
 
 /**
  * Adds a manifest to an index, with a tag if one is given. A manifest that had this tag before stays in the index
- * without it, so that its digest can still be pulled.
+ * without the tag, so that it can still be pulled by its digest.
  */
 export function withManifest(index: LayoutIndex, { mediaType, digest, size }: Descriptor, tag?: string): LayoutIndex {
   if (tag !== undefined && index.manifests.some((entry) => tagOf(entry) === tag && entry.digest === digest))

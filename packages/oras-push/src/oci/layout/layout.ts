@@ -149,7 +149,7 @@ export class Layout implements ArtifactStore {
     return { digest: meter.digest(), size: meter.size };
   }
 
-  /** A manifest by tag or digest, its digest checked; undefined if there is none. */
+  /** A manifest by tag or digest; undefined if there is none. Checks the digest of the content. */
   async fetchManifest(reference: string): Promise<StoredManifest | undefined> {
     const entry = findEntry(await this.#readIndex(), reference);
     return entry === undefined ? undefined : this.#readManifest(entry, reference);
@@ -167,7 +167,7 @@ export class Layout implements ArtifactStore {
     });
     const digest = digestOf(bytes);
     if (digest !== entry.digest)
-      throw new ToolError("registry", `the layout holds another manifest than ${reference}`, {
+      throw new ToolError("registry", `the layout has a different manifest for ${reference}`, {
         why: `its digest is ${digest}, not ${entry.digest}`,
       });
     return { bytes, descriptor: { mediaType: entry.mediaType, digest, size: bytes.length } };

@@ -8,7 +8,7 @@ import { reasonOf, systemCode } from "shared/fs/system-error";
 export interface LockTiming {
   /** The mean time between two attempts to take a lock that another process holds. */
   readonly pause: number;
-  /** A lock that one process has held for this long is stale: it is removed. */
+  /** The time after which a lock that one process holds is stale and is removed. */
   readonly stale: number;
 }
 
@@ -21,16 +21,17 @@ export interface HeldLock {
   check(): Promise<void>;
 }
 
-/** Another process removed the lock of this one as stale. */
+/** The error for a lock of this process that another process removed as stale. */
 export class LostLockError extends Error {
   override readonly name = "LostLockError";
 }
 
 /**
- * Calls `act` while it holds a lock. One process at a time holds it, on this machine or on others that share the
- * folder. The lock is a file with the token of its holder, which only one process can create. Waiters measure with
- * their own clocks how long a token stays. `act` calls `check` right before a step that requires the lock. If the lock
- * is lost by then, `act` is called again. Throws `cannotCreate` if the file cannot be created.
+ * Calls `act` while this process holds a lock. Only one process at a time can hold the lock, on this machine or on
+ * other machines that share the folder. The lock is a file with the token of its holder, which only one process can
+ * create. Waiting processes measure with their own clocks how long the file keeps the same token. `act` calls `check`
+ * right before a step that requires the lock. If the lock is lost by then, calls `act` again. Throws `cannotCreate` if
+ * the file cannot be created.
  */
 export async function withLock<T>(
   path: string,
@@ -87,7 +88,7 @@ async function linkLock(own: string, path: string): Promise<boolean> {
   }
 }
 
-/** Removes a stale lock. Restores a lock that another process has taken since. */
+/** Removes a stale lock. Restores the lock if another process has taken it in the meantime. */
 async function removeStale(path: string, token: string, own: string): Promise<void> {
   const aside = `${own}.broken`;
   try {

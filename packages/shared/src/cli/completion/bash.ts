@@ -3,7 +3,7 @@ import type { Usage } from "../usage.ts";
 import { allOptions, optionNames } from "../usage-facts.ts";
 import { commandWord, quoted, type ValueCompletion, valueCompletion } from "./values.ts";
 
-/** The completion script of a tool for bash 4 or later. It does not need the package bash-completion. */
+/** The completion script of a tool for bash 4 or later. The script does not need the package bash-completion. */
 export function bashCompletion(usage: Usage<OptionSpecs>): string {
   const functions = [...(usage.commands ?? []), usage].map(completionFunction);
   const start = `# Completion of ${usage.name} for bash.`;

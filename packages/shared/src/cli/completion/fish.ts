@@ -23,7 +23,7 @@ function helperName({ name }: Usage<OptionSpecs>): string {
   return `__${name.replaceAll("-", "_")}_command`;
 }
 
-/** A function that prints the command below the tool, or an empty line. */
+/** A fish function that prints the subcommand of the command line, or an empty line if there is none. */
 function commandFunction(usage: Usage<OptionSpecs>): string {
   return [
     `function ${helperName(usage)}`,
@@ -33,7 +33,7 @@ function commandFunction(usage: Usage<OptionSpecs>): string {
   ].join("\n");
 }
 
-/** A function that prints the completions of the command behind `--`. It fails if there is no `--`. */
+/** A fish function that prints the completions of the command after `--`. The function fails if there is no `--`. */
 function wrappedCommandFunction(usage: Usage<OptionSpecs>): string {
   return [
     `function ${helperName(usage)}`,

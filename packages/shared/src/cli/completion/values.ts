@@ -7,10 +7,10 @@ export type ValueCompletion =
   | { readonly kind: "choices"; readonly choices: readonly string[] }
   | { readonly kind: "files" }
   | { readonly kind: "folders" }
-  /** Any text: a shell cannot complete it. */
+  /** The value is any text, which a shell cannot complete. */
   | { readonly kind: "text" };
 
-/** How to complete the value of an option. Its placeholder tells: FILE, PATH, SOCKET and DIR are on disk. */
+/** How to complete the value of an option. The placeholders FILE, PATH, SOCKET and DIR stand for paths on disk. */
 export function valueCompletion(spec: OptionSpec): ValueCompletion {
   if (spec.type === "flag") return { kind: "flag" };
   if ("choices" in spec && spec.choices !== undefined) return { kind: "choices", choices: spec.choices };

@@ -3,7 +3,7 @@ import type { Usage } from "../usage.ts";
 import { allOptions, optionNames, valueName } from "../usage-facts.ts";
 import { commandWord, quoted, valueCompletion } from "./values.ts";
 
-/** The completion script of a tool for zsh, as a file `_TOOL` in a folder of `fpath`. */
+/** The completion script of a tool for zsh. It belongs in a file `_TOOL` in a folder of `fpath`. */
 export function zshCompletion(usage: Usage<OptionSpecs>): string {
   const { name, commands = [] } = usage;
   const main = functionName(usage);
@@ -12,7 +12,7 @@ export function zshCompletion(usage: Usage<OptionSpecs>): string {
     ...commands.map(completionFunction),
     ...(commands.length === 0 ? [] : [commandsFunction(usage)]),
     completionFunction(usage),
-    // The first completion loads this file as the function. A user can also source it.
+    // The first completion loads this file as the completion function. A user can also source the file.
     `if [[ $funcstack[1] == ${main} ]]; then\n  ${main} "$@"\nelse\n  compdef ${main} ${name}\nfi`,
   ];
   return `${parts.join("\n\n")}\n`;
@@ -57,7 +57,7 @@ function commandsFunction(usage: Usage<OptionSpecs>): string {
   ].join("\n");
 }
 
-/** The specifications of an option for `_arguments`: one for each name. */
+/** The `_arguments` specifications of an option: one for each of its names. */
 function optionSpecs(name: string, spec: OptionSpec): string[] {
   const names = optionNames(name, spec);
   const repeat = spec.type === "list" ? "*" : `(${names.join(" ")})`;
