@@ -37,13 +37,12 @@ function openRepository(
   plan: ConnectionPlan,
   context: TransferContext,
 ): Repository {
-  const deadlineSeconds = plan.retrySeconds ?? context.retrySeconds ?? DEFAULT_RETRY.deadlineSeconds;
   const transport = new Transport(reference.registry, {
     ...plan,
     ...context,
     debug: plan.debug ? context.log : () => {},
     credentials: credentialSource(access, plan, context),
-    retry: { ...DEFAULT_RETRY, deadlineSeconds },
+    retry: { ...DEFAULT_RETRY, deadlineSeconds: plan.retrySeconds },
     userAgent: `oras-push/${VERSION}`,
   });
   return new Repository(transport, reference.repository, access);

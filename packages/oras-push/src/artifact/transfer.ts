@@ -16,8 +16,8 @@ export interface ConnectionPlan {
   readonly registryConfig: string | undefined;
   readonly username: string | undefined;
   readonly password: string | undefined;
-  /** Seconds for which failed requests are retried; the default of the command if undefined. */
-  readonly retrySeconds: number | undefined;
+  /** Seconds for which failed requests are retried. */
+  readonly retrySeconds: number;
   /** Log each request. */
   readonly debug: boolean;
 }
@@ -36,6 +36,4 @@ export interface TransferContext {
   readonly log: Log;
   readonly warn: Log;
   readonly progress: Progress;
-  /** Seconds for which failed requests are retried if the plan sets no time. */
-  readonly retrySeconds?: number;
 }
