@@ -1,6 +1,6 @@
 /**
  * Builds the tools for one architecture into a folder: `launcher`, `wait-fs` and `oras-push`, which are one executable under
- * three names, `lib/tini`, which the launcher needs as PID 1, and `share` with man pages and shell completion.
+ * three names, and `share` with man pages and shell completion.
  *
  *   pnpm build [--arch x64|arm64] [--out DIR]
  */
@@ -15,7 +15,6 @@ import { EXEC_ARGV, makeCodeCache } from "./build/code-cache.ts";
 import { nodeBinary } from "./build/node-binary.ts";
 import { sha256 } from "./build/sha256.ts";
 import { writeShare } from "./build/share.ts";
-import { tiniBinary } from "./build/tini.ts";
 
 /** The program that strips symbols, and its Debian package, by the architecture of the executable. */
 const STRIP = {
@@ -50,7 +49,6 @@ export async function buildExecutables(arch: Arch, out: string): Promise<void> {
     rmSync(join(out, tool), { force: true });
     linkSync(join(work, "executable"), join(out, tool));
   }
-  addTini(arch, join(out, "lib"));
   writeShare(join(out, "share"));
 }
 
@@ -83,15 +81,6 @@ function strip(arch: Arch, file: string): void {
 function searchBeside(executable: string): void {
   ensureProgram("patchelf", ["patchelf"]);
   execFileSync("patchelf", ["--force-rpath", "--set-rpath", "$ORIGIN/lib", executable]);
-}
-
-function addTini(arch: Arch, folder: string): void {
-  mkdirSync(folder, { recursive: true });
-  const file = join(folder, "tini");
-  // A running program cannot be written to, but it can be replaced.
-  rmSync(file, { force: true });
-  copyFileSync(tiniBinary(arch), file);
-  chmodSync(file, 0o755);
 }
 
 if (import.meta.main) {

@@ -6,7 +6,6 @@ missing=
 node --version >/dev/null 2>&1 || missing="$missing libatomic1"
 command -v strip >/dev/null || missing="$missing binutils"
 command -v patchelf >/dev/null || missing="$missing patchelf"
-command -v tini-static >/dev/null || missing="$missing tini"
 if [ -n "$missing" ]; then
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     echo "missing Debian packages:$missing" >&2

@@ -55,6 +55,7 @@ const dependencies: Record<string, Dependency> = {
   zsh: debianProgram("zsh", ["zsh"]),
   podman: podmanProgram(),
   reaxff: reaxffLammps(),
+  strace: debianProgram("strace", ["strace"]),
   "qemu-aarch64-static": debianProgram("qemu-aarch64-static", ["qemu-user-static"]),
 };
 if (files.some((file) => /(^|\/)test\/(images|pods)\//.test(file))) dependencies.image = await toolsImage();

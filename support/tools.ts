@@ -1,5 +1,5 @@
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
-import { chmodSync, copyFileSync, cpSync, linkSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { chmodSync, copyFileSync, linkSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
@@ -48,7 +48,6 @@ export function sharedToolPath(tool: Tool): string {
     const folder = mkdtempSync(join(tmpdir(), "oras-pod-tools-dist-"));
     process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
     chmodSync(folder, 0o755);
-    cpSync(join(DIST, "lib"), join(folder, "lib"), { recursive: true });
     copyFileSync(toolPath("launcher"), join(folder, "launcher"));
     for (const name of ["wait-fs", "oras-push"]) linkSync(join(folder, "launcher"), join(folder, name));
     copies = folder;

@@ -2,14 +2,12 @@ import { join } from "node:path";
 import { type BuildOptions, build, type Metafile } from "esbuild";
 import { ROOT } from "../../support/paths.ts";
 import { undiciCore } from "./undici-core.ts";
+import { yargsPlatform } from "./yargs-platform.ts";
 
 /** The tools in the executable. */
 export const TOOLS = ["launcher", "wait-fs", "oras-push"] as const;
 
 const FOLDER = join(ROOT, "scripts", "build");
-
-/** The tools lay out their help themselves. Without the layout code of yargs, a tool starts in half the time. */
-const UNUSED_LAYOUT = join(FOLDER, "unused-layout.ts");
 
 /** Bundles a tool into one CommonJS file. Returns esbuild's list of its sources. */
 export function bundleTool(tool: (typeof TOOLS)[number], outfile: string): Promise<Metafile> {
@@ -33,12 +31,10 @@ async function bundle(source: Pick<BuildOptions, "entryPoints" | "stdin" | "outf
     supported: { "dynamic-import": false },
     minify: true,
     legalComments: "none",
-    alias: { cliui: UNUSED_LAYOUT, "string-width": UNUSED_LAYOUT },
-    plugins: [undiciCore],
-    // yargs reads its own URL. `import.meta.main` would start a tool twice. With `esbuildDetection`, undici omits its
-    // experimental parser, as it does inside of Node.
-    define: { "import.meta.url": "__address", "import.meta.main": "false", esbuildDetection: "true" },
-    banner: { js: 'const __address = require("node:url").pathToFileURL(process.execPath).href;' },
+    plugins: [undiciCore, yargsPlatform],
+    // yargs-parser reads its own URL, but loads nothing. `import.meta.main` would start a tool twice. With `esbuildDetection`,
+    // undici omits its experimental parser, as it does inside of Node.
+    define: { "import.meta.url": '"file:///"', "import.meta.main": "false", esbuildDetection: "true" },
     metafile: true,
     logLevel: "error",
   });

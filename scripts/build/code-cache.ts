@@ -1,10 +1,21 @@
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { ROOT } from "../../support/paths.ts";
 import { sha256 } from "./sha256.ts";
 
-/** The flags that Node runs the tools with. V8 accepts a code cache only with the flags that it was made with. */
-export const EXEC_ARGV = ["--disable-sigusr1", "--max-semi-space-size=1", "--v8-pool-size=0", "--no-warnings"];
+/**
+ * The flags that Node runs the tools with. V8 accepts a code cache only with the flags that it was made with. The OpenSSL
+ * configuration of an image, in OPENSSL_CONF or a file, is meant for the application, and so are the proxies of Node's own
+ * HTTP client (NODE_USE_ENV_PROXY). Invalid ones would end the tools.
+ */
+export const EXEC_ARGV = [
+  "--disable-sigusr1",
+  "--max-semi-space-size=1",
+  "--v8-pool-size=0",
+  "--no-warnings",
+  "--openssl-config=/dev/null",
+  "--no-use-env-proxy",
+];
 
 /**
  * Flags for reproducible code caches. V8 orders a cache at random, and it records garbage collections: a fixed seed and a large
@@ -33,9 +44,9 @@ export function makeCodeCache(tool: string, folder: string): void {
 
 function runTool(tool: string, script: string, cache: string): void {
   const runner = join(ROOT, "scripts", "build", "code-cache-runner.ts");
+  const args = [...EXEC_ARGV, ...REPRODUCIBLE, runner, tool, script, cache];
   // Without an environment: it decides which functions run, too.
-  execFileSync(process.execPath, [...EXEC_ARGV, ...REPRODUCIBLE, runner, tool, script, cache], {
-    env: {},
-    stdio: ["ignore", "ignore", "pipe"],
-  });
+  const { status, stderr } = spawnSync(process.execPath, args, { env: {}, stdio: ["ignore", "ignore", "pipe"] });
+  // Node prints the whole bundle, in one line, before the error.
+  if (status !== 0) throw new Error(`cannot make the code cache of ${tool}: ${stderr.toString().slice(-1000)}`);
 }

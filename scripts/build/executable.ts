@@ -1,24 +1,37 @@
 /**
- * The one executable behind the three names: which tool it is, the name it was started by says. Each tool is a script of its
- * own among the executable's assets, with its code cache beside it: only the one that is wanted is read.
+ * The main script of the executable. The name by which the executable was started selects the tool. Each tool is an asset, and
+ * its code cache is another: only those of the selected tool are read.
  */
 import { basename } from "node:path";
 import { getAssetKeys, getRawAsset } from "node:sea";
+import { holdSignals } from "shared/cli/held-signals";
 import { loadTool } from "./tool-script.ts";
 
 const name = basename(process.argv0);
+const held = holdSignals(handledSignals());
 const assets = getAssetKeys();
 if (assets.includes(name)) {
   const cache = `${name}.cache`;
   const { main, runProcess } = loadTool(name, asset(name), assets.includes(cache) ? asset(cache) : undefined, require);
-  void runProcess(name, main);
+  void runProcess(name, main, held);
 } else {
   const tools = assets.filter((key) => !key.endsWith(".cache"));
-  process.stderr.write(`${name}: no tool of this name (usage: call it as ${tools.join(", ")})\n`);
+  process.stderr.write(`${name}: no tool has this name (usage: name the executable ${tools.join(" or ")})\n`);
   process.exit(64);
 }
 
-/** An asset's bytes, where the executable lies in memory. */
+/**
+ * The signals that the tool handles when it is loaded. A push and a pull handle them only when they have read the password, which
+ * a signal must be able to end.
+ */
+function handledSignals(): NodeJS.Signals[] {
+  const common: NodeJS.Signals[] = ["SIGTERM", "SIGINT", "SIGHUP"];
+  if (name === "oras-push") return process.argv[2] === "sidecar" ? common : [];
+  if (name !== "launcher") return common;
+  return [...common, "SIGQUIT", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGXCPU", "SIGIO", "SIGPWR"];
+}
+
+/** The bytes of an asset. They are not copied: they are in the memory of the executable. */
 function asset(key: string): Buffer {
   return Buffer.from(getRawAsset(key) as ArrayBuffer);
 }

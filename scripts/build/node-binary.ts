@@ -7,8 +7,9 @@ import manifest from "../../package.json" with { type: "json" };
 import { CACHE, ROOT } from "../../support/paths.ts";
 
 /**
- * The Node binary that the lockfile pins for an architecture. The one for this machine is installed with the rest; one for
- * another is fetched from the package registry, checked against the lockfile, and kept.
+ * The Node binary that the lockfile pins for an architecture. The binary for this machine is an installed dependency. A binary
+ * for another architecture is fetched from the package registry, checked against the lockfile, and kept. Throws if its digest is
+ * not that of the lockfile.
  */
 export function nodeBinary(arch: "x64" | "arm64"): string {
   const name = `node-linux-${arch}` as const;
@@ -29,7 +30,10 @@ function fetchPackage(name: string, version: string, folder: string): void {
   });
   const archive = join(fresh, `${name}-${version}.tgz`);
   const integrity = `sha512-${createHash("sha512").update(readFileSync(archive)).digest("base64")}`;
-  if (integrity !== lockedIntegrity(name, version)) throw new Error(`${name}@${version} is not what the lockfile pins`);
+  if (integrity !== lockedIntegrity(name, version))
+    throw new Error(
+      `${name}@${version}: expected ${lockedIntegrity(name, version)}, as in the lockfile, found ${integrity}`,
+    );
   execFileSync("tar", ["-xzf", archive, "-C", fresh, "package/bin/node"]);
   rmSync(folder, { recursive: true, force: true });
   renameSync(fresh, folder);

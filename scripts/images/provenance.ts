@@ -16,7 +16,8 @@ export function readProvenance(): Provenance {
   const git = (...args: string[]) => spawnSync("git", ["-C", ROOT, ...args], { encoding: "utf8" });
   const commit = existsSync(join(ROOT, ".git")) ? git("log", "-1", "--format=%H %ct") : undefined;
   if (commit?.status !== 0) {
-    console.error("cannot find the git commit of these sources: the revision of the image is empty");
+    const why = commit?.error === undefined ? "" : " (git is not installed)";
+    console.error(`cannot find the git commit of these sources${why}: the revision of the image is empty`);
     return { revision: "", time: 0 };
   }
   const [hash = "", time] = commit.stdout.trim().split(" ");

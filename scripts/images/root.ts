@@ -24,7 +24,6 @@ export function writeImageRoot(arch: Arch, built: string, root: string): void {
   // podman gives a volume the mode of this folder; the kubelet always uses 0777. There is no sticky bit, because
   // launcher and sidecar replace each other's files and may run as different users.
   addFolder(join(root, "mnt/oras"), 0o777);
-  addFile(join(built, "lib", "tini"), join(root, "lib/tini"));
   addExecutables(arch, built, root, debian);
   symlinkSync("..", join(root, TOOLS_FOLDER));
   writeFileSync(join(root, "etc/ssl/certs/ca-certificates.crt"), joinCertificates(debian));

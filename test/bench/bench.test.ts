@@ -15,8 +15,11 @@ const SKIP = findProgram("docker-registry") === undefined && "docker-registry is
 const bench = (...args: readonly string[]) =>
   run(process.execPath, [join(ROOT, "scripts", "bench.ts"), ...args], { cwd: ROOT });
 
-describe("the bench", () => {
-  it("runs all cases at the small scale, prints a table, and makes a page with plots", { skip: SKIP }, async (t) => {
+describe("the bench", { timeout: 600_000 }, () => {
+  it("runs all cases at the small scale, prints a table, and makes a page with plots", {
+    skip: SKIP,
+    timeout: 600_000,
+  }, async (t) => {
     const folder = temporaryFolder(t);
     const file = join(folder, "run.json");
     const { code, stdout, stderr } = await bench("--quick", "--json", file);

@@ -6,10 +6,18 @@ import {
   request as send,
 } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
+import { refuse } from "../../support/registry/memory-registry.ts";
 import { closeServer, countBody, listen } from "../../support/registry/server.ts";
+import { limitBodies } from "../support/registry/limits.ts";
 
-/** The ways to break a request. */
-export const FAULTS = ["reset", "500", "503", "stall", "short request", "short response"] as const;
+/**
+ * The ways to break a request. A rate limit also refuses the next requests, and a body limit applies to all later
+ * requests.
+ */
+export const FAULTS = [
+  ...(["reset", "500", "503", "stall", "short request", "short response"] as const),
+  ...(["rate limit 429", "rate limit 503", "web page", "body limit"] as const),
+] as const;
 
 /** One of {@link FAULTS}. */
 export type Fault = (typeof FAULTS)[number];
@@ -21,7 +29,7 @@ export interface FaultPlan {
   /** Count only requests with this method; by default, count all. */
   readonly method?: string;
   readonly fault: Fault;
-  /** The share of the body that passes before the fault, from 0 to 1. */
+  /** The share of the body that passes before the fault, from 0 to 1. Also chooses the values of limits. */
   readonly at: number;
 }
 
@@ -43,26 +51,55 @@ export interface FaultProxy {
 /** The time until the proxy closes a stalled connection, in milliseconds. It is longer than the timeout of clients. */
 const STALL = 3_000;
 
+/** The number of requests that a rate limit refuses. */
+const REFUSALS = 3;
+
+/** The counts and limits since the plan was set. */
+interface Counts {
+  requests: number;
+  eligible: number;
+  received: number;
+  struck: boolean;
+  /** The number of requests that a rate limit still refuses. */
+  refusals: number;
+  /** The size of the largest body that passes, in bytes. */
+  bodyLimit: number;
+}
+
+const NO_COUNTS: Counts = {
+  requests: 0,
+  eligible: 0,
+  received: 0,
+  struck: false,
+  refusals: 0,
+  bodyLimit: Number.POSITIVE_INFINITY,
+};
+
 /** Starts an HTTP proxy in front of `upstream` (host and port) that breaks one request as planned. */
 export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
   let plan: FaultPlan | undefined;
-  let counts = { requests: 0, eligible: 0, received: 0, struck: false };
-  const server = createServer((request, response) => {
+  let counts = { ...NO_COUNTS };
+  const server = createServer(async (request, response) => {
     countBody(request, (bytes) => {
       counts.received += bytes;
     });
     counts.requests++;
     const eligible = plan?.method === undefined || plan.method === request.method;
-    if (plan === undefined || !eligible || counts.eligible++ !== plan.index)
-      return forward(upstream, request, response);
-    counts.struck = true;
-    strike(upstream, plan, request, response);
+    const strikes = plan !== undefined && eligible && counts.eligible++ === plan.index;
+    if (strikes) {
+      counts.struck = true;
+      setLimits(plan as FaultPlan, counts);
+    }
+    if (counts.refusals > 0) return limitRate(plan as FaultPlan, counts, request, response);
+    if (Number.isFinite(counts.bodyLimit) && (await limitBodies(counts.bodyLimit)(request, response))) return;
+    if (strikes) strike(upstream, plan as FaultPlan, request, response);
+    else forward(upstream, request, response);
   });
   return {
     address: await listen(server),
     plan: (next) => {
       plan = next;
-      counts = { requests: 0, eligible: 0, received: 0, struck: false };
+      counts = { ...NO_COUNTS };
     },
     get struck() {
       return counts.struck;
@@ -75,6 +112,20 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
     },
     close: () => closeServer(server),
   };
+}
+
+/** Sets the limits of a plan, if it has any. A body limit is from 64 KiB to 4 MiB. */
+function setLimits({ fault, at }: FaultPlan, counts: Counts): void {
+  if (fault.startsWith("rate limit")) counts.refusals = REFUSALS;
+  if (fault === "body limit") counts.bodyLimit = (64 << 10) << Math.floor(at * 7);
+}
+
+/** Refuses a request, as a rate limiter does. */
+function limitRate({ fault, at }: FaultPlan, counts: Counts, request: IncomingMessage, response: ServerResponse): void {
+  counts.refusals--;
+  request.resume();
+  response.setHeader("retry-after", at < 0.5 ? "0" : "1");
+  refuse(response, fault === "rate limit 429" ? 429 : 503, "TOOMANYREQUESTS", "too many requests");
 }
 
 function strike(upstream: string, { fault, at }: FaultPlan, request: IncomingMessage, response: ServerResponse): void {
@@ -92,10 +143,16 @@ function strike(upstream: string, { fault, at }: FaultPlan, request: IncomingMes
       afterBytes(request, at * length, () => request.pause());
       void sleep(STALL, undefined, { ref: false }).then(() => request.socket.destroy());
       return;
+    case "web page":
+      request.resume();
+      request.once("end", () => response.writeHead(200, { "content-type": "text/html" }).end("<html>Welcome</html>"));
+      return;
     case "short request":
       return forward(upstream, request, response, { requestBytes: at * length });
     case "short response":
       return forward(upstream, request, response, { responseShare: at });
+    default:
+      return forward(upstream, request, response);
   }
 }
 

@@ -1,4 +1,7 @@
-/** Many pushes through a proxy that breaks a random request in half of them. No tag ever names wrong content. */
+/**
+ * Many pushes through a proxy that breaks a random request in half of them, or limits the requests from there on. No tag
+ * ever names wrong content, and no output is lost as long as the registry speaks the protocol.
+ */
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,15 +14,18 @@ import { Transport } from "oras-push/oci/http/transport";
 import { parseManifest, type StoredManifest } from "oras-push/oci/manifest";
 import { parseReference } from "oras-push/oci/reference";
 import { Repository } from "oras-push/oci/repository";
-import { ToolError } from "shared/cli/tool-error";
+import { describeError, ToolError } from "shared/cli/tool-error";
 import { DISTRIBUTION_3, REGISTRIES, type RegistryKind } from "../support/registries.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { FAULTS, startFaultProxy } from "./fault-proxy.ts";
-import { randomNumbers } from "./random.ts";
+import { FAULTS, type Fault, startFaultProxy } from "./fault-proxy.ts";
+import { pick, randomNumbers } from "./random.ts";
 
 /** The number of pushes for each registry: 250 in CI, which take some minutes, else 20. */
 const PUSHES = Number(process.env.FAULT_PUSHES ?? (process.env.CI === "true" ? 250 : 20));
 const TREE_BYTES = 20e6;
+
+/** The faults after which a push may fail: no client can go on if the registry answers with a web page. */
+const FATAL: readonly Fault[] = ["web page"];
 
 /** Creates a tree with a layer too large to buffer before its upload: half of it does not compress. */
 function makeTree(folder: string, random: () => number): void {
@@ -85,26 +91,30 @@ for (const kind of KINDS)
       makeTree(join(folder, "tree"), random);
       const registry = await kind.start(folder);
       context.after(() => registry.close());
-      const proxy = await startFaultProxy(registry.address);
-      context.after(() => proxy.close());
       const direct = new Repository(open(registry.address), "metric/faults", "pull");
       const counts = { whole: 0, failed: 0, struck: 0 };
-      const byFault = Object.fromEntries(FAULTS.map((fault) => [fault, 0]));
+      const byFault = Object.fromEntries(FAULTS.map((fault) => [fault, { struck: 0, failed: 0 }]));
       const layer = await layerOf({ path: join(folder, "tree") }, { level: 1, report: () => {} });
       let digest: Digest | undefined;
       // The requests of a push, as far as is known. The fault hits one of them.
       let requests = 1;
       for (let run = 0; run < PUSHES; run++) {
-        const fault = FAULTS[Math.floor(random() * FAULTS.length)] ?? "reset";
+        const fault = pick(random, FAULTS);
         const plan = random() < 0.5 ? { index: Math.floor(random() * requests), fault, at: random() } : undefined;
+        // Each push has its own proxy, because this process remembers the limits of a registry.
+        const proxy = await startFaultProxy(registry.address);
         proxy.plan(plan);
-        const pushed = await pushOnce(proxy.address, layer, run);
+        const pushed = await pushOnce(proxy.address, layer, run).finally(() => proxy.close());
         if (plan === undefined) requests = proxy.requests;
-        if (proxy.struck) byFault[fault] = (byFault[fault] ?? 0) + 1;
+        const figures = (proxy.struck && byFault[fault]) || { struck: 0, failed: 0 };
+        figures.struck++;
         counts.struck += proxy.struck ? 1 : 0;
         const stored = await direct.fetchManifest(`run-${run}`);
         if (pushed instanceof Error) {
-          assert.ok(pushed instanceof ToolError && pushed.code !== "software", `run ${run}: ${pushed}`);
+          const what = `run ${run}, ${proxy.struck ? JSON.stringify(plan) : "no fault"}: ${describeError(pushed)}`;
+          assert.ok(pushed instanceof ToolError && pushed.code !== "software", what);
+          assert.ok(proxy.struck && FATAL.includes(fault), `the output is lost: ${what}`);
+          figures.failed++;
           counts.failed++;
         } else {
           digest ??= pushed;
@@ -114,6 +124,7 @@ for (const kind of KINDS)
         if (stored !== undefined) await checkStored(direct, stored, run, digest);
       }
       const { whole, failed, struck } = counts;
-      context.diagnostic(`${whole} whole, ${failed} clear errors, ${struck} faults: ${JSON.stringify(byFault)}`);
+      const kinds = Object.entries(byFault).map(([fault, figures]) => `${fault} ${figures.failed}/${figures.struck}`);
+      context.diagnostic(`${whole} whole, ${failed} clear errors, ${struck} faults; errors: ${kinds.join(", ")}`);
     });
   });

@@ -124,7 +124,7 @@ describe("a sidecar with a missing input", { timeout: 60_000 }, () => {
     it(`fails at once if the registry returns ${status}`, async (context) => {
       const pod = await testPod(context);
       pod.registry.intercept((_, response) => {
-        refuse(response, status, "REFUSED", "on purpose");
+        refuse(response, status, status === 400 ? "UNSUPPORTED" : "DENIED", "on purpose");
         return true;
       });
       assert.equal((await waiting(pod, "--input-timeout", "600").ended).code, exitCode);

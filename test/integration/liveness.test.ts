@@ -159,7 +159,7 @@ describe("a failing launcher", { timeout: 60_000 }, () => {
     assert.equal((await sidecar.ended).code, 0);
     const { code, stderr } = await launcher.ended;
     assert.equal(code, 3);
-    assert.match(stderr, /the outputs were not pushed \(the run failed, and --failed-run is discard\)/);
+    assert.match(stderr, /the outputs were not pushed \(the run failed, and --failed-run is set to discard\)/);
     assert.deepEqual(tags(pod), []);
   });
 

@@ -58,7 +58,7 @@ describe("with the in-process registry", () => {
       assert.equal(refused.code, 73);
       assert.match(
         refused.stderr,
-        /keep:taken already names other content \(sha256:\S+, made \S+, analysis \S+ of \d+ bytes\)/,
+        /keep:taken already points to other content \(sha256:\S+, made \S+, analysis \S+ of \d+ bytes\)/,
       );
       assert.ok(registry.requests.slice(before).every(({ method }) => method === "GET"));
     });
@@ -287,7 +287,7 @@ describe("with the in-process registry", () => {
     );
     const args = [at("noted:1"), "./analysis/", "--annotation-file", "annotations.json", "-a", "b=option"];
     const { stderr } = await ok(tool([...args, "--export-manifest", "manifest.json"]));
-    assert.match(stderr, /--annotation-file names "gone", which is not pushed/);
+    assert.match(stderr, /--annotation-file: no pushed path matches "gone"/);
     const bytes = readFileSync(join(folder, "manifest.json"));
     assert.deepEqual(bytes, registry.manifests.get("noted:1")?.bytes);
     const { annotations, config, layers } = JSON.parse(String(bytes));
@@ -304,7 +304,7 @@ describe("with the in-process registry", () => {
       ['{"$manifest":{"a":1}}', '"\\$manifest" must be an object of strings'],
       [
         '{"analysis":{"org.opencontainers.image.title":"x"}}',
-        "cannot be set, because clients need it to restore the layer",
+        "because clients need this annotation to restore the layer",
       ],
     ] as const) {
       writeFileSync(join(folder, "wrong.json"), content);

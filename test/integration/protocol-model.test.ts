@@ -6,14 +6,15 @@ import type { LaunchContext } from "launcher/launch-context";
 import type { LaunchPlan } from "launcher/launch-plan";
 import { parseReference } from "oras-push/oci/reference";
 import type { KeepPolicy } from "oras-push/sidecar/run-outcome";
-import { type PushOrder, runSidecar } from "oras-push/sidecar/sidecar";
+import { runSidecar } from "oras-push/sidecar/sidecar";
+import type { PushOrder } from "oras-push/sidecar/sidecar-context";
 import { ToolError } from "shared/cli/tool-error";
 import { SHARE } from "shared/pod/markers";
 import { explore, nameOf, type Scenario, type Side, type State } from "../support/model/explore.ts";
 import type { Life, Seams } from "../support/model/process.ts";
 import { OUTPUTS, outputContent } from "../support/model/world.ts";
 
-const TAG = "registry/repository:tag";
+const TAG = "registry.example/repository:tag";
 const silent = () => {};
 
 interface Pod {
@@ -32,7 +33,7 @@ function launcherLife(pod: Pod, start: number): Life {
     const plan: LaunchPlan = {
       share: volume.folder,
       input: pod.inputs ? "/input" : undefined,
-      outputs: [OUTPUTS.direct, OUTPUTS.copied],
+      outputs: [{ path: OUTPUTS.direct }, { path: OUTPUTS.copied }],
       allowMissingOutput: false,
       outputPipe: undefined,
       logs: false,
@@ -57,6 +58,7 @@ function launcherLife(pod: Pod, start: number): Life {
         await perform({ do: "take lease" });
         return { release: async () => void (await perform({ do: "release lease" })) };
       },
+      sidecarLease: async () => ({ kind: "none" }),
       sidecarGone,
       prepareOutputs: async () => {
         await perform({ do: "clear copies" });
@@ -70,11 +72,12 @@ function launcherLife(pod: Pod, start: number): Life {
       },
       finishLogs: async () => [],
       flush: async () => {},
-      resolveOutputs: () => [OUTPUTS.direct, OUTPUTS.copied].map((path) => ({ output: path, paths: [path] })),
+      resolveOutputs: () => [OUTPUTS.direct, OUTPUTS.copied].map((path) => ({ output: { path }, paths: [path] })),
       save: async (path) => {
         if (path === OUTPUTS.copied) await perform({ do: "save copy" });
         return [{ path, files: 1, bytes: 1 }];
       },
+      saveTogether: async () => [],
     });
     return String(code);
   };
@@ -83,7 +86,7 @@ function launcherLife(pod: Pod, start: number): Life {
 function sidecarLife(pod: Pod): Life {
   return async ({ perform, volume, lease, ending }) => {
     const options = {
-      pullFrom: pod.inputs ? [parseReference("registry/input:tag")] : [],
+      pullFrom: pod.inputs ? [parseReference("registry.example/input:tag")] : [],
       pushTo: parseReference(TAG),
       startTimeoutSeconds: undefined,
       timeoutSeconds: undefined,
@@ -97,7 +100,7 @@ function sidecarLife(pod: Pod): Life {
       takeLease: async () => void (await perform({ do: "take sidecar's lease" })),
       pull: async () => {
         await perform({ do: "pull" });
-        return [{ reference: "registry/input:tag", digest: "sha256:0" }];
+        return [{ reference: "registry.example/input:tag", digest: "sha256:0" }];
       },
       lease,
       settle: async () => void (await perform({ do: "settle" })),
@@ -118,7 +121,7 @@ async function push(perform: Seams["perform"], { reference, paths, confirm }: Pu
   }
   await confirm();
   await perform({ do: "tag", tag: reference.tag ?? "", content: content.join(", ") });
-  return { reference: `registry/repository:${reference.tag}`, digest: content.join(", ") };
+  return { reference: `registry.example/repository:${reference.tag}`, digest: content.join(", ") };
 }
 
 /** The exit code of the attempt whose two complete outputs are the content; undefined for any other content. */
@@ -162,7 +165,7 @@ function checkState(state: State, pod: Pod): void {
   if (outcome?.startsWith("success ") !== true) return;
   if (outcome === "success unpushed") must(pod.policy === "discard", "success without a push", state);
   else {
-    const tag = outcome.slice("success registry/repository:".length);
+    const tag = outcome.slice("success registry.example/repository:".length);
     must(exitCodeOfOutputs(tags[tag], pod) !== undefined, "success without a complete push", state);
   }
 }

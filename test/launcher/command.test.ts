@@ -184,7 +184,7 @@ describe("the arguments of the command", { timeout: 30_000 }, () => {
     const signals = { listen: () => {} };
     // The launcher itself cannot be started with such an argument.
     const { stdout, stderr } = process;
-    const own = { signals, terminal: false, directSignals: [], stdout, stderr, warn };
+    const own = { signals, terminal: false, directSignals: [], env: process.env, stdout, stderr, warn };
     const shared = { ...own, attempt: "a", volume: openVolume(at.share), waitLog: silent };
     assert.equal(
       await launchInProcess(

@@ -35,7 +35,7 @@ describe("the command line and the log", { timeout: 30_000 }, () => {
     ["-- without a command", ["--"], {}, "no command to run"],
     ["two arguments", ["NA", "NA"], {}, "expected an input, an output and a command, or -- before the command"],
     ["an empty path", ["", "NA", "true"], {}, "a path must not be empty; write NA for none"],
-    ["an unknown option", ["--nonsense", "--", "true"], {}, "unknown option: --nonsense"],
+    ["an unknown option", ["--nonsense", "--", "true"], {}, "unknown option --nonsense"],
     ["an option without a value", ["--output", "--", "true"], {}, "--output needs a value"],
     ["an invalid grace period", ["--grace", "x", "--", "true"], {}, '--grace must be a number, not "x"'],
     ["the same output twice", ["--output", "a", "--output", "b/a", "--", "true"], {}, 'two outputs are named "a"'],
@@ -69,7 +69,10 @@ describe("the command line and the log", { timeout: 30_000 }, () => {
     const script = `export BAD="$(printf 'a\\377')" GOOD="\ufffd"; exec "$1" -q --share "$2" -- true`;
     const { code, stderr } = await run("sh", ["-c", script, "sh", toolPath("launcher"), at.share]);
     assert.equal(code, 0);
-    assert.equal(stderr, "launcher: the environment variable BAD is not UTF-8 text: the command receives it changed\n");
+    assert.equal(
+      stderr,
+      "launcher: the environment variable BAD is not UTF-8 text: the command receives a changed text\n",
+    );
   });
 
   it("ignores the variables that Kubernetes sets for a service named oras", async (context) => {

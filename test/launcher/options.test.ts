@@ -54,7 +54,7 @@ describe("the form with --", () => {
     assert.deepEqual(await plan([...argv, ...more]), {
       share: resolve("share"),
       input: "in",
-      outputs: ["a", "b/c"],
+      outputs: [{ path: "a" }, { path: "b/c" }],
       allowMissingOutput: true,
       outputPipe: "out.txt",
       logs: true,
@@ -87,7 +87,7 @@ describe("the form with --", () => {
     assert.deepEqual(await plan(["--", "true"], env), {
       share: "/share",
       input: "/in",
-      outputs: ["/a", "/b"],
+      outputs: [{ path: "/a" }, { path: "/b" }],
       allowMissingOutput: true,
       outputPipe: "out.txt",
       logs: true,
@@ -108,7 +108,27 @@ describe("the form with --", () => {
   });
 
   it("takes NA as a path", async () => {
-    assert.deepEqual((await plan(["--output", "NA", "--", "NA"])).outputs, ["NA"]);
+    assert.deepEqual((await plan(["--output", "NA", "--", "NA"])).outputs, [{ path: "NA" }]);
+  });
+});
+
+describe("the media type of an output", () => {
+  it("follows the last colon, if it is a media type with a known first part", async () => {
+    const outputs = [
+      "a.csv:text/csv",
+      "*.xyz:chemical/x-xyz",
+      "runs-10:30/out",
+      "a:b",
+      "c:application/json:text/plain",
+    ];
+    const argv = outputs.flatMap((output) => ["--output", output]);
+    assert.deepEqual((await plan([...argv, "--", "true"])).outputs, [
+      { path: "a.csv", mediaType: "text/csv" },
+      { path: "*.xyz", mediaType: "chemical/x-xyz" },
+      { path: "runs-10:30/out" },
+      { path: "a:b" },
+      { path: "c:application/json", mediaType: "text/plain" },
+    ]);
   });
 });
 
@@ -117,7 +137,7 @@ describe("the operator's form", () => {
     const { input, outputs, command } = await plan(["/in", "/out", "app", "--", "-q", "NA"]);
     assert.deepEqual(
       { input, outputs, command },
-      { input: "/in", outputs: ["/out"], command: ["app", "--", "-q", "NA"] },
+      { input: "/in", outputs: [{ path: "/out" }], command: ["app", "--", "-q", "NA"] },
     );
   });
 
@@ -127,7 +147,10 @@ describe("the operator's form", () => {
 
   it("accepts options before it, and adds --output to its output", async () => {
     const { input, outputs, quiet } = await plan(["-q", "--output", "/b", "--input", "/in", "NA", "/a", "true"]);
-    assert.deepEqual({ input, outputs, quiet }, { input: "/in", outputs: ["/a", "/b"], quiet: true });
+    assert.deepEqual(
+      { input, outputs, quiet },
+      { input: "/in", outputs: [{ path: "/a" }, { path: "/b" }], quiet: true },
+    );
   });
 });
 
@@ -144,8 +167,15 @@ describe("an invalid command line", () => {
     [["", "NA", "true"], /^a path must not be empty; write NA for none$/],
     [["NA", "", "true"], /^a path must not be empty; write NA for none$/],
     [["--output", "/", "--", "true"], /^"\/" cannot be an output$/],
-    [["--output=", "--", "true"], /^"" cannot be an output$/],
+    [["--output=", "--", "true"], /^--output must not be empty$/],
+    [["--share", "", "--", "true"], /^--share must not be empty$/],
+    [["--input=", "--", "true"], /^--input must not be empty$/],
+    [["--output-pipe=", "--", "true"], /^--output-pipe must not be empty$/],
+    [["NA", "sh", "-c", "echo hi"], /^"-c" is not a command$/],
+    [["NA", "out", "--", "sh"], /^"--" is not a command$/],
     [["--output", "a/x", "--output", "b/x/", "--", "true"], /^two outputs are named "x"$/],
+    [["--output", "a/x:text/csv", "--output", "b/x", "--", "true"], /^two outputs are named "x"$/],
+    [["--output", ":text/csv", "--", "true"], /^"" cannot be an output$/],
     [["--output", "x", "NA", "/x", "true"], /^two outputs are named "x"$/],
   ];
   for (const [argv, pattern] of invalid)
@@ -156,6 +186,17 @@ describe("an invalid command line", () => {
         assert.match(error.message, pattern);
         return true;
       });
+    });
+});
+
+describe("a word with a dash in the place of the command", () => {
+  for (const [argv, hint] of [
+    [["NA", "sh", "-c", "echo hi"], "launcher NA NA sh -c ..."],
+    [["/in", "out", "--", "sh", "-c"], "launcher /in out sh ..."],
+    [["NA", "out", "--"], "launcher NA out COMMAND ..."],
+  ] as const)
+    it(`gets a hint with the right form: ${argv.join(" ")}`, async () => {
+      await assert.rejects(plan(argv), { hint: `expected ARTIFACT-INPUT ARTIFACT-OUTPUT COMMAND: ${hint}` });
     });
 });
 

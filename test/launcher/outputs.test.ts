@@ -8,7 +8,7 @@ import { describe, it } from "node:test";
 import { SHARE } from "shared/pod/markers";
 import { done, failed, has, launch, places } from "./launching.ts";
 
-describe("outputs", { timeout: 30_000 }, () => {
+describe("outputs", { timeout: 60_000 }, () => {
   it("are saved and recorded from both forms of the command line", async (context) => {
     const at = places(context);
     const script = "mkdir a; echo 1 > a/x; echo 22 > a/.y; echo 333 > b";
@@ -99,12 +99,41 @@ describe("outputs", { timeout: 30_000 }, () => {
     assert.equal(readlinkSync(join(at.share, "outputs", "out", "link")), "../x/y");
   });
 
-  it("are refused with 74 and a hint if they contain the shared volume", async (context) => {
+  for (const output of [".", "share", "share/logs/x", `share/${SHARE.done}`])
+    it(`are refused with 64 and a hint before the command runs: ${output}`, async (context) => {
+      const at = places(context);
+      const { code, stderr } = await launch(at, ["--output", output, "--", "touch", "ran"]);
+      assert.equal(code, 64);
+      assert.match(stderr, /^launcher: the output .* (contains the shared volume|belongs to the tools).*\nhint: .*\n$/);
+      assert.deepEqual(readdirSync(at.folder), ["share"]);
+      assert.equal(failed(at).phase, "init");
+    });
+
+  it("do not contain the tools' own files if a pattern matches the whole volume", async (context) => {
     const at = places(context);
-    const { code, stderr } = await launch(at, ["--output", ".", "--", "true"]);
-    assert.equal(code, 74);
-    assert.match(stderr, /^launcher: the output \. contains the shared volume .*\nhint: .*\n$/);
-    assert.ok(!has(at, SHARE.done));
+    assert.equal((await launch(at, ["--output", "share/*", "--", "sh", "-c", "echo 1 > share/a"])).code, 0);
+    assert.deepEqual(done(at).outputs, [{ path: "a", files: 1, bytes: 2 }]);
+  });
+
+  it("are all saved if one cannot be saved, and the marker names the missing ones", async (context) => {
+    const at = places(context);
+    const script = "mkdir out run1 run2; echo 1 > out/x; echo 1 > run1/log; echo 2 > run2/log; ln -s none link.x";
+    const args = ["--output", "out", "--output", "run*/log", "--output", "*.x", "--output", "none"];
+    const { code, stderr } = await launch(at, [...args, "--", "sh", "-c", script]);
+    assert.equal(code, 66);
+    assert.match(stderr, /^launcher: two outputs are named "log" .*\nlauncher: missing output link\.x .*\n/);
+    const { phase, outputs, missing, missingCount } = failed(at);
+    assert.deepEqual([phase, outputs?.map(({ path }) => path)], ["copy", ["outputs/out", "outputs/log"]]);
+    assert.deepEqual([missing?.map(({ path }) => path), missingCount], [["run2/log", "link.x", "none"], 3]);
+  });
+
+  it("are saved as one folder if a pattern matches thousands of files", async (context) => {
+    const at = places(context);
+    const script = "mkdir data; cd data; seq -f %g.dat 2000 | xargs touch";
+    assert.equal((await launch(at, ["--output", "data/*.dat", "--", "sh", "-c", script])).code, 0);
+    const [record, ...rest] = done(at).outputs ?? [];
+    assert.match(String(record?.path), /^outputs\/\.saved-.*\/data$/);
+    assert.deepEqual([record?.files, rest], [2000, []]);
   });
 });
 

@@ -66,7 +66,7 @@ describe("users and volumes", { timeout: 30_000 }, () => {
     assert.equal(fine.code, 66);
     assert.equal(fine.stderr, `launcher: cannot read ${join(at.folder, "out", "x")} (permission denied)\n`);
     assert.ok(!has(at, SHARE.done));
-    assert.deepEqual(readdirSync(join(at.share, "outputs")), []);
+    assert.deepEqual(readdirSync(join(at.share, "outputs", "out")), [], "the folder is saved without the file");
     assert.equal((await run(launcher, args(5), user)).code, 5);
     assert.equal(failed(at).exitCode, 5);
   });
@@ -87,7 +87,7 @@ describe("users and volumes", { timeout: 30_000 }, () => {
     const at = sharedPlaces();
     const script = `mount -t tmpfs -o size=2m none share || exit 99
       "$0" -q --share share --output out -- sh -c 'mkdir -p out; head -c 3000000 /dev/urandom > out/x; exit '$1
-      code=$?; ls -A share share/outputs; cat share/${SHARE.doneFailed}; exit $code`;
+      code=$?; ls -A share share/outputs share/outputs/out; cat share/${SHARE.doneFailed}; exit $code`;
     for (const [own, expected] of [
       [0, 74],
       [5, 5],
@@ -105,6 +105,8 @@ describe("users and volumes", { timeout: 30_000 }, () => {
         SHARE.started,
         "outputs",
         "share/outputs:",
+        "out",
+        "share/outputs/out:",
       ]);
       const marker = parseDoneMarker(json);
       assert.equal(marker?.exitCode, own);

@@ -60,7 +60,7 @@ describe("schemas of Kubernetes", { skip: KUBERNETES_SKIP, timeout: 240_000 }, (
   });
 
   it("accept every field of the output of kubectl kustomize, which prints no warning", async () => {
-    const built = await Promise.all(kustomizations().map(kustomize));
+    const built = await Promise.all(kustomizations().map((name) => kustomize(name)));
     assert.ok(built.length > 0 && built.every(({ text }) => text.includes("\nkind: ")));
     assert.deepEqual(await errorsOf(...built), []);
   });

@@ -1,11 +1,23 @@
 /** The pods of the manifests are safe and fit the tools, which no schema can check. */
 import assert from "node:assert/strict";
-import { dirname } from "node:path";
+import { writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
 import { before, describe, it } from "node:test";
+import type { LaunchPlan } from "launcher/launch-plan";
 import { formatReference } from "oras-push/oci/reference";
-import { KUBERNETES_SKIP, type KubernetesObject, kustomizations, kustomize, validate } from "../support/kubernetes.ts";
+import type { SidecarCommandPlan } from "oras-push/options/sidecar";
+import {
+  KUBECTLS,
+  KUBERNETES_SKIP,
+  type KubernetesObject,
+  kustomizations,
+  kustomize,
+  MANIFESTS,
+  validate,
+} from "../support/kubernetes.ts";
 import { restrictedViolations } from "../support/pod-security.ts";
 import { type Container, containersOf, mountOf, type Pod, podsOf } from "../support/pod-spec.ts";
+import { temporaryFolder } from "../support/temporary.ts";
 import { parseToolUse, type ToolUse } from "../support/tool-use.ts";
 
 const SHARE = "/mnt/oras";
@@ -36,6 +48,23 @@ async function parsePodUse(pod: Pod): Promise<PodUse> {
   return { pod, containers: await Promise.all(containers) };
 }
 
+/** The launcher and the sidecar of a pod. */
+interface Step {
+  readonly pod: Pod;
+  /** The container of the sidecar. */
+  readonly container: Container;
+  readonly launch: LaunchPlan;
+  readonly sidecar: SidecarCommandPlan;
+}
+
+/** Returns the step of a pod; none for a pod without launcher. Fails if a pod has only one of the two, or several. */
+function stepsOf({ pod, containers }: PodUse): Step[] {
+  const launches = containers.flatMap(({ use }) => use.launch ?? []);
+  const sidecars = containers.flatMap(({ container, use: { sidecar } }) => (sidecar ? [{ container, sidecar }] : []));
+  assert.ok(launches.length <= 1 && sidecars.length === launches.length, pod.name);
+  return launches.flatMap((launch) => sidecars.map((sidecar) => ({ pod, launch, ...sidecar })));
+}
+
 function selects(selector: Readonly<Record<string, string>>, { labels }: Pod): boolean {
   return Object.entries(selector).every(([key, value]) => labels[key] === value);
 }
@@ -44,7 +73,7 @@ describe("pods of the manifests", { skip: KUBERNETES_SKIP, timeout: 120_000 }, (
   let objects: KubernetesObject[] = [];
   let pods: PodUse[] = [];
   before(async () => {
-    const built = await Promise.all(kustomizations().map(kustomize));
+    const built = await Promise.all(kustomizations().map((name) => kustomize(name)));
     objects = (await validate(built)).flat().map(({ object }) => object);
     // This rejects if a tool does not know an option.
     pods = await Promise.all(objects.flatMap(podsOf).map(parsePodUse));
@@ -117,39 +146,69 @@ describe("pods of the manifests", { skip: KUBERNETES_SKIP, timeout: 120_000 }, (
     }
   });
 
-  it("share one volume between launcher and sidecar, and have writable outputs", () => {
+  it("take the image of an image volume from the `images:` of an overlay", async (t) => {
+    const folder = temporaryFolder(t);
+    const resource = relative(folder, join(MANIFESTS, "image-volume"));
+    const images = "images: [{ name: oras-pod-tools, newName: example.org/tools, newTag: two }]";
+    writeFileSync(join(folder, "kustomization.yaml"), `resources: [${resource}]\n${images}\n`);
+    for (const kubectl of KUBECTLS) {
+      const { text } = await kustomize(folder, kubectl);
+      assert.match(text, /^ *reference: example\.org\/tools:two$/m, kubectl);
+      assert.match(text, /^ *image: example\.org\/tools:two$/m, kubectl);
+    }
+  });
+
+  it("share one volume between launcher and sidecar, and can write their inputs", () => {
     for (const { pod, containers } of pods) {
       const using = containers.filter(({ use }) => Object.keys(use).length > 0);
       const volumes = new Set(using.map(({ container }) => mountOf(SHARE, container)?.name));
       assert.ok(volumes.size <= 1 && !volumes.has(undefined), pod.name);
       for (const { container, use } of using) {
-        const { input, outputPipe, outputs } = use.launch ?? { outputs: [] };
-        for (const path of [input, outputPipe, ...outputs]) {
-          const mount = path === undefined ? {} : mountOf(path, container);
-          assert.ok(mount !== undefined && !("readOnly" in mount), `${pod.name}: ${path} is not writable`);
-        }
+        const mount = use.launch?.input === undefined ? {} : mountOf(use.launch.input, container);
+        assert.ok(mount !== undefined && !("readOnly" in mount), `${pod.name}: cannot write the inputs`);
       }
     }
   });
 
-  it("have one sidecar beside the launcher, with options that fit its kind", () => {
-    for (const { pod, containers } of pods) {
-      const launch = containers.find(({ use }) => use.launch !== undefined)?.use.launch;
-      const sidecars = containers.filter(({ use }) => use.sidecar !== undefined);
-      assert.equal(sidecars.length, launch === undefined ? 0 : 1, pod.name);
-      for (const { container, use } of sidecars) {
-        const native = use.sidecar?.native;
-        assert.equal(container.name, "oras", "the guide uses this name for `kubectl logs -c`");
-        assert.equal(native, container.restartPolicy === "Always", pod.name);
-        // Kubernetes ignores the exit code of a native sidecar, so the launcher waits for the push. A classic sidecar
-        // must not restart after its push.
-        assert.equal(launch?.waitPush, native, pod.name);
-        if (!native) assert.equal(pod.spec.restartPolicy, "Never", pod.name);
-        assert.equal((use.sidecar?.pullFrom.length ?? 0) > 0, launch?.input !== undefined, pod.name);
-        // The grace period of the launcher; a native sidecar also needs the time for its retries.
-        const needed = (launch?.graceSeconds ?? 0) + (native ? 120 : 0);
-        assert.ok((pod.spec.terminationGracePeriodSeconds ?? 0) > needed, pod.name);
+  it("write their outputs to the shared volume, which outlives a killed launcher", () => {
+    for (const { pod, launch } of pods.flatMap(stepsOf)) {
+      assert.ok(launch.outputs.length > 0, pod.name);
+      for (const path of [...launch.outputs.map(({ path }) => path), launch.outputPipe ?? `${SHARE}/`])
+        assert.ok(path.startsWith(`${SHARE}/`), `${pod.name}: ${path}`);
+    }
+  });
+
+  it("have one sidecar beside the launcher, which is native except in one example", () => {
+    const steps = pods.flatMap(stepsOf);
+    const classic = steps.filter(({ sidecar }) => !sidecar.native).map(({ pod }) => pod.name);
+    assert.deepEqual(classic, ["Pod step-classic"]);
+    for (const { pod, container, launch, sidecar } of steps) {
+      assert.equal(container.name, "oras", "the guide uses this name for `kubectl logs -c`");
+      assert.equal(sidecar.native, container.restartPolicy === "Always", pod.name);
+      // Kubernetes ignores the exit code of a native sidecar, so the launcher waits for the push.
+      assert.equal(launch.waitPush, sidecar.native, pod.name);
+      // A classic sidecar must not restart after its push.
+      if (!sidecar.native) assert.equal(pod.spec.restartPolicy, "Never", pod.name);
+      assert.equal(sidecar.pullFrom.length > 0, launch.input !== undefined, pod.name);
+      // Without a probe, the application also starts if the sidecar cannot start. A launcher with inputs then runs no
+      // command.
+      const isProbed = container.startupProbe?.exec?.command[0] === "wait-fs";
+      assert.ok(isProbed || !sidecar.native || launch.input !== undefined, pod.name);
+    }
+  });
+
+  it("have a limit for each wait of launcher and sidecar, and time to push before they are killed", () => {
+    for (const { pod, launch, sidecar } of pods.flatMap(stepsOf)) {
+      const { activeDeadlineSeconds = 0, terminationGracePeriodSeconds = 0 } = pod.spec;
+      // A native sidecar ends with its pod, so only a classic one can wait too long for the launcher.
+      const start = sidecar.native ? 0 : (sidecar.startTimeoutSeconds ?? Number.NaN);
+      assert.ok(activeDeadlineSeconds > start, pod.name);
+      if (launch.input !== undefined) {
+        const { initTimeoutSeconds = Number.NaN } = launch;
+        assert.ok(initTimeoutSeconds > (sidecar.inputTimeoutSeconds ?? 0), pod.name);
+        assert.ok(activeDeadlineSeconds > initTimeoutSeconds, pod.name);
       }
+      assert.ok(terminationGracePeriodSeconds > launch.graceSeconds + sidecar.retrySeconds, pod.name);
     }
   });
 

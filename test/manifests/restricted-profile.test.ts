@@ -14,6 +14,7 @@ describe("restricted profile", () => {
   const podWith = (spec: object, security: object): Pod => ({
     name: "pod",
     labels: {},
+    annotations: {},
     claims: [],
     variables: {},
     spec: {

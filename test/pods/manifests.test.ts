@@ -8,22 +8,22 @@ import { join } from "node:path";
 import { after, before, describe, it, type TestContext } from "node:test";
 import { TOOLS_IMAGE } from "../../scripts/images.ts";
 import { reaxffLammps } from "../../scripts/lammps.ts";
-import { IMAGE_STORE, Podman } from "../../support/podman.ts";
-import { runTool } from "../../support/tools.ts";
-import { ORAS_SKIP, oras } from "../support/clients.ts";
-import { KUBERNETES_SKIP } from "../support/kubernetes.ts";
-import type { Container, Pod } from "../support/pod-spec.ts";
-import { IMAGE_SKIP } from "../support/podman.ts";
-import { Cluster, type PodRun, podsOfManifest, type TaggedArtifact } from "../support/pods/cluster.ts";
+import { buildImage } from "../../support/images/build.ts";
 import {
-  buildImage,
   busyboxImage,
   debianLammpsImage,
   hwlocImage,
   lammpsImage,
   registryImage,
   staticImage,
-} from "../support/pods/images.ts";
+} from "../../support/images/plans.ts";
+import { IMAGE_STORE, Podman } from "../../support/podman.ts";
+import { runTool } from "../../support/tools.ts";
+import { ORAS_SKIP, oras } from "../support/clients.ts";
+import { KUBERNETES_SKIP } from "../support/kubernetes.ts";
+import { type Container, containersOf, type Pod } from "../support/pod-spec.ts";
+import { IMAGE_SKIP } from "../support/podman.ts";
+import { Cluster, type PodRun, podsOfManifest, type TaggedArtifact } from "../support/pods/cluster.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const SKIP = IMAGE_SKIP || KUBERNETES_SKIP;
@@ -79,12 +79,17 @@ describe("pods of the manifests", { skip: SKIP, timeout: 600_000 }, () => {
     return [ours, theirs];
   }
 
-  it("run a step in an image with only busybox", async (t) => {
-    const run = await cluster.run(await podOf("pod", "step"), "step");
-    await checkRun(t, run, { application: 0, oras: 0 }, ["guide/answer", "first"]);
-    for (const pulled of await pull("guide/answer:first"))
-      assert.equal(readFileSync(join(pulled, "answer", "answer.txt"), "utf8"), "42\n");
-  });
+  for (const [what, folder, name, tag] of [
+    ["a step in an image with only busybox", "pod", "step", "first"],
+    ["a step with a classic sidecar", "pod-classic", "step-classic", "classic"],
+    ["a Job that a component changed", "component-job", "component-job", "component"],
+  ] as const)
+    it(`run ${what}`, async (t) => {
+      const run = await cluster.run(await podOf(folder, name), name);
+      await checkRun(t, run, { application: 0, oras: 0 }, ["guide/answer", tag]);
+      for (const pulled of await pull(`guide/answer:${tag}`))
+        assert.equal(readFileSync(join(pulled, "answer", "answer.txt"), "utf8"), "42\n");
+    });
 
   it("run a step in an image with only one static program", async (t) => {
     const command = ["/mnt/oras/bin/launcher", "--output-pipe", "/mnt/oras/numbers", "--output", "/mnt/oras/numbers"];
@@ -94,12 +99,6 @@ describe("pods of the manifests", { skip: SKIP, timeout: 600_000 }, () => {
     await checkRun(t, run, { application: 0, oras: 0 }, ["guide/answer", "static"]);
     for (const pulled of await pull("guide/answer:static"))
       assert.equal(readFileSync(join(pulled, "numbers"), "utf8"), "1\n2\n3\n");
-  });
-
-  it("run a native sidecar that pushes while the launcher waits, and exits on SIGTERM", async (t) => {
-    const run = await cluster.run(await podOf("pod-native", "step-native"), "step-native");
-    const { at } = await checkRun(t, run, { application: 0, oras: 0 }, ["guide/answer", "native"]);
-    assert.ok(at > run.savedAt - 1000);
   });
 
   it("run a step of a Job and save its log", async (t) => {
@@ -140,12 +139,13 @@ describe("pods of the manifests", { skip: SKIP, timeout: 600_000 }, () => {
 
   it("save hwloc's output as metric/hwloc:iter-0, with different users for hwloc and the sidecar", async (t) => {
     const pod = await podOf("experiments", "hwloc-0");
-    const users = pod.spec.containers.map(({ securityContext }) => securityContext?.runAsUser);
+    const containers = containersOf(pod);
+    const users = containers.map(({ securityContext }) => securityContext?.runAsUser);
     assert.equal(new Set(users).size, 2);
-    assert.ok(pod.spec.containers.every(({ securityContext }) => securityContext?.readOnlyRootFilesystem));
+    assert.ok(containers.every(({ securityContext }) => securityContext?.readOnlyRootFilesystem));
     const run = await cluster.run(pod, "hwloc-0");
     await checkRun(t, run, { hwloc: 0, oras: 0 }, ["metric/hwloc", "iter-0"]);
-    const written = join(run.volume("tmp"), "analysis");
+    const written = join(run.volume("oras"), "analysis");
     assert.deepEqual(readdirSync(written).sort(), ["architecture.png", "machine.xml"]);
     assert.ok(statSync(join(written, "architecture.png")).size > 1000);
     assert.match(readFileSync(join(written, "machine.xml"), "utf8"), /<topology /);
@@ -162,7 +162,7 @@ describe("pods of the manifests", { skip: SKIP, timeout: 600_000 }, () => {
       "iter-0-failed",
     ]);
     assert.equal(annotations["dev.oras-pod-tools.run.exit-code"], `${lammps}`);
-    const written = readFileSync(join(run.volume("tmp"), "lammps.out"));
+    const written = readFileSync(join(run.volume("oras"), "lammps.out"));
     assert.match(written.toString(), /ERROR: Unknown pair style|Unrecognized pair style/);
     for (const pulled of await pull("metric/lammps:iter-0-failed"))
       assert.ok(readFileSync(join(pulled, "lammps.out")).equals(written));
@@ -174,7 +174,7 @@ describe("pods of the manifests", { skip: SKIP, timeout: 600_000 }, () => {
   }, async (t) => {
     const run = await cluster.run(await podOf("experiments", "lammps-0"), "lammps-0");
     await checkRun(t, run, { lammps: 0, oras: 0 }, ["metric/lammps", "iter-0"]);
-    const written = readFileSync(join(run.volume("tmp"), "lammps.out"));
+    const written = readFileSync(join(run.volume("oras"), "lammps.out"));
     const [, seconds] = /^Loop time of ([\d.]+) on 1 procs for 100 steps with 2432 atoms$/m.exec(`${written}`) ?? [];
     assert.ok(Number(seconds) > 0, `${written}`);
     t.diagnostic(`LAMMPS: 2432 atoms, 100 steps, ${seconds} s`);
@@ -201,13 +201,13 @@ async function podOf(folder: string, name: string): Promise<Pod> {
 
 /** Returns a pod with another application and, if given, another tag for its output. */
 function changed(pod: Pod, change: Partial<Container>, tag?: string): Pod {
-  const [application, sidecar] = pod.spec.containers as [Container, Container];
-  const command = sidecar.command?.map((text) => (tag === undefined ? text : text.replace(/:[^:/]+$/, `:${tag}`)));
-  const containers = [
-    { ...application, ...change },
-    { ...sidecar, command: command ?? [] },
-  ];
-  return { ...pod, spec: { ...pod.spec, containers } };
+  const { initContainers = [], containers } = pod.spec;
+  const tagged = initContainers.map(({ command = [], ...container }) => ({
+    ...container,
+    command: command.map((text) => (tag === undefined ? text : text.replace(/:[^:/]+$/, `:${tag}`))),
+  }));
+  const changed = containers.map((container) => ({ ...container, ...change }));
+  return { ...pod, spec: { ...pod.spec, initContainers: tagged, containers: changed } };
 }
 
 /** Asserts that two folders hold the same files. */

@@ -1,5 +1,6 @@
 import { existsSync, globSync, readFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
+import { findProgram } from "../../support/debian.ts";
 import { CACHE, PINNED_CLIENTS, ROOT } from "../../support/paths.ts";
 import { run, start } from "../../support/tools.ts";
 
@@ -8,6 +9,9 @@ export const MANIFESTS: string = join(ROOT, "images", "manifests");
 
 const PYTHON = join(CACHE, "kubernetes", "bin", "python");
 const KUBECTL = join(CACHE, "kubernetes", "bin", "kubectl");
+/** Each kubectl of this machine. The machine's own one is often older than the pinned one, and behaves differently. */
+export const KUBECTLS: readonly string[] = [KUBECTL, findProgram("kubectl") ?? []].flat();
+
 const VALIDATE = join(PINNED_CLIENTS, "kubernetes", "validate.py");
 const JOBSET = join(CACHE, "jobset", "jobsets.yaml");
 
@@ -27,6 +31,9 @@ const NEWEST = "1.37";
 
 /** The oldest Kubernetes for a folder of manifests, if it is not {@link OLDEST}. */
 const REQUIRED: Readonly<Record<string, string>> = { "image-volume": "1.36" };
+
+/** The components. They contain patches and no complete objects. */
+const COMPONENTS = "components/**";
 
 /** An object of a manifest, with the reasons why Kubernetes would reject it. */
 export interface ValidatedObject {
@@ -49,20 +56,23 @@ export interface Manifest {
   readonly text: string;
 }
 
-/** Returns the folders with a `kustomization.yaml`, relative to the folder of the manifests. */
+/** Returns the folders that `kubectl apply -k` can apply, relative to the folder of the manifests. */
 export function kustomizations(): string[] {
-  return globSync("**/kustomization.yaml", { cwd: MANIFESTS }).map(dirname).sort();
+  return globSync("**/kustomization.yaml", { cwd: MANIFESTS, exclude: [COMPONENTS] })
+    .map(dirname)
+    .sort();
 }
 
-/** Reads the manifests as they are in the repository. */
+/** Reads the manifests as they are in the repository. Skips settings of kustomize, which contain no object. */
 export function manifestFiles(): Manifest[] {
-  const files = globSync("**/*.yaml", { cwd: MANIFESTS }).filter((file) => basename(file) !== "kustomization.yaml");
-  return files.sort().map((name) => ({ name, text: readFileSync(join(MANIFESTS, name), "utf8") }));
+  const files = globSync("**/*.yaml", { cwd: MANIFESTS, exclude: [COMPONENTS, "**/kustomization.yaml"] });
+  const manifests = files.sort().map((name) => ({ name, text: readFileSync(join(MANIFESTS, name), "utf8") }));
+  return manifests.filter(({ text }) => /^kind: /m.test(text));
 }
 
 /** Returns the output of `kubectl kustomize` for a folder. Throws with its stderr if it fails or warns. */
-export async function kustomize(name: string): Promise<Manifest> {
-  const { code, stdout, stderr } = await run(KUBECTL, ["kustomize", name], { cwd: MANIFESTS });
+export async function kustomize(name: string, kubectl: string = KUBECTL): Promise<Manifest> {
+  const { code, stdout, stderr } = await run(kubectl, ["kustomize", name], { cwd: MANIFESTS });
   if (code !== 0 || stderr !== "") throw new Error(`kubectl kustomize ${name} exited with ${code}: ${stderr}`);
   return { name, text: stdout };
 }

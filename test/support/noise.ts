@@ -18,12 +18,12 @@ export function noise(size: number, seed = 1): Buffer {
   return Buffer.from(words.buffer, 0, size);
 }
 
-/** The sounds that make words. A sound that is listed twice is twice as frequent. */
+/** The parts of syllables. A part that is listed twice is twice as frequent. */
 const ONSETS = "t t t n n s s r r h d l l c m w f g p b v k st th tr pl sh br".split(" ");
 const VOWELS = "e e e e a a a o o i i i u ea ou ie".split(" ");
 const CODAS = ["", "", "", "", "n", "s", "r", "d", "t", "ng"];
 
-/** How many classes the words have; class n has 2 ** n words. */
+/** The number of word classes. Class n has 2 ** n words. */
 const WORD_CLASSES = 12;
 
 /**

@@ -7,7 +7,7 @@ export interface Container {
   readonly command?: readonly string[];
   readonly restartPolicy?: string;
   readonly workingDir?: string;
-  readonly env?: readonly { readonly name: string; readonly value?: string }[];
+  readonly env?: readonly Variable[];
   readonly ports?: readonly { readonly hostPort?: number }[];
   readonly startupProbe?: { readonly exec?: { readonly command: readonly string[] } };
   readonly resources?: {
@@ -16,6 +16,13 @@ export interface Container {
   };
   readonly securityContext?: SecurityContext;
   readonly volumeMounts?: readonly VolumeMount[];
+}
+
+/** An environment variable, with a value or with a field of the pod as its value. */
+export interface Variable {
+  readonly name: string;
+  readonly value?: string;
+  readonly valueFrom?: { readonly fieldRef: { readonly fieldPath: string } };
 }
 
 /** The mount of a volume in a container. */
@@ -45,6 +52,7 @@ export interface PodSpec {
   readonly hostPID?: boolean;
   readonly hostIPC?: boolean;
   readonly restartPolicy?: string;
+  readonly activeDeadlineSeconds?: number;
   readonly automountServiceAccountToken?: boolean;
   readonly enableServiceLinks?: boolean;
   readonly terminationGracePeriodSeconds?: number;
@@ -59,6 +67,7 @@ export interface Pod {
   /** A unique name for messages, such as `JobSet lammps-mpi-0, worker`. */
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
   readonly spec: PodSpec;
   /** The names of the volumes that the controller creates for each pod. */
   readonly claims: readonly string[];
@@ -67,7 +76,7 @@ export interface Pod {
 }
 
 interface Template {
-  readonly metadata?: { readonly labels?: Readonly<Record<string, string>> };
+  readonly metadata?: Partial<Pick<Pod, "labels" | "annotations">>;
   readonly spec: PodSpec;
 }
 
@@ -109,7 +118,8 @@ function podsOfJobSet(name: string, { metadata, spec }: KubernetesObject): Pod[]
 }
 
 function pod(name: string, { metadata, spec }: Template): Pod {
-  return { name, labels: metadata?.labels ?? {}, spec, claims: [], variables: {} };
+  const { labels = {}, annotations = {} } = metadata ?? {};
+  return { name, labels, annotations, spec, claims: [], variables: {} };
 }
 
 function podOfJob(name: string, { completionMode, template }: JobSpec): Pod {
@@ -120,6 +130,15 @@ function podOfJob(name: string, { completionMode, template }: JobSpec): Pod {
 /** Returns all containers of a pod, in the order in which they start. */
 export function containersOf({ spec }: Pod): Container[] {
   return [...(spec.initContainers ?? []), ...spec.containers];
+}
+
+/**
+ * Returns the value of an annotation for a field path such as `metadata.annotations['example.org/name']`; an empty text
+ * for a missing annotation. Returns undefined for any other path.
+ */
+export function annotationAt(fieldPath: string, { annotations }: Pick<Pod, "annotations">): string | undefined {
+  const [, name] = /^metadata\.annotations\['(.+)'\]$/.exec(fieldPath) ?? [];
+  return name === undefined ? undefined : (annotations[name] ?? "");
 }
 
 /** Returns the mount that contains a path, or undefined if the path is in the container's own file system. */

@@ -6,7 +6,7 @@ import { type SidecarCommandPlan, sidecarPlan } from "oras-push/options/sidecar"
 import { SIDECAR_USAGE } from "oras-push/options/sidecar-usage";
 import { parseCommandLine } from "shared/cli/command-line";
 import { USAGE as WAIT_FS_USAGE, waitFsOptions } from "wait-fs/options";
-import { type Container, mountOf, type Pod } from "./pod-spec.ts";
+import { annotationAt, type Container, mountOf, type Pod, type Variable } from "./pod-spec.ts";
 
 /** The tool calls in a container's command, as the parsers of the tools read them. Empty if there are none. */
 export interface ToolUse {
@@ -42,10 +42,13 @@ async function sidecarUse(args: readonly string[], container: Container, env: No
 }
 
 /**
- * The environment of a container. A variable from the downward API gets its own name as value, such as `pod-namespace`.
+ * The environment of a container. A variable with a field of the pod gets its own name as value, such as
+ * `pod-namespace`. A variable with an annotation gets the value of this annotation.
  */
 function environmentOf({ env = [] }: Container, pod: Pod): NodeJS.ProcessEnv {
-  const entries = env.map(({ name, value }) => [name, value ?? name.toLowerCase().replaceAll("_", "-")]);
+  const textOf = ({ name, value, valueFrom }: Variable) =>
+    value ?? annotationAt(valueFrom?.fieldRef.fieldPath ?? "", pod) ?? name.toLowerCase().replaceAll("_", "-");
+  const entries = env.map((variable) => [variable.name, textOf(variable)]);
   return { ...pod.variables, ...Object.fromEntries(entries) };
 }
 

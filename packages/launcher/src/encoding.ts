@@ -2,26 +2,51 @@ import { isUtf8 } from "node:buffer";
 import { readFileSync } from "node:fs";
 
 /**
- * Whether an argument of this process is not UTF-8 text. Node replaces such bytes by U+FFFD, so the command would
- * receive a different argument. `argv` are the arguments as Node passes them.
+ * Whether an argument of this process is not UTF-8 text. `argv` contains the arguments after Node decoded them. Node
+ * replaces invalid bytes by U+FFFD, so the command would receive a changed argument.
  */
 export function hasInvalidArgument(argv: readonly string[]): boolean {
   return argv.some(mayBeChanged) && originalWords("cmdline").some((word) => !isUtf8(word));
 }
 
-/** The names of the environment variables of this process that are not UTF-8 text. The command receives them changed. */
+/**
+ * Returns the names of the environment variables that are not UTF-8 text, in their name or in their value. The command
+ * receives changed text for these variables.
+ */
 export function invalidVariables(env: NodeJS.ProcessEnv): readonly string[] {
   if (!Object.entries(env).some(([name, value]) => mayBeChanged(name) || mayBeChanged(value ?? ""))) return [];
   const invalid = originalWords("environ").filter((word) => !isUtf8(word));
   return invalid.map((word) => word.toString().split("=", 1)[0] ?? "");
 }
 
-/** Whether Node may have changed a text. The files in /proc are read only for a text with U+FFFD. */
+/**
+ * Returns the environment for the command. It contains `env`, and also the variables that Node removed at startup. Node
+ * removes its own variables, such as NODE_CHANNEL_FD, even if the user set them for the command. If /proc is not
+ * mounted, the removed variables stay missing.
+ */
+export function commandEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  try {
+    return { ...Object.fromEntries(originalWords("environ").map(variable)), ...env };
+  } catch {
+    return env;
+  }
+}
+
+/** Splits `NAME=VALUE`. */
+function variable(word: Buffer): [name: string, value: string] {
+  const [name = "", ...value] = word.toString().split("=");
+  return [name, value.join("=")];
+}
+
+/**
+ * Whether Node may have changed a text. If no text contains U+FFFD, this process need not read the original bytes from
+ * /proc.
+ */
 function mayBeChanged(text: string): boolean {
   return text.includes("\ufffd");
 }
 
-/** The words that the kernel passed to this process (proc(5)). */
+/** The arguments or environment variables that the kernel passed to this process, as bytes (proc(5)). */
 function originalWords(file: "cmdline" | "environ"): Buffer[] {
   const bytes = readFileSync(`/proc/self/${file}`);
   const words: Buffer[] = [];

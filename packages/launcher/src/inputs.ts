@@ -11,27 +11,30 @@ import { copyTree } from "./outputs/copy-tree.ts";
 import { type SidecarTimeout, waitForSidecar } from "./sidecar-wait.ts";
 
 /**
- * Waits until the sidecar has pulled the inputs. Throws `noInput` with the reason if the pull failed or if the sidecar is
- * gone for too long, and the signal's reason if the signal aborts.
+ * Waits until the sidecar has pulled the inputs. Throws `noInput` with the reason if the pull failed, or if the sidecar
+ * has been gone for too long. Throws the reason of `signal` if `signal` aborts.
  */
 export async function waitForInit(
   volume: SharedVolume,
   timeout: SidecarTimeout,
   signal: AbortSignal,
   log: Log,
+  warn: Log,
 ): Promise<void> {
   const init = join(volume.folder, SHARE.init);
   log(init);
   const check = async () => {
     const marker = await volume.read(SHARE.init, parseInitMarker);
-    // The launcher of an earlier step without inputs wrote this marker. The sidecar of this step has not written its
-    // marker yet.
+    // A marker that a launcher wrote is from an earlier step without inputs. In this case, the sidecar of this step has
+    // not written its marker yet.
     if (marker !== undefined && marker.by !== "launcher") return true;
     const failure = await volume.read(SHARE.initFailed, parseFailureMarker);
     if (failure === undefined) return undefined;
     throw notPulled(failure.error);
   };
-  await waitForSidecar(volume, check, { names: [SHARE.init, SHARE.initFailed], signal, log }, timeout, notPulled);
+  const markers = { [SHARE.init]: parseInitMarker, [SHARE.initFailed]: parseFailureMarker };
+  const result = { event: "the inputs", markers, check, failure: notPulled };
+  await waitForSidecar(volume, result, { signal, log }, timeout, warn);
   log(`Found existing path ${init}`);
 }
 
@@ -40,8 +43,8 @@ function notPulled(why: string): ToolError {
 }
 
 /**
- * Copies the pulled inputs into a folder, including names with a leading dot. Creates the folder if it is missing. Throws
- * `cannotCreate` with the path if a file or folder cannot be written.
+ * Copies all pulled inputs into the folder `input`, and creates this folder if it is missing. Files and folders with a
+ * leading dot in their names are copied too. Throws `cannotCreate` with the path if a file or folder cannot be written.
  */
 export async function placeInputs(share: string, input: string, warn: Log): Promise<void> {
   const inputs = join(share, SHARE.inputs);

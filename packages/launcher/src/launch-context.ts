@@ -2,18 +2,24 @@ import type { Log } from "shared/cli/log";
 import type { Lease } from "shared/pod/lease-state";
 import type { OutputRecord } from "shared/pod/markers";
 import type { SharedVolume } from "shared/pod/shared-volume";
+import type { OutputFailures } from "./outputs/output-failures.ts";
 import type { ResolvedOutput } from "./outputs/output-paths.ts";
 import type { RunResult } from "./process/exit-status.ts";
 import type { SignalSource } from "./process/signals.ts";
 import type { SidecarTimeout } from "./sidecar-wait.ts";
 
-/** The steps of a launch that use files and processes. Tests replace them. */
+/** The steps of a launch that use files or processes. Tests replace these steps. */
 export interface LaunchSteps {
   /** Takes the launcher's lease on the shared volume. */
   readonly takeLease: () => Promise<Lease>;
+  /** The state of the sidecar's lease. */
+  readonly sidecarLease: SidecarTimeout["lease"];
   /** Whether the sidecar has been gone for too long, see {@link SidecarTimeout}. */
   readonly sidecarGone: SidecarTimeout["sidecarGone"];
-  /** Removes the copies of an earlier attempt. Returns the paths of the future outputs, relative to the volume. */
+  /**
+   * Removes the copies that an earlier attempt made. Returns the future paths of the outputs. These paths are relative
+   * to the shared volume.
+   */
   readonly prepareOutputs: () => Promise<readonly string[]>;
   /** Copies the pulled inputs into a folder. */
   readonly placeInputs: (folder: string) => Promise<void>;
@@ -23,20 +29,29 @@ export interface LaunchSteps {
   readonly finishLogs: () => Promise<readonly OutputRecord[]>;
   /** Waits until the launcher's own stdout and stderr have received everything that the command wrote. */
   readonly flush: (signal: AbortSignal) => Promise<void>;
-  /** Resolves the outputs to paths. Called after the command has ended. */
-  readonly resolveOutputs: () => readonly ResolvedOutput[];
-  /** Saves an output path. Returns undefined if it is missing. */
-  readonly save: (path: string) => Promise<readonly OutputRecord[] | undefined>;
+  /** Resolves the outputs to paths. Call this after the command has ended. */
+  readonly resolveOutputs: (failures: OutputFailures) => readonly ResolvedOutput[];
+  /**
+   * Saves an output path. Returns undefined if the path is missing. Reports each part of the output that cannot be
+   * saved. Throws if no part of the output can be saved.
+   */
+  readonly save: (path: string, failures: OutputFailures) => Promise<readonly OutputRecord[] | undefined>;
+  /** Saves the matches of a pattern as one folder. */
+  readonly saveTogether: (
+    folder: string,
+    paths: readonly string[],
+    failures: OutputFailures,
+  ) => Promise<readonly OutputRecord[]>;
 }
 
-/** The surroundings of a launch. */
+/** The context in which a launch runs. */
 export interface LaunchContext {
-  /** The ID of this start of the launcher: random, and never used twice. */
+  /** A random ID for this start of the launcher. No other start has the same ID. */
   readonly attempt: string;
   readonly volume: SharedVolume;
   readonly signals: SignalSource;
-  /** Receives the log lines of a wait. */
+  /** Writes the log lines of a wait. */
   readonly waitLog: Log;
-  /** Receives warnings. They are printed even with `--quiet`. */
+  /** Writes a warning, even with `--quiet`. */
   readonly warn: Log;
 }

@@ -1,16 +1,17 @@
 import type { Condition } from "shared/cli/condition";
+import type { TypedPath } from "shared/cli/media-type";
 
 /** How to run a command in a pod. */
 export interface LaunchPlan {
   /** The folder of the shared volume. */
   readonly share: string;
-  /** The folder for the inputs; undefined if the step has none. */
+  /** The folder for the inputs; undefined if the step has no inputs. */
   readonly input: string | undefined;
   /** Paths or patterns to save. */
-  readonly outputs: readonly string[];
+  readonly outputs: readonly TypedPath[];
   /** Whether a missing output is accepted. */
   readonly allowMissingOutput: boolean;
-  /** A file that receives a copy of the command's stdout; undefined for none. */
+  /** Path of a file that receives a copy of the command's stdout; undefined if no copy is needed. */
   readonly outputPipe: string | undefined;
   /** Whether to save stdout and stderr for the sidecar. */
   readonly logs: boolean;
@@ -18,16 +19,16 @@ export interface LaunchPlan {
   readonly command: readonly [string, ...string[]];
   /** Seconds within which the inputs must be complete; unlimited if undefined. */
   readonly initTimeoutSeconds: number | undefined;
-  /** Seconds to wait for a new sidecar after the death of one. */
+  /** Seconds to wait for a new sidecar after a sidecar died. */
   readonly sidecarTimeoutSeconds: number;
   /** Seconds within which the command must end; unlimited if undefined. */
   readonly timeoutSeconds: number | undefined;
-  /** Seconds from SIGTERM to SIGKILL. */
+  /** Seconds from SIGTERM to SIGKILL, if the command does not end. */
   readonly graceSeconds: number;
   /** If this condition is not met, the launcher only runs the command. */
   readonly onlyIf: Condition | undefined;
   /** Whether to wait for the push. */
   readonly waitPush: boolean;
-  /** Whether to write no log. */
+  /** If true, the launcher writes no log. */
   readonly quiet: boolean;
 }

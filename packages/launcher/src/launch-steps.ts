@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Log } from "shared/cli/log";
 import { makeSharedFolders } from "shared/fs/folders";
 import { creatingFolder } from "shared/fs/path-failure";
-import { holdLease } from "shared/pod/lease";
+import { holdLease, requireFree } from "shared/pod/lease";
 import { endedFor } from "shared/pod/lease-end";
 import type { ReadLease } from "shared/pod/lease-state";
 import { SHARE } from "shared/pod/markers";
@@ -11,32 +11,41 @@ import type { LaunchSteps } from "./launch-context.ts";
 import type { LaunchPlan } from "./launch-plan.ts";
 import { futureOutputPaths, locateOutputs, removeOldCopies } from "./outputs/output-locations.ts";
 import { resolveOutputs } from "./outputs/output-paths.ts";
-import { saveOutput } from "./outputs/save-output.ts";
+import { saveOutput, saveTogether } from "./outputs/save-output.ts";
 import type { RunResult } from "./process/exit-status.ts";
 import { type RunOptions, runApplication } from "./process/run-application.ts";
 import { LOG_NAMES, openStreams, type Streams } from "./process/streams.ts";
 
-/** The surroundings of a command. */
-export interface RunContext extends Pick<RunOptions, "signals" | "terminal" | "directSignals"> {
+/** The context in which the command runs. */
+export interface RunContext extends Pick<RunOptions, "signals" | "terminal" | "directSignals" | "env"> {
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
   readonly warn: Log;
 }
 
-/** The steps of a launch with real files and processes. `readSidecarLease` reads the state of the sidecar's lease. */
+/**
+ * Implements the steps of a launch with real files and processes. `readSidecarLease` reads the state of the sidecar's
+ * lease.
+ */
 export function launchSteps(plan: LaunchPlan, context: RunContext, readSidecarLease: ReadLease): LaunchSteps {
   const { share, outputs } = plan;
   const { warn } = context;
   const logNames = plan.logs ? Object.values(LOG_NAMES) : [];
+  const sidecarLease = ignoringFailures(readSidecarLease, warn);
   let streams: Streams | undefined;
   return {
     takeLease: async () => {
       creatingFolder(share, () => makeSharedFolders(share));
+      await requireFree(join(share, SHARE.lease), "launcher");
       return holdLease(join(share, SHARE.lease), warn);
     },
-    sidecarGone: endedFor(ignoringFailures(readSidecarLease, warn), plan.sidecarTimeoutSeconds),
+    sidecarLease,
+    sidecarGone: endedFor(sidecarLease, plan.sidecarTimeoutSeconds),
     prepareOutputs: async () => {
-      const locations = locateOutputs(share, outputs);
+      const locations = locateOutputs(
+        share,
+        outputs.map(({ path }) => path),
+      );
       removeOldCopies(share, locations);
       return [...futureOutputPaths(locations), ...logNames.map((name) => join(SHARE.logs, name))];
     },
@@ -47,12 +56,16 @@ export function launchSteps(plan: LaunchPlan, context: RunContext, readSidecarLe
     },
     finishLogs: async () => (await streams?.finish()) ?? [],
     flush: async (signal) => streams?.flush(signal),
-    resolveOutputs: () => resolveOutputs(outputs, logNames),
-    save: (path) => saveOutput(share, path, warn),
+    resolveOutputs: ({ failed }) => resolveOutputs(outputs, logNames, failed),
+    save: (path, failures) => saveOutput(path, { share, warn, failures }),
+    saveTogether: (folder, paths, failures) => saveTogether(folder, paths, { share, warn, failures }),
   };
 }
 
-/** A lease that cannot be read counts as `none`, because its sidecar may be alive. Warns once. */
+/**
+ * Reads the lease as `lease` does, but never throws. If the lease cannot be read, returns the state `none`, because the
+ * sidecar may still be alive. Only the first failure causes a warning.
+ */
 function ignoringFailures(lease: ReadLease, warn: Log): ReadLease {
   let warned = false;
   return () =>
@@ -63,7 +76,10 @@ function ignoringFailures(lease: ReadLease, warn: Log): ReadLease {
     });
 }
 
-/** Runs a command without saving anything for the sidecar. The copy of its stdout for the user is still written. */
+/**
+ * Runs the command, but saves nothing for the sidecar. The copy of stdout for the user (`--output-pipe`) is still
+ * written.
+ */
 export async function runOnly(plan: LaunchPlan, context: RunContext, signal: AbortSignal): Promise<RunResult> {
   const streams = await openStreams({ ...plan, logs: false }, context);
   const result = await runApplication(plan.command, { ...plan, ...context, tees: streams.tees });

@@ -1,10 +1,10 @@
 import { anySignal, deadline } from "shared/cli/deadline";
-import type { Log } from "shared/cli/log";
-import { describeError, ToolError } from "shared/cli/tool-error";
+import { describeError } from "shared/cli/tool-error";
 import type { Lease } from "shared/pod/lease-state";
-import { type DoneMarker, type InitMarker, type OutputRecord, SHARE, type StartedMarker } from "shared/pod/markers";
+import { type DoneMarker, type InitMarker, SHARE, type StartedMarker } from "shared/pod/markers";
 import { waitForInit } from "./inputs.ts";
 import type { LaunchContext, LaunchSteps } from "./launch-context.ts";
+import { saveOutputs } from "./launch-outputs.ts";
 import type { LaunchPlan } from "./launch-plan.ts";
 import { runStatus } from "./process/exit-status.ts";
 import { abortOnSignal } from "./process/signals.ts";
@@ -14,11 +14,13 @@ import type { SidecarTimeout } from "./sidecar-wait.ts";
 
 /**
  * Runs one attempt of the launcher: takes the lease, waits for the inputs, runs the command, saves the outputs, and
- * writes the done marker (docs/protocol.md, "The launcher"). Returns the exit code: the command's own code if the
- * command failed. Otherwise a failure of the launcher itself is thrown, after the failure marker is written.
+ * writes the done marker (docs/protocol.md, "The launcher"). Returns the exit code of the command. If the launcher
+ * itself fails, writes the failure marker and throws the failure. If the command failed too, does not throw. In this
+ * case, warns about the launcher's failure, and returns the exit code of the command.
  *
- * The lease is taken first and released last. If neither marker could be written, the lease is not released. Only the
- * end of the lease then shows the sidecar that the attempt is over.
+ * The lease is taken first and released last. If the launcher can write neither a done marker nor a failure marker, it
+ * keeps the lease until its process ends. In this case, only the end of the lease shows the sidecar that the attempt is
+ * over.
  */
 export async function launch(plan: LaunchPlan, context: LaunchContext, steps: LaunchSteps): Promise<number> {
   const lease = await steps.takeLease();
@@ -30,7 +32,7 @@ export async function launch(plan: LaunchPlan, context: LaunchContext, steps: La
     if (await writeFailure(failure, context)) await release(lease, context);
     return failedExitCode(progress, error, context);
   } finally {
-    // The flush comes after the marker, because a blocked reader of stdout must not delay the outputs.
+    // This flush must come after the marker is written, because a blocked reader of stdout must not delay the outputs.
     await steps.flush(abortOnSignal(context.signals));
   }
   try {
@@ -55,13 +57,14 @@ async function runAttempt(
   progress.phase = "copy";
   progress.logs = await steps.finishLogs();
   const required = !plan.allowMissingOutput && commandExitCode(progress) === 0;
-  progress.outputs = await saveOutputs(steps, required, context.warn);
+  await saveOutputs(steps, required, progress, context.warn);
   await context.volume.write(SHARE.done, doneMarker(context.attempt, progress, null));
 }
 
-/** Removes the markers and copies of an earlier attempt, and writes the started marker. */
+/** Removes the markers and the copies that an earlier attempt left. Then writes the started marker. */
 async function start({ startedAt }: Progress, { volume, attempt }: LaunchContext, steps: LaunchSteps): Promise<void> {
-  // The started marker is removed first. If the launcher dies here, no existing file counts as an output of this attempt.
+  // The started marker is removed first. If the launcher dies after this removal, no old file counts as an output of
+  // this attempt.
   for (const name of [SHARE.started, SHARE.done, SHARE.doneFailed, SHARE.pushed, SHARE.pushFailed])
     await volume.remove(name);
   const outputs = await steps.prepareOutputs();
@@ -70,7 +73,7 @@ async function start({ startedAt }: Progress, { volume, attempt }: LaunchContext
 }
 
 async function prepareInputs(plan: LaunchPlan, context: LaunchContext, steps: LaunchSteps): Promise<void> {
-  const { volume, signals, waitLog } = context;
+  const { volume, signals, waitLog, warn } = context;
   if (plan.input === undefined) {
     const marker: InitMarker = { schema: 1, by: "launcher", inputs: [] };
     await volume.write(SHARE.init, marker);
@@ -78,7 +81,7 @@ async function prepareInputs(plan: LaunchPlan, context: LaunchContext, steps: La
   }
   const late = deadline(plan.initTimeoutSeconds, () => `no inputs in ${plan.share}`);
   const interrupted = abortOnSignal(signals);
-  await waitForInit(volume, sidecarTimeout(plan, steps), anySignal(interrupted, late), waitLog);
+  await waitForInit(volume, sidecarTimeout(plan, steps), anySignal(interrupted, late), waitLog, warn);
   await steps.placeInputs(plan.input);
   interrupted.throwIfAborted();
 }
@@ -91,56 +94,47 @@ async function runCommand(
 ): Promise<void> {
   progress.phase = "run";
   const result = await steps.run();
-  // From here on, only SIGKILL ends the launcher before it has saved the outputs.
+  // From here on, the launcher ignores signals until the outputs are saved. Only SIGKILL still ends the launcher.
   signals.listen(() => {});
   progress.status = runStatus(result);
   if (progress.status.reason !== null) warn(`${plan.command[0]}: ${progress.status.reason}`);
 }
 
 /**
- * Saves all outputs, and returns the saved outputs. Throws `noInput` for a missing output if it is `required`, and
- * warns otherwise. A failed command may leave outputs unwritten, because its exit code already shows the failure.
+ * Writes the failure marker. If the write fails, for example on a full disk, writes a shorter marker without the lists
+ * of outputs and lost paths. Returns true if one of the two writes succeeded.
  */
-async function saveOutputs(steps: LaunchSteps, required: boolean, warn: Log): Promise<OutputRecord[]> {
-  const saved: OutputRecord[] = [];
-  for (const { output, paths } of steps.resolveOutputs()) {
-    let missing = true;
-    for (const path of paths) {
-      const records = await steps.save(path);
-      if (records !== undefined) missing = false;
-      saved.push(...(records ?? []));
-    }
-    if (missing) reportMissing(output, required, warn);
-  }
-  return saved;
-}
-
-function reportMissing(output: string, required: boolean, warn: Log): void {
-  if (required) throw new ToolError("noInput", `missing output ${output}`, { why: "the command did not write it" });
-  warn(`missing output ${output}`);
-}
-
-/** Returns whether the failure marker could be written. */
 async function writeFailure(marker: DoneMarker, { volume, warn }: LaunchContext): Promise<boolean> {
-  try {
-    await volume.write(SHARE.doneFailed, marker);
-    return true;
-  } catch (error) {
-    warn(describeError(error));
-    return false;
+  const { missing, missingCount, ...withoutMissing } = marker;
+  const markers =
+    missing === undefined && !marker.outputs?.length ? [marker] : [marker, { ...withoutMissing, outputs: null }];
+  for (const content of markers) {
+    try {
+      await volume.write(SHARE.doneFailed, content);
+      return true;
+    } catch (error) {
+      warn(describeError(error));
+    }
   }
+  return false;
 }
 
-/** A lease that cannot be released is no failure: all markers and outputs are already written. */
+/** Releases the lease. If the release fails, only warns, because all markers and outputs are already written. */
 function release(lease: Lease, { warn }: LaunchContext): Promise<void> {
   return lease.release().catch((error) => warn(describeError(error)));
 }
 
-function sidecarTimeout({ sidecarTimeoutSeconds }: LaunchPlan, { sidecarGone }: LaunchSteps): SidecarTimeout {
-  return { seconds: sidecarTimeoutSeconds, sidecarGone };
+function sidecarTimeout(
+  { sidecarTimeoutSeconds }: LaunchPlan,
+  { sidecarGone, sidecarLease }: LaunchSteps,
+): SidecarTimeout {
+  return { seconds: sidecarTimeoutSeconds, sidecarGone, lease: sidecarLease };
 }
 
-/** Throws the launcher's error, unless the command failed: then returns the command's exit code, and warns about the error. */
+/**
+ * If the command failed, warns about the launcher's error and returns the command's exit code. Otherwise throws the
+ * error.
+ */
 function failedExitCode(progress: Progress, error: unknown, { warn }: LaunchContext): number {
   if (commandExitCode(progress) === 0) throw error;
   warn(describeError(error));

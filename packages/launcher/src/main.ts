@@ -9,55 +9,56 @@ import { datedLog, plainLog, silent } from "shared/cli/log";
 import { runProcess } from "shared/cli/process";
 import { describeError, oneLine } from "shared/cli/tool-error";
 import { usageError } from "shared/cli/usage";
-import { watchLease } from "shared/pod/lease";
+import { isHeld, watchLease } from "shared/pod/lease";
 import { writeMarker } from "shared/pod/marker-file";
 import { DEFAULT_SHARE, SHARE } from "shared/pod/markers";
+import { warnIfNotMounted } from "shared/pod/mounted-share";
 import { openVolume } from "shared/pod/shared-volume";
-import { hasInvalidArgument, invalidVariables } from "./encoding.ts";
+import { commandEnvironment, hasInvalidArgument, invalidVariables } from "./encoding.ts";
 import type { InstallPlan } from "./install/install.ts";
 import { launch } from "./launch.ts";
 import type { LaunchPlan } from "./launch-plan.ts";
 import { launchSteps, type RunContext, runOnly } from "./launch-steps.ts";
 import { installPlan, launchPlan } from "./options.ts";
+import { reapOrphans } from "./process/children.ts";
 import { runStatus } from "./process/exit-status.ts";
-import { type OrphanReaper, runUnderTini, TINI } from "./process/pid1.ts";
 import { abortOnSignal, catchSignals, directSignals } from "./process/signals.ts";
 import { doneMarker, newProgress } from "./progress.ts";
 import { USAGE } from "./usage.ts";
 
-/** The `launcher` executable. Returns the exit code. */
+/** The main function of the `launcher` executable. Returns the exit code. */
 export function main(argv: string[], io: Io): Promise<number> {
   const progress = newProgress();
-  // Both checks run before tini starts, because tini would receive changed arguments and variables that look valid.
-  const valid = !hasInvalidArgument(argv);
-  for (const name of invalidVariables(io.env))
-    warn(io, `the environment variable ${name} is not UTF-8 text: the command receives it changed`);
-  const reaper = valid ? runUnderTini(argv, io.env) : "elsewhere";
+  reapOrphans();
   const command: Command<typeof USAGE.options> = {
     ...USAGE,
     run: async (line, io) => {
-      if (!valid) throw usageError(USAGE, "an argument is not UTF-8 text");
-      return run(line, reaper, io);
+      if (hasInvalidArgument(argv)) throw usageError(USAGE, "an argument is not UTF-8 text");
+      return run(line, io);
     },
-    onUsageError: async (failure, { share, install }) => {
-      if (install !== undefined) return;
+    onRefusal: async (failure, { share, install }) => {
+      const folder = share || DEFAULT_SHARE;
+      // If another launcher runs on this volume, the marker would end the attempt of that launcher.
+      if (install !== undefined || (await isHeld(join(folder, SHARE.lease)).catch(() => false))) return;
       const marker = doneMarker(randomUUID(), progress, describeError(failure));
-      // If the volume cannot be written, no sidecar waits for this marker.
-      await writeMarker(join(share || DEFAULT_SHARE, SHARE.doneFailed), marker).catch(() => {});
+      // Ignores a failed write. If the volume is not writable, no sidecar waits for this marker.
+      await writeMarker(join(folder, SHARE.doneFailed), marker).catch(() => {});
     },
   };
   return runCommand(command, argv, io);
 }
 
-async function run(line: CommandLine<typeof USAGE.options>, reaper: OrphanReaper, io: Io): Promise<number> {
+async function run(line: CommandLine<typeof USAGE.options>, io: Io): Promise<number> {
   const installation = installPlan(line);
-  if (installation !== undefined) return installTools(installation);
+  if (installation !== undefined) return installTools(installation, io);
   const plan = launchPlan(line);
   const log = plan.quiet ? silent : plainLog(io.stderr);
   for (const text of introduction(plan, line.args)) log(text);
-  if (reaper === "none") log(`Orphans are not reaped: no ${TINI} beside ${process.execPath}`);
-  const context = runContext(reaper, io);
+  for (const name of invalidVariables(io.env))
+    warn(io, `the environment variable ${name} is not UTF-8 text: the command receives a changed text`);
+  const context = runContext(io);
   if (!isMet(plan.onlyIf, io.env)) return launchOnly(plan, context);
+  warnIfNotMounted(plan.share, context.warn);
   const waitLog = plan.quiet ? silent : datedLog("wait-fs", io.stderr);
   const sidecar = watchLease(join(plan.share, SHARE.sidecarLease));
   const volume = openVolume(plan.share, sidecar);
@@ -68,25 +69,28 @@ async function run(line: CommandLine<typeof USAGE.options>, reaper: OrphanReaper
   );
 }
 
-async function installTools(plan: InstallPlan): Promise<number> {
+async function installTools(plan: InstallPlan, io: Io): Promise<number> {
+  // During an installation, signals have their default effect.
+  for (const signal of io.heldSignals?.release() ?? []) process.kill(process.pid, signal);
   const { install } = await import("./install/install.ts");
   await install(plan);
   return 0;
 }
 
-/** Only runs the command, because the condition of `--only-if` is not met. */
+/** Runs the command and does nothing else. Used if the condition of `--only-if` is not met. */
 async function launchOnly(plan: LaunchPlan, context: RunContext): Promise<number> {
   const { exitCode, reason } = runStatus(await runOnly(plan, context, abortOnSignal(context.signals)));
   if (reason !== null) context.warn(`${plan.command[0]}: ${reason}`);
   return exitCode;
 }
 
-function runContext(reaper: OrphanReaper, io: Io): RunContext {
+function runContext(io: Io): RunContext {
   const terminal = isatty(0);
   return {
-    signals: catchSignals(terminal),
+    signals: catchSignals(terminal, io.heldSignals),
     terminal,
-    directSignals: directSignals(terminal, reaper === "tini"),
+    directSignals: directSignals(terminal),
+    env: commandEnvironment(io.env),
     stdout: process.stdout,
     stderr: process.stderr,
     warn: (text) => warn(io, text),
@@ -97,14 +101,14 @@ function warn(io: Io, text: string): void {
   io.stderr(`launcher: ${oneLine(text)}\n`);
 }
 
-/** The first lines of the ORAS Operator's script. */
+/** The first log lines. The script of the ORAS Operator writes the same lines. */
 function introduction(plan: LaunchPlan, args: readonly string[]): string[] {
   return [
     "Expecting: <artifact-input> <artifact-output> <command>...",
     `Full provided set of arguments are ${oneLine(args.join(" "))}`,
     `Command is ${oneLine(plan.command.join(" "))}`,
     `Artifact input is ${plan.input ?? "NA"}`,
-    `Artifact output is ${plan.outputs.join(" ") || "NA"}`,
+    `Artifact output is ${plan.outputs.map(({ path }) => path).join(" ") || "NA"}`,
   ];
 }
 

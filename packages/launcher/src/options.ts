@@ -1,34 +1,36 @@
 import { basename, isAbsolute, resolve } from "node:path";
 import type { CommandLine } from "shared/cli/command-line";
 import { parseCondition } from "shared/cli/condition";
-import { usageError } from "shared/cli/usage";
+import { parseFutureTypedPath, type TypedPath } from "shared/cli/media-type";
+import type { ToolError } from "shared/cli/tool-error";
+import { absolutePath, usageError } from "shared/cli/usage";
 import type { InstallPlan } from "./install/install.ts";
 import type { LaunchPlan } from "./launch-plan.ts";
-import { mayBePattern } from "./outputs/output-paths.ts";
+import { mayBePattern } from "./outputs/pattern.ts";
 import { LOG_NAMES } from "./process/streams.ts";
 import { USAGE } from "./usage.ts";
 
-/** The word for "none" in the form with ARTIFACT-INPUT and ARTIFACT-OUTPUT. */
+/** The value of ARTIFACT-INPUT or ARTIFACT-OUTPUT that means "none". */
 const NONE = "NA";
 
 /**
- * The maximum length of the installation folder's path, in bytes: PATH_MAX, which includes a NUL, minus the rest of the
- * loader's path.
+ * The maximum length of the installation folder's path, in bytes. The loader is in this folder, and the path of the
+ * loader may have at most 4096 bytes (PATH_MAX). Up to 64 of these bytes are for the loader's name and the final NUL.
  */
 const MAX_FOLDER_BYTES = 4096 - 64;
 
-/** The input, the output and the command of a command line in one of its two forms. */
+/** The input, the output and the command. Each form of the command line gives these three parts. */
 interface Operands {
-  /** `NA` if there is none. */
+  /** `NA` if there is no input. */
   readonly input: string;
-  /** `NA` if there is none. */
+  /** `NA` if there is no output. */
   readonly output: string;
   readonly command: readonly string[];
 }
 
 /**
- * Converts a command line that installs the tools. Undefined if the command line runs a command. Throws a usage failure
- * if it does both.
+ * Converts a command line that installs the tools. Returns undefined if the command line runs a command. Throws a usage
+ * failure if `--install` is used together with a command.
  */
 export function installPlan({ args, options }: CommandLine<typeof USAGE.options>): InstallPlan | undefined {
   const { install, "mounted-at": mountedAt } = options;
@@ -37,10 +39,9 @@ export function installPlan({ args, options }: CommandLine<typeof USAGE.options>
     return undefined;
   }
   if (args.length > 0) throw usageError(USAGE, "--install takes no command");
-  if (install === "") throw usageError(USAGE, "--install must not be empty");
   if (mountedAt !== undefined && !isAbsolute(mountedAt))
     throw usageError(USAGE, `--mounted-at must be an absolute path, not ${JSON.stringify(mountedAt)}`);
-  const folder = resolve(install);
+  const folder = absolutePath(USAGE, install);
   const finalFolder = resolve(mountedAt ?? folder);
   const length = Buffer.byteLength(finalFolder);
   if (length > MAX_FOLDER_BYTES)
@@ -56,12 +57,13 @@ export function launchPlan(line: CommandLine<typeof USAGE.options>): LaunchPlan 
     : operands(line.args);
   const [program, ...args] = command;
   if (program === undefined || program === "") throw usageError(USAGE, "no command to run");
-  const outputs = [...(output === NONE ? [] : [output]), ...options.output];
+  const outputs = [...(output === NONE ? [] : [output]), ...options.output].map(parseFutureTypedPath);
   checkOutputs(outputs, options.logs ? Object.values(LOG_NAMES) : []);
-  if (options["output-pipe"] === "") throw usageError(USAGE, "--output-pipe must not be empty");
+  const place = input === NONE ? options.input : input;
+  for (const path of [place, options["output-pipe"]]) if (path !== undefined) absolutePath(USAGE, path);
   return {
-    share: resolve(options.share),
-    input: input === NONE ? options.input : input,
+    share: absolutePath(USAGE, options.share),
+    input: place,
     outputs,
     allowMissingOutput: options["allow-missing-output"],
     outputPipe: options["output-pipe"],
@@ -84,21 +86,33 @@ function operands(args: readonly string[]): Operands {
     throw usageError(USAGE, "expected an input, an output and a command, or -- before the command");
   if (input.startsWith("-") || output.startsWith("-"))
     throw usageError(USAGE, `${JSON.stringify(output)} is not a path; is a -- missing before the command?`);
-  // The form PIPE INPUT OUTPUT COMMAND of the ORAS Operator can be detected only if OUTPUT is NA, because no command
-  // has this name.
+  if (command[0]?.startsWith("-")) throw optionAsCommand(input, output, command);
+  // The ORAS Operator also has the form PIPE INPUT OUTPUT COMMAND. The launcher can detect this form only if OUTPUT is
+  // NA, because no command is named NA.
   if (command[0] === NONE)
     throw usageError(USAGE, `${NONE} is not a command; if there is an output pipe, write --output-pipe FILE`);
   if (input === "" || output === "") throw usageError(USAGE, `a path must not be empty; write ${NONE} for none`);
   return { input, output, command };
 }
 
-function checkOutputs(outputs: readonly string[], taken: readonly string[]): void {
+/**
+ * Returns the failure for a command that starts with a dash. Either an operand is missing, or the command is a `--`
+ * that the user must remove.
+ */
+function optionAsCommand(input: string, output: string, command: readonly string[]): ToolError {
+  const [first, second] = command;
+  const right = first === "--" ? [input, output, second ?? "COMMAND"] : [input, NONE, output, first];
+  const hint = `expected ARTIFACT-INPUT ARTIFACT-OUTPUT COMMAND: launcher ${right.join(" ")} ...`;
+  return usageError(USAGE, `${JSON.stringify(first)} is not a command`, hint);
+}
+
+function checkOutputs(outputs: readonly TypedPath[], taken: readonly string[]): void {
   const names = new Set(taken);
-  for (const output of outputs) {
-    const name = basename(resolve(output));
-    if (output === "" || name === "") throw usageError(USAGE, `${JSON.stringify(output)} cannot be an output`);
-    // The matches of a pattern are known only when the command has ended.
-    if (mayBePattern(output)) continue;
+  for (const { path } of outputs) {
+    const name = basename(absolutePath(USAGE, path));
+    if (path === "" || name === "") throw usageError(USAGE, `${JSON.stringify(path)} cannot be an output`);
+    // The names that match a pattern are known only after the command has ended.
+    if (mayBePattern(path)) continue;
     if (names.has(name)) throw usageError(USAGE, `two outputs are named ${JSON.stringify(name)}`);
     names.add(name);
   }

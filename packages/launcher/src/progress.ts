@@ -1,20 +1,30 @@
 import type { DoneMarker, OutputRecord, Phase } from "shared/pod/markers";
+import type { OutputFailures } from "./outputs/output-failures.ts";
 import type { ExitStatus } from "./process/exit-status.ts";
 
 /** The progress of one attempt; each step adds its result. */
 export interface Progress {
-  /** RFC 3339, UTC. */
+  /** The start time (RFC 3339, UTC). */
   readonly startedAt: string;
   phase: Phase;
-  /** Undefined until the command has ended. */
+  /** The exit status of the command; undefined until the command has ended. */
   status: ExitStatus | undefined;
   outputs: readonly OutputRecord[];
+  /** The paths that could not be saved; undefined as long as no path is lost. */
+  lost: Pick<OutputFailures, "named" | "count"> | undefined;
   logs: readonly OutputRecord[];
 }
 
 /** The progress of an attempt that starts now. */
 export function newProgress(): Progress {
-  return { startedAt: new Date().toISOString(), phase: "init", status: undefined, outputs: [], logs: [] };
+  return {
+    startedAt: new Date().toISOString(),
+    phase: "init",
+    status: undefined,
+    outputs: [],
+    lost: undefined,
+    logs: [],
+  };
 }
 
 /** The command's exit code; 0 if the command has not run. */
@@ -22,9 +32,9 @@ export function commandExitCode({ status }: Progress): number {
   return status?.exitCode ?? 0;
 }
 
-/** The done marker of an attempt, or its failure marker if `error` is not null. */
+/** Returns the content of the done marker. If `error` is not null, returns the content of the failure marker. */
 export function doneMarker(attempt: string, progress: Progress, error: string | null): DoneMarker {
-  const { startedAt, phase, status, outputs, logs } = progress;
+  const { startedAt, phase, status, outputs, logs, lost } = progress;
   return {
     schema: 1,
     attempt,
@@ -37,5 +47,6 @@ export function doneMarker(attempt: string, progress: Progress, error: string | 
     outputs,
     logs,
     error,
+    ...(lost === undefined ? {} : { missing: lost.named, missingCount: lost.count }),
   };
 }

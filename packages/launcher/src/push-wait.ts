@@ -4,22 +4,28 @@ import type { LaunchContext } from "./launch-context.ts";
 import { abortOnSignal } from "./process/signals.ts";
 import { type SidecarTimeout, waitForSidecar } from "./sidecar-wait.ts";
 
+/** The markers that end the wait for the push, with their parsers. */
+const MARKERS = {
+  [SHARE.pushed]: parsePushedMarker,
+  [SHARE.pushFailed]: parseFailureMarker,
+  [SHARE.initFailed]: parseFailureMarker,
+};
+
 /**
- * Waits until the sidecar has pushed the outputs of this attempt. Throws `notPushed` with the reason if the push failed, if
- * the sidecar could not start, if it is gone for too long, or if a signal ends the wait.
+ * Waits until the sidecar has pushed the outputs of this attempt. Throws `notPushed` with the reason if the push fails,
+ * or if a signal ends the wait. Also throws `notPushed` if the sidecar fails before the push, or has been gone for too
+ * long.
  */
 export async function waitForPush(timeout: SidecarTimeout, context: LaunchContext): Promise<void> {
-  const options = {
-    names: [SHARE.pushed, SHARE.pushFailed, SHARE.initFailed],
-    signal: abortOnSignal(context.signals),
-    log: context.waitLog,
-  };
-  await waitForSidecar(context.volume, () => checkPush(context), options, timeout, notPushed).catch((error) => {
+  const { volume, signals, waitLog, warn } = context;
+  const result = { event: "the push", markers: MARKERS, check: () => checkPush(context), failure: notPushed };
+  const options = { signal: abortOnSignal(signals), log: waitLog };
+  await waitForSidecar(volume, result, options, timeout, warn).catch((error) => {
     throw error instanceof InterruptedError ? notPushed(error.message) : error;
   });
 }
 
-/** Returns true after the push, and undefined before it. Throws `notPushed` if it failed. */
+/** Returns true after the push, and undefined before the push. Throws `notPushed` if the push failed. */
 async function checkPush({ volume, attempt }: LaunchContext): Promise<true | undefined> {
   if ((await volume.read(SHARE.pushed, parsePushedMarker))?.attempt === attempt) return true;
   const failure = await volume.read(SHARE.pushFailed, parseFailureMarker);

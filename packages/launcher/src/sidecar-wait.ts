@@ -1,36 +1,55 @@
+import type { Log } from "shared/cli/log";
+import type { ReadLease } from "shared/pod/lease-state";
 import type { SharedVolume, UntilOptions } from "shared/pod/shared-volume";
 import { DEFAULT_POLL_SECONDS } from "shared/pod/wait";
+import { type Awaited, waitNotice } from "shared/pod/wait-notice";
 import { whileAlive } from "shared/pod/while-alive";
 
 /**
- * The default time to wait for a new sidecar after one died, in seconds. The kubelet waits up to five minutes before it
- * restarts a crashed container (Kubernetes, "Pod Lifecycle", container restarts). One more minute is for the start.
+ * The default number of seconds to wait for a new sidecar after a sidecar died. The kubelet waits up to five minutes
+ * before it restarts a crashed container (Kubernetes, "Pod Lifecycle", container restarts). One more minute is for the
+ * start of the container.
  */
 export const DEFAULT_SIDECAR_SECONDS = 360;
 
-/** How long to wait for a new sidecar after one died. */
+/** How long to wait for a new sidecar after a sidecar died. */
 export interface SidecarTimeout {
+  /** The state of the sidecar's lease. */
+  readonly lease: ReadLease;
   /** Seconds within which a new sidecar must take the lease. */
   readonly seconds: number;
-  /** Whether the last sidecar has been gone for this time. False if no sidecar ever took the lease. */
+  /** Whether the last sidecar has been gone for `seconds`. Returns false if no sidecar ever took the lease. */
   readonly sidecarGone: () => Promise<boolean>;
 }
 
+/** A result that the sidecar produces, such as the pulled inputs. */
+export interface SidecarResult<T> extends Pick<Awaited, "event" | "markers"> {
+  /** Returns the result, or undefined if the result does not exist yet. Throws if the result will never exist. */
+  readonly check: () => Promise<T | undefined>;
+  /** Returns the error to throw if the sidecar has been gone for too long. */
+  readonly failure: (why: string) => Error;
+}
+
 /**
- * Waits for a result of the sidecar: until `check` returns a value (docs/protocol.md, "Who may wait for whom"). Throws the
- * error of `failure` if the sidecar has been gone for too long.
+ * Waits for a result of the sidecar (docs/protocol.md, "Who may wait for whom"). Throws the error that `failure`
+ * returns if the sidecar has been gone for too long. Warns once if the wait takes long.
  */
 export function waitForSidecar<T>(
   volume: SharedVolume,
-  check: () => Promise<T | undefined>,
-  options: UntilOptions,
-  { seconds, sidecarGone }: SidecarTimeout,
-  failure: (why: string) => Error,
+  { event, markers, check, failure }: SidecarResult<T>,
+  options: Pick<UntilOptions, "signal" | "log">,
+  { seconds, sidecarGone, lease }: SidecarTimeout,
+  warn: Log,
 ): Promise<T> {
   const why = `the sidecar is gone, and no new one started within ${seconds} s`;
   const pollSeconds = Math.min(DEFAULT_POLL_SECONDS, Math.max(1, seconds));
   return volume.until(
     whileAlive(check, sidecarGone, () => failure(why)),
-    { ...options, pollSeconds },
+    {
+      ...options,
+      names: Object.keys(markers),
+      pollSeconds,
+      notice: waitNotice(volume, { event, side: "sidecar", lease, markers }, warn),
+    },
   );
 }

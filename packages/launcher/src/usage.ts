@@ -4,7 +4,10 @@ import type { Usage } from "shared/cli/usage";
 import { DEFAULT_SHARE } from "shared/pod/markers";
 import { DEFAULT_SIDECAR_SECONDS } from "./sidecar-wait.ts";
 
-/** The default of `--grace`, in seconds. It leaves 10 of the 30 seconds that Kubernetes allows for the outputs. */
+/**
+ * The default of `--grace`, in seconds. Kubernetes allows 30 seconds for the end of a pod, so at least 10 seconds
+ * remain for saving the outputs.
+ */
 export const DEFAULT_GRACE_SECONDS = 20;
 
 const DATA_OPTIONS = {
@@ -12,7 +15,7 @@ const DATA_OPTIONS = {
     type: "text",
     placeholder: "DIR",
     default: DEFAULT_SHARE,
-    description: "folder of the volume that is shared with the sidecar",
+    description: "folder that the launcher and the sidecar share",
   },
   input: {
     type: "text",
@@ -21,12 +24,13 @@ const DATA_OPTIONS = {
   },
   output: {
     type: "list",
-    placeholder: "PATH",
-    description: "file or folder to save for the sidecar, or a pattern such as 'data/*.xyz'",
+    placeholder: "PATH[:TYPE]",
+    description:
+      "save this file or folder, or the matches of a pattern such as 'data/*.xyz'; TYPE is the media type of the layer",
   },
   "allow-missing-output": { type: "flag", description: "do not fail if the command did not write an output" },
   "output-pipe": { type: "text", placeholder: "FILE", description: "also write the command's stdout to FILE" },
-  logs: { type: "flag", description: "also save the command's stdout and stderr, which the sidecar pushes too" },
+  logs: { type: "flag", description: "also save the command's stdout and stderr, so that the sidecar pushes them" },
 } as const satisfies OptionSpecs;
 
 const WAITING_OPTIONS = {
@@ -40,7 +44,7 @@ const WAITING_OPTIONS = {
     type: "number",
     placeholder: "SECONDS",
     default: DEFAULT_SIDECAR_SECONDS,
-    description: "if the sidecar dies, wait this long for its restart; then exit with 66 (inputs) or 75 (push)",
+    description: "if the sidecar dies, wait this long for a new sidecar, then exit with 66 (no inputs) or 75 (no push)",
   },
   "wait-push": {
     type: "flag",
@@ -59,11 +63,11 @@ const RUNNING_OPTIONS = {
     type: "number",
     placeholder: "SECONDS",
     default: DEFAULT_GRACE_SECONDS,
-    description: "time from SIGTERM to SIGKILL for a command that does not end",
+    description: "after SIGTERM, wait this long for the command to end; then send SIGKILL",
   },
   "only-if": {
     ...CONDITION_OPTION,
-    description: "wait for inputs and save outputs only if the environment variable NAME is VALUE",
+    description: "wait for inputs and save outputs only if the environment variable NAME has this VALUE",
   },
 } as const satisfies OptionSpecs;
 
@@ -72,7 +76,7 @@ const INSTALLATION_OPTIONS = {
   "mounted-at": {
     type: "text",
     placeholder: "DIR",
-    description: "path of that folder in the container that will run the tools, if the path differs",
+    description: "path of the --install folder in the application's container, if this path is different",
   },
 } as const satisfies OptionSpecs;
 
@@ -81,8 +85,9 @@ export const USAGE = {
   name: "launcher",
   summary: "run a command in a pod and save its outputs for the sidecar",
   description: [
-    "The launcher waits for the inputs that the sidecar pulls, and runs the command. Then it saves the outputs on the volume",
-    "that both share, and the sidecar pushes them to a registry. The launcher exits with the exit code of the command.",
+    "The launcher waits for the inputs that the sidecar pulls, and runs the command. Then the launcher saves the",
+    "outputs on the shared volume, and the sidecar pushes them to a registry. The launcher exits with the exit code of",
+    "the command.",
   ].join(" "),
   forms: [
     "[options] -- COMMAND [ARG ...]",
@@ -110,7 +115,7 @@ export const USAGE = {
       command: "launcher --input /tmp/in --output '/tmp/out/*.csv' --wait-push -- ./average /tmp/in /tmp/out",
     },
     {
-      text: "Do the same as the first example with the arguments of the ORAS Operator",
+      text: "Run the first example with the arguments of the ORAS Operator",
       command: "launcher NA results make results",
     },
     {
@@ -122,32 +127,35 @@ export const USAGE = {
     {
       title: "Arguments",
       text: [
-        "ARTIFACT-INPUT means the same as --input, and ARTIFACT-OUTPUT the same as --output. Write NA for none, and . for the",
-        "working directory.",
+        "ARTIFACT-INPUT means the same as --input, and ARTIFACT-OUTPUT the same as --output. Write NA for no input or",
+        "no output, and . for the working directory.",
       ].join(" "),
     },
     {
       title: "Patterns",
       text: [
-        "The pattern of an --output can contain *, **, ?, [a-z] and {a,b}. The launcher searches for it when the command has",
-        "ended. A name with a leading dot matches only if the pattern contains the dot.",
+        "The pattern of an --output can contain *, **, ?, [a-z] and {a,b}. The launcher searches for matches when the",
+        "command has ended. A name with a leading dot matches only if the pattern contains the dot.",
       ].join(" "),
     },
     {
       title: "Stopped commands",
       text: [
-        "If SIGTERM or --timeout stops the command, the done marker and the artifact contain the reason, whatever the exit",
-        "code is.",
+        "If SIGTERM or --timeout stops the command, the done marker and the artifact contain the reason. They contain",
+        "the reason for every exit code of the command.",
       ].join(" "),
     },
     {
       title: "Conditions",
-      text: "If the condition of --only-if is not met, the launcher only runs the command. It waits for nothing and saves nothing.",
+      text: [
+        "If the condition of --only-if is not met, the launcher only runs the command. It waits for nothing and saves",
+        "nothing.",
+      ].join(" "),
     },
   ],
   exitNote: [
-    "The launcher exits with the exit code of the command, or with 128+n if signal n ended it. It exits with one of these",
-    "codes if the command could not be run, or if the command succeeded and the launcher failed:",
+    "The launcher exits with the exit code of the command, or with 128+n if signal n ended the command. If the command",
+    "could not be run, or if it succeeded and the launcher failed, the launcher exits with one of these codes:",
   ].join(" "),
   exitCodes: ["noInput", "cannotCreate", "copyFailed", "notPushed", "timedOut", "notExecutable", "notFound"],
   exitMeanings: {

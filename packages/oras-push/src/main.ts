@@ -1,6 +1,7 @@
 import { runCommand } from "shared/cli/command";
 import type { Io } from "shared/cli/io";
 import { runProcess } from "shared/cli/process";
+import { withCommandHint } from "./commands/other-commands.ts";
 import { pullCommand } from "./commands/pull.ts";
 import { pushCommand } from "./commands/push.ts";
 import { sidecarCommand } from "./commands/sidecar.ts";
@@ -10,7 +11,9 @@ export function main(argv: string[], io: Io): Promise<number> {
   const [name, ...rest] = argv;
   if (name === "pull") return runCommand(pullCommand, rest, io);
   if (name === "sidecar") return runCommand(sidecarCommand, rest, io);
-  return runCommand(pushCommand, argv, io);
+  return runCommand(pushCommand, argv, io).catch((error: unknown) => {
+    throw withCommandHint(name, error);
+  });
 }
 
 if (import.meta.main) await runProcess("oras-push", main);

@@ -13,7 +13,7 @@ import { USAGE, type WaitFsOptions, waitFsOptions } from "./options.ts";
 
 const command: Command<typeof USAGE.options> = { ...USAGE, run: (line, io) => waitFs(waitFsOptions(line), io) };
 
-/** The `wait-fs` executable. Returns the exit code. */
+/** The main function of the `wait-fs` executable. Returns the exit code. */
 export function main(argv: string[], io: Io): Promise<number> {
   return runCommand(command, argv, io);
 }

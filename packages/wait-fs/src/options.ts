@@ -1,6 +1,6 @@
 import type { CommandLine } from "shared/cli/command-line";
-import type { OptionSpecs } from "shared/cli/option-specs";
-import { type Usage, usageError } from "shared/cli/usage";
+import { ABOVE_ZERO, type OptionSpecs } from "shared/cli/option-specs";
+import { absolutePath, type Usage, usageError } from "shared/cli/usage";
 import { DEFAULT_POLL_SECONDS } from "shared/pod/wait";
 
 const WAITING_OPTIONS = {
@@ -11,18 +11,19 @@ const WAITING_OPTIONS = {
     alias: "w",
     placeholder: "SECONDS",
     default: DEFAULT_POLL_SECONDS,
-    description: "check the paths this often, in case the kernel does not report a change",
+    range: ABOVE_ZERO,
+    description: "also check the paths at this interval, because some volumes report no changes",
   },
   timeout: {
     type: "number",
     placeholder: "SECONDS",
     shownDefault: "no limit",
-    description: "exit with 124 after this time; 0 checks once",
+    description: "exit with 124 after this time; with 0, check once",
   },
   alive: {
     type: "text",
     placeholder: "SOCKET",
-    description: "exit with 79 if the launcher that holds this lease ends first",
+    description: "exit with 79 if the launcher with this lease ends before the paths exist",
   },
 } as const satisfies OptionSpecs;
 
@@ -36,8 +37,8 @@ export const USAGE = {
   name: "wait-fs",
   summary: "wait until files or folders exist",
   description: [
-    "wait-fs exits with 0 when all paths exist. The kernel reports new files, so wait-fs usually reacts within milliseconds.",
-    "Some volumes report no changes, so it also checks the paths every few seconds.",
+    "wait-fs exits with 0 when all paths exist. The kernel reports new files, so wait-fs usually reacts within",
+    "milliseconds. Some volumes report no changes, so wait-fs also checks the paths every few seconds.",
   ].join(" "),
   forms: ["[options] -p PATH [-p PATH ...]"],
   options: { ...WAITING_OPTIONS, ...OUTPUT_OPTIONS },
@@ -72,23 +73,21 @@ export const USAGE = {
 /** A parsed command line of `wait-fs`. */
 export interface WaitFsOptions {
   readonly paths: readonly string[];
-  /** Whether one of the paths is enough. */
+  /** Whether to stop when one of the paths exists. */
   readonly any: boolean;
   readonly pollSeconds: number;
   readonly timeoutSeconds: number | undefined;
-  /** Path of the launcher's lease; undefined if it is not watched. */
+  /** Path of the launcher's lease; undefined to watch no lease. */
   readonly alive: string | undefined;
   readonly quiet: boolean;
   readonly json: boolean;
 }
 
-/** Converts a command line of `wait-fs`. Throws a usage failure for missing, empty or surplus arguments. */
+/** Converts a command line of `wait-fs`. Throws a usage error if arguments are missing, empty or unexpected. */
 export function waitFsOptions({ args, options }: CommandLine<typeof USAGE.options>): WaitFsOptions {
   const { path, any, wait, timeout, alive, quiet, json } = options;
   if (args[0] !== undefined) throw usageError(USAGE, `unexpected argument ${JSON.stringify(args[0])}`);
   if (path.length === 0) throw usageError(USAGE, "no path to wait for");
-  if (path.includes("")) throw usageError(USAGE, "--path must not be empty");
-  if (alive === "") throw usageError(USAGE, "--alive must not be empty");
-  if (wait === 0) throw usageError(USAGE, "--wait must be more than 0");
+  for (const text of [...path, ...(alive === undefined ? [] : [alive])]) absolutePath(USAGE, text);
   return { paths: path, any, pollSeconds: wait, timeoutSeconds: timeout, alive, quiet, json };
 }

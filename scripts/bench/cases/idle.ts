@@ -37,8 +37,9 @@ export async function startIdle(bench: Bench): Promise<() => Promise<void>> {
       const figure = `CPU seconds in ${WAIT} s (measured for ${Math.round(seconds)} s)`;
       bench.addRow({ work, figure, values: [(cpu / seconds) * WAIT], goal: 0.1 });
     }
-    for (const [, { child, ended }] of running) {
-      child.kill("SIGTERM");
+    for (const [work, { child, ended }] of running) {
+      // After SIGTERM, the sidecar would wait until the launcher ends.
+      child.kill(work === SIDECAR_WAITS ? "SIGKILL" : "SIGTERM");
       await ended;
     }
   };

@@ -3,8 +3,14 @@ import assert from "node:assert/strict";
 import { chmodSync, copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { ELF_HEAD_SIZE, interpreterEdit, interpreterSegment } from "launcher/install/elf";
-import { DIST } from "../../../support/paths.ts";
+import {
+  ELF_HEAD_SIZE,
+  ELF_HEADER_SIZE,
+  interpreterEdit,
+  interpreterSegment,
+  isElf,
+  isRunnableElf,
+} from "launcher/install/elf";
 import { run } from "../../../support/tools.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
@@ -29,14 +35,51 @@ function withLoader(executable: Buffer, path: string): Buffer {
   return edited;
 }
 
+describe("an ELF file", () => {
+  const own = PROGRAM.subarray(0, ELF_HEADER_SIZE);
+  const arch = process.arch === "arm64" ? "x64" : "arm64";
+
+  it("can be run by a machine of its own kind only", () => {
+    assert.equal(isElf(own), true);
+    assert.equal(isRunnableElf(own, process.arch), true);
+    assert.equal(isRunnableElf(own, arch), false);
+    assert.equal(isRunnableElf(own, "riscv64"), true, "an unknown machine decides itself");
+  });
+
+  it("can be run if it is a program for 32 bits of the same kind", () => {
+    const program = Buffer.from("\x7fELF\x01\x01\x01".padEnd(52, "\0"), "latin1");
+    program.writeUInt16LE(2, 16);
+    program.writeUInt16LE(3, 18);
+    assert.equal(isRunnableElf(program, "x64"), true);
+    assert.equal(isRunnableElf(program, "arm64"), false);
+  });
+
+  it("cannot be run if it is truncated, big-endian or an object file", () => {
+    assert.equal(isRunnableElf(own.subarray(0, 40), process.arch), false);
+    for (const [at, value] of [
+      [5, 2],
+      [16, 1],
+    ] as const) {
+      const other = Buffer.from(own);
+      other[at] = value;
+      assert.equal(isRunnableElf(other, process.arch), false);
+    }
+  });
+
+  it("is not a script or an empty file", () => {
+    for (const text of ["#!/bin/sh\n", ""]) assert.equal(isElf(Buffer.from(text)), false);
+  });
+});
+
 describe("the loader of an executable", () => {
   it("is read with the NUL that ends its path", () => {
     assert.match(loaderOf(PROGRAM) ?? "", /^\/lib(64)?\/ld-linux-[\w-]+\.so\.\d\0$/);
   });
 
   it("is undefined for a static executable, a script, an empty file and a truncated file", () => {
-    const tini = readFileSync(join(DIST, "lib", "tini"));
-    const others = [tini, Buffer.from("#!/bin/sh\n".repeat(20)), Buffer.alloc(0), PROGRAM.subarray(0, 100)];
+    const program = Buffer.from(PROGRAM);
+    program.writeUInt32LE(0, interpreterSegment(program)?.header);
+    const others = [program, Buffer.from("#!/bin/sh\n".repeat(20)), Buffer.alloc(0), PROGRAM.subarray(0, 100)];
     assert.deepEqual(others.map(loaderOf), [undefined, undefined, undefined, undefined]);
   });
 

@@ -1,5 +1,6 @@
 /** Installing the tools into a folder, from which they run in any image. */
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -26,8 +27,12 @@ function everything(folder: string) {
     .sort()
     .map((name) => {
       const stats = statSync(join(folder, name));
-      const bytes = stats.isFile() ? readFileSync(join(folder, name)) : undefined;
-      return { name, mode: (stats.mode & 0o7777).toString(8), bytes };
+      const digest = stats.isFile()
+        ? createHash("sha256")
+            .update(readFileSync(join(folder, name)))
+            .digest("hex")
+        : undefined;
+      return { name, mode: (stats.mode & 0o7777).toString(8), digest };
     });
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import {
+import fs, {
   chmodSync,
   closeSync,
   existsSync,
@@ -21,16 +21,18 @@ import {
   writeFileSync,
   writeSync,
 } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { copyTree } from "launcher/outputs/copy-tree";
-import { measureTree } from "launcher/outputs/tree-size";
 import { ToolError } from "shared/cli/tool-error";
+import { grantReadAccess } from "shared/fs/read-access";
 import { temporaryFolder } from "../../support/temporary.ts";
 
 const MIB = 1 << 20;
 const warn = (message: string) => assert.fail(message);
+const report = (path: string) => assert.fail(path);
 
 /** The paths of a source folder and its copy. */
 function places(context: { after(clean: () => void): void }) {
@@ -164,6 +166,39 @@ describe("copyTree", () => {
     for (const [name, target] of Object.entries(links)) assert.equal(readlinkSync(join(to, name)), target);
   });
 
+  it("rewrites links that end inside the folder but would lead elsewhere from the copy", async (context) => {
+    const { from, to } = places(context);
+    mkdirSync(join(from, "sub"));
+    writeFileSync(join(from, "file"), "1");
+    symlinkSync(join(from, "file"), join(from, "sub", "absolute"));
+    symlinkSync("../../from/file", join(from, "sub", "detour"));
+    symlinkSync("../file", join(from, "sub", "direct"));
+    symlinkSync(join(from, "none"), join(from, "broken"));
+    await copyTree(from, to, { warn });
+    for (const name of ["absolute", "detour", "direct"]) assert.equal(readlinkSync(join(to, "sub", name)), "../file");
+    assert.equal(readlinkSync(join(to, "broken")), join(from, "none"));
+  });
+
+  it("copies files one by one on a file system without hard links", async (context) => {
+    const { from, to } = places(context);
+    writeFileSync(join(from, "a"), "12");
+    linkSync(join(from, "a"), join(from, "b"));
+    // linkat(2) fails with EPERM, as on a FUSE volume without hard links.
+    context.mock.method(fs, "linkSync", () => {
+      throw Object.assign(new Error("EPERM: operation not permitted, link"), { code: "EPERM", syscall: "link" });
+    });
+    syncBuiltinESMExports();
+    context.after(() => {
+      context.mock.restoreAll();
+      syncBuiltinESMExports();
+    });
+    const warnings: string[] = [];
+    assert.deepEqual(await copyTree(from, to, { warn: (text) => warnings.push(text) }), { files: 2, bytes: 4 });
+    assert.equal(readFileSync(join(to, "b"), "utf8"), "12");
+    assert.equal(statSync(join(to, "b")).nlink, 1);
+    assert.equal(warnings.length, 1);
+  });
+
   it("follows a symbolic link at the top", async (context) => {
     const { from, to } = places(context);
     writeFileSync(join(from, "file"), "1");
@@ -185,7 +220,7 @@ describe("copyTree", () => {
       assert.deepEqual(readdirSync(to, { encoding: "buffer" }), [name]);
       assert.equal(readFileSync(at(to, name, name), "utf8"), "12");
       assert.deepEqual(readlinkSync(at(to, name, Buffer.from("link")), { encoding: "buffer" }), name);
-      assert.deepEqual(measureTree(to), { files: 1, bytes: 2 });
+      assert.deepEqual(grantReadAccess(to, report), { files: 1, bytes: 2 });
     } finally {
       for (const folder of [from, to]) rmSync(folder, { recursive: true, force: true });
     }
@@ -242,7 +277,7 @@ describe("copyTree", () => {
   });
 });
 
-describe("measureTree", () => {
+describe("grantReadAccess", () => {
   it("counts as copyTree does, and follows a symbolic link only at the top", async (context) => {
     const { from, to } = places(context);
     mkdirSync(join(from, "folder"));
@@ -252,16 +287,16 @@ describe("measureTree", () => {
     symlinkSync("from", join(from, "..", "link"));
     const size = await copyTree(from, to, { warn });
     assert.deepEqual(size, { files: 2, bytes: 4 });
-    assert.deepEqual(measureTree(from), size);
-    assert.deepEqual(measureTree(join(from, "..", "link")), size);
-    assert.deepEqual(measureTree(join(from, "b")), { files: 1, bytes: 2 });
+    assert.deepEqual(grantReadAccess(from, report), size);
+    assert.deepEqual(grantReadAccess(join(from, "..", "link"), report), size);
+    assert.deepEqual(grantReadAccess(join(from, "b"), report), { files: 1, bytes: 2 });
   });
 
   it("counts a folder with more names than a call can have arguments", (context) => {
     const { from } = places(context);
     execFileSync("sh", ["-c", "seq 15000 | xargs touch"], { cwd: from });
-    const module = import.meta.resolve("launcher/outputs/tree-size");
-    const program = `import { measureTree } from "${module}"; console.log(measureTree(process.argv[1]).files);`;
+    const module = import.meta.resolve("shared/fs/read-access");
+    const program = `import { grantReadAccess } from "${module}"; console.log(grantReadAccess(process.argv[1], () => {}).files);`;
     // A small stack lowers this limit of usually 120,000.
     const args = ["--stack-size=120", "--input-type=module", "-e", program, from];
     assert.equal(execFileSync(process.execPath, args, { encoding: "utf8" }), "15000\n");

@@ -1,11 +1,30 @@
 /** Outputs: paths and patterns. */
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { resolveOutputs } from "launcher/outputs/output-paths";
+import { resolveOutputs as resolve } from "launcher/outputs/output-paths";
+import type { ToolError } from "shared/cli/tool-error";
 import { runTool } from "../../../support/tools.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
+
+const pathOf = (path: string) => ({ path });
+
+/** Resolves outputs, and throws the first failure. */
+function resolveOutputs(outputs: string[], taken: string[]) {
+  return resolve(outputs.map(pathOf), taken, (_, failure) => {
+    throw failure;
+  });
+}
+
+/** Resolves outputs. Returns the paths, and the failures as text. */
+function resolveAll(outputs: string[]) {
+  const failures: string[] = [];
+  const report = (_: string, { message, why }: ToolError) => failures.push(`${message} (${why})`);
+  const paths = resolve(outputs.map(pathOf), [], report).flatMap(({ paths }) => paths);
+  // The collector of failures counts each path once.
+  return { paths, failures: [...new Set(failures)] };
+}
 
 function folderWith(context: TestContext, ...names: string[]): string {
   const folder = temporaryFolder(context);
@@ -31,7 +50,7 @@ describe("outputs", () => {
     symlinkSync("nowhere", join(folder, "l*"));
     for (const name of ["a[1].txt", "l*"])
       assert.deepEqual(resolveOutputs([join(folder, name)], []), [
-        { output: join(folder, name), paths: [join(folder, name)] },
+        { output: { path: join(folder, name) }, paths: [join(folder, name)] },
       ]);
   });
 
@@ -66,6 +85,41 @@ describe("outputs", () => {
       why: `${folder}/a, ${folder}/sub/a`,
     });
     assert.throws(() => resolveOutputs([`${folder}/*.log`], ["stdout.log"]), /two outputs are named "stdout.log"/);
+  });
+
+  it("without a conflict are resolved if others have the same name", (context) => {
+    const folder = folderWith(context, "a", "b", "sub/a");
+    assert.deepEqual(resolveAll([`${folder}/b`, `${folder}/{.,sub}/a`]), {
+      paths: [join(folder, "b"), join(folder, "a")],
+      failures: [`two outputs are named "a" (${folder}/a, ${folder}/sub/a)`],
+    });
+  });
+
+  it("are saved as one folder if patterns match more than 1,000 paths", (context) => {
+    const folder = folderWith(context);
+    for (let i = 0; i < 1001; i++) writeFileSync(join(folder, `${i}.dat`), "");
+    const [one, other, ...rest] = resolveOutputs([`${folder}/?.dat`, `${folder}/*.dat`], []);
+    assert.deepEqual(
+      [one?.paths.length, one?.folder, other?.paths.length, other?.folder],
+      [10, undefined, 991, folder],
+    );
+    assert.deepEqual(rest, []);
+    const [all] = resolveOutputs([`${folder}/*.{dat,x}`, `${folder}/sub`], []);
+    assert.deepEqual([all?.paths.length, all?.folder], [1001, folder]);
+  });
+
+  it("name each folder that a pattern cannot read", { skip: process.getuid?.() === 0 }, (context) => {
+    const folder = folderWith(context, "sub/x.dat");
+    mkdirSync(join(folder, "closed"));
+    writeFileSync(join(folder, "file"), "");
+    chmodSync(join(folder, "closed"), 0);
+    const expected = {
+      paths: [join(folder, "sub/x.dat")],
+      failures: [`cannot read ${folder}/closed (permission denied)`],
+    };
+    for (const pattern of ["*/*.dat", "**/*.dat", "{closed,sub}/x*", "{closed/x,sub/x}.dat"])
+      assert.deepEqual(resolveAll([`${folder}/${pattern}`]), expected, pattern);
+    assert.deepEqual(resolveAll([`${folder}/s*/*.dat`]).failures, []);
   });
 
   it("are matched after the command has ended", async (context) => {

@@ -12,11 +12,20 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { saveOutput } from "launcher/outputs/save-output";
+import { OutputFailures } from "launcher/outputs/output-failures";
+import { saveOutput as save, saveTogether } from "launcher/outputs/save-output";
 import { ToolError } from "shared/cli/tool-error";
 import { temporaryFolder } from "../../support/temporary.ts";
 
 const warn = (message: string) => assert.fail(message);
+
+/** Saves an output, and throws the first failure. */
+function saveOutput(share: string, path: string, warn: (message: string) => void) {
+  const thrown = (_: string, failure: ToolError | string | undefined) => {
+    throw failure;
+  };
+  return save(path, { share, warn, failures: { failed: thrown, missing: thrown } });
+}
 
 function places(context: { after(clean: () => void): void }) {
   const folder = temporaryFolder(context);
@@ -88,11 +97,15 @@ describe("saveOutput", () => {
     assert.ok(statSync(join(share, "outputs", "latest")).isDirectory());
   });
 
-  it("returns undefined for a missing path and for a dangling link", async (context) => {
+  it("returns undefined for a missing path, and reports a dangling link as missing", async (context) => {
     const { folder, share } = places(context);
     symlinkSync("nothing", join(folder, "link"));
     assert.equal(await saveOutput(share, join(folder, "none"), warn), undefined);
-    assert.equal(await saveOutput(share, join(folder, "link"), warn), undefined);
+    const failures = new OutputFailures(true, warn);
+    assert.deepEqual(await save(join(folder, "link"), { share, warn, failures }), []);
+    assert.deepEqual(failures.named, [
+      { path: join(folder, "link"), reason: `missing output ${folder}/link (it is a broken link to nothing)` },
+    ]);
     assert.ok(!existsSync(join(share, "outputs")));
   });
 
@@ -155,5 +168,73 @@ describe("saveOutput", () => {
     await assert.rejects(saveOutput(share, output, failing), fails("copyFailed", /^cannot write x$/));
     assert.equal(readFileSync(join(saved, "file"), "utf8"), "earlier");
     assert.deepEqual(readdirSync(join(share, "outputs")), ["analysis"]);
+  });
+
+  it("reports each file that cannot be read, and saves the rest", {
+    skip: process.getuid?.() === 0,
+  }, async (context) => {
+    const { share, output, saved } = places(context);
+    writeFileSync(join(output, "closed"), "");
+    chmodSync(join(output, "closed"), 0);
+    writeFileSync(join(output, "file"), "12");
+    const failures = new OutputFailures(true, warn);
+    const records = await save(output, { share, warn, failures });
+    assert.deepEqual(records, [{ path: "outputs/analysis", files: 1, bytes: 2 }]);
+    assert.deepEqual(readdirSync(saved), ["file"]);
+    assert.equal(failures.summary()?.message, `cannot read ${output}/closed`);
+  });
+
+  it("reports a path that is too long for the copy, and saves the rest", async (context) => {
+    const { share, output, saved } = places(context);
+    const deep = "d".repeat(250);
+    // The copy's path is longer than the source's: the whole path may have 4095 bytes.
+    const depth = Math.floor((4095 - output.length) / 251);
+    execFileSync("sh", ["-c", `for i in $(seq ${depth}); do mkdir ${deep} && cd -P ${deep}; done`], { cwd: output });
+    writeFileSync(join(output, "file"), "12");
+    const place = join(share, "e".repeat(255));
+    mkdirSync(place);
+    const failures = new OutputFailures(true, warn);
+    const records = await save(output, { share: place, warn, failures });
+    assert.deepEqual(records, [{ path: "outputs/analysis", files: 1, bytes: 2 }]);
+    assert.ok(failures.count > 0 && existsSync(join(place, "outputs", "analysis", "file")) && !existsSync(saved));
+    assert.match(String(failures.summary()?.why), /the name is too long/);
+  });
+
+  it("grants every user read access to an output on the volume, and to the folders above it", async (context) => {
+    const { share } = places(context);
+    const folder = join(share, "a", "b");
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "file"), "1");
+    chmodSync(join(folder, "file"), 0o600);
+    for (const path of [folder, join(share, "a")]) chmodSync(path, 0o700);
+    assert.deepEqual(await saveOutput(share, folder, warn), [{ path: "a/b", files: 1, bytes: 1 }]);
+    assert.equal(statSync(join(folder, "file")).mode & 0o777, 0o644);
+    for (const path of [folder, join(share, "a")]) assert.equal(statSync(path).mode & 0o777, 0o755);
+  });
+
+  it("never saves a part of the tools", async (context) => {
+    const { share } = places(context);
+    for (const name of ["inputs", "logs"]) mkdirSync(join(share, name));
+    writeFileSync(join(share, "inputs", "x"), "");
+    const names = ["oras-operator-done.txt", "oras-operator-lease.txt", "oras-operator-lease.sock"];
+    for (const name of names) writeFileSync(join(share, name), "");
+    for (const name of [...names, "inputs", "inputs/x", "logs"])
+      assert.equal(await saveOutput(share, join(share, name), warn), undefined);
+  });
+});
+
+describe("saveTogether", () => {
+  it("copies matches as one folder, each once, with its path below the fixed folder", async (context) => {
+    const { share, output } = places(context);
+    mkdirSync(join(output, "sub"));
+    for (const name of ["a", "sub/b"]) writeFileSync(join(output, name), name);
+    symlinkSync("nothing", join(output, "link"));
+    const failures = new OutputFailures(true, warn);
+    const paths = ["a", "sub", "sub/b", "link"].map((name) => join(output, name));
+    const [record] = await saveTogether(output, paths, { share, warn, failures });
+    assert.match(String(record?.path), /^outputs\/\.saved-[0-9a-f]{12}\/analysis$/);
+    assert.deepEqual([record?.files, record?.bytes], [2, 6]);
+    assert.equal(readFileSync(join(share, String(record?.path), "sub", "b"), "utf8"), "sub/b");
+    assert.deepEqual(failures.count, 1);
   });
 });

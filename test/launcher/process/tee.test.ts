@@ -190,9 +190,9 @@ describe("--logs", { timeout: 240_000 }, () => {
     assert.deepEqual([code, log("stdout"), log("stderr"), marker().exitCode], [9, "", "broken\n", 9]);
   });
 
-  it("lets the sidecar push the logs after the outputs", async (context) => {
+  it("lets the sidecar push the logs after the outputs, but no empty log", async (context) => {
     const { share, options } = setUp(context);
-    await runTool("launcher", shell("echo x > result", "--logs", "--output", "result"), options);
+    await runTool("launcher", shell("echo x > result; echo text", "--logs", "--output", "result"), options);
     const volume = openVolume(share);
     const end = nextEnd(await observe(volume, async () => ({ kind: "none" })), {
       handled: undefined,
@@ -201,7 +201,7 @@ describe("--logs", { timeout: 240_000 }, () => {
     assert.ok(typeof end === "object");
     assert.deepEqual(
       savedOutputs(share, end),
-      ["outputs/result", "logs/stdout.log", "logs/stderr.log"].map((path) => join(share, path)),
+      ["outputs/result", "logs/stdout.log"].map((path) => join(share, path)),
     );
   });
 });

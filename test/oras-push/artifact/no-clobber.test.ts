@@ -6,7 +6,7 @@ import { buildManifest } from "oras-push/oci/manifest";
 import { digestOf } from "oras-push/oci/meter";
 
 const REFERENCE = { registry: "localhost", repository: "metric/run", tag: "1", digest: undefined };
-const REFUSED = { code: "cannotCreate", message: "localhost/metric/run:1 already names other content" };
+const REFUSED = { code: "cannotCreate", message: "localhost/metric/run:1 already points to other content" };
 const LAYER: Descriptor = { mediaType: "text/plain", digest: digestOf(Buffer.from("content")), size: 7 };
 
 /** The annotations that say when and where an artifact was made. */
@@ -20,7 +20,7 @@ const VOLATILE = [
   "dev.oras-pod-tools.run.node",
 ];
 
-/** Annotations that say what an artifact is, and two that have nearly the name of a volatile one. */
+/** Annotations that belong to the content. The last two have similar names to volatile ones. */
 const CONTENT = [
   "dev.oras-pod-tools.run.exit-code",
   "dev.oras-pod-tools.run.signal",
@@ -33,14 +33,14 @@ const CONTENT = [
   "dev.oras-pod-tools.run.pod.other",
 ];
 
-/** Two values of an annotation that differ, in either order, or one that is missing. */
+/** The old and the new value of a changed annotation. */
 const CHANGES = [
   ["first", "second"],
   ["first", undefined],
   [undefined, "second"],
 ] as const;
 
-/** Compares two manifests that differ in nothing but these fields. */
+/** Checks two manifests that differ only in these fields. */
 function check(
   there: Partial<Parameters<typeof buildManifest>[0]>,
   wanted: Partial<Parameters<typeof buildManifest>[0]>,
@@ -50,7 +50,7 @@ function check(
   checkSameContent(REFERENCE, a, b);
 }
 
-/** An annotation beside one that stays the same. */
+/** An annotation, and one that does not change. */
 function annotated(key: string, value: string | undefined): { readonly annotations: Annotations } {
   return { annotations: { same: "same", ...(value === undefined ? {} : { [key]: value }) } };
 }
@@ -61,7 +61,7 @@ describe("--no-clobber", () => {
       for (const [there, wanted] of CHANGES) check(annotated(key, there), annotated(key, wanted));
     });
 
-  it("accepts a manifest that differs in all of these annotations", () => {
+  it("accepts a manifest that differs in all of them", () => {
     const all = (value: string) => ({ annotations: Object.fromEntries(VOLATILE.map((key) => [key, value])) });
     check(all("first"), all("second"));
   });
@@ -72,7 +72,7 @@ describe("--no-clobber", () => {
         assert.throws(() => check(annotated(key, there), annotated(key, wanted)), REFUSED);
     });
 
-  it("compares every annotation of a layer", () => {
+  it("refuses any change to the annotations of a layer", () => {
     for (const key of [...VOLATILE, ...CONTENT])
       for (const [there, wanted] of CHANGES) {
         const layers = (value: string | undefined) => ({ layers: [{ ...LAYER, ...annotated(key, value) }] });
@@ -80,7 +80,7 @@ describe("--no-clobber", () => {
       }
   });
 
-  it("compares the artifact type, and the layers with their order", () => {
+  it("refuses another artifact type, other layers and another order of layers", () => {
     const other = { ...LAYER, digest: digestOf(Buffer.from("another")) };
     for (const [there, wanted] of [
       [{ artifactType: "a/b" }, { artifactType: "a/c" }],

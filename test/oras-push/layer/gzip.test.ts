@@ -9,12 +9,12 @@ import { assertBytes, collect, noise, pieces, prose, sha256 } from "../support.t
 const BLOCK = 256 << 10;
 const TEXT = prose(6 * BLOCK + 1000);
 
-/** Bytes that look random, though compression would save some in a thousand. */
+/** Bytes that look random, although compression saves 0.2 %. */
 function nearNoise(size: number): Buffer {
   return Buffer.from(noise(size, 7).map((byte, index) => (index % 3 === 0 ? byte & 0x7f : byte)));
 }
 
-/** Blocks of each kind and their neighbors: text, incompressible, repeated within the window, and a shorter last one. */
+/** Blocks of each kind, with a shorter last one: text, incompressible, and repeated within the window. */
 const MIXED = Buffer.concat([
   prose(BLOCK, 2),
   noise(BLOCK, 2),
@@ -133,8 +133,8 @@ describe("gzip", () => {
     assert.equal(digests[0], digests[1]);
   });
 
-  // Users pin the digests of layers. Each architecture gives these bytes; another version of Node's zlib may not. The
-  // digest of the input comes first: if it differs, the test's own data changed.
+  // Users pin the digests of layers. Every architecture gives these bytes, but another version of zlib may give others.
+  // If the digest of the input differs, the test's own data changed.
   for (const [kind, input, pins] of [
     [
       "text of several blocks",

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { appendFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { appendFileSync, chmodSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { STORED } from "oras-push/layer/compression";
@@ -20,15 +20,21 @@ async function read(layer: LayerSource) {
 }
 
 describe("the layer of a file", () => {
-  it("contains the raw bytes, and has a title as its only annotation", async (t) => {
+  it("contains the raw bytes, and has title, permissions and time as its only annotations", async (t) => {
     const path = join(temporaryFolder(t), "lammps.out.gz");
     writeFileSync(path, noise(3_000_000));
+    chmodSync(path, 0o4751);
+    utimesSync(path, 1e9, 1e9);
     const layer = await layerOf({ path }, OPTIONS);
     assert.equal(layer.mediaType, "application/vnd.oci.image.layer.v1.tar");
     assert.equal(layer.size, 3_000_000);
     const { bytes, annotations } = await read(layer);
     assertBytes(bytes, noise(3_000_000));
-    assert.deepEqual(annotations, { [TITLE]: "lammps.out.gz" });
+    assert.deepEqual(annotations, {
+      [TITLE]: "lammps.out.gz",
+      "dev.oras-pod-tools.file.mode": "751",
+      "dev.oras-pod-tools.file.mtime": "2001-09-09T01:46:40Z",
+    });
   });
 
   it("may be empty", async (t) => {
@@ -51,7 +57,7 @@ describe("the layer of a file", () => {
     symlinkSync("file", join(folder, "link"));
     const { bytes, annotations } = await read(await layerOf({ path: join(folder, "link") }, OPTIONS));
     assert.equal(bytes.toString(), "content");
-    assert.deepEqual(annotations, { [TITLE]: "link" });
+    assert.equal(annotations[TITLE], "link");
   });
 
   it("fails with the path for a file that reports size zero but has content, as in /proc", async () => {
@@ -86,7 +92,7 @@ describe("the layer of a folder", () => {
     assert.match(execFileSync("tar", ["-tzf", "-"], { input: bytes }).toString(), /^analysis\/?\nanalysis\/f\n$/);
   });
 
-  it("has the sha256 of its uncompressed tar for a content digest, at every level", async (t) => {
+  it("has the sha256 of its uncompressed tar as the content digest, at every level", async (t) => {
     const folder = temporaryFolder(t);
     for (const [name, content] of Object.entries({ empty: "", text: prose(700_000), noise: noise(700_000) }))
       writeFileSync(join(folder, name), content);

@@ -91,9 +91,9 @@ describe("a parsed manifest", () => {
       JSON.stringify({ layers: [{ ...layer, digest: "md5:1" }] }),
       /expected a sha256 digest for a layer, found "md5:1"/,
     ],
-    "a negative size": [JSON.stringify({ layers: [{ ...layer, size: -1 }] }), /no valid size/],
-    "a size that is a fraction": [JSON.stringify({ layers: [{ ...layer, size: 1.5 }] }), /no valid size/],
-    "a size that is not a safe integer": [JSON.stringify({ layers: [{ ...layer, size: 2 ** 60 }] }), /no valid size/],
+    "a negative size": [JSON.stringify({ layers: [{ ...layer, size: -1 }] }), /invalid size/],
+    "a size that is a fraction": [JSON.stringify({ layers: [{ ...layer, size: 1.5 }] }), /invalid size/],
+    "a size that is not a safe integer": [JSON.stringify({ layers: [{ ...layer, size: 2 ** 60 }] }), /invalid size/],
   };
   for (const [what, [text, message]] of Object.entries(bad))
     it(`rejects ${what}`, () => {

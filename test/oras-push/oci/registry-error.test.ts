@@ -9,6 +9,11 @@ describe("error responses", () => {
     assert.deepEqual(parseErrorBody(Buffer.from(body)), { code: "DENIED", message: "no\\nentry" });
   });
 
+  it("may have more words in the detail", () => {
+    const body = '{"errors":[{"code":"DENIED","message":"no","detail":"the quota is full"}]}';
+    assert.deepEqual(parseErrorBody(Buffer.from(body)), { code: "DENIED", message: "no: the quota is full" });
+  });
+
   it("may have no list of errors", () => {
     for (const field of ["message", "details", "error"])
       assert.deepEqual(parseErrorBody(Buffer.from(JSON.stringify({ [field]: "wrong password" }))), {
@@ -54,6 +59,38 @@ describe("a registry error", () => {
     }
     for (const status of [400, 404, 500, 503]) assert.equal(new RegistryError("GET /", status, {}).exitCode, 76);
   });
+
+  for (const [code, message] of [
+    ["DENIED", "requested access to the resource is denied"],
+    ["DENIED", undefined],
+    ["UNAUTHORIZED", "authentication required"],
+    ["FORBIDDEN", "user does not have permission for this project"],
+    ["DENIED", 'Permission "artifactregistry.repositories.uploadArtifacts" denied on resource "x"'],
+    [undefined, "403 Forbidden nginx/1.24.0"],
+    [undefined, undefined],
+  ] as const)
+    it(`has exit code 77 for a 403 about rights: ${code} ${message}`, () => {
+      assert.equal(new RegistryError("PUT /", 403, { code, message }).exitCode, 77);
+    });
+
+  for (const [code, message] of [
+    ["DENIED", "adding 3.2 MiB of storage resource will exceed the configured upper limit of 10 GiB"],
+    ["DENIED", "the quota of this project is exhausted"],
+    ["DENIED", "the tag run-1 is immutable"],
+    ["FORBIDDEN", "tag v1 already exists and cannot be overwritten"],
+    ["DENIED", "the registry is in read-only mode"],
+    ["QUOTA_EXCEEDED", undefined],
+    ["TAG_IMMUTABLE", "access to the tag is closed"],
+    ["UNSUPPORTED", "the operation is unsupported"],
+    ["DENIED", "this repository is archived"],
+    [undefined, "quota exceeded"],
+  ] as const)
+    it(`has exit code 76 and the words of the registry for a 403 with another reason: ${code} ${message}`, () => {
+      const error = new RegistryError("PUT /", 403, { code, message });
+      assert.equal(error.exitCode, 76);
+      assert.equal(error.why, [code, message].filter(Boolean).join(": "));
+      assert.equal(error.hint, undefined);
+    });
 
   it("has the code and message of the registry as its reason", () => {
     const error = new RegistryError("PUT http://r/v2/", 400, { code: "DIGEST_INVALID", message: "no" }, 3);

@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Reference } from "oras-push/oci/reference";
 import { savedOutputs } from "oras-push/sidecar/saved-outputs";
-import { runSidecar, type SidecarContext, type SidecarOptions, type SidecarSteps } from "oras-push/sidecar/sidecar";
+import { runSidecar } from "oras-push/sidecar/sidecar";
+import type { SidecarContext, SidecarOptions, SidecarSteps } from "oras-push/sidecar/sidecar-context";
 import { silent } from "shared/cli/log";
 import { ToolError } from "shared/cli/tool-error";
 import { existingPaths } from "shared/pod/existing-paths";
@@ -178,16 +180,6 @@ describe("a sidecar", { timeout: 120_000 }, () => {
     await Promise.all([run(), whenReady({ ...DONE, exitCode: null, reason: "out of memory" })]);
     assert.equal(pushes[0]?.tag, "2-failed");
   });
-
-  for (const [tag, failed] of [
-    [undefined, "latest-failed"],
-    ["t".repeat(128), `${"t".repeat(121)}-failed`],
-  ] as const)
-    it(`forms a valid tag for a failed run from ${tag?.slice(0, 5) ?? "no tag"}`, async (t) => {
-      const { pushes, run, whenReady } = setting(t, { pushTo: { ...OUT, tag } });
-      await Promise.all([run(), whenReady({ ...DONE, exitCode: 1 })]);
-      assert.equal(pushes[0]?.tag, failed);
-    });
 
   it("pushes nothing if the launcher could not save the outputs, and reports why", async (t) => {
     const { pushes, run, whenReady } = setting(t);
@@ -367,7 +359,7 @@ describe("the sidecar executable", { timeout: 120_000 }, () => {
   });
 
   describe("with --no-clobber", { concurrency: true }, () => {
-    /** Runs a sidecar in a pod of its own, whose launcher has saved a file; gives how it ended. */
+    /** Runs a sidecar in a pod of its own, after the launcher has saved a file. */
     async function runPod(
       t: TestContext,
       reference: string,
@@ -394,7 +386,7 @@ describe("the sidecar executable", { timeout: 120_000 }, () => {
     const annotationsOf = (registry: MemoryRegistry, tag: string): Record<string, string> =>
       JSON.parse(registry.manifests.get(tag)?.bytes.toString() ?? "{}").annotations;
 
-    it("succeeds for the same outputs of another run, and leaves the tag", async (t) => {
+    it("accepts the same outputs of another run, and keeps the tag", async (t) => {
       const registry = await memoryRegistry(t);
       const reference = `${registry.address}/out:2`;
       const first = await runPod(t, reference, 1, {}, "-a", "user=me");
@@ -418,13 +410,13 @@ describe("the sidecar executable", { timeout: 120_000 }, () => {
     });
 
     for (const [what, done, more] of [
-      ["exit code", { exitCode: 4 }, []],
-      ["signal", { signal: "SIGTERM" }, []],
-      ["reason", { reason: "timed out" }, []],
-      ["set of inputs", {}, ["--pull-from", "{REGISTRY}/in:1"]],
+      ["exit code", { exitCode: 4 }, ["-a", "user=me"]],
+      ["signal", { signal: "SIGTERM" }, ["-a", "user=me"]],
+      ["reason", { reason: "timed out" }, ["-a", "user=me"]],
+      ["set of inputs", {}, ["-a", "user=me", "--pull-from", "{REGISTRY}/in:1"]],
       ["user's annotation", {}, ["-a", "user=other"]],
     ] as const)
-      it(`ends with 73 for another ${what}, and leaves the tag`, async (t) => {
+      it(`exits with 73 for another ${what}, and keeps the tag`, async (t) => {
         const registry = await memoryRegistry(t);
         storeArtifact(registry, "1", [fileLayer("data", "input")], "in");
         const reference = `${registry.address}/out:2`;
@@ -432,9 +424,9 @@ describe("the sidecar executable", { timeout: 120_000 }, () => {
         assert.equal((await runPod(t, reference, 1, failed, "-a", "user=me")).code, 0);
         const manifest = registry.manifests.get("out:2-failed");
         assert.ok(manifest);
-        const { code, stderr } = await runPod(t, reference, 2, { ...failed, ...done }, "-a", "user=me", ...more);
+        const { code, stderr } = await runPod(t, reference, 2, { ...failed, ...done }, ...more);
         assert.equal(code, 73, stderr);
-        assert.match(stderr, /out:2-failed already names other content/);
+        assert.match(stderr, /out:2-failed already points to other content/);
         assert.equal(registry.manifests.get("out:2-failed"), manifest);
       });
   });
@@ -450,5 +442,26 @@ describe("the sidecar executable", { timeout: 120_000 }, () => {
     await appears(join(share, SHARE.init));
     running.child.kill("SIGTERM");
     assert.equal((await running.ended).code, 143);
+  });
+
+  it("waits after SIGTERM for the end of a launcher that started, and ends at a second one", async (t) => {
+    const share = temporaryFolder(t);
+    const launcher = startTool("launcher", ["--share", share, "--", "sleep", "60"]);
+    await appears(join(share, SHARE.started));
+    const startAndTerminate = async () => {
+      const running = startTool("oras-push", ["sidecar", "NA", "NA", "--share", share]);
+      await sleep(1500);
+      running.child.kill("SIGTERM");
+      await sleep(300);
+      return running;
+    };
+    const stopped = await startAndTerminate();
+    stopped.child.kill("SIGTERM");
+    assert.equal((await stopped.ended).code, 143);
+    const patient = await startAndTerminate();
+    assert.equal(patient.child.exitCode, null);
+    launcher.child.kill("SIGTERM");
+    assert.equal((await launcher.ended).code, 143);
+    assert.equal((await patient.ended).code, 0);
   });
 });

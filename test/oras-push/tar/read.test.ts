@@ -154,7 +154,11 @@ describe("archives", () => {
     ["truncated in a content", cut(one, 1024), /truncated/],
     ["truncated in the padding", cut(one, 1300), /truncated/],
     ["truncated in an extended header", cut(tarOf([extended(`600 path=${"x".repeat(590)}\n`)]), 1024), /truncated/],
-    ["that end after an extended header", tarOf([extended("12 path=abc\n")]), /ends after an extended header/],
+    [
+      "that end after an extended header",
+      tarOf([extended("12 path=abc\n")]),
+      /ends with an extended header that has no entry/,
+    ],
     ["with a wrong checksum", Buffer.concat([Buffer.from("x"), one.subarray(1)]), /checksum/],
     ["that are text", Buffer.alloc(2048, "text "), /checksum|number/],
     ["with a wrong length in an extended header", tarOf([extended("99 path=abc\n"), { name: "f" }]), /invalid record/],

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { parseCommandLine, readCommandLine } from "shared/cli/command-line";
-import type { OptionSpecs } from "shared/cli/option-specs";
+import { ABOVE_ZERO, type OptionSpecs, wholeNumbers } from "shared/cli/option-specs";
 import { environmentName } from "shared/cli/option-values";
 import { ToolError } from "shared/cli/tool-error";
 import type { Usage } from "shared/cli/usage";
@@ -20,6 +20,8 @@ const USAGE = {
     format: { type: "text", default: "text", choices: ["text", "json"], description: "how to print" },
     timeout: { type: "number", description: "seconds" },
     wait: { type: "number", alias: "w", default: 5, description: "seconds" },
+    speed: { type: "number", range: ABOVE_ZERO, description: "a number" },
+    count: { type: "number", range: wholeNumbers(1, 9), description: "a whole number" },
   },
   examples: [],
   notes: [],
@@ -56,6 +58,8 @@ describe("options", () => {
       format: "text",
       timeout: undefined,
       wait: 5,
+      speed: undefined,
+      count: undefined,
       ...COMMON,
     });
     assert.deepEqual(args, []);
@@ -80,10 +84,9 @@ describe("options", () => {
     assert.equal(options.quiet, true);
   });
 
-  it("keep values that look like numbers, or are empty, as text", async () => {
-    const { options, args } = await parse(["-u", "007", "--share=", "-p", "1e3", "0x10", "1.0"]);
+  it("keep values that look like numbers as text", async () => {
+    const { options, args } = await parse(["-u", "007", "-p", "1e3", "0x10", "1.0"]);
     assert.equal(options.user, "007");
-    assert.equal(options.share, "");
     assert.deepEqual(options.path, ["1e3"]);
     assert.deepEqual(args, ["0x10", "1.0"]);
   });
@@ -109,13 +112,13 @@ describe("options", () => {
   });
 
   const invalid: readonly [readonly string[], RegExp][] = [
-    [["--nonsense"], /^unknown option: --nonsense$/],
-    [["-q", "-x", "-y"], /^unknown options: -x, -y$/],
-    [["--no-quiet"], /^unknown option: --no-quiet$/],
-    [["--plainHttp"], /^unknown option: --plainHttp$/],
-    [["--toString"], /^unknown option: --toString$/],
-    [["--path.x=1"], /^unknown option: --path\.x$/],
-    [["--tim", "1"], /^unknown option: --tim$/],
+    [["--nonsense"], /^unknown option --nonsense$/],
+    [["-q", "-x", "-y"], /^unknown options -x, -y$/],
+    [["--no-quiet"], /^unknown option --no-quiet$/],
+    [["--plainHttp"], /^unknown option --plainHttp; did you mean --plain-http\?$/],
+    [["--toString"], /^unknown option --toString$/],
+    [["--path.x=1"], /^unknown option --path\.x; did you mean --path\?$/],
+    [["--tim", "1"], /^unknown option --tim; did you mean --timeout\?$/],
     [["--share"], /^--share needs a value$/],
     [["-p"], /^-p needs a value$/],
     [["-p", "-q"], /^-p needs a value$/],
@@ -125,12 +128,50 @@ describe("options", () => {
     [["--wait", "soon"], /^--wait must be a number, not "soon"$/],
     [["--wait", "-1"], /^--wait must be 0 or more, not "-1"$/],
     [["--timeout="], /^--timeout must be a number, not ""$/],
+    [["--speed", "0"], /^--speed must be more than 0, not "0"$/],
+    [["--speed", "-1"], /^--speed must be more than 0, not "-1"$/],
+    [["--speed", "fast"], /^--speed must be a number, not "fast"$/],
+    [["--count", "1.5"], /^--count must be a whole number from 1 to 9, not "1.5"$/],
+    [["--count", "10"], /^--count must be a whole number from 1 to 9, not "10"$/],
+    [["--share", ""], /^--share must not be empty$/],
+    [["--share="], /^--share must not be empty$/],
+    [["-u", ""], /^--user must not be empty$/],
+    [["-p", "a", "-p", ""], /^--path must not be empty$/],
+    [["--plain-htp"], /^unknown option --plain-htp; did you mean --plain-http\?$/],
     [["--timeout", "Infinity"], /^--timeout must be a number/],
   ];
   for (const [argv, pattern] of invalid)
     it(`reject ${argv.join(" ")}, and show the valid forms`, async () => {
       await assert.rejects(parse(argv), isUsageError(pattern));
     });
+});
+
+describe("a switch", () => {
+  const SWITCHED = { ...USAGE, options: { tls: { type: "flag", switch: true, description: "use TLS" } } } as const;
+  const tls = async (argv: readonly string[], env: NodeJS.ProcessEnv = {}) =>
+    (await parseCommandLine(SWITCHED, argv, env)).options.tls;
+
+  it("is undefined, true or false, and its last value counts", async () => {
+    assert.equal(await tls([]), undefined);
+    assert.equal(await tls(["--tls"]), true);
+    assert.equal(await tls(["--tls=true"]), true);
+    assert.equal(await tls(["--tls=false"]), false);
+    assert.equal(await tls(["--tls=false", "--tls"]), true);
+    assert.equal(await tls(["--tls", "--tls=false"]), false);
+  });
+
+  it("is set by the environment, which the command line overrides", async () => {
+    assert.equal(await tls([], { ORAS_TLS: "false" }), false);
+    assert.equal(await tls([], { ORAS_TLS: "true" }), true);
+    assert.equal(await tls(["--tls=false"], { ORAS_TLS: "true" }), false);
+  });
+
+  it("takes no other value, and not the next word", async () => {
+    await assert.rejects(tls(["--tls=maybe"]), /--tls must be true or false, not "maybe"$/);
+    const { options, args } = await parseCommandLine(SWITCHED, ["--tls", "false", "--", "--tls=false"], {});
+    assert.equal(options.tls, true);
+    assert.deepEqual(args, ["false", "--tls=false"]);
+  });
 });
 
 describe("the environment", () => {
@@ -148,6 +189,7 @@ describe("the environment", () => {
       ORAS_FORMAT: "json",
       ORAS_TIMEOUT: "0",
       ORAS_WAIT: "0.5",
+      ORAS_COUNT: "9",
     };
     const { options } = await parse([], env);
     assert.deepEqual(options, {
@@ -159,6 +201,8 @@ describe("the environment", () => {
       format: "json",
       timeout: 0,
       wait: 0.5,
+      speed: undefined,
+      count: 9,
       ...COMMON,
     });
   });
@@ -187,12 +231,20 @@ describe("the environment", () => {
   const bad: readonly [string, string, RegExp][] = [
     ["ORAS_QUIET", "maybe", /^ORAS_QUIET must be true or false, not "maybe"$/],
     ["ORAS_WAIT", "soon", /^ORAS_WAIT must be a number, not "soon"$/],
+    ["ORAS_COUNT", "0", /^ORAS_COUNT must be a whole number from 1 to 9, not "0"$/],
     ["ORAS_FORMAT", "xml", /^ORAS_FORMAT must be text or json, not "xml"$/],
   ];
   for (const [name, value, pattern] of bad)
     it(`names ${name} if its value is invalid`, async () => {
       await assert.rejects(parse([], { [name]: value }), isUsageError(pattern));
     });
+
+  it("never asks for the help or the version", async () => {
+    for (const text of ["true", "1", "1.2.0", "maybe"]) {
+      const { options } = await parse([], { ORAS_HELP: text, ORAS_VERSION: text });
+      assert.deepEqual([options.help, options.version], [false, false]);
+    }
+  });
 
   it("ignores the variables that Kubernetes sets for services named oras", async () => {
     const services = {
@@ -252,7 +304,7 @@ describe("an invalid command line", () => {
 
   it("still has its valid options", async () => {
     const { line, failure } = await read(["--share", "here", "--nonsense", "-q", "--wait", "soon", "--format=xml"]);
-    assert.equal(failure?.message, "unknown option: --nonsense");
+    assert.equal(failure?.message, "unknown option --nonsense");
     const { share, quiet, wait, format } = line.options;
     assert.deepEqual({ share, quiet, wait, format }, { share: "here", quiet: true, wait: 5, format: "text" });
   });

@@ -17,15 +17,19 @@ const USAGE = {
 } as const satisfies Usage<OptionSpecs>;
 
 /** Runs a command, and returns what it printed and the shares that its hook received. */
-async function runTool(argv: readonly string[], run: Command<typeof USAGE.options>["run"] = async () => 7) {
+async function runTool(
+  argv: readonly string[],
+  run: Command<typeof USAGE.options>["run"] = async () => 7,
+  limitFailure?: ToolError,
+) {
   const shares: string[] = [];
   let stdout = "";
   let stackTraces = false;
   const command: Command<typeof USAGE.options> = {
     ...USAGE,
     run,
-    onUsageError: async (failure, { share }) => {
-      assert.equal(failure.code, "usage");
+    onRefusal: async (failure, { share }) => {
+      assert.ok(failure === limitFailure || failure.code === "usage");
       shares.push(share);
     },
   };
@@ -36,6 +40,7 @@ async function runTool(argv: readonly string[], run: Command<typeof USAGE.option
     },
     stderr: () => {},
     interrupted: () => new AbortController().signal,
+    limitFailure: () => limitFailure,
     showStackTraces: () => {
       stackTraces = true;
     },
@@ -77,7 +82,7 @@ describe("a command", () => {
   it("calls its hook for an invalid command line", async () => {
     const { result, shares } = await runTool(["--nonsense", "--share", "here"]);
     assert.ok(result instanceof ToolError);
-    assert.equal(result.message, "unknown option: --nonsense");
+    assert.equal(result.message, "unknown option --nonsense");
     assert.deepEqual(shares, ["here"]);
   });
 
@@ -87,6 +92,12 @@ describe("a command", () => {
     });
     assert.ok(result instanceof ToolError);
     assert.deepEqual(shares, ["/mnt/oras"]);
+  });
+
+  it("calls its hook if the limits of the process are too low, and does not run", async () => {
+    const failure = new ToolError("software", "too few");
+    const { result, shares } = await runTool(["--share", "here"], async () => assert.fail(), failure);
+    assert.deepEqual([result, shares], [failure, ["here"]]);
   });
 
   it("does not call its hook for another failure", async () => {

@@ -77,9 +77,9 @@ Things:
   A thing can be anything.
 
 Environment:
-  Every option can also be set by an environment variable: --quiet by ORAS_QUIET=true. The variable
-  of a repeatable option has one value per line. The command line overrides the environment.
-  TOOL_THINGS lists things.
+  An environment variable can also set every option except --help and --version. For example,
+  ORAS_QUIET=true sets --quiet. The variable of a repeatable option has one value per line. The
+  command line overrides the environment. TOOL_THINGS lists things.
 
 Exit codes:
   The exit code tells:

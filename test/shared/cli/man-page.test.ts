@@ -46,7 +46,7 @@ describe("man pages", { timeout: 60_000 }, () => {
     for (const part of [
       "oras-push-sidecar - pull the inputs of a step",
       "oras-push sidecar [options] PULL-FROM PUSH-TO oras-push sidecar [options] PUSH-TO true",
-      "-a, --annotation KEY=VALUE annotation of the manifest (repeatable)",
+      "-a, --annotation KEY=VALUE add this annotation to the manifest (repeatable)",
       "--failed-run push|discard",
       "(default: /mnt/oras)",
       "oras-push sidecar NA \\ 'localhost:5000/squares:iter-{JOB_COMPLETION_INDEX}'",

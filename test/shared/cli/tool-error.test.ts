@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { EXIT_CODES } from "shared/cli/exit-codes";
-import { exitCodeOf, type FailureCode, InterruptedError, oneLine, ToolError } from "shared/cli/tool-error";
+import { EXIT_CODES, type FailureCode } from "shared/cli/exit-codes";
+import { exitCodeOf, InterruptedError, oneLine, ToolError } from "shared/cli/tool-error";
 import { reasonOf } from "shared/fs/system-error";
 
 describe("failures", () => {

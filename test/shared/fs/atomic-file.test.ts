@@ -2,8 +2,25 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
-import { placeAtomically, syncFolder, writeAtomically } from "shared/fs/atomic-file";
+import { placeAtomically, syncFolder, writeAtomically, writeResult } from "shared/fs/atomic-file";
 import { temporaryFolder } from "../../support/temporary.ts";
+
+describe("writeResult", () => {
+  it("replaces a file, and writes through a link", async (context) => {
+    const folder = temporaryFolder(context);
+    const [target, link] = [join(folder, "target"), join(folder, "link")];
+    symlinkSync("target", link);
+    for (const path of [link, target, link]) await writeResult(path, Buffer.from(path));
+    assert.equal(readFileSync(target, "utf8"), link);
+    assert.deepEqual(readdirSync(folder).sort(), ["link", "target"]);
+  });
+
+  it("writes to a device and leaves it in place", async () => {
+    await assert.rejects(writeResult("/dev/full", Buffer.from("x")), { code: "ENOSPC" });
+    await writeResult("/dev/null", Buffer.from("x"));
+    assert.ok(statSync("/dev/null").isCharacterDevice());
+  });
+});
 
 describe("placeAtomically", () => {
   it("creates a file in the same folder and renames it", async (context) => {

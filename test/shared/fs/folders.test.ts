@@ -6,18 +6,21 @@ import { makeFolders, makeSharedFolders } from "shared/fs/folders";
 import { temporaryFolder } from "../../support/temporary.ts";
 
 describe("makeFolders", () => {
-  it("creates a folder with its parents, and returns whether it created the folder", (context) => {
-    const folder = join(temporaryFolder(context), "a", "b", "c");
-    assert.equal(makeFolders(folder), true);
+  it("creates a folder with its parents, and reports each new folder", (context) => {
+    const root = temporaryFolder(context);
+    const folder = join(root, "a", "b");
+    const created: string[] = [];
+    makeFolders(folder, (path) => created.push(path));
     assert.ok(statSync(folder).isDirectory());
-    assert.equal(makeFolders(folder), false);
+    makeFolders(folder, (path) => created.push(path));
+    assert.deepEqual(created, [join(root, "a"), folder]);
   });
 
   it("accepts a link to a folder", (context) => {
     const folder = temporaryFolder(context);
     mkdirSync(join(folder, "target"));
     symlinkSync("target", join(folder, "link"));
-    assert.equal(makeFolders(join(folder, "link")), false);
+    makeFolders(join(folder, "link"), assert.fail);
   });
 
   it("throws the system's error if the path is, or leads through, a file", (context) => {
@@ -33,17 +36,17 @@ describe("makeFolders", () => {
 });
 
 describe("makeSharedFolders", () => {
-  it("creates a folder for all users under any umask, and keeps the mode of an existing one", (context) => {
+  it("creates a folder and its parents for all users under any umask, and keeps the mode of an existing one", (context) => {
     const folder = temporaryFolder(context);
     const before = process.umask(0o077);
     try {
-      makeSharedFolders(join(folder, "new"));
+      makeSharedFolders(join(folder, "new", "inner"));
       mkdirSync(join(folder, "old"), { mode: 0o750 });
       makeSharedFolders(join(folder, "old"));
     } finally {
       process.umask(before);
     }
-    assert.equal(statSync(join(folder, "new")).mode & 0o7777, 0o777);
+    for (const path of ["new", "new/inner"]) assert.equal(statSync(join(folder, path)).mode & 0o7777, 0o777);
     assert.equal(statSync(join(folder, "old")).mode & 0o7777, 0o700);
   });
 });

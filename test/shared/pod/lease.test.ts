@@ -5,8 +5,8 @@ import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import type { ToolError } from "shared/cli/tool-error";
-import { heartbeatState, SILENCE } from "shared/pod/heartbeat";
-import { heartbeatPath, holdLease, type LeaseWatcher, watchLease } from "shared/pod/lease";
+import { heartbeatState, holdHeartbeat, SILENCE } from "shared/pod/heartbeat";
+import { heartbeatPath, holdLease, isHeld, type LeaseWatcher, requireFree, watchLease } from "shared/pod/lease";
 import { sameLease } from "shared/pod/lease-state";
 import { start } from "../../../support/tools.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
@@ -121,6 +121,34 @@ describe("a lease", { timeout: 120_000 }, () => {
     const lease = await holdLease(path, silent);
     await lease.release();
     assert.deepEqual(await watching(context, path).state(), { kind: "none" });
+  });
+});
+
+describe("a lease that is to be taken", { timeout: 120_000 }, () => {
+  it("is free if nobody holds it, or if its holder died", async (context) => {
+    const path = join(temporaryFolder(context), "lease.sock");
+    assert.equal(await isHeld(path), false);
+    const holder = await startHolder(context, path);
+    assert.equal(await isHeld(path), true);
+    await assert.rejects(requireFree(path, "launcher"), { code: "cannotCreate" });
+    holder.child.kill("SIGKILL");
+    await holder.ended;
+    assert.equal(await isHeld(path), false);
+    await requireFree(path, "launcher");
+  });
+
+  it("is free if its heartbeat does not change", async (context) => {
+    const path = join(temporaryFolder(context), "lease.sock");
+    writeFileSync(heartbeatPath(path), "0123456789ab 000000000007\n");
+    assert.equal(await isHeld(path), false);
+  });
+
+  it("is held if its heartbeat changes", async (context) => {
+    const path = join(temporaryFolder(context), "lease.sock");
+    const lease = await holdHeartbeat(heartbeatPath(path), assert.fail);
+    assert.equal(await isHeld(path), true);
+    await lease.release();
+    assert.equal(await isHeld(path), false);
   });
 });
 

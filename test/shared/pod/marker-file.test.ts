@@ -111,12 +111,19 @@ describe("readMarker", () => {
     );
   });
 
+  it("never writes a marker that its reader refuses", async (context) => {
+    const path = join(temporaryFolder(context), "done.txt");
+    const tooLong = { text: "x".repeat(1 << 20) };
+    await assert.rejects(writeMarker(path, tooLong), fails("cannotCreate", /^cannot write the marker .*done\.txt$/));
+    assert.equal(readMarker(path, asJson), undefined);
+  });
+
   it("reads a marker of 1 MiB whole, and refuses a longer one with its path", (context) => {
     const path = join(temporaryFolder(context), "done.txt");
     writeFileSync(path, "x".repeat(1 << 20));
     assert.equal(readMarker(path, (text) => text)?.length, 1 << 20);
     writeFileSync(path, "x".repeat((1 << 20) + 1));
-    assert.throws(() => readMarker(path, asJson), fails("noInput", /done\.txt is too long to be a marker$/));
+    assert.throws(() => readMarker(path, asJson), fails("noInput", /^cannot read the marker .*done\.txt$/));
   });
 
   it("fails with the path of a folder", (context) => {

@@ -1,4 +1,4 @@
-import type { Container, Pod, Volume } from "../pod-spec.ts";
+import { annotationAt, type Container, type Pod, type Volume } from "../pod-spec.ts";
 
 /** What a pod gets from its cluster and not from its manifest. */
 export interface ClusterContext {
@@ -20,16 +20,10 @@ export interface PlayablePod {
 
 /** The values that replace variables in a pod. */
 interface Values {
-  /** The fields of the pod, by their paths. */
+  /** The fields of the pod that the cluster sets, by their paths. */
   readonly fields: Readonly<Record<string, string>>;
-  /** The variables from the controller of the pod. */
-  readonly variables: NodeJS.ProcessEnv;
-}
-
-interface Variable {
-  readonly name: string;
-  readonly value?: string;
-  readonly valueFrom?: { readonly fieldRef: { readonly fieldPath: string } };
+  /** The pod, with its annotations and the variables from its controller. */
+  readonly pod: Pod;
 }
 
 /**
@@ -56,8 +50,7 @@ export function toPlayablePod(pod: Pod, name: string, context: ClusterContext): 
     "metadata.namespace": context.namespace,
     "spec.nodeName": context.node,
   };
-  const convert = (container: Container) =>
-    convertContainer(container, name, context.images, { fields, variables: pod.variables });
+  const convert = (container: Container) => convertContainer(container, name, context.images, { fields, pod });
   const claims = pod.claims.map((claim) => ({ name: claim, emptyDir: {} }));
   const converted = {
     ...spec,
@@ -101,12 +94,13 @@ function convertContainer(
 }
 
 /** Returns the values of a container's variables. Throws for a variable whose value is unknown. */
-function environmentOf({ env = [] }: Container, pod: string, { fields, variables }: Values): Record<string, string> {
-  const environment = { ...(variables as Record<string, string>) };
-  for (const { name, value, valueFrom } of env as readonly Variable[]) {
-    const text = valueFrom === undefined ? value : fields[valueFrom.fieldRef.fieldPath];
-    if (text === undefined) throw new Error(`${pod}: the value of the variable ${name} is unknown`);
-    environment[name] = expand(text, environment);
+function environmentOf({ env = [] }: Container, podName: string, { fields, pod }: Values): Record<string, string> {
+  const environment = { ...(pod.variables as Record<string, string>) };
+  for (const { name, value, valueFrom } of env) {
+    const path = valueFrom?.fieldRef.fieldPath;
+    const text = path === undefined ? value : (fields[path] ?? annotationAt(path, pod));
+    if (text === undefined) throw new Error(`${podName}: the value of the variable ${name} is unknown`);
+    environment[name] = path === undefined ? expand(text, environment) : text;
   }
   return environment;
 }

@@ -48,7 +48,9 @@ export function failing(
   return first(times, match, async (request, response) => {
     for await (const _ of request);
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-    refuse(response, status, "UNAVAILABLE", "broken on purpose");
+    const denied = status === 401 || status === 403;
+    if (denied) refuse(response, status, "DENIED", "requested access to the resource is denied");
+    else refuse(response, status, "UNAVAILABLE", "broken on purpose");
   });
 }
 

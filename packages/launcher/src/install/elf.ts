@@ -1,13 +1,16 @@
-/** The number of bytes at the start of an executable that contain its header and its program headers. */
+/** The header and the program headers of an executable are in its first 4096 bytes. */
 export const ELF_HEAD_SIZE = 4096;
 
-/** The segment with the path of an executable's loader, its "program interpreter" (System V gABI, chapter 5). */
+/**
+ * The segment that contains the path of an executable's loader. ELF calls the loader "program interpreter" (System V
+ * gABI, chapter 5).
+ */
 export interface InterpreterSegment {
   /** Offset of the segment's program header in the file, in bytes. */
   readonly header: number;
   /** Offset of the loader's path in the file, in bytes. */
   readonly offset: number;
-  /** Length of the path in bytes, with its final NUL. */
+  /** Length of the path in bytes, including the final NUL. */
   readonly size: number;
 }
 
@@ -19,26 +22,55 @@ export interface FileEdit {
   readonly writes: readonly { readonly position: number; readonly bytes: Buffer }[];
 }
 
-/** `p_type` of the segment with the path of the interpreter. */
+/** The `p_type` of an {@link InterpreterSegment}. */
 const PT_INTERP = 3;
 
 /** The first bytes of an ELF file for a 64-bit, little-endian machine. */
 const MAGIC = Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 1]);
 
-/** Sizes of the ELF header and of one program header, in bytes. */
-const HEADER = 64;
+/** The size of the ELF header for a 64-bit machine, in bytes. The header for a 32-bit machine is shorter. */
+export const ELF_HEADER_SIZE = 64;
+
+/** The size of one program header, in bytes. */
 const PROGRAM_HEADER = 56;
 
-/** Positions in a program header: `p_offset`, and `p_filesz` with `p_memsz` after it. */
+/** Positions of the fields `p_offset` and `p_filesz` in a program header. The field `p_memsz` follows `p_filesz`. */
 const OFFSET_FIELD = 8;
 const SIZE_FIELDS = 32;
 
+/** `e_type` of files that can be run: ET_EXEC and ET_DYN. */
+const RUNNABLE_TYPES: readonly number[] = [2, 3];
+
 /**
- * Finds the path of an executable's loader. `head` is the first {@link ELF_HEAD_SIZE} bytes. Undefined if there is no
- * loader, as in a static executable, or if the file is not an executable for a 64-bit, little-endian machine.
+ * Maps Node's name of a machine to the `e_machine` values of the programs that the machine can run. The first value is
+ * for 64-bit programs, and the second value is for 32-bit programs.
+ */
+const MACHINES: Readonly<Record<string, readonly number[]>> = { x64: [62, 3], arm64: [183, 40] };
+
+/** Whether a file is an ELF file. `head` contains the first bytes of the file. */
+export function isElf(head: Buffer): boolean {
+  return head.subarray(0, 4).equals(MAGIC.subarray(0, 4));
+}
+
+/**
+ * Whether a machine can run an ELF file. `head` contains the first {@link ELF_HEADER_SIZE} bytes of the file, and
+ * `arch` is Node's name of the machine. Returns true for unknown machines.
+ */
+export function isRunnableElf(head: Buffer, arch: string): boolean {
+  const machines = MACHINES[arch];
+  if (machines === undefined) return true;
+  const [wide, littleEndian] = [head[4] === 2, head[5] === 1];
+  if (head.length < (wide ? ELF_HEADER_SIZE : 52) || !littleEndian) return false;
+  return RUNNABLE_TYPES.includes(head.readUInt16LE(16)) && machines.includes(head.readUInt16LE(18));
+}
+
+/**
+ * Finds the path of an executable's loader. `head` contains the first {@link ELF_HEAD_SIZE} bytes of the file. Returns
+ * undefined for a static executable, because it has no loader. Also returns undefined if the file is not an executable
+ * for a 64-bit, little-endian machine.
  */
 export function interpreterSegment(head: Buffer): InterpreterSegment | undefined {
-  if (head.length < HEADER || !head.subarray(0, MAGIC.length).equals(MAGIC)) return undefined;
+  if (head.length < ELF_HEADER_SIZE || !head.subarray(0, MAGIC.length).equals(MAGIC)) return undefined;
   // The fields e_phoff, e_phentsize and e_phnum.
   const first = Number(head.readBigUInt64LE(32));
   const size = head.readUInt16LE(54);
@@ -57,10 +89,10 @@ export function interpreterSegment(head: Buffer): InterpreterSegment | undefined
 }
 
 /**
- * The edit that gives an executable of `length` bytes a different loader. The new path is written at the end of the
- * file, where it replaces the path of an earlier edit. The program header then points to the new path, and the kernel
- * reads the path from the file. The address in memory still points to the old path. Only the name of the loader itself
- * is read there.
+ * Returns the edit that sets the path of an executable's loader. `length` is the size of the executable in bytes. The
+ * edit writes the new path at the end of the file. If an earlier edit wrote a path there, the new path replaces the
+ * earlier path. The program header then points to the new path in the file, and the kernel reads this path. The memory
+ * address in the header still points to the old path. The loader reads only its own name from this address.
  */
 export function interpreterEdit(segment: InterpreterSegment, length: number, path: string): FileEdit {
   const bytes = Buffer.from(`${path}\0`);

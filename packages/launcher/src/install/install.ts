@@ -11,14 +11,13 @@ import {
   symlinkSync,
   writeSync,
 } from "node:fs";
-import { basename, dirname, isAbsolute, join } from "node:path";
+import { basename, isAbsolute, join } from "node:path";
 import { isSea } from "node:sea";
 import { ToolError } from "shared/cli/tool-error";
 import { placeAtomically } from "shared/fs/atomic-file";
 import { makeFolders } from "shared/fs/folders";
 import { cannotWrite, reading, writing } from "shared/fs/path-failure";
 import { reasonOf } from "shared/fs/system-error";
-import { TINI } from "../process/pid1.ts";
 import { ELF_HEAD_SIZE, type InterpreterSegment, interpreterEdit, interpreterSegment } from "./elf.ts";
 
 /** Where to install the tools. */
@@ -28,18 +27,19 @@ export interface InstallPlan {
   readonly mountedAt: string;
 }
 
-/** The executable, and the names that are links to it. */
+/** The file name of the executable. The other names become links to this file. */
 const NAME = "launcher";
 const OTHER_NAMES = ["wait-fs", "oras-push"] as const;
 
-/** The running executable, even if its file was renamed or removed since it was started. */
+/** The path of the running executable. The path works even if the file was renamed or removed after the start. */
 const SELF = "/proc/self/exe";
 
 /**
- * Installs the executable into a folder, with everything that it needs to run in any image: the dynamic loader, the shared
- * libraries of this process, and tini. Each file is placed atomically and replaces an older one, which may be running. The
- * executable comes last, before the two links to it. Every user may read and run the files. Throws `noInput` if a source
- * cannot be read, and `cannotCreate` if a file cannot be written, or cannot be run afterwards.
+ * Installs the executable into a folder, together with the dynamic loader and the shared libraries of this process. The
+ * installed executable then runs in any image. Each file is placed atomically, and replaces an older file with the same
+ * name, even while a process runs the older file. The libraries are placed first, then the executable, and then the two
+ * links to the executable. Every user may read and run the files. Throws `noInput` if a file of this process cannot be
+ * read. Throws `cannotCreate` if a file cannot be written, or if the installed executable cannot be run.
  */
 export async function install({ folder, mountedAt }: InstallPlan): Promise<void> {
   const segment = ownInterpreter();
@@ -48,7 +48,6 @@ export async function install({ folder, mountedAt }: InstallPlan): Promise<void>
   makeFolder(folder);
   makeFolder(lib);
   for (const path of [...ownLibraries(loader), loader]) await place(join(lib, basename(path)), (to) => copy(path, to));
-  await place(join(folder, TINI), (to) => copy(join(dirname(process.execPath), TINI), to));
   await place(join(folder, NAME), (to) => {
     copy(SELF, to);
     setInterpreter(to, segment, join(mountedAt, "lib", basename(loader)));
@@ -58,8 +57,7 @@ export async function install({ folder, mountedAt }: InstallPlan): Promise<void>
 }
 
 /**
- * Checks that the kernel can run a file. If the kernel refuses although the mode permits it, the volume is mounted with
- * noexec.
+ * Checks that the kernel can run a file. If the kernel refuses an executable file, the volume is mounted with noexec.
  */
 function checkRunnable(path: string): void {
   try {
@@ -67,29 +65,30 @@ function checkRunnable(path: string): void {
   } catch (error) {
     throw new ToolError("cannotCreate", `cannot run ${path}`, {
       why: reasonOf(error),
-      hint: "the volume is mounted noexec: use another volume, or mount the tools as an image volume",
+      hint: "the volume is mounted with noexec; use another volume, or mount the tools as an image volume",
       cause: error,
     });
   }
 }
 
-/** The segment with the path of this executable's loader. */
+/** Returns the {@link InterpreterSegment} of this executable. */
 function ownInterpreter(): InterpreterSegment {
   const segment = isSea() ? interpreterSegment(readPart(SELF, 0, ELF_HEAD_SIZE)) : undefined;
   if (segment !== undefined) return segment;
   throw new ToolError("noInput", `cannot install ${process.execPath}`, {
-    why: "it names no loader of its own",
-    hint: "only the built executable, started by its name, can be installed",
+    why: "it contains no path of a dynamic loader",
+    hint: "start the built executable itself, because only this file can be installed",
   });
 }
 
 /**
- * The shared libraries of this process, by the names under which the loader searches for them. /proc/self/maps would show the
- * files that these names link to.
+ * Returns the paths of the shared libraries of this process. The paths end with the names that the loader searches for.
+ * A library can be a link, and /proc/self/maps would show only the target of the link.
  */
 function ownLibraries(loader: string): string[] {
   const { sharedObjects } = process.report.getReport() as { readonly sharedObjects: readonly string[] };
-  // The kernel's linux-vdso has no path. The loader may be listed with the path that it had before the installation.
+  // linux-vdso is a part of the kernel and has no path. For the loader, the list may contain an old path from before
+  // the installation.
   return sharedObjects.filter((path) => isAbsolute(path) && basename(path) !== basename(loader));
 }
 
@@ -110,7 +109,7 @@ function readText(path: string, position: number, length: number): string {
 }
 
 function copy(from: string, to: string): void {
-  // Distinguishes an unreadable source from a failed write.
+  // Opens the source first, to distinguish an unreadable source from a failed write.
   reading(from, () => closeSync(openSync(from, "r")));
   copyFileSync(from, to, constants.COPYFILE_FICLONE);
   chmodSync(to, 0o755);
@@ -135,6 +134,6 @@ async function place(path: string, create: (temporary: string) => void): Promise
 
 function makeFolder(path: string): void {
   writing(path, () => {
-    if (makeFolders(path)) chmodSync(path, 0o755);
+    makeFolders(path, (folder) => chmodSync(folder, 0o755));
   });
 }

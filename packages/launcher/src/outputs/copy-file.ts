@@ -4,13 +4,19 @@ import type { ToolError } from "shared/cli/tool-error";
 import { type BytePath, rawPath, shownPath } from "shared/fs/byte-path";
 import { cannotRead, cannotWrite } from "shared/fs/path-failure";
 
-/** Files up to this size are copied synchronously, because an asynchronous call takes longer than the copy. */
+/**
+ * The maximum size of a file that is copied synchronously, in bytes. For a small file, an asynchronous call would take
+ * longer than the copy itself.
+ */
 const SMALL_FILE = 1 << 20;
 
 const BLOCK = 1 << 20;
 const ZEROS = Buffer.alloc(BLOCK);
 
-/** The failure of a copy whose target cannot be written: `copyFailed` for outputs, `cannotCreate` for inputs. */
+/**
+ * The code of the failure if the target of a copy cannot be written. Outputs use `copyFailed`, and inputs use
+ * `cannotCreate`.
+ */
 export type WriteFailure = "copyFailed" | "cannotCreate";
 
 /** Copies the content of a regular file to a new file. Keeps holes. Throws the system's error. */
@@ -20,7 +26,10 @@ export async function copyContent(source: BytePath, target: BytePath, stats: Sta
   else await copyFile(rawPath(source), rawPath(target));
 }
 
-/** The failure of a copy. The system's error does not say which side failed: an unreadable source gives `noInput`. */
+/**
+ * Returns the failure of a copy. The code is `noInput` if the source cannot be read, and `code` otherwise. The system's
+ * error does not show whether the source or the target failed, so this function checks the source.
+ */
 export function copyFailure(source: BytePath, target: BytePath, code: WriteFailure, cause: unknown): ToolError {
   try {
     accessSync(rawPath(source), constants.R_OK);

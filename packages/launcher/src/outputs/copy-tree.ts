@@ -13,35 +13,60 @@ import {
   utimesSync,
 } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { ToolError } from "shared/cli/tool-error";
 import { type BytePath, rawPath, shownPath, toBytePath } from "shared/fs/byte-path";
+import { ifSupported } from "shared/fs/missing-feature";
 import { readingRaw, writingRaw } from "shared/fs/path-failure";
+import type { FailureReport, TreeSize } from "shared/fs/read-access";
 import { specialFileKind } from "shared/fs/special-file";
 import { systemCode } from "shared/fs/system-error";
 import { copyContent, copyFailure, type WriteFailure } from "./copy-file.ts";
-import type { TreeSize } from "./tree-size.ts";
+import { linkTarget } from "./link-target.ts";
 
 /** How to copy a tree. */
 export interface CopyOptions {
   /** Receives a line for each skipped socket, FIFO or device. */
   readonly warn: (message: string) => void;
-  /** Mode bits that every copied file and folder gets in addition, such as 0o444; none by default. */
+  /** Mode bits, such as 0o444, to add to the mode of every copied file and folder; none by default. */
   readonly addMode?: number;
   /** The failure if the target cannot be written; `copyFailed` by default. */
   readonly writeFailure?: WriteFailure;
+  /**
+   * Called if a path inside a folder cannot be copied. The copy then continues with the next path. By default, the
+   * failure is thrown.
+   */
+  readonly failed?: FailureReport;
 }
 
-/** The maximum time between two turns of the event loop, in milliseconds. */
+/** The source and the target of one copy. */
+export interface CopyPair {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** Maximum number of milliseconds between two turns of the event loop. */
 const LONGEST_TURN = 100;
 
 /**
- * Copies a file, or a folder and its content. Merges with existing folders, and replaces existing files. Keeps symbolic
- * links inside the folder, but follows a symbolic link at the top. Keeps modes, times, hard links and holes; does not
- * keep owners. Throws `noInput` with the path if a source cannot be read, and the write failure if a target cannot be
- * written.
+ * Copies a file, or a folder and its content. Merges with existing folders, and replaces existing files. If `from` is a
+ * symbolic link, copies the target of this link. Symbolic links inside the folder stay links. Keeps modes, times, hard
+ * links and holes; does not keep owners. If the target's file system does not support modes, times or hard links, these
+ * properties are lost in the copy. Throws `noInput` with the path if a source cannot be read. Throws the failure of the
+ * option `writeFailure` if a target cannot be written.
  */
 export async function copyTree(from: string, to: string, options: CopyOptions): Promise<TreeSize> {
   const copy = new TreeCopy(options);
-  await copy.entry(toBytePath(from), toBytePath(to), true);
+  await copy.top({ from, to });
+  return copy.size;
+}
+
+/** Copies several trees as {@link copyTree} does. Calls `failed` for a tree that cannot be copied, and continues. */
+export async function copyTrees(
+  pairs: Iterable<CopyPair>,
+  options: CopyOptions & Required<Pick<CopyOptions, "failed">>,
+): Promise<TreeSize> {
+  const copy = new TreeCopy(options);
+  for (const pair of pairs) await copy.attempt(toBytePath(pair.from), () => copy.top(pair));
   return copy.size;
 }
 
@@ -50,17 +75,39 @@ class TreeCopy {
   readonly #warn: (message: string) => void;
   readonly #addMode: number;
   readonly #writeFailure: WriteFailure;
-  /** The first copy of each file with several hard links. */
+  readonly #failed: FailureReport | undefined;
+  /** Maps each file that has several hard links to the path of its first copy. */
   readonly #firstCopies = new Map<string, BytePath>();
   #lastTurn = performance.now();
+  #root: BytePath = "";
+  #warnedOfFeature = false;
 
-  constructor({ warn, addMode = 0, writeFailure = "copyFailed" }: CopyOptions) {
+  constructor({ warn, addMode = 0, writeFailure = "copyFailed", failed }: CopyOptions) {
     this.#warn = warn;
     this.#addMode = addMode;
     this.#writeFailure = writeFailure;
+    this.#failed = failed;
   }
 
-  async entry(source: BytePath, target: BytePath, top: boolean): Promise<void> {
+  async top({ from, to }: CopyPair): Promise<void> {
+    this.#root = toBytePath(from);
+    await this.#entry(this.#root, toBytePath(to), true);
+  }
+
+  /**
+   * Calls `copy` for a part of the tree. If `copy` fails, passes the failure to the option `failed`. Throws the failure
+   * if this option is not set.
+   */
+  async attempt(source: BytePath, copy: () => Promise<void>): Promise<void> {
+    try {
+      await copy();
+    } catch (error) {
+      if (this.#failed === undefined || !(error instanceof ToolError)) throw error;
+      this.#failed(shownPath(source), error);
+    }
+  }
+
+  async #entry(source: BytePath, target: BytePath, top: boolean): Promise<void> {
     await this.#yieldSometimes();
     const stats = readingRaw(source, (raw) => (top ? statSync(raw) : lstatSync(raw)));
     if (stats.isDirectory()) await this.#folder(source, target, stats);
@@ -82,52 +129,86 @@ class TreeCopy {
   async #folder(source: BytePath, target: BytePath, stats: Stats): Promise<void> {
     const names = readingRaw(source, (raw) => readdirSync(raw, { encoding: "latin1" }));
     this.#writing(target, makeFolder);
-    for (const name of names) await this.entry(`${source}/${name}`, `${target}/${name}`, false);
+    for (const name of names) {
+      const child = `${source}/${name}`;
+      await this.attempt(child, () => this.#entry(child, `${target}/${name}`, false));
+    }
     this.#writing(target, (raw) => this.#keepModeAndTimes(raw, stats));
   }
 
   #link(source: BytePath, target: BytePath, stats: Stats): void {
-    const destination = readingRaw(source, (raw) => readlinkSync(raw, { encoding: "buffer" }));
+    const text = readingRaw(source, (raw) => readlinkSync(raw, { encoding: "latin1" }));
+    const destination = rawPath(linkTarget(this.#root, source, text));
     this.#writing(target, (raw) => {
       rmSync(raw, { force: true });
       symlinkSync(destination, raw);
-      lutimesSync(raw, stats.atime, stats.mtime);
+      this.#ifSupported(raw, () => lutimesSync(raw, stats.atime, stats.mtime));
     });
   }
 
   async #file(source: BytePath, target: BytePath, stats: Stats): Promise<void> {
+    this.#writing(target, (raw) => rmSync(raw, { force: true }));
+    if (!this.#linkToFirstCopy(target, stats)) {
+      try {
+        await copyContent(source, target, stats);
+        this.#keepModeAndTimes(rawPath(target), stats);
+      } catch (error) {
+        discardPart(target);
+        throw copyFailure(source, target, this.#writeFailure, error);
+      }
+      if (stats.nlink > 1) this.#firstCopies.set(identityOf(stats), target);
+    }
     this.size.files++;
     this.size.bytes += stats.size;
-    this.#writing(target, (raw) => rmSync(raw, { force: true }));
-    if (this.#linkToFirstCopy(target, stats)) return;
-    try {
-      await copyContent(source, target, stats);
-      this.#keepModeAndTimes(rawPath(target), stats);
-    } catch (error) {
-      throw copyFailure(source, target, this.#writeFailure, error);
-    }
   }
 
-  /** Links to the first copy of a file with several hard links; false for the first copy. */
+  /**
+   * If the file has several hard links and was copied before, creates a hard link to its first copy. Returns false if
+   * no link was created.
+   */
   #linkToFirstCopy(target: BytePath, stats: Stats): boolean {
-    if (stats.nlink === 1) return false;
-    const identity = `${stats.dev}:${stats.ino}`;
-    const first = this.#firstCopies.get(identity);
-    if (first === undefined) this.#firstCopies.set(identity, target);
-    else this.#writing(target, (raw) => linkSync(rawPath(first), raw));
-    return first !== undefined;
+    const first = stats.nlink === 1 ? undefined : this.#firstCopies.get(identityOf(stats));
+    if (first === undefined) return false;
+    return this.#writing(target, (raw) => this.#ifSupported(raw, () => linkSync(rawPath(first), raw)));
   }
 
   #keepModeAndTimes(target: Buffer, stats: Stats): void {
-    // A folder that every user may read must also be searchable by every user.
+    // Every user who may read a folder must also have the search permission for this folder.
     const search = stats.isDirectory() ? (this.#addMode >> 2) & 0o111 : 0;
-    chmodSync(target, (stats.mode & 0o7777) | this.#addMode | search);
-    utimesSync(target, stats.atime, stats.mtime);
+    this.#ifSupported(target, () => chmodSync(target, (stats.mode & 0o7777) | this.#addMode | search));
+    this.#ifSupported(target, () => utimesSync(target, stats.atime, stats.mtime));
+  }
+
+  /**
+   * Calls `change`. Returns false if the file system does not support the change. Only the first such case causes a
+   * warning.
+   */
+  #ifSupported(target: Buffer, change: () => void): boolean {
+    const supported = ifSupported(change);
+    if (!supported && !this.#warnedOfFeature) {
+      this.#warnedOfFeature = true;
+      this.#warn(`copied only the content to ${target}: its file system does not keep modes, times or hard links`);
+    }
+    return supported;
   }
 
   #writing<T>(target: BytePath, write: (raw: Buffer) => T): T {
     return writingRaw(target, write, this.#writeFailure);
   }
+}
+
+function identityOf({ dev, ino }: Stats): string {
+  return `${dev}:${ino}`;
+}
+
+/**
+ * Removes an incomplete copy, so that the sidecar does not push this copy as the complete file. Ignores an error of the
+ * removal, because only the failure of the copy is reported.
+ */
+function discardPart(target: BytePath): void {
+  try {
+    rmSync(rawPath(target), { force: true });
+  } catch {}
 }
 
 function makeFolder(path: Buffer): void {

@@ -5,22 +5,24 @@ import { cannotRead } from "shared/fs/path-failure";
 import { removeTree } from "shared/fs/remove-tree";
 import { reasonOf, systemCode } from "shared/fs/system-error";
 import { SHARE } from "shared/pod/markers";
-import { mayBePattern } from "./output-paths.ts";
+import { isOwnPart } from "./own-part.ts";
+import { fixedFolder, mayBePattern } from "./pattern.ts";
 
 /** The future location of an output on the shared volume. The output need not exist yet. */
 export interface OutputLocation {
-  /** Relative to the volume. For a pattern, the folder that will contain its matches. */
+  /** A path relative to the volume. For a pattern, this is the folder that will contain the matches. */
   readonly path: string;
   /**
-   * The name of the copy in the outputs folder, or the pattern that its copies match. Undefined if the output is not
-   * copied.
+   * The name of the output's copy in the outputs folder. For a pattern, this is a pattern for the names of the copies.
+   * Undefined if the output is not copied.
    */
   readonly copies: string | undefined;
 }
 
 /**
- * The future locations of outputs: an output on the volume stays in its place; any other output will be copied to the
- * outputs folder under its own name. Throws `noInput` with the path if a folder of an output cannot be read.
+ * Returns the future locations of outputs. An output on the volume stays in its place. Any other output will be copied
+ * to the outputs folder under its own name. Throws `noInput` with the path if a folder of an output cannot be read.
+ * Throws `usage` for an output that contains the volume, or that belongs to the tools.
  */
 export function locateOutputs(share: string, outputs: readonly string[]): OutputLocation[] {
   const volume = realpathSync(share);
@@ -29,24 +31,45 @@ export function locateOutputs(share: string, outputs: readonly string[]): Output
 
 function locationOf(volume: string, output: string): OutputLocation {
   const pattern = mayBePattern(output);
-  const within = relative(volume, futurePath(resolve(pattern ? fixedFolder(output) : output)));
+  const path = futurePath(resolve(pattern ? fixedFolder(output) : output));
+  const within = relative(volume, path);
+  if (!pattern) refuseOwnPart(output, volume, path);
   const outside = within === ".." || within.startsWith(`..${sep}`) || (within === "" && !pattern);
   if (!outside) return { path: within, copies: undefined };
   const name = basename(resolve(output));
   return { path: pattern ? SHARE.outputs : join(SHARE.outputs, name), copies: name };
 }
 
-/** The paths for the started marker. Leaves out the volume itself, because it contains the markers. */
+/**
+ * Throws `usage` if an output contains the volume, or belongs to the tools. Patterns are not checked here, because
+ * their matches are checked later.
+ */
+function refuseOwnPart(output: string, volume: string, path: string): void {
+  const hint = "use a separate output folder for the step";
+  if (!relative(path, volume).startsWith(".."))
+    throw new ToolError("usage", `the output ${output} contains the shared volume ${volume}`, { hint });
+  if (isOwnPart(relative(volume, path)))
+    throw new ToolError("usage", `the output ${output} belongs to the tools`, {
+      why: `this path is reserved for the markers, inputs and logs on ${volume}`,
+      hint,
+    });
+}
+
+/**
+ * Returns the paths that the started marker lists. Skips the folder of the volume itself, because this folder contains
+ * the markers.
+ */
 export function futureOutputPaths(locations: readonly OutputLocation[]): string[] {
   return [...new Set(locations.map(({ path }) => path).filter((path) => path !== ""))];
 }
 
 /** The names of the temporary copies that `save-output.ts` makes. */
-const TEMPORARY_COPY = /^\.(new|old)-[0-9a-f]{12}$/;
+const TEMPORARY_COPY = /^\.(new|old|saved)-[0-9a-f]{12}$/;
 
 /**
- * Removes the copies of an earlier attempt, complete or not. Otherwise they would count as outputs of this attempt if the
- * launcher died. Keeps the files that an application wrote. Throws `cannotCreate` with the path.
+ * Removes the copies that an earlier attempt made, both complete and incomplete copies. If old copies stayed and this
+ * launcher died, the old copies would count as outputs of this attempt. Keeps the files that an application itself
+ * wrote. Throws `cannotCreate` with the path if a copy cannot be removed.
  */
 export function removeOldCopies(share: string, locations: readonly OutputLocation[]): void {
   const folder = join(share, SHARE.outputs);
@@ -56,12 +79,6 @@ export function removeOldCopies(share: string, locations: readonly OutputLocatio
     const path = join(folder, name);
     removing(path, () => removeTree(path));
   }
-}
-
-/** The folders of a pattern up to its first part with pattern characters. */
-function fixedFolder(pattern: string): string {
-  const parts = resolve(pattern).split(sep);
-  return parts.slice(0, parts.findIndex(mayBePattern)).join(sep) || sep;
 }
 
 function namesIn(folder: string): string[] {
@@ -75,7 +92,10 @@ function namesIn(folder: string): string[] {
   });
 }
 
-/** The real path of a path that may not exist yet. Follows the links of the existing folders. */
+/**
+ * Resolves the symbolic links in a path. If the path does not exist yet, resolves only the links of its existing
+ * folders.
+ */
 function futurePath(path: string): string {
   try {
     return realpathSync(path);

@@ -1,60 +1,118 @@
 import { globSync, lstatSync } from "node:fs";
 import { basename, resolve } from "node:path";
+import type { TypedPath } from "shared/cli/media-type";
 import { ToolError } from "shared/cli/tool-error";
+import type { FailureReport } from "shared/fs/read-access";
+import { MAX_OUTPUTS } from "shared/pod/markers";
+import { fixedFolder, mayBePattern } from "./pattern.ts";
+import { nameIsNotText, reportUnreadableFolders } from "./unreadable-folders.ts";
 
-/** An output of the command line, and its paths. */
+/** An output from the command line, and the paths that it resolves to. */
 export interface ResolvedOutput {
-  readonly output: string;
-  /** In the order of their names; empty if a pattern matches nothing. */
+  readonly output: TypedPath;
+  /** The paths, sorted by their names; empty if a pattern matches nothing. */
   readonly paths: readonly string[];
-}
-
-/** Whether an output may be a pattern. An output without any of these characters is always a path. */
-export function mayBePattern(output: string): boolean {
-  return /[*?[{]/.test(output);
+  /**
+   * A folder that contains all paths. If this field is set, all paths are saved together, as one folder with the name
+   * of this folder.
+   */
+  readonly folder?: string;
 }
 
 /**
- * Resolves outputs to paths. An existing path stands for itself, whatever characters it has. Any other output is a pattern:
- * `*`, `?`, `[a-z]`, `{a,b}`, `**`. A pattern matches a leading dot only if it contains the dot. Each path is listed once.
- *
- * Throws `copyFailed` with both paths if two paths have the same name, or if a path has a `taken` name: the artifact can
- * contain only one of them. Throws `noInput` if the name of a match is not UTF-8: a title in an artifact is text.
+ * The maximum total length in bytes of all matched paths. If the paths are longer, matches are saved together, because
+ * the size of a marker is limited.
  */
-export function resolveOutputs(outputs: readonly string[], taken: readonly string[]): ResolvedOutput[] {
-  const byName = new Map(taken.map((name) => [name, `the log ${name}`]));
-  const seen = new Set<string>();
-  const isNew = (path: string) => {
-    const full = resolve(path);
-    if (seen.has(full)) return false;
-    seen.add(full);
-    claimName(byName, basename(full), path);
-    return true;
-  };
-  return outputs.flatMap((output) => {
-    const found = matches(output);
-    const paths = found.filter(isNew);
-    return found.length > 0 && paths.length === 0 ? [] : [{ output, paths }];
+const MAX_PATH_BYTES = 128 << 10;
+
+/**
+ * Resolves outputs to paths. An output that exists as a path is always this path, even if it contains pattern
+ * characters. Any other output with `*`, `?`, `[a-z]`, `{a,b}` or `**` is a pattern. A name with a leading dot matches
+ * only if the pattern contains the dot. Each path is listed once. The limit for separate outputs is {@link MAX_OUTPUTS}
+ * matches of all patterns together. From the pattern that exceeds this limit on, the matches of each pattern are saved
+ * together.
+ *
+ * Reports `copyFailed` for a path if an earlier path has the same name, or if `taken` contains this name. An artifact
+ * can contain each name only once. Reports `noInput` if the name of a match is not UTF-8, because a title in an
+ * artifact is text. Also reports `noInput` for each unreadable folder that a pattern has to search.
+ */
+export function resolveOutputs(
+  outputs: readonly TypedPath[],
+  taken: readonly string[],
+  report: FailureReport,
+): ResolvedOutput[] {
+  const resolver = new Resolver(taken, report);
+  return outputs.flatMap((output) => resolver.resolve(output) ?? []);
+}
+
+class Resolver {
+  readonly #byName: Map<string, string>;
+  readonly #seen = new Set<string>();
+  readonly #report: FailureReport;
+  #paths = 0;
+  #bytes = 0;
+
+  constructor(taken: readonly string[], report: FailureReport) {
+    this.#byName = new Map(taken.map((name) => [name, `the log ${name}`]));
+    this.#report = report;
+  }
+
+  /** Returns undefined if there is nothing to save: each path is already listed, or has failed. */
+  resolve(output: TypedPath): ResolvedOutput | undefined {
+    const { path: text } = output;
+    let failed = false;
+    const report: FailureReport = (path, failure) => {
+      failed = true;
+      this.#report(path, failure);
+    };
+    const pattern = mayBePattern(text) && !exists(text);
+    const found = pattern ? matches(text, report) : [text];
+    const fresh = found.filter((path) => !this.#seen.has(resolve(path)));
+    for (const path of fresh) this.#seen.add(resolve(path));
+    if (pattern && !this.#fits(fresh)) return this.#together(output, fresh, report);
+    const paths = fresh.filter((path) => this.#claim(basename(resolve(path)), path, report));
+    return (found.length > 0 || failed) && paths.length === 0 ? undefined : { output, paths };
+  }
+
+  #fits(paths: readonly string[]): boolean {
+    this.#paths += paths.length;
+    this.#bytes += paths.reduce((sum, path) => sum + Buffer.byteLength(path), 0);
+    return this.#paths <= MAX_OUTPUTS && this.#bytes <= MAX_PATH_BYTES;
+  }
+
+  #together(output: TypedPath, paths: readonly string[], report: FailureReport): ResolvedOutput | undefined {
+    const folder = fixedFolder(output.path);
+    return this.#claim(basename(folder), output.path, report) ? { output, paths, folder } : undefined;
+  }
+
+  #claim(name: string, path: string, report: FailureReport): boolean {
+    const other = this.#byName.get(name);
+    if (other === undefined) this.#byName.set(name, path);
+    else {
+      const why = `${other}, ${path}`;
+      report(path, new ToolError("copyFailed", `two outputs are named ${JSON.stringify(name)}`, { why }));
+    }
+    return other === undefined;
+  }
+}
+
+function matches(output: string, report: FailureReport): string[] {
+  const paths = globSync(output).sort();
+  reportUnreadableFolders(output, report);
+  // Node replaces invalid UTF-8 by U+FFFD. The changed path does not exist, and its file would be skipped without a
+  // message.
+  return paths.filter((path) => {
+    const text = !path.includes("\ufffd") || exists(path);
+    if (!text) report(path, nameIsNotText(path));
+    return text;
   });
 }
 
-function claimName(byName: Map<string, string>, name: string, path: string): void {
-  const other = byName.get(name);
-  if (other !== undefined)
-    throw new ToolError("copyFailed", `two outputs are named ${JSON.stringify(name)}`, { why: `${other}, ${path}` });
-  byName.set(name, path);
-}
-
-function matches(output: string): string[] {
-  if (!mayBePattern(output) || exists(output)) return [output];
-  const paths = globSync(output).sort();
-  // Node replaces invalid UTF-8 by U+FFFD. The changed path does not exist, and its file would be skipped without a message.
-  const changed = paths.find((path) => path.includes("\ufffd") && !exists(path));
-  if (changed !== undefined)
-    throw new ToolError("noInput", `cannot read ${changed}`, { why: "its name is not UTF-8 text" });
-  return paths;
-}
-
+/** Whether a path exists. Returns false if the path cannot be examined, for example because its name is too long. */
 function exists(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return false;
+  }
 }

@@ -24,7 +24,7 @@ export class ApplicationStop {
     this.#send = send;
   }
 
-  /** Starts the time limit of the application, if it has one. */
+  /** If the application has a time limit, starts the timer for this limit. */
   startTimeout(): void {
     if (this.#options.timeoutSeconds === undefined) return;
     this.#after(this.#options.timeoutSeconds, () => {
@@ -33,7 +33,10 @@ export class ApplicationStop {
     });
   }
 
-  /** Starts the grace period after SIGTERM was sent to the application. Keeps only the first cause. */
+  /**
+   * Starts the grace period. Call this after SIGTERM was sent to the application. Only the `cause` of the first call is
+   * used.
+   */
   startGracePeriod(cause: "terminated" | "timed out"): void {
     this.#cause ??= cause;
     this.#after(this.#options.graceSeconds, () => {

@@ -11,25 +11,28 @@ export type ApplicationEnd =
 /** The result of running an application. */
 export interface RunResult {
   readonly end: ApplicationEnd;
-  /** Whether the launcher ended it because it timed out. */
+  /** Whether the launcher stopped the application because the time limit was reached. */
   readonly timedOut: boolean;
-  /** The reason why the launcher ended the application; null if it ended by itself. */
+  /** The reason why the launcher stopped the application; null if the application ended by itself. */
   readonly reason: string | null;
 }
 
 /** The exit status for the done marker. */
 export interface ExitStatus {
-  /** 0-255: `128 + n` for signal n, 127 if not found, 126 if not executable, 124 if timed out. */
+  /**
+   * A number from 0 to 255. If signal n ended the command, the exit code is `128 + n`. Other special exit codes are 127
+   * (command not found), 126 (command not executable) and 124 (timed out).
+   */
   readonly exitCode: number;
-  /** The name of the signal, such as `SIGKILL` or `SIGRTMIN+3`. */
+  /** The name of the signal that ended the command, such as `SIGKILL` or `SIGRTMIN+3`; null if no signal ended it. */
   readonly signal: string | null;
-  /** The reason why the command was not started, or was ended; null if it ended by itself. */
+  /** The reason why the command was not started, or was stopped; null if the command ended by itself. */
   readonly reason: string | null;
 }
 
 /**
- * The exit status of a run. A command that timed out has the code of timeout(1), even if it exited with a different
- * code.
+ * The exit status of a run. A command that timed out has the exit code 124, as with timeout(1), even if the command
+ * itself exited with another code.
  */
 export function runStatus({ end, timedOut, reason }: RunResult): ExitStatus {
   const status = exitStatus(end);
@@ -37,7 +40,7 @@ export function runStatus({ end, timedOut, reason }: RunResult): ExitStatus {
   return { ...status, exitCode, reason: status.reason ?? reason };
 }
 
-/** The exit status for the end of an application, by the rules of the POSIX shell (XCU 2.8.2). */
+/** Converts the end of an application to an exit status, by the rules of the POSIX shell (XCU 2.8.2). */
 export function exitStatus(end: ApplicationEnd): ExitStatus {
   switch (end.kind) {
     case "exited":
@@ -52,10 +55,10 @@ export function exitStatus(end: ApplicationEnd): ExitStatus {
   }
 }
 
-/** The first real-time signal for applications. The C library uses 32 and 33 itself (signal(7)). */
+/** The first real-time signal for applications. The C library itself uses the signals 32 and 33 (signal(7)). */
 const SIGRTMIN = 34;
 
-/** The name of a signal; the first name if there are several, such as SIGABRT and SIGIOT. */
+/** Returns the name of a signal. If a signal has several names, such as SIGABRT and SIGIOT, returns the first name. */
 function signalName(signal: number): string {
   const name = Object.entries(constants.signals).find(([, number]) => number === signal)?.[0];
   if (name !== undefined) return name;
@@ -70,7 +73,7 @@ function startFailure(error: unknown): string {
     case "E2BIG":
       return "the arguments or the environment are too long (E2BIG)";
     case "ENOEXEC":
-      return "not a program for this machine (ENOEXEC)";
+      return "exec format error: not a program for this machine";
     default:
       return reasonOf(error);
   }

@@ -16,8 +16,8 @@ const WNOHANG = 1;
 const FIONREAD = 0x541bn;
 
 /**
- * Unblocks a signal (pthread_sigmask(3)). A signal that arrived while it was blocked is then delivered. Node blocks SIGUSR1
- * at its start, and never unblocks it with `--disable-sigusr1`.
+ * Unblocks a signal (pthread_sigmask(3)). If the signal arrived while it was blocked, the kernel delivers the signal
+ * now. Node blocks SIGUSR1 at startup. With `--disable-sigusr1`, Node never unblocks this signal.
  */
 export function unblockSignal(signal: NodeJS.Signals): void {
   const bit = constants.signals[signal] - 1;
@@ -27,8 +27,8 @@ export function unblockSignal(signal: NodeJS.Signals): void {
 }
 
 /**
- * Opens a pipe of the kernel (pipe(2)). Node itself gives sockets to a child, but an application cannot open
- * `/dev/stdout` if it is a socket. Throws if no file descriptor is free.
+ * Opens a pipe of the kernel (pipe(2)). Node's own streams for a child are sockets, but an application cannot open
+ * `/dev/stdout` if its stdout is a socket. Throws if no file descriptor is free.
  */
 export function openPipe(): { readonly readEnd: number; readonly writeEnd: number } {
   const ends = Buffer.alloc(8);
@@ -43,13 +43,22 @@ export function bytesWaiting(readEnd: number): number {
   return count.readInt32LE(0);
 }
 
+/** A child that has ended. `status` has the format of wait(2). */
+export interface EndedChild {
+  readonly pid: number;
+  readonly status: number;
+}
+
+/** The `pid` that means any child in a call of waitpid(2). */
+export const ANY_CHILD = -1;
+
 /**
- * Reaps a child (waitpid(2)) and returns its wait status; undefined while the child runs. Throws if there is no such
- * child, or if it was reaped before.
+ * Reaps the child `pid` with waitpid(2). If `pid` is {@link ANY_CHILD}, reaps any child that has ended. Returns
+ * undefined if there is no ended child. Throws if `pid` is not a child of this process, or was reaped before.
  */
-export function waitStatus(pid: number): number | undefined {
+export function reapChild(pid: number): EndedChild | undefined {
   const status = Buffer.alloc(4);
   const found = libc.waitpid(pid, status, WNOHANG);
-  if (found < 0) throw new Error(`cannot wait for the child process ${pid}`);
-  return found === 0 ? undefined : status.readInt32LE(0);
+  if (found < 0 && pid !== ANY_CHILD) throw new Error(`cannot wait for the child process ${pid}`);
+  return found <= 0 ? undefined : { pid: found, status: status.readInt32LE(0) };
 }

@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { ApplicationStop, type StopOptions } from "./application-stop.ts";
-import { childEnd } from "./child-end.ts";
+import { childEnd } from "./children.ts";
 import type { RunResult } from "./exit-status.ts";
+import { checkProgram } from "./program.ts";
 import type { ForwardedSignal, SignalSource } from "./signals.ts";
 import type { Tee } from "./tee.ts";
 
@@ -9,20 +10,25 @@ import type { Tee } from "./tee.ts";
 export interface RunOptions extends StopOptions {
   readonly signals: SignalSource;
   /**
-   * Whether stdin is a terminal. If so, the application stays in the foreground group; otherwise it leads its own
-   * group.
+   * Whether stdin is a terminal. If stdin is a terminal, the application stays in the foreground process group.
+   * Otherwise the application gets its own process group.
    */
   readonly terminal: boolean;
-  /** The signals that the application receives directly, and that are not forwarded. */
+  /**
+   * The signals that the application receives directly from the terminal. The launcher does not forward these signals.
+   */
   readonly directSignals: readonly ForwardedSignal[];
-  /** Tees that replace the launcher's own streams; none by default. */
+  /** The environment of the application. */
+  readonly env: NodeJS.ProcessEnv;
+  /** Tees for the streams of the application. A stream without a tee is inherited from the launcher. */
   readonly tees: { readonly stdout?: Tee; readonly stderr?: Tee };
 }
 
 /**
- * Runs a command and waits until it ends. The command receives its arguments unchanged, and inherits the launcher's
- * stdin, stdout, stderr (or tees), environment and working directory. Forwards signals to its whole process group.
- * Afterwards it kills the rest of the group: no process may write to outputs that are being saved. Never throws.
+ * Runs a command and waits until the command ends. The command receives its arguments unchanged. It inherits the
+ * launcher's working directory and stdin, and also stdout and stderr if they have no tees. Signals are forwarded to the
+ * command's whole process group. When the command has ended, the remaining processes of this group are killed. No
+ * process may change an output while the launcher saves the output. Never throws.
  */
 export async function runApplication(command: readonly [string, ...string[]], options: RunOptions): Promise<RunResult> {
   const { terminal, signals, directSignals } = options;
@@ -44,11 +50,12 @@ export async function runApplication(command: readonly [string, ...string[]], op
   return result;
 }
 
-function start([program, ...args]: readonly [string, ...string[]], { tees, terminal }: RunOptions): ChildProcess {
+function start([program, ...args]: readonly [string, ...string[]], { tees, terminal, env }: RunOptions): ChildProcess {
   const { stdout, stderr } = tees;
   try {
     const stdio = ["inherit", stdout?.writeEnd ?? "inherit", stderr?.writeEnd ?? "inherit"] as const;
-    return spawn(program, args, { stdio: [...stdio], detached: !terminal });
+    checkProgram(program, env);
+    return spawn(program, args, { stdio: [...stdio], detached: !terminal, env });
   } finally {
     stdout?.closeWriteEnd();
     stderr?.closeWriteEnd();
@@ -60,6 +67,6 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals, terminal: bool
   try {
     process.kill(terminal ? child.pid : -child.pid, signal);
   } catch {
-    // The signal fails with ESRCH if the group has no process left, and with EPERM if the application changed its user.
+    // `kill` fails with ESRCH if the group has no process left, and with EPERM if the application changed its user.
   }
 }

@@ -1,10 +1,12 @@
 import { constants } from "node:os";
+import type { HeldSignals } from "shared/cli/held-signals";
 import { InterruptedError } from "shared/cli/tool-error";
 import { unblockSignal } from "./libc.ts";
 
 /**
- * The signals that the launcher forwards to the application: all that a process can catch, with three exceptions. These are
- * faults of the launcher itself (SIGSEGV and similar), the end of a child (SIGCHLD), and Node's own signal (SIGPROF).
+ * The signals that the launcher forwards to the application: all signals that a process can catch, with three
+ * exceptions. The exceptions are faults of the launcher itself (SIGSEGV and similar), the end of a child (SIGCHLD), and
+ * Node's own signal (SIGPROF).
  */
 export const FORWARDED_SIGNALS = [
   "SIGTERM",
@@ -34,33 +36,36 @@ export type ForwardedSignal = (typeof FORWARDED_SIGNALS)[number];
 const TERMINAL_SIGNALS: readonly ForwardedSignal[] = ["SIGINT", "SIGQUIT", "SIGTSTP", "SIGWINCH", "SIGCONT"];
 
 /**
- * The signals that the application receives directly, so that the launcher must not forward them. With a terminal, these are
- * the signals that the terminal sends. If tini sends signals to the common group of both, these are all signals.
+ * The signals that the launcher must not forward, because the application receives them directly. If stdin is a
+ * terminal, these are the signals that the terminal sends. Otherwise the list is empty.
  */
-export function directSignals(terminal: boolean, underTini: boolean): readonly ForwardedSignal[] {
-  if (!terminal) return [];
-  return underTini ? FORWARDED_SIGNALS : TERMINAL_SIGNALS;
+export function directSignals(terminal: boolean): readonly ForwardedSignal[] {
+  return terminal ? TERMINAL_SIGNALS : [];
 }
 
-/** The signals that stop and continue the jobs of a terminal. With a terminal, they keep their effect on the launcher. */
+/**
+ * The signals that stop and continue the jobs of a terminal. If stdin is a terminal, these signals keep their default
+ * effect on the launcher.
+ */
 const JOB_CONTROL: readonly ForwardedSignal[] = ["SIGTSTP", "SIGCONT", "SIGTTIN", "SIGTTOU"];
 
-/** Receives the signals sent to the launcher. Only the last listener is called. */
+/** A source of the signals that are sent to the launcher. Only the last listener is called. */
 export interface SignalSource {
   /** Calls `listener` for each signal from now on. Replaces the previous listener. */
   listen(listener: (signal: ForwardedSignal) => void): void;
 }
 
 /**
- * Catches the signals sent to this process, so that none of them ends it before the outputs are saved. A signal that
- * arrives before the first listener is kept for that listener.
+ * Catches the signals that are sent to this process, so that no signal ends the process before the outputs are saved.
+ * The first listener also receives all earlier signals, including the signals in `held`.
  */
-export function catchSignals(terminal: boolean): SignalSource {
+export function catchSignals(terminal: boolean, held?: HeldSignals): SignalSource {
   const early: ForwardedSignal[] = [];
   let current: (signal: ForwardedSignal) => void = (signal) => early.push(signal);
   for (const signal of FORWARDED_SIGNALS)
     if (!terminal || !JOB_CONTROL.includes(signal)) process.on(signal, () => current(signal));
   unblockSignal("SIGUSR1");
+  early.unshift(...((held?.release() ?? []) as ForwardedSignal[]));
   return {
     listen: (listener) => {
       current = listener;
@@ -69,7 +74,9 @@ export function catchSignals(terminal: boolean): SignalSource {
   };
 }
 
-/** Returns a signal that aborts at the next SIGTERM, SIGINT, SIGHUP or SIGQUIT. Replaces the previous listener. */
+/**
+ * Returns an `AbortSignal` that aborts at the next SIGTERM, SIGINT, SIGHUP or SIGQUIT. Replaces the previous listener.
+ */
 export function abortOnSignal(signals: SignalSource): AbortSignal {
   const controller = new AbortController();
   signals.listen((signal) => {

@@ -12,13 +12,13 @@ import type { Tee, TeeFile } from "./tee.ts";
 export interface StreamPlan {
   /** The folder of the shared volume. */
   readonly share: string;
-  /** A file that receives a copy of stdout; undefined for none. */
+  /** Path of a file that receives a copy of stdout; undefined if no copy is needed. */
   readonly outputPipe: string | undefined;
-  /** Whether to save both streams on the shared volume, as {@link LOG_NAMES}. */
+  /** Whether to save both streams on the shared volume, under the names in {@link LOG_NAMES}. */
   readonly logs: boolean;
 }
 
-/** The saved streams. */
+/** The streams that can be saved. */
 const STREAMS = ["stdout", "stderr"] as const;
 
 /** The file names of the streams in the folder of the logs. */
@@ -34,7 +34,9 @@ export interface Streams {
   flush(signal: AbortSignal): Promise<void>;
 }
 
-/** Opens the files for the streams of an application. Throws `cannotCreate` with the path. */
+/**
+ * Opens the files for the streams of an application. Throws `cannotCreate` with the path if a file cannot be opened.
+ */
 export async function openStreams(
   plan: StreamPlan,
   own: { readonly stdout: Writable; readonly stderr: Writable },
@@ -69,7 +71,10 @@ async function openFiles(plan: StreamPlan, name: (typeof STREAMS)[number]): Prom
   return files;
 }
 
-/** Opens and truncates the user's file. Refuses pipes and devices: they might never accept a byte. */
+/**
+ * Opens and truncates the file of `--output-pipe`. Rejects pipes and devices, because a write to them might never
+ * finish.
+ */
 async function openOutputPipe(path: string): Promise<TeeFile> {
   return opening(path, async () => {
     makeFolders(dirname(path));
@@ -77,7 +82,10 @@ async function openOutputPipe(path: string): Promise<TeeFile> {
   });
 }
 
-/** Creates a new file that every user may read. A sidecar may still be reading the file of an earlier attempt. */
+/**
+ * Creates a new file that every user may read. If an earlier attempt left a file, removes this old file instead of
+ * overwriting it, because a sidecar may still be reading the old file.
+ */
 async function openLog(share: string, name: string): Promise<TeeFile> {
   const folder = join(share, SHARE.logs);
   const path = join(folder, name);

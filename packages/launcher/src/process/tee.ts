@@ -5,33 +5,36 @@ import type { Writable } from "node:stream";
 import { cannotWrite } from "shared/fs/path-failure";
 import { bytesWaiting, openPipe } from "./libc.ts";
 
-/** A file that receives a copy of a stream. The tee closes it. */
+/** A file that receives a copy of a stream. The tee closes the file. */
 export interface TeeFile {
   readonly path: string;
   readonly handle: FileHandle;
 }
 
-/** A stream of an application that is copied to the launcher's own stream and to files. */
+/** Copies a stream of an application to the launcher's own stream and to files. */
 export interface Tee {
-  /** The file descriptor for the application, a pipe. */
+  /** The file descriptor that the application writes to. It belongs to a pipe. */
   readonly writeEnd: number;
   /** Closes the write end in this process. Call this after the application was started. */
   closeWriteEnd(): void;
   /**
-   * Call this after the application has ended. Reads the rest of its output, even if the reader of the launcher's own
-   * stream is slow, and closes the files. Returns the number of bytes. Does not wait for later output of other
-   * processes that still hold the pipe. Throws `copyFailed` with the path if a file could not be written.
+   * Call this after the application has ended. Reads the rest of the application's output, and closes the files. Does
+   * not wait for a slow reader of the launcher's own stream, or for other processes that still have the pipe open.
+   * Returns the number of copied bytes. Throws `copyFailed` with the path if a file could not be written.
    */
   finish(): Promise<number>;
-  /** Waits, after {@link Tee.finish}, until the launcher's own stream has all bytes, or until `signal` aborts. */
+  /**
+   * Call this after {@link Tee.finish}. Waits until the launcher's own stream has received all bytes, or until `signal`
+   * aborts.
+   */
   flush(signal: AbortSignal): Promise<void>;
 }
 
 /**
- * Opens a tee to the launcher's own stream and to files. It copies one chunk at a time: a slow reader slows the
- * application down. If the reader disconnects, the pipe is closed, and the next write of the application fails. The
- * application would see the same effects if there were no tee. If a file cannot be written, the other files still get
- * everything. Throws if no file descriptor is free.
+ * Opens a tee to the launcher's own stream and to files. The tee copies one chunk at a time, so a slow reader slows
+ * down the application. If the reader disconnects, the pipe is closed, and the next write of the application fails.
+ * Both effects would also occur without a tee. If one file cannot be written, the tee still copies everything to the
+ * other files. Throws if no file descriptor is free.
  */
 export function openTee(own: Writable, files: readonly TeeFile[]): Tee {
   return new PipeTee(own, files);
@@ -47,11 +50,14 @@ class PipeTee implements Tee {
   readonly #failures = new Map<TeeFile, unknown>();
   /** Resolves when the application has ended: from then on, the tee does not wait for a slow reader. */
   readonly #ended = Promise.withResolvers<true>();
-  /** Whether the launcher's own stream took the last chunk. Resolves when the chunk is written. */
+  /**
+   * Resolves when the last chunk is written to the launcher's own stream. The value is false if the reader has
+   * disconnected.
+   */
   #written: Promise<boolean> = Promise.resolve(true);
   /** The number of bytes that were copied. */
   #copied = 0;
-  /** The number of bytes to copy, known after the application has ended. */
+  /** The number of bytes to copy. This number is known only after the application has ended. */
   #limit = Number.POSITIVE_INFINITY;
 
   constructor(own: Writable, files: readonly TeeFile[]) {
@@ -76,7 +82,7 @@ class PipeTee implements Tee {
   }
 
   async finish(): Promise<number> {
-    // All output of the application was read before, or is in the pipe now.
+    // This process has already read all output of the application, except the bytes that are in the pipe now.
     if (!this.#source.destroyed) this.#limit = this.#source.bytesRead + bytesWaiting(this.#readEnd);
     if (this.#copied >= this.#limit) this.#source.destroy();
     this.#ended.resolve(true);

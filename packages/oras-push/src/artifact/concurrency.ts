@@ -1,6 +1,6 @@
 /**
- * Maps items, at most `limit` of them at the same time. Results keep the order of the items. After an error it starts
- * no further items, waits for the active ones, and throws the first error.
+ * Maps at most `limit` items at the same time. The results have the same order as the items. After an error, starts no
+ * further items, waits for the active items, and throws the first error.
  */
 export async function mapConcurrently<T, R>(
   items: readonly T[],

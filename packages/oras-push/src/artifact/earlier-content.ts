@@ -7,15 +7,19 @@ import { ManifestError, parseManifest, type StoredManifest } from "../oci/manife
 import type { AnyReference } from "../oci/reference.ts";
 
 /**
- * Length of the blob prefix that is compared, in bytes. It spans several compressed blocks, even if they compress well.
+ * The number of leading bytes that are compared in two blobs. These bytes span several compressed blocks, even if the
+ * blocks compress well.
  */
 const COMPARED_HEAD = 1 << 20;
 
-/** The content of a store from earlier pushes. Each query is sent once, at its first use. */
+/**
+ * Queries about the layers and blobs that earlier pushes left in a store. Each query is sent only once, when it is
+ * first used.
+ */
 export interface EarlierContent {
-  /** The layers of the artifacts that the tags of this push currently name. Unreadable manifests count as empty. */
+  /** The layers of the artifacts that the tags of this push point to now. Ignores unreadable manifests. */
   layers(): Promise<readonly Descriptor[]>;
-  /** Whether the store may have any blob: false if it has no tag, true if its tags cannot be listed. */
+  /** Whether the store may contain blobs. False if the store has no tags. True if its tags cannot be listed. */
   mayHaveBlobs(): Promise<boolean>;
 }
 
@@ -43,10 +47,10 @@ function once<T>(ask: () => Promise<T>): () => Promise<T> {
 }
 
 /**
- * Finds a folder's layer among the layers of earlier pushes, and returns its descriptor. Two layers are equal if the
- * earlier blob begins with `head`, the first bytes of the new layer, and the archives have the same digest. Reads the
- * archive to compare the digests, but does not compress it. Undefined if there is no such layer. Throws `noInput` if
- * the folder cannot be read.
+ * Searches the layers of earlier pushes for a layer that equals the new layer of a folder. Returns the descriptor of
+ * the earlier layer. `head` contains the first bytes of the new blob. Two layers are equal if their blobs begin with
+ * the same bytes, and if their archives have the same digest. Reads the new archive to get its digest, but does not
+ * compress the archive. Returns undefined if no earlier layer is equal. Throws `noInput` if the folder cannot be read.
  */
 export async function findSameLayer(
   store: ArtifactStore,
@@ -62,6 +66,8 @@ export async function findSameLayer(
     for await (const _ of archive.bytes);
     const annotations = archive.annotations();
     if (annotations[ANNOTATIONS.contentDigest] !== layer.annotations[ANNOTATIONS.contentDigest]) continue;
+    // In a layout on disk, the rest of the blob may be broken.
+    if (!(await store.hasBlob(layer.digest, layer.size))) continue;
     return { mediaType, digest: layer.digest, size: layer.size, annotations };
   }
   return undefined;
@@ -79,8 +85,8 @@ async function beginsWith(store: ArtifactStore, layer: Descriptor, head: Buffer)
 }
 
 /**
- * The response of a store. Undefined if the store refuses or its content is broken, because this push may repair the
- * content.
+ * Returns the response of a store. Returns undefined if the store refuses the request, or if the content in the store
+ * is broken. This push may repair broken content.
  */
 async function undefinedIfRefused<T>(answer: Promise<T>): Promise<T | undefined> {
   try {

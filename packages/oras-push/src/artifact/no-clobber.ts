@@ -1,11 +1,15 @@
 import { isDeepStrictEqual } from "node:util";
 import { ToolError } from "shared/cli/tool-error";
 import { ANNOTATIONS } from "../oci/annotations.ts";
+import type { Annotations } from "../oci/descriptor.ts";
 import { shortDigest } from "../oci/digest.ts";
 import { type Manifest, ManifestError, parseManifest, type StoredManifest } from "../oci/manifest.ts";
 import { type AnyReference, formatReference } from "../oci/reference.ts";
 
-/** Annotations that say when and where an artifact was made. They do not belong to its content. */
+/**
+ * Annotations that say when and where an artifact was made. Artifacts with the same content may differ in these
+ * annotations.
+ */
 const VOLATILE_ANNOTATIONS: ReadonlySet<string> = new Set([
   ANNOTATIONS.created,
   ANNOTATIONS.attempt,
@@ -16,25 +20,38 @@ const VOLATILE_ANNOTATIONS: ReadonlySet<string> = new Set([
   ANNOTATIONS.node,
 ]);
 
+/** Annotations in which layers with the same content may differ. For example, a copy of a file has a different time. */
+const VOLATILE_OF_LAYERS: ReadonlySet<string> = new Set([ANNOTATIONS.fileTime]);
+
 /**
- * Checks that a tag's manifest has the same artifact type, layers and annotations as the new manifest. Ignores annotations
- * that say when and where the artifact was made. Throws `cannotCreate` with a description of the existing artifact.
+ * Checks that a tag's manifest has the same artifact type, layers and annotations as the new manifest. Ignores
+ * annotations that say when and where the artifact was made. If the manifests differ, throws `cannotCreate` with a
+ * description of the existing artifact.
  */
 export function checkSameContent(reference: AnyReference, existing: StoredManifest, wanted: StoredManifest): void {
   const found = contentOf(existing);
   if (found !== undefined && isDeepStrictEqual(found, contentOf(wanted))) return;
-  throw new ToolError("cannotCreate", `${formatReference(reference)} already names other content`, {
+  throw new ToolError("cannotCreate", `${formatReference(reference)} already points to other content`, {
     why: descriptionOf(existing),
     hint: "push to another tag, or without --no-clobber",
   });
 }
 
-/** The content of a manifest; undefined if it is of a different kind, such as an index. */
+/**
+ * Parses a manifest, and removes the annotations that are not compared. Returns undefined for a different kind of
+ * manifest, such as an index.
+ */
 function contentOf(manifest: StoredManifest): Manifest | undefined {
   const parsed = manifestOf(manifest);
   if (parsed === undefined) return undefined;
-  const annotations = Object.entries(parsed.annotations).filter(([key]) => !VOLATILE_ANNOTATIONS.has(key));
-  return { ...parsed, annotations: Object.fromEntries(annotations) };
+  const layers = parsed.layers.map(({ annotations, ...layer }) =>
+    annotations === undefined ? layer : { ...layer, annotations: without(annotations, VOLATILE_OF_LAYERS) },
+  );
+  return { ...parsed, layers, annotations: without(parsed.annotations, VOLATILE_ANNOTATIONS) };
+}
+
+function without(annotations: Annotations, names: ReadonlySet<string>): Annotations {
+  return Object.fromEntries(Object.entries(annotations).filter(([key]) => !names.has(key)));
 }
 
 function descriptionOf(manifest: StoredManifest): string {

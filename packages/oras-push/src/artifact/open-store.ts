@@ -2,6 +2,7 @@ import { VERSION } from "shared/cli/version";
 import type { Access, ArtifactStore } from "../oci/artifact-store.ts";
 import type { Credential, CredentialSource } from "../oci/auth/credential.ts";
 import { dockerCredentials } from "../oci/auth/docker-config.ts";
+import { withoutNewline } from "../oci/auth/password.ts";
 import { DEFAULT_RETRY } from "../oci/http/retry.ts";
 import { Transport } from "../oci/http/transport.ts";
 import { openLayout } from "../oci/layout/layout.ts";
@@ -10,8 +11,8 @@ import { Repository } from "../oci/repository.ts";
 import type { ConnectionPlan, TransferContext } from "./transfer.ts";
 
 /**
- * Opens the repository or the OCI layout of a reference. A repository is not contacted yet. Throws as {@link openLayout}
- * does.
+ * Opens the repository or the OCI layout of a reference. Sends no request to a repository yet. Throws the errors of
+ * {@link openLayout}.
  */
 export async function openStore(
   reference: AnyReference,
@@ -23,7 +24,7 @@ export async function openStore(
   return openRepository(reference, access, plan, context);
 }
 
-/** Groups references by their store, in their order. */
+/** Groups references by their store. Keeps the order of the references. */
 export function groupByStore(references: readonly AnyReference[]): readonly AnyReference[][] {
   const groups = Map.groupBy(references, (reference) =>
     formatReference({ ...reference, tag: undefined, digest: undefined }),
@@ -41,20 +42,28 @@ function openRepository(
     ...plan,
     ...context,
     debug: plan.debug ? context.log : () => {},
-    credentials: credentialSource(access, plan, context),
+    credentials: credentialSource(access, plan, context, reference.repository),
     retry: { ...DEFAULT_RETRY, deadlineSeconds: plan.retrySeconds },
     userAgent: `oras-push/${VERSION}`,
   });
   return new Repository(transport, reference.repository, access);
 }
 
-/** The command line takes precedence over the operator's variables, and these over the docker config. */
-function credentialSource(access: Access, plan: ConnectionPlan, { env, signal }: TransferContext): CredentialSource {
-  const password = plan.password ?? (access === "pull" ? env.ORAS_PULL_PASS : env.ORAS_PUSH_PASS);
-  const username = plan.username ?? env.ORAS_USER;
-  if (password === undefined || password === "") return dockerCredentials(plan.registryConfig, { env, signal });
-  const credential: Credential = username
-    ? { kind: "basic", username, password }
-    : { kind: "refresh", token: password };
+/**
+ * Uses the credentials from the command line, else from the variables of the ORAS Operator, else from the docker
+ * config.
+ */
+function credentialSource(
+  access: Access,
+  plan: ConnectionPlan,
+  { env, signal }: TransferContext,
+  repository: string,
+): CredentialSource {
+  const variable = access === "pull" ? env.ORAS_PULL_PASS : env.ORAS_PUSH_PASS;
+  const password = withoutNewline(plan.password ?? variable ?? "");
+  const username = withoutNewline(plan.username ?? env.ORAS_USER ?? "");
+  if (password === "") return dockerCredentials(plan.registryConfig, { env, signal }, repository);
+  const credential: Credential =
+    username === "" ? { kind: "refresh", token: password } : { kind: "basic", username, password };
   return () => Promise.resolve(credential);
 }

@@ -1,7 +1,8 @@
-import { chmodSync, lstatSync, readdirSync, renameSync } from "node:fs";
+import { chmodSync, lstatSync, readdirSync, renameSync, type Stats } from "node:fs";
 import { ToolError } from "shared/cli/tool-error";
 import { type BytePath, rawPath, shownPath } from "shared/fs/byte-path";
 import { writing } from "shared/fs/path-failure";
+import { specialFileKind } from "shared/fs/special-file";
 
 /** A path that must not be replaced. */
 export interface Conflict {
@@ -14,14 +15,18 @@ export function namesIn(folder: BytePath): BytePath[] {
   return readdirSync(rawPath(folder), { encoding: "latin1" });
 }
 
-/** Moves a file or a folder to its place. Merges with a folder that exists, and replaces a file. */
+/**
+ * Moves a file or a folder to the path `to`. Merges a folder with an existing folder, and replaces an existing file.
+ */
 export function merge(from: BytePath, to: BytePath): void {
   const stats = lstatSync(rawPath(from));
   const existing = lstatSync(rawPath(to), { throwIfNoEntry: false });
-  // A normal user can neither move nor empty a folder without write permission.
+  // A normal user needs write permission on a folder to move or to empty the folder.
   if (stats.isDirectory()) chmodSync(rawPath(from), 0o700);
   if (existing?.isDirectory() === true && stats.isDirectory()) {
-    for (const name of namesIn(from)) merge(`${from}/${name}`, `${to}/${name}`);
+    whileWritable(to, existing, () => {
+      for (const name of namesIn(from)) merge(`${from}/${name}`, `${to}/${name}`);
+    });
     return;
   }
   writing(shownPath(to), () => {
@@ -31,17 +36,28 @@ export function merge(from: BytePath, to: BytePath): void {
 }
 
 /**
- * Throws `cannotCreate` if a folder would replace a file, if a file would replace a folder, or if an existing file must
- * be kept.
+ * Makes a folder writable, calls `act`, and restores the folder's mode. Keeps the mode if another user owns the folder.
  */
+function whileWritable(folder: BytePath, { mode, uid }: Stats, act: () => void): void {
+  if ((mode & 0o300) === 0o300 || uid !== process.geteuid?.()) return act();
+  writing(shownPath(folder), () => chmodSync(rawPath(folder), (mode & 0o7777) | 0o700));
+  try {
+    act();
+  } finally {
+    chmodSync(rawPath(folder), mode & 0o7777);
+  }
+}
+
+/** Throws `cannotCreate` if the move of `from` to `to` has a conflict, as {@link findConflict} defines it. */
 export function checkFree(from: BytePath, to: BytePath, keepOldFiles: boolean): void {
   const found = findConflict(from, to, { keepOldFiles, parents: [] });
   if (found !== undefined) throw new ToolError("cannotCreate", `${found.path} exists already`, { why: found.why });
 }
 
 /**
- * Finds the first conflict if `from` and its content move to `to`. Files may be replaced unless `keepOldFiles` is set.
- * Each of `parents`, the folders on the path to `to`, must be a folder if it exists.
+ * Finds the first conflict that would occur if `from` and its content were moved to `to`. A folder must not replace a
+ * file. A file must not replace a folder or a special file. If `keepOldFiles` is true, a file must not replace another
+ * file. `parents` are the paths of the folders above `to`. A parent that exists must be a folder.
  */
 export function findConflict(
   from: BytePath,
@@ -55,7 +71,10 @@ export function findConflict(
   const folder = existing.isDirectory();
   if (folder !== lstatSync(rawPath(from)).isDirectory())
     return { path: shownPath(to), why: folder ? "it is a folder" : "it is not a folder" };
-  if (!folder) return options.keepOldFiles ? { path: shownPath(to), why: "--keep-old-files" } : undefined;
+  // A rename would replace a device or a FIFO with a file.
+  if (!folder && !existing.isFile() && !existing.isSymbolicLink())
+    return { path: shownPath(to), why: `it is ${specialFileKind(existing)}` };
+  if (!folder) return options.keepOldFiles ? { path: shownPath(to), why: "--keep-old-files is set" } : undefined;
   for (const name of namesIn(from)) {
     const found = findConflict(`${from}/${name}`, `${to}/${name}`, { ...options, parents: [] });
     if (found !== undefined) return found;

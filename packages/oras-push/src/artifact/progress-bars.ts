@@ -4,11 +4,11 @@ import { type BlobReport, blobLine, type Progress } from "./progress.ts";
 /** The terminal that shows the bars. */
 export interface Terminal {
   write(text: string): void;
-  /** Its current width, in characters. */
+  /** The current width of the terminal, in characters. */
   columns(): number;
 }
 
-/** Progress as bars, below plain lines. */
+/** Shows progress as bars, below plain lines. */
 export interface ProgressBars extends Progress {
   /** Writes a line above the bars. */
   print(line: string): void;
@@ -23,7 +23,8 @@ const INTERVAL = 100;
 const BAR_WIDTH = 20;
 
 /**
- * These codes clear only the space after the new text (ECMA-48, EL and ED). No line is ever blank, so nothing flickers.
+ * These control codes clear only the space after the new text (ECMA-48, EL and ED). No line is ever blank, so the bars
+ * do not flicker.
  */
 const CLEAR_ROW = "\x1b[K";
 const CLEAR_BELOW = "\x1b[J";
@@ -31,17 +32,17 @@ const CLEAR_BELOW = "\x1b[J";
 /** A visible bar. */
 interface Bar {
   readonly title: string;
-  /** In bytes; undefined for a blob that is still being produced. */
+  /** The blob's size in bytes; undefined if the blob is still being produced. */
   readonly total: number | undefined;
   done: number;
-  /** Time of its start, in milliseconds. */
+  /** The time at which the transfer started, in milliseconds. */
   started: number;
 }
 
 /**
- * Draws a bar for each active transfer, below the lines of finished ones. Each update overwrites the previous one in
- * one write, so nothing flickers. A bar is never wider than the terminal; the width is read at each update. `now`
- * returns milliseconds.
+ * Draws a bar for each active transfer, below the lines of finished transfers. Each update overwrites the previous
+ * update in one write, so the bars do not flicker. A bar is never wider than the terminal. Reads the terminal's width
+ * at each update. `now` returns the current time in milliseconds.
  */
 export function progressBars(terminal: Terminal, now: () => number = () => performance.now()): ProgressBars {
   const bars = new Set<Bar>();
@@ -75,7 +76,7 @@ export function progressBars(terminal: Terminal, now: () => number = () => perfo
   };
 }
 
-/** Returns a function that writes lines above the bars and draws the bars again. */
+/** Creates the function that draws the bars. Its arguments are lines to write above the bars. */
 function drawer(bars: ReadonlySet<Bar>, terminal: Terminal, now: () => number): (...above: string[]) => void {
   let drawn: readonly string[] = [];
   return (...above) => {
@@ -88,7 +89,9 @@ function drawer(bars: ReadonlySet<Bar>, terminal: Terminal, now: () => number): 
   };
 }
 
-/** Passes content on and updates a bar. The bar starts at zero, because a retry sends the content again. */
+/**
+ * Passes content on and adds its bytes to a bar. First resets the bar to zero, because a retry sends the content again.
+ */
 async function* counted(source: AsyncIterable<Buffer>, bar: Bar, now: () => number): AsyncGenerator<Buffer> {
   bar.done = 0;
   bar.started = now();
@@ -98,13 +101,16 @@ async function* counted(source: AsyncIterable<Buffer>, bar: Bar, now: () => numb
   }
 }
 
-/** Moves the cursor to the first drawn line. If the terminal became narrower, each line may fill several rows. */
+/**
+ * Returns the code that moves the cursor to the first drawn line. If the terminal has become narrower, each line may
+ * fill several rows.
+ */
 function backOver(lines: readonly string[], width: number): string {
   const rows = lines.reduce((sum, line) => sum + Math.max(1, Math.ceil(widthOf(line) / width)), 0);
   return rows === 0 ? "" : `\x1b[${rows}A\r`;
 }
 
-/** Formats a bar. Truncates it to less than the width of the terminal, at the end of the title. */
+/** Formats a bar as one line. If necessary, truncates the title, so that the line is narrower than the terminal. */
 function barLine({ title, total, done, started }: Bar, width: number, now: number): string {
   const seconds = Math.max((now - started) / 1000, 0.001);
   const numbers = `${total === undefined ? bytes(done) : `${bytes(done)}/${bytes(total)}`} ${bytes(done / seconds)}/s`;
@@ -138,7 +144,7 @@ function cut(text: string, width: number): string {
   return kept;
 }
 
-/** The largest possible width of a text: outside of European alphabets a character may take two columns. */
+/** The largest possible width of a text. A character outside of European alphabets may fill two columns. */
 function widthOf(text: string): number {
   let width = 0;
   for (const character of text) width += (character.codePointAt(0) as number) < 0x1100 ? 1 : 2;

@@ -3,7 +3,7 @@ import { oneLine } from "shared/cli/tool-error";
 import type { BlobInfo } from "../oci/artifact-store.ts";
 import { shortDigest } from "../oci/digest.ts";
 
-/** A blob whose digest or size may not be known yet, because it is still being produced. */
+/** A blob whose digest or size may not be known yet, because the blob is still being produced. */
 type PartialBlobInfo = { readonly [Fact in keyof BlobInfo]?: BlobInfo[Fact] | undefined };
 
 /** Receives the progress of one blob. */
@@ -15,19 +15,19 @@ export interface BlobReport {
 
 /** Receives the progress of a push or a pull. */
 export interface Progress {
-  /** The upload of a blob starts. */
+  /** Reports that the upload of a blob starts. */
   upload(title: string, blob: PartialBlobInfo): BlobReport;
-  /** The registry has the blob. */
+  /** Reports that the registry has the blob already. */
   exists(title: string, blob: BlobInfo): void;
-  /** The registry mounted the blob from another repository. */
+  /** Reports that the registry mounted the blob from another repository. */
   mounted(title: string, blob: BlobInfo): void;
   download(title: string, blob: BlobInfo): BlobReport;
 }
 
-/** The text that replaces a digest that is not known yet. */
+/** The text that is shown while a digest is unknown. */
 const UNKNOWN = "............";
 
-/** Progress as plain lines, with the words of `oras`. */
+/** Reports progress as plain lines, with the same words as `oras`. */
 export function plainProgress(log: Log): Progress {
   const report = (doing: string, done: string, title: string, blob: PartialBlobInfo): BlobReport => {
     log(blobLine(doing, blob, title));

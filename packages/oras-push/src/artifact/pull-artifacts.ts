@@ -13,16 +13,16 @@ import type { ConnectionPlan, TransferContext, TransferPlan } from "./transfer.t
 /** Where to restore artifacts. */
 export interface PullDestination {
   readonly folder: string;
-  /** Whether to fail if a file exists, instead of overwriting it. */
+  /** Whether the pull fails if a file exists already. Otherwise, the pull overwrites the file. */
   readonly keepOldFiles: boolean;
 }
 
-/** Checks an artifact's annotations before its layers are fetched. Throws to refuse the artifact. */
+/** Checks an artifact's annotations before its layers are fetched. May throw to refuse the artifact. */
 export type CheckAnnotations = (reference: AnyReference, annotations: Annotations) => void;
 
 /**
- * Returns a function that looks for artifacts and returns those that do not exist yet. Each call looks only for the
- * artifacts that earlier calls did not find. Calls `check` with the annotations of each found artifact.
+ * Creates a search for artifacts. Each call of the result searches for the artifacts that no earlier call has found. A
+ * call returns the artifacts that are still missing. Calls `check` with the annotations of each artifact that it finds.
  */
 export async function missingArtifacts(
   references: readonly AnyReference[],
@@ -48,7 +48,9 @@ export async function missingArtifacts(
   };
 }
 
-/** Pulls artifacts into one folder, one after the other. Calls `check` before it fetches layers. */
+/**
+ * Pulls artifacts into one folder, one after the other. Calls `check` for each artifact before its layers are fetched.
+ */
 export async function pullArtifacts(
   references: readonly AnyReference[],
   destination: PullDestination,
@@ -56,7 +58,8 @@ export async function pullArtifacts(
   context: TransferContext,
   check?: CheckAnnotations,
 ): Promise<PulledArtifact[]> {
-  const options = { ...destination, concurrency: plan.concurrency, progress: context.progress };
+  const { progress, warn } = context;
+  const options = { ...destination, concurrency: plan.concurrency, progress, warn };
   const pulled: PulledArtifact[] = [];
   for (const reference of references) {
     const store = await openStore(reference, "pull", plan, context);
@@ -70,7 +73,7 @@ export async function pullArtifacts(
   return pulled;
 }
 
-/** The result of a pull of all tags. */
+/** The result of {@link pullAllTags}. */
 export interface PulledTags {
   readonly pulled: readonly PulledArtifact[];
   /** Tags that could not be pulled, with their errors. */
@@ -78,9 +81,9 @@ export interface PulledTags {
 }
 
 /**
- * Pulls every tag of a repository or a layout, each into a separate folder. Skips a tag that cannot be pulled, with a
- * warning. Also pulls the outputs of failed runs, with a warning. Throws `registry` if there are no tags. Also throws
- * any error that affects every tag: an unreachable registry, or refused credentials.
+ * Pulls every tag of a repository or a layout, each into a separate folder. If a tag cannot be pulled, logs a warning
+ * and skips the tag. Also pulls the outputs of failed runs, but warns about them. Throws `registry` if there are no
+ * tags. Also throws any error that affects every tag: an unreachable registry, or refused credentials.
  */
 export async function pullAllTags(
   repository: AnyReference,
@@ -108,7 +111,7 @@ export async function pullAllTags(
   return { pulled, skipped };
 }
 
-/** The codes of errors that also affect the next tag. */
+/** The codes of errors that affect all tags, not only one tag. */
 const CONCERNS_ALL_TAGS: ReadonlySet<FailureCode> = new Set(["unavailable", "notAuthorized"]);
 
 async function pullTag(
@@ -125,7 +128,7 @@ async function pullTag(
     const reason = failedRunReason(annotations);
     if (reason !== undefined) warn(`${title} is pulled, but ${reason}`);
   };
-  const options = { folder: join(folder, tag), keepOldFiles, concurrency, progress, check };
+  const options = { folder: join(folder, tag), keepOldFiles, concurrency, progress, warn, check };
   return pulledObject(reference, await pull(store, title, tag, options));
 }
 

@@ -1,20 +1,21 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import type { Log } from "shared/cli/log";
 import { ToolError } from "shared/cli/tool-error";
 import { toBytePath } from "shared/fs/byte-path";
 import { makeFolders } from "shared/fs/folders";
 import { writing } from "shared/fs/path-failure";
-import { removeTree } from "shared/fs/remove-tree";
-import { uniqueName } from "shared/fs/unique-name";
 import { ANNOTATIONS } from "../oci/annotations.ts";
 import type { ArtifactStore } from "../oci/artifact-store.ts";
 import type { Annotations, Descriptor } from "../oci/descriptor.ts";
 import { type Manifest, ManifestError, parseManifest, type StoredManifest } from "../oci/manifest.ts";
+import { EMPTY_JSON } from "../oci/media-types.ts";
 import { safeParts, UnsafePathError } from "../tar/entry-path.ts";
 import { mapConcurrently } from "./concurrency.ts";
 import { checkFree, findConflict, merge, namesIn } from "./place-files.ts";
 import type { Progress } from "./progress.ts";
 import { restoreLayer, type TitledLayer } from "./restore-layer.ts";
+import { withStaging } from "./staging.ts";
 
 /** The store operations that a pull needs. */
 export type PullSource = Pick<ArtifactStore, "fetchManifest" | "fetchBlob">;
@@ -23,14 +24,16 @@ export type PullSource = Pick<ArtifactStore, "fetchManifest" | "fetchBlob">;
 export interface PullOptions {
   /** The folder for the artifact's files and folders; created if it is missing. */
   readonly folder: string;
-  /** Whether to fail if a file exists, instead of overwriting it. */
+  /** Whether the pull fails if a file exists already. Otherwise, the pull overwrites the file. */
   readonly keepOldFiles: boolean;
   /** Number of layers that are fetched at the same time. */
   readonly concurrency: number;
   readonly progress: Progress;
+  /** Called with a line of text if some layers of an artifact are not restored. Does nothing by default. */
+  readonly warn?: Log;
   /**
-   * Checks the manifest's annotations before layers are fetched, and throws to refuse the artifact. Accepts all
-   * artifacts by default.
+   * Checks the manifest's annotations before layers are fetched, and may throw to refuse the artifact. By default, all
+   * artifacts are accepted.
    */
   readonly check?: ((annotations: Annotations) => void) | undefined;
 }
@@ -43,10 +46,10 @@ export interface PullResult {
 }
 
 /**
- * Pulls an artifact: restores every layer with a title below the folder, and unpacks the layers of folders. Checks
- * sizes and digests, and moves files into place only when the whole artifact is correct, by rename. `pointer` is a tag
- * or a digest, `name` is the artifact's name in messages. Throws `registry` if the artifact is missing, broken or
- * unsafe, and `cannotCreate` if a file cannot be written.
+ * Pulls an artifact into a folder: restores every layer that has a title, and unpacks the layers of folders. Checks
+ * sizes and digests. After the check of the whole artifact, moves the files into place by rename. `pointer` is a tag or
+ * a digest. `name` is the artifact's name in messages. Throws `registry` if the artifact is missing, broken or unsafe,
+ * and `cannotCreate` if a file cannot be written.
  */
 export async function pull(
   source: PullSource,
@@ -58,26 +61,23 @@ export async function pull(
   if (found === undefined) throw new ToolError("registry", `no artifact ${name}`, { why: "not found" });
   const { manifest } = found;
   const layers = titledLayers(found.artifact, name);
-  const staging = join(options.folder, `.oras-push-${uniqueName()}`);
-  writing(staging, () => makeFolders(staging));
-  try {
+  checkTitles(found.artifact, layers.length, name, options.warn);
+  await withStaging(options.folder, async (staging) => {
     const whole = await restoreLayers(source, layers, name, staging, options);
     moveIntoPlace(whole, options);
-  } finally {
-    removeTree(staging);
-  }
+  });
   return { manifest, layers };
 }
 
-/** An artifact's manifest, stored and parsed. */
+/** An artifact's manifest, as stored bytes and in parsed form. */
 export interface FoundArtifact {
   readonly manifest: StoredManifest;
   readonly artifact: Manifest;
 }
 
 /**
- * Finds an artifact by tag or digest; undefined if there is none. Calls `check` with its annotations. Throws `registry` if
- * the manifest is invalid.
+ * Finds an artifact by tag or digest. Returns undefined if the artifact does not exist. Calls `check` with the
+ * annotations of the artifact. Throws `registry` if the manifest is invalid.
  */
 export async function findArtifact(
   source: PullSource,
@@ -113,6 +113,22 @@ function titledLayers({ layers }: Manifest, name: string): TitledLayer[] {
   }
 }
 
+/**
+ * Reports layers without a title. These layers are not restored. Throws `registry` if no layer has a title. For
+ * example, the layers of a container image have no titles. Ignores the empty layer of an artifact without content.
+ */
+function checkTitles({ layers }: Manifest, titled: number, name: string, warn: Log = () => {}): void {
+  const untitled = layers.filter(
+    ({ mediaType, annotations }) => mediaType !== EMPTY_JSON && annotations?.[ANNOTATIONS.title] === undefined,
+  ).length;
+  if (untitled === 0) return;
+  if (titled > 0) return warn(`${name}: skipped layers without a title: ${untitled} of ${untitled + titled}`);
+  throw new ToolError("registry", `nothing to restore from ${name}`, {
+    why: `none of its layers has the annotation ${ANNOTATIONS.title}`,
+    hint: "check the reference: the layers of a container image have no such annotation",
+  });
+}
+
 function titleParts(title: string): string[] {
   try {
     return safeParts(title);
@@ -121,7 +137,7 @@ function titleParts(title: string): string[] {
   }
 }
 
-/** Restores layers in the folder `staging`. Returns the folder there that contains all of them. */
+/** Restores layers below the folder `staging`. Returns the subfolder that contains the files of all layers. */
 async function restoreLayers(
   source: PullSource,
   layers: readonly TitledLayer[],
@@ -141,7 +157,7 @@ async function restoreLayers(
   return whole;
 }
 
-/** Moves the content of `whole` to the target folder, after a check of all names. */
+/** Checks all names, and then moves the content of `whole` to the target folder. */
 function moveIntoPlace(whole: string, { folder, keepOldFiles }: PullOptions): void {
   const moves = namesIn(toBytePath(whole)).map((top) => ({
     from: `${toBytePath(whole)}/${top}`,
@@ -152,15 +168,15 @@ function moveIntoPlace(whole: string, { folder, keepOldFiles }: PullOptions): vo
 }
 
 /**
- * Moves a restored layer beside the other layers of its artifact. Throws `registry` if two layers contain the same
- * name, or if the path of one layer passes through a link of another layer.
+ * Moves a restored layer into the folder `whole`, which collects all layers. Throws `registry` if two layers contain
+ * the same name, or if the path of one layer passes through a link of another layer.
  */
 function addLayer(place: string, whole: string, { title, parts }: TitledLayer, name: string): void {
   const from = toBytePath(join(place, ...parts));
   const to = toBytePath(join(whole, ...parts));
   const parents = parts.slice(0, -1).map((_, index) => join(whole, ...parts.slice(0, index + 1)));
   if (findConflict(from, to, { keepOldFiles: true, parents }) !== undefined)
-    throw cannotPull(name, `another of its layers conflicts with ${JSON.stringify(title)}`);
+    throw cannotPull(name, `the layer ${JSON.stringify(title)} conflicts with another layer`);
   const parent = join(whole, ...parts.slice(0, -1));
   writing(parent, () => makeFolders(parent));
   merge(from, to);

@@ -9,32 +9,34 @@ import { groupByStore, openStore } from "./open-store.ts";
 import { createdAnnotation, type Destination, type PushResult, push } from "./push.ts";
 import type { TransferContext, TransferPlan } from "./transfer.ts";
 
-/** The content of an annotation file, as `oras push --annotation-file` reads it. */
+/** The content of an annotation file, in the format of `oras push --annotation-file`. */
 export interface AnnotationFile {
   /** Annotations of the manifest. */
   readonly manifest: Annotations;
   /** Annotations of the config descriptor. */
   readonly config: Annotations;
-  /** Annotations of layers, by pushed path or by title. */
+  /** Annotations of layers. Each key is a pushed path or a layer's title. */
   readonly layers: ReadonlyMap<string, Annotations>;
 }
 
-/** The content of an artifact besides its paths. */
+/** The settings for an artifact, except its paths. */
 export interface ArtifactPlan {
   readonly artifactType: string | undefined;
-  /** Annotations of the manifest; they override those of the annotation file. */
+  /** Annotations of the manifest. They override annotations from the annotation file. */
   readonly annotations: Annotations;
   readonly annotationFile: AnnotationFile;
-  /** gzip level 1 to 9, or 0 to store folders uncompressed. */
+  /** The gzip level: 1 to 9, or 0 to store folders uncompressed. */
   readonly level: number;
-  /** Selects the entries of folders to push. */
+  /** Selects which entries of folders are pushed. */
   readonly patterns: Patterns;
-  /** Whether to fail if a tag names different content, instead of overwriting the tag. */
+  /** Whether the push fails if a tag points to different content. Otherwise, the push overwrites the tag. */
   readonly noClobber: boolean;
+  /** Whether to skip unreadable paths in folders. By default, an unreadable path is an error. */
+  readonly skipUnreadable?: boolean;
 }
 
 /**
- * Pushes paths as one artifact to every reference. Calls `confirm` after the upload and before it writes a tag. Throws
+ * Pushes paths as one artifact to every reference. Calls `confirm` after the upload, before a tag is written. Throws
  * `noInput` if a path cannot be read, and a usage error if `SOURCE_DATE_EPOCH` is invalid.
  */
 export async function pushArtifact(
@@ -47,8 +49,8 @@ export async function pushArtifact(
   const epoch = sourceDateEpoch(context.env);
   const report = (message: string) => context.warn(oneLine(message));
   const annotations = layerAnnotations(plan.annotationFile, paths, report);
-  const { level, patterns } = plan;
-  const options = { level, patterns, latest: epoch, report, annotations, signal: context.signal };
+  const { level, patterns, skipUnreadable } = plan;
+  const options = { level, patterns, skipUnreadable, latest: epoch, report, annotations, signal: context.signal };
   const layers = await Promise.all(paths.map((path) => layerOf(path, options)));
   const destinations = await openDestinations(references, plan, context);
   const created = createdAnnotation(epoch === undefined ? new Date() : new Date(epoch * 1000));
@@ -74,15 +76,21 @@ function openDestinations(
   return Promise.all(groupByStore(references).map(open));
 }
 
-/** Annotations of each layer, by its path or its title. Reports names in the file that match no path. */
+/**
+ * Creates a lookup for the annotations of a layer in the annotation file. Reports each key in the file that matches no
+ * pushed path.
+ */
 function layerAnnotations({ layers }: AnnotationFile, paths: readonly LayerPath[], report: Log) {
   const names = new Set(paths.flatMap(({ path }) => [path, titleOf(path)]));
   for (const name of layers.keys())
-    if (!names.has(name)) report(`--annotation-file names ${JSON.stringify(name)}, which is not pushed`);
+    if (!names.has(name)) report(`--annotation-file: no pushed path matches ${JSON.stringify(name)}`);
   return ({ path }: LayerPath) => ({ ...layers.get(titleOf(path)), ...layers.get(path) });
 }
 
-/** The date that replaces "now" in reproducible builds, in seconds since 1970. Throws a usage error if it is invalid. */
+/**
+ * Reads the time that replaces the current time in reproducible builds. The time is in seconds since 1970. Throws a
+ * usage error if the variable is invalid.
+ */
 function sourceDateEpoch({ SOURCE_DATE_EPOCH: text }: NodeJS.ProcessEnv): number | undefined {
   if (text === undefined || text === "") return undefined;
   if (/^\d{1,11}$/.test(text)) return Number(text);

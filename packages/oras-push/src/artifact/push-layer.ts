@@ -1,4 +1,4 @@
-import { ToolError } from "shared/cli/tool-error";
+import { describeError, ToolError } from "shared/cli/tool-error";
 import type { LayerSource, LayerStream } from "../layer/layer.ts";
 import { ANNOTATIONS } from "../oci/annotations.ts";
 import type { ArtifactStore } from "../oci/artifact-store.ts";
@@ -15,11 +15,12 @@ export interface PushedLayer {
 }
 
 /**
- * A layer up to this size in bytes is read before the upload, because its digest shows whether the store has the blob.
+ * Layers up to this size, in bytes, are read before the upload. The digest of the layer then shows whether the store
+ * already has the blob.
  */
 const READ_FIRST = 8 << 20;
 
-/** Sends a layer's blob, unless the store has it from an earlier push. */
+/** Sends a layer's blob, unless the store has the blob from an earlier push. */
 export async function pushLayer(
   store: ArtifactStore,
   source: LayerSource,
@@ -33,8 +34,9 @@ export async function pushLayer(
 }
 
 /**
- * Copies a layer from one store to another. Skips a blob that exists in the second store. Otherwise mounts the blob, or
- * else reads and sends it again. Throws `noInput` if the layer changed since it was pushed to the first store.
+ * Copies a layer from one store to another. Skips a blob that exists in the second store. Otherwise mounts the blob. If
+ * the second store cannot mount the blob, reads the layer again and sends it. Throws `noInput` if the layer changed
+ * after the push to the first store.
  */
 export async function copyLayer(
   store: ArtifactStore,
@@ -44,7 +46,7 @@ export async function copyLayer(
   progress: Progress,
 ): Promise<PushedLayer> {
   const { digest, size } = descriptor;
-  if (await store.hasBlob(digest)) return skipped(progress, descriptor);
+  if (await store.hasBlob(digest, size)) return skipped(progress, descriptor);
   if (await store.mountBlob(digest, from)) {
     progress.mounted(source.title, descriptor);
     return { descriptor, sent: false };
@@ -56,7 +58,7 @@ export async function copyLayer(
   return { descriptor, sent: true };
 }
 
-/** Reads a layer for its descriptor. Sends nothing. */
+/** Reads a layer and returns its descriptor. Sends nothing. */
 export async function describeLayer(source: LayerSource): Promise<Descriptor> {
   const { bytes, annotations } = source.open();
   const meter = new Meter();
@@ -64,7 +66,7 @@ export async function describeLayer(source: LayerSource): Promise<Descriptor> {
   return { mediaType: source.mediaType, digest: meter.digest(), size: meter.size, annotations: annotations() };
 }
 
-/** Reads a layer again. Throws `noInput` before the last chunk if the content changed. */
+/** Reads a layer again. If the content changed, throws `noInput` instead of yielding the last chunk. */
 async function* unchanged(source: LayerSource, { digest, size }: Descriptor): AsyncGenerator<Buffer> {
   const meter = new Meter();
   let last: Buffer | undefined;
@@ -75,12 +77,12 @@ async function* unchanged(source: LayerSource, { digest, size }: Descriptor): As
   }
   if (meter.size !== size || meter.digest() !== digest)
     throw new ToolError("noInput", `${source.title} changed during the push`, {
-      hint: "push files that no process writes to",
+      hint: "wait until no process writes to the files, then push again",
     });
   if (last !== undefined) yield last;
 }
 
-/** Reads a large file for its digest, and reads it again to send it if the store does not have the blob. */
+/** Reads a large file to get its digest. If the store does not have the blob, reads the file again and sends it. */
 async function pushLargeFile(
   store: ArtifactStore,
   source: LayerSource,
@@ -92,14 +94,17 @@ async function pushLargeFile(
   for await (const chunk of first.bytes) meter.update(chunk);
   const blob = { digest: meter.digest(), size };
   const descriptor = { mediaType: source.mediaType, ...blob, annotations: first.annotations() };
-  if (await store.hasBlob(blob.digest)) return skipped(progress, descriptor);
+  if (await store.hasBlob(blob.digest, blob.size)) return skipped(progress, descriptor);
   const report = progress.upload(source.title, blob);
   await store.pushKnownBlob(blob, () => report.watch(source.open().bytes));
   report.done(blob);
   return { descriptor, sent: true };
 }
 
-/** Sends a layer while it is read, unless the layer is small or equals a layer of an earlier push. */
+/**
+ * Reads and sends a layer at the same time. A small layer is read completely before it is sent. Skips a layer that
+ * equals a layer of an earlier push.
+ */
 async function pushStreamedLayer(
   store: ArtifactStore,
   source: LayerSource,
@@ -108,15 +113,17 @@ async function pushStreamedLayer(
 ): Promise<PushedLayer> {
   const { head, rest, annotations } = await readStart(source);
   if (rest === undefined) return pushSmallLayer(store, source, head, annotations(), progress);
-  const same = await findSameLayer(store, source, head, await earlier.layers());
-  if (same !== undefined) {
+  try {
+    const same = await findSameLayer(store, source, head, await earlier.layers());
+    if (same !== undefined) return skipped(progress, same);
+    return await sendWhileRead(store, source, { bytes: continued(head, rest), annotations }, progress);
+  } finally {
+    // Closes the layer, because a failed upload does not read the layer to its end.
     await rest.return?.();
-    return skipped(progress, same);
   }
-  return sendWhileRead(store, source, { bytes: continued(head, rest), annotations }, progress);
 }
 
-/** Sends a layer whose content is in memory, unless the store has it. */
+/** Sends a layer whose content is in memory, unless the store has the blob. */
 async function pushSmallLayer(
   store: ArtifactStore,
   { title, mediaType }: LayerSource,
@@ -126,14 +133,29 @@ async function pushSmallLayer(
 ): Promise<PushedLayer> {
   const blob = { digest: digestOf(content), size: content.length };
   const descriptor = { mediaType, ...blob, annotations };
-  if (await store.hasBlob(blob.digest)) return skipped(progress, descriptor);
+  if (await store.hasBlob(blob.digest, blob.size)) return skipped(progress, descriptor);
   const report = progress.upload(title, blob);
-  await store.pushBlob(content, blob.digest);
+  await store.pushBlob(content, blob.digest).catch((error: unknown) => {
+    throw content.length === 0 ? refusedEmpty(title, error) : error;
+  });
   report.done(blob);
   return { descriptor, sent: true };
 }
 
-/** Sends a layer while it is read. The first attempt reads `stream`, a retry opens the layer again. */
+/**
+ * Explains the failed push of an empty file. Some registries refuse empty blobs, and every client restores only an
+ * empty blob as an empty file.
+ */
+function refusedEmpty(title: string, error: unknown): unknown {
+  if (!(error instanceof ToolError) || error.code !== "registry") return error;
+  return new ToolError("registry", `the registry refused the empty file ${title}`, {
+    why: describeError(error),
+    hint: "push the folder that contains the file, or write something into the file",
+    cause: error,
+  });
+}
+
+/** Reads and sends a layer at the same time. The first attempt reads `stream`. A retry opens the layer again. */
 async function sendWhileRead(
   store: ArtifactStore,
   source: LayerSource,
@@ -157,8 +179,8 @@ function skipped(progress: Progress, descriptor: Descriptor): PushedLayer {
 }
 
 /**
- * Reads the first {@link READ_FIRST} bytes of a layer. `rest` contains the following bytes; it is undefined if there
- * are none.
+ * Reads the first {@link READ_FIRST} bytes of a layer. `rest` yields the following bytes. `rest` is undefined if no
+ * bytes follow.
  */
 async function readStart(source: LayerSource) {
   const { bytes, annotations } = source.open();

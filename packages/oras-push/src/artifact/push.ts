@@ -10,7 +10,7 @@ import { checkSameContent } from "./no-clobber.ts";
 import type { Progress } from "./progress.ts";
 import { copyLayer, describeLayer, type PushedLayer, pushLayer } from "./push-layer.ts";
 
-/** A store, and the references in it that will name the artifact. */
+/** A store, and the references in this store that the push writes. */
 export interface Destination {
   readonly store: ArtifactStore;
   readonly references: readonly AnyReference[];
@@ -28,14 +28,17 @@ export interface Artifact {
 export interface PushOptions {
   /** Number of layers that are sent at the same time. */
   readonly concurrency: number;
-  /** Whether to fail if a tag names different content, instead of overwriting the tag. */
+  /** Whether the push fails if a tag points to different content. Otherwise, the push overwrites the tag. */
   readonly noClobber: boolean;
   readonly progress: Progress;
-  /** Called after the upload of all layers, before a tag is written. Throws to stop the push; does nothing by default. */
+  /**
+   * Called after the upload of all layers, before a tag is written. May throw to stop the push. Does nothing by
+   * default.
+   */
   readonly confirm?: (() => Promise<void>) | undefined;
 }
 
-/** The artifact that a reference names after a push. */
+/** The artifact that a reference points to after a push. */
 export interface PushResult {
   readonly reference: AnyReference;
   readonly manifest: StoredManifest;
@@ -43,10 +46,10 @@ export interface PushResult {
 }
 
 /**
- * Pushes layers and their manifest to one or more stores. Sends each blob once to each store. Sends the manifests last,
- * when every store has every blob, so a tag never names an incomplete artifact. Returns one result for each reference,
- * in their order. Throws `cannotCreate` if a tag must not be overwritten. If the tag exists before the upload, throws
- * without an upload.
+ * Pushes layers and their manifest to one or more stores. Sends each blob once to each store. Sends the manifests after
+ * every store has every blob. Therefore, no tag ever points to an incomplete artifact. Returns one result for each
+ * reference, in the order of the references. With `noClobber`, throws `cannotCreate` if a tag points to different
+ * content. If the tag exists before the push, throws this error before the upload.
  */
 export async function push(
   destinations: readonly Destination[],
@@ -72,14 +75,14 @@ export async function push(
   return results.sort((a, b) => order.indexOf(a.reference) - order.indexOf(b.reference));
 }
 
-/** The annotation that holds an artifact's date: RFC 3339, UTC, whole seconds. */
+/** The annotation with the date of an artifact. The date is in RFC 3339 format: UTC, in whole seconds. */
 export function createdAnnotation(date: Date): Annotations {
   return { [ANNOTATIONS.created]: `${date.toISOString().slice(0, 19)}Z` };
 }
 
 /**
- * Results for the references that already name the same content. Sends nothing. Throws if a reference names different
- * content.
+ * Returns results for the references that already point to the content of this push. Sends nothing. Throws
+ * `cannotCreate` if a reference points to different content.
  */
 async function keptResults(
   destinations: readonly Destination[],
@@ -123,12 +126,13 @@ async function pushBlobs(
           : copyLayer(store, source, layer.descriptor, first, progress);
       }),
     );
-    if (!(await store.hasBlob(EMPTY_DESCRIPTOR.digest))) await store.pushBlob(EMPTY_CONTENT, EMPTY_DESCRIPTOR.digest);
+    if (!(await store.hasBlob(EMPTY_DESCRIPTOR.digest, EMPTY_DESCRIPTOR.size)))
+      await store.pushBlob(EMPTY_CONTENT, EMPTY_DESCRIPTOR.digest);
   }
   return pushed;
 }
 
-/** Writes a tag. Returns the manifest that the tag names afterwards. */
+/** Writes a tag. Returns the manifest that the tag points to afterwards. */
 async function pushTag(
   store: ArtifactStore,
   reference: AnyReference,

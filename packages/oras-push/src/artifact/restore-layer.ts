@@ -1,10 +1,11 @@
-import { closeSync, fchmodSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, fchmodSync, futimesSync, mkdirSync, openSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ToolError } from "shared/cli/tool-error";
 import { makeFolders } from "shared/fs/folders";
 import { cannotWrite, writing } from "shared/fs/path-failure";
 import { isSystemError } from "shared/fs/system-error";
 import { decompressed } from "../layer/compression.ts";
+import { type FileMetadata, parseMetadata } from "../layer/file-metadata.ts";
 import { isFolderArchive } from "../layer/folder-archive.ts";
 import { type PeekedStream, peek } from "../layer/peek.ts";
 import { ANNOTATIONS } from "../oci/annotations.ts";
@@ -20,14 +21,15 @@ import type { Progress } from "./progress.ts";
 /** A layer that is restored under its title. */
 export interface TitledLayer {
   readonly title: string;
-  /** The parts of the title as a path. */
+  /** The title, split into the parts of a path. */
   readonly parts: readonly string[];
   readonly descriptor: Descriptor;
 }
 
 /**
- * Restores a layer below the folder `place`: unpacks a folder, writes a file. Throws `registry` if the blob is broken or its
- * title does not name a file, and `cannotCreate` if a file cannot be written.
+ * Restores a layer below the folder `place`: unpacks the archive of a folder, or writes a file. Throws `registry` if
+ * the blob is broken, or if the title of a file contains no file name. Throws `cannotCreate` if a file cannot be
+ * written.
  */
 export async function restoreLayer(
   source: Pick<ArtifactStore, "fetchBlob">,
@@ -40,14 +42,14 @@ export async function restoreLayer(
   const blob = await peek(verified(report.watch(source.fetchBlob(descriptor)), descriptor, title));
   if (await isFolder(layer, blob)) await restoreFolder(blob, layer, place);
   else if (parts.length === 0)
-    throw new ToolError("registry", `a layer's title ${JSON.stringify(title)} does not name a file`);
-  else await restoreFile(blob.bytes, join(place, ...parts));
+    throw new ToolError("registry", `a layer's title ${JSON.stringify(title)} contains no file name`);
+  else await restoreFile(blob.bytes, join(place, ...parts), parseMetadata(descriptor.annotations));
   report.done(descriptor);
 }
 
 /**
- * Whether to unpack a layer. The annotation of the layer decides. If it has none, a folder that oras-py packed is
- * unpacked.
+ * Whether a layer must be unpacked. An annotation of the layer decides. A layer without this annotation is unpacked if
+ * oras-py packed the layer from a folder.
  */
 async function isFolder({ title, descriptor }: TitledLayer, blob: PeekedStream): Promise<boolean> {
   const marked = descriptor.annotations?.[ANNOTATIONS.unpack];
@@ -55,13 +57,15 @@ async function isFolder({ title, descriptor }: TitledLayer, blob: PeekedStream):
   return descriptor.mediaType === FOLDER_LAYER && (await isFolderArchive(blob, title));
 }
 
-async function restoreFile(bytes: AsyncIterable<Buffer>, path: string): Promise<void> {
+/** Writes a file. If `mode` is undefined, the umask determines the mode. */
+async function restoreFile(bytes: AsyncIterable<Buffer>, path: string, { mode, mtime }: FileMetadata): Promise<void> {
   writing(path, () => makeFolders(dirname(path)));
   try {
-    const file = openSync(path, "wx", 0o644);
+    const file = openSync(path, "wx", 0o666);
     try {
       await writeSparse(file, bytes);
-      fchmodSync(file, 0o644);
+      if (mode !== undefined) fchmodSync(file, mode);
+      if (mtime !== undefined) futimesSync(file, mtime, mtime);
     } finally {
       closeSync(file);
     }
@@ -81,7 +85,10 @@ async function restoreFolder(blob: PeekedStream, { title, descriptor }: TitledLa
     });
 }
 
-/** A blob's content. Checks size and digest at its end, and throws at the first byte beyond the expected size. */
+/**
+ * Passes on the content of a blob. Throws at the end of the blob if its size or digest is wrong. Throws at once if the
+ * content is longer than expected.
+ */
 async function* verified(source: AsyncIterable<Buffer>, descriptor: Descriptor, title: string): AsyncGenerator<Buffer> {
   const meter = new Meter();
   const mismatch = (why: string) =>
@@ -93,5 +100,5 @@ async function* verified(source: AsyncIterable<Buffer>, descriptor: Descriptor, 
     yield chunk;
   }
   if (meter.size < descriptor.size) throw mismatch(`expected ${descriptor.size} bytes, received ${meter.size}`);
-  if (meter.digest() !== descriptor.digest) throw mismatch(`its content has the digest ${meter.digest()}`);
+  if (meter.digest() !== descriptor.digest) throw mismatch(`expected ${descriptor.digest}, found ${meter.digest()}`);
 }

@@ -1,8 +1,7 @@
 import { closeSync, constants, openSync, writeSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
 import type { Log } from "shared/cli/log";
 import { describeError, ToolError } from "shared/cli/tool-error";
-import { placeAtomically } from "shared/fs/atomic-file";
+import { writeResult } from "shared/fs/atomic-file";
 import { cannotWrite } from "shared/fs/path-failure";
 import type { ArtifactRecord } from "shared/pod/markers";
 import type { Descriptor } from "../oci/descriptor.ts";
@@ -10,7 +9,7 @@ import { type AnyReference, formatReference } from "../oci/reference.ts";
 import type { PullResult } from "./pull.ts";
 import type { PushResult } from "./push.ts";
 
-/** The number of bytes of a termination message that Kubernetes reads. */
+/** The maximum length of a termination message, in bytes. Kubernetes ignores further bytes. */
 const MAX_TERMINATION_MESSAGE = 4096;
 
 /** A pulled artifact in the output of `--format json`. */
@@ -22,11 +21,11 @@ export interface PulledArtifact extends ArtifactRecord {
 
 /** A pushed artifact in the output of `--format json`. */
 export interface PushedArtifact extends PulledArtifact {
-  /** Number of layers that were not sent, because the registry had them. */
+  /** The number of skipped layers. The registry had these layers already. */
   readonly skipped: number;
 }
 
-/** An artifact that was skipped, because it could not be pulled. */
+/** An artifact that was skipped because its pull failed. */
 export interface SkippedArtifact {
   readonly reference: string;
   readonly failure: ToolError;
@@ -71,7 +70,10 @@ export function skippedText(skipped: readonly SkippedArtifact[], format: string)
   return lines.map((line) => `${line}\n`).join("");
 }
 
-/** The failure of a pull that skipped artifacts, with the exit code of the first one; undefined if none was skipped. */
+/**
+ * The failure of a pull that skipped artifacts. Its exit code is the code of the first skipped artifact. Returns
+ * undefined if no artifact was skipped.
+ */
 export function skippedFailure([first, ...others]: readonly SkippedArtifact[], pulled: number): ToolError | undefined {
   if (first === undefined) return undefined;
   const names = [first, ...others].map(({ reference }) => reference).join(", ");
@@ -79,24 +81,28 @@ export function skippedFailure([first, ...others]: readonly SkippedArtifact[], p
   return new ToolError(first.failure.code, `${1 + others.length} of ${of} tags could not be pulled`, { why: names });
 }
 
-/** Writes the pushed manifest to a file, atomically. Throws `cannotCreate` with the path. */
+/**
+ * Writes the pushed manifest to a file. Replaces a regular file atomically. Throws `cannotCreate`, with the path, if
+ * the write fails.
+ */
 export async function exportManifest(path: string, [result]: readonly PushResult[]): Promise<void> {
   if (result === undefined) return;
   const { bytes } = result.manifest;
-  await placeAtomically(path, (temporary) => writeFile(temporary, bytes, { flag: "wx" })).catch((error) => {
+  await writeResult(path, bytes).catch((error) => {
     throw cannotWrite(path, error);
   });
 }
 
 /**
- * Writes reference and digest of artifacts to the termination message, which Kubernetes shows in the pod's status: one
- * JSON object per line, and as many lines as Kubernetes reads. Does nothing if the file is missing, because the kubelet
- * creates it. Only warns if the file cannot be written.
+ * Writes the references and digests of artifacts to the termination message. Kubernetes shows this message in the pod's
+ * status. Each line is one JSON object. Writes only as many lines as Kubernetes reads. Does nothing if the file is
+ * missing, because only the kubelet creates this file. If the write fails, only logs a warning.
  */
 export function writeTerminationMessage(file: string, artifacts: readonly ArtifactRecord[], warn: Log): void {
   let log: number;
   try {
-    log = openSync(file, constants.O_WRONLY | constants.O_TRUNC);
+    // Without O_NONBLOCK, opening a FIFO that has no reader would block forever.
+    log = openSync(file, constants.O_WRONLY | constants.O_TRUNC | constants.O_NONBLOCK);
   } catch {
     return;
   }

@@ -1,7 +1,10 @@
 import { ANNOTATIONS } from "../oci/annotations.ts";
 import type { Annotations } from "../oci/descriptor.ts";
 
-/** Annotations by their short names in {@link ANNOTATIONS}. Leaves out unknown values. */
+/**
+ * Converts values to annotations. The key of a value is the short name of its annotation in {@link ANNOTATIONS}. Skips
+ * missing and empty values.
+ */
 export function annotationsOf(
   known: Partial<Record<keyof typeof ANNOTATIONS, string | null | undefined>>,
 ): Annotations {
@@ -13,8 +16,8 @@ export function annotationsOf(
 }
 
 /**
- * The reason why an artifact is not the output of a successful run, from its annotations. Undefined if the run
- * succeeded. This function is pure.
+ * Reads from an artifact's annotations why the artifact is not the output of a successful run. Returns undefined if the
+ * annotations report no failure. This function is pure.
  */
 export function failedRunReason(annotations: Annotations): string | undefined {
   const reason = annotations[ANNOTATIONS.reason];

@@ -3,22 +3,23 @@ import type { Progress } from "./progress.ts";
 
 /** How to connect to registries. */
 export interface ConnectionPlan {
-  /** Use plain HTTP for every registry. */
-  readonly plainHttp: boolean;
-  /** Do not check certificates. */
+  /** Whether to use plain HTTP. If undefined, plain HTTP is used only for local registries. */
+  readonly plainHttp: boolean | undefined;
+  /** Whether to skip the check of certificates. */
   readonly insecure: boolean;
-  /** Certificate authority, PEM. */
+  /** The certificate authority, in PEM format. */
   readonly ca: Buffer | undefined;
-  /** Client certificate and its key, PEM. */
+  /** The client certificate, in PEM format. */
   readonly cert: Buffer | undefined;
+  /** The key of the client certificate, in PEM format. */
   readonly key: Buffer | undefined;
   /** Path of a docker config, or of a folder that contains one. */
   readonly registryConfig: string | undefined;
   readonly username: string | undefined;
   readonly password: string | undefined;
-  /** Seconds for which failed requests are retried. */
+  /** The time in seconds during which a failed request is retried. */
   readonly retrySeconds: number;
-  /** Log each request. */
+  /** Whether to log each request. */
   readonly debug: boolean;
 }
 
@@ -28,10 +29,10 @@ export interface TransferPlan extends ConnectionPlan {
   readonly concurrency: number;
 }
 
-/** The process that a push or a pull runs in. */
+/** The environment in which a push or a pull runs. */
 export interface TransferContext {
   readonly env: NodeJS.ProcessEnv;
-  /** A signal that stops the transfer. The signal's reason is thrown. */
+  /** A signal that stops the transfer. The transfer then throws the signal's reason. */
   readonly signal: AbortSignal;
   readonly log: Log;
   readonly warn: Log;

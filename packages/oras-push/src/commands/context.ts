@@ -5,7 +5,7 @@ import { type Progress, plainProgress } from "../artifact/progress.ts";
 import { progressBars } from "../artifact/progress-bars.ts";
 import type { TransferContext } from "../artifact/transfer.ts";
 
-/** The context of a transfer that logs plain lines to stderr. */
+/** Creates the context of a transfer. The context logs plain lines to stderr. */
 export function plainContext(io: Io): TransferContext {
   return contextWith(io, plainLog(io.stderr), plainProgress(plainLog(io.stderr)));
 }

@@ -6,9 +6,10 @@ import { datedLog } from "shared/cli/log";
 import { describeError, oneLine } from "shared/cli/tool-error";
 import { makeSharedFolders } from "shared/fs/folders";
 import { creatingFolder } from "shared/fs/path-failure";
-import { watchLease } from "shared/pod/lease";
+import { isHeld, watchLease } from "shared/pod/lease";
 import { writeMarker } from "shared/pod/marker-file";
 import { DEFAULT_SHARE, type FailureMarker, type InitMarker, SHARE } from "shared/pod/markers";
+import { warnIfNotMounted } from "shared/pod/mounted-share";
 import { openVolume, type SharedVolume } from "shared/pod/shared-volume";
 import { resultText, writeTerminationMessage } from "../artifact/result.ts";
 import { formatReference } from "../oci/reference.ts";
@@ -20,11 +21,15 @@ import { plainContext } from "./context.ts";
 export const sidecarCommand: Command<typeof SIDECAR_USAGE.options> = {
   ...SIDECAR_USAGE,
   run: (line, io) => sidecar(sidecarPlan(line, io.env), line.args, io),
-  onUsageError: async (failure, { share }) => {
+  onRefusal: async (failure, { share }) => {
+    const folder = share || DEFAULT_SHARE;
+    // A second sidecar must not write this marker. With this marker, the launcher would stop its wait for the first
+    // sidecar.
+    if (await isHeld(join(folder, SHARE.sidecarLease)).catch(() => false)) return;
     const { exitCode } = failure;
     const marker: FailureMarker = { schema: 1, attempt: null, exitCode, error: describeError(failure) };
-    // If the volume cannot be written, no launcher waits for this marker.
-    await writeMarker(join(share || DEFAULT_SHARE, SHARE.initFailed), marker).catch(() => {});
+    // If this process cannot write to the volume, no launcher waits for this marker.
+    await writeMarker(join(folder, SHARE.initFailed), marker).catch(() => {});
   },
 };
 
@@ -32,7 +37,8 @@ async function sidecar(plan: SidecarCommandPlan, args: readonly string[], io: Io
   const interrupted = io.interrupted();
   const context = plainContext(io);
   for (const text of introduction(plan, args)) context.log(text);
-  // If no volume is mounted, as in a trial on one machine, either side may start first.
+  warnIfNotMounted(plan.share, context.warn);
+  // In a trial on one machine, no volume is mounted. Either the sidecar or the launcher may then start first.
   creatingFolder(plan.share, () => makeSharedFolders(plan.share));
   const watcher = watchLease(join(plan.share, SHARE.lease));
   const volume = openVolume(plan.share, watcher);
@@ -40,17 +46,18 @@ async function sidecar(plan: SidecarCommandPlan, args: readonly string[], io: Io
   const [{ runSidecar }, { sidecarSteps }] = await Promise.all([
     import("../sidecar/sidecar.ts"),
     import("../sidecar/sidecar-steps.ts"),
-    // This module is loaded now, so that the push starts at once when the application is done.
+    // These modules are loaded now, so that the push starts at once when the application has ended.
     import("../artifact/push-artifact.ts"),
     import("../artifact/pull-artifacts.ts"),
   ]);
-  // SIGTERM does not end a native sidecar: it means that the pod is terminating, and the sidecar finishes its work.
+  // SIGTERM means that the pod is terminating, so the sidecar finishes its work. A second SIGTERM ends a sidecar that
+  // is not native.
   const never = new AbortController().signal;
-  const [signal, terminating] = plan.native ? [never, interrupted] : [interrupted, never];
+  const signal = plan.native ? never : (io.interruptedAgain ?? never);
   const steps = sidecarSteps(plan, context, watcher.state, signal);
   const { failure } = await runSidecar(
     plan,
-    { volume, signal, terminating, waitLog: datedLog("wait-fs", io.stderr), warn: context.warn },
+    { volume, signal, terminating: interrupted, waitLog: datedLog("wait-fs", io.stderr), warn: context.warn },
     steps,
     ({ pushed }) => {
       if (pushed === undefined) return;
@@ -63,8 +70,8 @@ async function sidecar(plan: SidecarCommandPlan, args: readonly string[], io: Io
 }
 
 /**
- * The sidecar of a pod that does not meet `--only-if`. A native sidecar keeps running, because the kubelet would
- * restart it.
+ * Runs instead of the sidecar if the condition of `--only-if` is false. A native sidecar keeps running, because the
+ * kubelet would restart it after an exit.
  */
 async function idle(plan: SidecarCommandPlan, volume: SharedVolume, interrupted: AbortSignal): Promise<number> {
   if (!plan.native) return 0;
@@ -77,7 +84,7 @@ async function idle(plan: SidecarCommandPlan, volume: SharedVolume, interrupted:
   return 0;
 }
 
-/** The first lines of the ORAS Operator's script. */
+/** Returns the first log lines. The script of the ORAS Operator prints the same lines. */
 function introduction(plan: SidecarCommandPlan, args: readonly string[]): string[] {
   const sources = plan.pullFrom.map(formatReference).join(" ") || "NA";
   return [

@@ -5,25 +5,28 @@ import type { PeekedStream } from "./peek.ts";
 import { zlib } from "./zlib.ts";
 
 /**
- * The default level of gzip. With the compressor's memory level, the result is at most 2 % larger than with the default
- * level of the gzip command. The compression takes two thirds of the time.
+ * The default gzip level. This level takes two thirds of the time that the default level of the gzip command takes.
+ * Together with this compressor's memory level, it produces results that are at most 2 % larger.
  */
 export const DEFAULT_LEVEL = 5;
 
-/** The level of `--compression none`: stores the bytes uncompressed in the gzip format, which every client reads. */
+/**
+ * The level for `--compression none`. Stores the bytes uncompressed, but in the gzip format, which every client can
+ * read.
+ */
 export const STORED = 0;
 
 /** The size of a decompressed chunk, in bytes. */
 const CHUNK = 256 << 10;
 
-/** Compresses the archive of a folder, for a layer of the media type `FOLDER_LAYER`. `level` is 1 to 9 or {@link STORED}. */
+/** Compresses the archive of a folder into a `FOLDER_LAYER`. `level` is 1 to 9, or {@link STORED}. */
 export function compressed(archive: AsyncIterable<Buffer>, level: number): AsyncIterable<Buffer> {
   return gzip(archive, level);
 }
 
 /**
- * Decompresses a layer. Its first bytes identify the format: gzip with any number of members, zstd, or a plain tar.
- * Throws an error with a code of zlib if the stream is broken, and the error of `bytes` if that stream fails.
+ * Decompresses a layer. The layer's first bytes identify the format: gzip with any number of members, zstd, or a plain
+ * tar. Throws an error with a zlib code if the compressed data is broken. Throws the errors of `bytes` unchanged.
  */
 export async function* decompressed({ head, bytes }: PeekedStream, mediaType: string): AsyncGenerator<Buffer> {
   const decompressor = await decompressorFor(head, mediaType);
@@ -32,7 +35,7 @@ export async function* decompressed({ head, bytes }: PeekedStream, mediaType: st
   try {
     yield* decompressor as AsyncIterable<Buffer>;
   } catch (error) {
-    // An error of the blob is more precise than the error that it causes in the decompressor.
+    // If the blob has an error, the decompressor fails too. The error of the blob is more precise.
     throw (await feeding) ?? error;
   }
 }

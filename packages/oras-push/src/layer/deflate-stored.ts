@@ -1,10 +1,13 @@
-/** The maximum length of a stored block, in bytes: its length field has 16 bits. */
+/** The maximum length of a stored block, in bytes. The length field of a block has 16 bits. */
 const MAX_BLOCK = 0xffff;
 
-/** Size of the header of a stored block at a byte boundary, in bytes: its type, its length, and the inverted length. */
+/**
+ * The header size, in bytes, of a stored block that starts at a byte boundary. The header consists of the type, the
+ * length and the inverted length.
+ */
 const HEADER = 5;
 
-/** Encodes bytes as stored blocks of deflate; none is marked as the last one (RFC 1951, section 3.2.4). */
+/** Encodes bytes as stored blocks of deflate. No block is marked as the last one (RFC 1951, section 3.2.4). */
 export function storedBlocks(bytes: Buffer): Buffer {
   const count = Math.ceil(bytes.length / MAX_BLOCK);
   const result = Buffer.allocUnsafeSlow(bytes.length + count * HEADER);

@@ -5,8 +5,8 @@ import { HEAD, type PeekedStream } from "./peek.ts";
 import { zlib } from "./zlib.ts";
 
 /**
- * Whether a blob is a gzipped archive whose first entry is a folder with the name `title`. oras-py packs folders like this,
- * without the annotation that says so.
+ * Whether a blob is a gzipped archive whose first entry is a folder with the name `title`. oras-py packs folders in
+ * this way, but does not mark them with an annotation.
  */
 export async function isFolderArchive({ head }: PeekedStream, title: string): Promise<boolean> {
   const { constants, createGunzip } = await zlib();
@@ -22,7 +22,7 @@ export async function isFolderArchive({ head }: PeekedStream, title: string): Pr
   }
 }
 
-/** A name without a leading `./` and without trailing slashes. */
+/** Removes a leading `./` and trailing slashes from a name. */
 function plainName(name: string): string {
   return name.replace(/^(\.\/+)+/, "").replace(/\/+$/, "");
 }

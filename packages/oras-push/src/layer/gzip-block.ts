@@ -4,29 +4,29 @@ import { looksRandom, repeatsItself } from "./randomness.ts";
 import { zlib } from "./zlib.ts";
 
 /**
- * The number of bytes that are compressed at a time. This size is part of the written format: a different size gives
- * different digests.
+ * The number of bytes that are compressed together. A different number would change the compressed bytes, and therefore
+ * the digests.
  */
 export const BLOCK = 256 << 10;
 
-/** The distance over which deflate finds repeated bytes (RFC 1951, section 2), in bytes. */
+/** The largest distance, in bytes, at which deflate finds repeated bytes (RFC 1951, section 2). */
 export const WINDOW = 32 << 10;
 
-/** zlib's `memLevel`, which is also part of the written format. */
+/** zlib's `memLevel`. A different value would also change the digests. */
 const MEMORY_LEVEL = 9;
 
-/** The minimum size in bytes of a block that may be stored uncompressed. Shorter blocks are always compressed. */
+/** The minimum size in bytes of a block that is tested for incompressible content. Shorter blocks are not tested. */
 const MIN_SAMPLED = 2 * WINDOW;
 
 /**
- * Compresses one block to deflate blocks that end at a byte boundary, none of which is marked as the last one. `dictionary`
- * holds the last {@link WINDOW} bytes before the block.
+ * Compresses one block to deflate blocks. The result ends at a byte boundary, and no deflate block is marked as the
+ * last one. `dictionary` holds the last {@link WINDOW} bytes before the block.
  */
 export type BlockCompressor = (block: Buffer, dictionary: Buffer | undefined) => Promise<Buffer>;
 
 /**
- * The compressor for a level: 1 to 9, or 0 to store all blocks. At every level, it stores blocks that seem incompressible, and
- * blocks that would grow.
+ * Returns the compressor for a level: 1 to 9, or 0 to store all blocks uncompressed. At every level, the compressor
+ * stores a block uncompressed if the block seems incompressible or would grow.
  */
 export async function blockCompressor(level: number): Promise<BlockCompressor> {
   const { constants, deflateRaw } = await zlib();
@@ -44,8 +44,8 @@ function isIncompressible(block: Buffer): boolean {
 }
 
 /**
- * Copies a small result out of the larger memory around it. zlib returns a part of a larger buffer, which may belong to
- * a pool, and a consumer that keeps the result would keep the whole buffer.
+ * Copies a small result to a buffer of its own. zlib returns a part of a larger buffer. If a consumer keeps this part,
+ * the whole larger buffer stays in memory.
  */
 function withOwnMemory(bytes: Buffer): Buffer {
   return bytes.length * 2 < bytes.buffer.byteLength ? Buffer.from(new Uint8Array(bytes).buffer) : bytes;

@@ -2,16 +2,16 @@ import { availableParallelism } from "node:os";
 import { BLOCK, type BlockCompressor, blockCompressor, WINDOW } from "./gzip-block.ts";
 import { zlib } from "./zlib.ts";
 
-/** The header of a member without name and time, made on Unix (RFC 1952, section 2.3). */
+/** The header of a gzip member: no name, no time, and Unix as the operating system (RFC 1952, section 2.3). */
 const HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]);
 
-/** An empty last block with fixed codes (RFC 1951, section 3.2.6). */
+/** An empty deflate block with fixed codes, marked as the last block (RFC 1951, section 3.2.6). */
 const LAST_BLOCK = Buffer.from([3, 0]);
 
 /**
- * Compresses a stream to one gzip member (RFC 1952), on all cores. It compresses the blocks independently, each with the end of
- * the previous block as its dictionary, and writes them in order. The result depends on the input and the level alone, not on
- * the number of cores. `level` is 1 to 9, or 0 to store the bytes uncompressed.
+ * Compresses a stream to one gzip member (RFC 1952), on all cores. Compresses several blocks at the same time, and
+ * writes the results in order. The end of each block is the dictionary for the next block. The result depends only on
+ * the input and the level, not on the number of cores. `level` is 1 to 9, or 0 to store the bytes uncompressed.
  */
 export async function* gzip(source: AsyncIterable<Buffer>, level: number): AsyncGenerator<Buffer> {
   const { crc32 } = await zlib();
@@ -27,14 +27,17 @@ export async function* gzip(source: AsyncIterable<Buffer>, level: number): Async
   yield Buffer.concat([LAST_BLOCK, trailer(checksum, size)]);
 }
 
-/** Compresses several blocks at the same time, slightly more than the number of cores. Yields the results in order. */
+/**
+ * Compresses several blocks at the same time. Their number is slightly higher than the number of cores. Yields the
+ * results in order.
+ */
 async function* compressedInOrder(blocks: AsyncIterable<Buffer>, compress: BlockCompressor): AsyncGenerator<Buffer> {
   const running: Promise<Buffer>[] = [];
   let dictionary: Buffer | undefined;
   try {
     for await (const block of blocks) {
       const compressed = compress(block, dictionary);
-      // Marks the promise as handled: its error is thrown when the promise is awaited.
+      // An error is thrown when the promise is awaited. Until then, the error must not count as an unhandled rejection.
       compressed.catch(() => {});
       running.push(compressed);
       dictionary = block.subarray(-WINDOW);
@@ -53,7 +56,7 @@ async function* watched(blocks: AsyncIterable<Buffer>, watch: (block: Buffer) =>
   }
 }
 
-/** Splits a stream into blocks of {@link BLOCK} bytes; the last one is shorter. */
+/** Splits a stream into blocks of {@link BLOCK} bytes. The last block may be shorter. */
 async function* blocksOf(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let pending: Buffer[] = [];
   let size = 0;

@@ -3,11 +3,14 @@ import { basename, resolve } from "node:path";
 /** A path that becomes a layer. */
 export interface LayerPath {
   readonly path: string;
-  /** The requested media type; the default for a file or a folder if undefined. */
+  /** The requested media type. If undefined, the layer gets the default media type for a file or a folder. */
   readonly mediaType?: string | undefined;
 }
 
-/** The name under which a path is restored: its last part, because every client restores that to the same place. */
+/**
+ * Returns the title of the layer for a path: the last part of the path. Every client restores a title without a slash
+ * to the same place.
+ */
 export function titleOf(path: string): string {
   return basename(resolve(path));
 }

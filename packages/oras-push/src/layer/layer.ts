@@ -12,23 +12,29 @@ import { pack } from "../tar/pack.ts";
 import { type Patterns, selection } from "../tar/selection.ts";
 import { walk } from "../tar/walk.ts";
 import { compressed } from "./compression.ts";
+import { metadataAnnotations } from "./file-metadata.ts";
 import { type LayerPath, titleOf } from "./layer-path.ts";
 
 /** How to make layers. */
 export interface LayerOptions {
-  /** gzip level 1 to 9, or 0 to store folders uncompressed. */
+  /** The gzip level: 1 to 9, or 0 to store folders uncompressed. */
   readonly level: number;
-  /** Selects entries of folders; all by default. */
+  /** Selects entries of folders; all entries by default. */
   readonly patterns?: Patterns;
   /** The latest time in an archive, in seconds since 1970. Later times become this time. Unlimited by default. */
   readonly latest?: number | undefined;
-  /** Receives a line for each file in a folder that is skipped, or stored as a different kind of file. */
+  /**
+   * Called with a line of text for each skipped file in a folder. Also called for each file that is stored as a
+   * different kind of file.
+   */
   readonly report: (message: string) => void;
+  /** Whether to skip unreadable paths in folders. By default, an unreadable path is an error. */
+  readonly skipUnreadable?: boolean | undefined;
   /** The user's annotations for a layer; none by default. */
   readonly annotations?: (layer: LayerPath) => Annotations;
   /**
-   * A signal that stops the reading of a layer, which may take minutes. The signal's reason is thrown. Never aborts by
-   * default.
+   * A signal that stops the read of a layer. The read then throws the signal's reason. A read may take minutes. By
+   * default, nothing stops the read.
    */
   readonly signal?: AbortSignal;
 }
@@ -36,24 +42,25 @@ export interface LayerOptions {
 /** One pass over a layer's bytes. */
 export interface LayerStream {
   readonly bytes: AsyncIterable<Buffer>;
-  /** The layer's annotations. Complete only after all bytes have been read. */
+  /** The layer's annotations. They are complete only after all bytes have been read. */
   readonly annotations: () => Annotations;
 }
 
-/** A layer that can be read repeatedly. It gives the same bytes each time, as long as the files stay the same. */
+/** A layer that can be read repeatedly. Each read gives the same bytes, as long as the files do not change. */
 export interface LayerSource {
-  /** The name under which it is restored: the last part of the path. */
+  /** The name under which the layer is restored: the last part of the path. */
   readonly title: string;
   readonly mediaType: string;
-  /** Its size in bytes; undefined for a folder, because the size is unknown before the archive is read. */
+  /** The layer's size in bytes. Undefined for a folder, because its size is unknown before the archive is read. */
   readonly size: number | undefined;
   readonly open: () => LayerStream;
-  /** The uncompressed archive of a folder, with the same annotations; undefined for a file. */
+  /** Opens the uncompressed archive of a folder. Its annotations are those of the layer. Undefined for a file. */
   readonly openArchive: (() => LayerStream) | undefined;
 }
 
 /**
- * The layer of a path. Throws `noInput` with the path if it is missing, cannot be read, or is neither a file nor a folder.
+ * Returns the layer of a path. Throws `noInput` with the path if the path is missing, cannot be read, or is neither a
+ * file nor a folder.
  */
 export async function layerOf(layer: LayerPath, options: LayerOptions): Promise<LayerSource> {
   const { path } = layer;
@@ -85,11 +92,12 @@ function folderLayer(layer: NamedLayer, options: LayerOptions): LayerSource {
 
 function archiveOpener({ path, title, annotations }: NamedLayer, options: LayerOptions): () => LayerStream {
   const { latest, patterns, signal } = options;
+  const unreadable = options.skipUnreadable === true ? () => {} : undefined;
   const selected = patterns === undefined ? undefined : selection(patterns);
   const report = once(options.report);
   return () => {
     const content = new Meter();
-    const archive = interruptible(pack(walk(path, title, report, selected), latest), signal);
+    const archive = interruptible(pack(walk(path, title, report, selected, unreadable), latest), signal);
     return {
       bytes: metered(archive, content),
       annotations: () => ({
@@ -101,11 +109,11 @@ function archiveOpener({ path, title, annotations }: NamedLayer, options: LayerO
   };
 }
 
-function fileLayer(layer: NamedLayer, stats: Stats, { signal }: LayerOptions): LayerSource {
+function fileLayer(layer: NamedLayer, stats: Stats, { latest, signal }: LayerOptions): LayerSource {
   const { path, title, mediaType = FILE_LAYER } = layer;
   const open = () => ({
     bytes: interruptible(readLarge({ path: toBytePath(path), stats }), signal),
-    annotations: () => layer.annotations,
+    annotations: () => ({ ...layer.annotations, ...metadataAnnotations(stats, latest) }),
   });
   return { title, mediaType, size: stats.size, open, openArchive: undefined };
 }

@@ -3,7 +3,7 @@ export const HEAD = 4 << 10;
 
 /** A stream whose first bytes are known. */
 export interface PeekedStream {
-  /** The first bytes: at least {@link HEAD}, or the whole stream if it is shorter. */
+  /** At least the first {@link HEAD} bytes, or the whole stream if the stream is shorter. */
   readonly head: Buffer;
   /** The whole stream, including the first bytes. */
   readonly bytes: AsyncIterable<Buffer>;

@@ -1,19 +1,26 @@
-/** The number of sampled places in a block, and the size of each sample in bytes. */
+/** The number of samples from a block. */
 const SAMPLES = 8;
+
+/** The size of a sample, in bytes. */
 const SAMPLE_SIZE = 1024;
 
 /**
- * The largest sum of the squared byte frequencies in a random sample. If all bytes are equally likely, the sum is about 5100 on
- * average and hardly ever 5600. At 6000, coding each byte alone saves less than 3 %.
+ * A sample counts as random if the sum of its squared byte frequencies is at most this number. If all bytes are equally
+ * likely, the sum is about 5100 on average, and hardly ever reaches 5600. If the sum is 6000, an encoding of single
+ * bytes saves less than 3 %.
  */
 const MAX_SQUARES = 6000;
 
-/** The length of the searched byte sequences. Random data hardly ever contains such a sequence twice. */
+/**
+ * The length, in bytes, of the sequences that {@link repeatsItself} searches for. Random data hardly ever contains the
+ * same sequence twice.
+ */
 const PROBE = 8;
 
 /**
- * Whether all byte values seem equally likely in all parts of a block of at least 8 KiB, as in compressed or encrypted data.
- * Does not detect repeated sequences. The answer depends on the bytes alone.
+ * Whether a block looks like compressed or encrypted data. Returns true if all byte values seem equally likely in all
+ * parts of the block. The block must have at least 8 KiB. Does not detect repeated sequences. The result depends only
+ * on the bytes.
  */
 export function looksRandom(block: Uint8Array): boolean {
   const step = Math.floor((block.length - SAMPLE_SIZE) / (SAMPLES - 1));
@@ -25,8 +32,8 @@ export function looksRandom(block: Uint8Array): boolean {
 }
 
 /**
- * Whether parts of a block repeat bytes from at most `window` bytes before. Checks only a few probes. The block must be
- * longer than the window. The answer depends on the bytes alone.
+ * Whether a block contains repeated sequences that are at most `window` bytes apart. Checks only a few places. The
+ * block must be longer than the window. The result depends only on the bytes.
  */
 export function repeatsItself(block: Buffer, window: number): boolean {
   const step = Math.floor((block.length - PROBE - window) / (SAMPLES - 1));

@@ -1,4 +1,6 @@
-/** Loads Node's zlib at its first use. zlib takes a megabyte of memory, and a waiting sidecar does not need it. */
+/**
+ * Loads Node's zlib when it is first used. zlib takes a megabyte of memory, and a waiting sidecar does not need zlib.
+ */
 export function zlib(): Promise<typeof import("node:zlib")> {
   return import("node:zlib");
 }

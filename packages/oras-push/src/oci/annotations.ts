@@ -5,12 +5,19 @@
 export const ANNOTATIONS = {
   /** The name under which a layer is restored. */
   title: "org.opencontainers.image.title",
-  /** The date of an artifact, RFC 3339. */
+  /** The creation date of an artifact (RFC 3339). */
   created: "org.opencontainers.image.created",
-  /** The digest of a folder's uncompressed tar. */
+  /** The digest of the uncompressed tar archive of a folder. */
   contentDigest: "io.deis.oras.content.digest",
-  /** `"true"` for a layer that is a folder. */
+  /** `"true"` if the layer contains a folder. */
   unpack: "io.deis.oras.content.unpack",
+  /**
+   * The permissions of a single file, in octal digits such as `755`. The archive of a folder contains the permissions
+   * of its files.
+   */
+  fileMode: "dev.oras-pod-tools.file.mode",
+  /** The modification time of a single file (RFC 3339), in UTC and whole seconds. */
+  fileTime: "dev.oras-pod-tools.file.mtime",
   /** The exit code of the application that wrote the content. */
   exitCode: "dev.oras-pod-tools.run.exit-code",
   /** The signal that ended the application. */
@@ -21,8 +28,9 @@ export const ANNOTATIONS = {
   incomplete: "dev.oras-pod-tools.run.incomplete",
   /** A random id that identifies the start of the launcher. */
   attempt: "dev.oras-pod-tools.run.attempt",
-  /** When the application started and ended, RFC 3339. */
+  /** The time when the application started (RFC 3339). */
   startedAt: "dev.oras-pod-tools.run.started",
+  /** The time when the application ended (RFC 3339). */
   finishedAt: "dev.oras-pod-tools.run.finished",
   /** The pulled inputs: a JSON array of objects with `reference` and `digest`. */
   inputs: "dev.oras-pod-tools.run.inputs",
@@ -32,9 +40,11 @@ export const ANNOTATIONS = {
   node: "dev.oras-pod-tools.run.node",
 } as const;
 
-/** The annotations by which clients restore a layer. A user may not set them. */
+/** The annotations that clients use to restore a layer. Users cannot set these annotations. */
 export const LAYER_ANNOTATIONS: ReadonlySet<string> = new Set([
   ANNOTATIONS.title,
   ANNOTATIONS.contentDigest,
   ANNOTATIONS.unpack,
+  ANNOTATIONS.fileMode,
+  ANNOTATIONS.fileTime,
 ]);

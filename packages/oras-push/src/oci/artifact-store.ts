@@ -2,17 +2,17 @@ import type { Descriptor } from "./descriptor.ts";
 import type { Digest } from "./digest.ts";
 import type { StoredManifest } from "./manifest.ts";
 
-/** The rights that a store is opened with. A token server grants no other rights. */
+/** The rights with which a store is opened. Tokens for the store contain only these rights. */
 export type Access = "pull" | "pull,push";
 
-/** Digest and size of a blob. */
+/** The digest and the size of a blob. */
 export interface BlobInfo {
   readonly digest: Digest;
-  /** In bytes. */
+  /** The size in bytes. */
   readonly size: number;
 }
 
-/** Opens a blob's content from its first byte; called once for each attempt. */
+/** Opens a blob's content at its first byte. Called once for each attempt. */
 export type OpenContent = () => AsyncIterable<Buffer>;
 
 /**
@@ -20,26 +20,28 @@ export type OpenContent = () => AsyncIterable<Buffer>;
  * the distribution specification.
  */
 export interface ArtifactStore {
-  /** Whether the store has a blob. */
-  hasBlob(digest: Digest): Promise<boolean>;
-  /** Takes a blob from another store without an upload. Returns false if this is not possible. */
+  /** Whether the store has a blob. Pass the size in bytes if it is known. The size helps to detect wrong responses. */
+  hasBlob(digest: Digest, size?: number): Promise<boolean>;
+  /** Mounts a blob of another store, without an upload. Returns false if a mount is not possible. */
   mountBlob(digest: Digest, source: ArtifactStore): Promise<boolean>;
   /** Stores a blob from memory. */
   pushBlob(content: Buffer, digest: Digest): Promise<void>;
   /** Stores a blob whose digest and size are known. */
   pushKnownBlob(blob: BlobInfo, open: OpenContent): Promise<void>;
-  /** Stores a blob whose digest and size are not known before its last byte. */
+  /** Stores a blob whose digest and size become known only at its last byte. */
   pushStreamedBlob(open: OpenContent): Promise<BlobInfo>;
-  /** A blob's content. The caller checks size and digest. */
+  /** Returns a blob's content. The caller must check the size and the digest. */
   fetchBlob(descriptor: Descriptor): AsyncIterable<Buffer>;
-  /** A manifest by tag or digest. Checks the digest of the content. Undefined if there is no such manifest. */
+  /** Fetches a manifest by tag or digest, and checks its digest. Returns undefined if there is no such manifest. */
   fetchManifest(reference: string): Promise<StoredManifest | undefined>;
-  /** Stores a manifest under a tag, or by its digest alone if no tag is given. */
+  /** Stores a manifest under a tag. If no tag is given, stores the manifest only under its digest. */
   pushManifest(manifest: StoredManifest, tag: string | undefined): Promise<void>;
-  /** Stores a manifest under a free tag. If the tag exists, stores nothing and returns the manifest that it names. */
+  /**
+   * Stores a manifest under a new tag. If the tag already exists, returns the manifest of the tag and stores nothing.
+   */
   addManifest(manifest: StoredManifest, tag: string): Promise<StoredManifest | undefined>;
   /** Whether the store has any tag. */
   hasTags(): Promise<boolean>;
-  /** All tags. */
+  /** Lists all tags. */
   listTags(): Promise<string[]>;
 }

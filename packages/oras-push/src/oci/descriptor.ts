@@ -5,14 +5,14 @@ import { digestOf } from "./meter.ts";
 /** A set of annotations (image-spec, annotations.md). */
 export type Annotations = Readonly<Record<string, string>>;
 
-/** The media type, digest and size of a content (image-spec, descriptor.md). */
+/** The media type, digest and size of a blob or a manifest (image-spec, descriptor.md). */
 export interface Descriptor {
   readonly mediaType: string;
   readonly digest: Digest;
-  /** In bytes. */
+  /** The size in bytes. */
   readonly size: number;
   readonly annotations?: Annotations;
-  /** The content itself in base64, if it is small. */
+  /** The content in base64. A descriptor contains only small contents. */
   readonly data?: string;
 }
 
@@ -27,7 +27,7 @@ export const EMPTY_DESCRIPTOR: Descriptor = {
   data: EMPTY_CONTENT.toString("base64"),
 };
 
-/** A descriptor ready for JSON: its fields in the order of the specification, its annotations sorted. */
+/** Prepares a descriptor for JSON. Its fields get the order of the specification, and its annotations are sorted. */
 export function orderedDescriptor(descriptor: Descriptor): Descriptor {
   const { mediaType, digest, size, annotations, data } = descriptor;
   return {
@@ -39,7 +39,7 @@ export function orderedDescriptor(descriptor: Descriptor): Descriptor {
   };
 }
 
-/** Annotations sorted by their keys. */
+/** Sorts annotations by their keys. */
 export function sortedAnnotations(annotations: Annotations): Annotations {
   return Object.fromEntries(Object.entries(annotations).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -3,7 +3,7 @@ export type Digest = `sha256:${string}`;
 
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 
-/** Whether text is a sha256 digest. Registries must support only this algorithm. */
+/** Whether text is a sha256 digest. sha256 is the only algorithm that every registry must support. */
 export function isDigest(text: unknown): text is Digest {
   return typeof text === "string" && DIGEST.test(text);
 }

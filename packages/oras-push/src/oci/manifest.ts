@@ -1,3 +1,4 @@
+import { ToolError } from "shared/cli/tool-error";
 import {
   type Annotations,
   type Descriptor,
@@ -10,7 +11,7 @@ import { DOCKER_MANIFEST, OCI_MANIFEST, UNKNOWN_ARTIFACT } from "./media-types.t
 import { digestOf } from "./meter.ts";
 
 /**
- * The maximum size of a manifest, in bytes. Registries accept no larger manifests (distribution-spec, "Pushing
+ * The maximum size of a manifest, in bytes. Registries may reject larger manifests (distribution-spec, "Pushing
  * Manifests").
  */
 export const MAX_MANIFEST_BYTES: number = 4 << 20;
@@ -22,20 +23,21 @@ export interface Manifest {
   readonly annotations: Annotations;
 }
 
-/** A manifest in a store: its bytes and their descriptor. */
+/** A stored manifest: the bytes and the descriptor of these bytes. */
 export interface StoredManifest {
   readonly bytes: Buffer;
   readonly descriptor: Descriptor;
 }
 
-/** The error for a manifest that is invalid or of an unsupported type. */
+/** The error for a manifest that is invalid or has an unsupported type. */
 export class ManifestError extends Error {
   override readonly name = "ManifestError";
 }
 
 /**
- * Builds a manifest. The same artifact always has the same bytes. Without layers, its only layer is the empty
- * descriptor.
+ * Builds a manifest. The same artifact always results in the same bytes. If there are no layers, the empty descriptor
+ * is the only layer. Throws `registry` if the manifest is longer than {@link MAX_MANIFEST_BYTES}. A pull rejects a
+ * longer manifest.
  */
 export function buildManifest(artifact: {
   readonly artifactType?: string | undefined;
@@ -60,10 +62,15 @@ export function buildManifest(artifact: {
       annotations: sortedAnnotations(annotations),
     }),
   );
+  if (bytes.length > MAX_MANIFEST_BYTES)
+    throw new ToolError("registry", "the manifest is too large", {
+      why: `expected at most ${MAX_MANIFEST_BYTES} bytes, found ${bytes.length} bytes with ${layers.length} layers`,
+      hint: "use fewer and shorter annotations, or push one folder instead of many files",
+    });
   return { bytes, descriptor: { mediaType: OCI_MANIFEST, digest: digestOf(bytes), size: bytes.length } };
 }
 
-/** Parses a manifest. Throws {@link ManifestError} if it is invalid, or of another type such as an index. */
+/** Parses a manifest. Throws {@link ManifestError} if it is invalid or has another type, such as an image index. */
 export function parseManifest(bytes: Buffer): Manifest {
   const fields = parseJson(bytes);
   const mediaType = fields.mediaType ?? OCI_MANIFEST;
@@ -94,7 +101,7 @@ function parseDescriptor(value: unknown): Descriptor {
   if (typeof mediaType !== "string") throw new ManifestError("a layer has no media type");
   if (!isDigest(digest))
     throw new ManifestError(`expected a sha256 digest for a layer, found ${JSON.stringify(digest)}`);
-  if (!Number.isSafeInteger(size) || (size as number) < 0) throw new ManifestError("a layer has no valid size");
+  if (!Number.isSafeInteger(size) || (size as number) < 0) throw new ManifestError("a layer has an invalid size");
   const annotations = parseAnnotations(fields.annotations);
   return { mediaType, digest, size: size as number, ...(annotations === undefined ? {} : { annotations }) };
 }

@@ -12,7 +12,7 @@ export class Meter {
   #digest: Digest | undefined;
   #size = 0;
 
-  /** The number of bytes so far. */
+  /** The number of bytes that were added so far. */
   get size(): number {
     return this.#size;
   }
@@ -23,14 +23,14 @@ export class Meter {
     this.#size += chunk.length;
   }
 
-  /** The digest of all bytes. Do not call {@link update} afterwards. */
+  /** The digest of all added bytes. Do not call {@link update} after this method. */
   digest(): Digest {
     this.#digest ??= `sha256:${this.#hash.digest("hex")}`;
     return this.#digest;
   }
 }
 
-/** Passes a stream on and adds its bytes to a meter. */
+/** Yields the chunks of a stream and adds their bytes to a meter. */
 export async function* metered(source: AsyncIterable<Buffer>, meter: Meter): AsyncGenerator<Buffer> {
   for await (const chunk of source) {
     meter.update(chunk);

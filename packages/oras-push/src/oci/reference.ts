@@ -1,6 +1,6 @@
 import { type Digest, isDigest } from "./digest.ts";
 
-/** An artifact in a registry, by a tag or a digest (distribution-spec, "Pulling manifests"). */
+/** A reference to an artifact in a registry, by tag or digest (distribution-spec, "Pulling manifests"). */
 export interface Reference {
   /** Host and port, such as `localhost:5000`. */
   readonly registry: string;
@@ -9,7 +9,7 @@ export interface Reference {
   readonly digest: Digest | undefined;
 }
 
-/** An artifact in an OCI image layout on disk, by a tag or a digest (image-spec, image-layout.md). */
+/** A reference to an artifact in an OCI image layout on disk, by tag or digest (image-spec, image-layout.md). */
 export interface LayoutReference {
   /** The folder of the layout. */
   readonly layout: string;
@@ -17,10 +17,10 @@ export interface LayoutReference {
   readonly digest: Digest | undefined;
 }
 
-/** An artifact in a registry or in an OCI layout. */
+/** A reference to an artifact in a registry or in an OCI layout. */
 export type AnyReference = Reference | LayoutReference;
 
-/** The longest tag, in characters (distribution-spec, "Pulling manifests"). */
+/** The maximum length of a tag, in characters (distribution-spec, "Pulling manifests"). */
 export const MAX_TAG_LENGTH = 128;
 
 const REGISTRY_FORM = "REGISTRY/REPOSITORY[:TAG][@DIGEST]";
@@ -29,23 +29,23 @@ const HOST = /^(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?)(:\d{
 const REPOSITORY = /^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$/;
 const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
 
-/** The error for an invalid reference. The message names the invalid part. */
+/** The error for an invalid reference. The message describes the invalid part. */
 export class ReferenceSyntaxError extends Error {
   override readonly name = "ReferenceSyntaxError";
 }
 
 /**
- * Parses a reference, `HOST[:PORT]/REPOSITORY[:TAG][@DIGEST]`. If it has a tag and a digest, the digest is used. Throws
- * {@link ReferenceSyntaxError} with the invalid part.
+ * Parses a reference of the form `HOST[:PORT]/REPOSITORY[:TAG][@DIGEST]`. If a reference has a tag and a digest, the
+ * digest is used. Throws {@link ReferenceSyntaxError} if the text is invalid.
  */
 export function parseReference(text: string): Reference {
   if (/^https?:/.test(text)) throw new ReferenceSyntaxError(`expected ${REGISTRY_FORM}, without http:// or https://`);
   const slash = text.indexOf("/");
   if (slash <= 0) throw new ReferenceSyntaxError(`expected ${REGISTRY_FORM}, as in localhost:5000/metric/run:1`);
   const registry = text.slice(0, slash);
-  checkRegistry(registry);
+  checkRegistry(registry, text);
   const [path = "", digest, ...more] = text.slice(slash + 1).split("@");
-  if (more.length > 0) throw new ReferenceSyntaxError("expected one @ at most");
+  if (more.length > 0) throw new ReferenceSyntaxError("expected at most one @");
   const colon = path.lastIndexOf(":");
   const repository = colon < 0 ? path : path.slice(0, colon);
   if (!REPOSITORY.test(repository))
@@ -57,8 +57,8 @@ export function parseReference(text: string): Reference {
 }
 
 /**
- * Parses a reference to an OCI layout, as `oras --oci-layout` does: `DIR`, `DIR:TAG` or `DIR@DIGEST`. Throws
- * {@link ReferenceSyntaxError} with the invalid part.
+ * Parses a reference to an OCI layout, in the syntax of `oras --oci-layout`: `DIR`, `DIR:TAG` or `DIR@DIGEST`. Throws
+ * {@link ReferenceSyntaxError} if the text is invalid.
  */
 export function parseLayoutReference(text: string): LayoutReference {
   const at = text.lastIndexOf("@sha256:");
@@ -72,11 +72,16 @@ export function parseLayoutReference(text: string): LayoutReference {
   return { layout, tag: parseTag(tag), digest: parseDigest(digest) };
 }
 
-function checkRegistry(registry: string): void {
+function checkRegistry(registry: string, text: string): void {
   if (registry.includes("@"))
     throw new ReferenceSyntaxError("it contains a user or a password: use --username and --password-stdin");
   if (!HOST.test(registry) || !URL.canParse(`http://${registry}`))
     throw new ReferenceSyntaxError(`expected HOST[:PORT] for the registry, found ${JSON.stringify(registry)}`);
+  // As in docker, a registry has a dot or a port, or is localhost. Any other first part belongs to the repository.
+  if (!/[.:]/.test(registry) && registry.toLowerCase() !== "localhost")
+    throw new ReferenceSyntaxError(
+      `${JSON.stringify(registry)} is not a registry: expected REGISTRY/REPOSITORY, as in localhost:5000/${text}`,
+    );
 }
 
 function parseTag(text: string | undefined): string | undefined {
@@ -94,7 +99,7 @@ export function isTag(text: unknown): text is string {
   return typeof text === "string" && TAG.test(text);
 }
 
-/** Formats a reference. {@link parseReference} and {@link parseLayoutReference} parse it. */
+/** Formats a reference so that {@link parseReference} or {@link parseLayoutReference} can parse the text. */
 export function formatReference(reference: AnyReference): string {
   const { tag, digest } = reference;
   const place = "layout" in reference ? reference.layout : `${reference.registry}/${reference.repository}`;
@@ -102,8 +107,8 @@ export function formatReference(reference: AnyReference): string {
 }
 
 /**
- * Whether a registry is on this machine or behind a Kubernetes service of this cluster. Such registries usually have no
- * TLS, so plain HTTP is their default.
+ * Whether a registry is on this machine or behind a Kubernetes service of this cluster. Local registries usually do not
+ * use TLS. Therefore, their default is plain HTTP.
  */
 export function isLocalRegistry(registry: string): boolean {
   const host = registry.replace(/:\d+$/, "").toLowerCase();

@@ -1,63 +1,91 @@
-import { type FailureFacts, oneLine, ToolError } from "shared/cli/tool-error";
+import { oneLine, ToolError } from "shared/cli/tool-error";
+import { type ErrorAnswer, isAccessDenied } from "./access-denied.ts";
 
 /** The maximum number of bytes to read from an error response. */
 export const MAX_ERROR_BYTES: number = 64 << 10;
+
+/** Facts that a {@link RegistryError} needs in addition to the response. */
+export interface RegistryErrorFacts {
+  /**
+   * A text about the refused credentials, such as `bob was refused`. Undefined if the registry did not request
+   * credentials.
+   */
+  readonly refused?: string | undefined;
+  /** The statuses that the request expected. */
+  readonly expected?: readonly number[];
+}
 
 /** An error response of a registry (distribution-spec, "Error Codes"). */
 export class RegistryError extends ToolError {
   /** The HTTP status. */
   readonly status: number;
-  /** The error code of the registry, such as `MANIFEST_BLOB_UNKNOWN`; undefined if it gave none. */
+  /** The error code in the response, such as `MANIFEST_BLOB_UNKNOWN`. Undefined if the response has no code. */
   readonly registryCode: string | undefined;
-  /** The delay that the registry asked for before the next request, in milliseconds. */
+  /** The delay before a retry, in milliseconds. Undefined if the registry did not request a delay. */
   readonly retryAfter: number | undefined;
 
   constructor(
     request: string,
     status: number,
-    answer: { readonly code?: string | undefined; readonly message?: string | undefined },
+    answer: ErrorAnswer,
     retryAfter?: number,
+    { refused, expected = [] }: RegistryErrorFacts = {},
   ) {
-    const refused = status === 401 || status === 403;
-    const what = [answer.code, answer.message].filter(Boolean).join(": ");
-    super(refused ? "notAuthorized" : "registry", `the registry returned ${status} for ${request}`, {
-      ...(what === "" ? {} : { why: what }),
-      ...(refused ? { hint: CREDENTIALS_HINT } : {}),
-    } satisfies FailureFacts);
+    const denied = isAccessDenied(status, answer);
+    const success = status < 400 && expected.length > 0 ? `expected ${expected.join(" or ")}` : undefined;
+    const why = [denied ? refused : undefined, success, answer.code, answer.message].filter(Boolean).join(": ");
+    const hint = denied ? credentialsHint(refused) : hintFor(status, answer);
+    super(denied ? "notAuthorized" : "registry", `the registry returned ${status} for ${request}`, {
+      ...(why === "" ? {} : { why }),
+      ...(hint === undefined ? {} : { hint }),
+    });
     this.status = status;
     this.registryCode = answer.code;
     this.retryAfter = retryAfter;
   }
 }
 
-const CREDENTIALS_HINT =
-  "set credentials with --username, ORAS_USER with ORAS_PUSH_PASS or ORAS_PULL_PASS, or a docker config";
+const NO_CREDENTIALS =
+  "set credentials: use --username, a docker config, or ORAS_USER with ORAS_PUSH_PASS or ORAS_PULL_PASS";
+
+function credentialsHint(refused: string | undefined): string {
+  return refused === undefined || refused.startsWith("no ")
+    ? NO_CREDENTIALS
+    : "check the user, the password or token, and the rights in this repository (--username, ORAS_USER, docker config)";
+}
+
+function hintFor(status: number, { message = "" }: ErrorAnswer): string | undefined {
+  if (status < 400) return "check that this address is a registry, and not another web server";
+  if (status === 413) return "if a proxy in front of the registry limits the size of requests, raise this limit";
+  if (status !== 400) return undefined;
+  if (/certificate/i.test(message)) return "see --cert-file and --key-file";
+  return /\bHTTPS\b/i.test(message) ? "the registry uses TLS: see --plain-http=false and --ca-file" : undefined;
+}
 
 interface ErrorFields {
   readonly code?: unknown;
   readonly message?: unknown;
+  readonly detail?: unknown;
   readonly details?: unknown;
   readonly error?: unknown;
 }
 
 /**
- * Parses code and message from the body of an error response. `conceal` removes secrets. If the body is not the JSON of
- * the specification, the message is the beginning of its text.
+ * Parses the code and the message from the body of an error response. `conceal` removes secrets from a text. If the
+ * body is not JSON, the message is the beginning of the body's text.
  */
-export function parseErrorBody(
-  body: Buffer,
-  conceal: (text: string) => string = (text) => text,
-): { code?: string; message?: string } {
+export function parseErrorBody(body: Buffer, conceal: (text: string) => string = (text) => text): ErrorAnswer {
   const text = body.toString();
   const shown = (said: string, length: number) => oneLine(conceal(said)).slice(0, length);
   try {
     const answer = JSON.parse(text) as { errors?: ErrorFields[] } & ErrorFields;
-    // Token servers and reverse proxies omit the list.
+    // Token servers and reverse proxies return a single error, without the list `errors`.
     const first = answer.errors?.[0] ?? answer;
-    const message = first.message ?? first.details ?? first.error;
+    const words = [first.message ?? first.details ?? first.error, first.detail];
+    const message = words.filter((word) => typeof word === "string" && word !== "").join(": ");
     return {
       ...(typeof first.code === "string" ? { code: shown(first.code, 100) } : {}),
-      ...(typeof message === "string" ? { message: shown(message, 300) } : {}),
+      ...(message === "" ? {} : { message: shown(message, 300) }),
     };
   } catch {
     const words = oneLine(conceal(text.replace(/<[^>]*>/g, " ")))

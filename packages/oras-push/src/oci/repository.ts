@@ -1,55 +1,58 @@
 import { ToolError } from "shared/cli/tool-error";
 import type { Access, ArtifactStore, BlobInfo, OpenContent } from "./artifact-store.ts";
+import { hasBlob, isWebPage } from "./blob-check.ts";
 import type { Descriptor } from "./descriptor.ts";
-import { type Digest, isDigest } from "./digest.ts";
+import type { Digest } from "./digest.ts";
 import type { RegistryRequest, RegistryResponse } from "./http/message.ts";
-import { downloadRetry, manifestRetry } from "./http/retry.ts";
+import { downloadRetry } from "./http/retry.ts";
 import type { Transport } from "./http/transport.ts";
 import { MAX_MANIFEST_BYTES, type StoredManifest } from "./manifest.ts";
-import { DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from "./media-types.ts";
-import { digestOf, Meter, metered } from "./meter.ts";
+import { Manifests } from "./manifests.ts";
+import { Meter, metered } from "./meter.ts";
+import { RegistryError } from "./registry-error.ts";
 import { nextPage, parseTagPage, type TagPage } from "./tag-list.ts";
 import { Uploads, uploadLocation } from "./upload.ts";
-
-/** The accepted media types. They include indexes: without them a registry may return 404 for an index. */
-const ACCEPTED = [OCI_MANIFEST, DOCKER_MANIFEST, OCI_INDEX, DOCKER_INDEX].join(", ");
 
 /** The number of tags in one page. */
 const TAGS_PER_PAGE = 1000;
 
-/** A repository of a registry (distribution-spec). Titles in quotes are its sections. */
+/**
+ * The timeout, in milliseconds, of the request for the first tag. The timeout is short, because a push also works
+ * without the response.
+ */
+const TAGS_TIME = 5000;
+
+/**
+ * A repository of a registry (distribution-spec). In the comments below, a title in quotes is the title of a section in
+ * the specification.
+ */
 export class Repository implements ArtifactStore {
   readonly #transport: Transport;
   readonly #path: string;
   readonly #scope: string;
   readonly #uploads: Uploads;
+  readonly #manifests: Manifests;
 
   constructor(transport: Transport, name: string, access: Access) {
     this.#transport = transport;
     this.#path = `/v2/${name}`;
     this.#scope = `repository:${name}:${access}`;
     this.#uploads = new Uploads(transport, this.#path, this.#scope);
+    this.#manifests = new Manifests(transport, this.#path, this.#scope);
   }
 
-  /** Whether the registry has a blob ("Checking if content exists in the registry"). */
-  async hasBlob(digest: Digest): Promise<boolean> {
-    const response = await this.#transport.send({
-      method: "HEAD",
-      target: `${this.#path}/blobs/${digest}`,
-      scope: this.#scope,
-      expect: [200, 404],
-    });
-    await response.discard();
-    return response.status === 200;
+  /** Whether the registry has a blob. The size helps to detect a server that is not a registry. */
+  hasBlob(digest: Digest, size?: number): Promise<boolean> {
+    return hasBlob(this.#transport, this.#path, this.#scope, { digest, ...(size === undefined ? {} : { size }) });
   }
 
   /**
-   * A blob's content ("Pulling blobs"). Resumes the download after a broken connection. The caller checks size and
-   * digest: the registry may send too few bytes, or too many.
+   * Downloads a blob ("Pulling blobs"). Resumes the download after a broken connection. The caller must check the size
+   * and the digest, because the registry may send too few or too many bytes.
    */
   async *fetchBlob(descriptor: Descriptor): AsyncGenerator<Buffer> {
     let received = 0;
-    for (const resume = downloadRetry(); ; ) {
+    for (const resume = downloadRetry(this.#transport.retryPolicy); ; ) {
       const response = await this.#requestBlob(descriptor, received);
       try {
         for await (const chunk of response.body) {
@@ -58,9 +61,9 @@ export class Repository implements ArtifactStore {
         }
         return;
       } catch (error) {
-        // All bytes arrived; only the end of the response was lost.
+        // All bytes arrived. Only the end of the response was lost.
         if (received >= descriptor.size) return;
-        if (!resume(received)) throw this.#transport.unavailable(error, response.url);
+        if (!resume(received, error)) throw this.#transport.unavailable(error, response.url);
         await this.#transport.retrying(() => this.hasBlob(descriptor.digest), "the download");
       }
     }
@@ -68,23 +71,34 @@ export class Repository implements ArtifactStore {
 
   /**
    * Mounts a blob of another repository ("Mounting a blob from another repository"). Returns false if the registry does
-   * not mount it, or if `source` is not in the same registry.
+   * not mount the blob, or if `source` is not in the same registry.
    */
   async mountBlob(digest: Digest, source: ArtifactStore): Promise<boolean> {
     if (!(source instanceof Repository) || source.#transport.registry !== this.#transport.registry) return false;
-    const response = await this.#transport.send({
-      method: "POST",
-      target: `${this.#path}/blobs/uploads/?mount=${digest}&from=${source.#path.slice("/v2/".length)}`,
-      scope: this.#scope,
-      expect: [201, 202],
-      headers: { "content-length": "0" },
-    });
+    const response = await this.#requestMount(digest, source.#path.slice("/v2/".length));
+    if (response === undefined) return false;
     await response.discard();
-    if (response.status === 201) return true;
-    // The registry opened an upload instead, which is not needed.
+    if (response.status === 201) return !isWebPage(response) || this.hasBlob(digest);
+    // The registry opened an upload instead of a mount. This upload is not needed.
     const location = uploadLocation(response);
     if (location !== undefined) await this.#uploads.cancel(location);
     return false;
+  }
+
+  /** Requests a mount. Returns undefined if the registry rejects the mount, because an upload is still possible. */
+  async #requestMount(digest: Digest, repository: string): Promise<RegistryResponse | undefined> {
+    try {
+      return await this.#transport.send({
+        method: "POST",
+        target: `${this.#path}/blobs/uploads/?mount=${digest}&from=${repository}`,
+        scope: this.#scope,
+        expect: [201, 202],
+        headers: { "content-length": "0" },
+      });
+    } catch (error) {
+      if (error instanceof RegistryError && error.status < 500 && error.status !== 429) return undefined;
+      throw error;
+    }
   }
 
   /**
@@ -95,8 +109,8 @@ export class Repository implements ArtifactStore {
   }
 
   /**
-   * Sends a blob whose digest and size are known. A retry sends only the bytes that the registry does not have. `open`
-   * opens the content from its start, once for each attempt.
+   * Sends a blob whose digest and size are known. A retry sends only the bytes that the registry does not have. Each
+   * attempt calls `open` once. `open` must open the content at its first byte.
    */
   async pushKnownBlob(blob: BlobInfo, open: OpenContent): Promise<void> {
     await this.#putBlob(blob, (offset) => () => skipBytes(open(), offset));
@@ -104,8 +118,8 @@ export class Repository implements ArtifactStore {
 
   /**
    * Sends a blob while it is produced ("Pushing a blob in chunks", with one chunk of unknown length). A retry produces
-   * it again and sends only the bytes that the registry does not have. `open` opens the content from its start, once
-   * for each attempt.
+   * the blob again, but sends only the bytes that the registry does not have. Each attempt calls `open` once. `open`
+   * must open the content at its first byte.
    */
   pushStreamedBlob(open: OpenContent): Promise<BlobInfo> {
     let blob: BlobInfo | undefined;
@@ -114,92 +128,43 @@ export class Repository implements ArtifactStore {
       if (blob === undefined || blob.size !== session.offset) {
         let meter = new Meter();
         // After a redirect or an expired token, the body is sent again.
-        await this.#uploads.patch(session, () => {
+        await this.#uploads.send(session, () => {
           meter = new Meter();
           return skipBytes(metered(open(), meter), session.offset);
         });
         blob = { digest: meter.digest(), size: meter.size };
+        session.offset = blob.size;
       }
       await this.#uploads.finish(session, blob.digest);
       return blob;
     });
   }
 
-  /**
-   * A manifest by tag or digest ("Pulling manifests"); undefined if there is none. Checks the digest of the content.
-   */
+  /** Fetches a manifest by tag or digest, and checks its digest. Returns undefined if there is no such manifest. */
   fetchManifest(reference: string): Promise<StoredManifest | undefined> {
-    return this.#transport.retrying(() => this.#fetchManifest(reference), "the manifest");
+    return this.#manifests.fetch(reference);
   }
 
-  async #fetchManifest(reference: string): Promise<StoredManifest | undefined> {
-    const response = await this.#transport.send({
-      method: "GET",
-      target: `${this.#path}/manifests/${reference}`,
-      scope: this.#scope,
-      expect: [200, 404],
-      headers: { accept: ACCEPTED },
-      retry: false,
-    });
-    if (response.status === 404) {
-      await response.discard();
-      return undefined;
-    }
-    const bytes = await response.bytes(MAX_MANIFEST_BYTES);
-    const digest = digestOf(bytes);
-    const promised = isDigest(reference) ? reference : response.header("docker-content-digest");
-    if (isDigest(promised) && promised !== digest)
-      throw new ToolError("registry", `the registry returned a different manifest for ${reference}`, {
-        why: `its digest is ${digest}, not ${promised}`,
-      });
-    const mediaType = response.header("content-type") ?? OCI_MANIFEST;
-    return { bytes, descriptor: { mediaType, digest, size: bytes.length } };
+  /** Stores a manifest as {@link Manifests.push} does. */
+  pushManifest(manifest: StoredManifest, tag: string | undefined): Promise<void> {
+    return this.#manifests.push(manifest, tag);
+  }
+
+  /** Stores a manifest under a new tag as {@link Manifests.add} does. */
+  addManifest(manifest: StoredManifest, tag: string): Promise<StoredManifest | undefined> {
+    return this.#manifests.add(manifest, tag);
   }
 
   /**
-   * Stores a manifest under a tag, or by its digest if no tag is given ("Pushing Manifests"). The registry has
-   * confirmed all of its blobs.
+   * Whether the repository has any tag ("Listing Tags"). A missing repository has no tags. Does not retry a failed
+   * request.
    */
-  async pushManifest(manifest: StoredManifest, tag: string | undefined): Promise<void> {
-    const request = {
-      method: "PUT",
-      target: `${this.#path}/manifests/${tag ?? manifest.descriptor.digest}`,
-      scope: this.#scope,
-      expect: [200, 201, 202],
-      headers: { "content-type": manifest.descriptor.mediaType },
-      body: manifest.bytes,
-      retry: false,
-    } as const;
-    const response = await this.#transport.retrying(
-      () => this.#transport.send(request),
-      "the manifest",
-      manifestRetry(),
-    );
-    await response.discard();
-    const stored = response.header("docker-content-digest");
-    if (isDigest(stored) && stored !== manifest.descriptor.digest)
-      throw new ToolError("registry", `the registry ${this.#transport.registry} stored a different manifest`, {
-        why: `its digest is ${stored}, not ${manifest.descriptor.digest}`,
-      });
-  }
-
-  /**
-   * Stores a manifest under a free tag; if the tag exists, returns the manifest that it names. Checks right before the
-   * write: the specification has no conditional write.
-   */
-  async addManifest(manifest: StoredManifest, tag: string): Promise<StoredManifest | undefined> {
-    const existing = await this.fetchManifest(tag);
-    if (existing === undefined) await this.pushManifest(manifest, tag);
-    return existing;
-  }
-
-  /** Whether the repository has any tag ("Listing Tags"). A missing repository has none. Does not retry. */
   async hasTags(): Promise<boolean> {
-    const { tags, next } = await this.#fetchTags(`${this.#path}/tags/list?n=1`);
+    const { tags, next } = await this.#fetchTags(`${this.#path}/tags/list?n=1`, TAGS_TIME);
     return tags.length > 0 || next !== undefined;
   }
 
-  /** All tags, from all pages ("Listing Tags"). A missing repository has none. */
+  /** Lists the tags of all pages ("Listing Tags"). A missing repository has no tags. */
   async listTags(): Promise<string[]> {
     const tags = new Set<string>();
     let target: string | URL | undefined = `${this.#path}/tags/list?n=${TAGS_PER_PAGE}`;
@@ -218,13 +183,14 @@ export class Repository implements ArtifactStore {
     return [...tags];
   }
 
-  async #fetchTags(target: string | URL): Promise<TagPage> {
+  async #fetchTags(target: string | URL, patience?: number): Promise<TagPage> {
     const response = await this.#transport.send({
       method: "GET",
       target,
       scope: this.#scope,
       expect: [200, 404],
       retry: false,
+      ...(patience === undefined ? {} : { patience }),
     });
     if (response.status === 200) {
       const tags = parseTagPage(await response.bytes(MAX_MANIFEST_BYTES));
@@ -247,19 +213,21 @@ export class Repository implements ArtifactStore {
   }
 
   /**
-   * Sends a blob in one PUT. Resumes a broken upload with a PATCH. `bytesFrom` returns the content from an offset on.
+   * Sends a blob in one PUT, or in chunks if the blob is too large for one request. Resumes a broken upload with a
+   * PATCH. `bytesFrom` returns the content from an offset to the end.
    */
   #putBlob({ digest, size }: BlobInfo, bytesFrom: (offset: number) => RegistryRequest["body"]): Promise<void> {
     return this.#uploads.run(async (session) => {
-      const { offset } = session;
-      if (offset === 0) return this.#uploads.finish(session, digest, bytesFrom(0), size);
-      if (offset < size) await this.#uploads.patch(session, bytesFrom(offset), size - offset);
+      const rest = size - session.offset;
+      if (session.offset === 0 && !this.#uploads.needsChunks(rest))
+        return this.#uploads.finish(session, digest, bytesFrom(0), rest);
+      if (rest > 0) await this.#uploads.send(session, bytesFrom(session.offset), rest);
       return this.#uploads.finish(session, digest);
     }, size);
   }
 }
 
-/** A stream without its first `count` bytes. */
+/** Yields the bytes of a stream, except the first `count` bytes. */
 async function* skipBytes(source: AsyncIterable<Buffer>, count: number): AsyncGenerator<Buffer> {
   let left = count;
   for await (const chunk of source) {

@@ -4,13 +4,13 @@ import { resolveLocation } from "./http/location.ts";
 /** One page of a list of tags. */
 export interface TagPage {
   readonly tags: readonly string[];
-  /** The URL of the next page; undefined on the last one. */
+  /** The URL of the next page. Undefined on the last page. */
   readonly next: URL | undefined;
 }
 
 /**
- * Parses the tags of one page (distribution-spec, "Listing Tags"). A repository without tags may return null. Throws
- * `registry` if the body is not a list of tags.
+ * Parses the tags of one page (distribution-spec, "Listing Tags"). If a repository has no tags, the list may be null.
+ * Throws `registry` if the body is not a list of tags.
  */
 export function parseTagPage(body: Buffer): string[] {
   let tags: unknown;
@@ -24,7 +24,7 @@ export function parseTagPage(body: Buffer): string[] {
   return tags;
 }
 
-/** The URL of the next page in a `Link` header (RFC 8288, section 3); undefined on the last page. */
+/** Finds the URL of the next page in a `Link` header (RFC 8288, section 3). Returns undefined on the last page. */
 export function nextPage(header: string | undefined, url: URL): URL | undefined {
   for (const [, target = "", parameters = ""] of (header ?? "").matchAll(/<([^>]*)>([^<]*)/g))
     if (/;\s*rel\s*=\s*(?:next\b|"(?:[^"]*\s)?next(?:\s[^"]*)?")/i.test(parameters))

@@ -1,58 +1,82 @@
 import { ToolError } from "shared/cli/tool-error";
+import { hasBlob } from "./blob-check.ts";
+import { chunksOf } from "./chunks.ts";
 import type { Digest } from "./digest.ts";
 import { resolveLocation } from "./http/location.ts";
 import type { RegistryRequest, RegistryResponse } from "./http/message.ts";
-import { isTransient } from "./http/retry.ts";
+import { isRefusedForNow, isTransient } from "./http/retry.ts";
 import type { Transport } from "./http/transport.ts";
 import { RegistryError } from "./registry-error.ts";
 
 /** An open upload session. */
 export interface UploadSession {
-  /** The URL of the next request; may change with each response. */
+  /** The URL of the next request. Each response may change this URL. */
   location: URL;
-  /** The number of bytes that the registry has from an earlier attempt. They need not be sent again. */
-  readonly offset: number;
+  /** The number of bytes that the registry already has. A retry does not send these bytes again. */
+  offset: number;
+  /** The smallest chunk that the registry accepts, in bytes. */
+  readonly leastChunk: number;
+  /** The length of the last request body, in bytes. Undefined if the length was unknown. */
+  lastBody?: number | undefined;
+  /** Whether a request was repeated. After a repeated request, the registry may have stored bytes twice. */
+  repeated?: boolean;
 }
 
-/** Sends the blob from the session's offset on. */
+/** Sends the rest of the blob, starting at the session's offset. */
 export type FillUpload<T> = (session: UploadSession) => Promise<T>;
 
 /** The timeout of the request that cancels an upload, in milliseconds. */
 const CANCEL_TIME = 2000;
+
+/** A registry that responds with one of these statuses has stored no byte of the request. */
+const NOT_STORED: ReadonlySet<number> = new Set([413, 429]);
 
 const OCTETS = { "content-type": "application/octet-stream" };
 
 /** The uploads of one repository (distribution-spec, "Pushing blobs"). */
 export class Uploads {
   readonly #transport: Transport;
-  readonly #target: string;
+  readonly #path: string;
   readonly #scope: string;
 
   /** `path` is the path of the repository, such as `/v2/metric/run`. */
   constructor(transport: Transport, path: string, scope: string) {
     this.#transport = transport;
-    this.#target = `${path}/blobs/uploads/`;
+    this.#path = path;
     this.#scope = scope;
   }
 
   /**
-   * Opens an upload and calls `fill` to send the blob. Retries transient failures: resumes the upload if the registry
-   * kept between 1 and `size` bytes, else starts a new upload. Cancels an upload that it does not finish.
+   * Whether a body is larger than the size limit that the registry has for a request. If this limit is known, a body of
+   * unknown length counts as larger. If no limit is known, returns false.
+   */
+  needsChunks(length: number = Number.POSITIVE_INFINITY): boolean {
+    return length > (this.#transport.limits.chunkSize ?? Number.POSITIVE_INFINITY);
+  }
+
+  /**
+   * Opens an upload and calls `fill` to send the blob. Retries transient failures. If an overloaded registry refused a
+   * request, repeats this request. If the registry kept between 1 and `size` bytes, resumes the upload, else starts a
+   * new upload. Sends smaller chunks after a 413. Cancels each upload that stays unfinished.
    */
   async run<T>(fill: FillUpload<T>, size: number = Number.POSITIVE_INFINITY): Promise<T> {
-    const upload: { session?: UploadSession | undefined } = {};
+    const upload: { session?: UploadSession | undefined; error?: unknown } = {};
     const attempt = async (): Promise<T> => {
-      const resumed = upload.session && (await this.#resumed(upload.session, size));
-      upload.session = resumed ?? { location: await this.#start(), offset: 0 };
+      const { session: broken, error: reason } = upload;
+      const continued = broken && (await this.#continued(broken, reason, size));
+      const session = continued ?? (await this.#start());
+      upload.session = session;
       try {
-        return await fill(upload.session);
+        return await fill(session);
       } catch (error) {
-        // The next attempt asks the registry which bytes it has.
+        upload.error = error;
+        // The next attempt requests the state of this upload from the registry.
         if (isTransient(error).retry) throw error;
-        await this.cancel(upload.session.location);
+        if (this.#shrinkChunks(error, session)) return attempt();
+        await this.cancel(session.location);
         upload.session = undefined;
-        // The bytes that the registry kept may be wrong, so the next attempt starts again.
-        if (resumed !== undefined && error instanceof RegistryError) return attempt();
+        // Because of repeated requests, the stored bytes may be wrong. The next attempt starts a new upload.
+        if (session.repeated === true && error instanceof RegistryError) return attempt();
         throw error;
       }
     };
@@ -64,9 +88,22 @@ export class Uploads {
     }
   }
 
-  /** Sends bytes at the session's offset ("Pushing a blob in chunks"). Without a length, sends until the body ends. */
+  /**
+   * Sends bytes at the session's offset ("Pushing a blob in chunks"). Sends chunks if the registry limits the size of a
+   * request. Otherwise, sends one PATCH. If `length` is undefined, sends the whole body.
+   */
+  async send(session: UploadSession, body: RegistryRequest["body"], length?: number): Promise<void> {
+    const { chunkSize } = this.#transport.limits;
+    if (chunkSize === undefined || !this.needsChunks(length)) return this.patch(session, body, length);
+    const source = typeof body === "function" ? body() : (body ?? Buffer.alloc(0));
+    for await (const chunk of chunksOf(source, Math.max(chunkSize, session.leastChunk)))
+      await this.#patchChunk(session, chunk);
+  }
+
+  /** Sends bytes at the session's offset in one PATCH. If `length` is undefined, sends the whole body. */
   async patch(session: UploadSession, body: RegistryRequest["body"], length?: number): Promise<void> {
     const { offset } = session;
+    session.lastBody = length;
     const range = length === undefined ? {} : { "content-range": `${offset}-${offset + length - 1}` };
     const response = await this.#transport.send({
       method: "PATCH",
@@ -76,32 +113,42 @@ export class Uploads {
       headers: { ...OCTETS, ...range },
       body,
       ...(length === undefined ? {} : { length }),
-      slowResponse: true,
       retry: false,
     });
     await response.discard();
     session.location = uploadLocation(response) ?? session.location;
+    session.offset += length ?? 0;
   }
 
-  /** Sends the last `length` bytes of the blob, and closes the upload with the same request. */
+  /**
+   * Sends the last `length` bytes of the blob and completes the upload in the same request. After any status but 201,
+   * checks that the registry has the blob.
+   */
   async finish(
-    { location }: UploadSession,
+    session: UploadSession,
     digest: Digest,
     body?: RegistryRequest["body"],
     length: number = 0,
   ): Promise<void> {
+    const size = session.offset + length;
+    session.lastBody = length;
     const response = await this.#transport.send({
       method: "PUT",
-      target: withDigest(location, digest),
+      target: withDigest(session.location, digest),
       scope: this.#scope,
-      expect: [200, 201, 204],
+      expect: [200, 201, 202, 204],
       headers: OCTETS,
       body,
       length,
-      slowResponse: true,
+      completes: size,
       retry: false,
     });
     await response.discard();
+    if (response.status === 201 || (await hasBlob(this.#transport, this.#path, this.#scope, { digest, size }))) return;
+    throw new ToolError("registry", `the registry ${this.#transport.registry} did not store a blob`, {
+      why: `it returned ${response.status} for the upload, and does not have the blob`,
+      hint: "check that this address is a registry, and not another web server",
+    });
   }
 
   /** Cancels an upload. Ignores failures. */
@@ -117,14 +164,14 @@ export class Uploads {
       });
       await response.discard();
     } catch {
-      // If this fails, the registry itself removes the unfinished upload later.
+      // If the cancellation fails, the registry itself removes the unfinished upload later.
     }
   }
 
-  async #start(): Promise<URL> {
+  async #start(): Promise<UploadSession> {
     const response = await this.#transport.send({
       method: "POST",
-      target: this.#target,
+      target: `${this.#path}/blobs/uploads/`,
       scope: this.#scope,
       expect: [202],
       headers: { "content-length": "0" },
@@ -133,53 +180,90 @@ export class Uploads {
     await response.discard();
     const location = uploadLocation(response);
     if (location === undefined)
-      throw new ToolError("registry", `the registry ${this.#transport.registry} opened an upload without a Location`);
-    return location;
+      throw new ToolError(
+        "registry",
+        `the registry ${this.#transport.registry} opened an upload without a Location header`,
+      );
+    return { location, offset: 0, leastChunk: Number(response.header("oci-chunk-min-length")) || 0 };
   }
 
-  /** The state of a broken upload in the registry. Cancels it and returns undefined if the registry kept no byte. */
-  async #resumed({ location }: UploadSession, size: number): Promise<UploadSession | undefined> {
-    const status = await this.#status(location);
-    if (status !== undefined && status.offset > 0 && status.offset <= size) return status;
-    await this.cancel(status?.location ?? location);
+  /** Sends a chunk from memory. Repeats the request while the registry is overloaded. */
+  async #patchChunk(session: UploadSession, chunk: Buffer): Promise<void> {
+    let attempts = 0;
+    const attempt = () => {
+      session.repeated ||= attempts++ > 0;
+      return this.patch(session, chunk, chunk.length);
+    };
+    await this.#transport.retrying(attempt, "the upload", isRefusedForNow);
+  }
+
+  /**
+   * Chooses a smaller chunk size after a 413. Returns false after any other error, or if no smaller size is possible.
+   */
+  #shrinkChunks(error: unknown, session: UploadSession): boolean {
+    if (!(error instanceof RegistryError) || error.status !== 413) return false;
+    return this.#transport.limits.shrinkChunks(session.lastBody, session.leastChunk);
+  }
+
+  /**
+   * Prepares the session of a broken upload for the next attempt. Requests the current offset from the registry. After
+   * a 413 or 429, the offset is known without a request, because the registry stored no byte of the last body. If the
+   * registry kept no byte of the upload, cancels the upload and returns undefined. After a 503, continues the upload
+   * even in this case.
+   */
+  async #continued(session: UploadSession, error: unknown, size: number): Promise<UploadSession | undefined> {
+    session.repeated = true;
+    if (error instanceof RegistryError && NOT_STORED.has(error.status)) return session;
+    const overloaded = isRefusedForNow(error).retry;
+    const state = await this.#state(session, overloaded);
+    if (state !== undefined && state.offset >= (overloaded ? 0 : 1) && state.offset <= size) return state;
+    await this.cancel(state?.location ?? session.location);
     return undefined;
   }
 
-  /** The state of an upload ("Resuming an upload"); undefined if the registry does not know it. */
-  async #status(location: URL): Promise<UploadSession | undefined> {
+  /**
+   * Requests the state of an upload ("Resuming an upload"). Returns undefined if the registry does not have the upload.
+   * If the registry does not support this request, the result depends on `trusted`: the unchanged session for true, and
+   * undefined for false.
+   */
+  async #state(session: UploadSession, trusted: boolean): Promise<UploadSession | undefined> {
     try {
       const response = await this.#transport.send({
         method: "GET",
-        target: location,
+        target: session.location,
         scope: this.#scope,
         expect: [204],
         retry: false,
       });
       await response.discard();
-      return { location: uploadLocation(response) ?? location, offset: receivedBytes(response.header("range")) };
+      const location = uploadLocation(response) ?? session.location;
+      return { ...session, location, offset: receivedBytes(response.header("range")) };
     } catch (error) {
-      if (error instanceof RegistryError) return undefined;
-      throw error;
+      if (!(error instanceof RegistryError) || isRefusedForNow(error).retry) throw error;
+      return trusted && error.status !== 404 ? session : undefined;
     }
   }
 }
 
-/** The URL at which an upload continues, from a response; undefined if it has none. */
+/**
+ * Reads the URL for the next request of an upload from a response. Returns undefined if the response has no `Location`
+ * header.
+ */
 export function uploadLocation(response: RegistryResponse): URL | undefined {
   const location = response.header("location");
   return location === undefined ? undefined : resolveLocation(location, response.url);
 }
 
 /**
- * The number of bytes in an upload's `Range` header. Registries send `0-0` both for no byte and for one byte, so `0-0`
- * counts as no byte.
+ * Parses the number of stored bytes in an upload's `Range` header. Registries send `0-0` both for no byte and for one
+ * byte. Therefore, `0-0` is read as no byte.
  */
 function receivedBytes(range: string | undefined): number {
   const last = Number(/^(?:bytes=)?0-(\d+)$/.exec(range ?? "")?.[1] ?? 0);
   return last === 0 ? 0 : last + 1;
 }
 
-/** Adds the digest to an upload's location. Keeps the rest of the query byte for byte. */
+/** Adds the digest to an upload's location. Does not change the rest of the query. */
 function withDigest(location: URL, digest: Digest): URL {
   const url = new URL(location);
   url.search = `${url.search === "" ? "?" : `${url.search}&`}digest=${encodeURIComponent(digest)}`;

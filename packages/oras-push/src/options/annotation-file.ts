@@ -9,9 +9,9 @@ import { readOptionFile } from "./file.ts";
 export const NO_ANNOTATIONS: AnnotationFile = { manifest: {}, config: {}, layers: new Map() };
 
 /**
- * Reads an annotation file: a JSON object with an object of strings for `$manifest`, `$config` or a path. Throws a usage
- * failure with the path for other content, and for annotations that clients need to restore a layer. Throws `noInput` if the
- * file cannot be read.
+ * Reads an annotation file. The file is a JSON object with the keys `$manifest`, `$config` or paths. Each value is an
+ * object of strings. Throws a usage failure if the content is invalid, or if the file sets an annotation that clients
+ * need to restore a layer. Throws `noInput` if the file cannot be read.
  */
 export function readAnnotationFile(usage: Usage<OptionSpecs>, path: string): AnnotationFile {
   const invalid = (why: string) => usageError(usage, `--annotation-file ${path}: ${why}`);
@@ -23,14 +23,14 @@ export function readAnnotationFile(usage: Usage<OptionSpecs>, path: string): Ann
     const reserved = Object.keys(annotations).find((key) => LAYER_ANNOTATIONS.has(key));
     if (reserved !== undefined && !name.startsWith("$"))
       throw invalid(
-        `${reserved} of ${JSON.stringify(name)} cannot be set, because clients need it to restore the layer`,
+        `cannot set ${reserved} of ${JSON.stringify(name)}, because clients need this annotation to restore the layer`,
       );
   }
   const { $manifest = {}, $config = {}, ...layers } = content as Record<string, Annotations>;
   return { manifest: $manifest, config: $config, layers: new Map(Object.entries(layers)) };
 }
 
-/** Undefined if the text is not JSON. */
+/** Parses JSON. Returns undefined if the text is not JSON. */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

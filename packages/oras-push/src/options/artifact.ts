@@ -1,42 +1,62 @@
-import type { OptionSpecs, OptionValues } from "shared/cli/option-specs";
+import { isMediaType } from "shared/cli/media-type";
+import { type OptionSpecs, type OptionValues, wholeNumbers } from "shared/cli/option-specs";
 import { type Usage, usageError } from "shared/cli/usage";
-import type { ArtifactPlan } from "../artifact/push-artifact.ts";
+import type { AnnotationFile, ArtifactPlan } from "../artifact/push-artifact.ts";
 import { DEFAULT_LEVEL, STORED } from "../layer/compression.ts";
+import { ANNOTATIONS } from "../oci/annotations.ts";
+import type { Annotations } from "../oci/descriptor.ts";
+import { MAX_MANIFEST_BYTES } from "../oci/manifest.ts";
 import { NO_ANNOTATIONS, readAnnotationFile } from "./annotation-file.ts";
 
 /** The options of every command that pushes an artifact. */
 export const ARTIFACT_OPTIONS = {
-  "artifact-type": { type: "text", placeholder: "TYPE", description: "artifact type of the manifest" },
-  annotation: { type: "list", alias: "a", placeholder: "KEY=VALUE", description: "annotation of the manifest" },
+  "artifact-type": { type: "text", placeholder: "TYPE", description: "set the artifact type of the manifest" },
+  annotation: {
+    type: "list",
+    alias: "a",
+    placeholder: "KEY=VALUE",
+    description: "add this annotation to the manifest",
+  },
   "annotation-file": {
     type: "text",
     placeholder: "FILE",
-    description: "JSON file with annotations, under $manifest, $config or the path of a layer",
+    description: "JSON file with annotations; its keys are $manifest, $config and the paths of layers",
   },
   compression: {
     type: "text",
     choices: ["gzip", "none"],
     default: "gzip",
-    description: "how to compress folders; none stores them uncompressed in gzip format",
+    description: "how to compress folders; none means gzip format without compression",
   },
   "compression-level": {
     type: "number",
     placeholder: "1-9",
     shownDefault: String(DEFAULT_LEVEL),
+    range: wholeNumbers(1, 9),
     description: "level of --compression gzip",
   },
   include: { type: "list", placeholder: "PATTERN", description: "push only matching entries of folders" },
   exclude: { type: "list", placeholder: "PATTERN", description: "skip matching entries of folders" },
-  "no-clobber": { type: "flag", description: "fail if the tag already names other content" },
+  "no-clobber": { type: "flag", description: "fail if the tag already points to other content" },
 } as const satisfies OptionSpecs;
 
-/** Converts {@link ARTIFACT_OPTIONS}. Throws a usage failure, or `noInput` if the annotation file cannot be read. */
+/**
+ * Converts the values of {@link ARTIFACT_OPTIONS}. Throws a usage failure if a value is invalid. Throws `noInput` if
+ * the annotation file cannot be read.
+ */
 export function artifactPlan(usage: Usage<OptionSpecs>, options: OptionValues<typeof ARTIFACT_OPTIONS>): ArtifactPlan {
   const file = options["annotation-file"];
+  const artifactType = options["artifact-type"];
+  if (artifactType !== undefined && !isMediaType(artifactType))
+    throw usageError(usage, `--artifact-type must be a media type (RFC 6838), not ${JSON.stringify(artifactType)}`);
+  const annotations = givenAnnotations(usage, options.annotation);
+  const annotationFile = file === undefined ? NO_ANNOTATIONS : readAnnotationFile(usage, file);
+  checkCreated(usage, { ...annotationFile.manifest, ...annotations });
+  checkSize(usage, annotations, annotationFile);
   return {
-    artifactType: options["artifact-type"],
-    annotations: Object.fromEntries(options.annotation.map((text) => annotation(usage, text))),
-    annotationFile: file === undefined ? NO_ANNOTATIONS : readAnnotationFile(usage, file),
+    artifactType,
+    annotations,
+    annotationFile,
     level: compressionLevel(usage, options.compression, options["compression-level"]),
     patterns: { include: options.include, exclude: options.exclude },
     noClobber: options["no-clobber"],
@@ -48,10 +68,48 @@ function compressionLevel(usage: Usage<OptionSpecs>, compression: string, level:
     if (level !== undefined) throw usageError(usage, "--compression-level needs --compression gzip");
     return STORED;
   }
-  const given = level ?? DEFAULT_LEVEL;
-  if (!Number.isInteger(given) || given < 1 || given > 9)
-    throw usageError(usage, `--compression-level must be a whole number from 1 to 9, not ${given}`);
-  return given;
+  return level ?? DEFAULT_LEVEL;
+}
+
+/**
+ * Parses the values of `--annotation`. Throws a usage failure if a value is invalid, or if two values have the same
+ * key.
+ */
+function givenAnnotations(usage: Usage<OptionSpecs>, texts: readonly string[]): Annotations {
+  const annotations = new Map<string, string>();
+  for (const text of texts) {
+    const [key, value] = annotation(usage, text);
+    if (annotations.has(key)) throw usageError(usage, `--annotation ${key} is given twice`);
+    annotations.set(key, value);
+  }
+  return Object.fromEntries(annotations);
+}
+
+/** A date with a time (RFC 3339, section 5.6). */
+const DATE_TIME = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
+
+function checkCreated(usage: Usage<OptionSpecs>, { [ANNOTATIONS.created]: created }: Annotations): void {
+  if (created === undefined || (DATE_TIME.test(created) && !Number.isNaN(Date.parse(created.toUpperCase())))) return;
+  const expected = "a date such as 2026-01-31T12:00:00Z (RFC 3339)";
+  throw usageError(usage, `the annotation ${ANNOTATIONS.created} must be ${expected}, not ${JSON.stringify(created)}`);
+}
+
+/**
+ * Checks the size of the annotations early. Registries and pulls refuse a manifest that is too large. Without this
+ * check, the sidecar would fail only after the run.
+ */
+function checkSize(
+  usage: Usage<OptionSpecs>,
+  annotations: Annotations,
+  { manifest, config, layers }: AnnotationFile,
+): void {
+  const all = [manifest, config, annotations, ...layers.values()];
+  const bytes = all.reduce((sum, some) => sum + Buffer.byteLength(JSON.stringify(some)), 0);
+  if (bytes > MAX_MANIFEST_BYTES)
+    throw usageError(
+      usage,
+      `the annotations have ${bytes} bytes, but a manifest can have at most ${MAX_MANIFEST_BYTES}`,
+    );
 }
 
 function annotation(usage: Usage<OptionSpecs>, text: string): [string, string] {

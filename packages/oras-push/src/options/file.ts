@@ -2,7 +2,10 @@ import { readFileSync } from "node:fs";
 import { ToolError } from "shared/cli/tool-error";
 import { reasonOf } from "shared/fs/system-error";
 
-/** Reads the file of an option; undefined if the option is not given. Throws `noInput` with the path. */
+/**
+ * Reads the file of an option. Returns undefined if the option is not given. Throws `noInput` if the file cannot be
+ * read.
+ */
 export function readOptionFile(path: string): Buffer;
 export function readOptionFile(path: string | undefined): Buffer | undefined;
 export function readOptionFile(path: string | undefined): Buffer | undefined {

@@ -1,11 +1,11 @@
 import type { Note } from "shared/cli/usage";
 
-/** How environment variables become part of a reference. */
+/** The form of a reference, and how environment variables become part of it. */
 export const REFERENCES_NOTE: Note = {
   title: "References",
   text: [
-    "A REFERENCE is REGISTRY/REPOSITORY:TAG. {NAME} in it is replaced by the environment variable NAME, as in",
-    "localhost:5000/run:{JOB_COMPLETION_INDEX}.",
+    "A REFERENCE is REGISTRY/REPOSITORY:TAG. In a REFERENCE, {NAME} is replaced by the value of the environment",
+    "variable NAME, as in localhost:5000/run:{JOB_COMPLETION_INDEX}.",
   ].join(" "),
 };
 
@@ -20,22 +20,22 @@ export const PATTERNS_NOTE: Note = {
   ].join(" "),
 };
 
-/** Where credentials come from. */
+/** The sources of credentials. */
 export const CREDENTIALS_NOTE: Note = {
   title: "Credentials",
   text: [
-    "Credentials come from --username with --password-stdin, else from ORAS_USER with ORAS_PUSH_PASS or ORAS_PULL_PASS, else",
-    "from a docker config: --registry-config, $DOCKER_CONFIG or ~/.docker. A mounted .dockerconfigjson works too. No option",
-    "takes a password, because other processes can read command lines.",
+    "The tools look for credentials in this order: --username with --password-stdin; ORAS_USER with ORAS_PUSH_PASS or",
+    "ORAS_PULL_PASS; a docker config. The docker config is at --registry-config, $DOCKER_CONFIG or ~/.docker. It can",
+    "be a mounted .dockerconfigjson. No option accepts a password, because other processes can read command lines.",
   ].join(" "),
 };
 
-/** How connections are made. */
+/** The settings for proxies and certificates. */
 export const CONNECTIONS_NOTE: Note = {
   title: "Proxies and certificates",
   text: [
-    "HTTPS_PROXY, HTTP_PROXY and NO_PROXY set the proxies. The tools trust the certificate authorities of the system",
-    "(SSL_CERT_FILE, SSL_CERT_DIR, else the usual paths) and built-in ones. If you set --ca-file, the tools trust only",
-    "the authority in that file.",
+    "HTTPS_PROXY, HTTP_PROXY and NO_PROXY set the proxies. The tools trust some built-in certificate authorities, and",
+    "the authorities of the system. SSL_CERT_FILE and SSL_CERT_DIR replace the usual paths of the system's",
+    "authorities. If you set --ca-file, the tools trust only the authority in that file.",
   ].join(" "),
 };

@@ -16,7 +16,11 @@ const OUTPUT_OPTIONS = {
     default: ".",
     description: "restore files and folders in DIR",
   },
-  "keep-old-files": { type: "flag", alias: "k", description: "fail if a file exists, instead of overwriting it" },
+  "keep-old-files": {
+    type: "flag",
+    alias: "k",
+    description: "fail if a file already exists, and do not overwrite the file",
+  },
   ...RESULT_OPTIONS,
   ...PROGRESS_OPTION,
 } as const satisfies OptionSpecs;
@@ -26,8 +30,8 @@ export const PULL_USAGE = {
   name: "oras-push pull",
   summary: "pull artifacts from a registry and restore their files and folders",
   description: [
-    "oras-push pull restores each layer as the file or folder that was pushed. It checks the digests, and puts a file or",
-    "folder in place only when it is complete. Existing folders are merged.",
+    "oras-push pull restores each layer as the file or folder that was pushed. It checks the digests. A file or folder",
+    "gets its final name only when it is complete. Existing folders are merged.",
   ].join(" "),
   forms: ["[options] REFERENCE ... [-o DIR]", "[options] --all REPOSITORY [-o DIR]"],
   options: { ...SOURCE_OPTIONS, ...OUTPUT_OPTIONS, ...REGISTRY_OPTIONS },
@@ -49,9 +53,9 @@ export const PULL_USAGE = {
     {
       title: "Skipped tags",
       text: [
-        "--all skips a tag that it cannot pull, such as the tag of an image index, and pulls the others. The log names the",
-        "skipped tags and the reasons, and so does the result with --format json. The exit code is that of the first",
-        "skipped tag.",
+        "--all skips a tag that it cannot pull, such as the tag of an image index, and pulls the other tags. The log",
+        "and the result of --format json list the skipped tags with the reasons. The exit code is the code for the",
+        "first skipped tag.",
       ].join(" "),
     },
     CREDENTIALS_NOTE,

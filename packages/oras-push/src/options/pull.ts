@@ -7,7 +7,7 @@ import { type RegistryPlan, registryPlan } from "./registry.ts";
 
 /** A parsed command line of `oras-push pull`. */
 export interface PullPlan extends RegistryPlan {
-  /** The artifacts to pull; with `all`, one repository or layout. */
+  /** The artifacts to pull. If `all` is true, the list contains a single repository or layout. */
   readonly references: readonly AnyReference[];
   /** Whether to pull every tag, each into its own folder. */
   readonly all: boolean;
@@ -19,14 +19,17 @@ export interface PullPlan extends RegistryPlan {
   readonly noTty: boolean;
 }
 
-/** Converts a command line of `oras-push pull`. Throws a usage failure, or `noInput` if a file cannot be read. */
+/**
+ * Converts a command line of `oras-push pull`. Throws a usage failure if the command line is invalid, or `noInput` if a
+ * file cannot be read.
+ */
 export function pullPlan({ args, options }: CommandLine<typeof PULL_USAGE.options>, env: NodeJS.ProcessEnv): PullPlan {
   if (args.length === 0) throw usageError(PULL_USAGE, "no reference to pull");
-  if (options.all && args.length > 1) throw usageError(PULL_USAGE, `--all takes one repository, not ${args.length}`);
+  if (options.all && args.length > 1) throw usageError(PULL_USAGE, `--all accepts one repository, not ${args.length}`);
   const form = { usage: PULL_USAGE, env };
   const parse = options["oci-layout"] ? pullLayoutReference : pullReference;
   return {
-    ...registryPlan(PULL_USAGE, options),
+    ...registryPlan(PULL_USAGE, options, { env, variables: ["ORAS_PULL_PASS"] }),
     references: args.map((text) =>
       options.all ? wholeReference(form, text, options["oci-layout"]) : parse(form, text),
     ),

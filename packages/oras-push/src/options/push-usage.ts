@@ -11,7 +11,7 @@ const DESTINATION_OPTIONS = {
   "oci-layout": { type: "flag", description: "push to OCI layouts on disk: a REFERENCE is DIR:TAG" },
   "disable-path-validation": {
     type: "flag",
-    description: "no effect, for compatibility with oras: paths can always be absolute",
+    description: "no effect, only for compatibility with oras; paths can always be absolute",
   },
 } as const satisfies OptionSpecs;
 
@@ -26,9 +26,9 @@ export const PUSH_USAGE = {
   name: "oras-push",
   summary: "push files and folders to a registry as an OCI artifact",
   description: [
-    "oras-push pushes each PATH as one layer, which is named after the last part of the path. A folder becomes a compressed",
-    "tar archive. The tag is written last, so it always names a complete artifact. 'oras-push pull' and 'oras pull' restore",
-    "the files and folders.",
+    "oras-push pushes each PATH as one layer. The title of the layer is the last part of the path. A folder becomes",
+    "a compressed tar archive. The tag is written last, so the tag always points to a complete artifact. 'oras-push",
+    "pull' and 'oras pull' restore the files and folders.",
   ].join(" "),
   forms: ["[options] REFERENCE [PATH[:MEDIA-TYPE] ...]"],
   options: { ...DESTINATION_OPTIONS, ...ARTIFACT_OPTIONS, ...OUTPUT_OPTIONS, ...REGISTRY_OPTIONS },
@@ -53,12 +53,14 @@ export const PUSH_USAGE = {
     { text: "Keep an artifact on disk, without a registry", command: "oras-push --oci-layout archive:run-1 results" },
   ],
   notes: [REFERENCES_NOTE, PATTERNS_NOTE, CREDENTIALS_NOTE, CONNECTIONS_NOTE],
-  environment:
-    "SOURCE_DATE_EPOCH, in seconds since 1970, limits the times in folders and is the artifact's creation date.",
+  environment: [
+    "SOURCE_DATE_EPOCH is a time in seconds since 1970. It sets the creation date of the artifact, and the latest time",
+    "of files in folders.",
+  ].join(" "),
   exitCodes: ["noInput", "unavailable", "cannotCreate", "registry", "notAuthorized"],
   exitMeanings: {
     success: "the artifact is in the registry",
-    noInput: "a path is missing, unreadable or changed during the push",
-    cannotCreate: "a file cannot be written, or the tag names other content (--no-clobber)",
+    noInput: "a path is missing or unreadable, or has changed during the push",
+    cannotCreate: "a file cannot be written, or the tag points to other content (--no-clobber)",
   },
 } as const satisfies Usage<OptionSpecs>;

@@ -3,40 +3,68 @@ import { type Usage, usageError } from "shared/cli/usage";
 import {
   type AnyReference,
   type LayoutReference,
+  MAX_TAG_LENGTH,
   parseLayoutReference,
   parseReference,
   type Reference,
   ReferenceSyntaxError,
 } from "../oci/reference.ts";
 
-/** The word for "none" instead of a reference, as in the script of the ORAS Operator. */
+/** The word to use if there is no reference, as in the script of the ORAS Operator. */
 export const NONE = "NA";
 
-/** The command line that references belong to. */
+/** The command line that contains the references. */
 export interface ReferenceForm {
   readonly usage: Usage<OptionSpecs>;
-  /** The values of `{NAME}` in a reference. */
+  /** The environment variables that replace `{NAME}` in a reference. */
   readonly env: NodeJS.ProcessEnv;
 }
 
 const VARIABLE = /\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 
-/** Parses a reference to push to: a repository, with or without a tag. Throws a usage failure if the text is invalid. */
+/**
+ * Parses a reference to push to: a repository, with or without a tag. Throws a usage failure if the text is invalid.
+ */
 export function pushReference(form: ReferenceForm, text: string): Reference {
   return pushable(form, text, parseReference);
 }
 
-/** Parses a reference to push to in an OCI layout: `DIR:TAG` or `DIR`. Throws a usage failure if the text is invalid. */
+/**
+ * Parses the reference that a sidecar pushes to. The reference must have a tag, because the sidecar adds a suffix to
+ * the tag of an unsuccessful run. The tag with any of `suffixes` must not be too long. Throws a usage failure if the
+ * text is invalid.
+ */
+export function runTagReference(form: ReferenceForm, text: string, suffixes: readonly string[]): Reference {
+  const reference = pushReference(form, text);
+  const { tag } = reference;
+  if (tag === undefined) throw usageError(form.usage, `${text} has no tag: expected REGISTRY/REPOSITORY:TAG`);
+  const tooLong = suffixes.find((suffix) => tag.length + suffix.length > MAX_TAG_LENGTH);
+  if (tooLong !== undefined)
+    throw usageError(
+      form.usage,
+      `the tag ${tag} is too long: with ${tooLong} added, it must have at most ${MAX_TAG_LENGTH} characters`,
+    );
+  return reference;
+}
+
+/**
+ * Parses a reference to push to in an OCI layout: `DIR:TAG` or `DIR`. Throws a usage failure if the text is invalid.
+ */
 export function pushLayoutReference(form: ReferenceForm, text: string): AnyReference {
   return pushable(form, text, parseLayoutReference);
 }
 
-/** Parses a reference to pull: a tag or a digest. Throws a usage failure if the text is invalid. */
+/**
+ * Parses a reference to pull. The reference must have a tag or a digest. Throws a usage failure if the text is invalid.
+ */
 export function pullReference(form: ReferenceForm, text: string): Reference {
   return pullable(form, text, parseReference);
 }
 
-/** Parses a reference to pull from an OCI layout: `DIR:TAG` or `DIR@DIGEST`. Throws a usage failure if the text is invalid. */
+/**
+ * Parses a reference to pull from an OCI layout: `DIR:TAG` or `DIR@DIGEST`. Throws a usage failure if the text is
+ * invalid.
+ */
 export function pullLayoutReference(form: ReferenceForm, text: string): AnyReference {
   return pullable(form, text, parseLayoutReference);
 }
@@ -76,7 +104,7 @@ function referenceOf<R>(form: ReferenceForm, text: string, parse: (text: string)
   }
 }
 
-/** Replaces each `{NAME}` by the value of an environment variable, so that each pod of a Job can have its own tag. */
+/** Replaces each `{NAME}` with the value of an environment variable, so that each pod of a Job can have its own tag. */
 function expandVariables({ usage, env }: ReferenceForm, text: string): string {
   return text.replace(VARIABLE, (_, name: string) => {
     const value = env[name];

@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
 import type { GivenOptions } from "shared/cli/command-line";
-import type { OptionSpecs } from "shared/cli/option-specs";
+import { type OptionSpecs, wholeNumbers } from "shared/cli/option-specs";
 import { type Usage, usageError } from "shared/cli/usage";
 import type { TransferPlan } from "../artifact/transfer.ts";
+import { withoutNewline } from "../oci/auth/password.ts";
 import { readOptionFile } from "./file.ts";
 
-/** The number of layers that are transferred at the same time, as in `oras`. */
+/** The default number of layers that are transferred at the same time, as in `oras`. */
 const DEFAULT_CONCURRENCY = 3;
 
 /** The default of `--retry-for`, in seconds. */
@@ -13,48 +14,53 @@ const DEFAULT_RETRY_SECONDS = 30;
 
 /** The options of every command that connects to a registry. */
 export const REGISTRY_OPTIONS = {
-  "plain-http": { type: "flag", description: "use plain HTTP; the default for localhost, loopback and *.svc names" },
+  "plain-http": {
+    type: "flag",
+    switch: true,
+    description: "use plain HTTP, or HTTPS with =false (by default, HTTP only for localhost, loopback and *.svc names)",
+  },
   insecure: {
     type: "flag",
     description: "do not verify certificates; use plain HTTP if the registry does not support TLS",
   },
   "ca-file": { type: "text", placeholder: "FILE", description: "trust only this certificate authority (PEM)" },
-  "cert-file": { type: "text", placeholder: "FILE", description: "client certificate (PEM)" },
+  "cert-file": { type: "text", placeholder: "FILE", description: "send this client certificate (PEM)" },
   "key-file": { type: "text", placeholder: "FILE", description: "private key of the client certificate (PEM)" },
   "registry-config": {
     type: "text",
     placeholder: "FILE",
-    description: "docker config with credentials, or a folder that contains one",
+    description: "docker config with credentials, or a folder with a docker config",
   },
   username: {
     type: "text",
     alias: "u",
     placeholder: "NAME",
-    description: "user name at the registry (also ORAS_USER)",
+    description: "user name at the registry; ORAS_USER sets it too",
   },
   "password-stdin": { type: "flag", description: "read the password from stdin" },
   "retry-for": {
     type: "number",
     placeholder: "SECONDS",
     default: DEFAULT_RETRY_SECONDS,
-    description: "retry a failed request for this time",
+    description: "retry a failed or unanswered request for this time",
   },
   concurrency: {
     type: "number",
     placeholder: "N",
     default: DEFAULT_CONCURRENCY,
+    range: wholeNumbers(1),
     description: "transfer up to N layers at the same time",
   },
 } as const satisfies OptionSpecs;
 
-/** The options for the result of every command that connects to a registry. */
+/** The options for the result. Every command that connects to a registry has them. */
 export const RESULT_OPTIONS = {
   format: { type: "text", choices: ["text", "json"], default: "text", description: "format of the result on stdout" },
   "termination-message": {
     type: "text",
     placeholder: "FILE",
     default: "/dev/termination-log",
-    description: "also write reference and digest to FILE, if it exists",
+    description: "also write the reference and the digest to FILE, if FILE exists",
   },
 } as const satisfies OptionSpecs;
 
@@ -65,25 +71,38 @@ export const PROGRESS_OPTION = {
 
 /** The parsed {@link REGISTRY_OPTIONS} and {@link RESULT_OPTIONS}. */
 export interface RegistryPlan extends TransferPlan {
-  /** Format of the result: `text` or `json`. */
+  /** The format of the result: `text` or `json`. */
   readonly format: string;
-  /** Path of the termination message. */
+  /** The path of the file for the termination message. */
   readonly terminationMessage: string;
 }
 
+/** An environment variable that contains the password of `--username`. */
+export type PasswordVariable = "ORAS_PUSH_PASS" | "ORAS_PULL_PASS";
+
 /**
- * Converts {@link REGISTRY_OPTIONS} and {@link RESULT_OPTIONS}. Throws a usage failure, or `noInput` if a file cannot be read.
+ * The environment of a command, and the variables that may contain its passwords. The variables are ignored if the
+ * password is on stdin.
+ */
+export interface PasswordSource {
+  readonly env: NodeJS.ProcessEnv;
+  readonly variables: readonly PasswordVariable[];
+}
+
+/**
+ * Converts the values of {@link REGISTRY_OPTIONS} and {@link RESULT_OPTIONS}. Throws a usage failure if a value is
+ * invalid, or `noInput` if a file cannot be read.
  */
 export function registryPlan(
   usage: Usage<OptionSpecs>,
   options: GivenOptions<typeof REGISTRY_OPTIONS & typeof RESULT_OPTIONS>,
+  passwords: PasswordSource,
 ): RegistryPlan {
   const { concurrency, username } = options;
   if ((options["cert-file"] === undefined) !== (options["key-file"] === undefined))
     throw usageError(usage, "--cert-file and --key-file must be used together");
+  if (username !== undefined && !options["password-stdin"]) checkPasswords(usage, username, passwords);
   if (options["password-stdin"] && username === undefined) throw usageError(usage, "--password-stdin needs --username");
-  if (!Number.isInteger(concurrency) || concurrency < 1)
-    throw usageError(usage, `--concurrency must be a whole number from 1, not ${concurrency}`);
   return {
     plainHttp: options["plain-http"],
     insecure: options.insecure,
@@ -92,11 +111,26 @@ export function registryPlan(
     key: readOptionFile(options["key-file"]),
     registryConfig: options["registry-config"],
     username,
-    password: options["password-stdin"] ? readFileSync(0, "utf8").replace(/\r?\n$/, "") : undefined,
+    password: options["password-stdin"] ? passwordOnStdin(usage) : undefined,
     retrySeconds: options["retry-for"],
     concurrency,
     format: options.format,
     terminationMessage: options["termination-message"],
     debug: options.debug,
   };
+}
+
+function checkPasswords(usage: Usage<OptionSpecs>, username: string, { env, variables }: PasswordSource): void {
+  const missing = variables.filter((name) => withoutNewline(env[name] ?? "") === "");
+  if (missing.length > 0 && missing.length === variables.length)
+    throw usageError(
+      usage,
+      `--username ${username} has no password: expected --password-stdin or ${missing.join(" and ")}`,
+    );
+}
+
+function passwordOnStdin(usage: Usage<OptionSpecs>): string {
+  const password = withoutNewline(readFileSync(0, "utf8"));
+  if (password === "") throw usageError(usage, "--password-stdin: expected a password on stdin, found nothing");
+  return password;
 }

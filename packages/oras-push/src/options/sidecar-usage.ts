@@ -9,7 +9,10 @@ import { REGISTRY_OPTIONS, RESULT_OPTIONS } from "./registry.ts";
 
 const KEEP_POLICIES = ["push", "discard"] as const satisfies readonly KeepPolicy[];
 
-/** The default of `--retry-for`, in seconds. It is longer than for a push, because a registry often starts with its pod. */
+/**
+ * The default of `--retry-for`, in seconds. It is longer than the default of a push, because a registry and the pod
+ * often start together.
+ */
 const DEFAULT_RETRY_SECONDS = 120;
 
 const POD_OPTIONS = {
@@ -17,12 +20,12 @@ const POD_OPTIONS = {
     type: "text",
     placeholder: "DIR",
     default: DEFAULT_SHARE,
-    description: "folder of the volume that is shared with the launcher",
+    description: "folder that the sidecar and the launcher share",
   },
-  "only-if": { ...CONDITION_OPTION, description: "pull and push only if the environment variable NAME is VALUE" },
+  "only-if": { ...CONDITION_OPTION, description: "pull and push only if the environment variable NAME has this VALUE" },
   native: {
     type: "flag",
-    description: "run until SIGTERM, as an init container with restartPolicy: Always must",
+    description: "run until SIGTERM; set this in an init container with restartPolicy: Always",
   },
 } as const satisfies OptionSpecs;
 
@@ -54,13 +57,13 @@ const RUN_OPTIONS = {
     type: "text",
     choices: KEEP_POLICIES,
     default: "push",
-    description: "if the application failed, push its outputs to the tag with -failed added, or discard them",
+    description: "if the application failed, push the outputs to TAG-failed, or discard them",
   },
   "incomplete-run": {
     type: "text",
     choices: KEEP_POLICIES,
     default: "push",
-    description: "if the launcher died, push the existing outputs to the tag with -incomplete added, or discard them",
+    description: "if the launcher died, push the existing outputs to TAG-incomplete, or discard them",
   },
 } as const satisfies OptionSpecs;
 
@@ -74,8 +77,8 @@ export const SIDECAR_USAGE = {
   name: "oras-push sidecar",
   summary: "pull the inputs of a step in a pod, wait for its application, and push its outputs",
   description: [
-    "The sidecar pulls the inputs onto the volume that it shares with the launcher, and waits until the launcher has run the",
-    "application. Then it pushes the outputs as an OCI artifact.",
+    "The sidecar pulls the inputs onto the volume that it shares with the launcher, and waits until the launcher has",
+    "run the application. Then it pushes the outputs as an OCI artifact.",
   ].join(" "),
   forms: ["[options] PULL-FROM PUSH-TO", "[options] PUSH-TO true PULL-FROM ..."],
   options: {
@@ -119,16 +122,17 @@ export const SIDECAR_USAGE = {
     {
       title: "Arguments",
       text: [
-        "PULL-FROM and PUSH-TO are references; write NA for none. The second form is from a later version of the ORAS",
-        "Operator. Its word true means that a pull unpacks the outputs; a pull always does so.",
+        "PULL-FROM and PUSH-TO are references. Write NA for no reference. The second form comes from a later version",
+        "of the ORAS Operator. In that form, the word true means that a pull unpacks the outputs. oras-push always",
+        "unpacks the outputs.",
       ].join(" "),
     },
     REFERENCES_NOTE,
     {
       title: "Unsuccessful runs",
       text: [
-        "If the launcher died, the sidecar exits with 79. If the launcher could not save its outputs, the sidecar exits with 66.",
-        "These exit codes do not depend on whether the sidecar pushed the existing outputs.",
+        "If the launcher died, the sidecar exits with 79. If the launcher could not save its outputs, the sidecar",
+        "exits with 66. These exit codes do not depend on whether the sidecar pushed the existing outputs.",
       ].join(" "),
     },
     {
@@ -138,8 +142,8 @@ export const SIDECAR_USAGE = {
     {
       title: "Native sidecars",
       text: [
-        "With --native, SIGTERM means that the pod is ending. The sidecar pushes the existing outputs, and exits with the exit",
-        "code of the last push.",
+        "With --native, SIGTERM means that the pod is ending. The sidecar pushes the existing outputs, and exits with",
+        "the exit code of the last push.",
       ].join(" "),
     },
     PATTERNS_NOTE,
@@ -147,13 +151,13 @@ export const SIDECAR_USAGE = {
     CONNECTIONS_NOTE,
   ],
   environment: [
-    "POD_NAME, POD_NAMESPACE and NODE_NAME become annotations of the artifact. SOURCE_DATE_EPOCH, in seconds since 1970,",
-    "limits the times in folders and is the artifact's creation date.",
+    "POD_NAME, POD_NAMESPACE and NODE_NAME become annotations of the artifact. SOURCE_DATE_EPOCH is a time in seconds",
+    "since 1970. It sets the creation date of the artifact, and the latest time of files in folders.",
   ].join(" "),
   exitCodes: ["noInput", "unavailable", "cannotCreate", "registry", "notAuthorized", "launcherDied", "timedOut"],
   exitMeanings: {
     success: "the outputs are pushed, or there is nothing to push",
     noInput: "an input cannot be used, or the launcher could not save the outputs",
-    cannotCreate: "a file cannot be written, or the tag names other content (--no-clobber)",
+    cannotCreate: "a file cannot be written, or the tag points to other content (--no-clobber)",
   },
 } as const satisfies Usage<OptionSpecs>;

@@ -1,19 +1,26 @@
 import type { CommandLine } from "shared/cli/command-line";
 import { type Condition, parseCondition } from "shared/cli/condition";
 import { usageError } from "shared/cli/usage";
+import { tagSuffixes } from "../sidecar/run-outcome.ts";
 import type { SidecarPlan } from "../sidecar/sidecar-plan.ts";
 import { artifactPlan } from "./artifact.ts";
-import { NONE, pullReference, pushReference } from "./references.ts";
-import { type RegistryPlan, registryPlan } from "./registry.ts";
+import { NONE, pullReference, runTagReference } from "./references.ts";
+import { type PasswordVariable, type RegistryPlan, registryPlan } from "./registry.ts";
 import { SIDECAR_USAGE } from "./sidecar-usage.ts";
 
 /** A parsed command line of `oras-push sidecar`. */
 export interface SidecarCommandPlan extends SidecarPlan, RegistryPlan {
-  /** If this condition is not met, the sidecar does nothing. By default there is no condition. */
+  /**
+   * The condition of `--only-if`. If the condition is false, the sidecar pulls and pushes nothing. Undefined if there
+   * is no condition.
+   */
   readonly onlyIf: Condition | undefined;
 }
 
-/** Converts a command line of `oras-push sidecar`. Throws a usage failure, or `noInput` if a file cannot be read. */
+/**
+ * Converts a command line of `oras-push sidecar`. Throws a usage failure if the command line is invalid, or `noInput`
+ * if a file cannot be read.
+ */
 export function sidecarPlan(
   { args, options }: CommandLine<typeof SIDECAR_USAGE.options>,
   env: NodeJS.ProcessEnv,
@@ -21,17 +28,19 @@ export function sidecarPlan(
   const { pullFrom, pushTo } = operands(args);
   const form = { usage: SIDECAR_USAGE, env };
   const sources = [...pullFrom.filter((text) => text !== NONE), ...options["pull-from"]];
+  const pulling: readonly PasswordVariable[] = sources.length > 0 ? ["ORAS_PULL_PASS"] : [];
+  const pushing: readonly PasswordVariable[] = pushTo === NONE ? [] : ["ORAS_PUSH_PASS"];
+  const policies = { failedRun: options["failed-run"], incompleteRun: options["incomplete-run"] };
   return {
-    ...registryPlan(SIDECAR_USAGE, options),
+    ...registryPlan(SIDECAR_USAGE, options, { env, variables: [...pulling, ...pushing] }),
     ...artifactPlan(SIDECAR_USAGE, options),
     share: options.share,
     pullFrom: sources.map((text) => pullReference(form, text)),
-    pushTo: pushTo === NONE ? undefined : pushReference(form, pushTo),
+    pushTo: pushTo === NONE ? undefined : runTagReference(form, pushTo, tagSuffixes(policies)),
     inputTimeoutSeconds: options["input-timeout"],
     startTimeoutSeconds: options["start-timeout"],
     timeoutSeconds: options.timeout,
-    failedRun: options["failed-run"],
-    incompleteRun: options["incomplete-run"],
+    ...policies,
     allowFailedInputs: options["allow-failed-inputs"],
     onlyIf: parseCondition(SIDECAR_USAGE, options["only-if"]),
     native: options.native,
@@ -39,8 +48,8 @@ export function sidecarPlan(
 }
 
 /**
- * The ORAS Operator has two forms: PULL-FROM PUSH-TO, and PUSH-TO true PULL-FROM ... with three or more arguments. The
- * second argument distinguishes the two forms.
+ * Splits the arguments. The ORAS Operator uses two forms: `PULL-FROM PUSH-TO`, and `PUSH-TO true PULL-FROM ...`. The
+ * second form has three or more arguments, and the second of them is `true`.
  */
 function operands(args: readonly string[]): { readonly pullFrom: readonly string[]; readonly pushTo: string } {
   const [first, second, ...more] = args;

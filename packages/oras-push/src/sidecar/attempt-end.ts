@@ -1,5 +1,12 @@
 import { type LeaseState, type ReadLease, sameLease } from "shared/pod/lease-state";
-import { type DoneMarker, parseDoneMarker, parseStartedMarker, SHARE, type StartedMarker } from "shared/pod/markers";
+import {
+  type DoneMarker,
+  type OutputRecord,
+  parseDoneMarker,
+  parseStartedMarker,
+  SHARE,
+  type StartedMarker,
+} from "shared/pod/markers";
 import type { SharedVolume } from "shared/pod/shared-volume";
 
 /** The state of the launcher on the shared volume at one moment. */
@@ -13,31 +20,34 @@ export interface Observation {
 /** How an attempt of the launcher ended. */
 export interface AttemptEnd {
   /**
-   * `done`: the outputs are saved. `failed`: the launcher could not save them. `died`: the launcher ended without a marker.
-   * `unseen`: the pod terminated before any launcher started.
+   * `done`: the outputs are saved. `failed`: the launcher could not save the outputs. `died`: the launcher ended
+   * without a marker. `unseen`: the pod terminated before any launcher started.
    */
   readonly kind: "done" | "failed" | "died" | "unseen";
-  /** Identifies this end; the id of each attempt is different. */
+  /** The id of this end. Each attempt has an end with a different id. */
   readonly id: string;
   readonly attempt: string | null;
-  /** The launcher's marker; null if it died or never started. */
+  /** The launcher's marker; null if the launcher died or never started. */
   readonly marker: DoneMarker | null;
-  /** Paths of the outputs, relative to the volume; null if unknown: then everything in the outputs folder counts. */
+  /**
+   * Paths of the outputs, relative to the volume. Null if the paths are unknown. In this case, everything in the
+   * outputs folder is an output.
+   */
   readonly outputs: readonly string[] | null;
 }
 
 /** The state of the sidecar itself. */
 export interface SidecarState {
-  /** The id of the last handled end. */
+  /** The id of the last end that was handled; undefined before the first one. */
   readonly handled: string | undefined;
-  /** Whether the pod is terminating: no launcher will start any more. */
+  /** Whether the pod is terminating. In a terminating pod, no new launcher starts. */
   readonly terminating: boolean;
 }
 
 /**
- * Observes the volume. Reads the lease before and after the markers, and repeats this until both states of the lease
- * are the same. Then no launcher started in between, and no living launcher removed a marker (docs/protocol.md, "The
- * end of an attempt").
+ * Observes the volume. Reads the lease before and after the markers. Repeats all reads until both states of the lease
+ * are the same. If both states are the same, no launcher started between the two reads, and no living launcher removed
+ * a marker (docs/protocol.md, "The end of an attempt").
  */
 export function observe(volume: SharedVolume, lease: ReadLease): Promise<Observation> {
   const check = async () => {
@@ -52,8 +62,9 @@ export function observe(volume: SharedVolume, lease: ReadLease): Promise<Observa
 }
 
 /**
- * The next step of the sidecar: an end that is not handled yet, `wait` if there is none yet, or `over` if none will
- * come any more. This function is pure (docs/protocol.md, "The end of an attempt").
+ * Returns the next step of the sidecar: an end that was not handled yet, if such an end exists. Otherwise returns
+ * `wait` if another end may follow, and `over` if no end can follow. This function is pure (docs/protocol.md, "The end
+ * of an attempt").
  */
 export function nextEnd(seen: Observation, state: SidecarState): AttemptEnd | "wait" | "over" {
   const end = endOf(seen);
@@ -68,22 +79,38 @@ export function hasStarted({ started, done, doneFailed, lease }: Observation): b
   return lease.kind !== "none" || started !== undefined || done !== undefined || doneFailed !== undefined;
 }
 
+/**
+ * The media types that the user chose for outputs. Each key is an output's path, relative to the volume. This function
+ * is pure.
+ */
+export function mediaTypesOf({ marker }: AttemptEnd): ReadonlyMap<string, string> {
+  const outputs = marker?.outputs ?? [];
+  return new Map(outputs.flatMap(({ path, mediaType }) => (mediaType === undefined ? [] : [[path, mediaType]])));
+}
+
 function endOf({ started, done, doneFailed, lease }: Observation): AttemptEnd | undefined {
   if (doneFailed !== undefined) return failed(doneFailed, started);
   if (done !== undefined) {
-    const outputs = done.outputs === null ? null : [...done.outputs, ...done.logs].map(({ path }) => path);
+    const outputs = done.outputs === null ? null : recordedPaths(done.outputs, done.logs);
     return { kind: "done", id: `done ${done.attempt}`, attempt: done.attempt, marker: done, outputs };
   }
-  // A launcher with a lease writes the started marker before anything else. Without that marker, it did nothing.
+  // A launcher with a lease writes the started marker before anything else. If this marker is missing, the launcher did
+  // nothing.
   return lease.kind === "ended" ? died(lease.id, started, []) : undefined;
 }
 
 function failed(marker: DoneMarker, started: StartedMarker | undefined): AttemptEnd {
   const { attempt, phase } = marker;
-  const saved = marker.outputs?.map(({ path }) => path) ?? null;
-  const announced = started?.attempt === attempt ? started.outputs : saved;
+  const saved = marker.outputs === null ? null : recordedPaths(marker.outputs, marker.logs);
+  // If the marker lists missing outputs, the launcher saved all other outputs. The marker also lists the saved outputs.
+  const listed = marker.missing !== undefined && saved !== null;
+  const announced = started?.attempt === attempt && !listed ? started.outputs : saved;
   const outputs = phase === "init" ? [] : announced;
   return { kind: "failed", id: `failed ${attempt}`, attempt, marker, outputs };
+}
+
+function recordedPaths(outputs: readonly OutputRecord[], logs: readonly OutputRecord[]): string[] {
+  return [...outputs, ...logs].map(({ path }) => path);
 }
 
 function died(id: string, started: StartedMarker | undefined, unannounced: readonly string[] | null): AttemptEnd {

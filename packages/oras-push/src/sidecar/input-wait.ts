@@ -4,13 +4,15 @@ import { ToolError } from "shared/cli/tool-error";
 import { type Backoff, backOff } from "../oci/http/retry.ts";
 import { type AnyReference, formatReference } from "../oci/reference.ts";
 
-/** The delays between two requests. A registry sends no events, and many pods may poll it. */
+/**
+ * The delays between two requests. They grow, because many pods may poll the same registry. A registry sends no events.
+ */
 const POLLING: Backoff = { firstDelay: 1000, longestDelay: 5000 };
 
 /**
- * Waits until `missing` returns no inputs. All steps of a workflow may be applied at once; each waits for the step
- * before it. Throws the errors of `missing`. Throws `timedOut` with the names of the inputs that are still missing
- * after `seconds`. Checks a last time when the time is over.
+ * Waits until `missing` returns no inputs. With this wait, a user can apply all steps of a workflow at once. Each step
+ * waits for the outputs of the previous step. Throws the errors of `missing`. If inputs are still missing after
+ * `seconds`, throws `timedOut` with the names of these inputs. Checks once more right before the timeout.
  */
 export async function waitForInputs(
   missing: () => Promise<readonly AnyReference[]>,
@@ -28,7 +30,11 @@ export async function waitForInputs(
       throw new ToolError("timedOut", `${what} not in the registry: timed out after ${seconds} s`);
     }
     if (attempts === 0) log(`waiting up to ${seconds} s for missing inputs: ${names.join(" ")}`);
-    const delay = Math.min(backOff(attempts, POLLING), left);
+    // The random part spreads the polls of pods that started at the same time.
+    const delay = Math.min(
+      backOff(attempts, POLLING, () => 0.8 + 0.4 * Math.random()),
+      left,
+    );
     await sleep(delay, undefined, { signal }).catch(() => signal.throwIfAborted());
   }
 }

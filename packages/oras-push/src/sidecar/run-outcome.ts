@@ -1,17 +1,17 @@
 import { ToolError } from "shared/cli/tool-error";
 import { annotationsOf } from "../artifact/run-annotations.ts";
 import type { Annotations } from "../oci/descriptor.ts";
-import { MAX_TAG_LENGTH, type Reference } from "../oci/reference.ts";
+import type { Reference } from "../oci/reference.ts";
 import type { AttemptEnd } from "./attempt-end.ts";
 
-/** What happens to the outputs of an unsuccessful run: pushed to a separate tag, or discarded. */
+/** What the sidecar does with the outputs of an unsuccessful run. `push` pushes them to a separate tag. */
 export type KeepPolicy = "push" | "discard";
 
 /** How a sidecar handles unsuccessful runs. */
 export interface OutcomePolicies {
-  /** For an application that failed; `push` by default. */
+  /** The policy if the application failed; `push` by default. */
   readonly failedRun: KeepPolicy;
-  /** For a launcher that died, failed itself or never started; `push` by default. */
+  /** The policy if the launcher died, failed or never started; `push` by default. */
   readonly incompleteRun: KeepPolicy;
 }
 
@@ -25,7 +25,10 @@ export interface RunOutcome {
   readonly notPushedReason: string | undefined;
   /** The annotations of the run. */
   readonly annotations: Annotations;
-  /** The failure that ends the sidecar despite a push; undefined for a success. */
+  /**
+   * The failure of the sidecar. There may be a failure even if the push succeeds. Undefined if the launcher saved the
+   * outputs.
+   */
   readonly failure: ToolError | undefined;
 }
 
@@ -38,29 +41,42 @@ export function runOutcome(end: AttemptEnd, policies: OutcomePolicies): RunOutco
   return {
     run,
     notPushedReason: discarded
-      ? `the run ${run === "failed" ? "failed" : "is incomplete"}, and --${run}-run is discard`
+      ? `the run ${run === "failed" ? "failed" : "is incomplete"}, and --${run}-run is set to discard`
       : undefined,
     annotations: endAnnotations(end, run),
     failure: failureOf(end),
   };
 }
 
-/** The reference for the outputs of a run: the requested tag for a success, else a tag with a suffix. */
+/**
+ * The reference for the outputs of a run. A successful run gets the requested tag. Any other run gets this tag with a
+ * suffix. The suffix always fits, because the sidecar rejects a command line with a longer tag.
+ */
 export function runReference(reference: Reference, run: RunKind): Reference {
-  if (run === "succeeded") return reference;
-  const suffix = `-${run}`;
-  return { ...reference, tag: `${(reference.tag ?? "latest").slice(0, MAX_TAG_LENGTH - suffix.length)}${suffix}` };
+  return run === "succeeded" ? reference : { ...reference, tag: `${reference.tag}${SUFFIXES[run]}` };
+}
+
+/** The suffixes of the tags for unsuccessful runs. */
+const SUFFIXES = { failed: "-failed", incomplete: "-incomplete" } as const;
+
+/** The suffixes that a sidecar may add to its tag. If the sidecar discards a kind of run, this kind needs no suffix. */
+export function tagSuffixes({ failedRun, incompleteRun }: OutcomePolicies): string[] {
+  const pushed = { failed: failedRun === "push", incomplete: incompleteRun === "push" };
+  return (["failed", "incomplete"] as const).filter((run) => pushed[run]).map((run) => SUFFIXES[run]);
 }
 
 function runKind({ kind, marker }: AttemptEnd): RunKind {
   if (kind !== "done" || marker === null) return "incomplete";
-  // The exit code alone decides: an application that got SIGTERM and exited with 0 succeeded. An unknown result, as after
-  // `touch`, counts as a success.
+  // Only the exit code decides. If an application received SIGTERM but exited with 0, the run succeeded. A marker
+  // without a result, such as an empty file from `touch`, counts as a success.
   const { exitCode, reason } = marker;
   return exitCode === 0 || (exitCode === null && reason === null) ? "succeeded" : "failed";
 }
 
-/** The reason for an end without a marker. */
+/** The maximum length of a reason in an annotation, in characters. */
+export const MAX_REASON = 1000;
+
+/** The reasons for an end without a marker. */
 const REASONS_WITHOUT_MARKER: Partial<Record<AttemptEnd["kind"], string>> = {
   died: "the launcher died",
   unseen: "no launcher started before the pod terminated",
@@ -70,7 +86,7 @@ function endAnnotations({ kind, attempt, marker }: AttemptEnd, run: RunKind): An
   return annotationsOf({
     exitCode: marker?.exitCode?.toString(),
     signal: marker?.signal,
-    reason: REASONS_WITHOUT_MARKER[kind] ?? marker?.error ?? marker?.reason,
+    reason: (REASONS_WITHOUT_MARKER[kind] ?? marker?.error ?? marker?.reason)?.slice(0, MAX_REASON),
     attempt,
     startedAt: marker?.startedAt,
     finishedAt: marker?.finishedAt,
@@ -82,11 +98,11 @@ function failureOf({ kind, marker }: AttemptEnd): ToolError | undefined {
   if (kind === "done") return undefined;
   if (kind === "died")
     return new ToolError("launcherDied", "the launcher died before it finished", {
-      hint: "see the state of the application's container: out of memory, evicted, or lost with its node",
+      hint: "check whether the application's container ran out of memory, was evicted, or was lost with its node",
     });
   if (kind === "unseen")
     return new ToolError("launcherDied", "no launcher started before the pod terminated", {
-      hint: "the pod was deleted before its application started, or the application died without a marker",
+      hint: "the pod was deleted before its application started, or the application died before it wrote a marker",
     });
   const why = marker?.error ?? "no reason given";
   return new ToolError("noInput", "the launcher could not save the outputs", { why });

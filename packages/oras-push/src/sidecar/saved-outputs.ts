@@ -1,47 +1,57 @@
-import { readdirSync, realpathSync } from "node:fs";
-import { join, resolve, sep } from "node:path";
+import { readdirSync, realpathSync, statSync } from "node:fs";
+import { dirname, join, resolve, sep } from "node:path";
 import { ToolError } from "shared/cli/tool-error";
 import { reading } from "shared/fs/path-failure";
 import { systemCode } from "shared/fs/system-error";
-import { SHARE } from "shared/pod/markers";
+import { MAX_OUTPUTS, SHARE } from "shared/pod/markers";
 import type { AttemptEnd } from "./attempt-end.ts";
 
 /**
- * The paths of an attempt's outputs on the volume: the saved outputs, or for an incomplete attempt the existing
- * outputs. If the marker names no outputs, returns everything in the outputs folder except names with a leading dot.
- * Throws `noInput` with the path if an output cannot be read, is missing although it was saved, or lies outside of the
- * volume: an application must not make the sidecar push the sidecar's own files.
+ * Returns the paths of an attempt's outputs on the volume. For an incomplete attempt, returns only the outputs that
+ * exist. If the marker lists no outputs, returns everything in the outputs folder, except names with a leading dot.
+ * Throws `noInput` with the path if an output cannot be read, or if a saved output is missing. Also throws `noInput`
+ * for an output outside of the volume. Otherwise, an application could make the sidecar push files of the sidecar's own
+ * container.
  */
 export function savedOutputs(share: string, { kind, outputs }: AttemptEnd): string[] {
   const folder = join(resolve(share), SHARE.outputs);
+  const logs = join(resolve(share), SHARE.logs);
   if (kind === "done" && outputs === null) return namesIn(folder);
   return (outputs ?? [SHARE.outputs]).flatMap((output) => {
     const path = resolve(share, output);
-    if (!isOnVolume(share, path, kind === "done")) return [];
+    const place = placeOf(share, path, kind === "done");
+    if (place === "missing") return [];
+    // The push of an incomplete attempt reports unreadable paths.
+    if (place === "unreadable") return [path];
+    // Skips empty logs: some registries refuse empty blobs, and an empty log contains no information.
+    if (dirname(path) === logs && statSync(path).size === 0) return [];
     return path === folder ? namesIn(folder) : [path];
   });
 }
 
+/**
+ * Returns the paths in the outputs folder. If the folder contains too many paths for one layer each, returns only the
+ * folder itself.
+ */
 function namesIn(folder: string): string[] {
-  const names = reading(folder, () => readdirSync(folder));
-  return names
-    .filter((name) => !name.startsWith("."))
-    .sort()
-    .map((name) => join(folder, name));
+  const names = reading(folder, () => readdirSync(folder)).filter((name) => !name.startsWith("."));
+  return names.length > MAX_OUTPUTS ? [folder] : names.sort().map((name) => join(folder, name));
 }
 
-/** Whether an output is on the volume. Returns false for a missing path that is not required. */
-function isOnVolume(share: string, path: string, required: boolean): boolean {
+/**
+ * Finds the place of an output. Throws if the output is outside of the volume, or if a required output cannot be found.
+ */
+function placeOf(share: string, path: string, required: boolean): "volume" | "missing" | "unreadable" {
   const real = reading(path, () => {
     try {
       return realpathSync(path);
     } catch (error) {
-      if (!required && systemCode(error) === "ENOENT") return undefined;
-      throw error;
+      if (required) throw error;
+      return systemCode(error) === "ENOENT" ? "missing" : "unreadable";
     }
   });
-  if (real === undefined) return false;
+  if (real === "missing" || real === "unreadable") return real;
   if (!real.startsWith(`${realpathSync(share)}${sep}`))
     throw new ToolError("noInput", `the output ${path} lies outside of the shared volume`);
-  return true;
+  return "volume";
 }

@@ -1,8 +1,8 @@
 import type { ArtifactPlan } from "../artifact/push-artifact.ts";
 import type { TransferPlan } from "../artifact/transfer.ts";
-import type { SidecarOptions } from "./sidecar.ts";
+import type { SidecarOptions } from "./sidecar-context.ts";
 
-/** A sidecar with all of its transfers. */
+/** The settings of a sidecar and of its transfers. */
 export interface SidecarPlan extends TransferPlan, ArtifactPlan, SidecarOptions {
   /** The folder of the shared volume. */
   readonly share: string;

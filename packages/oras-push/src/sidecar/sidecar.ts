@@ -1,87 +1,31 @@
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { anySignal, deadline } from "shared/cli/deadline";
-import type { Log } from "shared/cli/log";
 import { describeError, exitCodeOf, ToolError } from "shared/cli/tool-error";
-import type { ReadLease } from "shared/pod/lease-state";
 import {
   type ArtifactRecord,
   type FailureMarker,
   type InitMarker,
   type PushedMarker,
+  parseDoneMarker,
   parseInitMarker,
   parsePushedMarker,
+  parseStartedMarker,
   SHARE,
 } from "shared/pod/markers";
 import type { SharedVolume } from "shared/pod/shared-volume";
-import type { Annotations } from "../oci/descriptor.ts";
+import type { WaitNotice } from "shared/pod/wait";
+import { waitNotice } from "shared/pod/wait-notice";
 import { formatReference, type Reference } from "../oci/reference.ts";
-import { type AttemptEnd, hasStarted, nextEnd, observe, type SidecarState } from "./attempt-end.ts";
+import { type AttemptEnd, hasStarted, mediaTypesOf, nextEnd, observe, type SidecarState } from "./attempt-end.ts";
 import { inputAnnotations } from "./provenance.ts";
-import { type OutcomePolicies, runOutcome, runReference } from "./run-outcome.ts";
-
-/** One push of a sidecar. */
-export interface PushOrder {
-  readonly reference: Reference;
-  readonly paths: readonly string[];
-  /** Annotations of the run. */
-  readonly annotations: Annotations;
-  /** Called after the upload, before the tag is written. Throws to leave the tag unwritten. */
-  readonly confirm: () => Promise<void>;
-}
-
-/** The side effects of a sidecar. Tests replace them. */
-export interface SidecarSteps {
-  /** Takes the sidecar's lease, which is never released and ends with the process. */
-  readonly takeLease: () => Promise<void>;
-  /** Pulls all inputs. Removes the files of an earlier attempt first. */
-  readonly pull: () => Promise<ArtifactRecord[]>;
-  /** The state of the launcher's lease. */
-  readonly lease: ReadLease;
-  /** Waits for a moment, so that a launcher that is about to start can remove the markers of an earlier one. */
-  readonly settle: (signal: AbortSignal) => Promise<void>;
-  /** The paths of an attempt's outputs. */
-  readonly savedOutputs: (end: AttemptEnd) => Promise<readonly string[]>;
-  readonly push: (order: PushOrder) => Promise<ArtifactRecord>;
-}
-
-/** How a sidecar behaves. */
-export interface SidecarOptions extends OutcomePolicies {
-  /** The inputs; empty if there are none. */
-  readonly pullFrom: readonly Reference[];
-  /** The reference to push to; undefined to push nothing. */
-  readonly pushTo: Reference | undefined;
-  /** Start timeout in seconds. Unlimited by default, because only the end of a launcher without a lease is visible. */
-  readonly startTimeoutSeconds: number | undefined;
-  /** Seconds until the attempt must have ended; unlimited by default. */
-  readonly timeoutSeconds: number | undefined;
-  /** Whether to keep running for further attempts after a push, until the pod terminates. */
-  readonly native: boolean;
-}
-
-/** The process that a sidecar runs in. */
-export interface SidecarContext {
-  readonly volume: SharedVolume;
-  /** A signal that ends every wait. The signal's reason is thrown. */
-  readonly signal: AbortSignal;
-  /** Aborts when the pod terminates: a native sidecar then finishes its work. Never aborts for a classic sidecar. */
-  readonly terminating: AbortSignal;
-  readonly waitLog: Log;
-  readonly warn: Log;
-}
-
-/** The result of handling one attempt. */
-export interface SidecarResult {
-  /** The pushed artifact; undefined if nothing was pushed. */
-  readonly pushed: ArtifactRecord | undefined;
-  /** The failure that ends the sidecar despite a push, such as the launcher's death; undefined for a success. */
-  readonly failure: ToolError | undefined;
-}
+import { runOutcome, runReference } from "./run-outcome.ts";
+import type { PushOrder, SidecarContext, SidecarOptions, SidecarResult, SidecarSteps } from "./sidecar-context.ts";
 
 /**
- * The life of a sidecar (docs/protocol.md, "The sidecar"): takes its lease, pulls the inputs, writes the init marker,
- * waits for the end of the launcher, pushes the outputs, and writes the pushed marker. Calls `report` with each result,
- * and returns the last one. The requested tag names only the complete output of a successful run. A failure is written
+ * Runs a sidecar (docs/protocol.md, "The sidecar"): takes the lease, pulls the inputs, writes the init marker, waits
+ * for the end of the launcher, pushes the outputs, and writes the pushed marker. Calls `report` with each result, and
+ * returns the last one. The requested tag points only to the complete output of a successful run. A failure is written
  * as a marker before it is thrown, so that the launcher stops waiting.
  */
 export async function runSidecar(
@@ -119,7 +63,7 @@ async function pullInputs(
   const previous = await volume.read(SHARE.init, parseInitMarker);
   const wanted = options.pullFrom.map(formatReference);
   const pulled = previous?.inputs.map(({ reference }) => reference);
-  // After a restart the inputs are in place, and the application may be reading them.
+  // After a restart, the inputs are in place, and the application may be reading them.
   if (previous !== undefined && isDeepStrictEqual(pulled, wanted)) return previous.inputs;
   await volume.remove(SHARE.init);
   try {
@@ -138,20 +82,32 @@ async function waitForStart(options: SidecarOptions, context: SidecarContext, st
   if (late === undefined) return;
   const check = async () => (hasStarted(await observe(volume, steps.lease)) ? true : undefined);
   try {
-    await volume.until(check, { names: LAUNCHER_MARKERS, signal: anySignal(signal, late, terminating) });
+    await volume.until(check, {
+      names: Object.keys(LAUNCHER_MARKERS),
+      signal: anySignal(signal, late, terminating),
+      notice: noticeOf("the start of the application", context, steps),
+    });
   } catch (error) {
     if (signal.aborted || !terminating.aborted) throw error;
   }
 }
 
-const LAUNCHER_MARKERS = [SHARE.started, SHARE.done, SHARE.doneFailed] as const;
+const LAUNCHER_MARKERS = {
+  [SHARE.started]: parseStartedMarker,
+  [SHARE.done]: parseDoneMarker,
+  [SHARE.doneFailed]: parseDoneMarker,
+};
 
-/** An end that existed before this sidecar may belong to an attempt whose successor is about to start. */
+function noticeOf(event: string, { volume, warn }: SidecarContext, { lease }: SidecarSteps): WaitNotice {
+  return waitNotice(volume, { event, side: "launcher", lease, markers: LAUNCHER_MARKERS }, warn);
+}
+
+/** Waits a moment if an attempt ended before this sidecar started, because a new attempt may start soon. */
 async function settleOldEnd(context: SidecarContext, steps: SidecarSteps): Promise<void> {
   if ((await currentEnd(false, context, steps)) !== "wait") await steps.settle(context.signal);
 }
 
-/** The end of the attempt, from one observation. */
+/** Returns the next step of the sidecar from one observation of the volume. */
 function currentEnd(
   terminating: boolean,
   { volume }: SidecarContext,
@@ -176,14 +132,25 @@ async function waitForEnd(
     const end = nextEnd(await observe(volume, steps.lease), state);
     return end === "wait" ? undefined : end;
   };
+  // After its first push, a native sidecar only waits for the end of its pod.
+  const notice = handled === undefined ? noticeOf("the end of the application", context, steps) : undefined;
   const until = (state: SidecarState, until: AbortSignal) =>
-    volume.until(check(state), { names: LAUNCHER_MARKERS, signal: until, log: waitLog });
+    volume.until(check(state), {
+      names: Object.keys(LAUNCHER_MARKERS),
+      signal: until,
+      log: waitLog,
+      notice,
+    });
   const done = join(volume.folder, SHARE.done);
   waitLog(done);
-  const end = await until({ handled, terminating: false }, anySignal(signal, terminating)).catch((error: unknown) => {
-    if (signal.aborted || !terminating.aborted) throw error;
-    return until({ handled, terminating: true }, signal);
-  });
+  const end = await until({ handled, terminating: false }, anySignal(signal, terminating)).catch(
+    async (error: unknown) => {
+      if (signal.aborted || !terminating.aborted) throw error;
+      if (!options.native && !hasStarted(await observe(volume, steps.lease))) throw terminating.reason;
+      if (handled === undefined) waitLog("the pod terminates: waiting for the end of the launcher");
+      return until({ handled, terminating: true }, signal);
+    },
+  );
   if (end !== "over" && end.kind === "done") waitLog(`Found existing path ${done}`);
   return end;
 }
@@ -204,7 +171,8 @@ async function handleEnd(
   const reference = runReference(options.pushTo, run);
   try {
     const previous = await previousPush(context.volume, end, reference);
-    const pushed = previous ?? (await pushOutputs(end, { reference, annotations }, context, steps));
+    const pushed =
+      previous ?? (await pushOutputs(end, { reference, annotations, partial: run === "incomplete" }, context, steps));
     if (pushed === undefined)
       return reportNotPushed(end, "the attempt is incomplete and has no outputs", failure, context);
     if (run !== "succeeded") context.warn(`the run ${RUN_WORDS[run]}: pushed its outputs as ${reference.tag}`);
@@ -214,7 +182,9 @@ async function handleEnd(
   }
 }
 
-/** Handles a failed push. Throws its error, unless the attempt is superseded or has another failure. */
+/**
+ * Handles a failed push. Throws the error of the push, unless a new attempt has started or the attempt itself failed.
+ */
 async function handlePushFailure(
   error: unknown,
   end: AttemptEnd,
@@ -234,7 +204,7 @@ async function handlePushFailure(
 
 const RUN_WORDS = { failed: "failed", incomplete: "is incomplete" } as const;
 
-/** Reports why nothing is pushed: in the log, and in a marker for a launcher that waits for the push. */
+/** Writes the reason why nothing is pushed to the log and to a marker. A launcher may wait for this marker. */
 async function reportNotPushed(
   end: AttemptEnd,
   why: string,
@@ -246,7 +216,10 @@ async function reportNotPushed(
   return { pushed: undefined, failure };
 }
 
-/** The push of the same attempt to the same reference before a restart of this sidecar; it is not repeated. */
+/**
+ * Returns the marker of the push if this sidecar pushed this attempt to this reference before a restart. Otherwise,
+ * returns undefined. A push before a restart is not repeated.
+ */
 async function previousPush(
   volume: SharedVolume,
   { attempt }: AttemptEnd,
@@ -259,19 +232,20 @@ async function previousPush(
 
 async function pushOutputs(
   end: AttemptEnd,
-  to: Pick<PushOrder, "reference" | "annotations">,
+  to: Pick<PushOrder, "reference" | "annotations" | "partial">,
   context: SidecarContext,
   steps: SidecarSteps,
 ): Promise<ArtifactRecord | undefined> {
   const { volume } = context;
   const paths = await steps.savedOutputs(end);
   if (paths.length === 0 && end.kind !== "done") return undefined;
-  // A launcher removes its markers before it changes an output. If the end is still the same, the upload is consistent.
+  // A launcher removes its markers before it changes an output. If the end of the attempt is still the same after the
+  // upload, no output changed during the upload.
   const confirm = async () => {
     if (await isSuperseded(end, context, steps))
       throw new ToolError("noInput", "the outputs belong to an earlier attempt");
   };
-  const { reference, digest } = await steps.push({ ...to, paths, confirm });
+  const { reference, digest } = await steps.push({ ...to, paths, mediaTypes: mediaTypesOf(end), confirm });
   const finishedAt = new Date().toISOString();
   const marker: PushedMarker = { schema: 1, attempt: end.attempt, reference, digest, finishedAt };
   await volume.write(SHARE.pushed, marker);
@@ -292,6 +266,6 @@ async function writeFailure(
 ): Promise<void> {
   const exitCode = exitCodeOf(error);
   const marker: FailureMarker = { schema: 1, attempt, exitCode, error: describeError(error) };
-  // The caller throws the first failure. A failure to write the marker is only logged.
+  // The caller throws `error`. A failure to write the marker is only logged.
   await volume.write(name, marker).catch((second) => warn(describeError(second)));
 }

@@ -5,13 +5,14 @@ const BLOCK = 512;
 /** The maximum size of an extended header, in bytes. */
 const MAX_EXTENDED = 1 << 20;
 
-/** The bytes of an archive, read as blocks and as contents that are padded to whole blocks. */
+/** Reads the bytes of an archive: header blocks, and contents that are padded to whole blocks. */
 export class ArchiveBytes {
   readonly #iterator: AsyncIterator<Buffer>;
   /** The bytes that were received but not read yet. */
   #rest: Buffer = Buffer.alloc(0);
-  /** The number of bytes left of the current content, and of its padding. */
+  /** The number of bytes of the current content that were not read yet. */
   #left = 0;
+  /** The number of padding bytes after the current content. */
   #padding = 0;
 
   constructor(archive: AsyncIterable<Buffer>) {
@@ -19,13 +20,14 @@ export class ArchiveBytes {
   }
 
   /**
-   * Reads one block. Returns no bytes at the end of the archive. Throws {@link ArchiveError} if the block is truncated.
+   * Reads one block. Returns an empty buffer at the end of the archive. Throws {@link ArchiveError} if the block is
+   * truncated.
    */
   block(): Promise<Buffer> {
     return this.#read(BLOCK);
   }
 
-  /** Reads the content of an extended header. Throws {@link ArchiveError} if it is truncated or too long. */
+  /** Reads the content of an extended header. Throws {@link ArchiveError} if the content is truncated or too long. */
   async extended(size: number): Promise<Buffer> {
     if (size > MAX_EXTENDED) throw new ArchiveError("an extended header is too long");
     const padded = await this.#read(Math.ceil(size / BLOCK) * BLOCK);
@@ -40,8 +42,8 @@ export class ArchiveBytes {
   }
 
   /**
-   * The rest of the current content. If it is in memory, the reader gets it synchronously, because an asynchronous call
-   * takes longer than reading a small file.
+   * Returns the rest of the current content. If the rest is in memory, returns it synchronously. For a small file, an
+   * asynchronous call takes longer than the read itself.
    */
   content(): Iterable<Buffer> | AsyncIterable<Buffer> {
     if (this.#left === 0) return [];
@@ -70,7 +72,7 @@ export class ArchiveBytes {
     await this.#iterator.return?.();
   }
 
-  /** Reads `size` bytes. Returns no bytes at the end of the archive. */
+  /** Reads `size` bytes. Returns an empty buffer at the end of the archive. */
   async #read(size: number): Promise<Buffer> {
     if (this.#rest.length < size) await this.#collect(size);
     return this.#cut(size);

@@ -1,9 +1,9 @@
 import { ToolError } from "shared/cli/tool-error";
 import { type BytePath, shownPath } from "shared/fs/byte-path";
 
-/** The failure `noInput` for a file or a folder that another process changed after it was found. */
+/** Returns the error `noInput` for a file or a folder that another process changed during the push. */
 export function changedWhileRead(path: BytePath): ToolError {
   return new ToolError("noInput", `${shownPath(path)} changed while it was read`, {
-    hint: "push files that no process writes to",
+    hint: "wait until no process writes to the files, then push again",
   });
 }

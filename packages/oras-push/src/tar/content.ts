@@ -5,7 +5,7 @@ import { type BytePath, rawPath, shownPath } from "shared/fs/byte-path";
 import { cannotRead, readingRaw } from "shared/fs/path-failure";
 import { changedWhileRead } from "./changed-file.ts";
 
-/** A regular file and its state when it was found. */
+/** A regular file, and its state when the walk found it. */
 export interface FoundFile {
   readonly path: BytePath;
   readonly stats: Stats;
@@ -14,12 +14,15 @@ export interface FoundFile {
 /** Size of the chunks of a large file, in bytes. */
 const CHUNK = 512 << 10;
 
-/** If the file became a link or a FIFO after it was found, opening it neither follows the link nor blocks. */
+/**
+ * After the walk has found a file, another process may replace the file with a link or a FIFO. With these flags, the
+ * system does not follow the link, and does not wait for a writer of the FIFO.
+ */
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /**
  * Reads a small file synchronously, because an asynchronous call takes longer than the read. Throws `noInput` with the
- * path if the file cannot be read or changed after it was found.
+ * path if the file cannot be read, or if the file changed after the walk found it.
  */
 export function readSmall(entry: FoundFile): Buffer {
   const file = readingRaw(entry.path, (raw) => openSync(raw, FLAGS));
@@ -34,7 +37,7 @@ export function readSmall(entry: FoundFile): Buffer {
   }
 }
 
-/** Reads a file in chunks. Throws as {@link readSmall} does. */
+/** Reads a file in chunks. Throws the errors of {@link readSmall}. */
 export async function* readLarge(entry: FoundFile): AsyncGenerator<Buffer> {
   const file = await open(rawPath(entry.path), FLAGS).catch((error: unknown) => {
     throw readFailure(entry, error);
@@ -61,28 +64,31 @@ function readWhole(entry: FoundFile, file: number): Buffer {
 
 async function* chunksOf(entry: FoundFile, file: FileHandle): AsyncGenerator<Buffer> {
   let left = entry.stats.size;
-  // Reads the next chunk while the consumer works on the current one.
+  // Reads the next chunk while the consumer works on the current chunk.
   const read = () => handled(file.read(Buffer.allocUnsafeSlow(Math.min(left, CHUNK))));
   for (let next = read(); left > 0; ) {
     const { buffer, bytesRead } = await next;
     if (bytesRead === 0) throw changedWhileRead(entry.path);
     left -= bytesRead;
-    // The check comes before the last chunk: a consumer that has all expected bytes may stop there.
+    // Checks the file before the last chunk, because a consumer may stop when it has all expected bytes.
     if (left === 0) checkUnchanged(entry, await file.stat());
     else next = read();
     yield buffer.subarray(0, bytesRead);
   }
 }
 
-/** Checks an empty file. Files of the kernel, as in /proc, report the size zero but have content. */
+/**
+ * Checks that a file of the size zero has no content. Kernel files, such as the files in /proc, report the size zero
+ * but have content.
+ */
 async function checkEmpty(entry: FoundFile, file: FileHandle): Promise<void> {
   checkUnchanged(entry, await file.stat());
   if ((await file.read(Buffer.allocUnsafe(1))).bytesRead > 0) throw changedWhileRead(entry.path);
 }
 
 /**
- * Marks a promise as handled: its error is thrown when the promise is awaited, and does not count as an unhandled
- * rejection before that.
+ * Marks a promise as handled. An error is still thrown when the promise is awaited. Until then, the error does not
+ * count as an unhandled rejection.
  */
 function handled<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {});

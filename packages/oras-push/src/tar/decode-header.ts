@@ -4,7 +4,7 @@ import { ArchiveError } from "./archive-error.ts";
 /** The header of an archive's entry, with the values of its extended headers. */
 export interface EntryHeader {
   readonly name: BytePath;
-  /** `other` for any other kind, such as a device; see `flag`. */
+  /** The kind of the entry. `other` is any other kind, such as a device; see `flag`. */
   readonly type: "file" | "directory" | "symlink" | "link" | "other";
   /** The type flag, one character. */
   readonly flag: string;
@@ -17,7 +17,10 @@ export interface EntryHeader {
   readonly mtime: Date;
 }
 
-/** The records of extended headers. They override values of an entry's own header (POSIX.1, pax, "pax Header Block"). */
+/**
+ * The records of extended headers. Their values override the values in the main header of an entry (POSIX.1, pax, "pax
+ * Header Block").
+ */
 export type Records = Readonly<Record<string, BytePath>>;
 
 const TYPES: Readonly<Record<string, EntryHeader["type"]>> = {
@@ -29,12 +32,12 @@ const TYPES: Readonly<Record<string, EntryHeader["type"]>> = {
   "7": "file",
 };
 
-/** Decodes the block of a header. Throws {@link ArchiveError} if its checksum or a number is wrong. */
+/** Decodes a header from its block. Throws {@link ArchiveError} if the checksum or a number in the header is wrong. */
 export function decodeHeader(block: Buffer): EntryHeader {
   checkSum(block);
   const flag = String.fromCharCode(block[156] as number);
   const name = nameIn(block);
-  // Before USTAR, only the trailing slash identified a folder.
+  // In formats older than USTAR, only a trailing slash identifies a folder.
   const folder = (flag === "0" || flag === "\0") && name.endsWith("/");
   return {
     name,
@@ -47,7 +50,10 @@ export function decodeHeader(block: Buffer): EntryHeader {
   };
 }
 
-/** A header with the values of records. Throws {@link ArchiveError} if a value is invalid. */
+/**
+ * Returns a header in which the values of records replace the original values. Throws {@link ArchiveError} if a value
+ * is invalid.
+ */
 export function withRecords(header: EntryHeader, { path, linkpath, size, mtime }: Records): EntryHeader {
   return {
     ...header,
@@ -59,8 +65,8 @@ export function withRecords(header: EntryHeader, { path, linkpath, size, mtime }
 }
 
 /**
- * Parses the records of an extended header: `LENGTH KEY=VALUE\n` each, where the length includes its own digits. Throws
- * {@link ArchiveError} if a record is invalid.
+ * Parses the records of an extended header. Each record has the form `LENGTH KEY=VALUE\n`. The length includes its own
+ * digits. Throws {@link ArchiveError} if a record is invalid.
  */
 export function parseRecords(content: Buffer): Records {
   const records: Record<string, BytePath> = {};
@@ -83,14 +89,14 @@ export function untilNul(field: Buffer): BytePath {
   return field.toString("latin1", 0, end < 0 ? field.length : end);
 }
 
-/** The checksum is computed as if its own field contained spaces. */
+/** Checks a header's checksum. The checksum is computed as if its own field contained only spaces. */
 function checkSum(block: Buffer): void {
   let sum = 8 * 0x20;
   for (const [index, byte] of block.entries()) if (index < 148 || index >= 156) sum += byte;
   if (sum !== numberIn(block, 148, 8)) throw new ArchiveError("a header has a wrong checksum");
 }
 
-/** GNU's own format stores other values in the field of USTAR's prefix. */
+/** Reads a name. Uses the prefix only in USTAR, because GNU's own format stores other values in this field. */
 function nameIn(block: Buffer): BytePath {
   const prefix = textIn(block, 257, 8) === "ustar" ? textIn(block, 345, 155) : "";
   const name = textIn(block, 0, 100);
@@ -101,7 +107,10 @@ function textIn(block: Buffer, start: number, length: number): BytePath {
   return untilNul(block.subarray(start, start + length));
 }
 
-/** A number in a header: octal digits, or in GNU's format a number in base 256, marked by the first bit. */
+/**
+ * Reads a number from a header. The number consists of octal digits. In GNU's format, the number has base 256 if the
+ * first bit is set.
+ */
 function numberIn(block: Buffer, start: number, length: number): number {
   const field = block.subarray(start, start + length);
   if (((field[0] as number) & 0x80) !== 0) return base256(field);
@@ -110,7 +119,7 @@ function numberIn(block: Buffer, start: number, length: number): number {
   return digits === "" ? 0 : Number.parseInt(digits, 8);
 }
 
-/** A number as the two's complement of all bits after the mark. */
+/** Decodes a number in base 256: the two's complement of all bits after the first bit. */
 function base256(field: Buffer): number {
   const first = field[0] as number;
   let value = (first & 0x40) === 0 ? first & 0x3f : (first & 0x3f) - 0x40;

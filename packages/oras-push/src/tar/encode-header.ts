@@ -1,16 +1,24 @@
 import type { BytePath } from "shared/fs/byte-path";
 import type { TreeEntry } from "./walk.ts";
 
-/** One block of zeros. For a content of n bytes, `PADDING.subarray(n % 512)` fills the last block if n % 512 is not 0. */
+/**
+ * One block of zeros. For a content of n bytes, `PADDING.subarray(n % 512)` fills the last block if n % 512 is not 0.
+ */
 export const PADDING: Buffer = Buffer.alloc(512);
 
-/** The end of an archive: two empty blocks, without further padding, because `oras pull` does not hash further padding. */
+/**
+ * The end of an archive: two empty blocks. No further padding follows, because `oras pull` does not hash further
+ * padding.
+ */
 export const TRAILER: Buffer = Buffer.alloc(1024);
 
 /** The largest size or time that fits into eleven octal digits. */
 const MAX_OCTAL = 8 ** 11 - 1;
 
-/** The placeholder for a name or link target in a main header. The extended header has the real value. */
+/**
+ * The placeholder for a name or a link target that does not fit into the main header. The extended header has the real
+ * value.
+ */
 const PLACEHOLDER = "PaxHeader";
 
 const TYPE_FLAGS = { file: "0", symlink: "2", directory: "5", extended: "x" } as const;
@@ -30,9 +38,10 @@ interface UstarFields {
 type Records = [key: string, value: BytePath][];
 
 /**
- * Encodes the blocks before an entry's content: one USTAR header, and before it a PAX extended header if a value does not fit
- * (POSIX.1, pax, "ustar Interchange Format" and "pax Header Block"). `size` is the size of the content in bytes. Times later
- * than `latest`, in seconds since 1970, become `latest`. Owners are zero and have no names.
+ * Encodes the header of an entry. The main header is a USTAR header. If a value does not fit into the main header, a
+ * PAX extended header comes first (POSIX.1, pax, "ustar Interchange Format" and "pax Header Block"). `size` is the size
+ * of the content in bytes. A modification time after `latest` is replaced with `latest`, in seconds since 1970. The IDs
+ * of owners are zero, and their names are empty.
  */
 export function encodeEntry(entry: TreeEntry, size: number, latest: number): Buffer[] {
   const records: Records = [];
@@ -47,7 +56,10 @@ export function encodeEntry(entry: TreeEntry, size: number, latest: number): Buf
   return records.length === 0 ? [encodeUstar(fields)] : [...encodeExtended(records, fields), encodeUstar(fields)];
 }
 
-/** The name in the main header. If it does not fit, it becomes a record and the header gets a placeholder. */
+/**
+ * The name fields of the main header. If the name does not fit, the name becomes a record of the extended header. The
+ * main header then gets a placeholder.
+ */
 function nameFields(name: BytePath, records: Records): Pick<UstarFields, "name" | "prefix"> {
   const split = isPlain(name) ? splitName(name) : undefined;
   if (split !== undefined) return split;
@@ -99,7 +111,7 @@ function encodeUstar(fields: UstarFields): Buffer {
   octal(0, 329, 7);
   octal(0, 337, 7);
   text(fields.prefix, 345);
-  // The checksum is computed as if its own field contained spaces.
+  // The checksum is computed as if its own field contained only spaces.
   block.fill(" ", 148, 156);
   const sum = block.reduce((total, byte) => total + byte, 0);
   text(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
@@ -110,7 +122,10 @@ function isPlain(text: BytePath): boolean {
   return /^[\x20-\x7e]*$/.test(text);
 }
 
-/** Splits a name into a prefix of up to 155 bytes and a name of up to 100. The slash between them is not written. */
+/**
+ * Splits a name into a prefix of up to 155 bytes and a name of up to 100 bytes, without the slash between them. Returns
+ * undefined if the name does not fit.
+ */
 function splitName(name: BytePath): { name: BytePath; prefix: BytePath } | undefined {
   if (name.length <= 100) return { name, prefix: "" };
   const slash = name.indexOf("/", name.length - 101);

@@ -7,8 +7,8 @@ export class UnsafePathError extends Error {
 }
 
 /**
- * Splits a relative path into its parts, without `.` and empty parts. Throws {@link UnsafePathError} if the path is absolute,
- * contains `..` or contains a NUL byte.
+ * Splits a relative path into its parts, without `.` and empty parts. Throws {@link UnsafePathError} if the path is
+ * absolute, contains `..` or contains a NUL byte.
  */
 export function safeParts(path: string): string[] {
   if (path.startsWith("/")) throw new UnsafePathError("an absolute path");
@@ -19,8 +19,9 @@ export function safeParts(path: string): string[] {
 }
 
 /**
- * Checks that a symbolic link at `parts` stays inside the folder that the first `depth` parts name. Its target must be
- * relative and must not climb above that folder. Throws {@link UnsafePathError}.
+ * Checks that the target of a symbolic link stays inside a folder. `parts` is the path of the link. Its first `depth`
+ * parts are the path of the folder. The target must be relative, and must not lead above the folder. Otherwise, throws
+ * {@link UnsafePathError}.
  */
 export function checkLinkTarget(parts: readonly string[], target: string, depth: number): void {
   if (target.includes("\0")) throw new UnsafePathError("a link to a path with a NUL byte");

@@ -8,14 +8,13 @@ import {
   mkdirSync,
   openSync,
   readlinkSync,
-  realpathSync,
   rmSync,
   symlinkSync,
   utimesSync,
 } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
 import { ToolError } from "shared/cli/tool-error";
-import { type BytePath, rawPath, shownPath } from "shared/fs/byte-path";
+import { type BytePath, rawPath, realBytePath, shownPath } from "shared/fs/byte-path";
 import { cannotWrite, writingRaw } from "shared/fs/path-failure";
 import { isSystemError, systemCode } from "shared/fs/system-error";
 import { checkLinkTarget, safeParts, UnsafePathError } from "./entry-path.ts";
@@ -23,7 +22,7 @@ import { followLink } from "./link.ts";
 import type { ArchiveEntry } from "./read.ts";
 import { writeSmall, writeSparse } from "./sparse-file.ts";
 
-/** The restored bits of a mode: the permissions and the sticky bit, but never set-user-ID or set-group-ID. */
+/** The bits of a mode that are restored: the permissions and the sticky bit, but never set-user-ID or set-group-ID. */
 const RESTORED_MODE = 0o1777;
 
 /**
@@ -32,18 +31,21 @@ const RESTORED_MODE = 0o1777;
 const SMALL_FILE = 256 << 10;
 
 /**
- * The extraction of one archive into a folder, whose entries must be below a title. `add` and `finish` throw
- * `registry` for an unsafe entry and `cannotCreate` for a path that cannot be written.
+ * Extracts one archive into a folder. All entries must be below a title. `add` and `finish` throw `registry` for an
+ * unsafe entry, and `cannotCreate` for a path that cannot be written.
  */
 export class Extraction {
-  /** The number of regular files so far. */
+  /** The number of regular files that were extracted so far. */
   files = 0;
   readonly #folder: BytePath;
   /** The parts of the title. */
   readonly #title: readonly BytePath[];
-  /** The paths of the symbolic links. */
+  /** The paths of the symbolic links that were created so far. */
   readonly #links = new Set<BytePath>();
-  /** The created folders, in their order; undefined for a folder that has no entry in the archive. */
+  /**
+   * Maps the path of each created folder to its entry, in the order of creation. The value is undefined if the archive
+   * has no entry for the folder.
+   */
   readonly #folders = new Map<BytePath, ArchiveEntry | undefined>();
 
   constructor(folder: BytePath, title: BytePath) {
@@ -54,7 +56,8 @@ export class Extraction {
   /** Extracts one entry. */
   async add(entry: ArchiveEntry): Promise<void> {
     const parts = this.#checked(entry.name, () => this.#safeEntryParts(entry.name));
-    // The root entry of a layer with the title `.` is the target folder, which exists and stays unchanged.
+    // If the title of a layer is `.`, its root entry is the target folder. This folder exists already and stays
+    // unchanged.
     if (parts.length === 0 && entry.type === "directory") return;
     if (parts.length === 0) throw unsafeEntry(entry.name, "an entry that replaces the folder");
     this.#createParents(parts);
@@ -74,8 +77,8 @@ export class Extraction {
   }
 
   /**
-   * Checks the links and restores modes and times of folders. These come last: a new file changes the time of its folder, and
-   * the mode may forbid new files.
+   * Checks the links, and restores the modes and times of folders. Call this after the last entry. Otherwise, a new
+   * file would change the time of its folder, or a folder's mode could forbid new files.
    */
   finish(): void {
     this.#createParents([...this.#title, ""]);
@@ -87,7 +90,10 @@ export class Extraction {
       });
   }
 
-  /** The parts of an entry's name. Throws {@link UnsafePathError} if it is not below the title, or passes through a link. */
+  /**
+   * Splits an entry's name into its parts. Throws {@link UnsafePathError} if the name is not below the title or passes
+   * through a link.
+   */
   #safeEntryParts(name: BytePath): BytePath[] {
     const parts = safeParts(name);
     if (this.#title.some((part, index) => parts[index] !== part))
@@ -122,12 +128,12 @@ export class Extraction {
   }
 
   /**
-   * Checks all links together: links that are safe alone may lead out of the folder in combination. This check needs
-   * all links to exist.
+   * Checks the end of one link. Each link may be safe alone, but several links together may lead out of the folder. All
+   * links must exist before this check.
    */
   #checkLinkEnd(path: BytePath): void {
-    const root = realPath(this.#path(this.#title));
-    const link = join(realPath(dirname(path)), basename(path));
+    const root = realBytePath(this.#path(this.#title));
+    const link = join(realBytePath(dirname(path)), basename(path));
     if (followLink(root, link, readlinkSync(rawPath(path), { encoding: "latin1" })) === "outside")
       throw unsafeEntry(relative(this.#folder, path), "a link out of the folder, through other links");
   }
@@ -178,10 +184,6 @@ export class Extraction {
       throw error instanceof UnsafePathError ? unsafeEntry(name, shownPath(error.message)) : error;
     }
   }
-}
-
-function realPath(path: BytePath): BytePath {
-  return realpathSync(rawPath(path), { encoding: "latin1" });
 }
 
 async function collected(content: ArchiveEntry["content"]): Promise<Buffer> {

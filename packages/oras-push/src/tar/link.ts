@@ -2,17 +2,21 @@ import { lstatSync, readlinkSync, statSync } from "node:fs";
 import { type BytePath, rawPath } from "shared/fs/byte-path";
 
 /**
- * The route of a symbolic link, relative to a root folder. `direct`: inside the root, by a relative path without other
- * links. Every client restores such a link, even if its target does not exist. `indirect`: inside the root, through
- * other links, an absolute path or a detour outside. `outside`: out of the root. `broken`: an indirect link to a
- * missing target, or a loop.
+ * How a symbolic link leads to its target, relative to a root folder. `direct`: a relative path that stays inside the
+ * root and passes through no other link. Every client restores a direct link, even if its target does not exist.
+ * `indirect`: the target is inside the root, but the path is absolute, passes through other links, or leaves the root
+ * in between. `outside`: the target is outside of the root. `broken`: an indirect link to a missing target, or a loop
+ * of links.
  */
 export type LinkRoute = "direct" | "indirect" | "outside" | "broken";
 
 /** The number of links that Linux follows for one path (path_resolution(7)). */
 const MAX_LINKS = 40;
 
-/** Follows a symbolic link. `root` and `link` are absolute paths without links, `target` is the link's text. */
+/**
+ * Follows a symbolic link. `root` and `link` are absolute paths whose parent folders are not links. `target` is the
+ * link's text.
+ */
 export function followLink(root: BytePath, link: BytePath, target: BytePath): LinkRoute {
   const followed = resolveLink(root, link, target);
   if (followed === undefined) return "broken";
@@ -21,13 +25,13 @@ export function followLink(root: BytePath, link: BytePath, target: BytePath): Li
   return exists(followed.end) ? "indirect" : "broken";
 }
 
-/** The end of a link, as parts of an absolute path, and whether its route is direct. */
+/** The end of a followed link. Contains the parts of the absolute path at the end, and whether the route is direct. */
 interface FollowedLink {
   readonly end: readonly string[];
   readonly direct: boolean;
 }
 
-/** Resolves a link part by part, as the kernel does; undefined after more than {@link MAX_LINKS} links. */
+/** Resolves a link part by part, as the kernel does. Returns undefined after more than {@link MAX_LINKS} links. */
 function resolveLink(root: BytePath, link: BytePath, target: BytePath): FollowedLink | undefined {
   let direct = !target.startsWith("/");
   let current = direct ? partsOf(link).slice(0, -1) : [];
@@ -36,7 +40,7 @@ function resolveLink(root: BytePath, link: BytePath, target: BytePath): Followed
     const part = pending.shift() as string;
     const path = part === ".." ? current.slice(0, -1) : [...current, part];
     const next = part === ".." ? undefined : linkAt(path);
-    // A path that leaves the root is not direct, even if it comes back.
+    // A route that leaves the root is not direct, even if it returns to the root.
     if (next !== undefined || !isInside(path, root)) direct = false;
     if (next === undefined) current = path;
     else {

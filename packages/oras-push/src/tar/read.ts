@@ -4,13 +4,14 @@ import { decodeHeader, type EntryHeader, parseRecords, type Records, untilNul, w
 
 /** One entry of an archive. */
 export interface ArchiveEntry extends EntryHeader {
-  /** The content. It can be read until the next entry is requested. Unread bytes are skipped then. */
+  /** The content. The request for the next entry skips all unread bytes of this content. */
   readonly content: Iterable<Buffer> | AsyncIterable<Buffer>;
 }
 
 /**
- * Reads the entries of a tar archive in one of the common formats: USTAR, PAX or GNU. Names are bytes. Reads the archive to its
- * end, even if bytes follow the last entry. Throws {@link ArchiveError} if the bytes are not an archive or are truncated.
+ * Reads the entries of a tar archive in one of the common formats: USTAR, PAX or GNU. The names of entries are byte
+ * strings. Reads the archive to its end, even if bytes follow the last entry. Throws {@link ArchiveError} if the bytes
+ * are not an archive or are truncated.
  */
 export async function* readArchive(archive: AsyncIterable<Buffer>): AsyncGenerator<ArchiveEntry> {
   const source = new ArchiveBytes(archive);
@@ -39,10 +40,13 @@ async function* entriesIn(source: ArchiveBytes): AsyncGenerator<ArchiveEntry> {
     } else if (header.flag === "g") global = { ...global, ...records };
     else next = { ...next, ...records };
   }
-  if (Object.keys(next).length > 0) throw new ArchiveError("it ends after an extended header, before its entry");
+  if (Object.keys(next).length > 0) throw new ArchiveError("it ends with an extended header that has no entry");
 }
 
-/** The records of an extended header: PAX `g` and `x`, GNU `L` and `K`. Undefined if the header belongs to an entry. */
+/**
+ * Reads the records of an extended header: PAX `g` and `x`, GNU `L` and `K`. Returns undefined if the header is not
+ * extended.
+ */
 async function extendedRecords({ flag, size }: EntryHeader, source: ArchiveBytes): Promise<Records | undefined> {
   if (flag === "g" || flag === "x") return parseRecords(await source.extended(size));
   if (flag === "L") return { path: untilNul(await source.extended(size)) };
@@ -50,7 +54,10 @@ async function extendedRecords({ flag, size }: EntryHeader, source: ArchiveBytes
   return undefined;
 }
 
-/** A link or a folder has no content. If its header has a size, that is the size of the target. */
+/**
+ * The size of an entry's content. A link or a folder has no content. If the header of a link contains a size, it is the
+ * size of the target.
+ */
 function contentSize({ type, size }: EntryHeader): number {
   return type === "file" || type === "other" ? size : 0;
 }

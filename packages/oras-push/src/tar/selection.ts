@@ -1,14 +1,14 @@
 import { matchesGlob } from "node:path";
 
-/** Glob patterns that select entries of a folder, as `path.matchesGlob` takes them. */
+/** Glob patterns that select entries of a folder, in the syntax of `path.matchesGlob`. */
 export interface Patterns {
-  /** Entries to take; empty to take everything. */
+  /** Patterns of entries to select. If this list is empty, all entries are selected. */
   readonly include: readonly string[];
-  /** Entries to skip, even if `include` matches them. */
+  /** Patterns of entries to skip, even if `include` matches these entries. */
   readonly exclude: readonly string[];
 }
 
-/** Selects entries of a folder. Both functions take a path below the folder, such as `runs/1/log.txt`. */
+/** Selects entries of a folder. The argument of both functions is a path below the folder, such as `runs/1/log.txt`. */
 export interface Selection {
   /** Whether an entry is selected. A selected folder includes its content, except for excluded entries. */
   takes(path: string): boolean;
@@ -18,8 +18,8 @@ export interface Selection {
 
 /**
  * Creates a selection from patterns. A pattern that contains a slash is matched against the path below the folder. Any
- * other pattern is matched against the name at any depth. A leading slash anchors a pattern at the folder. A pattern
- * that matches a folder also matches its content.
+ * other pattern is matched against the name of an entry at any depth. A leading slash anchors a pattern at the folder.
+ * A pattern that matches a folder also matches its content.
  */
 export function selection({ include, exclude }: Patterns): Selection {
   const included = include.map(matcher);

@@ -7,12 +7,16 @@ const writev = promisify(writevCallback);
 const HOLE = Buffer.alloc(4096);
 
 /**
- * The number of bytes in one write. A socket gives smaller chunks, but each call of the writing threads takes long. A
- * batch of a mebibyte would be too large: its first bytes would have left the processor's caches before the write.
+ * The number of bytes in one write. A socket gives smaller chunks, but one write for each chunk would take too long. A
+ * batch of one mebibyte would be too large, because its first bytes would leave the processor's caches before the
+ * write.
  */
 const BATCH = 256 << 10;
 
-/** Writes the content of a small file at once. The file must be empty. Leaves holes as {@link writeSparse} does. */
+/**
+ * Writes the content of a small file at once. The file must be empty. Leaves holes for long runs of zeros, like
+ * {@link writeSparse}.
+ */
 export function writeSmall(file: number, content: Buffer): void {
   let done = 0;
   for (const [start, end] of dataRanges(content))
@@ -21,8 +25,9 @@ export function writeSmall(file: number, content: Buffer): void {
 }
 
 /**
- * Writes a stream to a new file, and leaves holes for long runs of zeros. Writes one batch of {@link BATCH} bytes while it
- * receives the next. No write is active any more when this returns or throws. Throws the system's error if a write fails.
+ * Writes a stream to a new file, and leaves holes for long runs of zeros. Writes one batch of {@link BATCH} bytes while
+ * it receives the next batch. All writes have ended when this function returns or throws. Throws the system's error if
+ * a write fails.
  */
 export async function writeSparse(file: number, content: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<void> {
   const writer = new BatchWriter(file);
@@ -39,9 +44,9 @@ export async function writeSparse(file: number, content: AsyncIterable<Buffer> |
   ftruncateSync(file, position);
 }
 
-/** Collects adjacent data of a file and writes it in batches, one at a time. */
+/** Collects adjacent data of a file, and writes the data in batches, one batch at a time. */
 class BatchWriter {
-  /** Settles when the started write ends. */
+  /** Settles when the current write ends. */
   written: Promise<void> = Promise.resolve();
   readonly #file: number;
   #batch: Buffer[] = [];
@@ -65,14 +70,14 @@ class BatchWriter {
   async flush(): Promise<void> {
     await this.written;
     this.written = writeAll(this.#file, this.#batch, this.#start);
-    // Marks the promise as handled: its error is thrown when the promise is awaited.
+    // An error is thrown when the promise is awaited. Until then, the error must not count as an unhandled rejection.
     this.written.catch(() => {});
     this.#batch = [];
     this.#size = 0;
   }
 }
 
-/** The ranges of a chunk between its long runs of zeros. */
+/** Yields the ranges of a chunk that lie between its long runs of zeros. */
 function* dataRanges(chunk: Buffer): Generator<readonly [start: number, end: number]> {
   for (let start = 0; start < chunk.length; ) {
     const zeros = endOfZeros(chunk, start);
@@ -82,7 +87,7 @@ function* dataRanges(chunk: Buffer): Generator<readonly [start: number, end: num
   }
 }
 
-/** The end of the run of zero blocks that begins at `start`; `start` if no run begins there. */
+/** Returns the end of the run of zero blocks that begins at `start`. Returns `start` if no run begins there. */
 function endOfZeros(chunk: Buffer, start: number): number {
   let end = start;
   while (end + HOLE.length <= chunk.length && chunk.compare(HOLE, 0, HOLE.length, end, end + HOLE.length) === 0)
@@ -90,7 +95,10 @@ function endOfZeros(chunk: Buffer, start: number): number {
   return end;
 }
 
-/** The start of the next zero block, in steps of one block; the end of the chunk if there is none. */
+/**
+ * Searches for the next zero block in steps of one block, and returns its start. Returns the end of the chunk if no
+ * zero block follows.
+ */
 function nextHole(chunk: Buffer, start: number): number {
   let end = start + HOLE.length;
   while (end < chunk.length && endOfZeros(chunk, end) === end) end += HOLE.length;
@@ -106,7 +114,7 @@ async function writeAll(file: number, batch: readonly Buffer[], position: number
   }
 }
 
-/** Buffers without their first `count` bytes. */
+/** Removes the first `count` bytes from a list of buffers. */
 function withoutFirst(buffers: readonly Buffer[], count: number): Buffer[] {
   let left = count;
   return buffers.flatMap((buffer) => {

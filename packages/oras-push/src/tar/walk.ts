@@ -1,6 +1,8 @@
-import { lstatSync, readdirSync, readlinkSync, realpathSync, type Stats, statSync } from "node:fs";
-import { type BytePath, shownPath, toBytePath } from "shared/fs/byte-path";
+import { accessSync, constants, lstatSync, readdirSync, readlinkSync, type Stats, statSync } from "node:fs";
+import { ToolError } from "shared/cli/tool-error";
+import { type BytePath, realBytePath, shownPath, toBytePath } from "shared/fs/byte-path";
 import { readingRaw } from "shared/fs/path-failure";
+import type { FailureReport } from "shared/fs/read-access";
 import { specialFileKind } from "shared/fs/special-file";
 import { changedWhileRead } from "./changed-file.ts";
 import { followLink } from "./link.ts";
@@ -18,49 +20,65 @@ export interface TreeEntry {
   readonly target?: BytePath;
 }
 
-/** Receives a line for each file that is skipped, or stored as a different kind of file, with the reason. */
+/**
+ * Called with a line of text for each skipped file. Also called for each file that is stored as a different kind of
+ * file.
+ */
 export type WalkReport = (message: string) => void;
 
 const EVERYTHING: Selection = { takes: () => true, excludes: () => false };
 
 /**
- * Yields the entries of a folder in the order of the archive: the folder first, then each name in the order of its
- * bytes, a folder before its content. The folder may be a symbolic link.
+ * Yields the entries of a folder in the order of the archive. A folder comes before its content. The names in a folder
+ * are sorted by their bytes. `folder` may be a symbolic link.
  *
- * Only a direct link ({@link followLink}) stays a link: `oras pull` refuses a whole artifact because of any other link.
- * An indirect link becomes a copy of its target. Skips links out of the folder, broken links, sockets, FIFOs and
- * devices. Reports each skipped file and each copied link. `wanted` selects entries; all by default. Entries that are
- * not selected are neither read nor reported, except the folders on the path to a selected entry.
+ * Only a direct link ({@link followLink}) stays a link, because `oras pull` refuses an artifact that contains any other
+ * link. An indirect link becomes a copy of its target. Skips links that lead out of the folder, broken links, sockets,
+ * FIFOs and devices. Reports each skipped file and each copied link. `wanted` selects entries. By default, all entries
+ * are selected. Ignores unselected entries, except the folders on the path to a selected entry.
  *
- * Throws `noInput` with the path if a path cannot be read, or if names appear in a folder or disappear during the walk.
+ * Throws `noInput` with the path if names appear or disappear in a folder during the walk, or if a path cannot be read.
+ * If `unreadable` is given, calls `unreadable` for each unreadable path and skips the path.
  */
 export function* walk(
   folder: string,
   title: string,
   report: WalkReport,
   wanted: Selection = EVERYTHING,
+  unreadable?: FailureReport,
 ): Generator<TreeEntry> {
   const root = realPath(toBytePath(folder));
   const stats = readingRaw(root, (raw) => statSync(raw));
-  const tree = new Walk(root, toBytePath(title), report, wanted);
+  const tree = new Walk(root, toBytePath(title), report, wanted, unreadable);
   yield* tree.folder(root, toBytePath(title), stats, []);
   if (tree.hardLinks > 0) report(`${shownPath(root)}: stored ${tree.hardLinks} hard links as separate files`);
 }
 
-/** The walk through one folder. In its methods, `parents` holds the identities of the folders above an entry. */
+/**
+ * The walk through one folder. In the methods of this class, `parents` contains the identities of the folders above an
+ * entry.
+ */
 class Walk {
-  /** The number of files so far that have more than one hard link. */
+  /** The number of files with more than one hard link that the walk has found so far. */
   hardLinks = 0;
   readonly #root: BytePath;
   readonly #title: BytePath;
   readonly #report: WalkReport;
   readonly #wanted: Selection;
+  readonly #unreadable: FailureReport | undefined;
 
-  constructor(root: BytePath, title: BytePath, report: WalkReport, wanted: Selection) {
+  constructor(
+    root: BytePath,
+    title: BytePath,
+    report: WalkReport,
+    wanted: Selection,
+    unreadable: FailureReport | undefined,
+  ) {
     this.#root = root;
     this.#title = title;
     this.#report = report;
     this.#wanted = wanted;
+    this.#unreadable = unreadable;
   }
 
   *folder(path: BytePath, name: BytePath, stats: Stats, parents: readonly string[]): Generator<TreeEntry> {
@@ -71,7 +89,7 @@ class Walk {
       yield* children;
       return;
     }
-    // A folder that is not selected itself is an entry only if it contains a selected one.
+    // A folder that is not selected becomes an entry only if it contains a selected entry.
     const first = children.next();
     if (first.done === true) return;
     yield entry;
@@ -81,12 +99,13 @@ class Walk {
 
   *#children(path: BytePath, name: BytePath, stats: Stats, parents: readonly string[]): Generator<TreeEntry> {
     const above = [...parents, identityOf(stats)];
-    const names = readingRaw(path, (raw) => readdirSync(raw, { encoding: "latin1" }));
+    const names = this.#readable(path, (raw) => readdirSync(raw, { encoding: "latin1" })) ?? [];
     for (const child of names.sort()) {
       const childName = `${name}/${child}`;
       if (this.#wanted.excludes(this.#below(childName))) continue;
       const childPath = `${path}/${child}`;
-      yield* this.#entry(childPath, childName, statsOf(childPath), above);
+      const childStats = this.#readable(childPath, (raw) => lstatSync(raw));
+      if (childStats !== undefined) yield* this.#entry(childPath, childName, childStats, above);
     }
     const now = statsOf(path);
     if (now.ino !== stats.ino || now.mtimeMs !== stats.mtimeMs) throw changedWhileRead(path);
@@ -94,11 +113,12 @@ class Walk {
 
   *#entry(path: BytePath, name: BytePath, stats: Stats, parents: readonly string[]): Generator<TreeEntry> {
     if (stats.isDirectory()) {
-      if (parents.includes(identityOf(stats))) this.#skip(path, "a link inside it leads back to it");
+      if (parents.includes(identityOf(stats))) this.#skip(path, "a link inside this folder leads back to the folder");
       else yield* this.folder(path, name, stats, parents);
     } else if (stats.isSymbolicLink()) yield* this.#link(path, name, stats, parents);
     else if (!this.#takes(name)) return;
     else if (stats.isFile()) {
+      if (this.#unreadable !== undefined && !this.#isReadable(path)) return;
       if (stats.nlink > 1) this.hardLinks++;
       yield { path, name, type: "file", stats };
     } else this.#skip(path, `it is ${specialFileKind(stats)}`);
@@ -115,8 +135,31 @@ class Walk {
     else if (route === "broken") this.#skip(path, `it is a broken link to ${shownPath(target)}`);
     else {
       if (taken) this.#report(`stored the link ${shownPath(path)} as a copy of its target, ${shownPath(target)}`);
-      const end = realPath(path);
-      yield* this.#entry(end, name, statsOf(end), parents);
+      const end = this.#readable(path, () => realBytePath(path));
+      const endStats = end === undefined ? undefined : this.#readable(end, (raw) => lstatSync(raw));
+      if (end !== undefined && endStats !== undefined) yield* this.#entry(end, name, endStats, parents);
+    }
+  }
+
+  #isReadable(path: BytePath): boolean {
+    const check = (raw: Buffer) => {
+      accessSync(raw, constants.R_OK);
+      return true;
+    };
+    return this.#readable(path, check) ?? false;
+  }
+
+  /**
+   * Calls `read`. If the path is unreadable and `unreadable` is given, calls `unreadable` and returns undefined.
+   * Otherwise, throws the failure.
+   */
+  #readable<T>(path: BytePath, read: (raw: Buffer) => T): T | undefined {
+    try {
+      return readingRaw(path, read);
+    } catch (error) {
+      if (this.#unreadable === undefined || !(error instanceof ToolError)) throw error;
+      this.#unreadable(shownPath(path), error);
+      return undefined;
     }
   }
 
@@ -128,14 +171,14 @@ class Walk {
     return this.#wanted.takes(this.#below(name));
   }
 
-  /** The path below the folder, as patterns match it. */
+  /** The path below the folder. Patterns are matched against this path. */
   #below(name: BytePath): string {
     return shownPath(name.slice(this.#title.length + 1));
   }
 }
 
 function realPath(path: BytePath): BytePath {
-  return readingRaw(path, (raw) => realpathSync(raw, { encoding: "latin1" }));
+  return readingRaw(path, () => realBytePath(path));
 }
 
 function statsOf(path: BytePath): Stats {

@@ -1,6 +1,8 @@
 import type { Options } from "yargs";
 import { COMMON_OPTIONS, type OptionSpec, type OptionSpecs, type OptionValues } from "./option-specs.ts";
 import { readValue } from "./option-values.ts";
+import { suggestion } from "./suggestion.ts";
+import { takeSwitchValues } from "./switches.ts";
 import type { ToolError } from "./tool-error.ts";
 import { type Usage, usageError } from "./usage.ts";
 
@@ -18,7 +20,8 @@ export interface CommandLine<S extends OptionSpecs> {
 /** The result of {@link readCommandLine}. */
 export interface ReadCommandLine<S extends OptionSpecs> {
   /**
-   * The valid parts. An option with an invalid value has its default. A text option without a value has the empty text.
+   * The valid parts of the command line. An option with an invalid value gets its default. A text option without a
+   * value gets the empty text.
    */
   readonly line: CommandLine<S>;
   /** The first usage failure; undefined if the command line is valid. */
@@ -56,8 +59,9 @@ const MESSAGES = {
 };
 
 /**
- * Parses the arguments of a command. A missing option gets its value from the environment, or else its default. Throws
- * a usage failure for an unknown option, a missing value, or an invalid value.
+ * Parses the arguments of a command. If an option is missing, its value comes from the environment. If the environment
+ * has no value either, the option gets its default. Throws a usage failure for an unknown option, a missing value, or
+ * an invalid value.
  */
 export async function parseCommandLine<const S extends OptionSpecs>(
   usage: Usage<S>,
@@ -90,11 +94,13 @@ export async function readCommandLine<const S extends OptionSpecs>(
   };
 }
 
-async function findOptions(specs: OptionSpecs, argv: readonly string[], wrapsCommand: boolean): Promise<Found> {
+async function findOptions(specs: OptionSpecs, words: readonly string[], wrapsCommand: boolean): Promise<Found> {
+  // Words of a wrapped command may look like switches.
+  const { argv, given } = wrapsCommand ? { argv: words, given: [] } : takeSwitchValues(specs, words);
   const { parsed, message } = await parseWithYargs(specs, argv, wrapsCommand);
   const rest = (parsed["--"] ?? []) as string[];
   return {
-    given: givenTexts(specs, parsed, message),
+    given: new Map([...givenTexts(specs, parsed, message), ...given]),
     args: [...(parsed._ as (string | number)[]).map(String), ...rest],
     dashes: rest.length < argv.length && argv[argv.length - rest.length - 1] === "--",
     problem: message?.startsWith(UNKNOWN_OPTION) ? unknownOptions(specs, parsed) : message && dashed(message),
@@ -105,7 +111,8 @@ async function findOptions(specs: OptionSpecs, argv: readonly string[], wrapsCom
 async function parseWithYargs(specs: OptionSpecs, argv: readonly string[], wrapsCommand: boolean) {
   const { default: yargs } = await import("yargs");
   let message: string | undefined;
-  const parser = yargs([...argv])
+  // With a fixed folder, yargs does not look up the working directory, which may have been deleted.
+  const parser = yargs([...argv], "/")
     .locale("en")
     .help(false)
     .version(false)
@@ -131,7 +138,7 @@ async function parseWithYargs(specs: OptionSpecs, argv: readonly string[], wraps
 
 function yargsOption(spec: OptionSpec): Options {
   const alias = spec.alias === undefined ? {} : { alias: spec.alias };
-  // `nargs: 0` keeps a flag from taking the next word as its value, even if the word is `true` or `false`.
+  // Without `nargs: 0`, a flag would use the next word as its value if this word is `true` or `false`.
   if (spec.type === "flag") return { ...alias, boolean: true, nargs: 0 };
   return { ...alias, string: true, requiresArg: true, ...(spec.type === "list" ? { array: true } : {}) };
 }
@@ -152,7 +159,9 @@ function unknownOptions(specs: OptionSpecs, parsed: Readonly<Record<string, unkn
   const known = new Set(["_", "$0", "--"]);
   for (const [name, { alias = name }] of Object.entries(specs)) known.add(name).add(alias);
   const unknown = Object.keys(parsed).filter((name) => !known.has(name));
-  return `${UNKNOWN_OPTION}${unknown.length > 1 ? "s" : ""}: ${unknown.map(dashed).join(", ")}`;
+  const meant = unknown.length === 1 ? suggestion(unknown[0] as string, Object.keys(specs)) : undefined;
+  const names = `${UNKNOWN_OPTION}${unknown.length > 1 ? "s" : ""} ${unknown.map(dashed).join(", ")}`;
+  return meant === undefined ? names : `${names}; did you mean --${meant}?`;
 }
 
 /** Adds dashes to a text that starts with the name of an option. */

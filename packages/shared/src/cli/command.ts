@@ -7,18 +7,19 @@ import { VERSION } from "./version.ts";
 
 /** A command: its usage and its action. */
 export interface Command<S extends OptionSpecs> extends Usage<S> {
-  /** Does the work of the command, and returns the exit code. Throws the failures of the command. */
+  /** Does the work of the command, and returns the exit code. Throws if the command fails. */
   run(line: CommandLine<S>, io: Io): Promise<number>;
   /**
-   * Called before a usage failure of the command line or of `run` is thrown. An option with an invalid value has its
+   * Called if the command fails before it has done anything. Afterwards, the failure is thrown. The failure is a usage
+   * failure, or reports that a limit of this process is too low. In `options`, an option with an invalid value has its
    * default. A text option without a value has the empty text.
    */
-  onUsageError?(failure: ToolError, options: GivenOptions<S>): Promise<void>;
+  onRefusal?(failure: ToolError, options: GivenOptions<S>): Promise<void>;
 }
 
 /**
- * Runs a command on its arguments, and returns its exit code. `--help` and `--version` print their text and run nothing.
- * Throws a usage failure for an invalid command line, and the failures of the command.
+ * Runs a command with its arguments, and returns the exit code. With `--help` or `--version`, only prints a text.
+ * Throws a usage failure for an invalid command line. Also throws the failures of the command.
  */
 export async function runCommand<const S extends OptionSpecs>(
   command: Command<S>,
@@ -27,12 +28,14 @@ export async function runCommand<const S extends OptionSpecs>(
 ): Promise<number> {
   // This shortcut avoids loading the parser.
   if (argv.length === 1 && argv[0] === "--version") return showVersion(command.name, io);
-  const { line, failure } = await readCommandLine(command, argv, io.env);
+  const { line, ...found } = await readCommandLine(command, argv, io.env);
+  const failure = found.failure ?? io.limitFailure?.();
   try {
     if (failure !== undefined) throw failure;
     return await runLine(command, line, io);
   } catch (error) {
-    if (error instanceof ToolError && error.code === "usage") await command.onUsageError?.(error, line.options);
+    const refused = error instanceof ToolError && (error === failure || error.code === "usage");
+    if (refused) await command.onRefusal?.(error, line.options);
     throw error;
   }
 }

@@ -7,7 +7,10 @@ export interface Condition {
   readonly value: string;
 }
 
-/** The option for a {@link Condition}, without its description. The launcher and the sidecar of a pod have the same option. */
+/**
+ * The option for a {@link Condition}. The launcher and the sidecar share this option, and each adds its own
+ * description.
+ */
 export const CONDITION_OPTION = { type: "text", placeholder: "NAME=VALUE" } as const;
 
 /** Parses a condition; undefined means no condition. Throws a usage failure if the text is invalid. */
@@ -19,8 +22,7 @@ export function parseCondition(usage: Usage<OptionSpecs>, text: string | undefin
 }
 
 /**
- * Whether an environment meets a condition. An unset variable has the empty value. Without a condition, the result is
- * true.
+ * Whether an environment meets a condition. An unset variable counts as empty. Without a condition, the result is true.
  */
 export function isMet(condition: Condition | undefined, env: NodeJS.ProcessEnv): boolean {
   return condition === undefined || (env[condition.name] ?? "") === condition.value;

@@ -4,8 +4,9 @@ import { ToolError } from "./tool-error.ts";
 export const MAX_TIMER: number = 2 ** 31 - 1;
 
 /**
- * A signal that aborts with a `timedOut` failure (exit code 124) after `seconds`. Undefined if `seconds` is undefined
- * or longer than a timer can run. When the time is over, `what` returns a description of the missing event.
+ * Returns an `AbortSignal` that aborts with a `timedOut` failure (exit code 124) after `seconds`. Returns undefined if
+ * `seconds` is undefined, or longer than a timer can run. The message of the failure starts with the text that `what`
+ * returns. This text describes the missing event.
  */
 export function deadline(seconds: number | undefined, what: () => string): AbortSignal | undefined {
   if (seconds === undefined || seconds * 1000 > MAX_TIMER) return undefined;

@@ -7,7 +7,7 @@ export interface ExitCode {
 
 /**
  * The exit codes of all three tools, by the names that the source code uses. Help texts, man pages and docs/commands.md
- * are made from this table. Numbers below 100 follow sysexits(3), if it has a matching code.
+ * are made from this table. Numbers below 100 follow sysexits(3), if sysexits(3) has a matching code.
  */
 export const EXIT_CODES = {
   usage: { code: 64, meaning: "usage error" },
@@ -28,7 +28,7 @@ export const EXIT_CODES = {
 /** The name of an exit code of {@link EXIT_CODES}. */
 export type FailureCode = keyof typeof EXIT_CODES;
 
-/** The exit code of a process that the signal with this `number` ended (POSIX.1, sh, "Exit Status for Commands"). */
+/** Returns the exit code of a process that was ended by signal `number` (POSIX.1, sh, "Exit Status for Commands"). */
 export function signalExitCode(number: number): number {
   return 128 + number;
 }

@@ -1,8 +1,9 @@
 import { InterruptedError, oneLine, ToolError } from "./tool-error.ts";
 
 /**
- * The lines that report an error of any class: `TOOL: MESSAGE (WHY)`, then the hint if there is one. If `stackTraces`
- * is set, the stack traces of the error and of its causes follow, unless a signal ended the tool.
+ * Returns the lines that report an error. The first line is `TOOL: MESSAGE (WHY)`. The next line is the hint, if the
+ * error has a hint. If `stackTraces` is true, the stack traces of the error and of its causes follow. If a signal ended
+ * the tool, there is only the first line.
  */
 export function failureReport(tool: string, error: Error, stackTraces: boolean): string {
   if (error instanceof InterruptedError) return `${tool}: ${error.message}\n`;

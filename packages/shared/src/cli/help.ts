@@ -19,8 +19,8 @@ const DEFAULT_WIDTH = 100;
 const INDENT = "  ";
 
 /**
- * The help text of a command for a terminal with this many columns. The text is 60 to 120 characters wide, and 100 by
- * default.
+ * Returns the help text of a command. `columns` is the width of the terminal. The text is 60 to 120 characters wide,
+ * and 100 characters by default.
  */
 export function helpText(usage: Usage<OptionSpecs>, columns: number = DEFAULT_WIDTH): string {
   const width = Math.min(Math.max(columns, WIDTHS.least), WIDTHS.most);

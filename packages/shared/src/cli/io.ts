@@ -1,16 +1,34 @@
-/** The process that a command runs in. */
+import type { HeldSignals } from "./held-signals.ts";
+import type { ToolError } from "./tool-error.ts";
+
+/** The process in which a command runs. */
 export interface Io {
   readonly env: NodeJS.ProcessEnv;
   /** Writes the result to stdout. Nothing else is written there. */
   readonly stdout: (text: string) => void;
   /** Writes the log to stderr. */
   readonly stderr: (text: string) => void;
-  /** The width of the terminal on stderr, in characters; undefined if stderr is not a terminal that can move its cursor. */
+  /**
+   * The width of the terminal on stderr, in characters. Undefined if stderr is not a terminal, or if the terminal
+   * cannot move its cursor.
+   */
   readonly columns?: () => number | undefined;
   /** The width of the terminal on stdout, in characters; undefined if stdout is not a terminal. */
   readonly helpColumns?: () => number | undefined;
-  /** A signal that aborts on SIGTERM, SIGINT and SIGHUP. Before the first call these signals have their default effect. */
+  /**
+   * Returns an `AbortSignal` that aborts on SIGTERM, SIGINT and SIGHUP. Before the first call, these three signals have
+   * their default effect.
+   */
   readonly interrupted: () => AbortSignal;
+  /**
+   * An `AbortSignal` that aborts when a second SIGTERM, SIGINT or SIGHUP arrives; undefined if a second signal cannot
+   * arrive.
+   */
+  readonly interruptedAgain?: AbortSignal;
+  /** The signals that have arrived since the process started; undefined if the process does not hold signals. */
+  readonly heldSignals?: HeldSignals | undefined;
+  /** Returns a failure if the limits of this process are too low, and undefined otherwise. */
+  readonly limitFailure?: () => ToolError | undefined;
   /** After this call, each failure is printed with its stack trace. */
   readonly showStackTraces?: () => void;
 }

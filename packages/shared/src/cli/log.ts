@@ -10,8 +10,8 @@ export function plainLog(write: (text: string) => void): Log {
 }
 
 /**
- * A log whose lines start with the tool's name, the local date and the time, like those of the ORAS Operator's
- * `wait-fs`.
+ * A log whose lines start with the tool's name, the local date and the time. `wait-fs` of the ORAS Operator writes its
+ * lines in the same form.
  */
 export function datedLog(tool: string, write: (text: string) => void, now: () => Date = () => new Date()): Log {
   return (line) => write(`🟧️  ${tool}: ${dateTime(now())} ${line}\n`);

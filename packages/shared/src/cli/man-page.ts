@@ -12,7 +12,10 @@ import {
 } from "./usage-facts.ts";
 import { VERSION } from "./version.ts";
 
-/** The name of a command's page, as in `oras-push-pull`. Its file is this name and `.1`. */
+/**
+ * The name of a command's man page, such as `oras-push-pull`. The file of the page has this name and the extension
+ * `.1`.
+ */
 export function pageName({ name }: Usage<OptionSpecs>): string {
   return name.replaceAll(" ", "-");
 }

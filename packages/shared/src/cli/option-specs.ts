@@ -2,16 +2,20 @@
 interface SharedSpec {
   /** The short form of the option: one letter. */
   readonly alias?: string;
-  /** Stands for the value in help texts, such as `DIR`. A text option with choices needs no placeholder. */
+  /** The word for the value in help texts, such as `DIR`. A text option with choices needs no placeholder. */
   readonly placeholder?: string;
   /** The effect of the option, in a phrase without a period. */
   readonly description: string;
-  /** The default that help texts show, if the option has no `default` for the parsed value. */
+  /** The default that help texts show. Set this text if the option has no `default` for the parsed value. */
   readonly shownDefault?: string;
+  /** Whether an environment variable can set the option; true by default. */
+  readonly environment?: false;
 }
 
 interface FlagSpec extends SharedSpec {
   readonly type: "flag";
+  /** Whether the option also accepts `=true` and `=false`. If so, the value of an absent option is undefined. */
+  readonly switch?: true;
 }
 
 interface ListSpec extends SharedSpec {
@@ -27,6 +31,27 @@ interface TextSpec extends SharedSpec {
 interface NumberSpec extends SharedSpec {
   readonly type: "number";
   readonly default?: number;
+  /** The valid numbers; {@link FROM_ZERO} by default. */
+  readonly range?: NumberRange;
+}
+
+/** A set of numbers. */
+export interface NumberRange {
+  /** The text after "must be" in a message, such as `0 or more`. */
+  readonly words: string;
+  readonly includes: (value: number) => boolean;
+}
+
+/** Zero, and all positive numbers. */
+export const FROM_ZERO: NumberRange = { words: "0 or more", includes: (value) => value >= 0 };
+
+/** All positive numbers. */
+export const ABOVE_ZERO: NumberRange = { words: "more than 0", includes: (value) => value > 0 };
+
+/** The whole numbers from `least` to `most`. */
+export function wholeNumbers(least: number, most: number = Number.POSITIVE_INFINITY): NumberRange {
+  const words = `a whole number from ${least}${Number.isFinite(most) ? ` to ${most}` : ""}`;
+  return { words, includes: (value) => Number.isInteger(value) && value >= least && value <= most };
 }
 
 /** One option of a command. Its type decides the type of the parsed value. */
@@ -37,7 +62,9 @@ export type OptionSpecs = Readonly<Record<string, OptionSpec>>;
 
 type OptionalUnlessDefault<S, T> = S extends { default: T } ? T : T | undefined;
 type ValueOf<S extends OptionSpec> = S extends { type: "flag" }
-  ? boolean
+  ? S extends { switch: true }
+    ? boolean | undefined
+    : boolean
   : S extends { type: "list" }
     ? readonly string[]
     : S extends { type: "number" }
@@ -52,6 +79,6 @@ export type OptionValues<S extends OptionSpecs> = { readonly [K in keyof S]: Val
 /** The options that every command has. */
 export const COMMON_OPTIONS = {
   debug: { type: "flag", alias: "d", description: "log more: requests and stack traces, but no secrets" },
-  help: { type: "flag", alias: "h", description: "show this help and exit" },
-  version: { type: "flag", description: "show the version and exit" },
+  help: { type: "flag", alias: "h", description: "show this help and exit", environment: false },
+  version: { type: "flag", description: "show the version and exit", environment: false },
 } as const satisfies OptionSpecs;

@@ -1,4 +1,4 @@
-import type { OptionSpec } from "./option-specs.ts";
+import { FROM_ZERO, type OptionSpec } from "./option-specs.ts";
 
 /**
  * The value of an option. If the given text is invalid, `value` is the default, and `problem` describes the problem.
@@ -9,15 +9,16 @@ export interface ReadValue {
   readonly problem?: string;
 }
 
-/** The name of the environment variable that sets an option: `plain-http` is `ORAS_PLAIN_HTTP`. */
+/** The name of the environment variable that sets an option. For `plain-http`, the name is `ORAS_PLAIN_HTTP`. */
 export function environmentName(option: string): string {
   return `ORAS_${option.replaceAll("-", "_").toUpperCase()}`;
 }
 
 /**
- * Reads the value of an option from `given`, the texts on the command line. If there are none, reads the environment,
- * and then uses the default. A list option takes all of its texts, any other option takes the last text. An empty
- * variable counts as unset.
+ * Reads the value of an option from `given`, the texts on the command line. If the command line has no text for the
+ * option, reads the environment variable. If the variable is not set, uses the default. A list option uses all texts.
+ * Any other option uses only the last text. An empty variable counts as unset. An empty text on the command line is
+ * invalid.
  */
 export function readValue(
   name: string,
@@ -25,26 +26,35 @@ export function readValue(
   given: readonly string[] | undefined,
   env: NodeJS.ProcessEnv,
 ): ReadValue {
-  const variable = env[environmentName(name)] || undefined;
-  if (spec.type === "list") return { value: given ?? variable?.split("\n").filter(Boolean) ?? [] };
-  if (spec.type === "flag") return given === undefined ? flagValue(environmentName(name), variable) : { value: true };
+  const variable = (spec.environment !== false && env[environmentName(name)]) || undefined;
+  const source = given === undefined ? environmentName(name) : `--${name}`;
+  if (spec.type === "list") return listValue(source, given ?? variable?.split("\n").filter(Boolean) ?? []);
   const text = given?.at(-1) ?? variable;
+  if (spec.type === "flag") {
+    if (text === undefined) return { value: spec.switch ? undefined : false };
+    return flagValue(source, text);
+  }
   if (text === undefined) return { value: spec.default };
+  if (text === "" && spec.type === "text") return { value: text, problem: `${source} must not be empty` };
   const problem = problemOf(spec, text);
   if (problem === undefined) return { value: spec.type === "number" ? Number(text) : text };
-  const source = given === undefined ? environmentName(name) : `--${name}`;
   return { value: spec.default, problem: `${source} must be ${problem}, not ${JSON.stringify(text)}` };
+}
+
+function listValue(source: string, texts: readonly string[]): ReadValue {
+  return { value: texts, ...(texts.includes("") ? { problem: `${source} must not be empty` } : {}) };
 }
 
 function problemOf(spec: Extract<OptionSpec, { type: "text" | "number" }>, text: string): string | undefined {
   if (spec.type === "text")
     return spec.choices === undefined || spec.choices.includes(text) ? undefined : spec.choices.join(" or ");
-  if (/^\d+(\.\d+)?$/.test(text)) return undefined;
-  return /^-\d/.test(text) ? "0 or more" : "a number";
+  if (!/^-?\d+(\.\d+)?$/.test(text)) return "a number";
+  const range = spec.range ?? FROM_ZERO;
+  return range.includes(Number(text)) ? undefined : range.words;
 }
 
-function flagValue(variable: string, text: string | undefined): ReadValue {
-  if (text === undefined || /^(false|0|no|off)$/i.test(text)) return { value: false };
+function flagValue(source: string, text: string): ReadValue {
+  if (/^(false|0|no|off)$/i.test(text)) return { value: false };
   if (/^(true|1|yes|on)$/i.test(text)) return { value: true };
-  return { value: false, problem: `${variable} must be true or false, not ${JSON.stringify(text)}` };
+  return { value: false, problem: `${source} must be true or false, not ${JSON.stringify(text)}` };
 }

@@ -1,14 +1,24 @@
 import { constants } from "node:os";
+import { cannotWrite } from "../fs/path-failure.ts";
+import { systemCode } from "../fs/system-error.ts";
 import { failureReport } from "./failure-report.ts";
+import type { HeldSignals } from "./held-signals.ts";
 import type { Io } from "./io.ts";
+import { openFilesFailure } from "./open-files.ts";
 import { environmentName } from "./option-values.ts";
-import { exitCodeOf, InterruptedError } from "./tool-error.ts";
+import { exitCodeOf, InterruptedError, ToolError } from "./tool-error.ts";
 
 /**
- * Runs `main` as the whole process, and exits with the code that it returns. If it throws, reports the error on stderr and
- * exits with the error's code. `tool` is the name that the report starts with.
+ * Runs `main` as the whole process, and exits with the code that `main` returns. If `main` throws, reports the error on
+ * stderr and exits with the error's code. Reports an internal error if the process has nothing left to wait for, but
+ * `main` has not finished. Without this check, Node would exit with 0. `tool` is the name at the start of the report.
+ * `held` contains the signals that arrived earlier.
  */
-export async function runProcess(tool: string, main: (argv: string[], io: Io) => Promise<number>): Promise<never> {
+export async function runProcess(
+  tool: string,
+  main: (argv: string[], io: Io) => Promise<number>,
+  held?: HeldSignals,
+): Promise<never> {
   let stackTraces = /^(1|true|yes|on)$/i.test(process.env[environmentName("debug")] ?? "");
   const fail = (thrown: unknown): never => {
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));
@@ -16,19 +26,40 @@ export async function runProcess(tool: string, main: (argv: string[], io: Io) =>
     process.exit(exitCodeOf(error));
   };
   process.on("uncaughtException", fail);
-  // A pipe that its reader closed, as `| head` does, is not a failure.
-  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+  process.on("beforeExit", () => fail(new ToolError("software", "the process ended before its work was done")));
+  const stdoutFailure = watchStdout();
+  process.stderr.on("error", () => {});
   const showStackTraces = () => {
     stackTraces = true;
   };
   try {
-    process.exit(await main(process.argv.slice(2), { ...processIo(), showStackTraces }));
+    const exitCode = await main(process.argv.slice(2), { ...processIo(held), showStackTraces });
+    const failure = await stdoutFailure();
+    if (exitCode === 0 && failure !== undefined) throw failure;
+    process.exit(exitCode);
   } catch (error) {
     return fail(error);
   }
 }
 
-function processIo(): Io {
+/**
+ * Watches stdout for failed writes. Returns a function. Call this function after the last write, to get the failure of
+ * the first failed write. A closed pipe is not a failure, because the reader needs no more output, as with `| head`.
+ */
+function watchStdout(): () => Promise<ToolError | undefined> {
+  let failure: ToolError | undefined;
+  process.stdout.on("error", (error) => {
+    if (systemCode(error) !== "EPIPE") failure ??= cannotWrite("stdout", error);
+  });
+  return async () => {
+    // Node reports the failure of a write only in the next turn of the event loop.
+    if (process.stdout.bytesWritten !== 0) await new Promise((done) => setImmediate(done));
+    return failure;
+  };
+}
+
+function processIo(held: HeldSignals | undefined): Io {
+  const again = new AbortController();
   let signal: AbortSignal | undefined;
   return {
     env: process.env,
@@ -37,15 +68,30 @@ function processIo(): Io {
     columns: () => (process.stderr.isTTY && process.env.TERM !== "dumb" ? process.stderr.columns : undefined),
     helpColumns: () => (process.stdout.isTTY ? process.stdout.columns : undefined),
     interrupted: () => {
-      signal ??= abortOnSignals(["SIGTERM", "SIGINT", "SIGHUP"]);
+      signal ??= abortOnSignals(["SIGTERM", "SIGINT", "SIGHUP"], held, again);
       return signal;
     },
+    interruptedAgain: again.signal,
+    heldSignals: held,
+    limitFailure: openFilesFailure,
   };
 }
 
-function abortOnSignals(names: NodeJS.Signals[]): AbortSignal {
+/**
+ * Returns an `AbortSignal` that aborts when the first of these signals arrives. `again` aborts when a second signal
+ * arrives.
+ */
+function abortOnSignals(
+  names: readonly NodeJS.Signals[],
+  held: HeldSignals | undefined,
+  again: AbortController,
+): AbortSignal {
   const controller = new AbortController();
-  for (const name of names)
-    process.on(name, () => controller.abort(new InterruptedError(name, constants.signals[name])));
+  const abort = (name: NodeJS.Signals) => {
+    const next = controller.signal.aborted ? again : controller;
+    next.abort(new InterruptedError(name, constants.signals[name]));
+  };
+  for (const name of names) process.on(name, abort);
+  for (const name of held?.release() ?? []) abort(name);
   return controller.signal;
 }

@@ -20,17 +20,17 @@ export function escapeRoff(text: string): string {
   return text.replace(/[\\\-'`^~\u00a0]/g, (character) => escapes[character] as string);
 }
 
-/** The lines of a paragraph. */
+/** Breaks a paragraph into lines for the body of a man page. */
 export function textLines(text: string): string[] {
   return wrapText(escapeRoff(text), MAX_LINE).split("\n").map(noMacro);
 }
 
-/** The lines of a command line. Keeps its line breaks. */
+/** Breaks a command line into lines for the body of a man page. */
 export function commandLines(command: string): string[] {
   return wrapCommand(command, MAX_LINE, "").split("\n").map(escapeRoff).map(noMacro);
 }
 
-/** Keeps a leading period from starting a macro. */
+/** Escapes a leading period, which would start a macro. */
 function noMacro(line: string): string {
   return line.startsWith(".") ? `\\&${line}` : line;
 }

@@ -1,12 +1,12 @@
 /** A term and its explanation. */
 export type Definition = readonly [term: string, text: string];
 
-/** The maximum share of the width for the terms of a list. A longer term gets a separate line. */
+/** The terms of a list get at most this share of the width. A longer term gets a separate line. */
 const TERM_SHARE = 0.4;
 
 /**
- * Breaks text at spaces into lines of at most `width` characters. The first line starts with `first`, the others with `next`.
- * Replaces no-break spaces (U+00A0) by spaces.
+ * Breaks text at spaces into lines of at most `width` characters. The first line starts with `first`, the others with
+ * `next`. Replaces no-break spaces (U+00A0) by spaces.
  */
 export function wrapText(text: string, width: number, first = "", next = first): string {
   return wrapWords(text.split(/ +/), width, first, next, "").replaceAll("\u00a0", " ");
@@ -34,7 +34,10 @@ export function layOutDefinitions(definitions: readonly Definition[], width: num
     .join("\n");
 }
 
-/** The position of the second column: after the longest term that is not too long for `width`. */
+/**
+ * Returns the position of the second column. The column starts after the longest term. Terms that are too long for
+ * `width` are ignored.
+ */
 export function definitionColumn(definitions: readonly Definition[], width: number): number {
   const lengths = definitions.map(([term]) => term.length + 4);
   return Math.max(0, ...lengths.filter((length) => length <= width * TERM_SHARE));

@@ -1,7 +1,5 @@
 import { EXIT_CODES, type FailureCode, signalExitCode } from "./exit-codes.ts";
 
-export type { FailureCode } from "./exit-codes.ts";
-
 /** The parts of a {@link ToolError} besides its message. */
 export interface FailureFacts {
   /** The cause in a few words; printed in parentheses after the message. */
@@ -31,7 +29,7 @@ export class ToolError extends Error {
   }
 }
 
-/** The error for a tool that signal n ended. The exit code is 128 + n. */
+/** The error of a tool that was ended by signal n. The exit code is 128 + n. */
 export class InterruptedError extends Error {
   override readonly name = "InterruptedError";
   readonly exitCode: number;
@@ -42,19 +40,19 @@ export class InterruptedError extends Error {
   }
 }
 
-/** The exit code of a process that ends with an error of any class. */
+/** The exit code of a process that ends with this error. The error can be of any class. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof ToolError || error instanceof InterruptedError) return error.exitCode;
   return EXIT_CODES.software.code;
 }
 
-/** An error and its cause on one line. */
+/** The message of an error and the reason, if there is one, on one line. */
 export function describeError(error: unknown): string {
   if (!(error instanceof ToolError)) return oneLine(error instanceof Error ? error.message : String(error));
   return oneLine(error.why === undefined ? error.message : `${error.message} (${error.why})`);
 }
 
-/** Text on one line: escapes control characters, so that a file name cannot forge a second line. */
+/** Converts a text to one line. Escapes control characters, so that a file name cannot forge a second line. */
 export function oneLine(text: string): string {
   const escaped = (found: string) => JSON.stringify(found).slice(1, -1).replaceAll("\u007f", "\\u007f");
   // biome-ignore lint/suspicious/noControlCharactersInRegex: this function removes control characters.

@@ -23,20 +23,20 @@ export function allOptions(usage: Usage<OptionSpecs>): OptionSpecs {
   return Object.assign({}, ...optionGroups(usage).map(({ options }) => options));
 }
 
-/** The names of an option, with their dashes. The short one comes first. */
+/** The names of an option, with their dashes. The short name comes first. */
 export function optionNames(name: string, { alias }: OptionSpec): readonly string[] {
   return alias === undefined ? [`--${name}`] : [`-${alias}`, `--${name}`];
 }
 
-/** The placeholder for the value of an option, such as `DIR` or `text|json`; undefined for a flag. */
+/** The placeholder for the value of an option, such as `DIR` or `text|json`. Returns undefined for a flag. */
 export function valueName(spec: OptionSpec): string | undefined {
   if (spec.type === "flag") return undefined;
   return spec.placeholder ?? ("choices" in spec ? spec.choices?.join("|") : undefined) ?? "VALUE";
 }
 
 /**
- * The description of an option with its default, and whether it can be repeated. No-break spaces (U+00A0) keep the default on
- * one line.
+ * The description of an option, with its default. The text also shows whether the option can be repeated. No-break
+ * spaces (U+00A0) keep the default on one line.
  */
 export function optionText(spec: OptionSpec): string {
   const defaultValue = spec.shownDefault ?? ("default" in spec ? spec.default : undefined);
@@ -47,7 +47,7 @@ export function optionText(spec: OptionSpec): string {
   return [spec.description, ...details].join(" ");
 }
 
-/** The exit codes of a command and their meanings, by number. */
+/** The exit codes of a command and their meanings, sorted by number. */
 export function exitCodeDefinitions({ exitCodes, exitMeanings = {} }: Usage<OptionSpecs>): readonly Definition[] {
   const names = new Set<FailureCode>(["usage", "software", ...exitCodes]);
   const failures = [...names].map(
@@ -67,7 +67,8 @@ export function exitCodeDefinitions({ exitCodes, exitMeanings = {} }: Usage<Opti
 export function environmentText(usage: Usage<OptionSpecs>): string {
   const flags = Object.entries(allOptions(usage)).flatMap(([name, { type }]) => (type === "flag" ? [name] : []));
   const flag = flags.includes("plain-http") ? "plain-http" : (flags[0] as string);
-  const options = `Every option can also be set by an environment variable: --${flag} by ${environmentName(flag)}=true.`;
+  const every = "An environment variable can also set every option except --help and --version.";
+  const options = `${every} For example, ${environmentName(flag)}=true sets --${flag}.`;
   const lists = "The variable of a repeatable option has one value per line.";
   const precedence = "The command line overrides the environment.";
   return [options, lists, precedence, usage.environment].filter(Boolean).join(" ");

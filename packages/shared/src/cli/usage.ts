@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import type { FailureCode } from "./exit-codes.ts";
 import type { OptionSpecs } from "./option-specs.ts";
 import { ToolError } from "./tool-error.ts";
@@ -16,7 +17,7 @@ export interface Note {
   readonly text: string;
 }
 
-/** How to call a command. Help texts, man pages, shell completion and docs/commands.md are made from it. */
+/** How to call a command. Help texts, man pages, shell completion and docs/commands.md are made from this object. */
 export interface Usage<S extends OptionSpecs> {
   /** The command as the user types it, such as `oras-push pull`. */
   readonly name: string;
@@ -32,26 +33,42 @@ export interface Usage<S extends OptionSpecs> {
   /** The subcommands of this command. */
   readonly commands?: readonly Usage<OptionSpecs>[];
   /**
-   * Whether options end at the first argument, as for `env` and `nice`. The following words then belong to another
-   * command.
+   * Whether options end at the first argument, as for `env` and `nice`. All later words then belong to another command.
    */
   readonly wrapsCommand?: boolean;
-  /** Whether arguments can be paths, so that shells complete them; false by default. */
+  /** Whether arguments can be paths, so that shells complete paths; false by default. */
   readonly takesPaths?: boolean;
   readonly examples: readonly Example[];
   readonly notes: readonly Note[];
   /** Sentences about environment variables that do not set an option. */
   readonly environment?: string;
-  /** The failures of this command besides `usage` and `software`, which every command has. */
+  /** The failures of this command. Every command also has the failures `usage` and `software`. */
   readonly exitCodes: readonly FailureCode[];
-  /** Meanings of exit codes that are more specific for this command than in the table of all exit codes. */
+  /** Meanings of exit codes for this command. They replace the meanings in `EXIT_CODES`. */
   readonly exitMeanings?: Readonly<Partial<Record<FailureCode | "success", string>>>;
   /** A sentence above the exit codes. */
   readonly exitNote?: string;
 }
 
-/** A usage failure (exit code 64) that also shows the valid forms. */
-export function usageError(usage: Pick<Usage<OptionSpecs>, "name" | "forms">, message: string): ToolError {
+/** Creates a usage failure (exit code 64). The failure also shows the valid forms, and `hint` if it is given. */
+export function usageError(
+  usage: Pick<Usage<OptionSpecs>, "name" | "forms">,
+  message: string,
+  hint?: string,
+): ToolError {
   const forms = usage.forms.map((form) => `${usage.name} ${form}`);
-  return new ToolError("usage", message, { why: `usage: ${forms.join(" or ")}` });
+  const why = `usage: ${forms.join(" or ")}`;
+  return new ToolError("usage", message, hint === undefined ? { why } : { why, hint });
+}
+
+/**
+ * Converts a path to an absolute path. Throws a usage failure for a relative path if the working directory was deleted.
+ */
+export function absolutePath(usage: Pick<Usage<OptionSpecs>, "name" | "forms">, path: string): string {
+  try {
+    return resolve(path);
+  } catch {
+    const hint = "use absolute paths, or start in a directory that exists";
+    throw usageError(usage, `${JSON.stringify(path)} is relative, and the working directory does not exist`, hint);
+  }
 }

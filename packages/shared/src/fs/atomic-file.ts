@@ -1,11 +1,11 @@
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, lstat, open, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { uniqueName } from "./unique-name.ts";
 
 /**
- * Creates a file, a link or a socket atomically: readers see it complete or not at all. `create` makes it under a
- * hidden temporary path in the same folder. Then it is renamed to `path`, and replaces an existing file. Removes the
- * temporary path and throws if `create` or the rename fails.
+ * Creates a file, a link or a socket atomically: readers see the complete file or no file. `create` makes the file
+ * under a hidden temporary path in the folder of `path`. Then the file is renamed to `path`, and replaces an existing
+ * file. If `create` or the rename fails, removes the temporary file and throws the error.
  */
 export async function placeAtomically(
   path: string,
@@ -18,9 +18,21 @@ export async function placeAtomically(
 }
 
 /**
- * Writes a file atomically: readers see it complete or not at all. `write` fills a temporary file in `folder`, and
- * returns the final path, which must be on the same file system. The file is synced before it is renamed. Throws the
- * errors of `write`, and the system's error if a call fails.
+ * Writes a result to a path that the user chose. A regular or missing file is written atomically. Anything else, such
+ * as a device, a FIFO or a link, is opened and written in place, because a rename would replace it. Throws the system's
+ * error.
+ */
+export async function writeResult(path: string, content: Buffer): Promise<void> {
+  const stats = await lstat(path).catch(() => undefined);
+  if (stats === undefined || stats.isFile())
+    return placeAtomically(path, (temporary) => writeFile(temporary, content, { flag: "wx" }));
+  await writeFile(path, content);
+}
+
+/**
+ * Writes a file atomically: readers see the complete file or no file. `write` fills a temporary file in `folder`, and
+ * returns the final path. The final path must be on the same file system as `folder`. The file is synced before it is
+ * renamed. Throws the errors of `write`, and the system's error if a call fails.
  */
 export async function writeAtomically(folder: string, write: (file: FileHandle) => Promise<string>): Promise<void> {
   await renameWhenDone(join(folder, `.${uniqueName()}.new`), async (temporary) => {
@@ -41,7 +53,8 @@ async function renameWhenDone(temporary: string, create: (temporary: string) => 
   try {
     await rename(temporary, await create(temporary));
   } catch (error) {
-    // If this removal fails, the folder contains no temporary file. Only the first error is reported.
+    // Ignores an error of this removal, so that only the first error is reported. The removal can fail only if there is
+    // no temporary file.
     await rm(temporary, { force: true }).catch(() => {});
     throw error;
   }

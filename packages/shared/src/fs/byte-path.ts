@@ -1,6 +1,8 @@
+import { realpathSync } from "node:fs";
+
 /**
- * A file name or path as a string of bytes, one character per byte (latin1). Names on Linux need not be UTF-8, and the order
- * of these strings is the order of their bytes.
+ * A file name or a path as a string with one character per byte (latin1), because names on Linux need not be UTF-8. A
+ * sorted list of these strings is sorted by their bytes.
  */
 export type BytePath = string;
 
@@ -9,7 +11,7 @@ export function toBytePath(path: string): BytePath {
   return Buffer.from(path).toString("latin1");
 }
 
-/** Converts a {@link BytePath} to the buffer that Node's file functions take. */
+/** Converts a {@link BytePath} to the buffer that Node's file functions accept. */
 export function rawPath(path: BytePath): Buffer {
   return Buffer.from(path, "latin1");
 }
@@ -17,4 +19,12 @@ export function rawPath(path: BytePath): Buffer {
 /** Converts a {@link BytePath} to text for messages. */
 export function shownPath(path: BytePath): string {
   return rawPath(path).toString();
+}
+
+/**
+ * Resolves all symbolic links in a path. Throws the system's error. Uses `realpathSync.native`, because `realpathSync`
+ * cannot find names that are not UTF-8.
+ */
+export function realBytePath(path: BytePath): BytePath {
+  return realpathSync.native(rawPath(path), { encoding: "latin1" });
 }

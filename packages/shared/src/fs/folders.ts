@@ -1,27 +1,31 @@
 import { chmodSync, mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
+import { ifSupported } from "./missing-feature.ts";
 import { systemCode } from "./system-error.ts";
 
 /**
- * Creates a folder and its missing parents. Returns whether it created the folder itself. Throws the system's error. Node's
- * recursive `mkdir` never returns if the kernel reports ENOENT for a folder whose parent exists, as it does below /proc.
+ * Creates a folder and its missing parents. Calls `created` for each new folder. Throws the system's error. Does not
+ * use Node's recursive `mkdir`, because this function never returns for a folder below /proc. There, the kernel reports
+ * ENOENT although the parent folder exists.
  */
-export function makeFolders(path: string): boolean {
+export function makeFolders(path: string, created: (folder: string) => void = () => {}): void {
   try {
     mkdirSync(path);
-    return true;
   } catch (error) {
-    if (isFolder(path)) return false;
+    if (isFolder(path)) return;
     if (systemCode(error) !== "ENOENT" || isFolder(dirname(path))) throw error;
+    makeFolders(dirname(path), created);
+    mkdirSync(path);
   }
-  makeFolders(dirname(path));
-  mkdirSync(path);
-  return true;
+  created(path);
 }
 
-/** Creates a folder that every user may write to, whatever the umask. An existing folder keeps its mode. */
+/**
+ * Creates a folder and its missing parents. If the file system has modes, every user may write to the new folders,
+ * regardless of the umask. An existing folder keeps its mode.
+ */
 export function makeSharedFolders(path: string): void {
-  if (makeFolders(path)) chmodSync(path, 0o777);
+  makeFolders(path, (folder) => ifSupported(() => chmodSync(folder, 0o777)));
 }
 
 function isFolder(path: string): boolean {

@@ -1,4 +1,5 @@
-import { type FailureCode, ToolError } from "../cli/tool-error.ts";
+import type { FailureCode } from "../cli/exit-codes.ts";
+import { ToolError } from "../cli/tool-error.ts";
 import { type BytePath, rawPath, shownPath } from "./byte-path.ts";
 import { reasonOf } from "./system-error.ts";
 
@@ -7,15 +8,12 @@ export function cannotRead(path: string, cause: unknown): ToolError {
   return new ToolError("noInput", `cannot read ${path}`, { why: reasonOf(cause), cause });
 }
 
-/**
- * The failure for a path that cannot be written: `cannotCreate`, or a different code. `path` is as in {@link
- * cannotRead}.
- */
+/** The failure for a path that cannot be written. `path` may begin with a noun, as in {@link cannotRead}. */
 export function cannotWrite(path: string, cause: unknown, code: FailureCode = "cannotCreate"): ToolError {
   return new ToolError(code, `cannot write ${path}`, { why: reasonOf(cause), cause });
 }
 
-/** Calls `read`. Throws {@link cannotRead} with the path if it fails. */
+/** Calls `read`. If `read` throws, throws the failure of {@link cannotRead} with the path. */
 export function reading<T>(path: string, read: () => T): T {
   try {
     return read();
@@ -24,7 +22,7 @@ export function reading<T>(path: string, read: () => T): T {
   }
 }
 
-/** Calls `write`. Throws {@link cannotWrite} with the path if it fails. */
+/** Calls `write`. If `write` throws, throws the failure of {@link cannotWrite} with the path. */
 export function writing<T>(path: string, write: () => T, code?: FailureCode): T {
   try {
     return write();
@@ -33,7 +31,7 @@ export function writing<T>(path: string, write: () => T, code?: FailureCode): T 
   }
 }
 
-/** Creates a folder with `create`. Throws `cannotCreate` with the path if it fails. */
+/** Creates a folder with `create`. If `create` throws, throws `cannotCreate` with the path. */
 export function creatingFolder<T>(path: string, create: () => T): T {
   try {
     return create();

@@ -7,7 +7,7 @@ export function systemCode(error: unknown): string | undefined {
   return typeof code === "string" ? code : undefined;
 }
 
-/** Whether an error comes from a system call, and not from the code around it. */
+/** Whether an error comes from a system call, and not from other code. */
 export function isSystemError(error: unknown): boolean {
   return error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === "string";
 }
@@ -16,9 +16,12 @@ const PLAIN_WORDS: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EDQUOT: "disk quota exceeded",
   EEXIST: "it exists already",
+  EFBIG: "the file is too large",
   EISDIR: "it is a directory",
   ELOOP: "too many symbolic links, or a loop of links",
+  EMFILE: "too many open files",
   ENAMETOOLONG: "the name is too long",
+  ENFILE: "too many open files on this machine",
   ENOENT: "no such file or directory",
   ENOSPC: "no space left on device",
   ENOTDIR: "a part of the path is not a directory",
@@ -27,7 +30,9 @@ const PLAIN_WORDS: Readonly<Record<string, string>> = {
   ERR_FS_EISDIR: "it is a directory",
 };
 
-/** The reason of an error in a few words on one line, without the paths and call names that Node adds. */
+/**
+ * The reason of an error in a few words on one line, without the paths and the names of system calls that Node adds.
+ */
 export function reasonOf(error: unknown): string {
   const code = systemCode(error);
   if (code !== undefined && PLAIN_WORDS[code] !== undefined) return PLAIN_WORDS[code];

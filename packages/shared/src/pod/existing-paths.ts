@@ -11,7 +11,10 @@ export interface PathCheck {
   readonly log?: Log | undefined;
 }
 
-/** A check for `waitUntil`. Returns the existing paths when all paths exist, or with `any` when one exists. */
+/**
+ * Returns a check for `waitUntil`. The check returns the existing paths as soon as all paths exist. If `any` is set,
+ * one existing path is enough. Until then, the check returns undefined.
+ */
 export function existingPaths({ paths, any, log = silent }: PathCheck): () => Promise<readonly string[] | undefined> {
   const wanted = [...new Set(paths)];
   const enough = any === true ? 1 : wanted.length;

@@ -1,16 +1,16 @@
 /**
- * The time in milliseconds after which a waiting process collects the garbage of its start. The wait may then last for
- * hours.
+ * Milliseconds from the start of a wait until the garbage from the start of the process is collected. A wait that lasts
+ * longer than this may last for hours.
  */
 const SETTLED = 1000;
 
-/** The time between two collections of the garbage that polling produces, in milliseconds. */
+/** Milliseconds between two collections of the garbage that polling produces. */
 const COLLECTION_INTERVAL = 60_000;
 
 /**
- * Collects garbage in a waiting process: the garbage of its start after one second, and then the garbage of polling
- * once a minute. A waiting process allocates so little that V8 would collect nothing for hours
- * (docs/decisions/0050-what-a-start-loads.md). Returns a function that stops the collections.
+ * Collects garbage in a waiting process. After one second, collects the garbage from the start of the process. Then
+ * collects the garbage from polling once a minute. A waiting process allocates so little memory that V8 would collect
+ * nothing for hours (docs/decisions/0050-what-a-start-loads.md). Returns a function that stops the collections.
  */
 export function collectWhenSettled(): () => void {
   let polling: NodeJS.Timeout | undefined;
@@ -26,9 +26,9 @@ export function collectWhenSettled(): () => void {
 }
 
 /**
- * Returns the function that collects garbage. V8 offers it only through a flag. The flag is set only for a moment: if
- * it were set from the start, V8 would reject the code cache of Node's own modules, which is bound to the flags, and
- * the start would take 12 ms longer.
+ * Returns the function that collects garbage. V8 offers this function only if a flag is set, so the flag is set for a
+ * moment. The code cache of Node's own modules is valid only without this flag. If the flag were set from the start, V8
+ * would reject the cache, and the start would take 12 ms longer.
  */
 function collector(): NodeJS.GCFunction {
   const { setFlagsFromString } = process.getBuiltinModule("node:v8");

@@ -1,19 +1,20 @@
 import { constants } from "node:fs";
-import { rm } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "../cli/log.ts";
 import { cannotRead, cannotWrite } from "../fs/path-failure.ts";
 import { openRegular } from "../fs/regular-file.ts";
+import { removeFile } from "../fs/remove-file.ts";
 import { reasonOf, systemCode } from "../fs/system-error.ts";
 import { uniqueName } from "../fs/unique-name.ts";
 import type { Lease, LeaseState, ReadLease } from "./lease-state.ts";
 
-/** The time between two beats, in milliseconds. */
+/** Milliseconds between two beats. */
 const BEAT_INTERVAL = 2000;
 
-/** The number of bytes that are read from a heartbeat file. */
+/** The maximum number of bytes that are read from a heartbeat file. */
 const MAX_BEAT_BYTES = 256;
 
-/** The time in milliseconds after which a holder with an unchanged heartbeat counts as dead. */
+/** Milliseconds after which a holder with an unchanged heartbeat counts as dead. */
 export const SILENCE = 30_000;
 
 /** The last change that a watcher saw in a heartbeat. */
@@ -24,8 +25,9 @@ export interface SeenBeat {
 }
 
 /**
- * Holds a lease on a volume without sockets: changes a file at each interval (docs/protocol.md, "The leases").
- * Overwrites the file in place, because this works even on a full volume. Throws `cannotCreate` with the path.
+ * Holds a lease on a volume that does not support sockets. To show that the holder is alive, changes a file at regular
+ * intervals (docs/protocol.md, "The leases"). Overwrites the file in place, because this kind of write works even on a
+ * full volume. Throws `cannotCreate` with the path if the first write fails. Only warns if a later write fails.
  */
 export async function holdHeartbeat(path: string, warn: Log, interval: number = BEAT_INTERVAL): Promise<Lease> {
   const beat = heartbeatWriter(path);
@@ -40,7 +42,7 @@ export async function holdHeartbeat(path: string, warn: Log, interval: number = 
     release: async () => {
       clearInterval(timer);
       await running;
-      await rm(path, { force: true });
+      await removeFile(path);
     },
   };
 }
@@ -58,9 +60,27 @@ function heartbeatWriter(path: string): () => Promise<void> {
   };
 }
 
+/** Milliseconds within which a living holder changes its heartbeat. */
+const CHANGE_TIME = 2.5 * BEAT_INTERVAL;
+
 /**
- * Watches a lease through its heartbeat file. The returned function throws `noInput` with the path if the file cannot
- * be read.
+ * Whether the heartbeat file at `path` changes. If the file exists, waits up to five seconds for a change. Throws
+ * `noInput` with the path if the file cannot be read.
+ */
+export async function isBeating(path: string): Promise<boolean> {
+  const first = await readHeartbeat(path);
+  if (first === undefined) return false;
+  const end = performance.now() + CHANGE_TIME;
+  while (performance.now() < end) {
+    await sleep(BEAT_INTERVAL / 10);
+    if ((await readHeartbeat(path)) !== first) return true;
+  }
+  return false;
+}
+
+/**
+ * Watches a lease through its heartbeat file. Returns a function that reads the state of the lease. Reading throws
+ * `noInput` with the path if the file cannot be read.
  */
 export function watchHeartbeat(path: string): ReadLease {
   let last: SeenBeat | undefined;
@@ -71,7 +91,10 @@ export function watchHeartbeat(path: string): ReadLease {
   };
 }
 
-/** The text of a heartbeat, or undefined if the file is missing. Throws `noInput` with the path if it cannot be read. */
+/**
+ * The text of a heartbeat, or undefined if the file is missing. Throws `noInput` with the path if the file cannot be
+ * read.
+ */
 async function readHeartbeat(path: string): Promise<string | undefined> {
   try {
     await using file = await openRegular(path, constants.O_RDONLY);
@@ -84,9 +107,9 @@ async function readHeartbeat(path: string): Promise<string | undefined> {
 }
 
 /**
- * Derives the state of a lease from the text of its heartbeat and from the watcher's previous observation. Any change
- * means that the holder is alive; the holder's clock does not matter. `now` is the watcher's monotonic clock in
- * milliseconds. This function is pure.
+ * Derives the state of a lease from `text`, the content of the heartbeat file, and from `seen`, the watcher's previous
+ * observation. Any change of the text means that the holder is alive. The holder's clock does not matter. `now` is the
+ * watcher's monotonic clock in milliseconds. This function is pure.
  */
 export function heartbeatState(
   seen: SeenBeat | undefined,

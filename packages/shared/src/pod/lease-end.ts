@@ -1,8 +1,9 @@
 import type { ReadLease } from "./lease-state.ts";
 
 /**
- * Returns a function that reports whether the holder of a lease is gone: the lease ended, or was released after this
- * function saw its holder. A lease that nobody has taken yet is not gone.
+ * Returns a check that finds out whether the holder of a lease is gone. The check returns true if the lease has ended.
+ * If an earlier call of the check saw a holder, the check also returns true after the release of the lease. The check
+ * returns false if nobody has taken the lease yet.
  */
 export function holderGone(lease: ReadLease): () => Promise<boolean> {
   let seen = false;
@@ -14,8 +15,9 @@ export function holderGone(lease: ReadLease): () => Promise<boolean> {
 }
 
 /**
- * Returns a function that reports whether a lease has had no holder for `seconds`. When a new holder ends, the time
- * starts again. A lease that nobody has taken yet does not count. `now` is a monotonic clock in milliseconds.
+ * Returns a check that finds out whether a lease has been in the state `ended` for `seconds`. If a new holder takes the
+ * lease and also dies, the time starts again. The check returns false if the lease is released, or if nobody has taken
+ * the lease yet. `now` is a monotonic clock in milliseconds.
  */
 export function endedFor(
   lease: ReadLease,

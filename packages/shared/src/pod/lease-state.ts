@@ -1,12 +1,12 @@
-/** A lease that this process holds. If it is not released, it ends with the process. */
+/** A lease that this process holds. If the process ends without releasing the lease, the lease ends too. */
 export interface Lease {
-  /** Releases the lease: afterwards its state is `none`, as before it was taken. */
+  /** Releases the lease. Afterwards, the state of the lease is `none` again. */
   release(): Promise<void>;
 }
 
 /**
- * The state of a lease. `none`: nobody has taken it, or its holder released it. `held`: its holder is alive. `ended`:
- * its holder died, or ended without releasing it. Each holder has a different `id`.
+ * The state of a lease. `none`: nobody has taken the lease, or the holder released the lease. `held`: the holder is
+ * alive. `ended`: the holder died, or ended without releasing the lease. Each holder has a different `id`.
  */
 export type LeaseState =
   | { readonly kind: "none" }

@@ -1,39 +1,66 @@
-import { chmod, rm, stat } from "node:fs/promises";
+import { chmod, stat } from "node:fs/promises";
 import { createConnection, createServer, type Server, type Socket } from "node:net";
+import { dirname } from "node:path";
 import type { Log } from "../cli/log.ts";
 import { ToolError } from "../cli/tool-error.ts";
 import { placeAtomically } from "../fs/atomic-file.ts";
+import { removeFile } from "../fs/remove-file.ts";
 import { reasonOf, systemCode } from "../fs/system-error.ts";
-import { holdHeartbeat, watchHeartbeat } from "./heartbeat.ts";
+import { holdHeartbeat, isBeating, watchHeartbeat } from "./heartbeat.ts";
 import type { Lease, LeaseState } from "./lease-state.ts";
 import { withSocketAddress } from "./socket-address.ts";
 
 /** Watches a lease that another process holds. */
 export interface LeaseWatcher {
   readonly path: string;
-  /** The lease's state now. Throws `noInput` with the path if the state cannot be read. */
+  /** Returns the current state of the lease. Throws `noInput` with the path if the state cannot be read. */
   state(): Promise<LeaseState>;
   /** Calls `report` when a held lease ends. Returns a function that stops the reports. */
   onEnd(report: () => void): () => void;
   close(): void;
 }
 
-/** The path of the heartbeat that replaces a lease's socket. It has the same name with the extension `.txt`. */
+/**
+ * Returns the path of the heartbeat file of a lease. `path` is the path of the socket of the lease. The heartbeat file
+ * has the extension `.txt` instead of `.sock`.
+ */
 export function heartbeatPath(path: string): string {
   return `${path.replace(/\.sock$/, "")}.txt`;
 }
 
 /**
+ * Whether the holder of the lease at `path` is alive. Takes up to five seconds if a heartbeat file exists. Throws
+ * `noInput` with the path if the lease cannot be checked.
+ */
+export async function isHeld(path: string): Promise<boolean> {
+  if ((await identity(path)) === undefined) return isBeating(heartbeatPath(path));
+  const answer = await connect(path);
+  if (typeof answer === "string") return false;
+  answer.destroy();
+  return true;
+}
+
+/**
+ * Throws `cannotCreate` if a living process holds the lease at `path`. Two launchers on one volume would overwrite each
+ * other's files, and so would two sidecars. `holder` is the word for the process in the message.
+ */
+export async function requireFree(path: string, holder: "launcher" | "sidecar"): Promise<void> {
+  if (!(await isHeld(path))) return;
+  const hint = `use a separate volume for each ${holder}, or set --share to a separate folder`;
+  throw new ToolError("cannotCreate", `another ${holder} is running on ${dirname(path)}`, { hint });
+}
+
+/**
  * Takes the lease at `path`, and replaces the lease of a dead process. A lease is a Unix socket that every user may
- * connect to; the kernel closes it whenever the process dies (docs/protocol.md, "The leases"). If no socket can be
- * created, a heartbeat file replaces it, with a warning. Throws `cannotCreate` if neither can be created.
+ * connect to. The kernel closes the socket when the process dies (docs/protocol.md, "The leases"). If no socket can be
+ * created, warns, and uses a heartbeat file instead. Throws `cannotCreate` if this file cannot be created either.
  */
 export async function holdLease(path: string, warn: Log): Promise<Lease> {
   let server: Server;
   try {
     server = await listen(path);
   } catch (error) {
-    // If the socket of an earlier holder remained, a watcher would conclude that this holder has ended.
+    // If the socket of an earlier holder remained, watchers would conclude that the lease of this process has ended.
     await removeOld(path);
     const lease = await holdHeartbeat(heartbeatPath(path), warn);
     warn(`cannot create a socket at ${path} (${reasonOf(error)}): using a heartbeat file instead`);
@@ -47,7 +74,8 @@ function socketLease(path: string, server: Server): Lease {
   const watchers = new Set<Socket>();
   let released = false;
   server.on("connection", (socket) => {
-    // A connection after the release would keep this process alive, while its watcher waits for the end of this process.
+    // Closes a connection that arrives after the release. This connection would keep the process alive, while the
+    // watcher waits for the end of the process.
     if (released) return void socket.destroy();
     watchers.add(socket);
     // The holder ignores watchers that disconnect.
@@ -59,7 +87,7 @@ function socketLease(path: string, server: Server): Lease {
       await removeOld(path);
       released = true;
       for (const socket of watchers) socket.destroy();
-      // This does not wait for the watchers, because each of them waits for the end of this process.
+      // The release does not wait for the watchers, because each watcher waits for the end of this process.
       server.close();
     },
   };
@@ -101,14 +129,19 @@ export function watchLease(path: string): LeaseWatcher {
   };
 }
 
-/** Listens before the socket gets its name, so that every watcher that finds the name can connect. */
+/**
+ * Creates the socket of a lease. The process listens before the socket gets its final path, so watchers can always
+ * connect to a socket at this path.
+ */
 async function listen(path: string): Promise<Server> {
   const server = createServer();
   try {
     await placeAtomically(path, async (temporary) => {
       await withSocketAddress(temporary, (address) => {
         return new Promise<void>((resolve, reject) => {
-          server.once("error", reject).listen(address, resolve);
+          // If NODE_UNIQUE_ID is set, Node tries to listen through the primary process of a cluster, but there is no
+          // such process. With `exclusive`, Node listens in this process.
+          server.once("error", reject).listen({ path: address, exclusive: true }, resolve);
         });
       });
       await chmod(temporary, 0o666);
@@ -122,14 +155,14 @@ async function listen(path: string): Promise<Server> {
 
 async function removeOld(path: string): Promise<void> {
   try {
-    await rm(path, { force: true });
+    await removeFile(path);
   } catch (error) {
     throw new ToolError("cannotCreate", `cannot remove ${path}`, { why: reasonOf(error), cause: error });
   }
 }
 
 /**
- * The identity of a file; undefined if the file is missing. A file that replaces this file has a different identity.
+ * The identity of a file; undefined if the file is missing. If another file replaces the file, the identity changes.
  */
 async function identity(path: string): Promise<string | undefined> {
   try {
@@ -147,7 +180,7 @@ async function connect(path: string): Promise<Socket | "refused" | "gone"> {
       return new Promise<Socket>((resolve, reject) => {
         const socket = createConnection(address);
         socket.once("error", reject).once("connect", () => {
-          // A later error needs no handling: the event "close" follows, which ends the lease.
+          // A later error needs no handling, because the event "close" follows and ends the lease.
           socket.off("error", reject).on("error", () => {});
           resolve(socket.resume());
         });

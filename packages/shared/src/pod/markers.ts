@@ -1,9 +1,11 @@
+import { isMediaType } from "../cli/media-type.ts";
+
 /** The default folder of the shared volume. */
 export const DEFAULT_SHARE = "/mnt/oras";
 
 /**
- * The files and folders on the shared volume through which the launcher and the sidecar communicate (docs/protocol.md).
- * Success and failure have different names, so that a waiting program need not read a file.
+ * The launcher and the sidecar communicate through these files and folders on the shared volume (docs/protocol.md). The
+ * markers for a success and for a failure have different names, so a waiting program need not read the markers.
  */
 export const SHARE = {
   /** The launcher's lease: a socket that is open while the launcher lives (`lease.ts`). */
@@ -42,18 +44,35 @@ export interface StartedMarker {
   readonly attempt: string | null;
   /** RFC 3339, UTC. */
   readonly startedAt: string | null;
-  /** Paths of the outputs, relative to the volume. Null if unknown: then everything in the outputs folder counts. */
+  /**
+   * Paths of the outputs, relative to the volume. If the value is null, everything in the outputs folder is an output.
+   */
   readonly outputs: readonly string[] | null;
 }
 
 /** One output that the launcher saved. */
 export interface OutputRecord {
-  /** Relative to the volume. */
+  /** A path relative to the volume. */
   readonly path: string;
   /** Number of regular files. */
   readonly files: number;
-  /** Sum of their sizes. */
+  /** Sum of the sizes of these files, in bytes. */
   readonly bytes: number;
+  /** The media type that the user chose for the layer of this output; undefined for the default type. */
+  readonly mediaType?: string;
+}
+
+/**
+ * The maximum number of outputs that are recorded and pushed one by one. The limit applies to the matches of all
+ * patterns together. It also applies to the entries of the outputs folder.
+ */
+export const MAX_OUTPUTS = 1000;
+
+/** A path that the launcher could not save. */
+export interface MissingOutput {
+  /** The path in the launcher's container. A long path is shortened. */
+  readonly path: string;
+  readonly reason: string;
 }
 
 /** The content of the done marker. Null means unknown, for example in a marker made with `touch`. */
@@ -62,21 +81,30 @@ export interface DoneMarker {
   /** A random id, new at each start of the launcher. */
   readonly attempt: string | null;
   readonly phase: Phase;
-  /** The application's exit code, `128 + n` for signal n, 124 if it timed out; null if it never ran. */
+  /**
+   * The application's exit code; null if the application never ran. `128 + n` means signal n, and 124 means timed out.
+   */
   readonly exitCode: number | null;
   /** The signal that ended the application, such as `SIGKILL`. */
   readonly signal: string | null;
-  /** The reason why the application was not started, or was stopped; null if it ended by itself. */
+  /** The reason why the application was not started, or was stopped; null if the application ended by itself. */
   readonly reason: string | null;
   /** RFC 3339, UTC. */
   readonly startedAt: string | null;
   readonly finishedAt: string | null;
-  /** The saved outputs. Null if unknown: then everything in the outputs folder counts. */
+  /** The saved outputs. If the value is null, everything in the outputs folder is an output. */
   readonly outputs: readonly OutputRecord[] | null;
-  /** The saved stdout and stderr; empty if none was saved. */
+  /** The saved stdout and stderr; empty if they were not saved. */
   readonly logs: readonly OutputRecord[];
-  /** The failure of the launcher itself. */
+  /** The failure of the launcher itself; null if the launcher did not fail. */
   readonly error: string | null;
+  /**
+   * The first paths that could not be saved; undefined if all paths were saved. If this field is set, `outputs` lists
+   * all saved outputs.
+   */
+  readonly missing?: readonly MissingOutput[];
+  /** The number of all paths that could not be saved. */
+  readonly missingCount?: number;
 }
 
 /** The content of the init marker. */
@@ -96,12 +124,12 @@ export interface ArtifactRecord {
 /** The content of the pushed marker. */
 export interface PushedMarker extends ArtifactRecord {
   readonly schema: 1;
-  /** The attempt that wrote the outputs; null if the done marker names no attempt. */
+  /** The attempt that wrote the outputs; null if the done marker contains no attempt. */
   readonly attempt: string | null;
   readonly finishedAt: string;
 }
 
-/** The content of the markers of a failed init and a failed push. */
+/** The content of the marker that reports a failed init or a failed push. */
 export interface FailureMarker {
   readonly schema: 1;
   readonly attempt: string | null;
@@ -109,7 +137,10 @@ export interface FailureMarker {
   readonly error: string;
 }
 
-/** The content of a marker made with `touch`: the step is done, and nothing more is known. */
+/**
+ * The parsed content of an empty done marker, for example of a file that `touch` made. The step is done, and nothing
+ * more is known.
+ */
 export const NOTHING_KNOWN: DoneMarker = {
   schema: 1,
   attempt: null,
@@ -126,7 +157,9 @@ export const NOTHING_KNOWN: DoneMarker = {
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
-/** Parses a done marker. An empty text gives {@link NOTHING_KNOWN}; undefined if the text is not valid (yet). */
+/**
+ * Parses a done marker. Returns {@link NOTHING_KNOWN} for an empty text, and undefined if the text is not valid (yet).
+ */
 export function parseDoneMarker(text: string): DoneMarker | undefined {
   const fields = parseObject(text);
   if (fields === undefined) return undefined;
@@ -142,10 +175,14 @@ export function parseDoneMarker(text: string): DoneMarker | undefined {
     outputs: recordsField(fields, "outputs"),
     logs: recordsField(fields, "logs") ?? [],
     error: textField(fields, "error"),
+    ...missingFields(fields),
   };
 }
 
-/** Parses a started marker. All fields of an empty one are null; undefined if the text is not valid (yet). */
+/**
+ * Parses a started marker. If the text is empty, `attempt`, `startedAt` and `outputs` are null. Returns undefined if
+ * the text is not valid (yet).
+ */
 export function parseStartedMarker(text: string): StartedMarker | undefined {
   const fields = parseObject(text);
   if (fields === undefined) return undefined;
@@ -153,7 +190,9 @@ export function parseStartedMarker(text: string): StartedMarker | undefined {
   return { schema: 1, attempt: textField(fields, "attempt"), startedAt: textField(fields, "startedAt"), outputs };
 }
 
-/** Parses an init marker. An empty one has no inputs; undefined if the text is not valid (yet). */
+/**
+ * Parses an init marker. If the text is empty, there are no inputs. Returns undefined if the text is not valid (yet).
+ */
 export function parseInitMarker(text: string): InitMarker | undefined {
   const fields = parseObject(text);
   if (fields === undefined) return undefined;
@@ -161,7 +200,7 @@ export function parseInitMarker(text: string): InitMarker | undefined {
   return { schema: 1, by: fields.by === "launcher" ? "launcher" : "sidecar", inputs };
 }
 
-/** Parses a pushed marker; undefined if the text is not valid (yet). */
+/** Parses a pushed marker. Returns undefined if the text is not valid (yet). */
 export function parsePushedMarker(text: string): PushedMarker | undefined {
   const fields = parseObject(text);
   if (fields === undefined || !isArtifact(fields)) return undefined;
@@ -170,7 +209,10 @@ export function parsePushedMarker(text: string): PushedMarker | undefined {
   return { schema: 1, attempt: textField(fields, "attempt"), reference, digest, finishedAt };
 }
 
-/** Parses a failure marker. An empty one has no reason; undefined if the text is not valid (yet). */
+/**
+ * Parses a failure marker. If the text is empty, the reason is unknown. Returns undefined if the text is not valid
+ * (yet).
+ */
 export function parseFailureMarker(text: string): FailureMarker | undefined {
   const fields = parseObject(text);
   if (fields === undefined) return undefined;
@@ -213,7 +255,22 @@ function phaseField(fields: JsonObject): Phase {
 function recordsField(fields: JsonObject, name: string): OutputRecord[] | null {
   const records = fields[name];
   if (!Array.isArray(records)) return null;
-  return records.filter(isOutput).map(({ path, files, bytes }) => ({ path, files, bytes }));
+  return records.filter(isOutput).map(({ path, files, bytes, mediaType }) => ({
+    path,
+    files,
+    bytes,
+    ...(typeof mediaType === "string" && isMediaType(mediaType) ? { mediaType } : {}),
+  }));
+}
+
+function missingFields({ missing, missingCount }: JsonObject): Pick<DoneMarker, "missing" | "missingCount"> {
+  if (!Array.isArray(missing)) return {};
+  const listed = missing.filter(isMissing).map(({ path, reason }) => ({ path, reason }));
+  return { missing: listed, missingCount: typeof missingCount === "number" ? missingCount : listed.length };
+}
+
+function isMissing(value: unknown): value is MissingOutput {
+  return isObject(value) && typeof value.path === "string" && typeof value.reason === "string";
 }
 
 function isOutput(value: unknown): value is OutputRecord {

@@ -2,12 +2,13 @@ import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 
-/** The longest path of a Unix socket that the kernel accepts, in bytes (unix(7), `sun_path`). */
+/** The maximum length of the path of a Unix socket, in bytes (unix(7), `sun_path`). */
 const MAX_SOCKET_PATH = 107;
 
 /**
- * Calls `use` with an address of the Unix socket at `path` that the kernel accepts. For a path that is too long, the address
- * leads through the opened folder, and is valid until `use` returns. Throws the system's error if the folder is missing.
+ * Calls `use` with an address that the kernel accepts for the Unix socket at `path`. If the path is too long, the
+ * address contains a file descriptor of the socket's folder. This address is valid only until `use` has finished.
+ * Throws the system's error if the folder is missing.
  */
 export async function withSocketAddress<T>(path: string, use: (address: string) => Promise<T>): Promise<T> {
   if (Buffer.byteLength(path) <= MAX_SOCKET_PATH) return use(path);

@@ -3,28 +3,42 @@ import { type Log, silent } from "../cli/log.ts";
 import { collectWhenSettled } from "./garbage.ts";
 import { watchPaths } from "./watch.ts";
 
-/** The time between two polls if the kernel reports no change, in seconds. */
+/** Seconds between two polls, if the kernel reports no change. */
 export const DEFAULT_POLL_SECONDS = 5;
+
+/** Seconds after which a waiting process logs what it is waiting for. */
+export const NOTICE_SECONDS = 30;
+
+/** The notice that a long wait logs once. */
+export interface WaitNotice {
+  readonly log: Log;
+  readonly text: () => Promise<string>;
+  /** Seconds from the start of the wait to the notice; {@link NOTICE_SECONDS} by default. */
+  readonly seconds?: number;
+}
 
 /** How to wait. */
 export interface WaitOptions {
-  /** Paths whose creation, change or removal triggers a check; they and their folders need not exist. */
+  /** Paths whose creation, change or removal triggers a check; the paths and their folders need not exist. */
   readonly paths: readonly string[];
   /** Another source of changes: calls `report` at each change, and returns a function that stops the reports. */
   readonly changes?: ((report: () => void) => () => void) | undefined;
-  /** Seconds between two checks without a reported change; {@link DEFAULT_POLL_SECONDS} by default. */
+  /** Seconds between two checks if no change is reported; {@link DEFAULT_POLL_SECONDS} by default. */
   readonly pollSeconds?: number | undefined;
-  /** A signal that ends the wait. The signal's reason is thrown. */
+  /** The wait ends when this signal aborts. The signal's reason is then thrown. */
   readonly signal?: AbortSignal | undefined;
   /** Receives one line if only polling is possible. */
   readonly log?: Log | undefined;
+  /** The notice that is logged once if the wait takes long; no notice by default. */
+  readonly notice?: WaitNotice | undefined;
 }
 
 /**
- * Waits until `check` returns a value, and returns it.
+ * Waits until `check` returns a value, and returns this value.
  *
- * The watch starts before the check that decides to wait, so no change in between is missed. Polling continues during
- * the watch, because network volumes report no changes, and the number of watches is limited. Checks never overlap.
+ * After the first check, the watch starts, and then `check` runs again. So no change before the start of the watch is
+ * missed. Polling continues during the watch, because the watch can miss changes. For example, network volumes report
+ * no changes, and the kernel limits the number of watches. Checks never overlap.
  */
 export async function waitUntil<T>(check: () => Promise<T | undefined>, options: WaitOptions): Promise<T> {
   options.signal?.throwIfAborted();
@@ -37,24 +51,44 @@ export async function waitUntil<T>(check: () => Promise<T | undefined>, options:
   const stopChanges = options.changes?.(changes.report);
   const stopWatching = await watchPaths(options.paths, changes.report, options.log ?? silent);
   const stopCollecting = collectWhenSettled();
+  const notice = startNotice(options.notice, changes.report);
   try {
     for (;;) {
       options.signal?.throwIfAborted();
       const seen = changes.count();
       const found = await check();
       if (found !== undefined) return found;
+      await notice.sayWhenDue();
       await changes.after(seen);
     }
   } finally {
     clearInterval(poll);
     stopCollecting();
+    notice.stop();
     options.signal?.removeEventListener("abort", onAbort);
     stopChanges?.();
     await stopWatching();
   }
 }
 
-/** Counts changes, and waits for the next one. */
+/** Calls `report` when it is time for the notice of a wait. The notice is then logged between two checks. */
+function startNotice(notice: WaitNotice | undefined, report: () => void) {
+  let due = false;
+  const makeDue = () => {
+    due = true;
+    report();
+  };
+  const timer = notice && setTimeout(makeDue, (notice.seconds ?? NOTICE_SECONDS) * 1000);
+  return {
+    sayWhenDue: async () => {
+      if (due && notice !== undefined) notice.log(await notice.text());
+      due = false;
+    },
+    stop: () => clearTimeout(timer),
+  };
+}
+
+/** Counts changes, and waits for the next change. */
 function changeCounter() {
   let count = 0;
   let wake = () => {};

@@ -2,13 +2,13 @@ import { dirname, resolve, sep } from "node:path";
 import type { Log } from "../cli/log.ts";
 
 /**
- * Calls `report` at each change of the paths that the kernel notices (inotify). Paths and their folders need not exist.
- * Logs once if watching fails. Returns a function that stops the watch.
+ * Calls `report` when the kernel reports a change of one of the paths (inotify). The paths and their folders need not
+ * exist. Logs one line if the watch fails. Returns a function that stops the watch.
  */
 export async function watchPaths(paths: readonly string[], report: () => void, log: Log): Promise<() => Promise<void>> {
   const targets = paths.map((path) => resolve(path));
   // chokidar watches the nearest folder that exists. All paths except the targets and their parent folders are ignored,
-  // so a folder with thousands of other files costs nothing extra.
+  // so other files in the same folders cost nothing.
   const ignored = (path: string) =>
     !targets.some((target) => target === path || target.startsWith(withSeparator(path)));
   const { watch } = await import("chokidar");

@@ -1,6 +1,7 @@
 /**
- * Wraps a check for a wait on another process. If that process is gone, the check runs once more, because the process
- * may have left a result just before its end. If there is no result, the error of `failure` is thrown.
+ * Returns a check for a result that another process produces. Each call runs `check`. If `check` finds no result and
+ * the other process is gone, `check` runs once more. The process may have produced the result just before its end. If
+ * there is still no result, throws the error that `failure` returns.
  */
 export function whileAlive<T>(
   check: () => Promise<T | undefined>,

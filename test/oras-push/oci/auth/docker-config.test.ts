@@ -2,18 +2,15 @@ import assert from "node:assert/strict";
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import {
-  credentialFor as credentialWith,
-  type DockerConfig,
-  dockerCredentials,
-  readDockerConfig,
-} from "oras-push/oci/auth/docker-config";
+import type { DockerConfig } from "oras-push/oci/auth/docker-auth";
+import { credentialFor as credentialWith, dockerCredentials, readDockerConfig } from "oras-push/oci/auth/docker-config";
 import { ToolError } from "shared/cli/tool-error";
 import { temporaryFolder } from "../../../support/temporary.ts";
 
 const HUB = "https://index.docker.io/v1/";
 const base64 = (text: string) => Buffer.from(text).toString("base64");
 const basic = (username: string, password: string) => ({ kind: "basic", username, password });
+type Basic = ReturnType<typeof basic>;
 
 const credentialFor = (registry: string, config: DockerConfig, env: NodeJS.ProcessEnv = {}) =>
   credentialWith(registry, config, { env });
@@ -53,6 +50,38 @@ describe("credentials in a docker config", () => {
     assert.deepEqual(await credentialFor("r:1", { auths: exact }), basic("exact", "1"));
   });
 
+  it("uses the most specific key of the repository", async () => {
+    const auths = Object.fromEntries(
+      ["r:1", "r:1/team", "r:1/team/run", "r:1/team/run/more", "r:1/tea", "r:1/other/"].map((key) => [
+        key,
+        { auth: base64(`${key}:pw`.replace(":", "-")) },
+      ]),
+    );
+    const user = async (repository: string, found: object = auths) =>
+      (
+        (await credentialWith(
+          "r:1",
+          { auths: found as NonNullable<DockerConfig["auths"]> },
+          { env: {} },
+          repository,
+        )) as Basic
+      ).username;
+    assert.equal(await user("team/run"), "r-1/team/run");
+    assert.equal(await user("team/run/less"), "r-1/team/run");
+    assert.equal(await user("team/walk"), "r-1/team");
+    assert.equal(await user("teams/run"), "r-1");
+    assert.equal(await user("other/run"), "r-1/other/");
+    assert.equal(
+      await user("team", { "https://r:1/v1/": { auth: base64("a:b") }, "r:1/team": { auth: base64("c:d") } }),
+      "c",
+    );
+  });
+
+  it("accepts an auth that ends with a newline", async () => {
+    const config = { auths: { r: { auth: base64("me:pw\n") } } };
+    assert.deepEqual(await credentialFor("r", config), basic("me", "pw"));
+  });
+
   it("uses the special key of Docker Hub", async () => {
     const auths = { [HUB]: { auth: base64("hub:1") } };
     for (const registry of ["docker.io", "index.docker.io", "registry-1.docker.io"])
@@ -77,7 +106,7 @@ describe("credentials in a docker config", () => {
     const config = { auths: { r: { auth: base64("secret") } } };
     await assert.rejects(credentialFor("r", config), (error: ToolError) => {
       assert.equal(error.code, "noInput");
-      assert.match(error.message, /entry for r is not base64 of user:password/);
+      assert.match(error.message, /invalid entry for r$/);
       return !error.message.includes("secret") && !error.message.includes(base64("secret"));
     });
   });
@@ -110,10 +139,15 @@ describe("credential helpers", () => {
   });
 
   it("that are missing, fail or return no JSON are named, and their output is not shown", async (t) => {
-    const env = helpers(t, { fails: "echo 'secret'; exit 3", "no-json": "echo 'secret'" });
+    const env = helpers(t, {
+      fails: "echo 'secret'; exit 3",
+      "no-json": "echo 'secret'",
+      "no-text": `echo '{"Username":"me","Secret":["secret"]}'`,
+    });
     for (const [name, why] of [
       ["fails", /exited with 3/],
       ["no-json", /not JSON/],
+      ["no-text", /not JSON with Username and Secret/],
       ["missing", /not found on PATH/],
     ] as const)
       await assert.rejects(credentialFor("r", { credsStore: name }, env), (error: ToolError) => {
@@ -122,6 +156,34 @@ describe("credential helpers", () => {
         assert.match(error.why ?? "", why);
         return !`${error.message}${error.why}`.includes("secret");
       });
+  });
+
+  it("that fail are named with their stderr on one line, without secrets", async (t) => {
+    const said = "cannot unlock\\nthe keychain of https://me:s3cret@r.example, password=s3cret, Bearer s3cretToken";
+    const secret = `echo '{"Username":"me","Secret":"hidden"}'; printf 'hidden is wrong' >&2; exit 1`;
+    const env = helpers(t, {
+      locked: `printf '${said}' >&2; exit 2`,
+      secret,
+      long: "head -c 100000 /dev/zero | tr '\\0' a >&2; exit 1",
+    });
+    const why = (name: string) =>
+      credentialFor("r", { credsStore: name }, env).then(
+        () => assert.fail("it did not fail"),
+        (error: ToolError) => error.why ?? "",
+      );
+    assert.equal(
+      await why("locked"),
+      "it exited with 2: cannot unlock the keychain of https://***@r.example, password=*** Bearer ***",
+    );
+    assert.equal(await why("secret"), "it exited with 1: *** is wrong");
+    assert.ok((await why("long")).length < 400);
+  });
+
+  it("are not waited for if only a child holds their stderr", async (t) => {
+    const env = helpers(t, { forks: `echo '{"Username":"me","Secret":"pw"}'; sleep 60 >/dev/null &` });
+    const started = performance.now();
+    assert.deepEqual(await credentialFor("r", { credsStore: "forks" }, env), basic("me", "pw"));
+    assert.ok(performance.now() - started < 5000);
   });
 
   it("that hang are killed with their children after the timeout, and when the signal aborts", async (t) => {
@@ -204,12 +266,33 @@ describe("a docker config file", () => {
     });
   });
 
-  it("that is not an object is rejected, and null fields are ignored", async (t) => {
+  it("that has another form is named, and null fields are ignored", async (t) => {
     const file = join(temporaryFolder(t), "config.json");
-    for (const content of ["null", "7"]) {
+    for (const content of [
+      "null",
+      "7",
+      "[]",
+      '"text"',
+      '{"auths":[]}',
+      '{"auths":"r"}',
+      '{"auths":{"r":"bWU6cHc="}}',
+      '{"auths":{"r":{"auth":7}}}',
+      '{"credHelpers":["r"]}',
+      '{"credHelpers":{"r":{}}}',
+      '{"credsStore":true}',
+    ]) {
       writeFileSync(file, content);
-      await assert.rejects(readDockerConfig(file, {}), (error: ToolError) => error.why === "it is not a docker config");
+      await assert.rejects(
+        readDockerConfig(file, {}),
+        (error: ToolError) => error.message === `cannot read ${file}` && error.why === "it is not a docker config",
+        content,
+      );
     }
+    writeFileSync(file, JSON.stringify({ auths: { r: { auth: base64("secret") } } }));
+    await assert.rejects(
+      dockerCredentials(file, { env: {} })("r"),
+      (error: ToolError) => error.why?.endsWith(` in ${file}`) === true,
+    );
     writeFileSync(file, '{"auths":{"r":null},"credHelpers":null}');
     assert.equal(await dockerCredentials(file, { env: {} })("r"), undefined);
     writeFileSync(file, '{"auths":null}');

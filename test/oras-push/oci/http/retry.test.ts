@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { backOff, DEFAULT_RETRY, parseRetryAfter, type RetryDecision, retrying } from "oras-push/oci/http/retry";
+import {
+  backOff,
+  DEFAULT_RETRY,
+  downloadRetry,
+  failingSince,
+  parseRetryAfter,
+  type RetryDecision,
+  retrying,
+  silenceLimit,
+} from "oras-push/oci/http/retry";
+import { StalledError } from "oras-push/oci/http/stall";
 
 const POLICY = { deadlineSeconds: 5, firstDelay: 1, longestDelay: 4 };
 const never = new AbortController().signal;
@@ -59,7 +69,8 @@ describe("retries", () => {
         delays = [...delays, delay];
       },
     );
-    assert.deepEqual(delays, [60]);
+    assert.equal(delays.length, 1);
+    assert.ok((delays[0] ?? 0) >= 60 && (delays[0] ?? 0) <= 60 + POLICY.longestDelay, String(delays));
     assert.ok(performance.now() - start >= 59);
   });
 
@@ -119,17 +130,101 @@ describe("retries", () => {
 });
 
 describe("delays", () => {
-  it("double from the first to the longest, and vary by 20 %", () => {
-    const middle = [0, 1, 2, 3, 4, 5, 6, 20].map((attempts) => backOff(attempts, DEFAULT_RETRY, () => 0.5));
-    assert.deepEqual(middle, [250, 500, 1000, 2000, 4000, 5000, 5000, 5000]);
+  it("have a maximum that doubles up to the longest", () => {
+    const longest = [0, 1, 2, 3, 4, 5, 6, 20].map((attempts) => backOff(attempts, DEFAULT_RETRY, () => 1));
+    assert.deepEqual(longest, [250, 500, 1000, 2000, 4000, 5000, 5000, 5000]);
+  });
+
+  it("are any time below their maximum, but never 0", () => {
     assert.equal(
-      backOff(0, DEFAULT_RETRY, () => 0),
-      200,
+      backOff(3, DEFAULT_RETRY, () => 0.5),
+      1000,
     );
     assert.equal(
-      backOff(0, DEFAULT_RETRY, () => 1),
-      300,
+      backOff(3, DEFAULT_RETRY, () => 0),
+      1,
     );
+  });
+
+  it("come on top of a delay that the server asked for", async () => {
+    const delays: number[] = [];
+    const attempt = async () => {
+      if (delays.length < 20) throw new Error("busy");
+    };
+    const policy = { deadlineSeconds: 5, firstDelay: 20, longestDelay: 20 };
+    await retrying(
+      attempt,
+      () => ({ retry: true, delay: 2 }),
+      policy,
+      never,
+      (_, delay) => delays.push(delay),
+    );
+    assert.ok(
+      delays.every((delay) => delay >= 3 && delay <= 22),
+      String(delays),
+    );
+    assert.ok(new Set(delays).size > 3, String(delays));
+  });
+});
+
+describe("the time of the first failure", () => {
+  const policy = { deadlineSeconds: 0.1, firstDelay: 1, longestDelay: 1 };
+
+  it("includes the time without a response", async () => {
+    let attempts = 0;
+    const attempt = async () => {
+      attempts++;
+      throw failingSince(new Error("silent"), performance.now() - 200);
+    };
+    await assert.rejects(retrying(attempt, again, policy, never), /silent/);
+    assert.equal(attempts, 1);
+  });
+
+  it("is shared with the retries inside of an attempt", async () => {
+    let attempts = 0;
+    const inner = async () => {
+      attempts++;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      throw new Error("busy");
+    };
+    const start = performance.now();
+    await assert.rejects(
+      retrying(() => retrying(inner, again, policy, never), again, policy, never),
+      /busy/,
+    );
+    assert.ok(attempts > 1);
+    assert.ok(performance.now() - start < 400, "the outer call started the deadline again");
+  });
+});
+
+describe("the limit of silence", () => {
+  it("is half of the deadline, at least 5 s, and at most the given time", () => {
+    const limit = (deadlineSeconds: number, stallSeconds = 60) =>
+      silenceLimit({ ...DEFAULT_RETRY, deadlineSeconds }, stallSeconds);
+    assert.deepEqual(
+      [0, 5, 30, 120, 1000].map((seconds) => limit(seconds)),
+      [5000, 5000, 15_000, 60_000, 60_000],
+    );
+    assert.equal(limit(30, 0.3), 300);
+  });
+});
+
+describe("a download that breaks", () => {
+  const broken = new Error("broken");
+  const policy = { ...DEFAULT_RETRY, deadlineSeconds: 20 };
+
+  it("is resumed while bytes arrive, and a few times without a byte", () => {
+    const resume = downloadRetry(policy);
+    for (const received of [1000, 2000, 30_000]) assert.equal(resume(received, broken), true);
+    const more = Array.from({ length: 10 }, () => resume(30_000, broken));
+    assert.deepEqual(more.indexOf(false), 4);
+  });
+
+  it("is given up if only few bytes arrive for the time of the deadline", () => {
+    const resume = downloadRetry(policy);
+    const stalled = new StalledError("UND_ERR_BODY_TIMEOUT", 10_000);
+    assert.equal(resume(1 << 20, stalled), true);
+    assert.equal(resume((1 << 20) + 10, new StalledError("UND_ERR_BODY_TIMEOUT", 20_000)), false);
   });
 });
 

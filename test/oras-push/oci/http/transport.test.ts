@@ -43,6 +43,14 @@ async function basicServer(t: TestContext, authorization: string) {
   return { address, requests };
 }
 
+/** A registry that requires the token `t` of a token server. Returns its address. */
+function bearerRegistry(t: TestContext, realm: string): Promise<string> {
+  return startServer(t, (request, response) => {
+    if (request.headers.authorization === "Bearer t") return response.end("hello");
+    return response.writeHead(401, { "www-authenticate": `Bearer realm="${realm}"` }).end();
+  });
+}
+
 describe("basic authentication", () => {
   it("sends the credentials after the first challenge, and with each later request", async (t) => {
     const { address, requests } = await basicServer(t, ME_BASIC);
@@ -60,6 +68,22 @@ describe("basic authentication", () => {
     const transport = connect(t, address, { credentials: async () => ME });
     await assert.rejects(text(transport), (error: RegistryError) => error.exitCode === 77 && error.status === 401);
     assert.equal(requests.length, 2);
+  });
+
+  it("names the refused user, or the missing credentials, and what to check", async (t) => {
+    const { address } = await basicServer(t, "something else");
+    for (const [credential, why, hint] of [
+      [ME, "me was refused", /^check the user/],
+      [undefined, "no credentials were given", /^set credentials/],
+    ] as const)
+      await assert.rejects(
+        text(connect(t, address, { credentials: async () => credential })),
+        (error: RegistryError) => {
+          assert.equal(error.why, why);
+          assert.match(error.hint ?? "", hint);
+          return error.exitCode === 77;
+        },
+      );
   });
 });
 
@@ -101,8 +125,73 @@ describe("bearer authentication", () => {
     const registry = await memoryRegistry(t);
     registry.intercept(tokens.gate);
     const transport = connect(t, registry.address, { credentials: async () => ME });
-    await assert.rejects(text(transport), (error: RegistryError) => error.exitCode === 77);
+    await assert.rejects(text(transport), (error: RegistryError) => {
+      assert.equal(error.why, "me was refused: UNAUTHORIZED: wrong user or password");
+      return error.exitCode === 77;
+    });
     assert.equal(tokens.queries.length, 1);
+  });
+
+  for (const [kind, words] of [
+    ["refresh", "the identity token was refused"],
+    ["bearer", "the access token was refused"],
+  ] as const)
+    it(`names a refused token of the kind ${kind}`, async (t) => {
+      const tokens = await tokenServer(t, { authorization: "another" });
+      const registry = await memoryRegistry(t);
+      registry.intercept(tokens.gate);
+      const transport = connect(t, registry.address, { credentials: async () => ({ kind, token: "t0ken" }) });
+      await assert.rejects(text(transport), (error: RegistryError) => (error.why ?? "").startsWith(words));
+    });
+
+  it("follows a redirect of the token server, and sends no credentials to another origin", async (t) => {
+    const there: IncomingMessage[] = [];
+    const other = await startServer(t, (request, response) => {
+      there.push(request);
+      response.end('{"token":"t"}');
+    });
+    const authorizations: (string | undefined)[] = [];
+    const tokens = await startServer(t, (request, response) => {
+      authorizations.push(request.headers.authorization);
+      const location = request.url?.startsWith("/token") ? "/moved?a=b" : `http://${other}/elsewhere`;
+      response.writeHead(302, { location }).end();
+    });
+    const transport = connect(t, await bearerRegistry(t, `http://${tokens}/token`), { credentials: async () => ME });
+    assert.equal(await text(transport), "hello");
+    assert.deepEqual(authorizations, [ME_BASIC, ME_BASIC]);
+    assert.deepEqual(
+      there.map(({ url, headers }) => [url, headers.authorization]),
+      [["/elsewhere", undefined]],
+    );
+  });
+
+  it("does not send a refresh token to another origin", async (t) => {
+    const requests: IncomingMessage[] = [];
+    const other = await startServer(t, (request, response) => {
+      requests.push(request);
+      response.end('{"token":"t"}');
+    });
+    const tokens = await startServer(t, (_, response) =>
+      response.writeHead(307, { location: `http://${other}/token` }).end(),
+    );
+    const transport = connect(t, await bearerRegistry(t, `http://${tokens}/token`), {
+      credentials: async () => ({ kind: "refresh", token: "secret-refresh" }),
+    });
+    await assert.rejects(text(transport), (error: ToolError) => {
+      assert.match(error.message, /redirects the exchange of a refresh token/);
+      return error.code === "registry" && !String(error.stack).includes("secret-refresh");
+    });
+    assert.deepEqual(requests, []);
+  });
+
+  it("stops after five redirects of the token server", async (t) => {
+    let count = 0;
+    const tokens = await startServer(t, (_, response) =>
+      response.writeHead(302, { location: `/again/${++count}` }).end(),
+    );
+    const transport = connect(t, await bearerRegistry(t, `http://${tokens}/token`));
+    await assert.rejects(text(transport), (error: ToolError) => /redirects more than 5 times$/.test(error.message));
+    assert.equal(count, 6);
   });
 
   it("retries if the token server is overloaded", async (t) => {
@@ -207,10 +296,77 @@ describe("failed requests", () => {
       registry.intercept(failing(status, () => true, 2));
       await assert.rejects(
         text(connect(t, registry.address)),
-        (error) => error instanceof RegistryError && error.status === status && error.registryCode === "UNAVAILABLE",
+        (error) => error instanceof RegistryError && error.status === status && error.registryCode !== undefined,
       );
       assert.equal(registry.requests.length, 1);
     });
+
+  for (const [what, status, body, why, hint] of [
+    [
+      "nginx on a port for TLS",
+      400,
+      "The plain HTTP request was sent to HTTPS port",
+      /HTTPS port/,
+      /--plain-http=false/,
+    ],
+    ["a missing client certificate", 400, "No required SSL certificate was sent", /certificate/, /--cert-file/],
+    ["a quota", 403, '{"errors":[{"code":"DENIED","message":"quota exceeded"}]}', /^DENIED: quota exceeded$/, /^$/],
+  ] as const)
+    it(`have the reason of a HEAD, which is requested with a GET: ${what}`, async (t) => {
+      const methods: (string | undefined)[] = [];
+      const address = await startServer(t, ({ method }, response) => {
+        methods.push(method);
+        response.writeHead(status).end(body);
+      });
+      await assert.rejects(connect(t, address).send({ ...GET, method: "HEAD" }), (error: RegistryError) => {
+        assert.match(error.message, new RegExp(`returned ${status} for HEAD`));
+        assert.match(error.why ?? "", why);
+        assert.match(error.hint ?? "", hint);
+        return error.exitCode === 76;
+      });
+      assert.deepEqual(methods, ["HEAD", "GET"]);
+    });
+
+  it("have no reason if the GET after a HEAD succeeds, whose body is not read", async (t) => {
+    let sent = 0;
+    const address = await startServer(t, ({ method }, response) => {
+      if (method === "HEAD") return response.writeHead(400).end();
+      const more = (): void => {
+        if (sent > 100 << 20 || response.destroyed) return;
+        sent += 1 << 20;
+        response.write(Buffer.alloc(1 << 20), more);
+      };
+      return more();
+    });
+    await assert.rejects(
+      connect(t, address).send({ ...GET, method: "HEAD" }),
+      (error: RegistryError) => error.status === 400 && error.why === undefined,
+    );
+    assert.ok(sent < 60 << 20, `${sent} bytes were sent`);
+  });
+
+  for (const status of [401, 404])
+    it(`do not repeat a HEAD with a GET after a ${status}`, async (t) => {
+      let requests = 0;
+      const address = await startServer(t, (_, response) => {
+        requests++;
+        response.writeHead(status).end();
+      });
+      await assert.rejects(connect(t, address).send({ ...GET, method: "HEAD" }), RegistryError);
+      assert.equal(requests, 1);
+    });
+
+  it("name the expected status if the answer is a success", async (t) => {
+    const address = await startServer(t, (_, response) => response.end("<html><title>Welcome</title></html>"));
+    await assert.rejects(
+      connect(t, address).send({ ...GET, method: "POST", expect: [202] }),
+      (error: RegistryError) => {
+        assert.equal(error.why, "expected 202: Welcome");
+        assert.match(error.hint ?? "", /another web server/);
+        return error.exitCode === 76;
+      },
+    );
+  });
 
   for (const [form, value] of [
     ["seconds", () => "1"],
@@ -259,6 +415,15 @@ describe("failed requests", () => {
       else response.end("at last");
     });
     assert.equal(await text(connect(t, address)), "at last");
+  });
+
+  it("have a hint about TLS if a registry closes the connections of plain HTTP", async (t) => {
+    const address = await startServer(t, (request) => void request.socket.end());
+    const retry = { ...QUICK_RETRY, deadlineSeconds: 0 };
+    await assert.rejects(text(connect(t, address, { retry })), (error: ToolError) => {
+      assert.match(error.hint ?? "", /--plain-http=false/);
+      return error.code === "unavailable";
+    });
   });
 
   it("report a broken response as a failure of the network", async (t) => {
@@ -389,6 +554,21 @@ describe("TLS", () => {
   it("accepts any certificate with --insecure", { skip }, async (t) => {
     const { address } = await secureServer(t);
     assert.equal(await text(connect(t, address, { insecure: true })), "safe");
+  });
+
+  it("is used with --plain-http=false even on this machine", { skip }, async (t) => {
+    const { address } = await secureServer(t);
+    const transport = connect(t, address, { plainHttp: false, insecure: true });
+    assert.equal(await text(transport), "safe");
+  });
+
+  it("does not fall back to plain HTTP with --plain-http=false", async (t) => {
+    const registry = await memoryRegistry(t);
+    await assert.rejects(
+      text(connect(t, registry.address, { insecure: true, plainHttp: false })),
+      (error: ToolError) => error.code === "unavailable",
+    );
+    assert.equal(registry.requests.length, 0);
   });
 
   it("falls back to plain HTTP with --insecure", async (t) => {

@@ -30,15 +30,25 @@ describe("a layout", () => {
     const folder = temporaryFolder(t);
     const layout = await openForPush(folder);
     const blob = { digest, size: bytes.length };
-    assert.equal(await layout.hasBlob(digest), false);
+    assert.equal(await layout.hasBlob(digest, bytes.length), false);
     assert.deepEqual(await layout.pushStreamedBlob(() => once(bytes.subarray(0, 3), bytes.subarray(3))), blob);
     await layout.pushBlob(bytes, digest);
     await layout.pushKnownBlob(blob, () => once(bytes));
-    assert.equal(await layout.hasBlob(digest), true);
+    assert.equal(await layout.hasBlob(digest, bytes.length), true);
     assert.deepEqual(readdirSync(join(folder, "blobs", "sha256")), [digest.slice(7)]);
     const read = await Array.fromAsync(layout.fetchBlob({ mediaType: "x/y", ...blob }));
     assert.deepEqual(Buffer.concat(read), bytes);
     assert.deepEqual(readdirSync(folder).sort(), ["blobs", "index.json", "oci-layout"]);
+  });
+
+  it("has no blob that is truncated or changed", async (t) => {
+    const folder = temporaryFolder(t);
+    const layout = await openForPush(folder);
+    await layout.pushBlob(bytes, digest);
+    for (const broken of [bytes.subarray(1), Buffer.alloc(bytes.length)]) {
+      writeFileSync(join(folder, "blobs", "sha256", digest.slice(7)), broken);
+      assert.equal(await layout.hasBlob(digest, bytes.length), false);
+    }
   });
 
   it("does not store a blob that fails or changes", async (t) => {

@@ -79,7 +79,7 @@ it("notices at the check that the lock was broken, and starts again", async (t) 
   assert.equal(existsSync(path), false);
 });
 
-/** Resolves when someone opens a FIFO for reading; gives how to answer. */
+/** Waits until a process opens a FIFO for reading. Returns a function that sends the answer. */
 async function reader(fifo: string): Promise<(text: string) => Promise<void>> {
   const handle = await open(fifo, constants.O_WRONLY);
   return async (text) => {
@@ -89,8 +89,9 @@ async function reader(fifo: string): Promise<(text: string) => Promise<void>> {
 }
 
 /**
- * Waits for a stale lock. Another process takes the lock between the read that finds it stale and the rename that breaks
- * it. Gives control when the wrong lock is moved aside. Each lock is a FIFO, so that every read of the waiter waits too.
+ * Starts a waiter that breaks a stale lock. Another process takes the lock after the waiter has read the stale token, and
+ * before it renames the file. Returns when the waiter has moved the lock of that process aside. Each lock is a FIFO, so
+ * that the test decides when a read ends.
  */
 async function breakWrongLock(t: TestContext) {
   const folder = temporaryFolder(t);
@@ -115,27 +116,27 @@ async function breakWrongLock(t: TestContext) {
   await answerAgain("stale");
   const answerAside = await reader(other);
   assert.equal(existsSync(path), false, "the lock of the other process is moved aside");
-  /** Lets the waiter finish this look, its last one. */
+  /** Lets the waiter finish this attempt, and ends it before the next one. */
   const finish = async () => {
-    controller.abort(new Error("the last look"));
+    controller.abort(new Error("enough"));
     await answerAside("other");
-    await assert.rejects(waiting, /^Error: the last look$/);
+    await assert.rejects(waiting, /^Error: enough$/);
   };
   return { folder, path, other, finish };
 }
 
-it("puts back a lock that another process took while the stale one was broken", { timeout: 20_000 }, async (t) => {
+it("restores a lock that another process took in place of the stale one", { timeout: 20_000 }, async (t) => {
   const { folder, path, other, finish } = await breakWrongLock(t);
   await finish();
   assert.equal(statSync(path).ino, statSync(other).ino);
   assert.deepEqual(readdirSync(folder), ["again", "first", "lock", "other"]);
 });
 
-it("does not put a lock back over one that a third process took", { timeout: 20_000 }, async (t) => {
+it("does not restore a lock over the lock of a third process", { timeout: 20_000 }, async (t) => {
   const { folder, path, finish } = await breakWrongLock(t);
   writeFileSync(path, "third", { flag: "wx" });
   await finish();
-  assert.ok(statSync(path).isFile(), "the lock is no FIFO of the other process");
+  assert.ok(statSync(path).isFile(), "the FIFO of the other process replaced the lock");
   assert.equal(readFileSync(path, "utf8"), "third");
   assert.deepEqual(readdirSync(folder), ["again", "first", "lock", "other"]);
 });

@@ -10,10 +10,15 @@ export type TokenRequest = (
   request: { readonly authorization?: string; readonly form?: URLSearchParams },
 ) => Promise<{ readonly status: number; readonly body: Buffer }>;
 
-/** The lifetime of a token in seconds, if its server specifies none (distribution's token specification). */
+/**
+ * The lifetime of a token in seconds, if the token server specifies no lifetime (distribution's token specification).
+ */
 const DEFAULT_TOKEN_SECONDS = 60;
 
-/** A token is renewed this many seconds before it expires, or at half of its lifetime if that is later. */
+/**
+ * The number of seconds between the renewal of a token and its expiry. A short-lived token is renewed after half of its
+ * lifetime.
+ */
 const RENEWAL_MARGIN_SECONDS = 5;
 
 /** An access token. */
@@ -24,18 +29,19 @@ interface Token {
   readonly renewal: number;
 }
 
-/** The challenge that a token answers, and the registry that sent it. */
+/** A challenge for which a token was requested, and the registry that sent this challenge. */
 interface TokenChallenge {
   readonly challenge: Challenge;
   readonly origin: URL;
 }
 
-/** Replaces a secret in a text. */
+/** The text that replaces a secret. */
 const CONCEALED = "***";
 
 /**
- * Answers the challenges of one registry: basic challenges, and bearer challenges with the tokens of a token server.
- * Keeps one token per scope and renews it when it expires. Sends no credential before the first challenge.
+ * Answers the challenges of one registry: basic challenges with a password, and bearer challenges with a token from a
+ * token server. Keeps one token per scope, and renews this token when it expires. Sends no credential before the first
+ * challenge.
  */
 export class Authorizer {
   readonly #registry: string;
@@ -44,6 +50,8 @@ export class Authorizer {
   readonly #tokens = new Map<string, Token & TokenChallenge>();
   readonly #secrets = new Set<string>();
   #basic: string | undefined;
+  /** The text for a refused request, such as `bob was refused`. Undefined before the first challenge. */
+  #refused: string | undefined;
 
   constructor(registry: string, credentials: CredentialSource, request: TokenRequest) {
     this.#registry = registry;
@@ -52,8 +60,9 @@ export class Authorizer {
   }
 
   /**
-   * The `Authorization` header for a scope; undefined before the first challenge. Renews an expired token first,
-   * because a 401 after a large body would waste its transfer. Throws as {@link answer} does.
+   * Returns the `Authorization` header for a scope. Returns undefined before the first challenge. Renews an expired
+   * token first. Otherwise, the registry could reject a large body with a 401 after the whole transfer. Throws the
+   * errors of {@link answer}.
    */
   async header(scope: string): Promise<string | undefined> {
     const token = this.#tokens.get(scope);
@@ -62,28 +71,51 @@ export class Authorizer {
   }
 
   /**
-   * Answers the challenge of a 401. Returns false if there is no credential, or if the registry has rejected it
-   * already. Throws `notAuthorized` if the token server refuses a token.
+   * Answers the challenge of a 401. Returns false if there is no credential, or if the registry has already rejected
+   * the credential. `hadPassword` is true if the rejected request contained a password. A concurrent request may have
+   * started without a password before the first challenge. Throws `notAuthorized` if the token server refuses a token.
    */
-  async answer(challenge: string | readonly string[] | undefined, scope: string, origin: URL): Promise<boolean> {
+  async answer(
+    challenge: string | readonly string[] | undefined,
+    scope: string,
+    origin: URL,
+    hadPassword: boolean = this.sendsPassword,
+  ): Promise<boolean> {
     const challenges = parseChallenges(challenge);
     const bearer = challenges.find(({ scheme }) => scheme === "bearer");
     if (bearer !== undefined) {
       await this.#renew(scope, { challenge: bearer, origin });
       return true;
     }
-    if (!challenges.some(({ scheme }) => scheme === "basic") || this.#basic !== undefined) return false;
-    const credential = await this.#credentials(this.#registry);
+    if (!challenges.some(({ scheme }) => scheme === "basic")) return false;
+    if (this.#basic !== undefined) return !hadPassword;
+    const credential = await this.#credential();
     if (credential?.kind !== "basic") return false;
     this.#basic = this.#basicHeader(credential);
     return true;
   }
 
-  /** Replaces secrets in a text from a server, because the server may have echoed them. */
+  /** Whether requests contain the user and the password. The registry must first request both. */
+  get sendsPassword(): boolean {
+    return this.#basic !== undefined;
+  }
+
+  /** A text about the refused credentials, such as `bob was refused`. Undefined if the registry sent no challenge. */
+  get refused(): string | undefined {
+    return this.#refused;
+  }
+
+  /** Replaces the secrets in a text from a server. A server may repeat a secret that it received. */
   conceal(text: string): string {
     let shown = text;
     for (const secret of this.#secrets) shown = shown.replaceAll(secret, CONCEALED);
     return shown;
+  }
+
+  async #credential(): Promise<Credential | undefined> {
+    const credential = await this.#credentials(this.#registry);
+    this.#refused = refusalOf(credential);
+    return credential;
   }
 
   async #renew(scope: string, { challenge, origin }: TokenChallenge): Promise<Token> {
@@ -93,7 +125,7 @@ export class Authorizer {
   }
 
   async #token(challenge: Challenge, scope: string, origin: URL): Promise<Token> {
-    const credential = await this.#credentials(this.#registry);
+    const credential = await this.#credential();
     if (credential?.kind === "bearer") return this.#bearer(credential.token, Number.POSITIVE_INFINITY);
     const realm = realmOf(challenge, origin);
     const { status, body } = await this.#send(realm, credential, challenge, scope);
@@ -101,13 +133,18 @@ export class Authorizer {
       throw new RegistryError(
         `a token request to ${shownUrl(realm)}`,
         status === 400 ? 401 : status,
-        parseErrorBody(body, (text) => this.conceal(text)),
+        parseErrorBody(body, (text) => this.conceal(concealTokens(text))),
+        undefined,
+        { refused: this.#refused, expected: [200] },
       );
     const { token, seconds } = parseToken(body, realm);
     return this.#bearer(token, Date.now() + Math.max(seconds - RENEWAL_MARGIN_SECONDS, seconds / 2) * 1000);
   }
 
-  /** Requests a token with a GET, or exchanges a refresh token for it with a POST. */
+  /**
+   * Requests a token with a GET. If the credential is a refresh token, exchanges this token for an access token with a
+   * POST.
+   */
   #send(
     realm: URL,
     credential: Exclude<Credential, { kind: "bearer" }> | undefined,
@@ -136,7 +173,23 @@ export class Authorizer {
   }
 }
 
-/** The URL of the token server. Throws `notAuthorized` if it is less secure than the registry. */
+function refusalOf(credential: Credential | undefined): string {
+  switch (credential?.kind) {
+    case "basic":
+      return `${credential.username} was refused`;
+    case "refresh":
+      return "the identity token was refused";
+    case "bearer":
+      return "the access token was refused";
+    default:
+      return "no credentials were given";
+  }
+}
+
+/**
+ * Returns the URL of the token server. Throws `notAuthorized` if the registry uses HTTPS, but the token server does
+ * not.
+ */
 function realmOf(challenge: Challenge, origin: URL): URL {
   const realm = challenge.parameters.realm;
   if (realm === undefined || !URL.canParse(realm))
@@ -145,7 +198,7 @@ function realmOf(challenge: Challenge, origin: URL): URL {
     });
   const url = new URL(realm);
   if (url.protocol !== "https:" && origin.protocol === "https:")
-    throw new ToolError("notAuthorized", `the registry ${origin.host} named an insecure token server`, {
+    throw new ToolError("notAuthorized", `the registry ${origin.host} requires an insecure token server`, {
       why: `${url.origin} is not HTTPS`,
     });
   return url;
@@ -163,6 +216,14 @@ function refreshForm(token: string, scopes: readonly string[], service: string |
   if (service !== undefined) form.set("service", service);
   form.set("scope", scopes.join(" "));
   return form;
+}
+
+/**
+ * Replaces the tokens in a response of a token server. Even an error response may contain a token, or a part of a
+ * token.
+ */
+function concealTokens(text: string): string {
+  return text.replace(/(token"\s*:\s*")[^"]*/gi, `$1${CONCEALED}`);
 }
 
 function parseToken(body: Buffer, realm: URL): { token: string; seconds: number } {

@@ -1,8 +1,8 @@
 /** A registry's request for credentials (RFC 9110, section 11.6.1; distribution's token specification). */
 export interface Challenge {
-  /** In lower case: `basic` or `bearer`. */
+  /** The scheme in lower case, such as `basic` or `bearer`. */
   readonly scheme: string;
-  /** Names in lower case: `realm`, `service`, `scope`. */
+  /** The parameters. Each key is a name in lower case, such as `realm`, `service` or `scope`. */
   readonly parameters: Readonly<Record<string, string>>;
 }
 
@@ -10,7 +10,7 @@ const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 const PARAMETER = new RegExp(`\\s*(${TOKEN})\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|(${TOKEN}))\\s*(?:,|$)`, "y");
 const SCHEME = new RegExp(`\\s*(${TOKEN})(?=\\s|,|$)\\s*,?`, "y");
 
-/** Parses the challenges of `WWW-Authenticate` headers, in their order. Ignores everything after a syntax error. */
+/** Parses the challenges in `WWW-Authenticate` headers. Keeps their order. Ignores everything after a syntax error. */
 export function parseChallenges(headers: string | readonly string[] | undefined): Challenge[] {
   const text = typeof headers === "string" ? headers : (headers ?? []).join(", ");
   const challenges: { scheme: string; parameters: Record<string, string> }[] = [];

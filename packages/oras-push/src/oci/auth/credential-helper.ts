@@ -1,35 +1,51 @@
 import type { ChildProcess, ChildProcessByStdio } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
-import { ToolError } from "shared/cli/tool-error";
+import { setTimeout as sleep } from "node:timers/promises";
+import { oneLine, ToolError } from "shared/cli/tool-error";
 import { systemCode } from "shared/fs/system-error";
 import type { Credential } from "./credential.ts";
 
 /** How to run a credential helper. */
 export interface HelperOptions {
-  /** The environment of the helper; its PATH is searched for the program. */
+  /** The environment of the helper. The program must be on the PATH of this environment. */
   readonly env: NodeJS.ProcessEnv;
   /** A signal that kills the helper. */
   readonly signal?: AbortSignal | undefined;
-  /** Timeout in milliseconds; 30 s by default. */
+  /** The timeout in milliseconds. The default is 30 s. */
   readonly timeout?: number;
 }
 
 const DEFAULT_TIMEOUT = 30_000;
 
+/** The maximum number of bytes that are kept from a helper's stderr. */
+const MAX_STDERR = 4096;
+
+/** The maximum number of characters that are shown from a helper's stderr. */
+const MAX_WORDS = 300;
+
+/**
+ * Milliseconds to wait for the end of stderr after a helper has exited. The helper's child processes may keep stderr
+ * open.
+ */
+const STDERR_TIME = 100;
+
 /**
  * Runs a credential helper by docker's protocol: `docker-credential-HELPER get` reads the key from stdin and writes
- * JSON to stdout. Returns undefined if the helper has no credential. Throws `notAuthorized` with its name if it fails
- * or times out.
+ * JSON to stdout. Returns undefined if the helper has no credential. Throws `notAuthorized` if the helper fails or
+ * times out. The error contains the name and the stderr of the helper.
  */
 export async function askHelper(helper: string, key: string, options: HelperOptions): Promise<Credential | undefined> {
   const program = `docker-credential-${helper}`;
-  const fail = (why: string) => new ToolError("notAuthorized", `the credential helper ${program} failed`, { why });
   const answer = await outcome(program, key, options);
+  const { Username, Secret } = parseAnswer(answer.stdout) ?? {};
+  const fail = (why: string) =>
+    new ToolError("notAuthorized", `the credential helper ${program} failed`, {
+      why: [why, shownStderr(answer.stderr, Secret)].filter(Boolean).join(": "),
+    });
   if (answer.code !== 0 && /not found/i.test(answer.stdout)) return undefined;
   if (answer.code === "ENOENT") throw fail("not found on PATH");
   if (answer.code === "timeout") throw fail("it timed out");
   if (answer.code !== 0) throw fail(`it exited with ${answer.code}`);
-  const { Username, Secret } = parseAnswer(answer.stdout) ?? {};
   if (Username === undefined && Secret === undefined) throw fail("its output is not JSON with Username and Secret");
   if (!Secret) return undefined;
   return Username === "<token>"
@@ -39,16 +55,36 @@ export async function askHelper(helper: string, key: string, options: HelperOpti
 
 function parseAnswer(text: string): { Username?: string; Secret?: string } | undefined {
   try {
-    return JSON.parse(text) as { Username?: string; Secret?: string };
+    const answer = JSON.parse(text) as { Username?: unknown; Secret?: unknown } | null;
+    const { Username = "", Secret = "" } = answer ?? {};
+    if (typeof Username !== "string" || typeof Secret !== "string") return undefined;
+    return answer as { Username?: string; Secret?: string };
   } catch {
     return undefined;
   }
 }
 
-/** The exit code or signal of a helper, or the reason why it did not finish. */
+/** Patterns for secrets in a helper's stderr, each with its replacement. */
+const SECRETS: readonly [RegExp, string][] = [
+  [/(:\/\/)[^/\s@]+@/g, "$1***@"],
+  [/\b(basic|bearer)\s+[\w.~+/=-]{8,}/gi, "$1 ***"],
+  [/((?:password|passwd|secret|token|key)["']?\s*[=:]\s*)("[^"]*"|'[^']*'|\S+)/gi, "$1***"],
+];
+
+/** Formats the stderr of a helper as one line without secrets. */
+function shownStderr(stderr: string, secret: string | undefined): string {
+  let text = secret ? stderr.replaceAll(secret, "***") : stderr;
+  for (const [pattern, concealed] of SECRETS) text = text.replace(pattern, concealed);
+  return oneLine(text.trim().replace(/\s+/g, " ")).slice(0, MAX_WORDS);
+}
+
+/** The result of a helper. */
 interface Outcome {
+  /** The exit code or signal, or the reason why the helper did not finish. */
   readonly code: number | string;
   readonly stdout: string;
+  /** The first {@link MAX_STDERR} bytes of stderr. */
+  readonly stderr: string;
 }
 
 async function outcome(
@@ -56,44 +92,73 @@ async function outcome(
   key: string,
   { env, signal, timeout = DEFAULT_TIMEOUT }: HelperOptions,
 ): Promise<Outcome> {
-  // This module is loaded only if there is a helper.
+  // This module is loaded late, because most commands run no helper.
   const { spawn } = await import("node:child_process");
   signal?.throwIfAborted();
-  // The helper gets a separate process group: it is often a script, and its children could outlive it and keep its
-  // stdout open.
-  const child = spawn(program, ["get"], { env, detached: true, stdio: ["pipe", "pipe", "ignore"] });
+  // The helper gets a separate process group, so that its child processes can be ended too. A helper is often a script.
+  // The child processes of a script could outlive the script and keep stdout open.
+  const child = spawn(program, ["get"], { env, detached: true, stdio: ["pipe", "pipe", "pipe"] });
+  const stderr = firstBytes(child.stderr);
   const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
   const stop = (settle: () => void) => {
     endGroup(child);
     settle();
   };
   const interrupt = () => stop(() => reject(signal?.reason));
-  const timer = setTimeout(() => stop(() => resolve({ code: "timeout", stdout: "" })), timeout);
+  const timer = setTimeout(() => stop(() => resolve({ code: "timeout", stdout: "", stderr: stderr() })), timeout);
   signal?.addEventListener("abort", interrupt, { once: true });
-  readOutcome(child, resolve);
+  readOutcome(child, ({ code, stdout }) => resolve({ code, stdout, stderr: stderr() }));
   child.stdin.on("error", () => {
-    // The helper exited without reading the key. Its exit code is a more precise error.
+    // The helper exited before it read the key. Its exit code is a more precise error.
   });
   child.stdin.end(key);
   return promise.finally(() => {
     clearTimeout(timer);
     signal?.removeEventListener("abort", interrupt);
+    child.stderr.destroy();
   });
 }
 
-function readOutcome(child: ChildProcessByStdio<Writable, Readable, null>, done: (outcome: Outcome) => void): void {
+/**
+ * Collects the first {@link MAX_STDERR} bytes of a stream. Call the result to read the bytes that have arrived so far.
+ */
+function firstBytes(stream: Readable): () => string {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  stream.on("data", (chunk: Buffer) => {
+    if (size < MAX_STDERR) chunks.push(chunk.subarray(0, MAX_STDERR - size));
+    size += chunk.length;
+  });
+  return () => Buffer.concat(chunks).toString();
+}
+
+/**
+ * Calls `done` when the helper has ended and its stdout is closed. Also waits for the end of stderr, but only briefly.
+ */
+function readOutcome(
+  child: ChildProcessByStdio<Writable, Readable, Readable>,
+  done: (outcome: Omit<Outcome, "stderr">) => void,
+): void {
   let stdout = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     stdout += text;
   });
   child.once("error", (error) => done({ code: systemCode(error) ?? error.message, stdout: "" }));
-  child.once("close", (code, signal) => done({ code: code ?? signal ?? "nothing", stdout }));
+  const code = new Promise<number | string>((resolve) =>
+    child.once("exit", (code, signal) => resolve(code ?? signal ?? "nothing")),
+  );
+  const closed = (stream: Readable) => new Promise<void>((resolve) => stream.once("close", resolve));
+  const [stdoutClosed, stderrClosed] = [closed(child.stdout), closed(child.stderr)];
+  void Promise.all([code, stdoutClosed]).then(async ([value]) => {
+    await Promise.race([stderrClosed, sleep(STDERR_TIME)]);
+    done({ code: value, stdout });
+  });
 }
 
 function endGroup({ pid }: ChildProcess): void {
   try {
     if (pid !== undefined) process.kill(-pid, "SIGKILL");
   } catch {
-    // The whole group has ended.
+    // The process group has already ended.
   }
 }

@@ -1,10 +1,10 @@
 /** A secret that a registry or its token server accepts. */
 export type Credential =
   | { readonly kind: "basic"; readonly username: string; readonly password: string }
-  /** A refresh token (docker's `identitytoken`), exchanged for access tokens. */
+  /** A refresh token (docker's `identitytoken`). A token server exchanges a refresh token for access tokens. */
   | { readonly kind: "refresh"; readonly token: string }
-  /** An access token (docker's `registrytoken`), sent unchanged. */
+  /** An access token (docker's `registrytoken`). It is sent unchanged. */
   | { readonly kind: "bearer"; readonly token: string };
 
-/** Finds the credential of a registry; undefined if there is none. */
+/** Finds the credential for a registry. Returns undefined if there is no credential. */
 export type CredentialSource = (registry: string) => Promise<Credential | undefined>;

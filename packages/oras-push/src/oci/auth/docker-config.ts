@@ -4,56 +4,70 @@ import { ToolError } from "shared/cli/tool-error";
 import { reasonOf, systemCode } from "shared/fs/system-error";
 import type { Credential, CredentialSource } from "./credential.ts";
 import { askHelper, type HelperOptions } from "./credential-helper.ts";
-
-/** The fields of docker's client configuration that hold credentials. */
-export interface DockerConfig {
-  readonly auths?: Readonly<Record<string, DockerAuth | null>> | null;
-  readonly credsStore?: string;
-  readonly credHelpers?: Readonly<Record<string, string>> | null;
-}
-
-interface DockerAuth {
-  readonly auth?: string;
-  readonly username?: string;
-  readonly password?: string;
-  readonly identitytoken?: string;
-  readonly registrytoken?: string;
-}
+import { type DockerConfig, isDockerConfig, parseAuth } from "./docker-auth.ts";
 
 const DOCKER_HUB = "https://index.docker.io/v1/";
 const DOCKER_HUB_HOSTS = ["docker.io", "index.docker.io", "registry-1.docker.io"];
 
 /**
- * The credentials of a docker configuration file. The file is read at the first use. `options` are for the credential
- * helpers.
+ * Returns the source of the credentials in a docker configuration file. The credentials are for a repository, or for a
+ * whole registry if `repository` is undefined. The file is read when the first credential is needed. `options` are the
+ * options of credential helpers.
  */
-export function dockerCredentials(registryConfig: string | undefined, options: HelperOptions): CredentialSource {
+export function dockerCredentials(
+  registryConfig: string | undefined,
+  options: HelperOptions,
+  repository?: string,
+): CredentialSource {
   let config: Promise<DockerConfig> | undefined;
   return async (registry) => {
     config ??= readDockerConfig(registryConfig, options.env);
-    return credentialFor(registry, await config, options);
+    return credentialFor(registry, await config, options, repository);
   };
 }
 
-/** The credential of a registry in a configuration: from its helper, else from the store, else from `auths`. */
+/**
+ * Finds the credential of a registry in a configuration. Runs the registry's helper, or the helper of `credsStore` if
+ * the registry has no helper. If there is no helper, or the helper has no credential, uses the most specific key of
+ * `auths`: `HOST/REPOSITORY`, a part of this path, or `HOST`.
+ */
 export async function credentialFor(
   registry: string,
   config: DockerConfig,
   options: HelperOptions,
+  repository: string = "",
 ): Promise<Credential | undefined> {
   const key = DOCKER_HUB_HOSTS.includes(registry) ? DOCKER_HUB : registry;
   const helper = config.credHelpers?.[registry] ?? config.credHelpers?.[key] ?? config.credsStore;
-  const helped = helper === undefined ? undefined : await askHelper(helper, key, options);
+  const helped = helper ? await askHelper(helper, key, options) : undefined;
   if (helped !== undefined) return helped;
-  const auths = config.auths ?? {};
-  const found = auths[key] ?? Object.entries(auths).find(([name]) => hostOf(name) === registry)?.[1];
-  return found === undefined || found === null ? undefined : parseAuth(found, registry);
+  const name = mostSpecificKey(Object.keys(config.auths ?? {}), registry, key, repository);
+  const found = name === undefined ? undefined : config.auths?.[name];
+  return found === undefined || found === null ? undefined : parseAuth(found, name as string, config.file);
+}
+
+/** Finds the key of `auths` for a repository. In old files, a key may contain a scheme and the path of the API. */
+function mostSpecificKey(
+  keys: readonly string[],
+  registry: string,
+  key: string,
+  repository: string,
+): string | undefined {
+  const parts = repository.split("/").filter(Boolean);
+  for (let length = parts.length; length > 0; length--) {
+    const path = [registry, ...parts.slice(0, length)].join("/");
+    const found = keys.find((name) => name.replace(/\/+$/, "") === path);
+    if (found !== undefined) return found;
+  }
+  const plain = keys.find((name) => withoutApi(name) === registry);
+  return keys.find((name) => name === key) ?? plain ?? keys.find((name) => hostOf(name) === registry);
 }
 
 /**
- * Reads the configuration as `oras` does: the named path, else `$DOCKER_CONFIG`, else the path in the home folder. Each
- * path may be a file, or a folder with `config.json` or `.dockerconfigjson` (the name in a mounted pull secret).
- * Returns an empty configuration if there is no file and none was named. Throws `noInput` if a file cannot be read.
+ * Reads the configuration as `oras` does: from the path `named`, else from `$DOCKER_CONFIG`, else from `~/.docker`.
+ * Each path may be a file, or a folder with `config.json` or `.dockerconfigjson`. A mounted pull secret contains a file
+ * with the second name. Returns an empty configuration if `named` is undefined and there is no file. Throws `noInput`
+ * if a file cannot be read.
  */
 export async function readDockerConfig(named: string | undefined, env: NodeJS.ProcessEnv): Promise<DockerConfig> {
   const home = env.HOME === undefined || env.HOME === "" ? undefined : join(env.HOME, ".docker");
@@ -61,7 +75,7 @@ export async function readDockerConfig(named: string | undefined, env: NodeJS.Pr
   const file = place === undefined ? undefined : await configFile(place);
   if (file === undefined && named !== undefined)
     throw new ToolError("noInput", `cannot read ${named}`, {
-      why: "it is neither a docker config nor a folder that holds one",
+      why: "expected a docker config, or a folder that contains a docker config",
     });
   if (file === undefined) return {};
   const fail = (why: string) => new ToolError("noInput", `cannot read ${file}`, { why });
@@ -69,11 +83,11 @@ export async function readDockerConfig(named: string | undefined, env: NodeJS.Pr
   try {
     config = JSON.parse(await readFile(file, "utf8"));
   } catch (error) {
-    // The message of the parser would show a part of the file.
+    // The message of the parser would show a part of the file. This part may contain a secret.
     throw fail(error instanceof SyntaxError ? "it is not JSON" : reasonOf(error));
   }
-  if (typeof config !== "object" || config === null) throw fail("it is not a docker config");
-  return config;
+  if (!isDockerConfig(config)) throw fail("it is not a docker config");
+  return { ...config, file };
 }
 
 async function configFile(place: string): Promise<string | undefined> {
@@ -88,19 +102,12 @@ async function configFile(place: string): Promise<string | undefined> {
   return undefined;
 }
 
-function parseAuth(entry: DockerAuth, registry: string): Credential | undefined {
-  if (entry.registrytoken) return { kind: "bearer", token: entry.registrytoken };
-  if (entry.identitytoken) return { kind: "refresh", token: entry.identitytoken };
-  if (entry.username) return { kind: "basic", username: entry.username, password: entry.password ?? "" };
-  if (!entry.auth) return undefined;
-  const text = Buffer.from(entry.auth, "base64").toString();
-  const colon = text.indexOf(":");
-  if (colon < 0)
-    throw new ToolError("noInput", `the docker config's entry for ${registry} is not base64 of user:password`);
-  return { kind: "basic", username: text.slice(0, colon), password: text.slice(colon + 1) };
-}
-
-/** The host and port in a key of `auths`, which may have a scheme and a path. */
+/** Returns the host and port in a key of `auths`. The key may also contain a scheme and a path. */
 function hostOf(key: string): string {
   return key.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
+}
+
+/** Removes the scheme and the path of an API version from a key of `auths`. */
+function withoutApi(key: string): string {
+  return key.replace(/^https?:\/\//, "").replace(/(\/v[12])?\/*$/, "");
 }

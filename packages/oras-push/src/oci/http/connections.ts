@@ -7,19 +7,19 @@ import { certificatesIn, trustedCertificates } from "./trust.ts";
 
 /** How to connect to a registry. */
 export interface ConnectionOptions {
-  /** Do not check certificates; false by default. */
+  /** Whether to accept invalid certificates. False by default. */
   readonly insecure?: boolean;
-  /** The only trusted certificate authorities, in PEM; by default those of {@link trustedCertificates}. */
+  /** The only trusted certificate authorities, in PEM. The default is {@link trustedCertificates}. */
   readonly ca?: Buffer | undefined;
   /** The client certificate, in PEM. */
   readonly cert?: Buffer | undefined;
   /** The key of the client certificate, in PEM. */
   readonly key?: Buffer | undefined;
-  /** The environment variables that name the proxies and the system's certificate authorities. */
+  /** The environment variables. Some of them set the proxies and the system's certificate authorities. */
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** The connections to a registry and to the hosts that it redirects to, direct or through proxies. */
+/** The connections to a registry and to the hosts of its redirects. Some connections use a proxy. */
 export class Connections {
   readonly #options: ConnectionOptions;
   readonly #dispatchers = new Map<string, Dispatcher>();
@@ -30,12 +30,12 @@ export class Connections {
     this.#options = options;
   }
 
-  /** The proxy for a URL; undefined for none. Throws as {@link proxyFor} does. */
+  /** Returns the proxy for a URL. Returns undefined for a direct connection. Throws the errors of {@link proxyFor}. */
   proxyFor(url: URL): URL | undefined {
     return proxyFor(url, this.#options.env);
   }
 
-  /** The dispatcher that sends requests to a URL. Throws `usage` if a certificate is invalid. */
+  /** Returns the dispatcher that sends requests to a URL. Throws `usage` if a certificate is invalid. */
   dispatcherFor(url: URL): Dispatcher {
     const proxy = this.proxyFor(url);
     // The certificates are read and parsed only for TLS.
@@ -61,7 +61,7 @@ export class Connections {
     await Promise.all([...this.#dispatchers.values()].map((dispatcher) => dispatcher.destroy()));
   }
 
-  /** Keeps the errors of connections: a registry rejects a client certificate only after the handshake. */
+  /** Records the last error of each connection. A registry rejects a client certificate only after the handshake. */
   #connector(tls: buildConnector.BuildOptions): buildConnector.connector {
     const connect = buildConnector({ ...tls, allowH2: false });
     return (options, callback) =>

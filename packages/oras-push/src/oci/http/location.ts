@@ -1,13 +1,16 @@
 import { ToolError } from "shared/cli/tool-error";
 
-/** A URL without its secrets, for messages: no user, password or query. Upload states and signatures are secrets. */
+/**
+ * Formats a URL for messages, without user, password and query. The query may contain secrets, such as a signature or
+ * the state of an upload.
+ */
 export function shownUrl(url: URL): string {
   return `${url.origin}${url.pathname}`;
 }
 
 /**
- * Resolves a `Location` header or a link against the URL of the response. Throws `registry`, without the target, if it
- * is not an HTTP URL.
+ * Resolves a `Location` header or a link against the URL of the response. Throws `registry` if the result is not an
+ * HTTP URL. The error does not contain the target.
  */
 export function resolveLocation(target: string, base: URL): URL {
   const url = URL.canParse(target, base.href) ? new URL(target, base) : undefined;

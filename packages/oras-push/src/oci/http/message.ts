@@ -1,23 +1,31 @@
 import { ToolError } from "shared/cli/tool-error";
 import type { Dispatcher } from "undici";
+import { watchedResponse } from "./stall.ts";
+
+/**
+ * The maximum number of bytes to read from an unused body. If a body is longer, its connection cannot be used again.
+ */
+const LONGEST_DISCARDED = 128 << 10;
 
 /** A request to a registry. */
 export interface RegistryRequest {
   readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** A path on the registry such as `/v2/`, or a URL that the registry returned. */
   readonly target: string | URL;
-  /** The right that the request needs, as token servers name it: `repository:metric/run:pull,push`. */
+  /** The right that the request needs, in the syntax of token servers. Example: `repository:metric/run:pull,push`. */
   readonly scope: string;
-  /** The expected statuses; any other status is thrown as a `RegistryError`. */
+  /** The expected statuses. Any other status causes a `RegistryError`. */
   readonly expect: readonly number[];
   readonly headers?: Readonly<Record<string, string>>;
   /** The body. A stream is opened again for each attempt. */
   readonly body?: Buffer | (() => AsyncIterable<Buffer>) | undefined;
-  /** The length of a streamed body in bytes. Without it, the body is sent with chunked encoding. */
+  /** The length of a streamed body in bytes. If it is undefined, the body is sent with chunked encoding. */
   readonly length?: number;
-  /** The response may take minutes, because the registry may have to move a large blob first; false by default. */
-  readonly slowResponse?: boolean;
-  /** False if a retry must do more than send this request again; true by default. */
+  /** The size in bytes of the blob that this request completes. The registry may move the blob before it responds. */
+  readonly completes?: number;
+  /** The longest wait for the response, in milliseconds. It has no effect if the limit of the transport is shorter. */
+  readonly patience?: number;
+  /** Whether the transport retries this request. Set it to false if a retry needs other steps too. True by default. */
   readonly retry?: boolean;
   /** A signal that aborts this request. It replaces the signal of the transport. */
   readonly signal?: AbortSignal;
@@ -28,43 +36,66 @@ export interface RegistryResponse {
   readonly status: number;
   /** The URL of the response, after redirects. */
   readonly url: URL;
-  /** A header by its name in lower case. */
+  /** Returns a header. `name` must be in lower case. */
   header(name: string): string | undefined;
   readonly body: AsyncIterable<Buffer>;
-  /** The whole body. Throws `registry` if it is longer than `limit` bytes, `unavailable` if the connection breaks. */
+  /**
+   * Reads the whole body. Throws `registry` if the body is longer than `limit` bytes. Throws `unavailable` if the
+   * connection breaks.
+   */
   bytes(limit: number): Promise<Buffer>;
   discard(): Promise<void>;
 }
 
-/** Wraps undici's response. `failure` converts an error of the connection. */
+/** How to read the body of a response. */
+export interface BodyOptions {
+  /** The limit of {@link watchedResponse}, in milliseconds. */
+  readonly limit: number;
+  /** Converts an error of the connection. */
+  readonly failure: (error: unknown) => unknown;
+}
+
+/** Wraps undici's response. */
 export function wrapResponse(
   response: Dispatcher.ResponseData,
   url: URL,
-  failure: (error: unknown) => unknown,
+  { limit, failure }: BodyOptions,
 ): RegistryResponse {
+  const body = watchedResponse(response.body, limit, (error) => response.body.destroy(error));
   return {
     status: response.statusCode,
     url,
-    body: response.body,
+    body,
     header: (name) => {
       const value = response.headers[name];
       return Array.isArray(value) ? value.join(", ") : value;
     },
-    bytes: async (limit) => {
-      const chunks: Buffer[] = [];
-      let size = 0;
-      try {
-        for await (const chunk of response.body as AsyncIterable<Buffer>) {
-          size += chunk.length;
-          if (size > limit)
-            throw new ToolError("registry", `the response of ${url.host} is longer than ${limit} bytes`);
-          chunks.push(chunk);
-        }
-      } catch (error) {
-        throw failure(error);
-      }
-      return Buffer.concat(chunks);
-    },
-    discard: () => response.body.dump().then(() => undefined),
+    bytes: (longest) => readAll(body, url, longest, failure),
+    discard: () => discard(response.body, limit),
   };
+}
+
+async function readAll(
+  body: AsyncIterable<Buffer>,
+  url: URL,
+  limit: number,
+  failure: BodyOptions["failure"],
+): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of body) {
+      size += chunk.length;
+      if (size > limit) throw new ToolError("registry", `the response of ${url.host} is longer than ${limit} bytes`);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw failure(error);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** Reads a short body to its end, so that the connection can be used again. Stops after `limit` milliseconds. */
+async function discard(body: Dispatcher.ResponseData["body"], limit: number): Promise<void> {
+  await body.dump({ limit: LONGEST_DISCARDED, signal: AbortSignal.timeout(limit) }).catch(() => {});
 }

@@ -1,4 +1,5 @@
 import { ToolError } from "shared/cli/tool-error";
+import { errors } from "undici";
 
 const CERTIFICATE_WORDS: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: "its certificate has expired",
@@ -27,24 +28,32 @@ const NETWORK_WORDS: Readonly<Record<string, string>> = {
   UND_ERR_SOCKET: "connection closed",
 };
 
+/**
+ * The code of undici's assertion error for a response with the status 101. This status switches to another protocol.
+ */
+const SWITCHED_PROTOCOL = "ERR_ASSERTION";
+
 /** The host that could not be reached. */
 export interface UnreachableHost {
   /** Host and port. */
   readonly host: string;
-  /** The registry that redirected to this host; undefined for the registry itself. */
+  /** The registry that redirected to this host. Undefined if this host is the registry. */
   readonly redirectedBy: string | undefined;
-  /** Host and port of the proxy that was used; undefined for none. */
+  /** The host and port of the proxy. Undefined for a direct connection. */
   readonly proxy: string | undefined;
+  /** Whether the request was sent over plain HTTP. */
+  readonly plain: boolean;
 }
 
 /** OpenSSL's codes for a client certificate that the registry requires or rejects (RFC 8446, section 6.2). */
 const REFUSED_CERTIFICATE = /_ALERT_(.*CERTIFICATE.*|UNKNOWN_CA)$/;
 
 /**
- * The failure for a network error code such as `ECONNREFUSED`: `unavailable`, or `notAuthorized` if a proxy refuses.
+ * Creates the failure for a network error code such as `ECONNREFUSED`. The failure is `notAuthorized` if a proxy
+ * rejected the credentials, else `unavailable`.
  */
 export function networkFailure(
-  { host, redirectedBy, proxy }: UnreachableHost,
+  { host, redirectedBy, proxy, plain }: UnreachableHost,
   code: string,
   cause: unknown,
 ): ToolError {
@@ -52,21 +61,33 @@ export function networkFailure(
   const { message } = cause as Error;
   if (proxy !== undefined && message.includes("(407)"))
     return new ToolError("notAuthorized", `the proxy ${proxy} rejected the credentials`, {
-      hint: "set them in HTTPS_PROXY or HTTP_PROXY, as in http://USER:PASSWORD@HOST:PORT",
+      hint: "set the credentials in HTTPS_PROXY or HTTP_PROXY, as in http://USER:PASSWORD@HOST:PORT",
       cause,
     });
   const refused = REFUSED_CERTIFICATE.test(code) ? "it requires a client certificate, or rejected this one" : undefined;
-  const words = NETWORK_WORDS[code] ?? CERTIFICATE_WORDS[code] ?? refused ?? message.trim();
+  const switched = code === SWITCHED_PROTOCOL ? "its response is not HTTP/1.1" : undefined;
+  const words = switched ?? NETWORK_WORDS[code] ?? CERTIFICATE_WORDS[code] ?? refused ?? message.trim();
   const what =
     redirectedBy === undefined ? `the registry ${host}` : `${host}, to which the registry ${redirectedBy} redirects`;
   return new ToolError("unavailable", `cannot reach ${what}`, {
     why: `${words} (${code})${proxy === undefined ? "" : `, through the proxy ${proxy}`}`,
     ...(tls ? { hint: "see --ca-file, --cert-file, --insecure and --plain-http" } : {}),
+    ...(plain && code === "UND_ERR_SOCKET" ? { hint: "if the registry uses TLS, see --plain-http=false" } : {}),
     cause,
   });
 }
 
-/** Whether a code stands for a network failure that may be transient; errors of certificates are not. */
+/**
+ * Returns a code if an error shows that undici could not parse a response. Returns undefined for any other error. For
+ * the status 101, undici throws an assertion error. In the executable, Node cannot read the source code of the
+ * assertion. Therefore, Node throws a `SyntaxError` instead.
+ */
+export function parserErrorCode(error: unknown): string | undefined {
+  if (error instanceof errors.HTTPParserError) return "HPE";
+  return error instanceof SyntaxError ? SWITCHED_PROTOCOL : undefined;
+}
+
+/** Whether a code means a network failure that may be transient. Certificate errors are not transient. */
 export function isNetworkCode(code: string): boolean {
   return NETWORK_WORDS[code] !== undefined;
 }

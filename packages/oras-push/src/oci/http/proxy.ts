@@ -2,10 +2,11 @@ import { BlockList, isIP, isIPv6 } from "node:net";
 import { ToolError } from "shared/cli/tool-error";
 
 /**
- * The proxy for a URL, by the rules of Go programs such as `oras`. The URL's scheme selects `HTTPS_PROXY` or
- * `HTTP_PROXY`, in upper or lower case. Hosts in `NO_PROXY` and this machine have no proxy. `NO_PROXY` lists names
- * (with their subdomains), `.names` (only the subdomains), addresses, networks such as `10.0.0.0/8`, or `*`. Names and
- * addresses may have a port. Throws `usage`, without the value, if the variable is not an HTTP URL.
+ * Returns the proxy for a URL, by the rules of Go programs such as `oras`. The URL's scheme selects `HTTPS_PROXY` or
+ * `HTTP_PROXY`. The name of the variable can also be in lower case. Returns undefined for this machine and for the
+ * hosts in `NO_PROXY`. `NO_PROXY` is a list of names (with their subdomains), `.names` (only the subdomains),
+ * addresses, networks such as `10.0.0.0/8`, or `*`. Names and addresses may have a port. Throws `usage` if the value of
+ * the selected variable is not an HTTP URL. The error does not contain this value.
  */
 export function proxyFor(url: URL, env: NodeJS.ProcessEnv): URL | undefined {
   const name = url.protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY";
@@ -15,7 +16,7 @@ export function proxyFor(url: URL, env: NodeJS.ProcessEnv): URL | undefined {
   const proxy = URL.canParse(text) ? new URL(text) : undefined;
   if (proxy === undefined || !/^https?:$/.test(proxy.protocol))
     throw new ToolError("usage", `${name} is not a proxy URL`, {
-      why: "expected http://[USER:PASSWORD@]HOST:PORT, or the same with https",
+      why: "expected http://[USER:PASSWORD@]HOST:PORT or https://[USER:PASSWORD@]HOST:PORT",
     });
   return proxy;
 }

@@ -2,7 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ToolError } from "shared/cli/tool-error";
 import { systemCode } from "shared/fs/system-error";
 import { RegistryError } from "../registry-error.ts";
+import { isOverloaded } from "./limits.ts";
 import { isNetworkCode } from "./network-failure.ts";
+import { MIN_PROGRESS, StalledError } from "./stall.ts";
 
 /** How the delays between attempts grow. */
 export interface Backoff {
@@ -14,31 +16,46 @@ export interface Backoff {
 
 /** How long to retry. */
 export interface RetryPolicy extends Backoff {
-  /** Seconds from the first failure of a request to its last attempt. */
+  /**
+   * Seconds from the first failure of a request to its last attempt. A failure begins when the registry becomes silent.
+   */
   readonly deadlineSeconds: number;
 }
 
 /** The default policy of uploads and downloads. */
 export const DEFAULT_RETRY: RetryPolicy = { deadlineSeconds: 30, firstDelay: 250, longestDelay: 5000 };
 
-/** The maximum number of attempts that are retried although they ran longer than the deadline. */
+/**
+ * The maximum number of restarts of the deadline. An attempt restarts the deadline if it takes longer than the
+ * deadline.
+ */
 const MAX_LONG_ATTEMPTS = 5;
 
 /** Whether to retry after a failed attempt. */
 export type RetryDecision =
   | { readonly retry: false }
-  /** `delay` is the delay that the server asked for, in milliseconds. */
+  /** `delay` is the delay that the server requested, in milliseconds. */
   | { readonly retry: true; readonly delay?: number | undefined };
 
 /** Decides whether to retry after a failed attempt. */
 export type RetryPredicate = (error: unknown) => RetryDecision;
 
-/** Called before the delay of each retry, with the delay in milliseconds. */
+/** Called before the delay of each retry. `delay` is in milliseconds. */
 export type RetryListener = (error: unknown, delay: number) => void;
 
+/** Maps each error to the time when the registry started to fail. The time is a value of `performance.now()`. */
+const FAILING_SINCE = new WeakMap<object, number>();
+
+/** Links an error to `time`: the time when the registry started to fail or became silent. Returns the error. */
+export function failingSince<E>(error: E, time: number): E {
+  if (typeof error === "object" && error !== null) FAILING_SINCE.set(error, time);
+  return error;
+}
+
 /**
- * Calls `attempt` until it succeeds, `predicate` decides against a retry, or the deadline has passed. Then throws the
- * last error. Respects a delay that the server asked for.
+ * Calls `attempt` until it succeeds. Throws the last error if `predicate` decides against a retry, or if the deadline
+ * has passed. Respects a delay that the server requested. If an attempt calls this function too, both calls share the
+ * time of the first failure.
  */
 export async function retrying<T>(
   attempt: () => Promise<T>,
@@ -47,6 +64,7 @@ export async function retrying<T>(
   signal: AbortSignal,
   listener: RetryListener = () => {},
 ): Promise<T> {
+  const deadline = policy.deadlineSeconds * 1000;
   let firstFailure: number | undefined;
   let longAttempts = 0;
   for (let attempts = 0; ; attempts++) {
@@ -58,25 +76,42 @@ export async function retrying<T>(
       signal.throwIfAborted();
       const decision = predicate(error);
       if (!decision.retry) throw error;
-      // If a server asks for a delay of 0, the usual delay is used, so that requests do not repeat endlessly.
-      const delay = decision.delay || backOff(attempts, policy);
-      const long = performance.now() - started > policy.deadlineSeconds * 1000 && longAttempts++ < MAX_LONG_ATTEMPTS;
-      // A long attempt worked for most of its time, so earlier failures no longer count.
-      if (long || firstFailure === undefined) firstFailure = performance.now();
-      if (performance.now() + delay - firstFailure > policy.deadlineSeconds * 1000) throw error;
+      const failed = FAILING_SINCE.get(error as object) ?? performance.now();
+      const long = failed - started > deadline && longAttempts++ < MAX_LONG_ATTEMPTS;
+      // A long attempt worked for most of its time, so the deadline starts again.
+      if (long || firstFailure === undefined) firstFailure = failed;
+      const delay = (decision.delay ?? 0) + backOff(attempts, policy);
+      if (performance.now() + delay - firstFailure > deadline) throw failingSince(error, firstFailure);
       listener(error, delay);
       await sleep(delay, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
   }
 }
 
-/** The delay before the next attempt, in milliseconds: doubled each time, and varied at random by 20 %. */
+/**
+ * Returns a random delay before the next attempt, in milliseconds. The maximum of the delay doubles with each attempt.
+ * The minimum is 1 ms. Without this minimum, a server that requests a delay of 0 would get requests without a pause.
+ */
 export function backOff(attempts: number, policy: Backoff, random: () => number = Math.random): number {
-  const delay = Math.min(policy.firstDelay * 2 ** attempts, policy.longestDelay);
-  return Math.round(delay * (0.8 + 0.4 * random()));
+  const longest = Math.min(policy.firstDelay * 2 ** attempts, policy.longestDelay);
+  return Math.max(1, Math.round(longest * random()));
 }
 
-/** Parses a `Retry-After` header (RFC 9110, section 10.2.3) to milliseconds; undefined if it is missing or invalid. */
+/** The smallest result of {@link silenceLimit}, in milliseconds. */
+const SHORTEST_SILENCE = 5000;
+
+/**
+ * The maximum time that a registry may be silent, in milliseconds. It is half of the deadline, so that one retry is
+ * possible. It is at least 5 seconds, and at most `stallSeconds`.
+ */
+export function silenceLimit(policy: RetryPolicy, stallSeconds: number): number {
+  return Math.ceil(Math.min(stallSeconds * 1000, Math.max(policy.deadlineSeconds * 500, SHORTEST_SILENCE)));
+}
+
+/**
+ * Parses a `Retry-After` header (RFC 9110, section 10.2.3). Returns milliseconds, or undefined if the header is missing
+ * or invalid.
+ */
 export function parseRetryAfter(header: string | undefined, now: number = Date.now()): number | undefined {
   if (header === undefined) return undefined;
   if (/^\s*\d+\s*$/.test(header)) return Number(header) * 1000;
@@ -86,12 +121,15 @@ export function parseRetryAfter(header: string | undefined, now: number = Date.n
 
 const TRANSIENT_STATUSES = new Set([408, 429, 500, 502, 503, 504]);
 
-/** The code of an upload that the registry lost (distribution-spec, "Error Codes"). The retry opens a new one. */
+/**
+ * The error code for an upload that the registry has lost (distribution-spec, "Error Codes"). The retry opens a new
+ * upload.
+ */
 const LOST_UPLOAD = "BLOB_UPLOAD_UNKNOWN";
 
 /**
- * Retries transient failures: no connection, a broken connection, or a registry that is overloaded, is not ready, or
- * lost an upload.
+ * Retries transient failures: a missing or broken connection, and a registry that is overloaded, is not ready, or lost
+ * an upload.
  */
 export const isTransient: RetryPredicate = (error) => {
   if (error instanceof RegistryError) {
@@ -102,39 +140,52 @@ export const isTransient: RetryPredicate = (error) => {
   return { retry: isNetworkCode(systemCode(error.cause) ?? "") };
 };
 
-/** The codes for a manifest with a blob that the registry cannot find or read (distribution-spec, "Error Codes"). */
+/** Retries requests that an overloaded registry did not handle. */
+export const isRefusedForNow: RetryPredicate = (error) =>
+  error instanceof RegistryError && isOverloaded(error.status)
+    ? { retry: true, delay: error.retryAfter }
+    : { retry: false };
+
+/** The error codes of a registry that cannot find or read a blob of a manifest (distribution-spec, "Error Codes"). */
 const MISSING_BLOB = new Set(["MANIFEST_BLOB_UNKNOWN", "DIGEST_INVALID"]);
 
-/** The maximum number of retries for a manifest if the registry misses a blob that it confirmed before. */
+/** Whether a registry rejected a manifest because it cannot find or read a blob. */
+export function isMissingBlob(error: unknown): boolean {
+  return error instanceof RegistryError && MISSING_BLOB.has(error.registryCode ?? "");
+}
+
+/** The maximum number of retries for a manifest if the registry does not find a blob. */
 const MAX_MISSING_BLOB_RETRIES = 4;
 
 /**
- * A predicate for the push of a manifest. The registry confirmed all of its blobs before. It may miss one for a moment:
- * replicated storage shows a blob late, and distribution 2 reads the metadata of a blob as empty while another push to
- * the repository overwrites that metadata. Gives up earlier than {@link isTransient}, because the blob may also have
- * been deleted.
+ * Creates a predicate for the push of a manifest. For a moment, a registry may not find a blob that it has confirmed
+ * before. Replicated storage may show a new blob late. In distribution 2, the metadata of a blob is empty while another
+ * push to the repository overwrites this metadata. The predicate gives up earlier than {@link isTransient}, because the
+ * blob may also have been deleted.
  */
 export function manifestRetry(): RetryPredicate {
   let missing = 0;
-  return (error) =>
-    error instanceof RegistryError && MISSING_BLOB.has(error.registryCode ?? "")
-      ? { retry: missing++ < MAX_MISSING_BLOB_RETRIES }
-      : isTransient(error);
+  return (error) => (isMissingBlob(error) ? { retry: missing++ < MAX_MISSING_BLOB_RETRIES } : isTransient(error));
 }
 
-/** The number of times a download may break without any new byte before it is given up. */
+/** The maximum number of consecutive interruptions of a download without a new byte. */
 const MAX_STALLED_DOWNLOADS = 5;
 
 /**
- * Decides about the retries of one download. From the number of bytes received so far, the returned function decides
- * whether to resume it.
+ * Creates a predicate that decides whether to resume one download after an error. The arguments of the predicate are
+ * the number of received bytes and the error. The predicate returns false if the download made too little progress
+ * within the deadline.
  */
-export function downloadRetry(): (received: number) => boolean {
+export function downloadRetry({ deadlineSeconds }: RetryPolicy): (received: number, error: unknown) => boolean {
   let failures = 0;
   let before = 0;
-  return (received) => {
+  let progress = { bytes: 0, failure: Number.POSITIVE_INFINITY };
+  return (received, error) => {
     failures = received > before ? 1 : failures + 1;
     before = received;
-    return failures <= MAX_STALLED_DOWNLOADS;
+    const failure = performance.now() - (error instanceof StalledError ? error.silence : 0);
+    if (received - progress.bytes >= MIN_PROGRESS) progress = { bytes: received, failure };
+    progress.failure = Math.min(progress.failure, failure);
+    return failures <= MAX_STALLED_DOWNLOADS && performance.now() - progress.failure < deadlineSeconds * 1000;
   };
 }

@@ -1,21 +1,145 @@
-/** A connection whose transfer stalled. */
-class StalledError extends Error {
+/** The minimum number of bytes that a transfer must move within the time limit. A slower transfer is stalled. */
+export const MIN_PROGRESS: number = 16 << 10;
+
+/** The size of the first pieces of a request body, in bytes. */
+const FIRST_PIECE = 64 << 10;
+
+/** If the registry accepts a piece within this many milliseconds, the next piece may be larger. */
+const FAST = 100;
+
+/** If the registry needs more milliseconds than this for a piece, the next piece is smaller. */
+const SLOW = 1000;
+
+/** The network error codes for a missing response and for a stalled body. */
+type StallCode = "UND_ERR_HEADERS_TIMEOUT" | "UND_ERR_BODY_TIMEOUT";
+
+/** The error if a registry transfers too few bytes, or does not respond. */
+export class StalledError extends Error {
   override readonly name = "StalledError";
-  readonly code = "UND_ERR_BODY_TIMEOUT";
+  readonly code: StallCode;
+  /** How long the registry had been silent, in milliseconds. */
+  readonly silence: number;
+
+  constructor(code: StallCode, silence: number) {
+    super(code === "UND_ERR_HEADERS_TIMEOUT" ? "no response" : "the transfer stalled");
+    this.code = code;
+    this.silence = silence;
+  }
 }
 
-/** Passes a request body on. Aborts `stalled` if the other side accepts no chunk for `time` milliseconds. */
-export async function* abortWhenStalled(
+/** Measures how long we wait for a registry. Ignores the time in which we read or write files. */
+export class StallWatch {
+  readonly #stalled: (error: StalledError) => void;
+  readonly #timer: NodeJS.Timeout;
+  #limit: number;
+  #code: StallCode;
+  #waitingSince: number | undefined;
+  #waited = 0;
+  #bytes = 0;
+
+  /** Calls `stalled` once if fewer than {@link MIN_PROGRESS} bytes move within `limit` milliseconds of waiting. */
+  constructor(limit: number, code: StallCode, stalled: (error: StalledError) => void) {
+    this.#limit = limit;
+    this.#code = code;
+    this.#stalled = stalled;
+    this.#timer = setInterval(() => this.#check(), Math.min(Math.max(limit / 10, 5), 500)).unref();
+  }
+
+  /** How long the registry has been silent, in milliseconds. */
+  get silence(): number {
+    return this.#waited + (this.#waitingSince === undefined ? 0 : performance.now() - this.#waitingSince);
+  }
+
+  /** Call this when the registry must act next. */
+  wait(): void {
+    this.#waitingSince ??= performance.now();
+  }
+
+  /** Call this when the registry has sent or accepted bytes, and we must act next. */
+  moved(bytes: number): void {
+    this.#waited = this.silence;
+    this.#waitingSince = undefined;
+    this.#bytes += bytes;
+    if (this.#bytes < MIN_PROGRESS) return;
+    this.#waited = 0;
+    this.#bytes = 0;
+  }
+
+  /** Starts the wait for a response. `limit` is the time limit for this wait, in milliseconds. */
+  waitForResponse(limit: number): void {
+    this.moved(MIN_PROGRESS);
+    this.#limit = limit;
+    this.#code = "UND_ERR_HEADERS_TIMEOUT";
+    this.wait();
+  }
+
+  /** Starts the transfer of a body. We must act next. */
+  startBody(): void {
+    this.moved(MIN_PROGRESS);
+    this.#code = "UND_ERR_BODY_TIMEOUT";
+  }
+
+  /** Ends the measurement. */
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #check(): void {
+    const { silence } = this;
+    if (silence < this.#limit) return;
+    this.stop();
+    this.#stalled(new StalledError(this.#code, silence));
+  }
+}
+
+/**
+ * Yields a request body in pieces. The pieces are small while the registry is slow. When the registry has accepted all
+ * bytes, calls `sent` with the number of bytes.
+ */
+export async function* watchedBody(
   body: AsyncIterable<Buffer>,
-  time: number,
-  stalled: AbortController,
+  watch: StallWatch,
+  sent: (bytes: number) => void,
 ): AsyncGenerator<Buffer> {
-  for await (const chunk of body) {
-    const timer = setTimeout(() => stalled.abort(new StalledError("the request body stalled")), time);
-    try {
-      yield chunk;
-    } finally {
-      clearTimeout(timer);
+  let size = FIRST_PIECE;
+  let total = 0;
+  watch.startBody();
+  for await (const chunk of body)
+    for (let start = 0; start < chunk.length; ) {
+      const piece = chunk.length - start <= size ? chunk.subarray(start) : chunk.subarray(start, start + size);
+      const began = performance.now();
+      watch.wait();
+      yield piece;
+      watch.moved(piece.length);
+      start += piece.length;
+      total += piece.length;
+      size = nextSize(size, performance.now() - began);
     }
+  sent(total);
+}
+
+function nextSize(size: number, time: number): number {
+  if (time > SLOW) return Math.max(MIN_PROGRESS, size / 2);
+  return time < FAST ? Math.min(size * 2, 2 ** 30) : size;
+}
+
+/**
+ * Yields the chunks of a response body. Calls `stalled` if too few bytes arrive within `limit` milliseconds of waiting.
+ */
+export async function* watchedResponse(
+  body: AsyncIterable<Buffer>,
+  limit: number,
+  stalled: (error: StalledError) => void,
+): AsyncGenerator<Buffer> {
+  const watch = new StallWatch(limit, "UND_ERR_BODY_TIMEOUT", stalled);
+  try {
+    watch.wait();
+    for await (const chunk of body) {
+      watch.moved(chunk.length);
+      yield chunk;
+      watch.wait();
+    }
+  } finally {
+    watch.stop();
   }
 }

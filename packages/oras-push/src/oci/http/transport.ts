@@ -1,14 +1,17 @@
 import { describeError, ToolError } from "shared/cli/tool-error";
 import { systemCode } from "shared/fs/system-error";
-import { errors } from "undici";
 import { Authorizer } from "../auth/authorizer.ts";
 import type { CredentialSource } from "../auth/credential.ts";
 import { isLocalRegistry } from "../reference.ts";
-import { MAX_ERROR_BYTES, parseErrorBody, RegistryError } from "../registry-error.ts";
+import { MAX_ERROR_BYTES } from "../registry-error.ts";
 import { type ConnectionOptions, Connections } from "./connections.ts";
+import { type Call, exchange } from "./exchange.ts";
+import { errorOf } from "./failed-response.ts";
+import { limitsOf, type RegistryLimits } from "./limits.ts";
 import { resolveLocation, shownUrl } from "./location.ts";
-import { type RegistryRequest, type RegistryResponse, wrapResponse } from "./message.ts";
-import { networkFailure } from "./network-failure.ts";
+import type { RegistryRequest, RegistryResponse } from "./message.ts";
+import { networkFailure, parserErrorCode } from "./network-failure.ts";
+import { isRedirect, MAX_REDIRECTS } from "./redirect.ts";
 import {
   DEFAULT_RETRY,
   isTransient,
@@ -16,38 +19,39 @@ import {
   type RetryPolicy,
   type RetryPredicate,
   retrying,
+  silenceLimit,
 } from "./retry.ts";
-import { abortWhenStalled } from "./stall.ts";
+import { requestToken, type TokenCredentials } from "./token-request.ts";
 
-/** How to send requests to a registry. With `insecure`, a registry without TLS is used over plain HTTP. */
+/**
+ * How to send requests to a registry. If `insecure` is true and `plainHttp` is not false, plain HTTP is used for a
+ * registry without TLS.
+ */
 export interface TransportOptions extends ConnectionOptions {
-  /** Use plain HTTP, also for a registry that is not local. */
-  readonly plainHttp?: boolean;
+  /** Use plain HTTP if true, and TLS if false. By default, use plain HTTP only for a local registry. */
+  readonly plainHttp?: boolean | undefined;
   readonly credentials: CredentialSource;
   readonly retry?: RetryPolicy;
   /**
-   * The time in seconds after which a connection without a transferred byte of a body counts as broken; 60 by default.
+   * The time limit, in seconds, for a response or for 16 KiB of a body. A slower connection counts as broken. The
+   * default is 60. If the deadline of `retry` is shorter than twice this limit, a lower limit is used.
    */
   readonly stallSeconds?: number;
   readonly signal: AbortSignal;
   readonly userAgent: string;
-  /** Receives a line for each request, without secrets. */
+  /** Logs one line for each request. The line contains no secrets. */
   readonly debug: (line: string) => void;
-  /** Receives a line for each retry. */
+  /** Logs one line for each retry. */
   readonly warn: (line: string) => void;
 }
 
-/** The timeout of a slow response, in milliseconds. */
-const SLOW_RESPONSE_TIME = 300_000;
-
 const DEFAULT_STALL_SECONDS = 60;
 
-const MAX_REDIRECTS = 5;
-const REDIRECTS = [301, 302, 303, 307, 308];
-
-/** Sends HTTP requests to one registry. Handles its scheme, credentials, redirects, retries and errors. */
+/** Sends HTTP requests to one registry. Handles the scheme, credentials, redirects, retries and errors. */
 export class Transport {
   readonly registry: string;
+  /** The limits of the registry, which all transports of this process share. */
+  readonly limits: RegistryLimits;
   readonly #options: TransportOptions;
   readonly #connections: Connections;
   readonly #authorizer: Authorizer;
@@ -55,26 +59,38 @@ export class Transport {
 
   constructor(registry: string, options: TransportOptions) {
     this.registry = registry;
+    this.limits = limitsOf(registry);
     this.#options = options;
     this.#origin = new URL(`${schemeFor(registry, options)}://${hostFor(registry)}`);
     this.#connections = new Connections(options);
-    this.#authorizer = new Authorizer(registry, options.credentials, (url, { authorization, form }) =>
-      this.#requestToken(url, authorization, form),
-    );
+    this.#authorizer = new Authorizer(registry, options.credentials, async (realm, credentials) => {
+      const response = await requestToken(realm, credentials, (url, allowed) => this.#askTokenServer(url, allowed));
+      return { status: response.status, body: await response.bytes(MAX_ERROR_BYTES) };
+    });
   }
 
-  /** Sends a request. Throws {@link RegistryError}, or `unavailable` if there is no response. */
+  /**
+   * Sends a request. Throws {@link RegistryError} for an unexpected status, and `unavailable` if there is no response.
+   */
   send(request: RegistryRequest): Promise<RegistryResponse> {
     const attempt = () => this.#authorized(request);
     return request.retry === false ? attempt() : this.retrying(attempt, `${request.method} ${this.registry}`);
   }
 
-  /** Calls `attempt` until it succeeds or `predicate` decides against a retry, within the deadline. Logs each retry. */
+  /**
+   * Calls `attempt` until it succeeds, `predicate` decides against a retry, or the deadline has passed. Logs each
+   * retry.
+   */
   retrying<T>(attempt: () => Promise<T>, what: string, predicate: RetryPredicate = isTransient): Promise<T> {
-    const { retry = DEFAULT_RETRY, signal, warn } = this.#options;
-    return retrying(attempt, predicate, retry, signal, (error, delay) =>
+    const { signal, warn } = this.#options;
+    return retrying(attempt, predicate, this.retryPolicy, signal, (error, delay) =>
       warn(`${what}: retrying in ${(delay / 1000).toFixed(1)} s: ${describeError(error)}`),
     );
+  }
+
+  /** How long to retry. */
+  get retryPolicy(): RetryPolicy {
+    return this.#options.retry ?? DEFAULT_RETRY;
   }
 
   /** Closes all connections. */
@@ -83,12 +99,14 @@ export class Transport {
   }
 
   async #authorized(request: RegistryRequest): Promise<RegistryResponse> {
+    const hadPassword = this.#authorizer.sendsPassword;
     const first = await this.#follow(request);
     if (first.status !== 401 || request.expect.includes(401)) return this.#expected(request, first);
     const challenge = first.header("www-authenticate");
-    // A host that we were redirected to may send a challenge, but does not get the credentials of the registry.
+    // After a redirect, the other host may send a challenge. The other host does not get the registry's credentials.
     if (first.url.origin !== this.#origin.origin) return this.#expected(request, first);
-    if (!(await this.#authorizer.answer(challenge, request.scope, this.#origin))) return this.#expected(request, first);
+    const answered = await this.#authorizer.answer(challenge, request.scope, this.#origin, hadPassword);
+    if (!answered) return this.#expected(request, first);
     await first.discard();
     return this.#expected(request, await this.#follow(request));
   }
@@ -98,7 +116,7 @@ export class Transport {
     for (let redirects = 0; ; redirects++) {
       const response = await this.#exchange(request, url);
       const location = response.header("location");
-      if (!REDIRECTS.includes(response.status) || location === undefined) return response;
+      if (!isRedirect(response.status) || location === undefined) return response;
       await response.discard();
       if (redirects === MAX_REDIRECTS)
         throw new ToolError("registry", `the registry ${this.registry} redirects more than ${MAX_REDIRECTS} times`);
@@ -107,71 +125,84 @@ export class Transport {
   }
 
   async #exchange(request: RegistryRequest, url: URL): Promise<RegistryResponse> {
-    // A different host, after a redirect or in an upload location, gets no credentials.
-    const own = url.origin === this.#origin.origin;
-    const authorization = own ? await this.#authorizer.header(request.scope) : undefined;
+    // A redirect or an upload location may lead to a different host. That host gets no credentials.
+    if (url.origin !== this.#origin.origin) return this.#send(request, url, undefined);
+    const authorization = await this.#authorizer.header(request.scope);
+    const { requests } = this.limits;
+    await requests.enter(request.signal ?? this.#options.signal);
+    let response: RegistryResponse | undefined;
+    try {
+      response = await this.#send(request, url, authorization);
+      return response;
+    } finally {
+      requests.leave(response?.status, parseRetryAfter(response?.header("retry-after")));
+    }
+  }
+
+  async #send(request: RegistryRequest, url: URL, authorization: string | undefined): Promise<RegistryResponse> {
     const headers = {
-      "user-agent": this.#options.userAgent,
       ...request.headers,
       ...(authorization === undefined ? {} : { authorization }),
       ...(request.length === undefined ? {} : { "content-length": String(request.length) }),
     };
-    const response = await this.#call(request, url, headers).catch((error) => {
+    const response = await this.#call(request, url, headers, request.signal).catch((error) => {
       if (!this.#fallBackToPlain(error, url)) throw error;
-      return this.#call(request, this.#resolve(request.target), headers);
+      return this.#call(request, this.#resolve(request.target), headers, request.signal);
     });
     this.#options.debug(`${request.method} ${shownUrl(url)} -> ${response.status}`);
     return response;
   }
 
   async #call(
-    {
-      method,
-      body,
-      slowResponse,
-      signal = this.#options.signal,
-    }: Pick<RegistryRequest, "method" | "body" | "slowResponse" | "signal">,
+    call: Call,
     url: URL,
-    headers: Record<string, string>,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal = this.#options.signal,
   ): Promise<RegistryResponse> {
-    const stalled = new AbortController();
-    const bytes = typeof body === "function" ? abortWhenStalled(body(), this.#stallTime, stalled) : (body ?? null);
+    const failure = (error: unknown) => this.unavailable(error, url);
+    const limit = silenceLimit(this.retryPolicy, this.#options.stallSeconds ?? DEFAULT_STALL_SECONDS);
+    const allHeaders = { "user-agent": this.#options.userAgent, ...headers };
     try {
-      const response = await this.#connections.dispatcherFor(url).request({
-        origin: url.origin,
-        path: `${url.pathname}${url.search}`,
-        method,
-        headers,
-        signal: AbortSignal.any([signal, stalled.signal]),
-        body: bytes as Buffer | null,
-        headersTimeout: slowResponse === true ? SLOW_RESPONSE_TIME : this.#stallTime,
-        bodyTimeout: this.#stallTime,
-      });
-      return wrapResponse(response, url, (error) => this.unavailable(error, url));
+      return await exchange(this.#connections, call, url, allHeaders, { silenceLimit: limit, signal, failure });
     } catch (error) {
-      this.#options.debug(`${method} ${shownUrl(url)} -> ${describeError(error)}`);
-      throw this.unavailable(error, url);
+      this.#options.debug(`${call.method} ${shownUrl(url)} -> ${describeError(error)}`);
+      throw error;
     }
   }
 
-  /** Converts a network error at a URL to `unavailable`, with the host. Returns any other error unchanged. */
+  /**
+   * Converts a network error to an `unavailable` error that contains the host of the URL. Returns any other error
+   * unchanged.
+   */
   unavailable(error: unknown, url: URL): unknown {
     this.#options.signal.throwIfAborted();
-    const code = systemCode(error) ?? (error instanceof errors.HTTPParserError ? "HPE" : undefined);
+    const code = systemCode(error) ?? parserErrorCode(error);
     if (error instanceof ToolError || code === undefined) return error;
     const redirectedBy = url.origin === this.#origin.origin ? undefined : this.registry;
     const host = redirectedBy === undefined ? this.registry : url.host;
-    const unreached = { host, redirectedBy, proxy: this.#connections.proxyFor(url)?.host };
+    const unreached = {
+      host,
+      redirectedBy,
+      proxy: this.#connections.proxyFor(url)?.host,
+      plain: url.protocol === "http:",
+    };
     const cause = code === "UND_ERR_SOCKET" ? (this.#connections.lastFailure ?? error) : error;
     return networkFailure(unreached, systemCode(cause) ?? code, cause);
   }
 
-  /** Switches to plain HTTP, if allowed, after a handshake that showed that the registry does not use TLS. */
+  /**
+   * Switches to plain HTTP if this is allowed and the error shows that the registry does not use TLS. Returns true
+   * after a switch.
+   */
   #fallBackToPlain(error: unknown, url: URL): boolean {
     const code = error instanceof ToolError ? systemCode(error.cause) : undefined;
-    const mayFallBack =
-      this.#options.insecure === true && url.origin === this.#origin.origin && url.protocol === "https:";
-    if (!mayFallBack || (code !== "ERR_SSL_WRONG_VERSION_NUMBER" && code !== "ERR_SSL_PACKET_LENGTH_TOO_LONG"))
+    const { insecure, plainHttp } = this.#options;
+    const mayFallBack = insecure === true && plainHttp !== false && url.origin === this.#origin.origin;
+    if (
+      !mayFallBack ||
+      url.protocol !== "https:" ||
+      (code !== "ERR_SSL_WRONG_VERSION_NUMBER" && code !== "ERR_SSL_PACKET_LENGTH_TOO_LONG")
+    )
       return false;
     this.#origin = new URL(`http://${this.#origin.host}`);
     return true;
@@ -179,31 +210,22 @@ export class Transport {
 
   async #expected(request: RegistryRequest, response: RegistryResponse): Promise<RegistryResponse> {
     if (request.expect.includes(response.status)) return response;
-    const body = await response.bytes(MAX_ERROR_BYTES).catch(() => Buffer.alloc(0));
-    const what = `${request.method} ${shownUrl(response.url)}`;
-    throw new RegistryError(
-      what,
-      response.status,
-      parseErrorBody(body, (text) => this.#authorizer.conceal(text)),
-      parseRetryAfter(response.header("retry-after")),
-    );
+    const own = response.url.origin === this.#origin.origin;
+    throw await errorOf(request, response, {
+      sendAgain: (again, url) => this.#exchange(again, url),
+      conceal: (text) => this.#authorizer.conceal(text),
+      refused: own ? this.#authorizer.refused : undefined,
+    });
   }
 
-  async #requestToken(url: URL, authorization: string | undefined, form: URLSearchParams | undefined) {
-    const headers = {
-      "user-agent": this.#options.userAgent,
+  async #askTokenServer(url: URL, { authorization, form }: TokenCredentials): Promise<RegistryResponse> {
+    const call = form === undefined ? ({ method: "GET" } as const) : postOf(form);
+    const response = await this.#call(call, url, {
       ...(authorization === undefined ? {} : { authorization }),
       ...(form === undefined ? {} : { "content-type": "application/x-www-form-urlencoded" }),
-    };
-    const request = form === undefined ? ({ method: "GET" } as const) : postOf(form);
-    const response = await this.#call(request, url, headers);
+    });
     this.#options.debug(`token from ${shownUrl(url)} -> ${response.status}`);
-    return { status: response.status, body: await response.bytes(MAX_ERROR_BYTES) };
-  }
-
-  /** The time after which a transfer counts as stalled, in milliseconds. */
-  get #stallTime(): number {
-    return (this.#options.stallSeconds ?? DEFAULT_STALL_SECONDS) * 1000;
+    return response;
   }
 
   #resolve(target: string | URL): URL {
@@ -216,12 +238,12 @@ function postOf(form: URLSearchParams) {
 }
 
 function schemeFor(registry: string, options: TransportOptions): "http" | "https" {
-  if (options.plainHttp === true) return "http";
+  if (options.plainHttp !== undefined) return options.plainHttp ? "http" : "https";
   const secured = options.ca !== undefined || options.cert !== undefined || options.insecure === true;
   return isLocalRegistry(registry) && !secured ? "http" : "https";
 }
 
-/** The API of Docker Hub is on a different host. */
+/** Returns the host of a registry's API. Docker Hub has its API on a different host. */
 function hostFor(registry: string): string {
   return registry === "docker.io" || registry === "index.docker.io" ? "registry-1.docker.io" : registry;
 }

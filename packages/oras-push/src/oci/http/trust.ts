@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { getCACertificates } from "node:tls";
 
-/** The paths of a system's bundle of certificate authorities. The first that exists is used, as in Go programs. */
+/** The usual paths of the system's certificate authorities. The first existing file is used, as in Go programs. */
 const BUNDLES = [
   "/etc/ssl/certs/ca-certificates.crt",
   "/etc/pki/tls/certs/ca-bundle.crt",
@@ -13,15 +13,15 @@ const BUNDLES = [
   "/etc/ssl/cert.pem",
 ];
 
-/** The folders in which systems keep one authority per file. */
+/** The usual folders with certificate authorities. Each file in these folders contains one authority. */
 const FOLDERS = ["/etc/ssl/certs", "/etc/pki/tls/certs"];
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
 
 /**
- * The certificate authorities that are trusted if the user names none, in PEM: those of Node and those of the system.
- * Finds the authorities of the system as Go programs such as `oras` do: in `SSL_CERT_FILE` and the folders of
- * `SSL_CERT_DIR`, else in the usual paths. Ignores unreadable files and invalid certificates.
+ * Returns the default certificate authorities in PEM: those of Node and those of the system. Finds the authorities of
+ * the system in `SSL_CERT_FILE` and in the folders of `SSL_CERT_DIR`, else in the usual paths. Go programs such as
+ * `oras` do the same. Ignores unreadable files and invalid certificates.
  */
 export function trustedCertificates(env: NodeJS.ProcessEnv): string[] {
   const bundles = env.SSL_CERT_FILE ? [env.SSL_CERT_FILE] : BUNDLES;
@@ -35,7 +35,7 @@ export function trustedCertificates(env: NodeJS.ProcessEnv): string[] {
   return [...new Set([...own, ...certificatesIn(texts.join("\n"))])];
 }
 
-/** The certificates in a PEM text, without duplicates. Ignores invalid ones. */
+/** Returns the certificates in a PEM text, without duplicates. Ignores invalid certificates. */
 export function certificatesIn(text: string): string[] {
   return [...new Set(text.match(CERTIFICATE))].filter(isCertificate);
 }
@@ -56,7 +56,7 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** Whether a certificate is valid: a single invalid one would make OpenSSL reject all. */
+/** Whether a certificate is valid. If a single certificate is invalid, OpenSSL rejects all certificates. */
 function isCertificate(pem: string): boolean {
   try {
     return new X509Certificate(pem).raw.length > 0;

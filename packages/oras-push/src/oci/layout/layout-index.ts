@@ -2,12 +2,12 @@ import type { Descriptor } from "../descriptor.ts";
 import { isDigest } from "../digest.ts";
 import { OCI_INDEX, REF_NAME } from "../media-types.ts";
 
-/** An entry of a layout's index. Fields and annotations of other tools are kept. */
+/** An entry of a layout's index. Fields and annotations that other tools added are kept. */
 export interface IndexEntry extends Omit<Descriptor, "annotations"> {
   readonly annotations?: Readonly<Record<string, unknown>>;
 }
 
-/** The index of a layout (image-spec, image-index.md). Fields of other tools are kept. */
+/** The index of a layout (image-spec, image-index.md). Fields that other tools added are kept. */
 export interface LayoutIndex {
   readonly manifests: readonly IndexEntry[];
 }
@@ -43,19 +43,19 @@ function isEntry(value: unknown): value is IndexEntry {
   return typeof mediaType === "string" && isDigest(digest) && typeof size === "number";
 }
 
-/** The entry of a tag or a digest; undefined if there is none. */
+/** Finds the entry of a tag or a digest. Returns undefined if the index has no such entry. */
 export function findEntry({ manifests }: LayoutIndex, reference: string): IndexEntry | undefined {
   return manifests.find((entry) => (isDigest(reference) ? entry.digest : tagOf(entry)) === reference);
 }
 
-/** The tags of an index, in its order (image-spec, annotations.md, `org.opencontainers.image.ref.name`). */
+/** Lists the tags in the order of the index (image-spec, annotations.md, `org.opencontainers.image.ref.name`). */
 export function tagsOf({ manifests }: LayoutIndex): string[] {
   return manifests.map(tagOf).filter((tag) => tag !== undefined);
 }
 
 /**
- * Adds a manifest to an index, with a tag if one is given. A manifest that had this tag before stays in the index
- * without the tag, so that it can still be pulled by its digest.
+ * Adds a manifest to an index. If `tag` is given, the manifest gets this tag. An earlier manifest with this tag stays
+ * in the index without the tag. Clients can still pull the earlier manifest by its digest.
  */
 export function withManifest(index: LayoutIndex, { mediaType, digest, size }: Descriptor, tag?: string): LayoutIndex {
   if (tag !== undefined && index.manifests.some((entry) => tagOf(entry) === tag && entry.digest === digest))
@@ -67,7 +67,7 @@ export function withManifest(index: LayoutIndex, { mediaType, digest, size }: De
   return { ...index, manifests: entries.filter((entry, at) => !isRedundant(entry, at, entries)) };
 }
 
-/** Whether an entry has no annotations, and another entry has the same manifest. */
+/** Whether an entry can be removed, because it has no annotations and another entry has the same manifest. */
 function isRedundant(entry: IndexEntry, at: number, entries: readonly IndexEntry[]): boolean {
   if (!isBare(entry)) return false;
   return entries.some((other, index) => other.digest === entry.digest && (index < at || !isBare(other)));

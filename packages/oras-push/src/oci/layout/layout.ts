@@ -25,12 +25,15 @@ import { withLock } from "./lock.ts";
 /** The supported version of layouts (image-spec, image-layout.md, "oci-layout file"). */
 const LAYOUT_VERSION = "1.0.0";
 
-/** The size of a read, in bytes. */
+/** The media type of any binary content (RFC 2046, section 4.5.1). */
+const ANY_CONTENT = "application/octet-stream";
+
+/** The number of bytes to read at once. */
 const PIECE = 1 << 20;
 
 /**
- * Opens an OCI image layout, and creates it for a push if it is missing. Throws `noInput` if the folder is not a layout
- * of a supported version, and `cannotCreate` if the layout cannot be created.
+ * Opens an OCI image layout. For a push, creates the layout if it is missing. Throws `noInput` if the folder is not a
+ * layout of a supported version, and `cannotCreate` if the layout cannot be created.
  */
 export async function openLayout(folder: string, access: Access, signal: AbortSignal): Promise<Layout> {
   const layout = new Layout(folder, signal);
@@ -40,8 +43,8 @@ export async function openLayout(folder: string, access: Access, signal: AbortSi
 }
 
 /**
- * An OCI image layout on disk (image-spec, image-layout.md). Each file in it is written atomically. Any number of
- * processes may push to it at the same time.
+ * An OCI image layout on disk (image-spec, image-layout.md). Each file in the layout is written atomically. Any number
+ * of processes may push to the same layout at the same time.
  */
 export class Layout implements ArtifactStore {
   readonly #folder: string;
@@ -54,7 +57,7 @@ export class Layout implements ArtifactStore {
     this.#signal = signal;
   }
 
-  /** Creates the missing parts of a layout. Throws `cannotCreate`. */
+  /** Creates the missing parts of a layout. Throws `cannotCreate` if a part cannot be created. */
   async create(): Promise<void> {
     try {
       await mkdir(this.#blobs, { recursive: true });
@@ -83,14 +86,18 @@ export class Layout implements ArtifactStore {
     if (version !== LAYOUT_VERSION) throw fail(`expected version ${LAYOUT_VERSION}, found ${JSON.stringify(version)}`);
   }
 
-  /** Whether the layout has a blob. */
-  async hasBlob(digest: Digest): Promise<boolean> {
+  /** Whether the layout has a blob with the right size and digest. A push replaces a blob that is broken. */
+  async hasBlob(digest: Digest, size: number): Promise<boolean> {
     try {
-      return (await stat(this.#path(digest))).isFile();
+      const stats = await stat(this.#path(digest));
+      if (!stats.isFile() || stats.size !== size) return false;
     } catch (error) {
       if (systemCode(error) === "ENOENT") return false;
       throw cannotRead(this.#path(digest), error);
     }
+    const meter = new Meter();
+    for await (const _ of metered(this.fetchBlob({ mediaType: ANY_CONTENT, digest, size }), meter));
+    return meter.digest() === digest;
   }
 
   /** A layout never mounts blobs. */
@@ -98,7 +105,9 @@ export class Layout implements ArtifactStore {
     return false;
   }
 
-  /** A blob's content. Throws `noInput` if it cannot be read. The caller checks size and digest. */
+  /**
+   * Reads a blob's content. Throws `noInput` if the blob cannot be read. The caller must check the size and the digest.
+   */
   async *fetchBlob({ digest }: Descriptor): AsyncGenerator<Buffer> {
     const path = this.#path(digest);
     let file: FileHandle;
@@ -129,7 +138,7 @@ export class Layout implements ArtifactStore {
     });
   }
 
-  /** Stores a blob whose digest and size are known. Throws `noInput` if the content changed. */
+  /** Stores a blob whose digest and size are known. Throws `noInput` if the content has another digest. */
   async pushKnownBlob(blob: BlobInfo, open: OpenContent): Promise<void> {
     await this.#write(async (file) => {
       const digest = (await this.#fill(file, open())).digest();
@@ -149,7 +158,7 @@ export class Layout implements ArtifactStore {
     return { digest: meter.digest(), size: meter.size };
   }
 
-  /** A manifest by tag or digest; undefined if there is none. Checks the digest of the content. */
+  /** Reads a manifest by tag or digest, and checks its digest. Returns undefined if there is no such manifest. */
   async fetchManifest(reference: string): Promise<StoredManifest | undefined> {
     const entry = findEntry(await this.#readIndex(), reference);
     return entry === undefined ? undefined : this.#readManifest(entry, reference);
@@ -168,18 +177,21 @@ export class Layout implements ArtifactStore {
     const digest = digestOf(bytes);
     if (digest !== entry.digest)
       throw new ToolError("registry", `the layout has a different manifest for ${reference}`, {
-        why: `its digest is ${digest}, not ${entry.digest}`,
+        why: `expected the digest ${entry.digest}, found ${digest}`,
       });
     return { bytes, descriptor: { mediaType: entry.mediaType, digest, size: bytes.length } };
   }
 
-  /** Stores a manifest and adds it to the index, with a tag if one is given. */
+  /** Stores a manifest and adds it to the index. If `tag` is given, the manifest gets this tag. */
   async pushManifest(manifest: StoredManifest, tag: string | undefined): Promise<void> {
     await this.pushBlob(manifest.bytes, manifest.descriptor.digest);
     await this.#changeIndex((index) => withManifest(index, manifest.descriptor, tag));
   }
 
-  /** Stores a manifest under a free tag, in one change of the index. If the tag exists, returns its manifest. */
+  /**
+   * Stores a manifest under a new tag, in a single change of the index. If the tag already exists, returns the manifest
+   * of the tag.
+   */
   async addManifest(manifest: StoredManifest, tag: string): Promise<StoredManifest | undefined> {
     await this.pushBlob(manifest.bytes, manifest.descriptor.digest);
     let existing: IndexEntry | undefined;
@@ -195,12 +207,12 @@ export class Layout implements ArtifactStore {
     return (await this.listTags()).length > 0;
   }
 
-  /** All tags in the order of the index. */
+  /** Lists all tags in the order of the index. */
   async listTags(): Promise<string[]> {
     return tagsOf(await this.#readIndex());
   }
 
-  /** Changes the index under the lock. If `change` returns undefined, the index stays unchanged. */
+  /** Changes the index while this process holds the lock. If `change` returns undefined, the index stays unchanged. */
   async #changeIndex(change: (index: LayoutIndex) => LayoutIndex | undefined): Promise<void> {
     const path = join(this.#folder, "index.json");
     await withLock(
@@ -230,7 +242,7 @@ export class Layout implements ArtifactStore {
     }
   }
 
-  /** The text of a file of the layout; undefined if it is missing. */
+  /** Reads a text file of the layout. Returns undefined if the file is missing. */
   async #readText(name: string): Promise<string | undefined> {
     const path = join(this.#folder, name);
     try {
@@ -261,7 +273,10 @@ export class Layout implements ArtifactStore {
     return join(this.#blobs, digest.slice("sha256:".length));
   }
 
-  /** Writes a file atomically; `write` fills it and returns its path. Throws `cannotCreate` if a system call fails. */
+  /**
+   * Writes a file atomically. `write` writes the content and returns the path of the file. Throws `cannotCreate` if a
+   * system call fails.
+   */
   async #write(write: (file: FileHandle) => Promise<string>): Promise<void> {
     await writeAtomically(this.#folder, write).catch((error) => {
       if (!isSystemError(error)) throw error;

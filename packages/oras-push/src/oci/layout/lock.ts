@@ -1,18 +1,22 @@
 import { randomUUID } from "node:crypto";
-import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { link, readFile, rename, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ToolError } from "shared/cli/tool-error";
+import { removeFile } from "shared/fs/remove-file";
 import { reasonOf, systemCode } from "shared/fs/system-error";
 
-/** How to wait for a lock; times in milliseconds. */
+/** How to wait for a lock. All times are in milliseconds. */
 export interface LockTiming {
   /** The mean time between two attempts to take a lock that another process holds. */
   readonly pause: number;
-  /** The time after which a lock that one process holds is stale and is removed. */
+  /** If one process holds a lock for longer than this time, the lock is stale and is removed. */
   readonly stale: number;
 }
 
-/** Processes hold a lock only for milliseconds. A process that holds it for ten seconds has died. */
+/**
+ * The default times. A living process holds a lock only for milliseconds. If a process holds a lock for ten seconds,
+ * the process has died.
+ */
 export const DEFAULT_TIMING: LockTiming = { pause: 20, stale: 10_000 };
 
 /** A lock that this process holds. */
@@ -21,17 +25,17 @@ export interface HeldLock {
   check(): Promise<void>;
 }
 
-/** The error for a lock of this process that another process removed as stale. */
+/** The error if another process removed the lock of this process as stale. */
 export class LostLockError extends Error {
   override readonly name = "LostLockError";
 }
 
 /**
- * Calls `act` while this process holds a lock. Only one process at a time can hold the lock, on this machine or on
- * other machines that share the folder. The lock is a file with the token of its holder, which only one process can
- * create. Waiting processes measure with their own clocks how long the file keeps the same token. `act` calls `check`
- * right before a step that requires the lock. If the lock is lost by then, calls `act` again. Throws `cannotCreate` if
- * the file cannot be created.
+ * Calls `act` while this process holds a lock. At any time, only one process on all machines that share the folder can
+ * hold the lock. The lock is a file that contains the token of its holder. Only one process can create this file. A
+ * waiting process measures, with its own clock, how long the token in the file stays unchanged. `act` must call `check`
+ * right before a step that requires the lock. If another process has removed the lock by then, this function takes the
+ * lock again and repeats `act`. Throws `cannotCreate` if the file cannot be created.
  */
 export async function withLock<T>(
   path: string,
@@ -45,19 +49,19 @@ export async function withLock<T>(
     try {
       return await act({
         check: async () => {
-          if ((await tokenOf(path)) !== token) throw new LostLockError(`${path} was lost`);
+          if ((await tokenOf(path)) !== token) throw new LostLockError(`the lock ${path} was lost`);
         },
       });
     } catch (error) {
       if (!(error instanceof LostLockError)) throw error;
     } finally {
-      if ((await tokenOf(path)) === token) await rm(path, { force: true });
+      if ((await tokenOf(path)) === token) await removeFile(path);
     }
   }
 }
 
 async function acquire(path: string, token: string, signal: AbortSignal, { pause, stale }: LockTiming) {
-  // The file is linked to its path only when it is complete: no process sees a lock without a token.
+  // Only the complete file is linked to its path, so that no process sees a lock without a token.
   const own = `${path}.${token}`;
   let seen: { readonly token: string | undefined; readonly since: number } | undefined;
   try {
@@ -73,11 +77,11 @@ async function acquire(path: string, token: string, signal: AbortSignal, { pause
     if (systemCode(error) === undefined) throw error;
     throw new ToolError("cannotCreate", `cannot lock ${path}`, { why: reasonOf(error), cause: error });
   } finally {
-    await rm(own, { force: true });
+    await removeFile(own);
   }
 }
 
-/** Links the lock to its path. Returns false if the path exists. */
+/** Links the lock to its path. Returns false if the path already exists. */
 async function linkLock(own: string, path: string): Promise<boolean> {
   try {
     await link(own, path);
@@ -88,7 +92,7 @@ async function linkLock(own: string, path: string): Promise<boolean> {
   }
 }
 
-/** Removes a stale lock. Restores the lock if another process has taken it in the meantime. */
+/** Removes a stale lock. If another process has replaced the stale lock in the meantime, restores the new lock. */
 async function removeStale(path: string, token: string, own: string): Promise<void> {
   const aside = `${own}.broken`;
   try {
@@ -97,12 +101,13 @@ async function removeStale(path: string, token: string, own: string): Promise<vo
     if (systemCode(error) === "ENOENT") return;
     throw error;
   }
-  // If a third process took the lock before it could be restored, its owner notices when it calls `check`.
+  // Before the restore, a third process may take the lock. In this case, `check` reports the loss to the owner of the
+  // removed lock.
   if ((await tokenOf(aside)) !== token) await linkLock(aside, path);
-  await rm(aside, { force: true });
+  await removeFile(aside);
 }
 
-/** The token of a lock; undefined if no process holds it. */
+/** Reads the token of a lock. Returns undefined if no process holds the lock. */
 async function tokenOf(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, "utf8");

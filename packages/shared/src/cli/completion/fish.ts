@@ -23,7 +23,7 @@ function helperName({ name }: Usage<OptionSpecs>): string {
   return `__${name.replaceAll("-", "_")}_command`;
 }
 
-/** A fish function that prints the subcommand of the command line, or an empty line if there is none. */
+/** A fish function that prints the subcommand of the command line, or an empty line if there is no subcommand. */
 function commandFunction(usage: Usage<OptionSpecs>): string {
   return [
     `function ${helperName(usage)}`,
@@ -79,7 +79,7 @@ function valueArguments(spec: OptionSpec): string[] {
   }
 }
 
-/** Text as one word of fish, in single quotes. */
+/** Puts a text in single quotes, so that fish reads the text as one word. */
 function quotedForFish(text: string): string {
   return `'${text.replaceAll(/['\\]/g, "\\$&")}'`;
 }

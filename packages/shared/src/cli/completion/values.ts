@@ -2,7 +2,7 @@ import type { OptionSpec } from "../option-specs.ts";
 
 /** The completion of an option's value. */
 export type ValueCompletion =
-  /** The option takes no value. */
+  /** The option has no value. */
   | { readonly kind: "flag" }
   | { readonly kind: "choices"; readonly choices: readonly string[] }
   | { readonly kind: "files" }
@@ -10,12 +10,15 @@ export type ValueCompletion =
   /** The value is any text, which a shell cannot complete. */
   | { readonly kind: "text" };
 
-/** How to complete the value of an option. The placeholders FILE, PATH, SOCKET and DIR stand for paths on disk. */
+/**
+ * How to complete the value of an option. If the placeholder begins with FILE, PATH, SOCKET or DIR, the value is a path
+ * on disk.
+ */
 export function valueCompletion(spec: OptionSpec): ValueCompletion {
   if (spec.type === "flag") return { kind: "flag" };
   if ("choices" in spec && spec.choices !== undefined) return { kind: "choices", choices: spec.choices };
   if (spec.placeholder === "DIR") return { kind: "folders" };
-  return { kind: /^(FILE|PATH|SOCKET)$/.test(spec.placeholder ?? "") ? "files" : "text" };
+  return { kind: /^(FILE|PATH|SOCKET)\b/.test(spec.placeholder ?? "") ? "files" : "text" };
 }
 
 /** The last word of a command's name, such as `pull`. */
@@ -23,7 +26,7 @@ export function commandWord({ name }: { readonly name: string }): string {
   return name.split(" ").at(-1) as string;
 }
 
-/** Text as one word of a shell, in single quotes (bash and zsh). */
+/** Puts a text in single quotes, so that bash and zsh read the text as one word. */
 export function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -3,7 +3,7 @@ import type { Usage } from "../usage.ts";
 import { allOptions, optionNames, valueName } from "../usage-facts.ts";
 import { commandWord, quoted, valueCompletion } from "./values.ts";
 
-/** The completion script of a tool for zsh. It belongs in a file `_TOOL` in a folder of `fpath`. */
+/** The completion script of a tool for zsh. Save the script as the file `_TOOL` in a folder of `fpath`. */
 export function zshCompletion(usage: Usage<OptionSpecs>): string {
   const { name, commands = [] } = usage;
   const main = functionName(usage);

@@ -1,0 +1,38 @@
+import { dirname, posix } from "node:path";
+import { type BytePath, realBytePath } from "shared/fs/byte-path";
+
+/**
+ * Returns the text of a symbolic link for the copy of the folder `root`. Without a change, an absolute link in the copy
+ * would lead out of the copy. A relative link that passes through folders outside `root` could lead to a wrong file. If
+ * one of these links ends inside `root`, its text becomes a relative path that stays inside `root`. All other links
+ * keep their text.
+ */
+export function linkTarget(root: BytePath, link: BytePath, target: BytePath): BytePath {
+  const [realRoot, folder] = [realPath(root), realPath(dirname(link))];
+  if (realRoot === undefined || folder === undefined) return target;
+  if (staysInside(realRoot, folder, target)) return target;
+  const end = realPath(link);
+  return end === undefined || !isInside(end, realRoot) ? target : posix.relative(folder, end) || ".";
+}
+
+/**
+ * Whether each part of a link stays inside the root. Returns false for an absolute link, and for a link that leaves the
+ * root and comes back.
+ */
+function staysInside(root: BytePath, folder: BytePath, target: BytePath): boolean {
+  if (target.startsWith("/")) return false;
+  const parts = target.split("/");
+  return parts.every((_, index) => isInside(posix.join(folder, ...parts.slice(0, index + 1)), root));
+}
+
+function isInside(path: BytePath, root: BytePath): boolean {
+  return `${path}/`.startsWith(`${root}/`);
+}
+
+function realPath(path: BytePath): BytePath | undefined {
+  try {
+    return realBytePath(path);
+  } catch {
+    return undefined;
+  }
+}

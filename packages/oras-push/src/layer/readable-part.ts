@@ -1,0 +1,42 @@
+import { accessSync, constants, statSync } from "node:fs";
+import { ToolError } from "shared/cli/tool-error";
+import { reading } from "shared/fs/path-failure";
+import { walk } from "../tar/walk.ts";
+import { type LayerPath, titleOf } from "./layer-path.ts";
+
+/** The readable part of the paths of an artifact. */
+export interface ReadablePart {
+  /** The paths that can be pushed. The push must skip unreadable paths below these paths. */
+  readonly paths: readonly LayerPath[];
+  /** The failure of each path that cannot be read. */
+  readonly failures: readonly ToolError[];
+}
+
+/** Finds the part of files and folders that this process can read. Does not read their content. */
+export function readablePart(paths: readonly LayerPath[]): ReadablePart {
+  const failures: ToolError[] = [];
+  const collecting = (check: () => void) => {
+    try {
+      check();
+      return true;
+    } catch (error) {
+      if (!(error instanceof ToolError)) throw error;
+      failures.push(error);
+      return false;
+    }
+  };
+  const readable = paths.filter(({ path }) =>
+    collecting(() => checkPath(path, (_, failure) => failures.push(failure))),
+  );
+  return { paths: readable, failures };
+}
+
+/** Reports each unreadable path below a folder. Throws `noInput` if the path itself cannot be read. */
+function checkPath(path: string, unreadable: (path: string, failure: ToolError) => void): void {
+  const stats = reading(path, () => {
+    accessSync(path, constants.R_OK);
+    return statSync(path);
+  });
+  if (!stats.isDirectory()) return;
+  for (const _ of walk(path, titleOf(path), () => {}, undefined, unreadable));
+}

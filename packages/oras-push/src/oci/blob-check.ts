@@ -1,0 +1,46 @@
+import type { BlobInfo } from "./artifact-store.ts";
+import type { RegistryRequest, RegistryResponse } from "./http/message.ts";
+import type { Transport } from "./http/transport.ts";
+
+/** A blob whose size may be unknown. */
+export type WantedBlob = Pick<BlobInfo, "digest"> & Partial<BlobInfo>;
+
+/** The statuses of a registry that does not support HEAD. */
+const NO_HEAD: ReadonlySet<number> = new Set([405, 501]);
+
+/**
+ * Whether a registry has a blob (distribution-spec, "Checking if content exists in the registry"). `path` is the path
+ * of the repository. A 200 alone is no proof, because any web server may send a 200. If the registry does not support
+ * HEAD, this function requests the first byte of the blob.
+ */
+export async function hasBlob(transport: Transport, path: string, scope: string, blob: WantedBlob): Promise<boolean> {
+  const request = { method: "HEAD", target: `${path}/blobs/${blob.digest}`, scope } as const;
+  const head = await transport.send({ ...request, expect: [200, 404, ...NO_HEAD] });
+  await head.discard();
+  if (!NO_HEAD.has(head.status)) return head.status === 200 && proves(head, head.header("content-length"), blob);
+  return hasFirstByte(transport, { ...request, method: "GET", expect: [200, 206, 404, 416, ...NO_HEAD] }, blob);
+}
+
+async function hasFirstByte(transport: Transport, request: RegistryRequest, blob: WantedBlob): Promise<boolean> {
+  const response = await transport.send({ ...request, headers: { range: "bytes=0-0" } });
+  await response.discard();
+  if (response.status === 200) return proves(response, response.header("content-length"), blob);
+  const total = /^bytes 0-0\/(\d+)$/.exec(response.header("content-range") ?? "")?.[1];
+  return response.status === 206 && proves(response, total, blob);
+}
+
+/**
+ * Whether a response proves that the registry has the blob. Compares the digests if the response has a digest header.
+ * Otherwise, compares the sizes if the blob's size is known.
+ */
+function proves(response: RegistryResponse, length: string | undefined, { digest, size }: WantedBlob): boolean {
+  const named = response.header("docker-content-digest");
+  if (named !== undefined) return named === digest;
+  if (size !== undefined) return length !== undefined && Number(length) === size;
+  return !isWebPage(response);
+}
+
+/** Whether a response is a web page. A registry never returns a web page. */
+export function isWebPage(response: RegistryResponse): boolean {
+  return /^\s*text\/html\b/i.test(response.header("content-type") ?? "");
+}

@@ -1,0 +1,119 @@
+import type { Connections } from "./connections.ts";
+import { type RegistryRequest, type RegistryResponse, wrapResponse } from "./message.ts";
+import { failingSince } from "./retry.ts";
+import { StallWatch, watchedBody } from "./stall.ts";
+
+/** One HTTP request. */
+export type Call = Pick<RegistryRequest, "method" | "body" | "completes" | "patience">;
+
+/** How to send one HTTP request. */
+export interface ExchangeOptions {
+  /** The maximum time that the other side may be silent, in milliseconds. */
+  readonly silenceLimit: number;
+  /** A signal that aborts the request. */
+  readonly signal: AbortSignal;
+  /** Converts an error of the connection. */
+  readonly failure: (error: unknown) => unknown;
+}
+
+/**
+ * The maximum size of a body that is sent in one piece, in bytes. The progress of a larger body is measured piece by
+ * piece.
+ */
+const LARGEST_WHOLE_BODY = 64 << 10;
+
+/**
+ * The assumed speed, in bytes per millisecond, at which a registry moves a received blob. Some registries respond only
+ * after this move.
+ */
+const STORAGE_SPEED = (4 << 20) / 1000;
+
+/** The maximum time, in milliseconds, that is added to a time limit for the move of a blob. */
+const LONGEST_MOVEMENT = 300_000;
+
+/**
+ * The assumed speed of a slow link, in bytes per millisecond. After the last write, the kernel may still have to send
+ * the bytes in its buffer.
+ */
+const SLOW_LINK = (64 << 10) / 1000;
+
+/**
+ * Sends one request, without a retry. Throws the converted error if the other side is silent for too long. The other
+ * side is silent if it accepts no byte of the body, or if it sends no response. After a large body, the limit for the
+ * response is higher.
+ */
+export async function exchange(
+  connections: Connections,
+  { method, body, completes = 0, patience }: Call,
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+  { silenceLimit, signal, failure }: ExchangeOptions,
+): Promise<RegistryResponse> {
+  const stalled = new AbortController();
+  const limit = Math.min(silenceLimit, patience ?? silenceLimit);
+  const watch = new StallWatch(limit, "UND_ERR_HEADERS_TIMEOUT", (error) => stalled.abort(error));
+  const sent = (bytes: number) => watch.waitForResponse(responseLimit(limit, bytes, completes));
+  const either = AbortSignal.any([signal, stalled.signal]);
+  try {
+    watch.wait();
+    const request = connections.dispatcherFor(url).request({
+      origin: url.origin,
+      path: `${url.pathname}${url.search}`,
+      method,
+      headers: { ...headers, ...lengthOf(body) },
+      signal: either,
+      body: watchedBytes(body, watch, sent) as Buffer | null,
+      headersTimeout: 0,
+      bodyTimeout: silenceLimit,
+    });
+    const response = await unlessAborted(request, either);
+    return wrapResponse(response, url, { limit: silenceLimit, failure });
+  } catch (error) {
+    throw failingSince(failure(error), performance.now() - watch.silence);
+  } finally {
+    watch.stop();
+  }
+}
+
+/**
+ * The time limit for a response, in milliseconds. It grows with the size of the sent body, up to twice `limit`. If the
+ * request completes a blob, the time to move this blob is added.
+ */
+function responseLimit(limit: number, sent: number, completes: number): number {
+  const movement = Math.min(Math.max(sent, completes) / STORAGE_SPEED, LONGEST_MOVEMENT);
+  return limit + Math.min(limit, sent / SLOW_LINK) + movement;
+}
+
+function lengthOf(body: RegistryRequest["body"]): Readonly<Record<string, string>> {
+  return Buffer.isBuffer(body) ? { "content-length": String(body.length) } : {};
+}
+
+function watchedBytes(body: RegistryRequest["body"], watch: StallWatch, sent: (bytes: number) => void) {
+  if (typeof body === "function") return watchedBody(body(), watch, sent);
+  if (body === undefined || body.length <= LARGEST_WHOLE_BODY) {
+    sent(body?.length ?? 0);
+    return body ?? null;
+  }
+  return watchedBody(once(body), watch, sent);
+}
+
+async function* once(bytes: Buffer): AsyncGenerator<Buffer> {
+  yield bytes;
+}
+
+/**
+ * Waits for the result of a request. After an abort, throws its reason at once. undici itself ignores an abort while it
+ * opens a connection.
+ */
+async function unlessAborted<T>(request: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  request.catch(() => {});
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    signal.throwIfAborted();
+    return await Promise.race([request, promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}

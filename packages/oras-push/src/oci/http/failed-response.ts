@@ -1,0 +1,68 @@
+import { MAX_ERROR_BYTES, parseErrorBody, RegistryError } from "../registry-error.ts";
+import { shownUrl } from "./location.ts";
+import type { RegistryRequest, RegistryResponse } from "./message.ts";
+import { parseRetryAfter } from "./retry.ts";
+
+/** How to explain an unexpected response. */
+export interface Explanation {
+  /** Sends a request to a URL, without a retry. */
+  readonly sendAgain: (request: RegistryRequest, url: URL) => Promise<RegistryResponse>;
+  /** Removes secrets from a text of the registry. */
+  readonly conceal: (text: string) => string;
+  /**
+   * A text about the refused credentials, such as `bob was refused`. Undefined if the registry did not request
+   * credentials.
+   */
+  readonly refused: string | undefined;
+}
+
+/**
+ * Creates the error for an unexpected response, with the message of the registry. The response to a HEAD has no
+ * message, so this function sends a GET for the message.
+ */
+export async function errorOf(
+  request: RegistryRequest,
+  response: RegistryResponse,
+  { sendAgain, conceal, refused }: Explanation,
+): Promise<RegistryError> {
+  const body = isUnexplained(request, response.status)
+    ? await bodyOfGet(request, response, sendAgain)
+    : await bodyOf(response);
+  return new RegistryError(
+    `${request.method} ${shownUrl(response.url)}`,
+    response.status,
+    parseErrorBody(body, conceal),
+    parseRetryAfter(response.header("retry-after")),
+    { refused, expected: request.expect },
+  );
+}
+
+/**
+ * If a HEAD fails with one of these statuses, no GET is sent. Either the status alone explains the failure, or the GET
+ * could use up a rate limit of the user.
+ */
+const CLEAR_STATUSES: ReadonlySet<number> = new Set([401, 404, 408, 429]);
+
+function isUnexplained({ method }: RegistryRequest, status: number): boolean {
+  return method === "HEAD" && status >= 400 && status < 500 && !CLEAR_STATUSES.has(status);
+}
+
+async function bodyOfGet(
+  request: RegistryRequest,
+  head: RegistryResponse,
+  sendAgain: Explanation["sendAgain"],
+): Promise<Buffer> {
+  try {
+    await head.discard();
+    const response = await sendAgain({ ...request, method: "GET" }, head.url);
+    if (response.status >= 400) return await bodyOf(response);
+    await response.discard();
+  } catch {
+    // The error then contains the status of the HEAD, but no message.
+  }
+  return Buffer.alloc(0);
+}
+
+function bodyOf(response: RegistryResponse): Promise<Buffer> {
+  return response.bytes(MAX_ERROR_BYTES).catch(() => Buffer.alloc(0));
+}

@@ -1,0 +1,132 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** The longest pause that one response can cause, in milliseconds. */
+const LONGEST_PAUSE = 5000;
+
+/** The statuses of an overloaded registry (RFC 6585, section 4; RFC 9110, section 15.6.4). */
+const OVERLOADED: ReadonlySet<number> = new Set([429, 503]);
+
+/** A limit of n requests grows by one after `n * SUCCESSES_TO_GROW` successful requests. */
+const SUCCESSES_TO_GROW = 4;
+
+/** The largest initial chunk size and the smallest chunk size of an upload, in bytes. */
+const LARGEST_CHUNK = 4 << 20;
+const SMALLEST_CHUNK = 64 << 10;
+
+/** Whether a status shows that the registry is overloaded. An overloaded registry has not handled the request. */
+export function isOverloaded(status: number): boolean {
+  return OVERLOADED.has(status);
+}
+
+/** Limits how many requests run at the same time. There is no limit before the first 429 or 503. */
+export class RequestLimiter {
+  readonly #waiting = new Set<() => void>();
+  #limit = Number.POSITIVE_INFINITY;
+  #active = 0;
+  /** The highest number of requests that ran at the same time. */
+  #peak = 0;
+  #successes = 0;
+  #resumption = 0;
+
+  /** The number of requests that may run at the same time. */
+  get limit(): number {
+    return this.#limit;
+  }
+
+  /**
+   * Waits until a request may start. Call {@link leave} when this request has ended. If `signal` aborts, throws its
+   * reason.
+   */
+  async enter(signal: AbortSignal): Promise<void> {
+    while (!this.#isFree()) await this.#change(signal);
+    this.#active++;
+    this.#peak = Math.max(this.#peak, this.#active);
+  }
+
+  /**
+   * Call this when a request has ended. `status` is undefined if there was no response. After a 429 or 503, the limit
+   * is halved, and no request starts within `pause` milliseconds. Successes slowly raise the limit again.
+   */
+  leave(status: number | undefined, pause: number = 0): void {
+    if (status !== undefined && isOverloaded(status)) {
+      this.#limit = Math.max(1, Math.floor(Math.min(this.#limit, this.#active) / 2));
+      this.#successes = 0;
+      this.#resumption = Math.max(this.#resumption, performance.now() + Math.min(pause, LONGEST_PAUSE));
+    } else if (status !== undefined) this.#grow();
+    this.#active--;
+    for (const wake of this.#waiting) wake();
+  }
+
+  #isFree(): boolean {
+    return performance.now() >= this.#resumption && this.#active < this.#limit;
+  }
+
+  #grow(): void {
+    this.#successes++;
+    if (this.#successes < this.#limit * SUCCESSES_TO_GROW) return;
+    this.#successes = 0;
+    this.#limit = this.#limit < this.#peak ? this.#limit + 1 : Number.POSITIVE_INFINITY;
+  }
+
+  /** Waits until another request ends, or until a pause ends. */
+  async #change(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const pause = this.#resumption - performance.now();
+    if (pause > 0) await sleep(pause, undefined, { signal }).catch(() => {});
+    else await this.#end(signal);
+    signal.throwIfAborted();
+  }
+
+  #end(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        this.#waiting.delete(wake);
+        signal.removeEventListener("abort", wake);
+        resolve();
+      };
+      this.#waiting.add(wake);
+      signal.addEventListener("abort", wake, { once: true });
+    });
+  }
+}
+
+/** The limits that this process has detected for one registry. */
+export class RegistryLimits {
+  /** Limits all requests of this process to the registry. */
+  readonly requests: RequestLimiter = new RequestLimiter();
+  #chunkSize: number | undefined;
+
+  /** The maximum size of a request body, in bytes. Undefined until the registry rejects a body as too large. */
+  get chunkSize(): number | undefined {
+    return this.#chunkSize;
+  }
+
+  /**
+   * Chooses a smaller chunk size after a 413. `refused` is the size of the refused body, or undefined if the size is
+   * unknown. The registry accepts only chunks of at least `least` bytes. Returns false if no smaller size is possible.
+   */
+  shrinkChunks(refused: number | undefined, least: number): boolean {
+    const known = this.#chunkSize;
+    if (refused !== undefined && refused <= Math.max(least, SMALLEST_CHUNK)) return false;
+    // Another upload has already chosen a smaller size.
+    if (known !== undefined && (refused === undefined || refused > known)) return true;
+    this.#chunkSize = known === undefined ? firstChunk(refused) : Math.max(known / 2, SMALLEST_CHUNK);
+    return true;
+  }
+}
+
+/** The largest power of two that is smaller than a refused body, but at most {@link LARGEST_CHUNK}. */
+function firstChunk(refused: number = Number.POSITIVE_INFINITY): number {
+  let size = LARGEST_CHUNK;
+  while (size >= refused) size /= 2;
+  return size;
+}
+
+const KNOWN = new Map<string, RegistryLimits>();
+
+/** Returns the limits of a registry. All connections of this process share these limits. */
+export function limitsOf(registry: string): RegistryLimits {
+  const limits = KNOWN.get(registry) ?? new RegistryLimits();
+  KNOWN.set(registry, limits);
+  return limits;
+}

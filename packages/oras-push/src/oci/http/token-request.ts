@@ -1,0 +1,47 @@
+import { ToolError } from "shared/cli/tool-error";
+import { resolveLocation } from "./location.ts";
+import type { RegistryResponse } from "./message.ts";
+import { isRedirect, MAX_REDIRECTS } from "./redirect.ts";
+
+/** The credentials for a token server. */
+export interface TokenCredentials {
+  /** The `Authorization` header. */
+  readonly authorization?: string | undefined;
+  /** The form that exchanges a refresh token for an access token. */
+  readonly form?: URLSearchParams | undefined;
+}
+
+/** Sends one request to a token server. */
+export type SendTokenRequest = (url: URL, credentials: TokenCredentials) => Promise<RegistryResponse>;
+
+/**
+ * Requests a token and follows redirects. Sends no credentials to another origin. Throws `notAuthorized` for a redirect
+ * from HTTPS to plain HTTP. Throws `registry` if a redirect would lose a refresh token, or send the token to another
+ * origin.
+ */
+export async function requestToken(
+  realm: URL,
+  credentials: TokenCredentials,
+  send: SendTokenRequest,
+): Promise<RegistryResponse> {
+  let url = realm;
+  for (let redirects = 0; ; redirects++) {
+    const response = await send(url, url.origin === realm.origin ? credentials : {});
+    const location = response.header("location");
+    if (!isRedirect(response.status) || location === undefined) return response;
+    await response.discard();
+    if (redirects === MAX_REDIRECTS)
+      throw new ToolError("registry", `the token server ${realm.origin} redirects more than ${MAX_REDIRECTS} times`);
+    const next = resolveLocation(location, url);
+    if (next.protocol !== "https:" && url.protocol === "https:")
+      throw new ToolError("notAuthorized", `the token server ${url.origin} redirects to an insecure server`, {
+        why: `${next.origin} is not HTTPS`,
+      });
+    const keepsForm = next.origin === realm.origin && (response.status === 307 || response.status === 308);
+    if (credentials.form !== undefined && !keepsForm)
+      throw new ToolError("registry", `the token server ${url.origin} redirects the exchange of a refresh token`, {
+        why: `it redirects to ${next.origin} with status ${response.status}`,
+      });
+    url = next;
+  }
+}

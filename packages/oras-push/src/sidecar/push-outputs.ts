@@ -1,0 +1,60 @@
+import { relative } from "node:path";
+import type { Log } from "shared/cli/log";
+import { describeError } from "shared/cli/tool-error";
+import type { PushResult } from "../artifact/push.ts";
+import { type PushedArtifact, pushedObject } from "../artifact/result.ts";
+import type { TransferContext } from "../artifact/transfer.ts";
+import type { LayerPath } from "../layer/layer-path.ts";
+import { ANNOTATIONS } from "../oci/annotations.ts";
+import type { Annotations } from "../oci/descriptor.ts";
+import { podAnnotations } from "./provenance.ts";
+import { MAX_REASON } from "./run-outcome.ts";
+import type { PushOrder } from "./sidecar-context.ts";
+import type { SidecarPlan } from "./sidecar-plan.ts";
+
+/** The log and the artifact list at most this number of unreadable paths. */
+const MAX_NAMED = 100;
+
+/**
+ * Pushes the outputs of an attempt as one artifact. If the order is `partial`, skips unreadable paths. The log lists
+ * these paths. The annotation with the reason also lists them. Throws `noInput` with the path if nothing can be read.
+ * If the order is not `partial`, throws `noInput` for the first unreadable path.
+ */
+export async function pushOutputs(
+  { reference, paths, mediaTypes, annotations, partial, confirm }: PushOrder,
+  plan: SidecarPlan,
+  context: TransferContext,
+): Promise<PushedArtifact> {
+  const { pushArtifact } = await import("../artifact/push-artifact.ts");
+  const outputs = paths.map((path) => ({ path, mediaType: mediaTypes.get(relative(plan.share, path)) }));
+  const { layers, reason } = partial ? await readableLayers(outputs, context.warn) : { layers: outputs };
+  const provenance = { ...podAnnotations(context.env), ...withReason(annotations, reason) };
+  const artifact = { ...plan, annotations: { ...provenance, ...plan.annotations }, skipUnreadable: partial };
+  const [pushed] = await pushArtifact([reference], layers, artifact, context, confirm);
+  return pushedObject(pushed as PushResult);
+}
+
+/**
+ * Returns the layers that can be read, and the reasons why other paths cannot be read. Throws the first failure if
+ * nothing can be read.
+ */
+async function readableLayers(
+  paths: readonly LayerPath[],
+  warn: Log,
+): Promise<{ readonly layers: readonly LayerPath[]; readonly reason?: string }> {
+  const { readablePart } = await import("../layer/readable-part.ts");
+  const { paths: layers, failures } = readablePart(paths);
+  const [first] = failures;
+  if (first === undefined) return { layers };
+  if (layers.length === 0) throw first;
+  const named = failures.slice(0, MAX_NAMED).map(describeError);
+  for (const line of named) warn(line);
+  if (failures.length > named.length) warn(`cannot read ${failures.length - named.length} more paths`);
+  return { layers, reason: named.join("; ") };
+}
+
+function withReason(annotations: Annotations, reason: string | undefined): Annotations {
+  if (reason === undefined) return annotations;
+  const reasons = [annotations[ANNOTATIONS.reason], reason].filter((text) => text !== undefined);
+  return { ...annotations, [ANNOTATIONS.reason]: reasons.join("; ").slice(0, MAX_REASON) };
+}

@@ -1,0 +1,74 @@
+import { closeSync, openSync, readSync } from "node:fs";
+import { constants } from "node:os";
+
+/** Signals that arrived before a tool was ready to handle them. */
+export interface HeldSignals {
+  /**
+   * Returns the signals that have arrived, and stops holding signals. Call this when the tool has added its own
+   * handlers. After this call, a signal without a handler has its default effect.
+   */
+  release(): NodeJS.Signals[];
+}
+
+/** The size of `/proc/self/status` is below this number of bytes. */
+const STATUS_BYTES = 4096;
+
+/**
+ * The signals that Node itself handles while it starts. {@link ignoredSignals} finds out later whether these signals
+ * arrived.
+ */
+const NODE_SIGNALS = ["SIGTERM", "SIGINT"] as const;
+
+/**
+ * Catches signals from now on, and keeps them until the tool is loaded. Call this first in the process, with the
+ * signals that the tool will handle.
+ */
+export function holdSignals(names: readonly NodeJS.Signals[]): HeldSignals {
+  const held: NodeJS.Signals[] = [];
+  const hold = (name: NodeJS.Signals) => void held.push(name);
+  const [late, early] = [NODE_SIGNALS.filter((name) => names.includes(name)), names.filter((name) => !isOfNode(name))];
+  for (const name of early) process.on(name, hold);
+  const handlers = process.pid === 1 && late.length > 0 ? nodeHandlers() : undefined;
+  for (const name of late) process.on(name, hold);
+  if (handlers !== undefined) held.push(...ignoredSignals(handlers.toString("latin1")));
+  return {
+    release: () => {
+      for (const name of names) process.off(name, hold);
+      return held.splice(0);
+    },
+  };
+}
+
+function isOfNode(name: NodeJS.Signals): boolean {
+  return (NODE_SIGNALS as readonly NodeJS.Signals[]).includes(name);
+}
+
+/**
+ * Returns the signals that PID 1 ignored while Node started. `status` is the text of `/proc/self/status` (proc(5)). At
+ * startup, Node has a handler for each of {@link NODE_SIGNALS}. When a signal arrives, its handler removes itself and
+ * sends the signal again, and the kernel ignores this second signal for PID 1. So a signal has arrived if its handler
+ * is missing. Returns an empty list if the text does not show the handlers. This function is pure.
+ */
+export function ignoredSignals(status: string): NodeJS.Signals[] {
+  const digits = /^SigCgt:\s*([0-9a-f]+)$/m.exec(status)?.[1];
+  if (digits === undefined) return [];
+  const caught = BigInt(`0x${digits}`);
+  return NODE_SIGNALS.filter((name) => ((caught >> BigInt(constants.signals[name] - 1)) & 1n) === 0n);
+}
+
+/**
+ * Reads `/proc/self/status`. Returns undefined if /proc is not mounted. A signal is lost if it arrives between this
+ * read and the start of the tool's own handlers. To make this time short, the file is read twice, and only the second
+ * text is used. At the second read, all code is already compiled, so this time is only microseconds.
+ */
+function nodeHandlers(): Buffer | undefined {
+  try {
+    const file = openSync("/proc/self/status", "r");
+    const status = Buffer.alloc(STATUS_BYTES);
+    for (let times = 0; times < 2; times++) readSync(file, status, 0, STATUS_BYTES, 0);
+    setImmediate(() => closeSync(file));
+    return status;
+  } catch {
+    return undefined;
+  }
+}

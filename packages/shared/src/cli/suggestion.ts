@@ -1,0 +1,32 @@
+/** The maximum number of edits between a word and its suggestion. */
+const MAX_EDITS = 2;
+
+/** The minimum length of a word that can be the beginning of a suggestion, in characters. */
+const MIN_PREFIX = 3;
+
+/**
+ * Returns the word that the user probably meant. If exactly one of `words` begins with `word`, returns this one.
+ * Otherwise returns the most similar of `words`, or undefined if none of them is similar enough. This function is pure.
+ */
+export function suggestion(word: string, words: readonly string[]): string | undefined {
+  const longer = word.length >= MIN_PREFIX ? words.filter((other) => other.startsWith(word)) : [];
+  if (longer.length === 1) return longer[0];
+  const edits = words.map((other) => ({ other, count: editDistance(word, other) }));
+  const [nearest] = edits.sort((a, b) => a.count - b.count);
+  // A short word is similar to every other short word, so it allows fewer edits.
+  return nearest !== undefined && nearest.count <= Math.min(MAX_EDITS, word.length / 3) ? nearest.other : undefined;
+}
+
+/** The number of insertions, removals and replacements of characters between two words (Levenshtein). */
+function editDistance(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
+  for (const [above, character] of [...one].entries()) {
+    const next = [above + 1];
+    for (const [left, candidate] of [...other].entries()) {
+      const replaced = (row[left] ?? 0) + (character === candidate ? 0 : 1);
+      next.push(Math.min(replaced, (row[left + 1] ?? 0) + 1, (next[left] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row.at(-1) ?? 0;
+}

@@ -1,0 +1,78 @@
+import { accessSync, chmodSync, constants, lstatSync, readdirSync, type Stats, statSync } from "node:fs";
+import { ToolError } from "../cli/tool-error.ts";
+import { type BytePath, shownPath, toBytePath } from "./byte-path.ts";
+import { readingRaw } from "./path-failure.ts";
+
+/** The size of a file or a folder. */
+export interface TreeSize {
+  /** Number of regular files. A file with several hard links is counted once for each link. */
+  files: number;
+  /** Sum of the sizes of these files, in bytes. */
+  bytes: number;
+}
+
+/** Called for each path that failed. `path` is text for messages, and `failure` is the reason. */
+export type FailureReport = (path: string, failure: ToolError) => void;
+
+const READ_FILE = 0o444;
+const READ_FOLDER = 0o555;
+
+/**
+ * Grants every user read access to a file, or to a folder and its content. Follows a symbolic link only if `path`
+ * itself is a link. Files of other owners keep their modes. Returns the size of the readable files. Reports each path
+ * that this process cannot read.
+ */
+export function grantReadAccess(path: string, report: FailureReport): TreeSize {
+  const size: TreeSize = { files: 0, bytes: 0 };
+  const pending = [{ path: toBytePath(path), top: true }];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const { path: current, top } = next;
+    try {
+      for (const name of visit(current, top, size)) pending.push({ path: `${current}/${name}`, top: false });
+    } catch (error) {
+      if (!(error instanceof ToolError)) throw error;
+      report(shownPath(current), error);
+    }
+  }
+  return size;
+}
+
+/**
+ * Grants every user access to one folder, but not to the files in it. Throws `noInput` if this process cannot read the
+ * folder.
+ */
+export function grantFolderAccess(path: string): void {
+  grant(toBytePath(path), statSync(path), READ_FOLDER);
+}
+
+/**
+ * Grants access to one path. If the path is a folder, returns the names in this folder. If the path is a regular file,
+ * adds the file to `size`. Returns an empty list if the path is not a folder.
+ */
+function visit(path: BytePath, top: boolean, size: TreeSize): BytePath[] {
+  const stats = readingRaw(path, (raw) => (top ? statSync(raw) : lstatSync(raw)));
+  if (stats.isDirectory()) {
+    grant(path, stats, READ_FOLDER);
+    return readingRaw(path, (raw) => readdirSync(raw, { encoding: "latin1" }));
+  }
+  if (!stats.isFile()) return [];
+  grant(path, stats, READ_FILE);
+  size.files++;
+  size.bytes += stats.size;
+  return [];
+}
+
+/**
+ * Adds `bits` to the mode of a path. If this process may not change the mode, the mode stays unchanged. In this case,
+ * throws `noInput` if this process cannot read the path.
+ */
+function grant(path: BytePath, stats: Stats, bits: number): void {
+  if ((stats.mode & bits) === bits) return;
+  readingRaw(path, (raw) => {
+    try {
+      chmodSync(raw, (stats.mode & 0o7777) | bits);
+    } catch {
+      accessSync(raw, bits === READ_FOLDER ? constants.R_OK | constants.X_OK : constants.R_OK);
+    }
+  });
+}

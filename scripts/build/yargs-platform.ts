@@ -1,0 +1,67 @@
+import type { Plugin } from "esbuild";
+
+/**
+ * The platform of yargs in the executable, instead of Node's. yargs would read a translation beside the executable, and the nearest
+ * `package.json` above the working directory: files of the application, or of nobody. It would also load code that lays out help
+ * texts, which takes half of a tool's start. The tools format their help themselves, and English needs no translation.
+ */
+const YARGS_PLATFORM = `
+import { basename, dirname, extname, join, relative, resolve } from "node:path";
+import { format, inspect } from "node:util";
+import Parser from "yargs-parser";
+
+const unused = () => {
+  throw new Error("the tools do not use this part of yargs");
+};
+const check = (holds) => {
+  if (!holds) throw new Error("yargs: wrong arguments");
+};
+const texts = {};
+
+export default {
+  assert: {
+    notStrictEqual: (one, other) => check(!Object.is(one, other)),
+    strictEqual: (one, other) => check(Object.is(one, other)),
+  },
+  cliui: unused,
+  findUp: () => undefined,
+  getCallerFile: unused,
+  getEnv: () => undefined,
+  getProcessArgvBin: () => "",
+  inspect,
+  mainFilename: "/",
+  Parser,
+  path: { basename, dirname, extname, join, relative, resolve },
+  process: {
+    argv: () => [],
+    cwd: () => "/",
+    emitWarning: unused,
+    execPath: () => process.execPath,
+    exit: unused,
+    nextTick: process.nextTick,
+    stdColumns: null,
+  },
+  readdirSync: unused,
+  readFileSync: unused,
+  require: unused,
+  stringWidth: unused,
+  y18n: {
+    __: (text, ...values) => format(texts[text] ?? text, ...values),
+    __n: (one, other, count, ...values) => {
+      const text = texts[one]?.[count === 1 ? "one" : "other"] ?? (count === 1 ? one : other);
+      return format(text, ...(text.includes("%d") ? [count] : []), ...values);
+    },
+    getLocale: () => "en",
+    setLocale: () => {},
+    updateLocale: (changes) => Object.assign(texts, changes),
+  },
+};
+`;
+
+/** Replaces the platform of yargs by {@link YARGS_PLATFORM}. */
+export const yargsPlatform: Plugin = {
+  name: "yargs-platform",
+  setup: ({ onLoad }) => {
+    onLoad({ filter: /\/yargs\/lib\/platform-shims\/esm\.mjs$/ }, () => ({ contents: YARGS_PLATFORM, loader: "js" }));
+  },
+};

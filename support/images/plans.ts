@@ -1,0 +1,113 @@
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { findProgram } from "../debian.ts";
+import { debianRoot } from "../debian-root.ts";
+
+/** A test image. It replaces a public image, which a machine without the internet cannot pull. */
+export interface ImagePlan {
+  readonly name: string;
+  /** The Debian packages whose files are in it; none for an image with only static programs. */
+  readonly packages?: readonly string[];
+  /** Other files, by their paths in the image. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** The paths of links to busybox. */
+  readonly applets?: readonly string[];
+  /** Folders with write permission for everyone. podman gives a volume the mode of the folder that it is mounted at. */
+  readonly shared?: readonly string[];
+  /** The contents of text files, by their paths in the image. Everyone can execute them. */
+  readonly texts?: Readonly<Record<string, string>>;
+  /** The targets of other symbolic links, by their paths in the image. */
+  readonly links?: Readonly<Record<string, string>>;
+  /** More lines for the Containerfile. */
+  readonly instructions?: readonly string[];
+}
+
+/** The path of busybox in the images. */
+export const BUSYBOX = "/bin/busybox";
+
+/** busybox with links for all its programs, like the public images of busybox and Alpine. */
+export function busyboxImage(): ImagePlan {
+  const busybox = findProgram("busybox") as string;
+  const applets = execFileSync(busybox, ["--list"], { encoding: "utf8" }).trim().split("\n");
+  const links = applets.filter((name) => name !== "busybox").map((name) => `/bin/${name}`);
+  return { name: "localhost/busybox:test", files: { [BUSYBOX]: busybox }, applets: links, shared: ["/tmp"] };
+}
+
+/** Only one static program: `/seq`. */
+export function staticImage(): ImagePlan {
+  return { name: "localhost/static:test", files: { "/seq": findProgram("busybox") as string } };
+}
+
+/** Debian's hwloc and a shell. */
+export function hwlocImage(): ImagePlan {
+  const packages = ["hwloc", "busybox-static"];
+  return { name: "localhost/hwloc:test", packages, applets: ["/bin/sh", "/bin/mkdir"], shared: ["/tmp"] };
+}
+
+/** Debian's registry, with the configuration of the public image of distribution. */
+export function registryImage(): ImagePlan {
+  const config = "/etc/docker/registry/config.yml";
+  return {
+    name: "localhost/registry:test",
+    packages: ["docker-registry"],
+    texts: {
+      [config]: 'version: 0.1\nstorage: {filesystem: {rootdirectory: /var/lib/registry}}\nhttp: {addr: ":5000"}\n',
+    },
+    shared: ["/var/lib/registry"],
+    instructions: [`ENTRYPOINT ["docker-registry", "serve", "${config}"]`],
+  };
+}
+
+/** Only the first process of a pod. */
+export function pauseImage(program: string): ImagePlan {
+  return { name: "localhost/pause:test", files: { "/pause": program }, instructions: ['ENTRYPOINT ["/pause"]'] };
+}
+
+const EXAMPLES = "/opt/lammps/examples/reaxff/HNS";
+
+function exampleFiles(): Record<string, string> {
+  const folder = join(debianRoot(hostArch(), ["lammps-examples"]), "usr/share/lammps/examples/reaxff/HNS");
+  const names = ["in.reaxc.hns", "data.hns-equil", "ffield.reax.hns"];
+  return Object.fromEntries(names.map((name) => [join(EXAMPLES, name), join(folder, name)]));
+}
+
+/** LAMMPS with ReaxFF, which is one static program, and its example of ReaxFF. */
+export function lammpsImage(lmp: string): ImagePlan {
+  return { name: "localhost/lammps:test", files: { "/bin/lmp": lmp, ...exampleFiles() }, shared: ["/tmp"] };
+}
+
+/** Debian's LAMMPS, which lacks ReaxFF, and the same example. */
+export function debianLammpsImage(): ImagePlan {
+  return { name: "localhost/lammps-debian:test", packages: ["lammps"], files: exampleFiles(), shared: ["/tmp"] };
+}
+
+/** The process of MPI whose rank is 0 prints the ranks and hosts of all processes. */
+const RANKS = `#!/usr/bin/python3
+from mpi4py import MPI
+
+world = MPI.COMM_WORLD
+lines = world.gather(f"rank {world.Get_rank()} of {world.Get_size()} on {MPI.Get_processor_name()}")
+if world.Get_rank() == 0:
+    print("\\n".join(lines))
+`;
+
+/** OpenMPI, ssh, and a program in the place of LAMMPS that sends messages between the processes. */
+export function mpiImage(): ImagePlan {
+  return {
+    name: "localhost/mpi:test",
+    packages: ["openmpi-bin", "openssh-client", "openssh-server", "python3-mpi4py", "busybox-static"],
+    applets: ["/bin/sh"],
+    // Debian creates such links when it installs a package.
+    links: { "/usr/bin/mpirun": "mpirun.openmpi" },
+    texts: {
+      "/bin/lmp": RANKS,
+      "/etc/passwd": "root:x:0:0::/root:/bin/sh\nuser:x:1000:1000::/tmp:/bin/sh\n",
+    },
+    shared: ["/tmp", EXAMPLES],
+  };
+}
+
+/** The architecture of this machine. */
+export function hostArch(): "x64" | "arm64" {
+  return process.arch as "x64" | "arm64";
+}

@@ -1,0 +1,132 @@
+/** Random outputs of a launcher: paths and patterns, and what a pattern matches. */
+import { join } from "node:path";
+import { type BytePath, shownPath, toBytePath } from "shared/fs/byte-path";
+import type { Dice } from "./dice.ts";
+import { MANY } from "./random-world.ts";
+import { type FolderNode, joinPath, launcherReader, lookUp, READ, type World } from "./world.ts";
+
+/** An output of the command line. */
+export interface Output {
+  /** The argument. */
+  readonly text: string;
+  /** The path from the pod's folder; for a pattern, the folder before its first pattern character. */
+  readonly path: BytePath;
+  /** The parts of a pattern below this folder; undefined for a path. */
+  readonly pattern?: readonly string[];
+}
+
+/** A pattern that is longer than a name may be. */
+const LONG = `{${"l".repeat(251)},[ab]*}`;
+
+/** The parts of the patterns. Each must match a whole name, which has no leading dot unless the part has one. */
+const PARTS: Readonly<Record<string, RegExp>> = {
+  "*": /^[^.]/s,
+  ".*": /^\./s,
+  "*.dat": /^[^.].*\.dat$|^\.dat$/s,
+  "{a,b}*": /^[ab]/s,
+  "[ab]*": /^[ab]/s,
+  [LONG]: /^[ab]|^l{251}$/s,
+  "*.{dat,tar.gz}": /^[^.].*\.(dat|tar\.gz)$/s,
+};
+
+const PATTERNS: readonly (readonly string[])[] = [
+  ["*"],
+  ["*"],
+  [".*"],
+  ["**", "*.dat"],
+  ["**", "*.dat"],
+  ["{a,b}*"],
+  ["[ab]*"],
+  ["*", "*"],
+  ["*.{dat,tar.gz}"],
+  ["**", "[ab]*"],
+  ["*", "*.dat"],
+  [LONG],
+];
+
+/** Chooses between one and four outputs. */
+export function randomOutputs(world: World, dice: Dice): Output[] {
+  const many = joinPath(world.tree, MANY);
+  if (typeof lookUp(world, many) !== "string" && dice.chance(0.8)) {
+    const pattern = dice.pick([["**", "*.dat"], ["*"]]);
+    return [{ text: `${many}/${pattern.join("/")}`, path: many, pattern }];
+  }
+  const all = pathsBelow(world);
+  const plain = all.filter((path) => isText(path) && path.length < 3000);
+  const folders = plain.filter((path) => !/[*?[{]/.test(path) && kindOf(world, path) === "folder");
+  const random = (): Output => {
+    const form = (text: string) => (dice.chance(0.3) ? join(world.pod, text) : dice.chance(0.2) ? `./${text}` : text);
+    const kind = dice.below(10);
+    if (kind < 4) {
+      const pattern = dice.pick(PATTERNS);
+      const path = dice.chance(0.5) ? world.tree : dice.pick(folders);
+      return { text: form(`${shownPath(path)}/${pattern.join("/")}`), path, pattern };
+    }
+    const missing = dice.pick([`${world.tree}/none`, `${world.tree}/a/none`, "none"]);
+    const path = kind === 4 ? missing : kind < 7 ? world.tree : dice.pick(plain);
+    return { text: form(shownPath(path)), path };
+  };
+  const outputs = Array.from({ length: 1 + dice.below(4) }, random);
+  if (dice.chance(0.2)) return outputs;
+  // The launcher refuses two paths with the same name, so most command lines have none.
+  const names = outputs.map(({ path }) => path.slice(path.lastIndexOf("/") + 1));
+  return outputs.filter(
+    ({ pattern }, index) => pattern !== undefined || names.indexOf(names[index] as string) === index,
+  );
+}
+
+/** The matches of a pattern, and the folders that it cannot search. */
+export interface Matches {
+  readonly paths: readonly BytePath[];
+  /** Folders that the launcher cannot read. */
+  readonly unreadable: readonly BytePath[];
+}
+
+/** Searches for the matches of a pattern, as the user of the launcher. A pattern follows no links. */
+export function matchesOf(world: World, { path, pattern = [] }: Output): Matches {
+  const found = { paths: new Set<BytePath>(), unreadable: new Set<BytePath>() };
+  const search = (place: BytePath, [part = "", ...rest]: readonly string[]): void => {
+    const folder = lookUp(world, place, { reader: launcherReader });
+    if (folder === "EACCES" || folder === "ELOOP") found.unreadable.add(place);
+    if (typeof folder === "string" || folder.node.kind !== "folder") return;
+    if (!launcherReader(folder.node, READ)) {
+      found.unreadable.add(place);
+      return;
+    }
+    if (part === "**") return searchAll(folder.node, place, rest);
+    for (const [name, node] of folder.node.children) {
+      if (!PARTS[part]?.test(shownPath(name))) continue;
+      if (rest.length === 0) found.paths.add(joinPath(place, name));
+      else if (node.kind === "folder") search(joinPath(place, name), rest);
+    }
+  };
+  /** The part `**` stands for any number of folders. It skips names with a leading dot. */
+  const searchAll = (folder: FolderNode, place: BytePath, rest: readonly string[]): void => {
+    search(place, rest);
+    for (const [name, node] of folder.children)
+      if (node.kind === "folder" && !name.startsWith(".")) search(joinPath(place, name), ["**", ...rest]);
+  };
+  search(path, pattern);
+  // The launcher takes the matches in the order of their text.
+  const paths = [...found.paths].sort((a, b) => (shownPath(a) < shownPath(b) ? -1 : 1));
+  return { paths, unreadable: [...found.unreadable] };
+}
+
+/** Whether the bytes of a path are UTF-8. */
+export function isText(path: BytePath): boolean {
+  return toBytePath(shownPath(path)) === path;
+}
+
+function kindOf(world: World, path: BytePath): string | undefined {
+  const found = lookUp(world, path, { follow: false });
+  return typeof found === "string" ? undefined : found.node.kind;
+}
+
+function pathsBelow(world: World): BytePath[] {
+  const list = (path: BytePath): BytePath[] => {
+    const found = lookUp(world, path, { follow: false });
+    if (typeof found === "string" || found.node.kind !== "folder") return [path];
+    return [path, ...[...found.node.children.keys()].flatMap((name) => list(joinPath(path, name)))];
+  };
+  return list(world.tree);
+}

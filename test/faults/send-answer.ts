@@ -1,0 +1,89 @@
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Fault } from "./random-answers.ts";
+
+/** An answer of a server. */
+export interface Answer {
+  readonly status: number;
+  /** With names in lower case. */
+  readonly headers: OutgoingHttpHeaders;
+  readonly body: Buffer;
+}
+
+/** The answer without a handler, for a fault that keeps a part of the right answer. */
+export const NO_ANSWER: Answer = { status: 500, headers: {}, body: Buffer.alloc(0) };
+
+/** The delay between a part of a body and the end of its connection, in milliseconds. */
+const CUT_DELAY = 5;
+
+/**
+ * Lets a handler write its answer to `send` instead of the connection. The handler must call `writeHead` and `end`
+ * once, as the registry in this process does.
+ */
+export function captureAnswer(response: ServerResponse, send: (right: Answer) => void): void {
+  let status = 200;
+  let headers: OutgoingHttpHeaders = {};
+  const capture = {
+    writeHead: (code: number, given: OutgoingHttpHeaders = {}) => {
+      status = code;
+      headers = given;
+      return response;
+    },
+    end: (body: Buffer | string = "") => {
+      for (const name of Object.keys(capture)) Reflect.deleteProperty(response, name);
+      const all = { ...response.getHeaders(), ...headers };
+      for (const name of response.getHeaderNames()) response.removeHeader(name);
+      send({ status, headers: all, body: Buffer.from(body) });
+      return response;
+    },
+  };
+  Object.assign(response, capture);
+}
+
+/** The answer that a fault makes of the right one. */
+export function changedAnswer(right: Answer, fault: Fault): Answer {
+  const body = fault.body(right.body);
+  const length = body === right.body ? right.headers["content-length"] : body.length;
+  const changed = { ...right.headers, "content-length": length, ...fault.headers };
+  if (changed["content-length"] === "too long") changed["content-length"] = body.length + 100;
+  if (changed["content-length"] === "too short") changed["content-length"] = Math.floor(body.length / 2);
+  const headers = Object.fromEntries(Object.entries(changed).filter(([, value]) => value !== undefined));
+  return { status: fault.status ?? right.status, headers, body };
+}
+
+/** Sends an answer as a fault says. Does not throw if the connection is closed. */
+export async function sendAnswer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { status, headers, body }: Answer,
+  { delivery, informational }: Fault,
+): Promise<void> {
+  const { socket } = request;
+  if (delivery === "unanswered") return;
+  if (delivery === "disconnected") return void socket.resetAndDestroy();
+  if (delivery === "garbage") return void socket.end("SSH-2.0-OpenSSH_9.2\r\n");
+  if (delivery !== "early") await readToEnd(request);
+  if (socket.destroyed) return;
+  for (const code of informational) sendInformational(response, code);
+  response.writeHead(status, delivery === "early" ? { ...headers, connection: "close" } : headers);
+  if (delivery === "whole" || delivery === "early") return void response.end(body);
+  response.flushHeaders();
+  response.write(body.subarray(0, Math.floor(body.length / 2)));
+  await sleep(CUT_DELAY);
+  if (delivery === "cut") socket.resetAndDestroy();
+}
+
+/** Reads the rest of a request, whose connection may break. */
+async function readToEnd(request: IncomingMessage): Promise<void> {
+  if (request.readableEnded || request.destroyed) return;
+  request.resume();
+  await new Promise<void>((resolve) => {
+    request.once("end", resolve).once("close", resolve).once("error", resolve);
+  });
+}
+
+function sendInformational(response: ServerResponse, status: number): void {
+  if (status === 100) response.writeContinue();
+  else if (status === 102) response.writeProcessing();
+  else response.writeEarlyHints({ link: "</style.css>; rel=preload; as=style" });
+}
