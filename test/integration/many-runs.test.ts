@@ -58,7 +58,7 @@ describe("with the in-process registry", () => {
       assert.equal(refused.code, 73);
       assert.match(
         refused.stderr,
-        /keep:taken already points to other content \(sha256:\S+, made \S+, analysis \S+ of \d+ bytes\)/,
+        /keep:taken already refers to different content \(sha256:\S+, made \S+, analysis \S+ of \d+ bytes\)/,
       );
       assert.ok(registry.requests.slice(before).every(({ method }) => method === "GET"));
     });
@@ -301,7 +301,7 @@ describe("with the in-process registry", () => {
     for (const [content, why] of [
       ["{", "expected a JSON object"],
       ["[]", "expected a JSON object"],
-      ['{"$manifest":{"a":1}}', '"\\$manifest" must be an object of strings'],
+      ['{"$manifest":{"a":1}}', '"\\$manifest" must be an object whose values are strings'],
       [
         '{"analysis":{"org.opencontainers.image.title":"x"}}',
         "because clients need this annotation to restore the layer",

@@ -53,7 +53,7 @@ describe("a server that is no registry", () => {
     });
     const { code, stdout, stderr } = await tool([`${address}/metric/run:1`, "run.out"]);
     assert.equal(code, 76, stderr);
-    assert.match(stderr, /returned 200 for POST \S+ \(expected 202: Welcome\)\nhint: check that this address is a reg/);
+    assert.match(stderr, /returned 200 for POST \S+ \(expected 202: Welcome\)\nhint: check the address of the reg/);
     assert.equal(stdout, "");
   });
 

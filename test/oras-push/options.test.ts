@@ -95,7 +95,7 @@ describe("a push", () => {
     const created = (date: string) => push(`r.io/a:1 -a org.opencontainers.image.created=${date}`);
     for (const date of ["today", "2026-01-31", "2026-13-01T00:00:00Z"]) await refused(created(date), /must be a date/);
     for (const date of ["2026-01-31T12:00:00Z", "2026-01-31T12:00:00.5+01:00"]) await created(date);
-    await refused(push(`r.io/a:1 -a k=${"v".repeat(5 << 20)}`), /a manifest can have at most 4194304$/);
+    await refused(push(`r.io/a:1 -a k=${"v".repeat(5 << 20)}`), /a manifest can have at most 4194304 bytes$/);
   });
 
   it("takes options from the environment", async () => {

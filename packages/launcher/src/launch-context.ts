@@ -17,8 +17,8 @@ export interface LaunchSteps {
   /** Whether the sidecar has been gone for too long, see {@link SidecarTimeout}. */
   readonly sidecarGone: SidecarTimeout["sidecarGone"];
   /**
-   * Removes the copies that an earlier attempt made. Returns the future paths of the outputs. These paths are relative
-   * to the shared volume.
+   * Removes the copies that an earlier attempt made. Returns the paths that the outputs will have. These paths are
+   * relative to the shared volume.
    */
   readonly prepareOutputs: () => Promise<readonly string[]>;
   /** Copies the pulled inputs into a folder. */

@@ -63,8 +63,8 @@ export function launchSteps(plan: LaunchPlan, context: RunContext, readSidecarLe
 }
 
 /**
- * Reads the lease as `lease` does, but never throws. If the lease cannot be read, returns the state `none`, because the
- * sidecar may still be alive. Only the first failure causes a warning.
+ * Returns a function that reads the state of the lease, and never throws. If the state cannot be read, the function
+ * returns the state `none`, because the sidecar may still be alive. Only the first failure causes a warning.
  */
 function ignoringFailures(lease: ReadLease, warn: Log): ReadLease {
   let warned = false;

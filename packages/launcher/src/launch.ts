@@ -15,8 +15,8 @@ import type { SidecarTimeout } from "./sidecar-wait.ts";
 /**
  * Runs one attempt of the launcher: takes the lease, waits for the inputs, runs the command, saves the outputs, and
  * writes the done marker (docs/protocol.md, "The launcher"). Returns the exit code of the command. If the launcher
- * itself fails, writes the failure marker and throws the failure. If the command failed too, does not throw. In this
- * case, warns about the launcher's failure, and returns the exit code of the command.
+ * itself fails, writes the failure marker and throws the failure. If the command failed too, only warns about the
+ * launcher's failure, and returns the exit code of the command.
  *
  * The lease is taken first and released last. If the launcher can write neither a done marker nor a failure marker, it
  * keeps the lease until its process ends. In this case, only the end of the lease shows the sidecar that the attempt is

@@ -77,7 +77,9 @@ async function installTools(plan: InstallPlan, io: Io): Promise<number> {
   return 0;
 }
 
-/** Runs the command and does nothing else. Used if the condition of `--only-if` is not met. */
+/**
+ * Runs the command and does nothing else. The launcher calls this function if the condition of `--only-if` is not met.
+ */
 async function launchOnly(plan: LaunchPlan, context: RunContext): Promise<number> {
   const { exitCode, reason } = runStatus(await runOnly(plan, context, abortOnSignal(context.signals)));
   if (reason !== null) context.warn(`${plan.command[0]}: ${reason}`);

@@ -15,7 +15,8 @@ const NONE = "NA";
 
 /**
  * The maximum length of the installation folder's path, in bytes. The loader is in this folder, and the path of the
- * loader may have at most 4096 bytes (PATH_MAX). Up to 64 of these bytes are for the loader's name and the final NUL.
+ * loader may have at most 4096 bytes (PATH_MAX). Of these bytes, 64 are reserved for the loader's name and the final
+ * NUL.
  */
 const MAX_FOLDER_BYTES = 4096 - 64;
 
@@ -29,8 +30,8 @@ interface Operands {
 }
 
 /**
- * Converts a command line that installs the tools. Returns undefined if the command line runs a command. Throws a usage
- * failure if `--install` is used together with a command.
+ * Converts a command line to the plan of an installation. Returns undefined if the command line has no `--install`.
+ * Throws a usage failure if `--install` is used together with a command.
  */
 export function installPlan({ args, options }: CommandLine<typeof USAGE.options>): InstallPlan | undefined {
   const { install, "mounted-at": mountedAt } = options;
@@ -49,7 +50,9 @@ export function installPlan({ args, options }: CommandLine<typeof USAGE.options>
   return { folder, mountedAt: finalFolder };
 }
 
-/** Converts a command line that runs a command. Throws a usage failure for missing, empty or conflicting arguments. */
+/**
+ * Converts a command line to the plan of a launch. Throws a usage failure for missing, empty or conflicting arguments.
+ */
 export function launchPlan(line: CommandLine<typeof USAGE.options>): LaunchPlan {
   const { options } = line;
   const { input, output, command } = line.dashes

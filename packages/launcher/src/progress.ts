@@ -2,7 +2,7 @@ import type { DoneMarker, OutputRecord, Phase } from "shared/pod/markers";
 import type { OutputFailures } from "./outputs/output-failures.ts";
 import type { ExitStatus } from "./process/exit-status.ts";
 
-/** The progress of one attempt; each step adds its result. */
+/** The progress of one attempt. Each step of the attempt adds its result to this object. */
 export interface Progress {
   /** The start time (RFC 3339, UTC). */
   readonly startedAt: string;

@@ -31,8 +31,8 @@ export interface SidecarResult<T> extends Pick<Awaited, "event" | "markers"> {
 }
 
 /**
- * Waits for a result of the sidecar (docs/protocol.md, "Who may wait for whom"). Throws the error that `failure`
- * returns if the sidecar has been gone for too long. Warns once if the wait takes long.
+ * Waits for a result of the sidecar (docs/protocol.md, "Who may wait for whom"). If the sidecar has been gone for too
+ * long, this function throws the error that `failure` returns. If the wait takes long, this function warns once.
  */
 export function waitForSidecar<T>(
   volume: SharedVolume,
@@ -41,7 +41,7 @@ export function waitForSidecar<T>(
   { seconds, sidecarGone, lease }: SidecarTimeout,
   warn: Log,
 ): Promise<T> {
-  const why = `the sidecar is gone, and no new one started within ${seconds} s`;
+  const why = `the sidecar is gone, and no new sidecar started within ${seconds} s`;
   const pollSeconds = Math.min(DEFAULT_POLL_SECONDS, Math.max(1, seconds));
   return volume.until(
     whileAlive(check, sidecarGone, () => failure(why)),

@@ -5,8 +5,8 @@ import { DEFAULT_SHARE } from "shared/pod/markers";
 import { DEFAULT_SIDECAR_SECONDS } from "./sidecar-wait.ts";
 
 /**
- * The default of `--grace`, in seconds. Kubernetes allows 30 seconds for the end of a pod, so at least 10 seconds
- * remain for saving the outputs.
+ * The default of `--grace`, in seconds. Kubernetes allows 30 seconds for the end of a pod. With this default, the
+ * launcher has at least 10 of these seconds to save the outputs.
  */
 export const DEFAULT_GRACE_SECONDS = 20;
 
@@ -20,15 +20,15 @@ const DATA_OPTIONS = {
   input: {
     type: "text",
     placeholder: "DIR",
-    description: "wait for the inputs from the sidecar, and copy them into DIR before the command runs",
+    description: "wait until the sidecar has pulled the inputs, and copy the inputs to DIR before the command runs",
   },
   output: {
     type: "list",
     placeholder: "PATH[:TYPE]",
     description:
-      "save this file or folder, or the matches of a pattern such as 'data/*.xyz'; TYPE is the media type of the layer",
+      "save this file or folder, or all paths that match a pattern such as 'data/*.xyz'; TYPE is the media type",
   },
-  "allow-missing-output": { type: "flag", description: "do not fail if the command did not write an output" },
+  "allow-missing-output": { type: "flag", description: "do not fail if the command has not written an output" },
   "output-pipe": { type: "text", placeholder: "FILE", description: "also write the command's stdout to FILE" },
   logs: { type: "flag", description: "also save the command's stdout and stderr, so that the sidecar pushes them" },
 } as const satisfies OptionSpecs;
@@ -44,7 +44,8 @@ const WAITING_OPTIONS = {
     type: "number",
     placeholder: "SECONDS",
     default: DEFAULT_SIDECAR_SECONDS,
-    description: "if the sidecar dies, wait this long for a new sidecar, then exit with 66 (no inputs) or 75 (no push)",
+    description:
+      "if the sidecar dies, wait this long for a new one; then exit with 66 if inputs are missing, otherwise with 75",
   },
   "wait-push": {
     type: "flag",
@@ -63,7 +64,7 @@ const RUNNING_OPTIONS = {
     type: "number",
     placeholder: "SECONDS",
     default: DEFAULT_GRACE_SECONDS,
-    description: "after SIGTERM, wait this long for the command to end; then send SIGKILL",
+    description: "send SIGKILL to the command if it still runs this long after SIGTERM",
   },
   "only-if": {
     ...CONDITION_OPTION,
@@ -76,18 +77,19 @@ const INSTALLATION_OPTIONS = {
   "mounted-at": {
     type: "text",
     placeholder: "DIR",
-    description: "path of the --install folder in the application's container, if this path is different",
+    description:
+      "path of the --install folder in the application's container, if the paths in the two containers differ",
   },
 } as const satisfies OptionSpecs;
 
 /** How to call `launcher`. */
 export const USAGE = {
   name: "launcher",
-  summary: "run a command in a pod and save its outputs for the sidecar",
+  summary: "run a command in a pod, and save the command's outputs for the sidecar",
   description: [
-    "The launcher waits for the inputs that the sidecar pulls, and runs the command. Then the launcher saves the",
-    "outputs on the shared volume, and the sidecar pushes them to a registry. The launcher exits with the exit code of",
-    "the command.",
+    "The launcher waits for the inputs that the sidecar pulls, and then runs the command. After that, the launcher",
+    "saves the outputs on the shared volume, and the sidecar pushes the outputs to a registry. The launcher exits with",
+    "the exit code of the command.",
   ].join(" "),
   forms: [
     "[options] -- COMMAND [ARG ...]",
@@ -115,11 +117,11 @@ export const USAGE = {
       command: "launcher --input /tmp/in --output '/tmp/out/*.csv' --wait-push -- ./average /tmp/in /tmp/out",
     },
     {
-      text: "Run the first example with the arguments of the ORAS Operator",
+      text: "Save a folder, with the arguments of the ORAS Operator",
       command: "launcher NA results make results",
     },
     {
-      text: "Install the tools on the shared volume, so that they run in a container of any image",
+      text: "Install the tools on the shared volume, so that a container of any image can run the tools",
       command: "launcher --install /mnt/oras/bin",
     },
   ],
@@ -127,35 +129,36 @@ export const USAGE = {
     {
       title: "Arguments",
       text: [
-        "ARTIFACT-INPUT means the same as --input, and ARTIFACT-OUTPUT the same as --output. Write NA for no input or",
-        "no output, and . for the working directory.",
+        "ARTIFACT-INPUT means the same as --input, and ARTIFACT-OUTPUT means the same as --output. Write NA if there",
+        "is no input or no output. Write . for the working directory.",
       ].join(" "),
     },
     {
       title: "Patterns",
       text: [
-        "The pattern of an --output can contain *, **, ?, [a-z] and {a,b}. The launcher searches for matches when the",
-        "command has ended. A name with a leading dot matches only if the pattern contains the dot.",
+        "The pattern of an --output can contain *, **, ?, [a-z] and {a,b}. The launcher searches for matching paths",
+        "after the command has ended. A name with a leading dot matches only if the pattern contains the dot.",
       ].join(" "),
     },
     {
       title: "Stopped commands",
       text: [
-        "If SIGTERM or --timeout stops the command, the done marker and the artifact contain the reason. They contain",
-        "the reason for every exit code of the command.",
+        "If SIGTERM or --timeout stops the command, the done marker and the artifact contain the reason, even if the",
+        "command exits with 0.",
       ].join(" "),
     },
     {
       title: "Conditions",
       text: [
-        "If the condition of --only-if is not met, the launcher only runs the command. It waits for nothing and saves",
-        "nothing.",
+        "If the condition of --only-if is not met, the launcher only runs the command. The launcher then does not wait",
+        "for inputs, and saves no outputs.",
       ].join(" "),
     },
   ],
   exitNote: [
-    "The launcher exits with the exit code of the command, or with 128+n if signal n ended the command. If the command",
-    "could not be run, or if it succeeded and the launcher failed, the launcher exits with one of these codes:",
+    "The launcher exits with the exit code of the command, or with 128+n if signal n ended the command. The launcher",
+    "exits with one of the following codes if it could not run the command, or if the command succeeded but the",
+    "launcher failed:",
   ].join(" "),
   exitCodes: ["noInput", "cannotCreate", "copyFailed", "notPushed", "timedOut", "notExecutable", "notFound"],
   exitMeanings: {
@@ -163,7 +166,7 @@ export const USAGE = {
     noInput: "an input or an output is missing",
     cannotCreate: "the shared volume cannot be written",
     copyFailed: "the outputs could not be saved",
-    notPushed: "the outputs were not pushed (--wait-push)",
+    notPushed: "the sidecar did not push the outputs (--wait-push)",
     timedOut: "timed out (--timeout, --init-timeout)",
   },
 } as const satisfies Usage<OptionSpecs>;

@@ -5,30 +5,30 @@ import { DEFAULT_POLL_SECONDS } from "shared/pod/wait";
 
 const WAITING_OPTIONS = {
   path: { type: "list", alias: "p", placeholder: "PATH", description: "wait for this file or folder" },
-  any: { type: "flag", description: "wait for one of the paths, not for all" },
+  any: { type: "flag", description: "stop waiting when one of the paths exists (by default, wait for all paths)" },
   wait: {
     type: "number",
     alias: "w",
     placeholder: "SECONDS",
     default: DEFAULT_POLL_SECONDS,
     range: ABOVE_ZERO,
-    description: "also check the paths at this interval, because some volumes report no changes",
+    description: "interval at which the paths are checked, because some volumes do not report new files",
   },
   timeout: {
     type: "number",
     placeholder: "SECONDS",
     shownDefault: "no limit",
-    description: "exit with 124 after this time; with 0, check once",
+    description: "exit with 124 if the paths do not exist after this time; 0 means to check the paths only once",
   },
   alive: {
     type: "text",
     placeholder: "SOCKET",
-    description: "exit with 79 if the launcher with this lease ends before the paths exist",
+    description: "exit with 79 if the launcher that holds this lease ends before the paths exist",
   },
 } as const satisfies OptionSpecs;
 
 const OUTPUT_OPTIONS = {
-  json: { type: "flag", description: "print the existing paths on stdout, as one JSON object" },
+  json: { type: "flag", description: "print the existing paths to stdout, as one JSON object" },
   quiet: { type: "flag", alias: "q", description: "write no log" },
 } as const satisfies OptionSpecs;
 
@@ -37,8 +37,8 @@ export const USAGE = {
   name: "wait-fs",
   summary: "wait until files or folders exist",
   description: [
-    "wait-fs exits with 0 when all paths exist. The kernel reports new files, so wait-fs usually reacts within",
-    "milliseconds. Some volumes report no changes, so wait-fs also checks the paths every few seconds.",
+    "wait-fs exits with 0 when all paths exist. The kernel reports new files, so wait-fs usually exits within",
+    "milliseconds. Some volumes do not report new files, so wait-fs also checks the paths every few seconds.",
   ].join(" "),
   forms: ["[options] -p PATH [-p PATH ...]"],
   options: { ...WAITING_OPTIONS, ...OUTPUT_OPTIONS },
@@ -53,7 +53,7 @@ export const USAGE = {
       command: "wait-fs -q --timeout 0 -p /mnt/oras/oras-operator-init.txt",
     },
     {
-      text: "Wait at most a minute for one of two files, and print which one exists",
+      text: "Wait at most a minute for one of two files, and print the file that exists",
       command: "wait-fs --any --json --timeout 60 -p results/log -p results/error",
     },
     {
@@ -65,19 +65,19 @@ export const USAGE = {
   exitCodes: ["noInput", "launcherDied", "timedOut"],
   exitMeanings: {
     success: "the paths exist",
-    noInput: "the lease cannot be checked (--alive)",
-    launcherDied: "the launcher ended first (--alive)",
+    noInput: "the state of the lease cannot be determined (--alive)",
+    launcherDied: "the launcher ended before the paths existed (--alive)",
   },
 } as const satisfies Usage<OptionSpecs>;
 
 /** A parsed command line of `wait-fs`. */
 export interface WaitFsOptions {
   readonly paths: readonly string[];
-  /** Whether to stop when one of the paths exists. */
+  /** If true, the wait ends when one of the paths exists. If false, it ends when all paths exist. */
   readonly any: boolean;
   readonly pollSeconds: number;
   readonly timeoutSeconds: number | undefined;
-  /** Path of the launcher's lease; undefined to watch no lease. */
+  /** Path of the launcher's lease. If undefined, no lease is watched. */
   readonly alive: string | undefined;
   readonly quiet: boolean;
   readonly json: boolean;

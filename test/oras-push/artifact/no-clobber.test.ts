@@ -6,7 +6,7 @@ import { buildManifest } from "oras-push/oci/manifest";
 import { digestOf } from "oras-push/oci/meter";
 
 const REFERENCE = { registry: "localhost", repository: "metric/run", tag: "1", digest: undefined };
-const REFUSED = { code: "cannotCreate", message: "localhost/metric/run:1 already points to other content" };
+const REFUSED = { code: "cannotCreate", message: "localhost/metric/run:1 already refers to different content" };
 const LAYER: Descriptor = { mediaType: "text/plain", digest: digestOf(Buffer.from("content")), size: 7 };
 
 /** The annotations that say when and where an artifact was made. */

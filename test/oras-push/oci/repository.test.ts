@@ -201,7 +201,7 @@ describe("uploads", () => {
     });
     await assert.rejects(
       repositoryAt(t, address).pushBlob(BLOB, DIGEST),
-      (error: ToolError) => error.code === "registry" && /without a Location/.test(error.message),
+      (error: ToolError) => error.code === "registry" && /sent no Location/.test(error.message),
     );
   });
 

@@ -426,7 +426,7 @@ describe("the sidecar executable", { timeout: 120_000 }, () => {
         assert.ok(manifest);
         const { code, stderr } = await runPod(t, reference, 2, { ...failed, ...done }, ...more);
         assert.equal(code, 73, stderr);
-        assert.match(stderr, /out:2-failed already points to other content/);
+        assert.match(stderr, /out:2-failed already refers to different content/);
         assert.equal(registry.manifests.get("out:2-failed"), manifest);
       });
   });

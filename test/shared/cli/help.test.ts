@@ -65,7 +65,7 @@ Common options:
       --format text|json  print in this format (default: text)
       --timeout SECONDS   stop after this time (default: no limit)
   -q, --quiet             write no log
-  -d, --debug             log more: requests and stack traces, but no secrets
+  -d, --debug             also log requests and stack traces, but no secrets
   -h, --help              show this help and exit
       --version           show the version and exit
 
@@ -77,9 +77,9 @@ Things:
   A thing can be anything.
 
 Environment:
-  An environment variable can also set every option except --help and --version. For example,
-  ORAS_QUIET=true sets --quiet. The variable of a repeatable option has one value per line. The
-  command line overrides the environment. TOOL_THINGS lists things.
+  Each option except --help and --version can also be set by an environment variable. For example,
+  ORAS_QUIET=true sets --quiet. For a repeatable option, write one value per line into the variable.
+  An option on the command line overrides its variable. TOOL_THINGS lists things.
 
 Exit codes:
   The exit code tells:

@@ -27,7 +27,7 @@ export interface InstallPlan {
   readonly mountedAt: string;
 }
 
-/** The file name of the executable. The other names become links to this file. */
+/** The file name of the executable. The names of the other two tools become links to this file. */
 const NAME = "launcher";
 const OTHER_NAMES = ["wait-fs", "oras-push"] as const;
 
@@ -83,7 +83,8 @@ function ownInterpreter(): InterpreterSegment {
 
 /**
  * Returns the paths of the shared libraries of this process. The paths end with the names that the loader searches for.
- * A library can be a link, and /proc/self/maps would show only the target of the link.
+ * The paths do not come from /proc/self/maps. A library can be a link, and /proc/self/maps shows only the target of a
+ * link.
  */
 function ownLibraries(loader: string): string[] {
   const { sharedObjects } = process.report.getReport() as { readonly sharedObjects: readonly string[] };

@@ -19,7 +19,7 @@ const ZEROS = Buffer.alloc(BLOCK);
  */
 export type WriteFailure = "copyFailed" | "cannotCreate";
 
-/** Copies the content of a regular file to a new file. Keeps holes. Throws the system's error. */
+/** Copies the content of a regular file to a new file. Keeps holes. Throws the system's error if the copy fails. */
 export async function copyContent(source: BytePath, target: BytePath, stats: Stats): Promise<void> {
   if (stats.size <= SMALL_FILE) copyFileSync(rawPath(source), rawPath(target));
   else if (isSparse(stats)) await copySparse(source, target, stats.size);

@@ -32,7 +32,7 @@ export interface CopyOptions {
   /** The failure if the target cannot be written; `copyFailed` by default. */
   readonly writeFailure?: WriteFailure;
   /**
-   * Called if a path inside a folder cannot be copied. The copy then continues with the next path. By default, the
+   * Called if a path inside a folder cannot be copied. After this call, the next path is copied. By default, the
    * failure is thrown.
    */
   readonly failed?: FailureReport;
@@ -50,7 +50,7 @@ const LONGEST_TURN = 100;
 /**
  * Copies a file, or a folder and its content. Merges with existing folders, and replaces existing files. If `from` is a
  * symbolic link, copies the target of this link. Symbolic links inside the folder stay links. Keeps modes, times, hard
- * links and holes; does not keep owners. If the target's file system does not support modes, times or hard links, these
+ * links and holes, but not owners. If the target's file system does not support modes, times or hard links, these
  * properties are lost in the copy. Throws `noInput` with the path if a source cannot be read. Throws the failure of the
  * option `writeFailure` if a target cannot be written.
  */
@@ -180,8 +180,8 @@ class TreeCopy {
   }
 
   /**
-   * Calls `change`. Returns false if the file system does not support the change. Only the first such case causes a
-   * warning.
+   * Calls `change`. Returns false if the file system does not support the change. Only the first unsupported change
+   * causes a warning.
    */
   #ifSupported(target: Buffer, change: () => void): boolean {
     const supported = ifSupported(change);

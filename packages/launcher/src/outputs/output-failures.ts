@@ -51,8 +51,8 @@ export class OutputFailures {
   };
 
   /**
-   * Returns one failure for all added paths, or undefined if no path was added. If there are several paths, the code of
-   * the failure is `noInput` if one of the paths could not be read. Otherwise the code is `copyFailed`.
+   * Returns one failure for all added paths, or undefined if no path was added. For several paths, the failure has the
+   * code `noInput` if at least one path could not be read, and the code `copyFailed` if not.
    */
   summary(): ToolError | undefined {
     const [first] = this.#failures;

@@ -56,8 +56,8 @@ function refuseOwnPart(output: string, volume: string, path: string): void {
 }
 
 /**
- * Returns the paths that the started marker lists. Skips the folder of the volume itself, because this folder contains
- * the markers.
+ * Returns the paths for the list of outputs in the started marker. Skips the folder of the volume itself, because this
+ * folder contains the markers.
  */
 export function futureOutputPaths(locations: readonly OutputLocation[]): string[] {
   return [...new Set(locations.map(({ path }) => path).filter((path) => path !== ""))];

@@ -20,17 +20,17 @@ export interface ResolvedOutput {
 }
 
 /**
- * The maximum total length in bytes of all matched paths. If the paths are longer, matches are saved together, because
- * the size of a marker is limited.
+ * The maximum total length in bytes of all matched paths. If the paths are longer than this maximum, matches are saved
+ * together, because the size of a marker is limited.
  */
 const MAX_PATH_BYTES = 128 << 10;
 
 /**
- * Resolves outputs to paths. An output that exists as a path is always this path, even if it contains pattern
+ * Resolves outputs to paths. If an output exists as a path, the output is this path, even if the path contains pattern
  * characters. Any other output with `*`, `?`, `[a-z]`, `{a,b}` or `**` is a pattern. A name with a leading dot matches
- * only if the pattern contains the dot. Each path is listed once. The limit for separate outputs is {@link MAX_OUTPUTS}
- * matches of all patterns together. From the pattern that exceeds this limit on, the matches of each pattern are saved
- * together.
+ * only if the pattern contains the dot. Each path is listed once. The matches of all patterns are counted together. If
+ * a pattern brings this count above {@link MAX_OUTPUTS}, the matches of this pattern are saved together as one folder.
+ * The same applies to each later pattern.
  *
  * Reports `copyFailed` for a path if an earlier path has the same name, or if `taken` contains this name. An artifact
  * can contain each name only once. Reports `noInput` if the name of a match is not UTF-8, because a title in an

@@ -30,10 +30,10 @@ export interface SaveContext {
 
 /**
  * Saves an output path on the shared volume. An output on the volume stays in its place, and becomes readable for every
- * user. Any other output is copied to the outputs folder. A rename replaces the copy that an earlier attempt made.
- * Returns undefined if the path does not exist, is neither a file nor a folder, or belongs to the tools. Reports a
- * broken link as a missing output. If a path inside the output cannot be saved, reports this path. Throws `noInput`
- * with the path if the output cannot be read. Throws `copyFailed` if the copy cannot be written.
+ * user. Any other output is copied to the outputs folder. If an earlier attempt made a copy, the new copy replaces the
+ * old copy by a rename. Returns undefined if the path does not exist, is neither a file nor a folder, or belongs to the
+ * tools. Reports a broken link as a missing output. If a path inside the output cannot be saved, reports this path.
+ * Throws `noInput` with the path if the output cannot be read. Throws `copyFailed` if the copy cannot be written.
  */
 export async function saveOutput(path: string, context: SaveContext): Promise<OutputRecord[] | undefined> {
   const { share, warn, failures } = context;
@@ -84,7 +84,7 @@ export async function saveTogether(
   return [{ path: record, ...(await copyTrees(pairs, { warn, addMode: READ_FOR_ALL, failed })) }];
 }
 
-/** Returns the absolute paths, without each path that is inside another path of the list. */
+/** Returns the paths as absolute paths. Leaves out a path if it is inside another path of the list. */
 function topmost(paths: readonly string[]): string[] {
   const full = new Set(paths.map((path) => resolve(path)));
   const isBelowAnother = (path: string): boolean => {
@@ -142,7 +142,7 @@ async function saveOneInPlace(
 
 /**
  * Returns the path of an output on the volume. The last part of this path becomes the title of the layer. If this part
- * is not the name of the output, creates a hidden link with the right name, and returns the path of the link.
+ * is not the name of the output, creates a hidden link with the name of the output, and returns the path of the link.
  */
 function pathWithName(volume: string, within: string, name: string): string {
   if (basename(within) === name) return within;

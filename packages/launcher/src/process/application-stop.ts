@@ -6,7 +6,7 @@ import type { ApplicationEnd, RunResult } from "./exit-status.ts";
 export interface StopOptions {
   /** Seconds from SIGTERM to SIGKILL. */
   readonly graceSeconds: number;
-  /** Seconds after which the application is stopped; unlimited if undefined. */
+  /** Seconds after which the application is stopped. If undefined, there is no time limit. */
   readonly timeoutSeconds: number | undefined;
 }
 
@@ -45,7 +45,7 @@ export class ApplicationStop {
     });
   }
 
-  /** Cancels all timers, and returns the result of an application that ended. */
+  /** Call this after the application has ended. Cancels all timers, and returns the result of the run. */
   finish(end: ApplicationEnd): RunResult {
     for (const timer of this.#timers) clearTimeout(timer);
     return { end, timedOut: this.#cause === "timed out", reason: this.#reason(end) };

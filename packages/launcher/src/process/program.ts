@@ -6,14 +6,14 @@ import { ELF_HEADER_SIZE, isElf, isRunnableElf } from "../install/elf.ts";
 const DEFAULT_PATH = "/bin:/usr/bin";
 
 /**
- * The folder in which the kernel lists the interpreters for other program formats. Some containers do not have this
- * folder.
+ * The folder in which the kernel lists the interpreters for additional program formats. Some containers do not have
+ * this folder.
  */
 const BINFMT = "/proc/sys/fs/binfmt_misc";
 
 /**
  * Throws ENOEXEC if a program is an ELF file that the kernel cannot run. Without this check, the C library would run
- * the file as a script of `sh` (execvp(3)). Accepts all other files, and also missing files.
+ * the file as a shell script (execvp(3)). Accepts all other files, and also missing files.
  */
 export function checkProgram(program: string, env: NodeJS.ProcessEnv): void {
   const path = programPath(program, env.PATH ?? DEFAULT_PATH);
@@ -59,7 +59,10 @@ function readHead(path: string): Buffer | undefined {
   }
 }
 
-/** Whether the kernel has an interpreter for ELF files of other machines, such as an emulator (binfmt_misc). */
+/**
+ * Whether the kernel has an interpreter for ELF files of a different machine type. An emulator is such an interpreter
+ * (binfmt_misc).
+ */
 function hasInterpreter(): boolean {
   try {
     return readdirSync(BINFMT).some((name) => /^enabled\n[\s\S]*^magic 7f454c46/m.test(readEntry(name)));

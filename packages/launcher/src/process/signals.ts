@@ -49,7 +49,7 @@ export function directSignals(terminal: boolean): readonly ForwardedSignal[] {
  */
 const JOB_CONTROL: readonly ForwardedSignal[] = ["SIGTSTP", "SIGCONT", "SIGTTIN", "SIGTTOU"];
 
-/** A source of the signals that are sent to the launcher. Only the last listener is called. */
+/** A source of the signals that are sent to the launcher. Only the listener that was set last is called. */
 export interface SignalSource {
   /** Calls `listener` for each signal from now on. Replaces the previous listener. */
   listen(listener: (signal: ForwardedSignal) => void): void;

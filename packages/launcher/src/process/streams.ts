@@ -28,7 +28,7 @@ export const LOG_NAMES = { stdout: "stdout.log", stderr: "stderr.log" } as const
 export interface Streams {
   /** A tee for each stream that is saved. */
   readonly tees: { readonly stdout?: Tee; readonly stderr?: Tee };
-  /** Call this after the application has ended, see {@link Tee.finish}. Returns the saved logs. */
+  /** Completes the saved logs, and returns them. Call this after the application has ended, see {@link Tee.finish}. */
   finish(): Promise<OutputRecord[]>;
   /** Waits until the launcher's own streams have also received all bytes, see {@link Tee.flush}. */
   flush(signal: AbortSignal): Promise<void>;
@@ -72,8 +72,8 @@ async function openFiles(plan: StreamPlan, name: (typeof STREAMS)[number]): Prom
 }
 
 /**
- * Opens and truncates the file of `--output-pipe`. Rejects pipes and devices, because a write to them might never
- * finish.
+ * Opens and truncates the file of `--output-pipe`. Rejects pipes and devices, because a write to a pipe or a device
+ * might never finish.
  */
 async function openOutputPipe(path: string): Promise<TeeFile> {
   return opening(path, async () => {

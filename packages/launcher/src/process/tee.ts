@@ -15,7 +15,7 @@ export interface TeeFile {
 export interface Tee {
   /** The file descriptor that the application writes to. It belongs to a pipe. */
   readonly writeEnd: number;
-  /** Closes the write end in this process. Call this after the application was started. */
+  /** Closes the write end in this process. Call this after the application has started. */
   closeWriteEnd(): void;
   /**
    * Call this after the application has ended. Reads the rest of the application's output, and closes the files. Does

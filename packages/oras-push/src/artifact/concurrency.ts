@@ -1,6 +1,7 @@
 /**
- * Maps at most `limit` items at the same time. The results have the same order as the items. After an error, starts no
- * further items, waits for the active items, and throws the first error.
+ * Calls `map` for each item, but for at most `limit` items at the same time. Returns the results in the order of the
+ * items. After an error, this function starts no further calls. It waits for the active calls, and then throws the
+ * first error.
  */
 export async function mapConcurrently<T, R>(
   items: readonly T[],

@@ -7,8 +7,8 @@ import { ManifestError, parseManifest, type StoredManifest } from "../oci/manife
 import type { AnyReference } from "../oci/reference.ts";
 
 /**
- * The number of leading bytes that are compared in two blobs. These bytes span several compressed blocks, even if the
- * blocks compress well.
+ * To compare two blobs, this number of bytes is read from the start of each blob. These bytes contain several
+ * compressed blocks, even if the blocks compress well.
  */
 const COMPARED_HEAD = 1 << 20;
 
@@ -17,13 +17,13 @@ const COMPARED_HEAD = 1 << 20;
  * first used.
  */
 export interface EarlierContent {
-  /** The layers of the artifacts that the tags of this push point to now. Ignores unreadable manifests. */
+  /** The layers of the existing artifacts that the tags of this push point to. Unreadable manifests are ignored. */
   layers(): Promise<readonly Descriptor[]>;
-  /** Whether the store may contain blobs. False if the store has no tags. True if its tags cannot be listed. */
+  /** Whether the store may contain blobs. False if the store has no tags. True if the tags cannot be listed. */
   mayHaveBlobs(): Promise<boolean>;
 }
 
-/** Returns the queries for a store and for the references of this push in that store. */
+/** Creates the queries for one store. `references` are the references of this push in this store. */
 export function earlierContent(store: ArtifactStore, references: readonly AnyReference[]): EarlierContent {
   const layers = async () => {
     const tags = references.flatMap(({ tag }) => (tag === undefined ? [] : [tag]));
@@ -48,9 +48,10 @@ function once<T>(ask: () => Promise<T>): () => Promise<T> {
 
 /**
  * Searches the layers of earlier pushes for a layer that equals the new layer of a folder. Returns the descriptor of
- * the earlier layer. `head` contains the first bytes of the new blob. Two layers are equal if their blobs begin with
- * the same bytes, and if their archives have the same digest. Reads the new archive to get its digest, but does not
- * compress the archive. Returns undefined if no earlier layer is equal. Throws `noInput` if the folder cannot be read.
+ * the earlier layer, or undefined if no earlier layer is equal. Two layers are equal if their blobs begin with the same
+ * bytes, and if their archives have the same digest. `head` contains the first bytes of the new blob. To get the digest
+ * of the new archive, this function reads the archive, but does not compress it. Throws `noInput` if the folder cannot
+ * be read.
  */
 export async function findSameLayer(
   store: ArtifactStore,
@@ -86,7 +87,7 @@ async function beginsWith(store: ArtifactStore, layer: Descriptor, head: Buffer)
 
 /**
  * Returns the response of a store. Returns undefined if the store refuses the request, or if the content in the store
- * is broken. This push may repair broken content.
+ * is broken. Broken content is not an error here, because this push may repair the content.
  */
 async function undefinedIfRefused<T>(answer: Promise<T>): Promise<T | undefined> {
   try {

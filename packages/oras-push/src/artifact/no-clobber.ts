@@ -20,26 +20,29 @@ const VOLATILE_ANNOTATIONS: ReadonlySet<string> = new Set([
   ANNOTATIONS.node,
 ]);
 
-/** Annotations in which layers with the same content may differ. For example, a copy of a file has a different time. */
+/**
+ * Layers with the same content may differ in these annotations. For example, a copy of a file may have a newer
+ * modification time than the file itself.
+ */
 const VOLATILE_OF_LAYERS: ReadonlySet<string> = new Set([ANNOTATIONS.fileTime]);
 
 /**
  * Checks that a tag's manifest has the same artifact type, layers and annotations as the new manifest. Ignores
- * annotations that say when and where the artifact was made. If the manifests differ, throws `cannotCreate` with a
- * description of the existing artifact.
+ * annotations that say when and where the artifact was made. Throws `cannotCreate` with a description of the existing
+ * artifact if the manifests differ.
  */
 export function checkSameContent(reference: AnyReference, existing: StoredManifest, wanted: StoredManifest): void {
   const found = contentOf(existing);
   if (found !== undefined && isDeepStrictEqual(found, contentOf(wanted))) return;
-  throw new ToolError("cannotCreate", `${formatReference(reference)} already points to other content`, {
+  throw new ToolError("cannotCreate", `${formatReference(reference)} already refers to different content`, {
     why: descriptionOf(existing),
-    hint: "push to another tag, or without --no-clobber",
+    hint: "use a different tag, or push without --no-clobber",
   });
 }
 
 /**
- * Parses a manifest, and removes the annotations that are not compared. Returns undefined for a different kind of
- * manifest, such as an index.
+ * Parses a manifest, and removes the annotations that are not compared. Returns undefined if the manifest does not
+ * describe an artifact. For example, an index does not describe an artifact.
  */
 function contentOf(manifest: StoredManifest): Manifest | undefined {
   const parsed = manifestOf(manifest);

@@ -11,7 +11,7 @@ import { Repository } from "../oci/repository.ts";
 import type { ConnectionPlan, TransferContext } from "./transfer.ts";
 
 /**
- * Opens the repository or the OCI layout of a reference. Sends no request to a repository yet. Throws the errors of
+ * Opens the repository or the OCI layout of a reference. Opening a repository sends no request. Throws the errors of
  * {@link openLayout}.
  */
 export async function openStore(
@@ -24,7 +24,7 @@ export async function openStore(
   return openRepository(reference, access, plan, context);
 }
 
-/** Groups references by their store. Keeps the order of the references. */
+/** Groups references by their store. The references in each group keep their order. */
 export function groupByStore(references: readonly AnyReference[]): readonly AnyReference[][] {
   const groups = Map.groupBy(references, (reference) =>
     formatReference({ ...reference, tag: undefined, digest: undefined }),
@@ -50,8 +50,8 @@ function openRepository(
 }
 
 /**
- * Uses the credentials from the command line, else from the variables of the ORAS Operator, else from the docker
- * config.
+ * Uses the credentials from the command line. If there are none, uses the credentials from the variables of the ORAS
+ * Operator. If these variables are not set either, uses the docker config.
  */
 function credentialSource(
   access: Access,

@@ -21,7 +21,7 @@ export function namesIn(folder: BytePath): BytePath[] {
 export function merge(from: BytePath, to: BytePath): void {
   const stats = lstatSync(rawPath(from));
   const existing = lstatSync(rawPath(to), { throwIfNoEntry: false });
-  // A normal user needs write permission on a folder to move or to empty the folder.
+  // Without write permission on a folder, only root can move or empty this folder.
   if (stats.isDirectory()) chmodSync(rawPath(from), 0o700);
   if (existing?.isDirectory() === true && stats.isDirectory()) {
     whileWritable(to, existing, () => {
@@ -36,7 +36,8 @@ export function merge(from: BytePath, to: BytePath): void {
 }
 
 /**
- * Makes a folder writable, calls `act`, and restores the folder's mode. Keeps the mode if another user owns the folder.
+ * Makes a folder writable, calls `act`, and restores the folder's mode. Does not change the mode if another user owns
+ * the folder.
  */
 function whileWritable(folder: BytePath, { mode, uid }: Stats, act: () => void): void {
   if ((mode & 0o300) === 0o300 || uid !== process.geteuid?.()) return act();
@@ -48,7 +49,7 @@ function whileWritable(folder: BytePath, { mode, uid }: Stats, act: () => void):
   }
 }
 
-/** Throws `cannotCreate` if the move of `from` to `to` has a conflict, as {@link findConflict} defines it. */
+/** Throws `cannotCreate` if {@link findConflict} finds a conflict when `from` is moved to `to`. */
 export function checkFree(from: BytePath, to: BytePath, keepOldFiles: boolean): void {
   const found = findConflict(from, to, { keepOldFiles, parents: [] });
   if (found !== undefined) throw new ToolError("cannotCreate", `${found.path} exists already`, { why: found.why });
@@ -71,7 +72,7 @@ export function findConflict(
   const folder = existing.isDirectory();
   if (folder !== lstatSync(rawPath(from)).isDirectory())
     return { path: shownPath(to), why: folder ? "it is a folder" : "it is not a folder" };
-  // A rename would replace a device or a FIFO with a file.
+  // This check is needed because a rename would replace a device or a FIFO with a file.
   if (!folder && !existing.isFile() && !existing.isSymbolicLink())
     return { path: shownPath(to), why: `it is ${specialFileKind(existing)}` };
   if (!folder) return options.keepOldFiles ? { path: shownPath(to), why: "--keep-old-files is set" } : undefined;

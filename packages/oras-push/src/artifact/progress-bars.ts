@@ -12,7 +12,7 @@ export interface Terminal {
 export interface ProgressBars extends Progress {
   /** Writes a line above the bars. */
   print(line: string): void;
-  /** Removes the bars. Nothing is drawn afterwards. */
+  /** Removes the bars. After this call, no bar is drawn. */
   close(): void;
 }
 
@@ -23,8 +23,8 @@ const INTERVAL = 100;
 const BAR_WIDTH = 20;
 
 /**
- * These control codes clear only the space after the new text (ECMA-48, EL and ED). No line is ever blank, so the bars
- * do not flicker.
+ * The control codes EL and ED (ECMA-48) clear only the space after the new text. Therefore, no line becomes blank
+ * during an update, and the bars do not flicker.
  */
 const CLEAR_ROW = "\x1b[K";
 const CLEAR_BELOW = "\x1b[J";
@@ -40,9 +40,9 @@ interface Bar {
 }
 
 /**
- * Draws a bar for each active transfer, below the lines of finished transfers. Each update overwrites the previous
- * update in one write, so the bars do not flicker. A bar is never wider than the terminal. Reads the terminal's width
- * at each update. `now` returns the current time in milliseconds.
+ * Draws a bar for each active transfer, below the lines of finished transfers. Each update is a single write over the
+ * previous update. Therefore, the bars do not flicker. A bar is never wider than the terminal. Reads the terminal's
+ * width at each update. `now` returns the current time in milliseconds.
  */
 export function progressBars(terminal: Terminal, now: () => number = () => performance.now()): ProgressBars {
   const bars = new Set<Bar>();
@@ -76,7 +76,7 @@ export function progressBars(terminal: Terminal, now: () => number = () => perfo
   };
 }
 
-/** Creates the function that draws the bars. Its arguments are lines to write above the bars. */
+/** Returns a function that draws the bars. The arguments of the returned function are lines to write above the bars. */
 function drawer(bars: ReadonlySet<Bar>, terminal: Terminal, now: () => number): (...above: string[]) => void {
   let drawn: readonly string[] = [];
   return (...above) => {
@@ -90,7 +90,8 @@ function drawer(bars: ReadonlySet<Bar>, terminal: Terminal, now: () => number): 
 }
 
 /**
- * Passes content on and adds its bytes to a bar. First resets the bar to zero, because a retry sends the content again.
+ * Passes on the content of a blob, and adds the number of passed bytes to a bar. First resets the bar to zero, because
+ * a retry sends the whole content again.
  */
 async function* counted(source: AsyncIterable<Buffer>, bar: Bar, now: () => number): AsyncGenerator<Buffer> {
   bar.done = 0;
@@ -102,8 +103,8 @@ async function* counted(source: AsyncIterable<Buffer>, bar: Bar, now: () => numb
 }
 
 /**
- * Returns the code that moves the cursor to the first drawn line. If the terminal has become narrower, each line may
- * fill several rows.
+ * Returns the control code that moves the cursor back to the first line of the bars. If the terminal is narrower than
+ * at the last update, each line may fill several rows.
  */
 function backOver(lines: readonly string[], width: number): string {
   const rows = lines.reduce((sum, line) => sum + Math.max(1, Math.ceil(widthOf(line) / width)), 0);

@@ -8,7 +8,7 @@ type PartialBlobInfo = { readonly [Fact in keyof BlobInfo]?: BlobInfo[Fact] | un
 
 /** Receives the progress of one blob. */
 export interface BlobReport {
-  /** Passes the content on and counts its bytes. */
+  /** Passes on the content of the blob, and counts the passed bytes. */
   watch(source: AsyncIterable<Buffer>): AsyncIterable<Buffer>;
   done(blob: BlobInfo): void;
 }

@@ -13,16 +13,20 @@ import type { ConnectionPlan, TransferContext, TransferPlan } from "./transfer.t
 /** Where to restore artifacts. */
 export interface PullDestination {
   readonly folder: string;
-  /** Whether the pull fails if a file exists already. Otherwise, the pull overwrites the file. */
+  /** If true, the pull fails if a file exists already. If false, the pull overwrites the file. */
   readonly keepOldFiles: boolean;
 }
 
-/** Checks an artifact's annotations before its layers are fetched. May throw to refuse the artifact. */
+/**
+ * A function that checks an artifact's annotations before the artifact's layers are fetched. To refuse the artifact,
+ * the function throws an error.
+ */
 export type CheckAnnotations = (reference: AnyReference, annotations: Annotations) => void;
 
 /**
- * Creates a search for artifacts. Each call of the result searches for the artifacts that no earlier call has found. A
- * call returns the artifacts that are still missing. Calls `check` with the annotations of each artifact that it finds.
+ * Returns a function that searches for artifacts. Each call searches for the artifacts that no earlier call has found,
+ * and returns the artifacts that are still missing. A call that finds an artifact calls `check` with the annotations of
+ * the artifact.
  */
 export async function missingArtifacts(
   references: readonly AnyReference[],
@@ -49,7 +53,8 @@ export async function missingArtifacts(
 }
 
 /**
- * Pulls artifacts into one folder, one after the other. Calls `check` for each artifact before its layers are fetched.
+ * Pulls artifacts into one folder, one after the other. Calls `check` for each artifact before the layers of the
+ * artifact are fetched.
  */
 export async function pullArtifacts(
   references: readonly AnyReference[],

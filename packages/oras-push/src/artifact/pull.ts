@@ -24,16 +24,16 @@ export type PullSource = Pick<ArtifactStore, "fetchManifest" | "fetchBlob">;
 export interface PullOptions {
   /** The folder for the artifact's files and folders; created if it is missing. */
   readonly folder: string;
-  /** Whether the pull fails if a file exists already. Otherwise, the pull overwrites the file. */
+  /** If true, the pull fails if a file exists already. If false, the pull overwrites the file. */
   readonly keepOldFiles: boolean;
   /** Number of layers that are fetched at the same time. */
   readonly concurrency: number;
   readonly progress: Progress;
-  /** Called with a line of text if some layers of an artifact are not restored. Does nothing by default. */
+  /** Called with a line of text if some layers of an artifact are not restored. By default, this line is discarded. */
   readonly warn?: Log;
   /**
-   * Checks the manifest's annotations before layers are fetched, and may throw to refuse the artifact. By default, all
-   * artifacts are accepted.
+   * A function that checks the manifest's annotations before layers are fetched. To refuse the artifact, the function
+   * throws an error. By default, all artifacts are accepted.
    */
   readonly check?: ((annotations: Annotations) => void) | undefined;
 }
@@ -47,8 +47,8 @@ export interface PullResult {
 
 /**
  * Pulls an artifact into a folder: restores every layer that has a title, and unpacks the layers of folders. Checks
- * sizes and digests. After the check of the whole artifact, moves the files into place by rename. `pointer` is a tag or
- * a digest. `name` is the artifact's name in messages. Throws `registry` if the artifact is missing, broken or unsafe,
+ * sizes and digests. If the whole artifact is valid, renames the files to their final paths. `pointer` is a tag or a
+ * digest. `name` is the artifact's name in messages. Throws `registry` if the artifact is missing, broken or unsafe,
  * and `cannotCreate` if a file cannot be written.
  */
 export async function pull(
@@ -115,7 +115,8 @@ function titledLayers({ layers }: Manifest, name: string): TitledLayer[] {
 
 /**
  * Reports layers without a title. These layers are not restored. Throws `registry` if no layer has a title. For
- * example, the layers of a container image have no titles. Ignores the empty layer of an artifact without content.
+ * example, the layers of a container image have no titles. Does not report the empty layer of an artifact without
+ * content.
  */
 function checkTitles({ layers }: Manifest, titled: number, name: string, warn: Log = () => {}): void {
   const untitled = layers.filter(
@@ -145,7 +146,7 @@ async function restoreLayers(
   staging: string,
   { concurrency, progress }: PullOptions,
 ): Promise<string> {
-  // Each layer gets a separate folder, because two layers may contain the same name.
+  // Each layer gets a separate folder, because two layers may contain files with the same name.
   const restored = await mapConcurrently([...layers.entries()], concurrency, async ([index, layer]) => {
     const place = join(staging, String(index));
     await restoreLayer(source, layer, place, progress);
@@ -157,7 +158,7 @@ async function restoreLayers(
   return whole;
 }
 
-/** Checks all names, and then moves the content of `whole` to the target folder. */
+/** Checks that no file or folder has a conflict, and then moves the content of `whole` to the target folder. */
 function moveIntoPlace(whole: string, { folder, keepOldFiles }: PullOptions): void {
   const moves = namesIn(toBytePath(whole)).map((top) => ({
     from: `${toBytePath(whole)}/${top}`,

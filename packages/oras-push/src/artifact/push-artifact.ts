@@ -27,9 +27,9 @@ export interface ArtifactPlan {
   readonly annotationFile: AnnotationFile;
   /** The gzip level: 1 to 9, or 0 to store folders uncompressed. */
   readonly level: number;
-  /** Selects which entries of folders are pushed. */
+  /** Patterns that select the entries of folders to push. */
   readonly patterns: Patterns;
-  /** Whether the push fails if a tag points to different content. Otherwise, the push overwrites the tag. */
+  /** If true, the push fails if a tag points to different content. If false, the push overwrites the tag. */
   readonly noClobber: boolean;
   /** Whether to skip unreadable paths in folders. By default, an unreadable path is an error. */
   readonly skipUnreadable?: boolean;
@@ -63,7 +63,7 @@ export async function pushArtifact(
   return push(destinations, layers, artifact, { concurrency, noClobber, progress: context.progress, confirm });
 }
 
-/** Opens the stores of the references, each store once. */
+/** Opens the stores of the references. Opens each store only once. */
 function openDestinations(
   references: readonly AnyReference[],
   plan: TransferPlan,
@@ -77,8 +77,8 @@ function openDestinations(
 }
 
 /**
- * Creates a lookup for the annotations of a layer in the annotation file. Reports each key in the file that matches no
- * pushed path.
+ * Returns a function that finds the annotations of a layer in the annotation file. Reports each key of the file if no
+ * pushed path matches this key.
  */
 function layerAnnotations({ layers }: AnnotationFile, paths: readonly LayerPath[], report: Log) {
   const names = new Set(paths.flatMap(({ path }) => [path, titleOf(path)]));
@@ -88,8 +88,8 @@ function layerAnnotations({ layers }: AnnotationFile, paths: readonly LayerPath[
 }
 
 /**
- * Reads the time that replaces the current time in reproducible builds. The time is in seconds since 1970. Throws a
- * usage error if the variable is invalid.
+ * Reads a time from the variable `SOURCE_DATE_EPOCH`, in seconds since 1970. This time replaces the current time, so
+ * that a push is reproducible. Throws a usage error if the variable is invalid.
  */
 function sourceDateEpoch({ SOURCE_DATE_EPOCH: text }: NodeJS.ProcessEnv): number | undefined {
   if (text === undefined || text === "") return undefined;

@@ -10,7 +10,7 @@ import type { Progress } from "./progress.ts";
 /** A layer's descriptor in the manifest, and whether its blob was sent. */
 export interface PushedLayer {
   readonly descriptor: Descriptor;
-  /** False if the store had the blob, or mounted it from another repository. */
+  /** False if the store already had the blob, or mounted the blob from another repository. */
   readonly sent: boolean;
 }
 
@@ -34,9 +34,9 @@ export async function pushLayer(
 }
 
 /**
- * Copies a layer from one store to another. Skips a blob that exists in the second store. Otherwise mounts the blob. If
- * the second store cannot mount the blob, reads the layer again and sends it. Throws `noInput` if the layer changed
- * after the push to the first store.
+ * Pushes a layer to a second store, after the push to a first store. If the second store already has the blob, sends
+ * nothing. Otherwise, tries to mount the blob. If the second store cannot mount the blob, reads the layer again and
+ * sends it. Throws `noInput` if the layer changed after the push to the first store.
  */
 export async function copyLayer(
   store: ArtifactStore,
@@ -66,7 +66,7 @@ export async function describeLayer(source: LayerSource): Promise<Descriptor> {
   return { mediaType: source.mediaType, digest: meter.digest(), size: meter.size, annotations: annotations() };
 }
 
-/** Reads a layer again. If the content changed, throws `noInput` instead of yielding the last chunk. */
+/** Reads a layer again, and yields the content. Throws `noInput` before the last chunk if the content has changed. */
 async function* unchanged(source: LayerSource, { digest, size }: Descriptor): AsyncGenerator<Buffer> {
   const meter = new Meter();
   let last: Buffer | undefined;
@@ -102,8 +102,8 @@ async function pushLargeFile(
 }
 
 /**
- * Reads and sends a layer at the same time. A small layer is read completely before it is sent. Skips a layer that
- * equals a layer of an earlier push.
+ * Sends a large layer while the layer is being read. A small layer is read completely before it is sent. Skips a layer
+ * that equals a layer of an earlier push.
  */
 async function pushStreamedLayer(
   store: ArtifactStore,
@@ -143,8 +143,8 @@ async function pushSmallLayer(
 }
 
 /**
- * Explains the failed push of an empty file. Some registries refuse empty blobs, and every client restores only an
- * empty blob as an empty file.
+ * Returns an error that explains why the push of an empty file failed. Some registries refuse empty blobs. No other
+ * blob can replace an empty blob, because clients restore an empty file only from an empty blob.
  */
 function refusedEmpty(title: string, error: unknown): unknown {
   if (!(error instanceof ToolError) || error.code !== "registry") return error;
@@ -155,7 +155,7 @@ function refusedEmpty(title: string, error: unknown): unknown {
   });
 }
 
-/** Reads and sends a layer at the same time. The first attempt reads `stream`. A retry opens the layer again. */
+/** Sends a layer while the layer is being read. The first attempt reads `stream`. A retry opens the layer again. */
 async function sendWhileRead(
   store: ArtifactStore,
   source: LayerSource,
@@ -179,8 +179,8 @@ function skipped(progress: Progress, descriptor: Descriptor): PushedLayer {
 }
 
 /**
- * Reads the first {@link READ_FIRST} bytes of a layer. `rest` yields the following bytes. `rest` is undefined if no
- * bytes follow.
+ * Reads the first {@link READ_FIRST} bytes of a layer. In the result, `rest` yields all further bytes. `rest` is
+ * undefined if there are no further bytes.
  */
 async function readStart(source: LayerSource) {
   const { bytes, annotations } = source.open();

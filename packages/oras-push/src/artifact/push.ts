@@ -28,12 +28,12 @@ export interface Artifact {
 export interface PushOptions {
   /** Number of layers that are sent at the same time. */
   readonly concurrency: number;
-  /** Whether the push fails if a tag points to different content. Otherwise, the push overwrites the tag. */
+  /** If true, the push fails if a tag points to different content. If false, the push overwrites the tag. */
   readonly noClobber: boolean;
   readonly progress: Progress;
   /**
-   * Called after the upload of all layers, before a tag is written. May throw to stop the push. Does nothing by
-   * default.
+   * A function that is called after the upload of all layers, before a tag is written. To stop the push, the function
+   * throws an error. By default, there is no such function.
    */
   readonly confirm?: (() => Promise<void>) | undefined;
 }
@@ -49,7 +49,7 @@ export interface PushResult {
  * Pushes layers and their manifest to one or more stores. Sends each blob once to each store. Sends the manifests after
  * every store has every blob. Therefore, no tag ever points to an incomplete artifact. Returns one result for each
  * reference, in the order of the references. With `noClobber`, throws `cannotCreate` if a tag points to different
- * content. If the tag exists before the push, throws this error before the upload.
+ * content. The tags are checked before the upload, and again when they are written.
  */
 export async function push(
   destinations: readonly Destination[],

@@ -48,8 +48,8 @@ export async function restoreLayer(
 }
 
 /**
- * Whether a layer must be unpacked. An annotation of the layer decides. A layer without this annotation is unpacked if
- * oras-py packed the layer from a folder.
+ * Whether a layer must be unpacked. If the layer has the annotation `unpack`, returns the value of this annotation.
+ * Otherwise, returns true if oras-py packed the layer from a folder.
  */
 async function isFolder({ title, descriptor }: TitledLayer, blob: PeekedStream): Promise<boolean> {
   const marked = descriptor.annotations?.[ANNOTATIONS.unpack];
@@ -86,8 +86,8 @@ async function restoreFolder(blob: PeekedStream, { title, descriptor }: TitledLa
 }
 
 /**
- * Passes on the content of a blob. Throws at the end of the blob if its size or digest is wrong. Throws at once if the
- * content is longer than expected.
+ * Passes on the content of a blob. Throws as soon as the content is longer than expected. At the end of the blob,
+ * throws if the size or the digest is wrong.
  */
 async function* verified(source: AsyncIterable<Buffer>, descriptor: Descriptor, title: string): AsyncGenerator<Buffer> {
   const meter = new Meter();

@@ -71,8 +71,8 @@ export function skippedText(skipped: readonly SkippedArtifact[], format: string)
 }
 
 /**
- * The failure of a pull that skipped artifacts. Its exit code is the code of the first skipped artifact. Returns
- * undefined if no artifact was skipped.
+ * Returns the failure of a pull that skipped artifacts. This failure has the exit code of the first skipped artifact.
+ * Returns undefined if no artifact was skipped.
  */
 export function skippedFailure([first, ...others]: readonly SkippedArtifact[], pulled: number): ToolError | undefined {
   if (first === undefined) return undefined;
@@ -82,8 +82,8 @@ export function skippedFailure([first, ...others]: readonly SkippedArtifact[], p
 }
 
 /**
- * Writes the pushed manifest to a file. Replaces a regular file atomically. Throws `cannotCreate`, with the path, if
- * the write fails.
+ * Writes the pushed manifest to a file. Replaces a regular file atomically. Throws `cannotCreate` with the path if the
+ * write fails.
  */
 export async function exportManifest(path: string, [result]: readonly PushResult[]): Promise<void> {
   if (result === undefined) return;
@@ -96,7 +96,7 @@ export async function exportManifest(path: string, [result]: readonly PushResult
 /**
  * Writes the references and digests of artifacts to the termination message. Kubernetes shows this message in the pod's
  * status. Each line is one JSON object. Writes only as many lines as Kubernetes reads. Does nothing if the file is
- * missing, because only the kubelet creates this file. If the write fails, only logs a warning.
+ * missing, because only the kubelet creates this file. A failed write only causes a warning.
  */
 export function writeTerminationMessage(file: string, artifacts: readonly ArtifactRecord[], warn: Log): void {
   let log: number;

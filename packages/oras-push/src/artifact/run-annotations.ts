@@ -16,8 +16,8 @@ export function annotationsOf(
 }
 
 /**
- * Reads from an artifact's annotations why the artifact is not the output of a successful run. Returns undefined if the
- * annotations report no failure. This function is pure.
+ * Returns the reason why an artifact is not the output of a successful run. The reason comes from the artifact's
+ * annotations. Returns undefined if the annotations report no failure. This function is pure.
  */
 export function failedRunReason(annotations: Annotations): string | undefined {
   const reason = annotations[ANNOTATIONS.reason];

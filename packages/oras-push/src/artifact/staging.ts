@@ -35,7 +35,7 @@ export async function withStaging<T>(folder: string, act: (staging: string) => P
 
 /** Removes the staging folders of dead pulls. Skips a folder that this user may not remove. */
 function removeDead(folder: string, staging: string): void {
-  // Reads the clock of the file system, because another machine may provide the file system.
+  // The current time comes from the file system, because the file system may be on a machine with another clock.
   const now = lstatSync(staging).mtimeMs;
   for (const name of readdirSync(folder)) {
     const path = join(folder, name);

@@ -13,7 +13,7 @@ export interface ConnectionPlan {
   readonly cert: Buffer | undefined;
   /** The key of the client certificate, in PEM format. */
   readonly key: Buffer | undefined;
-  /** Path of a docker config, or of a folder that contains one. */
+  /** Path of a docker config, or of a folder that contains a docker config. */
   readonly registryConfig: string | undefined;
   readonly username: string | undefined;
   readonly password: string | undefined;

@@ -10,7 +10,9 @@ export function plainContext(io: Io): TransferContext {
   return contextWith(io, plainLog(io.stderr), plainProgress(plainLog(io.stderr)));
 }
 
-/** Calls `act` with progress bars if stderr is a terminal, else with plain lines. */
+/**
+ * Calls `act` with progress bars if stderr is a terminal and `noTty` is false. Otherwise, calls `act` with plain lines.
+ */
 export async function withProgress<T>(
   io: Io,
   noTty: boolean,

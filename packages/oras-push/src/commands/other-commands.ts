@@ -1,12 +1,12 @@
 import { ToolError } from "shared/cli/tool-error";
 
-/** Commands that oras or other tools have, but oras-push does not. Each value is a hint for the user. */
+/** Commands that oras or other tools have, but oras-push does not have. Each value is a hint for the user. */
 const INSTEAD: Readonly<Record<string, string>> = {
   push: "push is the default: write oras-push REFERENCE PATH, without the word push",
   help: "write oras-push --help",
   version: "write oras-push --version",
-  login: "use oras login or docker login: oras-push reads the same credentials",
-  logout: "use oras logout or docker logout: oras-push reads the same credentials",
+  login: "use oras login or docker login: oras-push reads the credentials that these commands store",
+  logout: "use oras logout or docker logout: oras-push stores no credentials",
 };
 
 /** Commands that only oras has. */

@@ -23,8 +23,8 @@ export const sidecarCommand: Command<typeof SIDECAR_USAGE.options> = {
   run: (line, io) => sidecar(sidecarPlan(line, io.env), line.args, io),
   onRefusal: async (failure, { share }) => {
     const folder = share || DEFAULT_SHARE;
-    // A second sidecar must not write this marker. With this marker, the launcher would stop its wait for the first
-    // sidecar.
+    // A second sidecar must not write this marker. Because of this marker, the launcher would stop waiting for the
+    // first sidecar.
     if (await isHeld(join(folder, SHARE.sidecarLease)).catch(() => false)) return;
     const { exitCode } = failure;
     const marker: FailureMarker = { schema: 1, attempt: null, exitCode, error: describeError(failure) };
@@ -38,7 +38,8 @@ async function sidecar(plan: SidecarCommandPlan, args: readonly string[], io: Io
   const context = plainContext(io);
   for (const text of introduction(plan, args)) context.log(text);
   warnIfNotMounted(plan.share, context.warn);
-  // In a trial on one machine, no volume is mounted. Either the sidecar or the launcher may then start first.
+  // If a user tries the tools on one machine, no volume is mounted, and the sidecar may start before the launcher.
+  // Therefore, the sidecar creates the shared folders too.
   creatingFolder(plan.share, () => makeSharedFolders(plan.share));
   const watcher = watchLease(join(plan.share, SHARE.lease));
   const volume = openVolume(plan.share, watcher);
@@ -46,7 +47,8 @@ async function sidecar(plan: SidecarCommandPlan, args: readonly string[], io: Io
   const [{ runSidecar }, { sidecarSteps }] = await Promise.all([
     import("../sidecar/sidecar.ts"),
     import("../sidecar/sidecar-steps.ts"),
-    // These modules are loaded now, so that the push starts at once when the application has ended.
+    // The modules of the push and the pull are loaded early, so that the push starts as soon as the application has
+    // ended.
     import("../artifact/push-artifact.ts"),
     import("../artifact/pull-artifacts.ts"),
   ]);

@@ -5,14 +5,15 @@ import type { PeekedStream } from "./peek.ts";
 import { zlib } from "./zlib.ts";
 
 /**
- * The default gzip level. This level takes two thirds of the time that the default level of the gzip command takes.
- * Together with this compressor's memory level, it produces results that are at most 2 % larger.
+ * The default gzip level. Compression at this level takes two thirds of the time that the gzip command takes at its own
+ * default level. With the memory level of this compressor, the results are at most 2 % larger than the results of the
+ * gzip command.
  */
 export const DEFAULT_LEVEL = 5;
 
 /**
- * The level for `--compression none`. Stores the bytes uncompressed, but in the gzip format, which every client can
- * read.
+ * The level for `--compression none`. At this level, the bytes are stored uncompressed, but in the gzip format. Every
+ * client can read this format.
  */
 export const STORED = 0;
 
@@ -35,7 +36,8 @@ export async function* decompressed({ head, bytes }: PeekedStream, mediaType: st
   try {
     yield* decompressor as AsyncIterable<Buffer>;
   } catch (error) {
-    // If the blob has an error, the decompressor fails too. The error of the blob is more precise.
+    // If a read of the blob fails, the decompressor fails too. In this case, the error of the read is thrown, because
+    // it is more precise than the error of the decompressor.
     throw (await feeding) ?? error;
   }
 }

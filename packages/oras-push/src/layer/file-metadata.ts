@@ -17,8 +17,8 @@ export interface FileMetadata {
 }
 
 /**
- * Returns annotations with a file's metadata. A modification time after `latest` is replaced with `latest`, in seconds
- * since 1970. This function is pure.
+ * Returns annotations with a file's metadata. `latest` is a time in seconds since 1970. A modification time after
+ * `latest` is replaced with `latest`. This function is pure.
  */
 export function metadataAnnotations({ mode, mtimeMs }: Stats, latest: number = LATEST): Annotations {
   const seconds = Math.max(0, Math.min(Math.floor(mtimeMs / 1000), latest, LATEST));
@@ -28,7 +28,10 @@ export function metadataAnnotations({ mode, mtimeMs }: Stats, latest: number = L
   };
 }
 
-/** Reads the annotations of {@link metadataAnnotations}. Ignores invalid annotations. This function is pure. */
+/**
+ * Reads a file's metadata from the annotations that {@link metadataAnnotations} returned. Ignores invalid annotations.
+ * This function is pure.
+ */
 export function parseMetadata(annotations: Annotations = {}): FileMetadata {
   const mode = annotations[ANNOTATIONS.fileMode] ?? "";
   const mtime = annotations[ANNOTATIONS.fileTime] ?? "";

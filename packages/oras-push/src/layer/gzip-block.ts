@@ -12,7 +12,7 @@ export const BLOCK = 256 << 10;
 /** The largest distance, in bytes, at which deflate finds repeated bytes (RFC 1951, section 2). */
 export const WINDOW = 32 << 10;
 
-/** zlib's `memLevel`. A different value would also change the digests. */
+/** zlib's `memLevel`. A different value would change the compressed bytes, and therefore the digests. */
 const MEMORY_LEVEL = 9;
 
 /** The minimum size in bytes of a block that is tested for incompressible content. Shorter blocks are not tested. */

@@ -28,8 +28,8 @@ export async function* gzip(source: AsyncIterable<Buffer>, level: number): Async
 }
 
 /**
- * Compresses several blocks at the same time. Their number is slightly higher than the number of cores. Yields the
- * results in order.
+ * Compresses several blocks at the same time. The number of active blocks is slightly higher than the number of cores.
+ * Yields the results in the order of the blocks.
  */
 async function* compressedInOrder(blocks: AsyncIterable<Buffer>, compress: BlockCompressor): AsyncGenerator<Buffer> {
   const running: Promise<Buffer>[] = [];
@@ -37,7 +37,8 @@ async function* compressedInOrder(blocks: AsyncIterable<Buffer>, compress: Block
   try {
     for await (const block of blocks) {
       const compressed = compress(block, dictionary);
-      // An error is thrown when the promise is awaited. Until then, the error must not count as an unhandled rejection.
+      // The error is thrown later, when the promise is awaited. Without this handler, Node would report an unhandled
+      // rejection.
       compressed.catch(() => {});
       running.push(compressed);
       dictionary = block.subarray(-WINDOW);

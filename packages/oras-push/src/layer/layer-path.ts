@@ -8,8 +8,8 @@ export interface LayerPath {
 }
 
 /**
- * Returns the title of the layer for a path: the last part of the path. Every client restores a title without a slash
- * to the same place.
+ * Returns the title of the layer for a path: the last part of the path. If a title contains no slash, every client
+ * restores the layer to the same place.
  */
 export function titleOf(path: string): string {
   return basename(resolve(path));

@@ -19,9 +19,12 @@ import { type LayerPath, titleOf } from "./layer-path.ts";
 export interface LayerOptions {
   /** The gzip level: 1 to 9, or 0 to store folders uncompressed. */
   readonly level: number;
-  /** Selects entries of folders; all entries by default. */
+  /** Patterns that select the entries of folders. By default, all entries are selected. */
   readonly patterns?: Patterns;
-  /** The latest time in an archive, in seconds since 1970. Later times become this time. Unlimited by default. */
+  /**
+   * The latest time in an archive, in seconds since 1970. A later time is replaced with this time. By default, no time
+   * is replaced.
+   */
   readonly latest?: number | undefined;
   /**
    * Called with a line of text for each skipped file in a folder. Also called for each file that is stored as a
@@ -33,8 +36,8 @@ export interface LayerOptions {
   /** The user's annotations for a layer; none by default. */
   readonly annotations?: (layer: LayerPath) => Annotations;
   /**
-   * A signal that stops the read of a layer. The read then throws the signal's reason. A read may take minutes. By
-   * default, nothing stops the read.
+   * Reading a layer may take minutes. If this signal aborts, the read stops and throws the signal's reason. By default,
+   * there is no such signal.
    */
   readonly signal?: AbortSignal;
 }
@@ -51,10 +54,13 @@ export interface LayerSource {
   /** The name under which the layer is restored: the last part of the path. */
   readonly title: string;
   readonly mediaType: string;
-  /** The layer's size in bytes. Undefined for a folder, because its size is unknown before the archive is read. */
+  /** The layer's size in bytes. Undefined for a folder, because the size is unknown before the archive is read. */
   readonly size: number | undefined;
   readonly open: () => LayerStream;
-  /** Opens the uncompressed archive of a folder. Its annotations are those of the layer. Undefined for a file. */
+  /**
+   * Opens the uncompressed archive of a folder. The stream has the annotations of the layer. Undefined if the layer is
+   * a file.
+   */
   readonly openArchive: (() => LayerStream) | undefined;
 }
 
@@ -118,7 +124,7 @@ function fileLayer(layer: NamedLayer, stats: Stats, { latest, signal }: LayerOpt
   return { title, mediaType, size: stats.size, open, openArchive: undefined };
 }
 
-/** Reports each message only once, because a folder may be read several times. */
+/** Returns a function that passes each message to `report` only once, because a folder may be read several times. */
 function once(report: (message: string) => void): (message: string) => void {
   const reported = new Set<string>();
   return (message) => {

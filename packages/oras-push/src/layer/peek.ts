@@ -1,7 +1,7 @@
 /** The number of bytes that identify the format of a blob. */
 export const HEAD = 4 << 10;
 
-/** A stream whose first bytes are known. */
+/** A stream whose first bytes are already in memory. */
 export interface PeekedStream {
   /** At least the first {@link HEAD} bytes, or the whole stream if the stream is shorter. */
   readonly head: Buffer;

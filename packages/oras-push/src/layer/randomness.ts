@@ -5,15 +5,15 @@ const SAMPLES = 8;
 const SAMPLE_SIZE = 1024;
 
 /**
- * A sample counts as random if the sum of its squared byte frequencies is at most this number. If all bytes are equally
- * likely, the sum is about 5100 on average, and hardly ever reaches 5600. If the sum is 6000, an encoding of single
- * bytes saves less than 3 %.
+ * A sample counts as random if the sum of its squared byte frequencies is at most this number. If all byte values are
+ * equally likely, the sum is about 5100 on average, and hardly ever reaches 5600. If the sum is 6000, a code for single
+ * bytes (such as a Huffman code) saves less than 3 %.
  */
 const MAX_SQUARES = 6000;
 
 /**
- * The length, in bytes, of the sequences that {@link repeatsItself} searches for. Random data hardly ever contains the
- * same sequence twice.
+ * The length, in bytes, of the sequences that {@link repeatsItself} searches for. In random data, a sequence of this
+ * length hardly ever occurs twice.
  */
 const PROBE = 8;
 

@@ -4,15 +4,15 @@ import { reading } from "shared/fs/path-failure";
 import { walk } from "../tar/walk.ts";
 import { type LayerPath, titleOf } from "./layer-path.ts";
 
-/** The readable part of the paths of an artifact. */
+/** The paths of an artifact that can be read, and the failures of the other paths. */
 export interface ReadablePart {
-  /** The paths that can be pushed. The push must skip unreadable paths below these paths. */
+  /** The paths that can be pushed. A folder in this list may contain unreadable paths, and the push must skip them. */
   readonly paths: readonly LayerPath[];
   /** The failure of each path that cannot be read. */
   readonly failures: readonly ToolError[];
 }
 
-/** Finds the part of files and folders that this process can read. Does not read their content. */
+/** Finds out which files and folders this process can read. Does not read the content of files. */
 export function readablePart(paths: readonly LayerPath[]): ReadablePart {
   const failures: ToolError[] = [];
   const collecting = (check: () => void) => {

@@ -5,8 +5,8 @@ export interface ErrorAnswer {
 }
 
 /**
- * The error codes that registries and proxies use for missing rights. A response with any other code failed for another
- * reason.
+ * The error codes that registries and proxies use for missing rights. If a response has any other code, the reason is
+ * not a missing right.
  */
 const ACCESS_CODE = /UNAUTHORI[SZ]ED|DENIED|FORBIDDEN|SCOPE|PERMISSION|ACCESS|AUTH/i;
 
@@ -14,7 +14,10 @@ const ACCESS_CODE = /UNAUTHORI[SZ]ED|DENIED|FORBIDDEN|SCOPE|PERMISSION|ACCESS|AU
 const ACCESS_WORDS =
   /access|allowed|authenticat|authori[sz]|credential|denied|forbidden|log ?in|password|permission|permitted|privilege|scope|token/i;
 
-/** Words for reasons that have nothing to do with credentials, such as a quota. They override {@link ACCESS_WORDS}. */
+/**
+ * Words for reasons that have nothing to do with credentials, such as a quota. If an error contains one of these words,
+ * {@link ACCESS_WORDS} are ignored.
+ */
 const OTHER_REASON =
   /already exists|archived|capacity|exceed|frozen|immutab|\blimit|\block(ed)?\b|maintenance|overwrit|payment|quarantin|quota|read[- ]?only|too (large|big|many)|vulnerab/i;
 

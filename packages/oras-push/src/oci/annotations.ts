@@ -3,7 +3,7 @@
  * (docs/format.md).
  */
 export const ANNOTATIONS = {
-  /** The name under which a layer is restored. */
+  /** The name of the file or folder that a pull restores from the layer. */
   title: "org.opencontainers.image.title",
   /** The creation date of an artifact (RFC 3339). */
   created: "org.opencontainers.image.created",
@@ -12,8 +12,8 @@ export const ANNOTATIONS = {
   /** `"true"` if the layer contains a folder. */
   unpack: "io.deis.oras.content.unpack",
   /**
-   * The permissions of a single file, in octal digits such as `755`. The archive of a folder contains the permissions
-   * of its files.
+   * The permissions of a single file, in octal digits such as `755`. A folder does not need this annotation, because
+   * the tar archive contains the permissions.
    */
   fileMode: "dev.oras-pod-tools.file.mode",
   /** The modification time of a single file (RFC 3339), in UTC and whole seconds. */
@@ -22,11 +22,11 @@ export const ANNOTATIONS = {
   exitCode: "dev.oras-pod-tools.run.exit-code",
   /** The signal that ended the application. */
   signal: "dev.oras-pod-tools.run.signal",
-  /** The reason why the application ended, if the exit code does not show it. */
+  /** The reason why the application ended, if the exit code does not show this reason. */
   reason: "dev.oras-pod-tools.run.reason",
   /** `"true"` if the launcher did not save all outputs. */
   incomplete: "dev.oras-pod-tools.run.incomplete",
-  /** A random id that identifies the start of the launcher. */
+  /** A random id. Each start of the launcher gets a new id. */
   attempt: "dev.oras-pod-tools.run.attempt",
   /** The time when the application started (RFC 3339). */
   startedAt: "dev.oras-pod-tools.run.started",
@@ -34,7 +34,7 @@ export const ANNOTATIONS = {
   finishedAt: "dev.oras-pod-tools.run.finished",
   /** The pulled inputs: a JSON array of objects with `reference` and `digest`. */
   inputs: "dev.oras-pod-tools.run.inputs",
-  /** The pod, its namespace and its node. */
+  /** The names of the pod, of the pod's namespace and of the pod's node. */
   pod: "dev.oras-pod-tools.run.pod",
   namespace: "dev.oras-pod-tools.run.namespace",
   node: "dev.oras-pod-tools.run.node",

@@ -2,7 +2,7 @@ import type { Descriptor } from "./descriptor.ts";
 import type { Digest } from "./digest.ts";
 import type { StoredManifest } from "./manifest.ts";
 
-/** The rights with which a store is opened. Tokens for the store contain only these rights. */
+/** The rights that a command needs in a store. A token for the store grants only these rights. */
 export type Access = "pull" | "pull,push";
 
 /** The digest and the size of a blob. */
@@ -12,7 +12,10 @@ export interface BlobInfo {
   readonly size: number;
 }
 
-/** Opens a blob's content at its first byte. Called once for each attempt. */
+/**
+ * A function that opens the content of a blob at the first byte. Each attempt to push the blob calls this function
+ * once.
+ */
 export type OpenContent = () => AsyncIterable<Buffer>;
 
 /**
@@ -20,27 +23,38 @@ export type OpenContent = () => AsyncIterable<Buffer>;
  * the distribution specification.
  */
 export interface ArtifactStore {
-  /** Whether the store has a blob. Pass the size in bytes if it is known. The size helps to detect wrong responses. */
+  /**
+   * Whether the store has a blob. Pass the size in bytes if you know the size. The size helps to detect wrong
+   * responses.
+   */
   hasBlob(digest: Digest, size?: number): Promise<boolean>;
-  /** Mounts a blob of another store, without an upload. Returns false if a mount is not possible. */
+  /**
+   * Mounts a blob. The store takes the blob from `source`, without an upload. Returns false if a mount is not possible.
+   */
   mountBlob(digest: Digest, source: ArtifactStore): Promise<boolean>;
   /** Stores a blob from memory. */
   pushBlob(content: Buffer, digest: Digest): Promise<void>;
   /** Stores a blob whose digest and size are known. */
   pushKnownBlob(blob: BlobInfo, open: OpenContent): Promise<void>;
-  /** Stores a blob whose digest and size become known only at its last byte. */
+  /**
+   * Stores a blob while the caller produces the content. The digest and the size are known only after the last byte.
+   */
   pushStreamedBlob(open: OpenContent): Promise<BlobInfo>;
   /** Returns a blob's content. The caller must check the size and the digest. */
   fetchBlob(descriptor: Descriptor): AsyncIterable<Buffer>;
-  /** Fetches a manifest by tag or digest, and checks its digest. Returns undefined if there is no such manifest. */
+  /**
+   * Fetches a manifest by tag or digest, and checks the digest of the manifest. Returns undefined if the store does not
+   * have the manifest.
+   */
   fetchManifest(reference: string): Promise<StoredManifest | undefined>;
   /** Stores a manifest under a tag. If no tag is given, stores the manifest only under its digest. */
   pushManifest(manifest: StoredManifest, tag: string | undefined): Promise<void>;
   /**
-   * Stores a manifest under a new tag. If the tag already exists, returns the manifest of the tag and stores nothing.
+   * Stores a manifest under a new tag. If the tag already exists, stores nothing and returns the manifest that has this
+   * tag.
    */
   addManifest(manifest: StoredManifest, tag: string): Promise<StoredManifest | undefined>;
-  /** Whether the store has any tag. */
+  /** Whether the store has at least one tag. */
   hasTags(): Promise<boolean>;
   /** Lists all tags. */
   listTags(): Promise<string[]>;

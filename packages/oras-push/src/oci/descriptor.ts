@@ -12,11 +12,11 @@ export interface Descriptor {
   /** The size in bytes. */
   readonly size: number;
   readonly annotations?: Annotations;
-  /** The content in base64. A descriptor contains only small contents. */
+  /** The content in base64. Only the descriptor of a small blob has this field. */
   readonly data?: string;
 }
 
-/** The empty content: an empty JSON object. */
+/** The content of the empty blob: an empty JSON object. */
 export const EMPTY_CONTENT: Buffer = Buffer.from("{}");
 
 /** The descriptor of {@link EMPTY_CONTENT} (image-spec, manifest.md, "Guidance for an Empty Descriptor"). */
@@ -27,7 +27,10 @@ export const EMPTY_DESCRIPTOR: Descriptor = {
   data: EMPTY_CONTENT.toString("base64"),
 };
 
-/** Prepares a descriptor for JSON. Its fields get the order of the specification, and its annotations are sorted. */
+/**
+ * Puts the fields of a descriptor in the order of the specification, and sorts the annotations. Therefore, equal
+ * descriptors result in equal JSON.
+ */
 export function orderedDescriptor(descriptor: Descriptor): Descriptor {
   const { mediaType, digest, size, annotations, data } = descriptor;
   return {

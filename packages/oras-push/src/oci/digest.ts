@@ -3,12 +3,12 @@ export type Digest = `sha256:${string}`;
 
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 
-/** Whether text is a sha256 digest. sha256 is the only algorithm that every registry must support. */
+/** Whether a text is a sha256 digest. sha256 is the only algorithm that every registry must support. */
 export function isDigest(text: unknown): text is Digest {
   return typeof text === "string" && DIGEST.test(text);
 }
 
-/** The first twelve digits of a digest, for logs. */
+/** Returns the first twelve hexadecimal digits of a digest, for logs. */
 export function shortDigest(digest: Digest): string {
   return digest.slice("sha256:".length, "sha256:".length + 12);
 }

@@ -36,8 +36,8 @@ export class ManifestError extends Error {
 
 /**
  * Builds a manifest. The same artifact always results in the same bytes. If there are no layers, the empty descriptor
- * is the only layer. Throws `registry` if the manifest is longer than {@link MAX_MANIFEST_BYTES}. A pull rejects a
- * longer manifest.
+ * is the only layer. Throws `registry` if the manifest is longer than {@link MAX_MANIFEST_BYTES}, because a pull would
+ * reject such a manifest.
  */
 export function buildManifest(artifact: {
   readonly artifactType?: string | undefined;
@@ -65,12 +65,15 @@ export function buildManifest(artifact: {
   if (bytes.length > MAX_MANIFEST_BYTES)
     throw new ToolError("registry", "the manifest is too large", {
       why: `expected at most ${MAX_MANIFEST_BYTES} bytes, found ${bytes.length} bytes with ${layers.length} layers`,
-      hint: "use fewer and shorter annotations, or push one folder instead of many files",
+      hint: "use fewer or shorter annotations, or push one folder instead of many files",
     });
   return { bytes, descriptor: { mediaType: OCI_MANIFEST, digest: digestOf(bytes), size: bytes.length } };
 }
 
-/** Parses a manifest. Throws {@link ManifestError} if it is invalid or has another type, such as an image index. */
+/**
+ * Parses a manifest. Throws {@link ManifestError} if the manifest is invalid, or has an unsupported type such as an
+ * image index.
+ */
 export function parseManifest(bytes: Buffer): Manifest {
   const fields = parseJson(bytes);
   const mediaType = fields.mediaType ?? OCI_MANIFEST;

@@ -9,8 +9,8 @@ import { digestOf } from "./meter.ts";
 import { RegistryError } from "./registry-error.ts";
 
 /**
- * The media types that a request accepts. The list contains indexes, because a registry may return 404 for an index
- * that the request does not accept.
+ * The media types in the `Accept` header of a request. The list includes the types of image indexes. Otherwise, a
+ * registry may return 404 for an image index.
  */
 const ACCEPTED = [OCI_MANIFEST, DOCKER_MANIFEST, OCI_INDEX, DOCKER_INDEX].join(", ");
 
@@ -18,8 +18,8 @@ const ACCEPTED = [OCI_MANIFEST, DOCKER_MANIFEST, OCI_INDEX, DOCKER_INDEX].join("
 const READ_BACK_TIME = 5000;
 
 /**
- * If the push of a manifest fails with one of these statuses, the manifest is not read back. Either the registry did
- * not store the manifest, or the registry is overloaded.
+ * After a response with one of these statuses, a manifest is not read back. The registry did not store the manifest, or
+ * the registry is overloaded.
  */
 const NOT_STORED: ReadonlySet<number> = new Set([401, 404, 413, 429, 503]);
 
@@ -36,15 +36,18 @@ export class Manifests {
     this.#scope = scope;
   }
 
-  /** Fetches a manifest by tag or digest, and checks its digest. Returns undefined if there is no such manifest. */
+  /**
+   * Fetches a manifest by tag or digest, and checks the digest of the manifest. Returns undefined if the registry does
+   * not have the manifest.
+   */
   fetch(reference: string): Promise<StoredManifest | undefined> {
     return this.#transport.retrying(() => this.#fetchOnce(reference), "the manifest");
   }
 
   /**
    * Stores a manifest under a tag. If no tag is given, stores the manifest only under its digest. The registry must
-   * already have all blobs of the manifest. After most failures, reads the manifest back, because the registry may have
-   * stored the manifest despite the failure.
+   * already have all blobs of the manifest. After most failures, this method reads the manifest back, because the
+   * registry may have stored the manifest despite the failure.
    */
   async push(manifest: StoredManifest, tag: string | undefined): Promise<void> {
     const reference = tag ?? manifest.descriptor.digest;
@@ -63,9 +66,9 @@ export class Manifests {
   }
 
   /**
-   * Stores a manifest under a new tag. If the tag already exists, returns the manifest of the tag. The specification
-   * has no conditional write. Therefore, this method checks the tag right before the write. If the registry refuses the
-   * write, this method checks the tag again.
+   * Stores a manifest under a new tag. If the tag already exists, stores nothing and returns the manifest that has this
+   * tag. The specification has no conditional write. Therefore, this method looks up the tag right before the write. If
+   * the registry refuses the write, this method looks up the tag again.
    */
   async add(manifest: StoredManifest, tag: string): Promise<StoredManifest | undefined> {
     const existing = await this.fetch(tag);
@@ -103,7 +106,7 @@ export class Manifests {
     const digest = digestOf(bytes);
     const promised = isDigest(reference) ? reference : response.header("docker-content-digest");
     if (isDigest(promised) && promised !== digest)
-      throw new ToolError("registry", `the registry returned a different manifest for ${reference}`, {
+      throw new ToolError("registry", `the registry returned a manifest with a wrong digest for ${reference}`, {
         why: `expected the digest ${promised}, found ${digest}`,
       });
     const mediaType = response.header("content-type") ?? OCI_MANIFEST;
@@ -111,8 +114,8 @@ export class Manifests {
   }
 
   /**
-   * Sends a manifest. Only the status 201 proves that the registry stored the manifest. After any other success, reads
-   * the manifest back.
+   * Sends a manifest. Only the status 201 proves that the registry stored the manifest. After any other successful
+   * status, this method reads the manifest back.
    */
   async #pushOnce({ bytes, descriptor: { mediaType, digest } }: StoredManifest, reference: string): Promise<void> {
     const response = await this.#transport.send({
@@ -131,17 +134,17 @@ export class Manifests {
     if (stored === undefined)
       throw new ToolError("registry", `the registry ${registry} did not store the manifest`, {
         why: `it returned ${response.status}, and the manifest cannot be read back`,
-        hint: "check that this address is a registry, and not another web server",
+        hint: "check the address of the registry: another web server may have responded",
       });
     if (isDigest(stored) && stored !== digest)
-      throw new ToolError("registry", `the registry ${registry} stored a different manifest`, {
+      throw new ToolError("registry", `the registry ${registry} stored a manifest with a wrong digest`, {
         why: `expected the digest ${digest}, found ${stored}`,
       });
   }
 
   /**
-   * Returns the digest of the manifest to which a tag or digest points now. Returns undefined if this manifest cannot
-   * be read.
+   * Fetches the manifest of a tag or digest, and returns the digest of this manifest. Returns undefined if the manifest
+   * cannot be fetched.
    */
   async #readBack(reference: string): Promise<Digest | undefined> {
     const manifest = await this.#fetchOnce(reference, READ_BACK_TIME).catch(() => undefined);
@@ -149,7 +152,7 @@ export class Manifests {
   }
 }
 
-/** Whether a registry may have stored a manifest, although its response was an error or was lost. */
+/** Whether a registry may have stored a manifest, although the push failed with this error. */
 function isUncertain(error: unknown): boolean {
   if (error instanceof RegistryError) return !NOT_STORED.has(error.status) && !isMissingBlob(error);
   return error instanceof ToolError && error.code === "unavailable";

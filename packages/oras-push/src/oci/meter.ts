@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Digest } from "./digest.ts";
 
-/** The digest of bytes in memory. */
+/** Returns the digest of bytes in memory. */
 export function digestOf(bytes: Uint8Array): Digest {
   return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 }
@@ -12,7 +12,7 @@ export class Meter {
   #digest: Digest | undefined;
   #size = 0;
 
-  /** The number of bytes that were added so far. */
+  /** The number of bytes added so far. */
   get size(): number {
     return this.#size;
   }
@@ -23,7 +23,7 @@ export class Meter {
     this.#size += chunk.length;
   }
 
-  /** The digest of all added bytes. Do not call {@link update} after this method. */
+  /** Returns the digest of all added bytes. After a call of this method, do not call {@link update}. */
   digest(): Digest {
     this.#digest ??= `sha256:${this.#hash.digest("hex")}`;
     return this.#digest;

@@ -35,8 +35,8 @@ export class ReferenceSyntaxError extends Error {
 }
 
 /**
- * Parses a reference of the form `HOST[:PORT]/REPOSITORY[:TAG][@DIGEST]`. If a reference has a tag and a digest, the
- * digest is used. Throws {@link ReferenceSyntaxError} if the text is invalid.
+ * Parses a reference of the form `HOST[:PORT]/REPOSITORY[:TAG][@DIGEST]`. If a reference has both a tag and a digest, a
+ * pull uses the digest. Throws {@link ReferenceSyntaxError} if the text is invalid.
  */
 export function parseReference(text: string): Reference {
   if (/^https?:/.test(text)) throw new ReferenceSyntaxError(`expected ${REGISTRY_FORM}, without http:// or https://`);
@@ -63,7 +63,7 @@ export function parseReference(text: string): Reference {
 export function parseLayoutReference(text: string): LayoutReference {
   const at = text.lastIndexOf("@sha256:");
   const colon = at < 0 ? text.lastIndexOf(":") : -1;
-  // The name of a folder may contain a colon, but a tag contains no slash.
+  // The path of the folder may contain a colon. If a slash follows the last colon, this colon does not start a tag.
   const tagged = colon >= 0 && !text.slice(colon).includes("/");
   const layout = at >= 0 ? text.slice(0, at) : tagged ? text.slice(0, colon) : text;
   if (layout === "") throw new ReferenceSyntaxError("expected DIR[:TAG] or DIR@DIGEST, as in results:1");
@@ -77,7 +77,7 @@ function checkRegistry(registry: string, text: string): void {
     throw new ReferenceSyntaxError("it contains a user or a password: use --username and --password-stdin");
   if (!HOST.test(registry) || !URL.canParse(`http://${registry}`))
     throw new ReferenceSyntaxError(`expected HOST[:PORT] for the registry, found ${JSON.stringify(registry)}`);
-  // As in docker, a registry has a dot or a port, or is localhost. Any other first part belongs to the repository.
+  // As in docker, the first part of a reference is a registry only if it contains a dot or a port, or is `localhost`.
   if (!/[.:]/.test(registry) && registry.toLowerCase() !== "localhost")
     throw new ReferenceSyntaxError(
       `${JSON.stringify(registry)} is not a registry: expected REGISTRY/REPOSITORY, as in localhost:5000/${text}`,
@@ -94,12 +94,15 @@ function parseDigest(text: string | undefined): Digest | undefined {
   return text;
 }
 
-/** Whether text is a tag (distribution-spec, "Pulling manifests"). A tag is always safe as a file name. */
+/**
+ * Whether a text is a valid tag (distribution-spec, "Pulling manifests"). You can safely use a valid tag as a file
+ * name.
+ */
 export function isTag(text: unknown): text is string {
   return typeof text === "string" && TAG.test(text);
 }
 
-/** Formats a reference so that {@link parseReference} or {@link parseLayoutReference} can parse the text. */
+/** Formats a reference as text. {@link parseReference} or {@link parseLayoutReference} can parse this text. */
 export function formatReference(reference: AnyReference): string {
   const { tag, digest } = reference;
   const place = "layout" in reference ? reference.layout : `${reference.registry}/${reference.repository}`;
@@ -107,8 +110,8 @@ export function formatReference(reference: AnyReference): string {
 }
 
 /**
- * Whether a registry is on this machine or behind a Kubernetes service of this cluster. Local registries usually do not
- * use TLS. Therefore, their default is plain HTTP.
+ * Whether a registry is on this machine or behind a Kubernetes service of this cluster. Such a registry usually does
+ * not use TLS. Therefore, requests to such a registry use plain HTTP by default.
  */
 export function isLocalRegistry(registry: string): boolean {
   const host = registry.replace(/:\d+$/, "").toLowerCase();

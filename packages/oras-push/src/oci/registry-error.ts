@@ -7,7 +7,7 @@ export const MAX_ERROR_BYTES: number = 64 << 10;
 /** Facts that a {@link RegistryError} needs in addition to the response. */
 export interface RegistryErrorFacts {
   /**
-   * A text about the refused credentials, such as `bob was refused`. Undefined if the registry did not request
+   * A text that describes the refused credentials, such as `bob was refused`. Undefined if the registry did not request
    * credentials.
    */
   readonly refused?: string | undefined;
@@ -21,7 +21,10 @@ export class RegistryError extends ToolError {
   readonly status: number;
   /** The error code in the response, such as `MANIFEST_BLOB_UNKNOWN`. Undefined if the response has no code. */
   readonly registryCode: string | undefined;
-  /** The delay before a retry, in milliseconds. Undefined if the registry did not request a delay. */
+  /**
+   * The delay that the registry requested before a retry, in milliseconds. Undefined if the registry requested no
+   * delay.
+   */
   readonly retryAfter: number | undefined;
 
   constructor(
@@ -51,11 +54,11 @@ const NO_CREDENTIALS =
 function credentialsHint(refused: string | undefined): string {
   return refused === undefined || refused.startsWith("no ")
     ? NO_CREDENTIALS
-    : "check the user, the password or token, and the rights in this repository (--username, ORAS_USER, docker config)";
+    : "check the user, the password or token (--username, ORAS_USER, docker config), and the rights in the repository";
 }
 
 function hintFor(status: number, { message = "" }: ErrorAnswer): string | undefined {
-  if (status < 400) return "check that this address is a registry, and not another web server";
+  if (status < 400) return "check the address of the registry: another web server may have responded";
   if (status === 413) return "if a proxy in front of the registry limits the size of requests, raise this limit";
   if (status !== 400) return undefined;
   if (/certificate/i.test(message)) return "see --cert-file and --key-file";
@@ -71,8 +74,8 @@ interface ErrorFields {
 }
 
 /**
- * Parses the code and the message from the body of an error response. `conceal` removes secrets from a text. If the
- * body is not JSON, the message is the beginning of the body's text.
+ * Parses the code and the message from the body of an error response. The function `conceal` removes secrets from a
+ * text. If the body is not JSON, the first words of the body become the message.
  */
 export function parseErrorBody(body: Buffer, conceal: (text: string) => string = (text) => text): ErrorAnswer {
   const text = body.toString();

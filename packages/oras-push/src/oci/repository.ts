@@ -13,11 +13,11 @@ import { RegistryError } from "./registry-error.ts";
 import { nextPage, parseTagPage, type TagPage } from "./tag-list.ts";
 import { Uploads, uploadLocation } from "./upload.ts";
 
-/** The number of tags in one page. */
+/** The maximum number of tags in one page of the list. */
 const TAGS_PER_PAGE = 1000;
 
 /**
- * The timeout, in milliseconds, of the request for the first tag. The timeout is short, because a push also works
+ * The timeout, in milliseconds, of the request for the first tag. The timeout is short, because a push can continue
  * without the response.
  */
 const TAGS_TIME = 5000;
@@ -61,7 +61,7 @@ export class Repository implements ArtifactStore {
         }
         return;
       } catch (error) {
-        // All bytes arrived. Only the end of the response was lost.
+        // All bytes have arrived. Only the end of the response is missing.
         if (received >= descriptor.size) return;
         if (!resume(received, error)) throw this.#transport.unavailable(error, response.url);
         await this.#transport.retrying(() => this.hasBlob(descriptor.digest), "the download");
@@ -71,7 +71,7 @@ export class Repository implements ArtifactStore {
 
   /**
    * Mounts a blob of another repository ("Mounting a blob from another repository"). Returns false if the registry does
-   * not mount the blob, or if `source` is not in the same registry.
+   * not mount the blob, or if `source` is not a repository of the same registry.
    */
   async mountBlob(digest: Digest, source: ArtifactStore): Promise<boolean> {
     if (!(source instanceof Repository) || source.#transport.registry !== this.#transport.registry) return false;
@@ -79,13 +79,16 @@ export class Repository implements ArtifactStore {
     if (response === undefined) return false;
     await response.discard();
     if (response.status === 201) return !isWebPage(response) || this.hasBlob(digest);
-    // The registry opened an upload instead of a mount. This upload is not needed.
+    // The registry did not mount the blob, but opened an upload. This upload is not needed.
     const location = uploadLocation(response);
     if (location !== undefined) await this.#uploads.cancel(location);
     return false;
   }
 
-  /** Requests a mount. Returns undefined if the registry rejects the mount, because an upload is still possible. */
+  /**
+   * Requests a mount. Returns undefined if the registry rejects the mount. In this case, the caller can still upload
+   * the blob.
+   */
   async #requestMount(digest: Digest, repository: string): Promise<RegistryResponse | undefined> {
     try {
       return await this.#transport.send({
@@ -102,7 +105,8 @@ export class Repository implements ArtifactStore {
   }
 
   /**
-   * Sends a blob from memory ("Pushing a blob monolithically", POST then PUT). Retries as {@link pushKnownBlob} does.
+   * Sends a blob from memory ("Pushing a blob monolithically", POST then PUT). Retries work as in
+   * {@link pushKnownBlob}.
    */
   async pushBlob(bytes: Buffer, digest: Digest): Promise<void> {
     await this.#putBlob({ digest, size: bytes.length }, (offset) => bytes.subarray(offset));
@@ -117,17 +121,17 @@ export class Repository implements ArtifactStore {
   }
 
   /**
-   * Sends a blob while it is produced ("Pushing a blob in chunks", with one chunk of unknown length). A retry produces
-   * the blob again, but sends only the bytes that the registry does not have. Each attempt calls `open` once. `open`
-   * must open the content at its first byte.
+   * Sends a blob while the caller produces the content ("Pushing a blob in chunks", with one chunk of unknown length).
+   * A retry produces the content again, but sends only the bytes that the registry does not have. Each attempt calls
+   * `open` once. `open` must open the content at its first byte.
    */
   pushStreamedBlob(open: OpenContent): Promise<BlobInfo> {
     let blob: BlobInfo | undefined;
     return this.#uploads.run(async (session) => {
-      // If the registry has all bytes, only the end of the response was lost.
+      // If only the end of the last response was lost, the registry already has all bytes.
       if (blob === undefined || blob.size !== session.offset) {
         let meter = new Meter();
-        // After a redirect or an expired token, the body is sent again.
+        // After a redirect or an expired token, the body is sent and measured again.
         await this.#uploads.send(session, () => {
           meter = new Meter();
           return skipBytes(metered(open(), meter), session.offset);
@@ -140,31 +144,34 @@ export class Repository implements ArtifactStore {
     });
   }
 
-  /** Fetches a manifest by tag or digest, and checks its digest. Returns undefined if there is no such manifest. */
+  /**
+   * Fetches a manifest by tag or digest, and checks the digest of the manifest. Returns undefined if the registry does
+   * not have the manifest.
+   */
   fetchManifest(reference: string): Promise<StoredManifest | undefined> {
     return this.#manifests.fetch(reference);
   }
 
-  /** Stores a manifest as {@link Manifests.push} does. */
+  /** Stores a manifest. See {@link Manifests.push}. */
   pushManifest(manifest: StoredManifest, tag: string | undefined): Promise<void> {
     return this.#manifests.push(manifest, tag);
   }
 
-  /** Stores a manifest under a new tag as {@link Manifests.add} does. */
+  /** Stores a manifest under a new tag. See {@link Manifests.add}. */
   addManifest(manifest: StoredManifest, tag: string): Promise<StoredManifest | undefined> {
     return this.#manifests.add(manifest, tag);
   }
 
   /**
-   * Whether the repository has any tag ("Listing Tags"). A missing repository has no tags. Does not retry a failed
-   * request.
+   * Whether the repository has at least one tag ("Listing Tags"). Returns false if the repository does not exist. Does
+   * not retry a failed request.
    */
   async hasTags(): Promise<boolean> {
     const { tags, next } = await this.#fetchTags(`${this.#path}/tags/list?n=1`, TAGS_TIME);
     return tags.length > 0 || next !== undefined;
   }
 
-  /** Lists the tags of all pages ("Listing Tags"). A missing repository has no tags. */
+  /** Lists the tags of all pages ("Listing Tags"). Returns an empty list if the repository does not exist. */
   async listTags(): Promise<string[]> {
     const tags = new Set<string>();
     let target: string | URL | undefined = `${this.#path}/tags/list?n=${TAGS_PER_PAGE}`;
@@ -214,7 +221,7 @@ export class Repository implements ArtifactStore {
 
   /**
    * Sends a blob in one PUT, or in chunks if the blob is too large for one request. Resumes a broken upload with a
-   * PATCH. `bytesFrom` returns the content from an offset to the end.
+   * PATCH. The function `bytesFrom` returns the content from an offset to the end.
    */
   #putBlob({ digest, size }: BlobInfo, bytesFrom: (offset: number) => RegistryRequest["body"]): Promise<void> {
     return this.#uploads.run(async (session) => {

@@ -22,7 +22,7 @@ export interface UploadSession {
   repeated?: boolean;
 }
 
-/** Sends the rest of the blob, starting at the session's offset. */
+/** A function that sends the rest of the blob, starting at the session's offset. */
 export type FillUpload<T> = (session: UploadSession) => Promise<T>;
 
 /** The timeout of the request that cancels an upload, in milliseconds. */
@@ -47,8 +47,8 @@ export class Uploads {
   }
 
   /**
-   * Whether a body is larger than the size limit that the registry has for a request. If this limit is known, a body of
-   * unknown length counts as larger. If no limit is known, returns false.
+   * Whether a body is too large for one request. Returns false if the registry's size limit for requests is unknown. If
+   * this limit is known, a body of unknown length counts as too large.
    */
   needsChunks(length: number = Number.POSITIVE_INFINITY): boolean {
     return length > (this.#transport.limits.chunkSize ?? Number.POSITIVE_INFINITY);
@@ -56,8 +56,9 @@ export class Uploads {
 
   /**
    * Opens an upload and calls `fill` to send the blob. Retries transient failures. If an overloaded registry refused a
-   * request, repeats this request. If the registry kept between 1 and `size` bytes, resumes the upload, else starts a
-   * new upload. Sends smaller chunks after a 413. Cancels each upload that stays unfinished.
+   * request, the retry repeats this request. Otherwise, the retry resumes the upload if the registry has between 1 and
+   * `size` bytes, and starts a new upload if not. After a 413, this method sends smaller chunks. If an upload stays
+   * unfinished, this method cancels the upload.
    */
   async run<T>(fill: FillUpload<T>, size: number = Number.POSITIVE_INFINITY): Promise<T> {
     const upload: { session?: UploadSession | undefined; error?: unknown } = {};
@@ -75,7 +76,8 @@ export class Uploads {
         if (this.#shrinkChunks(error, session)) return attempt();
         await this.cancel(session.location);
         upload.session = undefined;
-        // Because of repeated requests, the stored bytes may be wrong. The next attempt starts a new upload.
+        // The stored bytes may be wrong, because a request was repeated. Therefore, the next attempt starts a new
+        // upload.
         if (session.repeated === true && error instanceof RegistryError) return attempt();
         throw error;
       }
@@ -89,8 +91,9 @@ export class Uploads {
   }
 
   /**
-   * Sends bytes at the session's offset ("Pushing a blob in chunks"). Sends chunks if the registry limits the size of a
-   * request. Otherwise, sends one PATCH. If `length` is undefined, sends the whole body.
+   * Sends a body at the session's offset ("Pushing a blob in chunks"). If the body is too large for one request, sends
+   * the body in chunks. Otherwise, sends the body in one PATCH. `length` is the length of the body, or undefined if the
+   * length is unknown.
    */
   async send(session: UploadSession, body: RegistryRequest["body"], length?: number): Promise<void> {
     const { chunkSize } = this.#transport.limits;
@@ -100,7 +103,10 @@ export class Uploads {
       await this.#patchChunk(session, chunk);
   }
 
-  /** Sends bytes at the session's offset in one PATCH. If `length` is undefined, sends the whole body. */
+  /**
+   * Sends a body at the session's offset in one PATCH. `length` is the length of the body, or undefined if the length
+   * is unknown.
+   */
   async patch(session: UploadSession, body: RegistryRequest["body"], length?: number): Promise<void> {
     const { offset } = session;
     session.lastBody = length;
@@ -121,8 +127,8 @@ export class Uploads {
   }
 
   /**
-   * Sends the last `length` bytes of the blob and completes the upload in the same request. After any status but 201,
-   * checks that the registry has the blob.
+   * Sends the last `length` bytes of the blob and completes the upload in the same request. If the status of the
+   * response is not 201, checks that the registry has the blob.
    */
   async finish(
     session: UploadSession,
@@ -147,11 +153,11 @@ export class Uploads {
     if (response.status === 201 || (await hasBlob(this.#transport, this.#path, this.#scope, { digest, size }))) return;
     throw new ToolError("registry", `the registry ${this.#transport.registry} did not store a blob`, {
       why: `it returned ${response.status} for the upload, and does not have the blob`,
-      hint: "check that this address is a registry, and not another web server",
+      hint: "check the address of the registry: another web server may have responded",
     });
   }
 
-  /** Cancels an upload. Ignores failures. */
+  /** Cancels an upload. Ignores a failure of the cancellation. */
   async cancel(location: URL): Promise<void> {
     try {
       const response = await this.#transport.send({
@@ -182,7 +188,7 @@ export class Uploads {
     if (location === undefined)
       throw new ToolError(
         "registry",
-        `the registry ${this.#transport.registry} opened an upload without a Location header`,
+        `the registry ${this.#transport.registry} opened an upload, but sent no Location header`,
       );
     return { location, offset: 0, leastChunk: Number(response.header("oci-chunk-min-length")) || 0 };
   }
@@ -198,7 +204,8 @@ export class Uploads {
   }
 
   /**
-   * Chooses a smaller chunk size after a 413. Returns false after any other error, or if no smaller size is possible.
+   * Chooses a smaller chunk size if the error is a 413. Returns false if the error is not a 413, or if no smaller size
+   * is possible.
    */
   #shrinkChunks(error: unknown, session: UploadSession): boolean {
     if (!(error instanceof RegistryError) || error.status !== 413) return false;
@@ -206,10 +213,10 @@ export class Uploads {
   }
 
   /**
-   * Prepares the session of a broken upload for the next attempt. Requests the current offset from the registry. After
-   * a 413 or 429, the offset is known without a request, because the registry stored no byte of the last body. If the
-   * registry kept no byte of the upload, cancels the upload and returns undefined. After a 503, continues the upload
-   * even in this case.
+   * Prepares the session of a broken upload for the next attempt. After a 413 or 429, returns the same session, because
+   * the registry stored no byte of the last body. After any other error, requests the current offset from the registry.
+   * If the registry has no byte of the upload, cancels the upload and returns undefined. There is one exception: after
+   * a 503, returns the session even if the new offset is 0.
    */
   async #continued(session: UploadSession, error: unknown, size: number): Promise<UploadSession | undefined> {
     session.repeated = true;
@@ -223,8 +230,8 @@ export class Uploads {
 
   /**
    * Requests the state of an upload ("Resuming an upload"). Returns undefined if the registry does not have the upload.
-   * If the registry does not support this request, the result depends on `trusted`: the unchanged session for true, and
-   * undefined for false.
+   * If the registry does not support this request, returns the unchanged session if `trusted` is true, and undefined if
+   * `trusted` is false.
    */
   async #state(session: UploadSession, trusted: boolean): Promise<UploadSession | undefined> {
     try {
@@ -246,8 +253,8 @@ export class Uploads {
 }
 
 /**
- * Reads the URL for the next request of an upload from a response. Returns undefined if the response has no `Location`
- * header.
+ * Returns the URL for the next request of an upload. The `Location` header of the response contains this URL. Returns
+ * undefined if the response has no `Location` header.
  */
 export function uploadLocation(response: RegistryResponse): URL | undefined {
   const location = response.header("location");
@@ -256,14 +263,14 @@ export function uploadLocation(response: RegistryResponse): URL | undefined {
 
 /**
  * Parses the number of stored bytes in an upload's `Range` header. Registries send `0-0` both for no byte and for one
- * byte. Therefore, `0-0` is read as no byte.
+ * byte. Therefore, this function returns 0 for `0-0`.
  */
 function receivedBytes(range: string | undefined): number {
   const last = Number(/^(?:bytes=)?0-(\d+)$/.exec(range ?? "")?.[1] ?? 0);
   return last === 0 ? 0 : last + 1;
 }
 
-/** Adds the digest to an upload's location. Does not change the rest of the query. */
+/** Adds the digest to the query in the URL of an upload. Does not change the rest of the query. */
 function withDigest(location: URL, digest: Digest): URL {
   const url = new URL(location);
   url.search = `${url.search === "" ? "?" : `${url.search}&`}digest=${encodeURIComponent(digest)}`;

@@ -5,13 +5,13 @@ import { LAYER_ANNOTATIONS } from "../oci/annotations.ts";
 import type { Annotations } from "../oci/descriptor.ts";
 import { readOptionFile } from "./file.ts";
 
-/** An annotation file without annotations. */
+/** An empty annotation file. */
 export const NO_ANNOTATIONS: AnnotationFile = { manifest: {}, config: {}, layers: new Map() };
 
 /**
- * Reads an annotation file. The file is a JSON object with the keys `$manifest`, `$config` or paths. Each value is an
- * object of strings. Throws a usage failure if the content is invalid, or if the file sets an annotation that clients
- * need to restore a layer. Throws `noInput` if the file cannot be read.
+ * Reads an annotation file. The file is a JSON object. Its keys are `$manifest`, `$config` and the paths of layers.
+ * Each value is an object whose values are strings. Throws a usage failure if the content is invalid, or if the file
+ * sets an annotation that clients need to restore a layer. Throws `noInput` if the file cannot be read.
  */
 export function readAnnotationFile(usage: Usage<OptionSpecs>, path: string): AnnotationFile {
   const invalid = (why: string) => usageError(usage, `--annotation-file ${path}: ${why}`);
@@ -19,7 +19,7 @@ export function readAnnotationFile(usage: Usage<OptionSpecs>, path: string): Ann
   if (!isObject(content)) throw invalid("expected a JSON object");
   for (const [name, annotations] of Object.entries(content)) {
     if (!isObject(annotations) || !Object.values(annotations).every((value) => typeof value === "string"))
-      throw invalid(`${JSON.stringify(name)} must be an object of strings`);
+      throw invalid(`${JSON.stringify(name)} must be an object whose values are strings`);
     const reserved = Object.keys(annotations).find((key) => LAYER_ANNOTATIONS.has(key));
     if (reserved !== undefined && !name.startsWith("$"))
       throw invalid(

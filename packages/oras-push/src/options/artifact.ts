@@ -20,29 +20,29 @@ export const ARTIFACT_OPTIONS = {
   "annotation-file": {
     type: "text",
     placeholder: "FILE",
-    description: "JSON file with annotations; its keys are $manifest, $config and the paths of layers",
+    description: "read annotations from this JSON file; the keys are $manifest, $config and the paths of layers",
   },
   compression: {
     type: "text",
     choices: ["gzip", "none"],
     default: "gzip",
-    description: "how to compress folders; none means gzip format without compression",
+    description: "how to compress folders; with none, folders are stored in gzip format without compression",
   },
   "compression-level": {
     type: "number",
     placeholder: "1-9",
     shownDefault: String(DEFAULT_LEVEL),
     range: wholeNumbers(1, 9),
-    description: "level of --compression gzip",
+    description: "compression level for --compression gzip",
   },
-  include: { type: "list", placeholder: "PATTERN", description: "push only matching entries of folders" },
-  exclude: { type: "list", placeholder: "PATTERN", description: "skip matching entries of folders" },
-  "no-clobber": { type: "flag", description: "fail if the tag already points to other content" },
+  include: { type: "list", placeholder: "PATTERN", description: "push entries in folders only if they match PATTERN" },
+  exclude: { type: "list", placeholder: "PATTERN", description: "skip entries in folders if they match PATTERN" },
+  "no-clobber": { type: "flag", description: "fail if the tag already refers to different content" },
 } as const satisfies OptionSpecs;
 
 /**
- * Converts the values of {@link ARTIFACT_OPTIONS}. Throws a usage failure if a value is invalid. Throws `noInput` if
- * the annotation file cannot be read.
+ * Converts the values of {@link ARTIFACT_OPTIONS} into a plan. Throws a usage failure if a value is invalid. Throws
+ * `noInput` if the annotation file cannot be read.
  */
 export function artifactPlan(usage: Usage<OptionSpecs>, options: OptionValues<typeof ARTIFACT_OPTIONS>): ArtifactPlan {
   const file = options["annotation-file"];
@@ -95,8 +95,8 @@ function checkCreated(usage: Usage<OptionSpecs>, { [ANNOTATIONS.created]: create
 }
 
 /**
- * Checks the size of the annotations early. Registries and pulls refuse a manifest that is too large. Without this
- * check, the sidecar would fail only after the run.
+ * Checks the size of the annotations when the command starts. Registries and pulls refuse a manifest that is too large.
+ * Without this check, the sidecar would fail only when the application has already ended.
  */
 function checkSize(
   usage: Usage<OptionSpecs>,
@@ -108,7 +108,7 @@ function checkSize(
   if (bytes > MAX_MANIFEST_BYTES)
     throw usageError(
       usage,
-      `the annotations have ${bytes} bytes, but a manifest can have at most ${MAX_MANIFEST_BYTES}`,
+      `the annotations have ${bytes} bytes, but a manifest can have at most ${MAX_MANIFEST_BYTES} bytes`,
     );
 }
 

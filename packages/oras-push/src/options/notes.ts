@@ -1,6 +1,6 @@
 import type { Note } from "shared/cli/usage";
 
-/** The form of a reference, and how environment variables become part of it. */
+/** The form of a reference, and the use of environment variables in a reference. */
 export const REFERENCES_NOTE: Note = {
   title: "References",
   text: [
@@ -15,8 +15,8 @@ export const PATTERNS_NOTE: Note = {
   text: [
     "A PATTERN can contain *, **, ?, [a-z] and {a,b}. A pattern that contains a slash is matched against the path",
     "below the folder. Any other pattern is matched against the name at any depth. A pattern that matches a folder",
-    "also selects its content. --exclude overrides --include. A name with a leading dot matches only if the pattern",
-    "contains the dot.",
+    "also selects the content of the folder. --exclude overrides --include. A name with a leading dot matches only if",
+    "the pattern contains the dot.",
   ].join(" "),
 };
 
@@ -25,8 +25,9 @@ export const CREDENTIALS_NOTE: Note = {
   title: "Credentials",
   text: [
     "The tools look for credentials in this order: --username with --password-stdin; ORAS_USER with ORAS_PUSH_PASS or",
-    "ORAS_PULL_PASS; a docker config. The docker config is at --registry-config, $DOCKER_CONFIG or ~/.docker. It can",
-    "be a mounted .dockerconfigjson. No option accepts a password, because other processes can read command lines.",
+    "ORAS_PULL_PASS; a docker config. The tools look for the docker config at --registry-config, $DOCKER_CONFIG or",
+    "~/.docker. A mounted file .dockerconfigjson is also a docker config. No option accepts a password, because other",
+    "processes can read command lines.",
   ].join(" "),
 };
 
@@ -34,8 +35,8 @@ export const CREDENTIALS_NOTE: Note = {
 export const CONNECTIONS_NOTE: Note = {
   title: "Proxies and certificates",
   text: [
-    "HTTPS_PROXY, HTTP_PROXY and NO_PROXY set the proxies. The tools trust some built-in certificate authorities, and",
-    "the authorities of the system. SSL_CERT_FILE and SSL_CERT_DIR replace the usual paths of the system's",
-    "authorities. If you set --ca-file, the tools trust only the authority in that file.",
+    "HTTPS_PROXY, HTTP_PROXY and NO_PROXY set the proxies. The tools trust the certificate authorities of the system,",
+    "and some built-in certificate authorities. To read the system's authorities from different paths, set",
+    "SSL_CERT_FILE and SSL_CERT_DIR. If you set --ca-file, the tools trust only the authority in that file.",
   ].join(" "),
 };

@@ -4,8 +4,11 @@ import { CONNECTIONS_NOTE, CREDENTIALS_NOTE, REFERENCES_NOTE } from "./notes.ts"
 import { PROGRESS_OPTION, REGISTRY_OPTIONS, RESULT_OPTIONS } from "./registry.ts";
 
 const SOURCE_OPTIONS = {
-  all: { type: "flag", description: "pull every tag of a repository, each into DIR/TAG" },
-  "oci-layout": { type: "flag", description: "pull from OCI layouts on disk: a REFERENCE is DIR:TAG or DIR@DIGEST" },
+  all: { type: "flag", description: "pull all tags of a repository, and restore the artifact of each tag in DIR/TAG" },
+  "oci-layout": {
+    type: "flag",
+    description: "pull from OCI layouts on disk; each REFERENCE then has the form DIR:TAG or DIR@DIGEST",
+  },
 } as const satisfies OptionSpecs;
 
 const OUTPUT_OPTIONS = {
@@ -14,12 +17,12 @@ const OUTPUT_OPTIONS = {
     alias: "o",
     placeholder: "DIR",
     default: ".",
-    description: "restore files and folders in DIR",
+    description: "restore the files and folders in DIR",
   },
   "keep-old-files": {
     type: "flag",
     alias: "k",
-    description: "fail if a file already exists, and do not overwrite the file",
+    description: "fail if a file already exists, instead of overwriting the file",
   },
   ...RESULT_OPTIONS,
   ...PROGRESS_OPTION,
@@ -28,10 +31,11 @@ const OUTPUT_OPTIONS = {
 /** How to call `oras-push pull`. */
 export const PULL_USAGE = {
   name: "oras-push pull",
-  summary: "pull artifacts from a registry and restore their files and folders",
+  summary: "pull artifacts from a registry, and restore the files and folders of the artifacts",
   description: [
-    "oras-push pull restores each layer as the file or folder that was pushed. It checks the digests. A file or folder",
-    "gets its final name only when it is complete. Existing folders are merged.",
+    "oras-push pull restores each layer as the file or folder that was pushed, and checks all digests. A file or",
+    "folder gets its final name only when it is complete. If a folder already exists, the pull adds its files to this",
+    "folder.",
   ].join(" "),
   forms: ["[options] REFERENCE ... [-o DIR]", "[options] --all REPOSITORY [-o DIR]"],
   options: { ...SOURCE_OPTIONS, ...OUTPUT_OPTIONS, ...REGISTRY_OPTIONS },
@@ -43,7 +47,7 @@ export const PULL_USAGE = {
   examples: [
     { text: "Pull an artifact into a folder", command: "oras-push pull localhost:5000/metric/hwloc:iter-0 -o data" },
     {
-      text: "Pull every run of an experiment, each into its own folder",
+      text: "Pull all runs of an experiment, and restore each run in its own folder",
       command: "oras-push pull --all localhost:5000/metric/hwloc -o data",
     },
     { text: "Restore an artifact from disk", command: "oras-push pull --oci-layout archive:run-1 -o restored" },
@@ -53,9 +57,9 @@ export const PULL_USAGE = {
     {
       title: "Skipped tags",
       text: [
-        "--all skips a tag that it cannot pull, such as the tag of an image index, and pulls the other tags. The log",
-        "and the result of --format json list the skipped tags with the reasons. The exit code is the code for the",
-        "first skipped tag.",
+        "With --all, the pull skips a tag that it cannot pull, such as the tag of an image index, and continues with",
+        "the next tag. Each skipped tag is listed with the reason in the log, and in the result of --format json. If",
+        "tags were skipped, the exit code is the code for the first skipped tag.",
       ].join(" "),
     },
     CREDENTIALS_NOTE,
@@ -63,9 +67,9 @@ export const PULL_USAGE = {
   ],
   exitCodes: ["noInput", "unavailable", "cannotCreate", "registry", "notAuthorized"],
   exitMeanings: {
-    success: "everything is restored",
-    noInput: "a file of an option or of a layout is missing or unreadable",
-    cannotCreate: "a file cannot be written, or exists (--keep-old-files)",
+    success: "all files and folders are restored",
+    noInput: "a file that an option names, or a file of an OCI layout, is missing or unreadable",
+    cannotCreate: "a file cannot be written, or already exists (--keep-old-files)",
     registry: "the registry returned an error, or the artifact cannot be restored",
   },
 } as const satisfies Usage<OptionSpecs>;

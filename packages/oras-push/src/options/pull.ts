@@ -9,19 +9,19 @@ import { type RegistryPlan, registryPlan } from "./registry.ts";
 export interface PullPlan extends RegistryPlan {
   /** The artifacts to pull. If `all` is true, the list contains a single repository or layout. */
   readonly references: readonly AnyReference[];
-  /** Whether to pull every tag, each into its own folder. */
+  /** Whether to pull all tags. Each tag gets its own folder. */
   readonly all: boolean;
   /** The folder for the restored files and folders. */
   readonly folder: string;
-  /** Whether to fail if a file exists. */
+  /** If true, the pull fails if a file already exists. If false, the pull overwrites the file. */
   readonly keepOldFiles: boolean;
   /** Whether to show plain lines instead of progress bars. */
   readonly noTty: boolean;
 }
 
 /**
- * Converts a command line of `oras-push pull`. Throws a usage failure if the command line is invalid, or `noInput` if a
- * file cannot be read.
+ * Converts a command line of `oras-push pull` into a plan. Throws a usage failure if the command line is invalid, or
+ * `noInput` if a file cannot be read.
  */
 export function pullPlan({ args, options }: CommandLine<typeof PULL_USAGE.options>, env: NodeJS.ProcessEnv): PullPlan {
   if (args.length === 0) throw usageError(PULL_USAGE, "no reference to pull");

@@ -7,11 +7,11 @@ import { PROGRESS_OPTION, REGISTRY_OPTIONS, RESULT_OPTIONS } from "./registry.ts
 import { SIDECAR_USAGE } from "./sidecar-usage.ts";
 
 const DESTINATION_OPTIONS = {
-  to: { type: "list", placeholder: "REFERENCE", description: "also push to this reference" },
-  "oci-layout": { type: "flag", description: "push to OCI layouts on disk: a REFERENCE is DIR:TAG" },
+  to: { type: "list", placeholder: "REFERENCE", description: "also push the artifact to this reference" },
+  "oci-layout": { type: "flag", description: "push to OCI layouts on disk; each REFERENCE then has the form DIR:TAG" },
   "disable-path-validation": {
     type: "flag",
-    description: "no effect, only for compatibility with oras; paths can always be absolute",
+    description: "has no effect, because absolute paths are always valid; accepted because oras has this option",
   },
 } as const satisfies OptionSpecs;
 
@@ -26,8 +26,8 @@ export const PUSH_USAGE = {
   name: "oras-push",
   summary: "push files and folders to a registry as an OCI artifact",
   description: [
-    "oras-push pushes each PATH as one layer. The title of the layer is the last part of the path. A folder becomes",
-    "a compressed tar archive. The tag is written last, so the tag always points to a complete artifact. 'oras-push",
+    "oras-push pushes each PATH as one layer. The title of the layer is the last part of the path. A folder becomes a",
+    "compressed tar archive. The tag is written last, so the tag always refers to a complete artifact. 'oras-push",
     "pull' and 'oras pull' restore the files and folders.",
   ].join(" "),
   forms: ["[options] REFERENCE [PATH[:MEDIA-TYPE] ...]"],
@@ -43,24 +43,24 @@ export const PUSH_USAGE = {
   examples: [
     { text: "Push a folder", command: "oras-push localhost:5000/metric/hwloc:iter-0 analysis" },
     {
-      text: "Push a file with its media type, and an annotation",
+      text: "Push a file with a media type, and add an annotation",
       command: "oras-push -a author=me registry.example.org/run:1 result.json:application/json",
     },
     {
-      text: "Push a folder without its temporary files to two tags",
+      text: "Push a folder to two tags, but skip its temporary files",
       command: "oras-push localhost:5000/run:1 --to localhost:5000/run:latest --exclude '*.tmp' results",
     },
-    { text: "Keep an artifact on disk, without a registry", command: "oras-push --oci-layout archive:run-1 results" },
+    { text: "Store an artifact on disk, without a registry", command: "oras-push --oci-layout archive:run-1 results" },
   ],
   notes: [REFERENCES_NOTE, PATTERNS_NOTE, CREDENTIALS_NOTE, CONNECTIONS_NOTE],
   environment: [
-    "SOURCE_DATE_EPOCH is a time in seconds since 1970. It sets the creation date of the artifact, and the latest time",
-    "of files in folders.",
+    "SOURCE_DATE_EPOCH is a time in seconds since 1970. If you set this variable, its value is the creation date of",
+    "the artifact. The times of files in folders are then at most this value.",
   ].join(" "),
   exitCodes: ["noInput", "unavailable", "cannotCreate", "registry", "notAuthorized"],
   exitMeanings: {
     success: "the artifact is in the registry",
-    noInput: "a path is missing or unreadable, or has changed during the push",
-    cannotCreate: "a file cannot be written, or the tag points to other content (--no-clobber)",
+    noInput: "a path is missing or unreadable, or a file changed during the push",
+    cannotCreate: "a file cannot be written, or the tag already refers to different content (--no-clobber)",
   },
 } as const satisfies Usage<OptionSpecs>;

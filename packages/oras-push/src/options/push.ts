@@ -11,7 +11,7 @@ import { type RegistryPlan, registryPlan } from "./registry.ts";
 
 /** A parsed command line of `oras-push`. */
 export interface PushPlan extends RegistryPlan, ArtifactPlan {
-  /** The references to push to. There is at least one. */
+  /** The references to push to. The list is never empty. */
   readonly references: readonly AnyReference[];
   readonly paths: readonly LayerPath[];
   /** The path of a file for the pushed manifest. Undefined if `--export-manifest` is not given. */
@@ -21,8 +21,8 @@ export interface PushPlan extends RegistryPlan, ArtifactPlan {
 }
 
 /**
- * Converts a command line of `oras-push`. Throws a usage failure if the command line is invalid, or `noInput` if a file
- * cannot be read.
+ * Converts a command line of `oras-push` into a plan. Throws a usage failure if the command line is invalid, or
+ * `noInput` if a file cannot be read.
  */
 export function pushPlan({ args, options }: CommandLine<typeof PUSH_USAGE.options>, env: NodeJS.ProcessEnv): PushPlan {
   const [reference, ...paths] = args;

@@ -10,10 +10,10 @@ import {
   ReferenceSyntaxError,
 } from "../oci/reference.ts";
 
-/** The word to use if there is no reference, as in the script of the ORAS Operator. */
+/** The argument that means "no reference", as in the script of the ORAS Operator. */
 export const NONE = "NA";
 
-/** The command line that contains the references. */
+/** The command that gets the references, and the environment of this command. */
 export interface ReferenceForm {
   readonly usage: Usage<OptionSpecs>;
   /** The environment variables that replace `{NAME}` in a reference. */
@@ -31,8 +31,8 @@ export function pushReference(form: ReferenceForm, text: string): Reference {
 
 /**
  * Parses the reference that a sidecar pushes to. The reference must have a tag, because the sidecar adds a suffix to
- * the tag of an unsuccessful run. The tag with any of `suffixes` must not be too long. Throws a usage failure if the
- * text is invalid.
+ * the tag of an unsuccessful run. Together with the longest suffix in `suffixes`, the tag must not be too long. Throws
+ * a usage failure if the text is invalid.
  */
 export function runTagReference(form: ReferenceForm, text: string, suffixes: readonly string[]): Reference {
   const reference = pushReference(form, text);

@@ -17,32 +17,33 @@ export const REGISTRY_OPTIONS = {
   "plain-http": {
     type: "flag",
     switch: true,
-    description: "use plain HTTP, or HTTPS with =false (by default, HTTP only for localhost, loopback and *.svc names)",
+    description:
+      "use plain HTTP; --plain-http=false means HTTPS (default: HTTP only for localhost, loopback and *.svc names)",
   },
   insecure: {
     type: "flag",
     description: "do not verify certificates; use plain HTTP if the registry does not support TLS",
   },
   "ca-file": { type: "text", placeholder: "FILE", description: "trust only this certificate authority (PEM)" },
-  "cert-file": { type: "text", placeholder: "FILE", description: "send this client certificate (PEM)" },
-  "key-file": { type: "text", placeholder: "FILE", description: "private key of the client certificate (PEM)" },
+  "cert-file": { type: "text", placeholder: "FILE", description: "send this client certificate (PEM) to the registry" },
+  "key-file": { type: "text", placeholder: "FILE", description: "private key (PEM) of the client certificate" },
   "registry-config": {
     type: "text",
     placeholder: "FILE",
-    description: "docker config with credentials, or a folder with a docker config",
+    description: "docker config with credentials, or folder that contains a docker config",
   },
   username: {
     type: "text",
     alias: "u",
     placeholder: "NAME",
-    description: "user name at the registry; ORAS_USER sets it too",
+    description: "user name for the registry; you can also set it with ORAS_USER",
   },
   "password-stdin": { type: "flag", description: "read the password from stdin" },
   "retry-for": {
     type: "number",
     placeholder: "SECONDS",
     default: DEFAULT_RETRY_SECONDS,
-    description: "retry a failed or unanswered request for this time",
+    description: "how long to retry a request that failed or got no response",
   },
   concurrency: {
     type: "number",
@@ -53,7 +54,7 @@ export const REGISTRY_OPTIONS = {
   },
 } as const satisfies OptionSpecs;
 
-/** The options for the result. Every command that connects to a registry has them. */
+/** The options for the result. Every command that connects to a registry has these options. */
 export const RESULT_OPTIONS = {
   format: { type: "text", choices: ["text", "json"], default: "text", description: "format of the result on stdout" },
   "termination-message": {
@@ -81,8 +82,8 @@ export interface RegistryPlan extends TransferPlan {
 export type PasswordVariable = "ORAS_PUSH_PASS" | "ORAS_PULL_PASS";
 
 /**
- * The environment of a command, and the variables that may contain its passwords. The variables are ignored if the
- * password is on stdin.
+ * The environment of a command, and the names of the variables that may contain a password. These variables are ignored
+ * if the password is on stdin.
  */
 export interface PasswordSource {
   readonly env: NodeJS.ProcessEnv;
@@ -90,8 +91,8 @@ export interface PasswordSource {
 }
 
 /**
- * Converts the values of {@link REGISTRY_OPTIONS} and {@link RESULT_OPTIONS}. Throws a usage failure if a value is
- * invalid, or `noInput` if a file cannot be read.
+ * Converts the values of {@link REGISTRY_OPTIONS} and {@link RESULT_OPTIONS} into a plan. Throws a usage failure if a
+ * value is invalid, or `noInput` if a file cannot be read.
  */
 export function registryPlan(
   usage: Usage<OptionSpecs>,

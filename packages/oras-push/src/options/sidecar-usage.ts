@@ -10,8 +10,8 @@ import { REGISTRY_OPTIONS, RESULT_OPTIONS } from "./registry.ts";
 const KEEP_POLICIES = ["push", "discard"] as const satisfies readonly KeepPolicy[];
 
 /**
- * The default of `--retry-for`, in seconds. It is longer than the default of a push, because a registry and the pod
- * often start together.
+ * The default of `--retry-for`, in seconds. This time is longer than the default of a push, because a registry and the
+ * pod often start together.
  */
 const DEFAULT_RETRY_SECONDS = 120;
 
@@ -25,19 +25,19 @@ const POD_OPTIONS = {
   "only-if": { ...CONDITION_OPTION, description: "pull and push only if the environment variable NAME has this VALUE" },
   native: {
     type: "flag",
-    description: "run until SIGTERM; set this in an init container with restartPolicy: Always",
+    description: "keep running until SIGTERM; set this option in an init container with restartPolicy: Always",
   },
 } as const satisfies OptionSpecs;
 
 const INPUT_OPTIONS = {
-  "pull-from": { type: "list", placeholder: "REFERENCE", description: "also pull this artifact" },
+  "pull-from": { type: "list", placeholder: "REFERENCE", description: "also pull this artifact as an input" },
   "input-timeout": {
     type: "number",
     placeholder: "SECONDS",
     shownDefault: "no wait",
-    description: "wait this long for inputs that are not in the registry yet, then exit with 124",
+    description: "wait this long for missing inputs; exit with 124 if an input is still missing after this time",
   },
-  "allow-failed-inputs": { type: "flag", description: "accept inputs from failed or incomplete runs" },
+  "allow-failed-inputs": { type: "flag", description: "accept the artifact of a failed or incomplete run as an input" },
 } as const satisfies OptionSpecs;
 
 const RUN_OPTIONS = {
@@ -57,13 +57,13 @@ const RUN_OPTIONS = {
     type: "text",
     choices: KEEP_POLICIES,
     default: "push",
-    description: "if the application failed, push the outputs to TAG-failed, or discard them",
+    description: "if the application failed, push the outputs as TAG-failed; discard means to push nothing",
   },
   "incomplete-run": {
     type: "text",
     choices: KEEP_POLICIES,
     default: "push",
-    description: "if the launcher died, push the existing outputs to TAG-incomplete, or discard them",
+    description: "if the launcher died, push the existing outputs as TAG-incomplete; discard means to push nothing",
   },
 } as const satisfies OptionSpecs;
 
@@ -75,10 +75,10 @@ const SIDECAR_REGISTRY_OPTIONS = {
 /** How to call `oras-push sidecar`. */
 export const SIDECAR_USAGE = {
   name: "oras-push sidecar",
-  summary: "pull the inputs of a step in a pod, wait for its application, and push its outputs",
+  summary: "pull the inputs of a step, wait until its application ends, and push the outputs",
   description: [
-    "The sidecar pulls the inputs onto the volume that it shares with the launcher, and waits until the launcher has",
-    "run the application. Then it pushes the outputs as an OCI artifact.",
+    "The sidecar pulls the inputs to the volume that it shares with the launcher. When the launcher has run the",
+    "application, the sidecar pushes the outputs as an OCI artifact.",
   ].join(" "),
   forms: ["[options] PULL-FROM PUSH-TO", "[options] PUSH-TO true PULL-FROM ..."],
   options: {
@@ -103,7 +103,7 @@ export const SIDECAR_USAGE = {
       command: "oras-push sidecar NA localhost:5000/metric/hwloc:iter-0",
     },
     {
-      text: "Wait up to an hour for the outputs of two steps, and pull them as inputs",
+      text: "Wait up to an hour for the artifacts of two steps, and pull these artifacts as inputs",
       command: [
         "oras-push sidecar --input-timeout 3600 --pull-from localhost:5000/workflow/even:run-0",
         "localhost:5000/workflow/odd:run-0 localhost:5000/workflow/all:run-0",
@@ -122,9 +122,9 @@ export const SIDECAR_USAGE = {
     {
       title: "Arguments",
       text: [
-        "PULL-FROM and PUSH-TO are references. Write NA for no reference. The second form comes from a later version",
-        "of the ORAS Operator. In that form, the word true means that a pull unpacks the outputs. oras-push always",
-        "unpacks the outputs.",
+        "PULL-FROM and PUSH-TO are references. Write NA instead of a reference if the step has no inputs, or if the",
+        "sidecar should push nothing. The second form comes from a later version of the ORAS Operator. In that form,",
+        "the word true means that a pull unpacks folders. oras-push always unpacks folders.",
       ].join(" "),
     },
     REFERENCES_NOTE,
@@ -132,7 +132,7 @@ export const SIDECAR_USAGE = {
       title: "Unsuccessful runs",
       text: [
         "If the launcher died, the sidecar exits with 79. If the launcher could not save its outputs, the sidecar",
-        "exits with 66. These exit codes do not depend on whether the sidecar pushed the existing outputs.",
+        "exits with 66. The sidecar exits with these codes even if it pushed the existing outputs.",
       ].join(" "),
     },
     {
@@ -142,8 +142,8 @@ export const SIDECAR_USAGE = {
     {
       title: "Native sidecars",
       text: [
-        "With --native, SIGTERM means that the pod is ending. The sidecar pushes the existing outputs, and exits with",
-        "the exit code of the last push.",
+        "With --native, SIGTERM means that the pod is ending. The sidecar then pushes the outputs that are not pushed",
+        "yet. After that, the sidecar exits with 0, or with the exit code for the last run of the application.",
       ].join(" "),
     },
     PATTERNS_NOTE,
@@ -152,12 +152,13 @@ export const SIDECAR_USAGE = {
   ],
   environment: [
     "POD_NAME, POD_NAMESPACE and NODE_NAME become annotations of the artifact. SOURCE_DATE_EPOCH is a time in seconds",
-    "since 1970. It sets the creation date of the artifact, and the latest time of files in folders.",
+    "since 1970. If you set this variable, its value is the creation date of the artifact. The times of files in",
+    "folders are then at most this value.",
   ].join(" "),
   exitCodes: ["noInput", "unavailable", "cannotCreate", "registry", "notAuthorized", "launcherDied", "timedOut"],
   exitMeanings: {
     success: "the outputs are pushed, or there is nothing to push",
     noInput: "an input cannot be used, or the launcher could not save the outputs",
-    cannotCreate: "a file cannot be written, or the tag points to other content (--no-clobber)",
+    cannotCreate: "a file cannot be written, or the tag already refers to different content (--no-clobber)",
   },
 } as const satisfies Usage<OptionSpecs>;

@@ -18,8 +18,8 @@ export interface SidecarCommandPlan extends SidecarPlan, RegistryPlan {
 }
 
 /**
- * Converts a command line of `oras-push sidecar`. Throws a usage failure if the command line is invalid, or `noInput`
- * if a file cannot be read.
+ * Converts a command line of `oras-push sidecar` into a plan. Throws a usage failure if the command line is invalid, or
+ * `noInput` if a file cannot be read.
  */
 export function sidecarPlan(
   { args, options }: CommandLine<typeof SIDECAR_USAGE.options>,
@@ -48,8 +48,8 @@ export function sidecarPlan(
 }
 
 /**
- * Splits the arguments. The ORAS Operator uses two forms: `PULL-FROM PUSH-TO`, and `PUSH-TO true PULL-FROM ...`. The
- * second form has three or more arguments, and the second of them is `true`.
+ * Splits the arguments. The ORAS Operator uses two forms: `PULL-FROM PUSH-TO`, and `PUSH-TO true PULL-FROM ...`. In the
+ * second form, there are three or more arguments, and the second argument is `true`.
  */
 function operands(args: readonly string[]): { readonly pullFrom: readonly string[]; readonly pushTo: string } {
   const [first, second, ...more] = args;

@@ -24,7 +24,7 @@ export interface AttemptEnd {
    * without a marker. `unseen`: the pod terminated before any launcher started.
    */
   readonly kind: "done" | "failed" | "died" | "unseen";
-  /** The id of this end. Each attempt has an end with a different id. */
+  /** The id of this end. The ends of two attempts have different ids. */
   readonly id: string;
   readonly attempt: string | null;
   /** The launcher's marker; null if the launcher died or never started. */
@@ -38,16 +38,16 @@ export interface AttemptEnd {
 
 /** The state of the sidecar itself. */
 export interface SidecarState {
-  /** The id of the last end that was handled; undefined before the first one. */
+  /** The id of the last end that was handled; undefined before the first end. */
   readonly handled: string | undefined;
   /** Whether the pod is terminating. In a terminating pod, no new launcher starts. */
   readonly terminating: boolean;
 }
 
 /**
- * Observes the volume. Reads the lease before and after the markers. Repeats all reads until both states of the lease
- * are the same. If both states are the same, no launcher started between the two reads, and no living launcher removed
- * a marker (docs/protocol.md, "The end of an attempt").
+ * Observes the volume. Reads the lease before and after the markers. Repeats all reads until both reads of the lease
+ * return the same state. In this case, no launcher started between the two reads, and no living launcher removed a
+ * marker (docs/protocol.md, "The end of an attempt").
  */
 export function observe(volume: SharedVolume, lease: ReadLease): Promise<Observation> {
   const check = async () => {
@@ -102,7 +102,8 @@ function endOf({ started, done, doneFailed, lease }: Observation): AttemptEnd | 
 function failed(marker: DoneMarker, started: StartedMarker | undefined): AttemptEnd {
   const { attempt, phase } = marker;
   const saved = marker.outputs === null ? null : recordedPaths(marker.outputs, marker.logs);
-  // If the marker lists missing outputs, the launcher saved all other outputs. The marker also lists the saved outputs.
+  // A marker that lists missing outputs also lists the saved outputs. The launcher saved all outputs that are not
+  // missing.
   const listed = marker.missing !== undefined && saved !== null;
   const announced = started?.attempt === attempt && !listed ? started.outputs : saved;
   const outputs = phase === "init" ? [] : announced;

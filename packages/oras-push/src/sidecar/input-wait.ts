@@ -5,13 +5,14 @@ import { type Backoff, backOff } from "../oci/http/retry.ts";
 import { type AnyReference, formatReference } from "../oci/reference.ts";
 
 /**
- * The delays between two requests. They grow, because many pods may poll the same registry. A registry sends no events.
+ * The delays between two requests. The sidecar must poll, because a registry sends no events. The delays become longer,
+ * because many pods may poll the same registry.
  */
 const POLLING: Backoff = { firstDelay: 1000, longestDelay: 5000 };
 
 /**
- * Waits until `missing` returns no inputs. With this wait, a user can apply all steps of a workflow at once. Each step
- * waits for the outputs of the previous step. Throws the errors of `missing`. If inputs are still missing after
+ * Waits until `missing` returns no inputs. Because of this wait, a user can apply all steps of a workflow at once: each
+ * step waits for the outputs of the previous step. Throws the errors of `missing`. If inputs are still missing after
  * `seconds`, throws `timedOut` with the names of these inputs. Checks once more right before the timeout.
  */
 export async function waitForInputs(

@@ -12,13 +12,13 @@ import { MAX_REASON } from "./run-outcome.ts";
 import type { PushOrder } from "./sidecar-context.ts";
 import type { SidecarPlan } from "./sidecar-plan.ts";
 
-/** The log and the artifact list at most this number of unreadable paths. */
+/** At most this number of unreadable paths is listed in the log and in the artifact. */
 const MAX_NAMED = 100;
 
 /**
- * Pushes the outputs of an attempt as one artifact. If the order is `partial`, skips unreadable paths. The log lists
- * these paths. The annotation with the reason also lists them. Throws `noInput` with the path if nothing can be read.
- * If the order is not `partial`, throws `noInput` for the first unreadable path.
+ * Pushes the outputs of an attempt as one artifact. If `order.partial` is true, skips unreadable paths. The skipped
+ * paths are listed in the log and in the annotation with the reason. Throws `noInput` with the path if nothing can be
+ * read. If `order.partial` is false, throws `noInput` for the first unreadable path.
  */
 export async function pushOutputs(
   { reference, paths, mediaTypes, annotations, partial, confirm }: PushOrder,

@@ -4,7 +4,10 @@ import type { Annotations } from "../oci/descriptor.ts";
 import type { Reference } from "../oci/reference.ts";
 import type { AttemptEnd } from "./attempt-end.ts";
 
-/** What the sidecar does with the outputs of an unsuccessful run. `push` pushes them to a separate tag. */
+/**
+ * What the sidecar does with the outputs of an unsuccessful run. `push` pushes the outputs to a separate tag. `discard`
+ * pushes nothing.
+ */
 export type KeepPolicy = "push" | "discard";
 
 /** How a sidecar handles unsuccessful runs. */
@@ -26,7 +29,7 @@ export interface RunOutcome {
   /** The annotations of the run. */
   readonly annotations: Annotations;
   /**
-   * The failure of the sidecar. There may be a failure even if the push succeeds. Undefined if the launcher saved the
+   * The failure of the sidecar. A successful push does not change this failure. Undefined if the launcher saved the
    * outputs.
    */
   readonly failure: ToolError | undefined;
@@ -50,7 +53,8 @@ export function runOutcome(end: AttemptEnd, policies: OutcomePolicies): RunOutco
 
 /**
  * The reference for the outputs of a run. A successful run gets the requested tag. Any other run gets this tag with a
- * suffix. The suffix always fits, because the sidecar rejects a command line with a longer tag.
+ * suffix. The tag with the suffix is never too long, because a sidecar rejects a command line if the longest possible
+ * tag is too long.
  */
 export function runReference(reference: Reference, run: RunKind): Reference {
   return run === "succeeded" ? reference : { ...reference, tag: `${reference.tag}${SUFFIXES[run]}` };
@@ -67,8 +71,8 @@ export function tagSuffixes({ failedRun, incompleteRun }: OutcomePolicies): stri
 
 function runKind({ kind, marker }: AttemptEnd): RunKind {
   if (kind !== "done" || marker === null) return "incomplete";
-  // Only the exit code decides. If an application received SIGTERM but exited with 0, the run succeeded. A marker
-  // without a result, such as an empty file from `touch`, counts as a success.
+  // Only the exit code decides whether a run succeeded. A run also succeeded if the application received SIGTERM but
+  // exited with 0. A marker without a result, such as an empty file from `touch`, counts as a success.
   const { exitCode, reason } = marker;
   return exitCode === 0 || (exitCode === null && reason === null) ? "succeeded" : "failed";
 }

@@ -22,7 +22,7 @@ export interface PushOrder {
   readonly confirm: () => Promise<void>;
 }
 
-/** The side effects of a sidecar. Tests replace them. */
+/** The operations of a sidecar that have side effects. Tests replace these operations. */
 export interface SidecarSteps {
   /** Takes the sidecar's lease. The lease is never released. It ends when the process ends. */
   readonly takeLease: () => Promise<void>;
@@ -50,14 +50,14 @@ export interface SidecarOptions extends OutcomePolicies {
   readonly startTimeoutSeconds: number | undefined;
   /** The seconds within which the attempt must end; unlimited by default. */
   readonly timeoutSeconds: number | undefined;
-  /** Whether the sidecar keeps running after a push, until the pod terminates. It then handles further attempts. */
+  /** If true, the sidecar keeps running after a push, and handles further attempts until the pod terminates. */
   readonly native: boolean;
 }
 
 /** The environment in which a sidecar runs. */
 export interface SidecarContext {
   readonly volume: SharedVolume;
-  /** A signal that ends every wait. The wait then throws the signal's reason. */
+  /** A signal that ends every wait. Each wait then throws the signal's reason. */
   readonly signal: AbortSignal;
   /**
    * A signal that aborts when the pod terminates. The sidecar then finishes its work. A classic sidecar ends at once if
@@ -73,7 +73,7 @@ export interface SidecarResult {
   /** The pushed artifact; undefined if nothing was pushed. */
   readonly pushed: ArtifactRecord | undefined;
   /**
-   * The failure of the sidecar, such as the death of the launcher. There may be a failure even if the push succeeded.
+   * The failure of the sidecar, such as the death of the launcher. A successful push does not change this failure.
    * Undefined if the launcher saved the outputs.
    */
   readonly failure: ToolError | undefined;

@@ -20,7 +20,7 @@ import type { SidecarPlan } from "./sidecar-plan.ts";
 /** The time, in milliseconds, in which a starting launcher removes the markers of an earlier attempt. */
 const SETTLE_TIME = 800;
 
-/** Creates the side effects of a sidecar from its plan. `signal` stops a push. */
+/** Creates the operations of a sidecar from a plan. `signal` stops a push. */
 export function sidecarSteps(
   plan: SidecarPlan,
   context: TransferContext,

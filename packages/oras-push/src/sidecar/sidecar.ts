@@ -25,8 +25,8 @@ import type { PushOrder, SidecarContext, SidecarOptions, SidecarResult, SidecarS
 /**
  * Runs a sidecar (docs/protocol.md, "The sidecar"): takes the lease, pulls the inputs, writes the init marker, waits
  * for the end of the launcher, pushes the outputs, and writes the pushed marker. Calls `report` with each result, and
- * returns the last one. The requested tag points only to the complete output of a successful run. A failure is written
- * as a marker before it is thrown, so that the launcher stops waiting.
+ * returns the last result. The requested tag points only to the complete output of a successful run. Before a failure
+ * is thrown, it is written to a marker, so that the launcher stops waiting.
  */
 export async function runSidecar(
   options: SidecarOptions,
@@ -204,7 +204,7 @@ async function handlePushFailure(
 
 const RUN_WORDS = { failed: "failed", incomplete: "is incomplete" } as const;
 
-/** Writes the reason why nothing is pushed to the log and to a marker. A launcher may wait for this marker. */
+/** Explains in the log and in a marker why nothing is pushed. A launcher may wait for this marker. */
 async function reportNotPushed(
   end: AttemptEnd,
   why: string,
@@ -217,8 +217,8 @@ async function reportNotPushed(
 }
 
 /**
- * Returns the marker of the push if this sidecar pushed this attempt to this reference before a restart. Otherwise,
- * returns undefined. A push before a restart is not repeated.
+ * Returns the marker of an earlier push, if this sidecar pushed the same attempt to the same reference before a
+ * restart. The push is then not repeated. Returns undefined if there was no such push.
  */
 async function previousPush(
   volume: SharedVolume,

@@ -5,7 +5,10 @@ const BLOCK = 512;
 /** The maximum size of an extended header, in bytes. */
 const MAX_EXTENDED = 1 << 20;
 
-/** Reads the bytes of an archive: header blocks, and contents that are padded to whole blocks. */
+/**
+ * Reads the bytes of an archive. An archive consists of header blocks and contents. Each content is padded to whole
+ * blocks.
+ */
 export class ArchiveBytes {
   readonly #iterator: AsyncIterator<Buffer>;
   /** The bytes that were received but not read yet. */
@@ -35,15 +38,15 @@ export class ArchiveBytes {
     return padded.subarray(0, size);
   }
 
-  /** Starts to read a content of `size` bytes. */
+  /** Begins the next content. This content has `size` bytes. */
   open(size: number): void {
     this.#left = size;
     this.#padding = (BLOCK - (size % BLOCK)) % BLOCK;
   }
 
   /**
-   * Returns the rest of the current content. If the rest is in memory, returns it synchronously. For a small file, an
-   * asynchronous call takes longer than the read itself.
+   * Returns the rest of the current content. The result is synchronous if the rest is in memory, because an
+   * asynchronous call would take longer than the read of a small file.
    */
   content(): Iterable<Buffer> | AsyncIterable<Buffer> {
     if (this.#left === 0) return [];

@@ -70,7 +70,7 @@ async function* chunksOf(entry: FoundFile, file: FileHandle): AsyncGenerator<Buf
     const { buffer, bytesRead } = await next;
     if (bytesRead === 0) throw changedWhileRead(entry.path);
     left -= bytesRead;
-    // Checks the file before the last chunk, because a consumer may stop when it has all expected bytes.
+    // Checks the file before the last chunk, because the consumer may stop after the last chunk.
     if (left === 0) checkUnchanged(entry, await file.stat());
     else next = read();
     yield buffer.subarray(0, bytesRead);

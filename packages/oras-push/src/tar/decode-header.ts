@@ -4,7 +4,10 @@ import { ArchiveError } from "./archive-error.ts";
 /** The header of an archive's entry, with the values of its extended headers. */
 export interface EntryHeader {
   readonly name: BytePath;
-  /** The kind of the entry. `other` is any other kind, such as a device; see `flag`. */
+  /**
+   * The kind of the entry. `other` means a kind that is not in this list, such as a device. In this case, `flag`
+   * contains the kind.
+   */
   readonly type: "file" | "directory" | "symlink" | "link" | "other";
   /** The type flag, one character. */
   readonly flag: string;

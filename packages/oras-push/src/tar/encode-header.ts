@@ -40,8 +40,8 @@ type Records = [key: string, value: BytePath][];
 /**
  * Encodes the header of an entry. The main header is a USTAR header. If a value does not fit into the main header, a
  * PAX extended header comes first (POSIX.1, pax, "ustar Interchange Format" and "pax Header Block"). `size` is the size
- * of the content in bytes. A modification time after `latest` is replaced with `latest`, in seconds since 1970. The IDs
- * of owners are zero, and their names are empty.
+ * of the content in bytes. `latest` is a time in seconds since 1970. A modification time after `latest` is replaced
+ * with `latest`. The owner and the group have the ID zero and an empty name.
  */
 export function encodeEntry(entry: TreeEntry, size: number, latest: number): Buffer[] {
   const records: Records = [];

@@ -19,9 +19,9 @@ export function safeParts(path: string): string[] {
 }
 
 /**
- * Checks that the target of a symbolic link stays inside a folder. `parts` is the path of the link. Its first `depth`
- * parts are the path of the folder. The target must be relative, and must not lead above the folder. Otherwise, throws
- * {@link UnsafePathError}.
+ * Checks that the target of a symbolic link stays inside a folder. `parts` is the path of the link. The first `depth`
+ * of these parts are the path of the folder. Throws {@link UnsafePathError} if the target is absolute, or leads out of
+ * the folder.
  */
 export function checkLinkTarget(parts: readonly string[], target: string, depth: number): void {
   if (target.includes("\0")) throw new UnsafePathError("a link to a path with a NUL byte");

@@ -31,8 +31,8 @@ const RESTORED_MODE = 0o1777;
 const SMALL_FILE = 256 << 10;
 
 /**
- * Extracts one archive into a folder. All entries must be below a title. `add` and `finish` throw `registry` for an
- * unsafe entry, and `cannotCreate` for a path that cannot be written.
+ * Extracts one archive into a folder. All entries must be below the title of the layer. `add` and `finish` throw
+ * `registry` for an unsafe entry, and `cannotCreate` for a path that cannot be written.
  */
 export class Extraction {
   /** The number of regular files that were extracted so far. */
@@ -56,8 +56,8 @@ export class Extraction {
   /** Extracts one entry. */
   async add(entry: ArchiveEntry): Promise<void> {
     const parts = this.#checked(entry.name, () => this.#safeEntryParts(entry.name));
-    // If the title of a layer is `.`, its root entry is the target folder. This folder exists already and stays
-    // unchanged.
+    // If the title of the layer is `.`, the root entry of the archive is the target folder itself. The target folder
+    // exists already and stays unchanged.
     if (parts.length === 0 && entry.type === "directory") return;
     if (parts.length === 0) throw unsafeEntry(entry.name, "an entry that replaces the folder");
     this.#createParents(parts);
@@ -77,8 +77,9 @@ export class Extraction {
   }
 
   /**
-   * Checks the links, and restores the modes and times of folders. Call this after the last entry. Otherwise, a new
-   * file would change the time of its folder, or a folder's mode could forbid new files.
+   * Checks the links, and restores the modes and times of folders. Call this after the last entry. After an earlier
+   * call, a new file would change the restored time of its folder, or the restored mode of the folder could forbid new
+   * files.
    */
   finish(): void {
     this.#createParents([...this.#title, ""]);
@@ -128,7 +129,7 @@ export class Extraction {
   }
 
   /**
-   * Checks the end of one link. Each link may be safe alone, but several links together may lead out of the folder. All
+   * Checks where one link ends. Each link may be safe alone, but several links together may lead out of the folder. All
    * links must exist before this check.
    */
   #checkLinkEnd(path: BytePath): void {
@@ -158,7 +159,7 @@ export class Extraction {
     }
   }
 
-  /** Creates a path. Replaces an earlier entry with the same name, as tar does. */
+  /** Creates a path with `create`. If an earlier entry has the same name, replaces this entry, as tar does. */
   #create<T>(path: BytePath, create: (raw: Buffer) => T): T {
     return writingRaw(path, (raw) => {
       try {
@@ -176,7 +177,7 @@ export class Extraction {
     return join(this.#folder, ...parts);
   }
 
-  /** Calls `check`. Throws `registry` with the entry's name if a path is unsafe. */
+  /** Calls `check`. Throws `registry` with the entry's name if `check` finds an unsafe path. */
   #checked<T>(name: BytePath, check: () => T): T {
     try {
       return check();

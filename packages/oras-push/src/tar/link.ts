@@ -5,8 +5,8 @@ import { type BytePath, rawPath } from "shared/fs/byte-path";
  * How a symbolic link leads to its target, relative to a root folder. `direct`: a relative path that stays inside the
  * root and passes through no other link. Every client restores a direct link, even if its target does not exist.
  * `indirect`: the target is inside the root, but the path is absolute, passes through other links, or leaves the root
- * in between. `outside`: the target is outside of the root. `broken`: an indirect link to a missing target, or a loop
- * of links.
+ * and comes back. `outside`: the target is outside of the root. `broken`: an indirect link to a missing target, or a
+ * loop of links.
  */
 export type LinkRoute = "direct" | "indirect" | "outside" | "broken";
 
@@ -14,8 +14,8 @@ export type LinkRoute = "direct" | "indirect" | "outside" | "broken";
 const MAX_LINKS = 40;
 
 /**
- * Follows a symbolic link. `root` and `link` are absolute paths whose parent folders are not links. `target` is the
- * link's text.
+ * Follows a symbolic link, and returns its route. `root` and `link` are absolute paths whose parent folders are not
+ * links. `target` is the link's text.
  */
 export function followLink(root: BytePath, link: BytePath, target: BytePath): LinkRoute {
   const followed = resolveLink(root, link, target);
@@ -25,7 +25,9 @@ export function followLink(root: BytePath, link: BytePath, target: BytePath): Li
   return exists(followed.end) ? "indirect" : "broken";
 }
 
-/** The end of a followed link. Contains the parts of the absolute path at the end, and whether the route is direct. */
+/**
+ * The result of following a link: the parts of the absolute path where the link ends, and whether the route is direct.
+ */
 interface FollowedLink {
   readonly end: readonly string[];
   readonly direct: boolean;

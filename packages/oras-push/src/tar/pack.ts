@@ -9,10 +9,10 @@ const SMALL_FILE = 256 << 10;
 const CHUNK = 1 << 20;
 
 /**
- * Encodes entries as a tar archive. The same entries always give the same bytes. The IDs of owners are zero, and their
- * names are empty. Times are in whole seconds. A modification time after `latest` is replaced with `latest`, in seconds
- * since 1970. By default, times are unlimited. Throws `noInput` with the path if a file cannot be read or changes while
- * it is read.
+ * Encodes entries as a tar archive. The same entries always give the same bytes. The owner and the group of each entry
+ * have the ID zero and an empty name. Times are in whole seconds. `latest` is a time in seconds since 1970. A
+ * modification time after `latest` is replaced with `latest`. By default, no time is replaced. Throws `noInput` with
+ * the path if a file cannot be read or changes while it is read.
  */
 export async function* pack(entries: Iterable<TreeEntry>, latest = Number.POSITIVE_INFINITY): AsyncGenerator<Buffer> {
   const pending = new PendingBytes();

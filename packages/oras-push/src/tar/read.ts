@@ -44,8 +44,8 @@ async function* entriesIn(source: ArchiveBytes): AsyncGenerator<ArchiveEntry> {
 }
 
 /**
- * Reads the records of an extended header: PAX `g` and `x`, GNU `L` and `K`. Returns undefined if the header is not
- * extended.
+ * Reads the records of an extended header. Extended headers have the type flags `g` and `x` in the PAX format, and `L`
+ * and `K` in the GNU format. Returns undefined if the header is not extended.
  */
 async function extendedRecords({ flag, size }: EntryHeader, source: ArchiveBytes): Promise<Records | undefined> {
   if (flag === "g" || flag === "x") return parseRecords(await source.extended(size));
@@ -55,8 +55,8 @@ async function extendedRecords({ flag, size }: EntryHeader, source: ArchiveBytes
 }
 
 /**
- * The size of an entry's content. A link or a folder has no content. If the header of a link contains a size, it is the
- * size of the target.
+ * The size of an entry's content. A link or a folder has no content. If the header of a link contains a size, this is
+ * the size of the link's target.
  */
 function contentSize({ type, size }: EntryHeader): number {
   return type === "file" || type === "other" ? size : 0;

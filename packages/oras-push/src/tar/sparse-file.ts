@@ -7,8 +7,8 @@ const writev = promisify(writevCallback);
 const HOLE = Buffer.alloc(4096);
 
 /**
- * The number of bytes in one write. A socket gives smaller chunks, but one write for each chunk would take too long. A
- * batch of one mebibyte would be too large, because its first bytes would leave the processor's caches before the
+ * The number of bytes in one write. The chunks from a socket are smaller, but a separate write for each chunk would
+ * take too long. One mebibyte would be too much, because the first bytes would leave the processor's caches before the
  * write.
  */
 const BATCH = 256 << 10;
@@ -70,7 +70,8 @@ class BatchWriter {
   async flush(): Promise<void> {
     await this.written;
     this.written = writeAll(this.#file, this.#batch, this.#start);
-    // An error is thrown when the promise is awaited. Until then, the error must not count as an unhandled rejection.
+    // The error is thrown later, when the promise is awaited. Without this handler, Node would report an unhandled
+    // rejection.
     this.written.catch(() => {});
     this.#batch = [];
     this.#size = 0;

@@ -15,10 +15,10 @@ export interface UnpackResult {
  * Unpacks a tar archive into an empty folder. Every entry must be below `title`. The title `.` means the folder itself.
  * Restores modes and times, but not owners. The umask has no effect.
  *
- * Throws `registry` with the entry's name if its path is absolute, leads out of the folder, or passes through a link of
- * the archive. Also throws `registry` for a link that leads out of the folder. Throws `registry` if the bytes are not
- * an archive or are truncated, and `cannotCreate` if a path cannot be written. Other errors of `archive` are thrown
- * unchanged.
+ * Throws `registry` with the name of an unsafe entry. An entry is unsafe if its path is absolute, leads out of the
+ * folder, or passes through a link of the archive. A link that leads out of the folder is also unsafe. Throws
+ * `registry` if the bytes are not an archive or are truncated, and `cannotCreate` if a path cannot be written. Other
+ * errors of `archive` are thrown unchanged.
  */
 export async function unpack(archive: AsyncIterable<Buffer>, folder: string, title: string): Promise<UnpackResult> {
   const extraction = new Extraction(toBytePath(folder), toBytePath(title));
@@ -31,10 +31,7 @@ export async function unpack(archive: AsyncIterable<Buffer>, folder: string, tit
   return { files: extraction.files };
 }
 
-/**
- * Whether an error means that the archive, or the compressed stream around it, is broken. The error codes of zlib begin
- * with Z.
- */
+/** Whether an error means that the archive or the compressed stream is broken. The error codes of zlib begin with Z. */
 function isBroken(error: unknown): boolean {
   return error instanceof ArchiveError || /^Z/.test(systemCode(error) ?? "");
 }

@@ -95,7 +95,7 @@ export async function readCommandLine<const S extends OptionSpecs>(
 }
 
 async function findOptions(specs: OptionSpecs, words: readonly string[], wrapsCommand: boolean): Promise<Found> {
-  // Words of a wrapped command may look like switches.
+  // If the command line contains another command, the words of that command may look like switches.
   const { argv, given } = wrapsCommand ? { argv: words, given: [] } : takeSwitchValues(specs, words);
   const { parsed, message } = await parseWithYargs(specs, argv, wrapsCommand);
   const rest = (parsed["--"] ?? []) as string[];
@@ -107,7 +107,7 @@ async function findOptions(specs: OptionSpecs, words: readonly string[], wrapsCo
   };
 }
 
-/** Parses with yargs. After a failure, `parsed` has the valid options. */
+/** Parses with yargs. After a failure, `parsed` contains the valid options. */
 async function parseWithYargs(specs: OptionSpecs, argv: readonly string[], wrapsCommand: boolean) {
   const { default: yargs } = await import("yargs");
   let message: string | undefined;

@@ -10,16 +10,17 @@ export interface Command<S extends OptionSpecs> extends Usage<S> {
   /** Does the work of the command, and returns the exit code. Throws if the command fails. */
   run(line: CommandLine<S>, io: Io): Promise<number>;
   /**
-   * Called if the command fails before it has done anything. Afterwards, the failure is thrown. The failure is a usage
-   * failure, or reports that a limit of this process is too low. In `options`, an option with an invalid value has its
-   * default. A text option without a value has the empty text.
+   * Called if the command fails before it has done anything. After this call, the failure is thrown. The failure is a
+   * usage failure, or reports that a limit of this process is too low. In `options`, an option with an invalid value
+   * has its default. A text option without a value has the empty text.
    */
   onRefusal?(failure: ToolError, options: GivenOptions<S>): Promise<void>;
 }
 
 /**
- * Runs a command with its arguments, and returns the exit code. With `--help` or `--version`, only prints a text.
- * Throws a usage failure for an invalid command line. Also throws the failures of the command.
+ * Runs a command with its arguments, and returns the exit code. With `--help` or `--version`, prints the help or the
+ * version and does nothing else. Throws a usage failure for an invalid command line. Also throws the failures of the
+ * command.
  */
 export async function runCommand<const S extends OptionSpecs>(
   command: Command<S>,

@@ -13,7 +13,7 @@ export interface Condition {
  */
 export const CONDITION_OPTION = { type: "text", placeholder: "NAME=VALUE" } as const;
 
-/** Parses a condition; undefined means no condition. Throws a usage failure if the text is invalid. */
+/** Parses a condition. Returns undefined if there is no text. Throws a usage failure if the text is invalid. */
 export function parseCondition(usage: Usage<OptionSpecs>, text: string | undefined): Condition | undefined {
   if (text === undefined) return undefined;
   const equals = text.indexOf("=");
@@ -22,7 +22,8 @@ export function parseCondition(usage: Usage<OptionSpecs>, text: string | undefin
 }
 
 /**
- * Whether an environment meets a condition. An unset variable counts as empty. Without a condition, the result is true.
+ * Whether an environment meets a condition. An unset variable is treated as empty. If there is no condition, the result
+ * is true.
  */
 export function isMet(condition: Condition | undefined, env: NodeJS.ProcessEnv): boolean {
   return condition === undefined || (env[condition.name] ?? "") === condition.value;

@@ -7,18 +7,18 @@ export interface ExitCode {
 
 /**
  * The exit codes of all three tools, by the names that the source code uses. Help texts, man pages and docs/commands.md
- * are made from this table. Numbers below 100 follow sysexits(3), if sysexits(3) has a matching code.
+ * are made from this table. A number below 100 is from sysexits(3), if sysexits(3) has a code with this meaning.
  */
 export const EXIT_CODES = {
   usage: { code: 64, meaning: "usage error" },
   noInput: { code: 66, meaning: "an input or output path is missing or unreadable" },
-  unavailable: { code: 69, meaning: "the registry cannot be reached, after all retries" },
+  unavailable: { code: 69, meaning: "the registry could not be reached, even after retries" },
   software: { code: 70, meaning: "internal error" },
   cannotCreate: { code: 73, meaning: "a file cannot be written" },
   copyFailed: { code: 74, meaning: "the outputs cannot be saved" },
   notPushed: { code: 75, meaning: "the outputs were not pushed" },
   registry: { code: 76, meaning: "the registry returned an error" },
-  notAuthorized: { code: 77, meaning: "not authorized" },
+  notAuthorized: { code: 77, meaning: "the registry rejected the user or the credentials" },
   launcherDied: { code: 79, meaning: "the launcher died before it finished, or never started" },
   timedOut: { code: 124, meaning: "timed out" },
   notExecutable: { code: 126, meaning: "the command is not executable" },

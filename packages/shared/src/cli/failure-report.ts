@@ -15,7 +15,7 @@ export function failureReport(tool: string, error: Error, stackTraces: boolean):
 }
 
 function internalError(error: Error): ToolError {
-  const hint = "this is a bug in the tool: --debug or ORAS_DEBUG=true prints the stack trace";
+  const hint = "this is a bug in the tool; to see the stack trace, use --debug or ORAS_DEBUG=true";
   return new ToolError("software", error.message || error.name, { hint, cause: error });
 }
 

@@ -4,8 +4,8 @@ import { constants } from "node:os";
 /** Signals that arrived before a tool was ready to handle them. */
 export interface HeldSignals {
   /**
-   * Returns the signals that have arrived, and stops holding signals. Call this when the tool has added its own
-   * handlers. After this call, a signal without a handler has its default effect.
+   * Returns the signals that have arrived so far. Call this when the tool has added its own handlers. After this call,
+   * signals are no longer held, and a signal without a handler has its default effect.
    */
   release(): NodeJS.Signals[];
 }
@@ -20,8 +20,8 @@ const STATUS_BYTES = 4096;
 const NODE_SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
 /**
- * Catches signals from now on, and keeps them until the tool is loaded. Call this first in the process, with the
- * signals that the tool will handle.
+ * Catches signals from now on, and keeps them until the tool is loaded. Call this function first, before anything else
+ * in the process. `names` are the signals that the tool will handle.
  */
 export function holdSignals(names: readonly NodeJS.Signals[]): HeldSignals {
   const held: NodeJS.Signals[] = [];

@@ -19,8 +19,8 @@ const DEFAULT_WIDTH = 100;
 const INDENT = "  ";
 
 /**
- * Returns the help text of a command. `columns` is the width of the terminal. The text is 60 to 120 characters wide,
- * and 100 characters by default.
+ * Returns the help text of a command. The text is as wide as the terminal (`columns`), but at least 60 and at most 120
+ * characters. The default is 100 characters.
  */
 export function helpText(usage: Usage<OptionSpecs>, columns: number = DEFAULT_WIDTH): string {
   const width = Math.min(Math.max(columns, WIDTHS.least), WIDTHS.most);
@@ -64,7 +64,7 @@ function optionSections(usage: Usage<OptionSpecs>, width: number): string[] {
   return groups.map(({ title, definitions }) => section(title, layOutDefinitions(definitions, width, column)));
 }
 
-/** An option as `-o, --output DIR`. Long names are aligned. */
+/** Returns an option in the form `-o, --output DIR`. Options without a short name are indented. */
 function optionLabel(name: string, spec: OptionSpec): string {
   const names = optionNames(name, spec).join(", ");
   const label = spec.alias === undefined ? `    ${names}` : names;

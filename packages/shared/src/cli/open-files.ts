@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { ToolError } from "./tool-error.ts";
 
-/** The number of open files that a tool needs. Node itself has 21 open files after its start. */
+/** The number of open files that a tool needs. After the start of a process, Node itself has 21 open files. */
 const NEEDED = 64;
 
 /**

@@ -6,7 +6,7 @@ interface SharedSpec {
   readonly placeholder?: string;
   /** The effect of the option, in a phrase without a period. */
   readonly description: string;
-  /** The default that help texts show. Set this text if the option has no `default` for the parsed value. */
+  /** The text that help texts show as the default, for an option without a `default`. */
   readonly shownDefault?: string;
   /** Whether an environment variable can set the option; true by default. */
   readonly environment?: false;
@@ -14,7 +14,7 @@ interface SharedSpec {
 
 interface FlagSpec extends SharedSpec {
   readonly type: "flag";
-  /** Whether the option also accepts `=true` and `=false`. If so, the value of an absent option is undefined. */
+  /** If true, the option also accepts `=true` and `=false`, and the value of an absent option is undefined. */
   readonly switch?: true;
 }
 
@@ -37,7 +37,7 @@ interface NumberSpec extends SharedSpec {
 
 /** A set of numbers. */
 export interface NumberRange {
-  /** The text after "must be" in a message, such as `0 or more`. */
+  /** The valid numbers in words, such as `0 or more`. Messages show these words after "must be". */
   readonly words: string;
   readonly includes: (value: number) => boolean;
 }
@@ -78,7 +78,7 @@ export type OptionValues<S extends OptionSpecs> = { readonly [K in keyof S]: Val
 
 /** The options that every command has. */
 export const COMMON_OPTIONS = {
-  debug: { type: "flag", alias: "d", description: "log more: requests and stack traces, but no secrets" },
+  debug: { type: "flag", alias: "d", description: "also log requests and stack traces, but no secrets" },
   help: { type: "flag", alias: "h", description: "show this help and exit", environment: false },
   version: { type: "flag", description: "show the version and exit", environment: false },
 } as const satisfies OptionSpecs;

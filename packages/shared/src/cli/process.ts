@@ -9,10 +9,10 @@ import { environmentName } from "./option-values.ts";
 import { exitCodeOf, InterruptedError, ToolError } from "./tool-error.ts";
 
 /**
- * Runs `main` as the whole process, and exits with the code that `main` returns. If `main` throws, reports the error on
- * stderr and exits with the error's code. Reports an internal error if the process has nothing left to wait for, but
- * `main` has not finished. Without this check, Node would exit with 0. `tool` is the name at the start of the report.
- * `held` contains the signals that arrived earlier.
+ * Runs `main` as the main function of this process, and exits with the code that `main` returns. If `main` throws,
+ * reports the error on stderr and exits with the error's code. Reports an internal error if the process has nothing
+ * left to wait for, but `main` has not finished. Without this check, Node would exit with 0. `tool` is the name at the
+ * start of the report. `held` contains the signals that arrived before this call.
  */
 export async function runProcess(
   tool: string,
@@ -43,8 +43,9 @@ export async function runProcess(
 }
 
 /**
- * Watches stdout for failed writes. Returns a function. Call this function after the last write, to get the failure of
- * the first failed write. A closed pipe is not a failure, because the reader needs no more output, as with `| head`.
+ * Watches stdout for failed writes. Returns a function to call after the last write. That function returns the failure
+ * of the first failed write, or undefined if no write failed. A closed pipe is not a failure. For example, `head`
+ * closes the pipe when it needs no more output.
  */
 function watchStdout(): () => Promise<ToolError | undefined> {
   let failure: ToolError | undefined;
@@ -78,7 +79,7 @@ function processIo(held: HeldSignals | undefined): Io {
 }
 
 /**
- * Returns an `AbortSignal` that aborts when the first of these signals arrives. `again` aborts when a second signal
+ * Returns an `AbortSignal` that aborts when one of the signals in `names` arrives. `again` aborts when a second signal
  * arrives.
  */
 function abortOnSignals(

@@ -5,15 +5,16 @@ const MAX_EDITS = 2;
 const MIN_PREFIX = 3;
 
 /**
- * Returns the word that the user probably meant. If exactly one of `words` begins with `word`, returns this one.
- * Otherwise returns the most similar of `words`, or undefined if none of them is similar enough. This function is pure.
+ * Returns the word that the user probably meant. If exactly one item of `words` begins with `word`, returns this item.
+ * Otherwise returns the item that is most similar to `word`. Returns undefined if no item is similar enough. This
+ * function is pure.
  */
 export function suggestion(word: string, words: readonly string[]): string | undefined {
   const longer = word.length >= MIN_PREFIX ? words.filter((other) => other.startsWith(word)) : [];
   if (longer.length === 1) return longer[0];
   const edits = words.map((other) => ({ other, count: editDistance(word, other) }));
   const [nearest] = edits.sort((a, b) => a.count - b.count);
-  // A short word is similar to every other short word, so it allows fewer edits.
+  // Any two short words are similar. Therefore, fewer edits are allowed for a short word.
   return nearest !== undefined && nearest.count <= Math.min(MAX_EDITS, word.length / 3) ? nearest.other : undefined;
 }
 

@@ -5,16 +5,16 @@ export type Definition = readonly [term: string, text: string];
 const TERM_SHARE = 0.4;
 
 /**
- * Breaks text at spaces into lines of at most `width` characters. The first line starts with `first`, the others with
- * `next`. Replaces no-break spaces (U+00A0) by spaces.
+ * Breaks text at spaces into lines of at most `width` characters. The first line starts with `first`, and every further
+ * line starts with `next`. Replaces no-break spaces (U+00A0) by spaces.
  */
 export function wrapText(text: string, width: number, first = "", next = first): string {
   return wrapWords(text.split(/ +/), width, first, next, "").replaceAll("\u00a0", " ");
 }
 
 /**
- * Breaks a command line of a shell into lines of at most `width` characters, each indented by `indent`. Each line
- * except the last ends with a backslash, so that a shell reads all lines as one. Quoted words stay whole.
+ * Breaks a shell command into lines of at most `width` characters. Each line is indented by `indent`. Each line except
+ * the last ends with a backslash, so that a shell reads all lines as one. Quoted words stay whole.
  */
 export function wrapCommand(command: string, width: number, indent: string): string {
   const words = command.match(/(?:[^\s'"]|'[^']*'|"[^"]*")+/g) ?? [];

@@ -35,8 +35,8 @@ export function valueName(spec: OptionSpec): string | undefined {
 }
 
 /**
- * The description of an option, with its default. The text also shows whether the option can be repeated. No-break
- * spaces (U+00A0) keep the default on one line.
+ * The description of an option, with the default of the option. If the option can be repeated, the text also contains
+ * `(repeatable)`. No-break spaces (U+00A0) keep the default on one line.
  */
 export function optionText(spec: OptionSpec): string {
   const defaultValue = spec.shownDefault ?? ("default" in spec ? spec.default : undefined);
@@ -67,9 +67,9 @@ export function exitCodeDefinitions({ exitCodes, exitMeanings = {} }: Usage<Opti
 export function environmentText(usage: Usage<OptionSpecs>): string {
   const flags = Object.entries(allOptions(usage)).flatMap(([name, { type }]) => (type === "flag" ? [name] : []));
   const flag = flags.includes("plain-http") ? "plain-http" : (flags[0] as string);
-  const every = "An environment variable can also set every option except --help and --version.";
+  const every = "Each option except --help and --version can also be set by an environment variable.";
   const options = `${every} For example, ${environmentName(flag)}=true sets --${flag}.`;
-  const lists = "The variable of a repeatable option has one value per line.";
-  const precedence = "The command line overrides the environment.";
+  const lists = "For a repeatable option, write one value per line into the variable.";
+  const precedence = "An option on the command line overrides its variable.";
   return [options, lists, precedence, usage.environment].filter(Boolean).join(" ");
 }

@@ -33,7 +33,8 @@ export interface Usage<S extends OptionSpecs> {
   /** The subcommands of this command. */
   readonly commands?: readonly Usage<OptionSpecs>[];
   /**
-   * Whether options end at the first argument, as for `env` and `nice`. All later words then belong to another command.
+   * If true, options end at the first argument, as in the command lines of `env` and `nice`. All later words then
+   * belong to another command.
    */
   readonly wrapsCommand?: boolean;
   /** Whether arguments can be paths, so that shells complete paths; false by default. */

@@ -5,7 +5,7 @@ import { uniqueName } from "./unique-name.ts";
 /**
  * Creates a file, a link or a socket atomically: readers see the complete file or no file. `create` makes the file
  * under a hidden temporary path in the folder of `path`. Then the file is renamed to `path`, and replaces an existing
- * file. If `create` or the rename fails, removes the temporary file and throws the error.
+ * file. If `create` or the rename fails, this function removes the temporary file and throws the error.
  */
 export async function placeAtomically(
   path: string,
@@ -19,8 +19,8 @@ export async function placeAtomically(
 
 /**
  * Writes a result to a path that the user chose. A regular or missing file is written atomically. Anything else, such
- * as a device, a FIFO or a link, is opened and written in place, because a rename would replace it. Throws the system's
- * error.
+ * as a device, a FIFO or a link, is opened and written in place. A rename would replace the device, the FIFO or the
+ * link. Throws the system's error if the write fails.
  */
 export async function writeResult(path: string, content: Buffer): Promise<void> {
   const stats = await lstat(path).catch(() => undefined);

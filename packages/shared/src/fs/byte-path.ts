@@ -1,8 +1,8 @@
 import { realpathSync } from "node:fs";
 
 /**
- * A file name or a path as a string with one character per byte (latin1), because names on Linux need not be UTF-8. A
- * sorted list of these strings is sorted by their bytes.
+ * A file name or a path as a string with one character per byte (latin1), because names on Linux need not be UTF-8. If
+ * these strings are sorted, they are in the order of their bytes.
  */
 export type BytePath = string;
 
@@ -22,8 +22,8 @@ export function shownPath(path: BytePath): string {
 }
 
 /**
- * Resolves all symbolic links in a path. Throws the system's error. Uses `realpathSync.native`, because `realpathSync`
- * cannot find names that are not UTF-8.
+ * Resolves all symbolic links in a path. Throws the system's error if a link cannot be resolved. Uses
+ * `realpathSync.native`, because `realpathSync` cannot find names that are not UTF-8.
  */
 export function realBytePath(path: BytePath): BytePath {
   return realpathSync.native(rawPath(path), { encoding: "latin1" });

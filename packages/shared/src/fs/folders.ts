@@ -4,9 +4,9 @@ import { ifSupported } from "./missing-feature.ts";
 import { systemCode } from "./system-error.ts";
 
 /**
- * Creates a folder and its missing parents. Calls `created` for each new folder. Throws the system's error. Does not
- * use Node's recursive `mkdir`, because this function never returns for a folder below /proc. There, the kernel reports
- * ENOENT although the parent folder exists.
+ * Creates a folder and its missing parents. Calls `created` for each new folder. Throws the system's error if a folder
+ * cannot be created. Does not use Node's recursive `mkdir`, because `mkdir` never returns for a folder below /proc.
+ * Below /proc, the kernel reports ENOENT although the parent folder exists.
  */
 export function makeFolders(path: string, created: (folder: string) => void = () => {}): void {
   try {

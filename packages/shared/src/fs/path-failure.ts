@@ -13,7 +13,7 @@ export function cannotWrite(path: string, cause: unknown, code: FailureCode = "c
   return new ToolError(code, `cannot write ${path}`, { why: reasonOf(cause), cause });
 }
 
-/** Calls `read`. If `read` throws, throws the failure of {@link cannotRead} with the path. */
+/** Calls `read`. Throws the failure of {@link cannotRead} with the path if `read` fails. */
 export function reading<T>(path: string, read: () => T): T {
   try {
     return read();
@@ -22,7 +22,7 @@ export function reading<T>(path: string, read: () => T): T {
   }
 }
 
-/** Calls `write`. If `write` throws, throws the failure of {@link cannotWrite} with the path. */
+/** Calls `write`. Throws the failure of {@link cannotWrite} with the path if `write` fails. */
 export function writing<T>(path: string, write: () => T, code?: FailureCode): T {
   try {
     return write();
@@ -31,7 +31,7 @@ export function writing<T>(path: string, write: () => T, code?: FailureCode): T 
   }
 }
 
-/** Creates a folder with `create`. If `create` throws, throws `cannotCreate` with the path. */
+/** Creates a folder with `create`. Throws `cannotCreate` with the path if `create` fails. */
 export function creatingFolder<T>(path: string, create: () => T): T {
   try {
     return create();

@@ -19,8 +19,8 @@ const READ_FOLDER = 0o555;
 
 /**
  * Grants every user read access to a file, or to a folder and its content. Follows a symbolic link only if `path`
- * itself is a link. Files of other owners keep their modes. Returns the size of the readable files. Reports each path
- * that this process cannot read.
+ * itself is a link. Files that belong to another user keep their modes. Returns the size of the readable files. Reports
+ * each path that this process cannot read.
  */
 export function grantReadAccess(path: string, report: FailureReport): TreeSize {
   const size: TreeSize = { files: 0, bytes: 0 };

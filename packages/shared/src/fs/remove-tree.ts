@@ -3,7 +3,7 @@ import { type BytePath, rawPath, toBytePath } from "./byte-path.ts";
 
 /**
  * Removes a file, or a folder and its content, even if the owner has no write permission on the folders. Does nothing
- * if the path does not exist. Throws the system's error.
+ * if the path does not exist. Throws the system's error if the removal fails.
  */
 export function removeTree(path: string): void {
   makeFoldersWritable(toBytePath(path));

@@ -2,18 +2,18 @@ import { statSync } from "node:fs";
 import { type Log, silent } from "../cli/log.ts";
 import { reasonOf } from "../fs/system-error.ts";
 
-/** The paths of a check. */
+/** The paths to check for, and the condition that ends a wait. */
 export interface PathCheck {
   readonly paths: readonly string[];
-  /** Whether one existing path is enough. By default, all paths must exist. */
+  /** If true, one existing path is enough. By default, all paths must exist. */
   readonly any?: boolean | undefined;
   /** Receives a line for each missing path, and another line when that path is found. */
   readonly log?: Log | undefined;
 }
 
 /**
- * Returns a check for `waitUntil`. The check returns the existing paths as soon as all paths exist. If `any` is set,
- * one existing path is enough. Until then, the check returns undefined.
+ * Returns a function that can be the `check` of `waitUntil`. If all paths exist, the function returns the existing
+ * paths. If `any` is true, one existing path is enough. If not enough paths exist, the function returns undefined.
  */
 export function existingPaths({ paths, any, log = silent }: PathCheck): () => Promise<readonly string[] | undefined> {
   const wanted = [...new Set(paths)];

@@ -1,6 +1,6 @@
 /**
- * Milliseconds from the start of a wait until the garbage from the start of the process is collected. A wait that lasts
- * longer than this may last for hours.
+ * When a wait has lasted this number of milliseconds, the garbage from the start of the process is collected. After
+ * this time, the wait may go on for hours.
  */
 const SETTLED = 1000;
 

@@ -25,9 +25,10 @@ export interface SeenBeat {
 }
 
 /**
- * Holds a lease on a volume that does not support sockets. To show that the holder is alive, changes a file at regular
- * intervals (docs/protocol.md, "The leases"). Overwrites the file in place, because this kind of write works even on a
- * full volume. Throws `cannotCreate` with the path if the first write fails. Only warns if a later write fails.
+ * Holds a lease on a volume that does not support sockets. To show that the holder is alive, this function changes a
+ * file at regular intervals (docs/protocol.md, "The leases"). Overwrites the file in place, because this kind of write
+ * works even on a full volume. Throws `cannotCreate` with the path if the first write fails. Only warns if a later
+ * write fails.
  */
 export async function holdHeartbeat(path: string, warn: Log, interval: number = BEAT_INTERVAL): Promise<Lease> {
   const beat = heartbeatWriter(path);
@@ -79,8 +80,8 @@ export async function isBeating(path: string): Promise<boolean> {
 }
 
 /**
- * Watches a lease through its heartbeat file. Returns a function that reads the state of the lease. Reading throws
- * `noInput` with the path if the file cannot be read.
+ * Watches a lease through its heartbeat file. Returns a function that reads the state of the lease. That function
+ * throws `noInput` with the path if the file cannot be read.
  */
 export function watchHeartbeat(path: string): ReadLease {
   let last: SeenBeat | undefined;

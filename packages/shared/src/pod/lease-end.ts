@@ -1,8 +1,8 @@
 import type { ReadLease } from "./lease-state.ts";
 
 /**
- * Returns a check that finds out whether the holder of a lease is gone. The check returns true if the lease has ended.
- * If an earlier call of the check saw a holder, the check also returns true after the release of the lease. The check
+ * Returns a function that finds out whether the holder of a lease is gone. The function returns true if the lease has
+ * ended. If an earlier call found a holder, the function also returns true after the release of the lease. The function
  * returns false if nobody has taken the lease yet.
  */
 export function holderGone(lease: ReadLease): () => Promise<boolean> {
@@ -15,9 +15,9 @@ export function holderGone(lease: ReadLease): () => Promise<boolean> {
 }
 
 /**
- * Returns a check that finds out whether a lease has been in the state `ended` for `seconds`. If a new holder takes the
- * lease and also dies, the time starts again. The check returns false if the lease is released, or if nobody has taken
- * the lease yet. `now` is a monotonic clock in milliseconds.
+ * Returns a function that finds out whether a lease has been in the state `ended` for `seconds`. If a new holder takes
+ * the lease and also dies, the time starts again. The function returns false if the lease is released, or if nobody has
+ * taken the lease yet. `now` is a monotonic clock in milliseconds.
  */
 export function endedFor(
   lease: ReadLease,

@@ -34,7 +34,7 @@ export async function writeMarker(path: string, content: object): Promise<void> 
 }
 
 /**
- * Reads a marker. Returns undefined if the marker does not exist, or if `parse` does not accept its text (yet). Throws
+ * Reads a marker. Returns undefined if the marker does not exist, or if `parse` returns undefined for the text. Throws
  * `noInput` if the marker cannot be read, is too long, or is not a regular file.
  *
  * Reads synchronously, because an asynchronous read would need memory for a thread pool. A waiting process has no other

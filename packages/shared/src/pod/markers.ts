@@ -18,13 +18,13 @@ export const SHARE = {
   init: "oras-operator-init.txt",
   /** The inputs could not be pulled: the application must not start. */
   initFailed: "oras-operator-init-failed.txt",
-  /** The application ended and its outputs are saved; {@link DoneMarker}. */
+  /** The application ended and its outputs are saved. The content is a {@link DoneMarker}. */
   done: "oras-operator-done.txt",
-  /** The launcher ended without saving the outputs; {@link DoneMarker} with an error. */
+  /** The launcher ended without saving the outputs. The content is a {@link DoneMarker} with an error. */
   doneFailed: "oras-operator-done-failed.txt",
-  /** The outputs are in the registry; {@link PushedMarker}. */
+  /** The outputs are in the registry. The content is a {@link PushedMarker}. */
   pushed: "oras-operator-pushed.txt",
-  /** The outputs could not be pushed; {@link FailureMarker}. */
+  /** The outputs could not be pushed. The content is a {@link FailureMarker}. */
   pushFailed: "oras-operator-push-failed.txt",
   /** The inputs that the sidecar pulled for the application. */
   inputs: "inputs",
@@ -42,7 +42,7 @@ export interface StartedMarker {
   readonly schema: 1;
   /** A random id, new at each start of the launcher. */
   readonly attempt: string | null;
-  /** RFC 3339, UTC. */
+  /** The start time (RFC 3339, UTC). */
   readonly startedAt: string | null;
   /**
    * Paths of the outputs, relative to the volume. If the value is null, everything in the outputs folder is an output.
@@ -89,7 +89,7 @@ export interface DoneMarker {
   readonly signal: string | null;
   /** The reason why the application was not started, or was stopped; null if the application ended by itself. */
   readonly reason: string | null;
-  /** RFC 3339, UTC. */
+  /** The start time (RFC 3339, UTC). */
   readonly startedAt: string | null;
   readonly finishedAt: string | null;
   /** The saved outputs. If the value is null, everything in the outputs folder is an output. */
@@ -158,7 +158,8 @@ export const NOTHING_KNOWN: DoneMarker = {
 type JsonObject = Readonly<Record<string, unknown>>;
 
 /**
- * Parses a done marker. Returns {@link NOTHING_KNOWN} for an empty text, and undefined if the text is not valid (yet).
+ * Parses a done marker. Returns {@link NOTHING_KNOWN} for an empty text, and undefined if the text is invalid or still
+ * incomplete.
  */
 export function parseDoneMarker(text: string): DoneMarker | undefined {
   const fields = parseObject(text);
@@ -181,7 +182,7 @@ export function parseDoneMarker(text: string): DoneMarker | undefined {
 
 /**
  * Parses a started marker. If the text is empty, `attempt`, `startedAt` and `outputs` are null. Returns undefined if
- * the text is not valid (yet).
+ * the text is invalid or still incomplete.
  */
 export function parseStartedMarker(text: string): StartedMarker | undefined {
   const fields = parseObject(text);
@@ -191,7 +192,8 @@ export function parseStartedMarker(text: string): StartedMarker | undefined {
 }
 
 /**
- * Parses an init marker. If the text is empty, there are no inputs. Returns undefined if the text is not valid (yet).
+ * Parses an init marker. If the text is empty, there are no inputs. Returns undefined if the text is invalid or still
+ * incomplete.
  */
 export function parseInitMarker(text: string): InitMarker | undefined {
   const fields = parseObject(text);
@@ -200,7 +202,7 @@ export function parseInitMarker(text: string): InitMarker | undefined {
   return { schema: 1, by: fields.by === "launcher" ? "launcher" : "sidecar", inputs };
 }
 
-/** Parses a pushed marker. Returns undefined if the text is not valid (yet). */
+/** Parses a pushed marker. Returns undefined if the text is invalid or still incomplete. */
 export function parsePushedMarker(text: string): PushedMarker | undefined {
   const fields = parseObject(text);
   if (fields === undefined || !isArtifact(fields)) return undefined;
@@ -210,8 +212,8 @@ export function parsePushedMarker(text: string): PushedMarker | undefined {
 }
 
 /**
- * Parses a failure marker. If the text is empty, the reason is unknown. Returns undefined if the text is not valid
- * (yet).
+ * Parses a failure marker. If the text is empty, the reason is unknown. Returns undefined if the text is invalid or
+ * still incomplete.
  */
 export function parseFailureMarker(text: string): FailureMarker | undefined {
   const fields = parseObject(text);

@@ -25,13 +25,18 @@ export interface UntilOptions {
  */
 export interface SharedVolume {
   readonly folder: string;
-  /** Reads a marker with `parse`. Returns undefined if the marker does not exist, or is not valid (yet). */
+  /**
+   * Reads a marker with `parse`. Returns undefined if the marker does not exist, is invalid, or is still incomplete.
+   */
   read<T>(name: string, parse: (text: string) => T | undefined): Promise<T | undefined>;
   /** Writes a marker atomically. Throws `cannotCreate` with the path if the write fails. */
   write(name: string, content: object): Promise<void>;
   /** Removes a marker if it exists. Throws `cannotCreate` with the path if the removal fails. */
   remove(name: string): Promise<void>;
-  /** Calls `check` now and at each change of the volume, until `check` returns a value. Checks never overlap. */
+  /**
+   * Calls `check` now and at each change of the volume, until `check` returns a value. Returns this value. Two calls of
+   * `check` never overlap.
+   */
   until<T>(check: () => Promise<T | undefined>, options: UntilOptions): Promise<T>;
 }
 

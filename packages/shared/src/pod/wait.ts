@@ -21,7 +21,10 @@ export interface WaitNotice {
 export interface WaitOptions {
   /** Paths whose creation, change or removal triggers a check; the paths and their folders need not exist. */
   readonly paths: readonly string[];
-  /** Another source of changes: calls `report` at each change, and returns a function that stops the reports. */
+  /**
+   * An additional source of changes. This function calls `report` at each change. It returns a function that stops the
+   * reports.
+   */
   readonly changes?: ((report: () => void) => () => void) | undefined;
   /** Seconds between two checks if no change is reported; {@link DEFAULT_POLL_SECONDS} by default. */
   readonly pollSeconds?: number | undefined;
@@ -36,9 +39,9 @@ export interface WaitOptions {
 /**
  * Waits until `check` returns a value, and returns this value.
  *
- * After the first check, the watch starts, and then `check` runs again. So no change before the start of the watch is
- * missed. Polling continues during the watch, because the watch can miss changes. For example, network volumes report
- * no changes, and the kernel limits the number of watches. Checks never overlap.
+ * After the first check, the watch starts, and then `check` runs again. Therefore, a change before the start of the
+ * watch is not missed. Polling continues during the watch, because the watch can miss changes. For example, network
+ * volumes report no changes, and the kernel limits the number of watches. Two calls of `check` never overlap.
  */
 export async function waitUntil<T>(check: () => Promise<T | undefined>, options: WaitOptions): Promise<T> {
   options.signal?.throwIfAborted();

@@ -1,7 +1,7 @@
 /**
- * Returns a check for a result that another process produces. Each call runs `check`. If `check` finds no result and
- * the other process is gone, `check` runs once more. The process may have produced the result just before its end. If
- * there is still no result, throws the error that `failure` returns.
+ * Returns a function that checks for a result of another process. Each call of this function runs `check`. If `check`
+ * finds no result and the other process is gone, the call runs `check` once more. The other process may have produced
+ * the result just before its end. If there is still no result, the call throws the error that `failure` returns.
  */
 export function whileAlive<T>(
   check: () => Promise<T | undefined>,

@@ -178,7 +178,7 @@ describe("bearer authentication", () => {
       credentials: async () => ({ kind: "refresh", token: "secret-refresh" }),
     });
     await assert.rejects(text(transport), (error: ToolError) => {
-      assert.match(error.message, /redirects the exchange of a refresh token/);
+      assert.match(error.message, /redirects a request with a refresh token/);
       return error.code === "registry" && !String(error.stack).includes("secret-refresh");
     });
     assert.deepEqual(requests, []);

@@ -77,7 +77,7 @@ describe("a layout", () => {
     writeFileSync(join(folder, "blobs", "sha256", manifest.descriptor.digest.slice(7)), "{}");
     await assert.rejects(layout.fetchManifest("1"), {
       code: "registry",
-      message: /^the layout has a different manifest for 1$/,
+      message: /^the layout has a manifest with a wrong digest for 1$/,
     });
   });
 

@@ -16,8 +16,8 @@ export type TokenRequest = (
 const DEFAULT_TOKEN_SECONDS = 60;
 
 /**
- * The number of seconds between the renewal of a token and its expiry. A short-lived token is renewed after half of its
- * lifetime.
+ * A token is renewed this number of seconds before it expires. If half of the lifetime is shorter than this number, the
+ * token is renewed after half of the lifetime.
  */
 const RENEWAL_MARGIN_SECONDS = 5;
 
@@ -40,8 +40,8 @@ const CONCEALED = "***";
 
 /**
  * Answers the challenges of one registry: basic challenges with a password, and bearer challenges with a token from a
- * token server. Keeps one token per scope, and renews this token when it expires. Sends no credential before the first
- * challenge.
+ * token server. Keeps one token for each scope, and renews a token before it expires. Uses no credential before the
+ * registry has sent a challenge.
  */
 export class Authorizer {
   readonly #registry: string;
@@ -50,7 +50,7 @@ export class Authorizer {
   readonly #tokens = new Map<string, Token & TokenChallenge>();
   readonly #secrets = new Set<string>();
   #basic: string | undefined;
-  /** The text for a refused request, such as `bob was refused`. Undefined before the first challenge. */
+  /** A text that describes the refused credentials, such as `bob was refused`. Undefined before the first challenge. */
   #refused: string | undefined;
 
   constructor(registry: string, credentials: CredentialSource, request: TokenRequest) {
@@ -60,9 +60,9 @@ export class Authorizer {
   }
 
   /**
-   * Returns the `Authorization` header for a scope. Returns undefined before the first challenge. Renews an expired
-   * token first. Otherwise, the registry could reject a large body with a 401 after the whole transfer. Throws the
-   * errors of {@link answer}.
+   * Returns the `Authorization` header for a scope. Returns undefined before the first challenge. If the token has
+   * expired, renews the token first. With an expired token, the registry could reject a large body after the whole
+   * transfer. The renewal can fail with the errors of {@link answer}.
    */
   async header(scope: string): Promise<string | undefined> {
     const token = this.#tokens.get(scope);
@@ -72,8 +72,8 @@ export class Authorizer {
 
   /**
    * Answers the challenge of a 401. Returns false if there is no credential, or if the registry has already rejected
-   * the credential. `hadPassword` is true if the rejected request contained a password. A concurrent request may have
-   * started without a password before the first challenge. Throws `notAuthorized` if the token server refuses a token.
+   * the credential. `hadPassword` is true if the rejected request contained a password. `hadPassword` is false for a
+   * request that started before the first challenge. Throws `notAuthorized` if the token server refuses a token.
    */
   async answer(
     challenge: string | readonly string[] | undefined,
@@ -95,17 +95,20 @@ export class Authorizer {
     return true;
   }
 
-  /** Whether requests contain the user and the password. The registry must first request both. */
+  /** Whether requests contain the user and the password. False until the registry requests a user and a password. */
   get sendsPassword(): boolean {
     return this.#basic !== undefined;
   }
 
-  /** A text about the refused credentials, such as `bob was refused`. Undefined if the registry sent no challenge. */
+  /**
+   * A text that describes the refused credentials, such as `bob was refused`. Undefined if the registry sent no
+   * challenge.
+   */
   get refused(): string | undefined {
     return this.#refused;
   }
 
-  /** Replaces the secrets in a text from a server. A server may repeat a secret that it received. */
+  /** Replaces the secrets in a text that a server sent. A server may copy a secret from a request into a response. */
   conceal(text: string): string {
     let shown = text;
     for (const secret of this.#secrets) shown = shown.replaceAll(secret, CONCEALED);

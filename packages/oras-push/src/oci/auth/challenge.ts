@@ -10,7 +10,10 @@ const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 const PARAMETER = new RegExp(`\\s*(${TOKEN})\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|(${TOKEN}))\\s*(?:,|$)`, "y");
 const SCHEME = new RegExp(`\\s*(${TOKEN})(?=\\s|,|$)\\s*,?`, "y");
 
-/** Parses the challenges in `WWW-Authenticate` headers. Keeps their order. Ignores everything after a syntax error. */
+/**
+ * Parses the challenges in `WWW-Authenticate` headers. Returns the challenges in the same order. Ignores all text after
+ * a syntax error.
+ */
 export function parseChallenges(headers: string | readonly string[] | undefined): Challenge[] {
   const text = typeof headers === "string" ? headers : (headers ?? []).join(", ");
   const challenges: { scheme: string; parameters: Record<string, string> }[] = [];

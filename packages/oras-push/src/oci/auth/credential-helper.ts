@@ -11,26 +11,26 @@ export interface HelperOptions {
   readonly env: NodeJS.ProcessEnv;
   /** A signal that kills the helper. */
   readonly signal?: AbortSignal | undefined;
-  /** The timeout in milliseconds. The default is 30 s. */
+  /** The timeout in milliseconds. The default is 30,000. */
   readonly timeout?: number;
 }
 
 const DEFAULT_TIMEOUT = 30_000;
 
-/** The maximum number of bytes that are kept from a helper's stderr. */
+/** The maximum number of bytes to keep from a helper's stderr. */
 const MAX_STDERR = 4096;
 
-/** The maximum number of characters that are shown from a helper's stderr. */
+/** The maximum number of characters to show from a helper's stderr. */
 const MAX_WORDS = 300;
 
 /**
- * Milliseconds to wait for the end of stderr after a helper has exited. The helper's child processes may keep stderr
- * open.
+ * The maximum wait for the end of a helper's stderr after the helper has exited, in milliseconds. Child processes of
+ * the helper may keep stderr open.
  */
 const STDERR_TIME = 100;
 
 /**
- * Runs a credential helper by docker's protocol: `docker-credential-HELPER get` reads the key from stdin and writes
+ * Runs a credential helper with docker's protocol: `docker-credential-HELPER get` reads the key from stdin and writes
  * JSON to stdout. Returns undefined if the helper has no credential. Throws `notAuthorized` if the helper fails or
  * times out. The error contains the name and the stderr of the helper.
  */
@@ -92,11 +92,11 @@ async function outcome(
   key: string,
   { env, signal, timeout = DEFAULT_TIMEOUT }: HelperOptions,
 ): Promise<Outcome> {
-  // This module is loaded late, because most commands run no helper.
+  // `node:child_process` is loaded only here, because most commands run no helper.
   const { spawn } = await import("node:child_process");
   signal?.throwIfAborted();
-  // The helper gets a separate process group, so that its child processes can be ended too. A helper is often a script.
-  // The child processes of a script could outlive the script and keep stdout open.
+  // A helper is often a script. The child processes of a script could outlive the script and keep stdout open.
+  // Therefore, the helper gets a separate process group, so that this process can kill the whole group.
   const child = spawn(program, ["get"], { env, detached: true, stdio: ["pipe", "pipe", "pipe"] });
   const stderr = firstBytes(child.stderr);
   const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
@@ -109,7 +109,7 @@ async function outcome(
   signal?.addEventListener("abort", interrupt, { once: true });
   readOutcome(child, ({ code, stdout }) => resolve({ code, stdout, stderr: stderr() }));
   child.stdin.on("error", () => {
-    // The helper exited before it read the key. Its exit code is a more precise error.
+    // The helper exited before it read the key. This error is ignored, because the exit code explains the failure.
   });
   child.stdin.end(key);
   return promise.finally(() => {
@@ -120,7 +120,8 @@ async function outcome(
 }
 
 /**
- * Collects the first {@link MAX_STDERR} bytes of a stream. Call the result to read the bytes that have arrived so far.
+ * Collects the first {@link MAX_STDERR} bytes of a stream. Call the returned function to get the bytes that have
+ * arrived so far.
  */
 function firstBytes(stream: Readable): () => string {
   const chunks: Buffer[] = [];
@@ -133,7 +134,8 @@ function firstBytes(stream: Readable): () => string {
 }
 
 /**
- * Calls `done` when the helper has ended and its stdout is closed. Also waits for the end of stderr, but only briefly.
+ * Calls `done` when the helper has ended and its stdout is closed. Before this call, waits at most {@link STDERR_TIME}
+ * for the end of stderr.
  */
 function readOutcome(
   child: ChildProcessByStdio<Writable, Readable, Readable>,

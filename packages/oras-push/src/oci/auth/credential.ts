@@ -3,7 +3,7 @@ export type Credential =
   | { readonly kind: "basic"; readonly username: string; readonly password: string }
   /** A refresh token (docker's `identitytoken`). A token server exchanges a refresh token for access tokens. */
   | { readonly kind: "refresh"; readonly token: string }
-  /** An access token (docker's `registrytoken`). It is sent unchanged. */
+  /** An access token (docker's `registrytoken`). Requests contain this token unchanged. */
   | { readonly kind: "bearer"; readonly token: string };
 
 /** Finds the credential for a registry. Returns undefined if there is no credential. */

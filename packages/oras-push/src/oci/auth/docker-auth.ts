@@ -7,7 +7,7 @@ export interface DockerConfig {
   readonly auths?: Readonly<Record<string, DockerAuth | null>> | null;
   readonly credsStore?: string | null;
   readonly credHelpers?: Readonly<Record<string, string>> | null;
-  /** The path of the file, for messages. */
+  /** The path of the configuration file. Error messages contain this path. */
   readonly file?: string;
 }
 

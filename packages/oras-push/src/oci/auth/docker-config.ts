@@ -10,9 +10,9 @@ const DOCKER_HUB = "https://index.docker.io/v1/";
 const DOCKER_HUB_HOSTS = ["docker.io", "index.docker.io", "registry-1.docker.io"];
 
 /**
- * Returns the source of the credentials in a docker configuration file. The credentials are for a repository, or for a
- * whole registry if `repository` is undefined. The file is read when the first credential is needed. `options` are the
- * options of credential helpers.
+ * Returns a source that takes credentials from a docker configuration file. The credentials are for a repository, or
+ * for a whole registry if `repository` is undefined. The source reads the file when it needs the first credential.
+ * `options` are the options of credential helpers.
  */
 export function dockerCredentials(
   registryConfig: string | undefined,
@@ -29,7 +29,7 @@ export function dockerCredentials(
 /**
  * Finds the credential of a registry in a configuration. Runs the registry's helper, or the helper of `credsStore` if
  * the registry has no helper. If there is no helper, or the helper has no credential, uses the most specific key of
- * `auths`: `HOST/REPOSITORY`, a part of this path, or `HOST`.
+ * `auths`: `HOST/REPOSITORY`, a leading part of this path, or `HOST`.
  */
 export async function credentialFor(
   registry: string,
@@ -46,7 +46,10 @@ export async function credentialFor(
   return found === undefined || found === null ? undefined : parseAuth(found, name as string, config.file);
 }
 
-/** Finds the key of `auths` for a repository. In old files, a key may contain a scheme and the path of the API. */
+/**
+ * Finds the most specific key of `auths` for a repository. A key from an old version of docker may contain a scheme and
+ * the path of the registry's API.
+ */
 function mostSpecificKey(
   keys: readonly string[],
   registry: string,
@@ -66,8 +69,8 @@ function mostSpecificKey(
 /**
  * Reads the configuration as `oras` does: from the path `named`, else from `$DOCKER_CONFIG`, else from `~/.docker`.
  * Each path may be a file, or a folder with `config.json` or `.dockerconfigjson`. A mounted pull secret contains a file
- * with the second name. Returns an empty configuration if `named` is undefined and there is no file. Throws `noInput`
- * if a file cannot be read.
+ * named `.dockerconfigjson`. Returns an empty configuration if `named` is undefined and there is no file. Throws
+ * `noInput` if a file cannot be read.
  */
 export async function readDockerConfig(named: string | undefined, env: NodeJS.ProcessEnv): Promise<DockerConfig> {
   const home = env.HOME === undefined || env.HOME === "" ? undefined : join(env.HOME, ".docker");
@@ -102,7 +105,7 @@ async function configFile(place: string): Promise<string | undefined> {
   return undefined;
 }
 
-/** Returns the host and port in a key of `auths`. The key may also contain a scheme and a path. */
+/** Returns the host and the port from a key of `auths`. The key may also contain a scheme and a path. */
 function hostOf(key: string): string {
   return key.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
 }

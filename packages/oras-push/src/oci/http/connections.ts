@@ -9,7 +9,10 @@ import { certificatesIn, trustedCertificates } from "./trust.ts";
 export interface ConnectionOptions {
   /** Whether to accept invalid certificates. False by default. */
   readonly insecure?: boolean;
-  /** The only trusted certificate authorities, in PEM. The default is {@link trustedCertificates}. */
+  /**
+   * The certificate authorities to trust, in PEM. If this field is undefined, requests trust the authorities of
+   * {@link trustedCertificates}.
+   */
   readonly ca?: Buffer | undefined;
   /** The client certificate, in PEM. */
   readonly cert?: Buffer | undefined;
@@ -19,7 +22,7 @@ export interface ConnectionOptions {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** The connections to a registry and to the hosts of its redirects. Some connections use a proxy. */
+/** The connections to a registry, and to the hosts to which the registry redirects. A connection may use a proxy. */
 export class Connections {
   readonly #options: ConnectionOptions;
   readonly #dispatchers = new Map<string, Dispatcher>();
@@ -30,7 +33,10 @@ export class Connections {
     this.#options = options;
   }
 
-  /** Returns the proxy for a URL. Returns undefined for a direct connection. Throws the errors of {@link proxyFor}. */
+  /**
+   * Returns the proxy for a URL. Returns undefined if the connection is direct. Throws `usage` if the proxy's URL is
+   * invalid.
+   */
   proxyFor(url: URL): URL | undefined {
     return proxyFor(url, this.#options.env);
   }
@@ -51,7 +57,10 @@ export class Connections {
     return dispatcher;
   }
 
-  /** The last error of a direct connection. undici reports some errors only as a closed connection. */
+  /**
+   * The last error of a direct connection. undici reports some errors only as "connection closed". In this case, this
+   * error contains the reason.
+   */
   get lastFailure(): Error | undefined {
     return this.#lastFailure;
   }
@@ -61,7 +70,10 @@ export class Connections {
     await Promise.all([...this.#dispatchers.values()].map((dispatcher) => dispatcher.destroy()));
   }
 
-  /** Records the last error of each connection. A registry rejects a client certificate only after the handshake. */
+  /**
+   * Creates a connector that also records errors after the handshake. A registry rejects a client certificate only
+   * after the handshake.
+   */
   #connector(tls: buildConnector.BuildOptions): buildConnector.connector {
     const connect = buildConnector({ ...tls, allowH2: false });
     return (options, callback) =>

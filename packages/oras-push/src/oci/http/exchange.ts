@@ -8,39 +8,42 @@ export type Call = Pick<RegistryRequest, "method" | "body" | "completes" | "pati
 
 /** How to send one HTTP request. */
 export interface ExchangeOptions {
-  /** The maximum time that the other side may be silent, in milliseconds. */
+  /** The maximum time that the server may be silent, in milliseconds. */
   readonly silenceLimit: number;
   /** A signal that aborts the request. */
   readonly signal: AbortSignal;
-  /** Converts an error of the connection. */
+  /** Converts an error of the connection into the error to throw. */
   readonly failure: (error: unknown) => unknown;
 }
 
 /**
- * The maximum size of a body that is sent in one piece, in bytes. The progress of a larger body is measured piece by
- * piece.
+ * The maximum size of a body that is sent in one piece, in bytes. A larger body is sent in pieces, so that the progress
+ * can be measured.
  */
 const LARGEST_WHOLE_BODY = 64 << 10;
 
 /**
- * The assumed speed, in bytes per millisecond, at which a registry moves a received blob. Some registries respond only
- * after this move.
+ * The assumed speed at which a registry moves an uploaded blob to its final place, in bytes per millisecond. Some
+ * registries move the blob before they respond.
  */
 const STORAGE_SPEED = (4 << 20) / 1000;
 
-/** The maximum time, in milliseconds, that is added to a time limit for the move of a blob. */
+/**
+ * The response may be late, because the registry moves a blob first. This constant is the maximum extra time for such a
+ * response, in milliseconds.
+ */
 const LONGEST_MOVEMENT = 300_000;
 
 /**
- * The assumed speed of a slow link, in bytes per millisecond. After the last write, the kernel may still have to send
- * the bytes in its buffer.
+ * The assumed speed of a slow link, in bytes per millisecond. After the last write, the kernel may still need time to
+ * send the buffered bytes.
  */
 const SLOW_LINK = (64 << 10) / 1000;
 
 /**
- * Sends one request, without a retry. Throws the converted error if the other side is silent for too long. The other
- * side is silent if it accepts no byte of the body, or if it sends no response. After a large body, the limit for the
- * response is higher.
+ * Sends one request, without a retry. Throws an error if the server is silent for too long. The server is silent while
+ * it accepts no byte of the body, and while it sends no response. The function `failure` converts the error. The time
+ * limit for the response is longer if the body is large.
  */
 export async function exchange(
   connections: Connections,
@@ -76,8 +79,8 @@ export async function exchange(
 }
 
 /**
- * The time limit for a response, in milliseconds. It grows with the size of the sent body, up to twice `limit`. If the
- * request completes a blob, the time to move this blob is added.
+ * Returns the time limit for a response, in milliseconds. The result is the sum of `limit`, the time to send the body
+ * over a slow link, and the time to move a blob. The time for the slow link is at most `limit`.
  */
 function responseLimit(limit: number, sent: number, completes: number): number {
   const movement = Math.min(Math.max(sent, completes) / STORAGE_SPEED, LONGEST_MOVEMENT);
@@ -102,8 +105,8 @@ async function* once(bytes: Buffer): AsyncGenerator<Buffer> {
 }
 
 /**
- * Waits for the result of a request. After an abort, throws its reason at once. undici itself ignores an abort while it
- * opens a connection.
+ * Waits for the result of a request. If `signal` aborts, throws the reason of the abort at once. undici itself ignores
+ * an abort while it opens a connection.
  */
 async function unlessAborted<T>(request: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();

@@ -7,18 +7,18 @@ import { parseRetryAfter } from "./retry.ts";
 export interface Explanation {
   /** Sends a request to a URL, without a retry. */
   readonly sendAgain: (request: RegistryRequest, url: URL) => Promise<RegistryResponse>;
-  /** Removes secrets from a text of the registry. */
+  /** Removes secrets from a text that the registry sent. */
   readonly conceal: (text: string) => string;
   /**
-   * A text about the refused credentials, such as `bob was refused`. Undefined if the registry did not request
+   * A text that describes the refused credentials, such as `bob was refused`. Undefined if the registry did not request
    * credentials.
    */
   readonly refused: string | undefined;
 }
 
 /**
- * Creates the error for an unexpected response, with the message of the registry. The response to a HEAD has no
- * message, so this function sends a GET for the message.
+ * Creates the error for an unexpected response. The error contains the registry's message. The response to a HEAD has
+ * no message, so this function sends a GET to get the message.
  */
 export async function errorOf(
   request: RegistryRequest,
@@ -39,7 +39,7 @@ export async function errorOf(
 
 /**
  * If a HEAD fails with one of these statuses, no GET is sent. Either the status alone explains the failure, or the GET
- * could use up a rate limit of the user.
+ * would count against the user's rate limit.
  */
 const CLEAR_STATUSES: ReadonlySet<number> = new Set([401, 404, 408, 429]);
 
@@ -58,7 +58,7 @@ async function bodyOfGet(
     if (response.status >= 400) return await bodyOf(response);
     await response.discard();
   } catch {
-    // The error then contains the status of the HEAD, but no message.
+    // If the GET fails, the error contains the status of the HEAD, but no message.
   }
   return Buffer.alloc(0);
 }

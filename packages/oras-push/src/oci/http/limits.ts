@@ -9,11 +9,13 @@ const OVERLOADED: ReadonlySet<number> = new Set([429, 503]);
 /** A limit of n requests grows by one after `n * SUCCESSES_TO_GROW` successful requests. */
 const SUCCESSES_TO_GROW = 4;
 
-/** The largest initial chunk size and the smallest chunk size of an upload, in bytes. */
+/** The largest initial size of the chunks of an upload, in bytes. */
 const LARGEST_CHUNK = 4 << 20;
+
+/** The smallest size of the chunks of an upload, in bytes. */
 const SMALLEST_CHUNK = 64 << 10;
 
-/** Whether a status shows that the registry is overloaded. An overloaded registry has not handled the request. */
+/** Whether a status means that the registry is overloaded. In this case, the registry has not handled the request. */
 export function isOverloaded(status: number): boolean {
   return OVERLOADED.has(status);
 }
@@ -34,8 +36,8 @@ export class RequestLimiter {
   }
 
   /**
-   * Waits until a request may start. Call {@link leave} when this request has ended. If `signal` aborts, throws its
-   * reason.
+   * Waits until the caller may start a request. The caller must call {@link leave} when this request has ended. If
+   * `signal` aborts, throws the reason of the abort.
    */
   async enter(signal: AbortSignal): Promise<void> {
     while (!this.#isFree()) await this.#change(signal);
@@ -45,7 +47,7 @@ export class RequestLimiter {
 
   /**
    * Call this when a request has ended. `status` is undefined if there was no response. After a 429 or 503, the limit
-   * is halved, and no request starts within `pause` milliseconds. Successes slowly raise the limit again.
+   * is halved, and no new request starts for `pause` milliseconds. Successful requests slowly raise the limit again.
    */
   leave(status: number | undefined, pause: number = 0): void {
     if (status !== undefined && isOverloaded(status)) {
@@ -92,7 +94,7 @@ export class RequestLimiter {
 
 /** The limits that this process has detected for one registry. */
 export class RegistryLimits {
-  /** Limits all requests of this process to the registry. */
+  /** The limiter for all requests of this process to the registry. */
   readonly requests: RequestLimiter = new RequestLimiter();
   #chunkSize: number | undefined;
 
@@ -115,7 +117,9 @@ export class RegistryLimits {
   }
 }
 
-/** The largest power of two that is smaller than a refused body, but at most {@link LARGEST_CHUNK}. */
+/**
+ * Returns the largest power of two that is smaller than the size of a refused body, but at most {@link LARGEST_CHUNK}.
+ */
 function firstChunk(refused: number = Number.POSITIVE_INFINITY): number {
   let size = LARGEST_CHUNK;
   while (size >= refused) size /= 2;

@@ -10,7 +10,7 @@ export function shownUrl(url: URL): string {
 
 /**
  * Resolves a `Location` header or a link against the URL of the response. Throws `registry` if the result is not an
- * HTTP URL. The error does not contain the target.
+ * HTTP URL. The error does not contain `target`, because `target` may contain secrets.
  */
 export function resolveLocation(target: string, base: URL): URL {
   const url = URL.canParse(target, base.href) ? new URL(target, base) : undefined;

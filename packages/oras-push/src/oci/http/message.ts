@@ -12,26 +12,34 @@ export interface RegistryRequest {
   readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** A path on the registry such as `/v2/`, or a URL that the registry returned. */
   readonly target: string | URL;
-  /** The right that the request needs, in the syntax of token servers. Example: `repository:metric/run:pull,push`. */
+  /**
+   * The rights that the request needs, in the syntax of token servers. For example: `repository:metric/run:pull,push`.
+   */
   readonly scope: string;
   /** The expected statuses. Any other status causes a `RegistryError`. */
   readonly expect: readonly number[];
   readonly headers?: Readonly<Record<string, string>>;
   /** The body. A stream is opened again for each attempt. */
   readonly body?: Buffer | (() => AsyncIterable<Buffer>) | undefined;
-  /** The length of a streamed body in bytes. If it is undefined, the body is sent with chunked encoding. */
+  /** The length of a streamed body in bytes. If the length is undefined, the body is sent with chunked encoding. */
   readonly length?: number;
   /** The size in bytes of the blob that this request completes. The registry may move the blob before it responds. */
   readonly completes?: number;
-  /** The longest wait for the response, in milliseconds. It has no effect if the limit of the transport is shorter. */
+  /**
+   * The time limit for the response, in milliseconds. If the transport has a shorter time limit, the shorter limit
+   * applies.
+   */
   readonly patience?: number;
-  /** Whether the transport retries this request. Set it to false if a retry needs other steps too. True by default. */
+  /**
+   * Whether the transport retries this request. True by default. Set this field to false if a retry must also repeat
+   * other steps.
+   */
   readonly retry?: boolean;
-  /** A signal that aborts this request. It replaces the signal of the transport. */
+  /** A signal that aborts this request. This signal replaces the signal of the transport. */
   readonly signal?: AbortSignal;
 }
 
-/** A response of a registry. The caller must read or discard its body. */
+/** A response of a registry. The caller must read or discard the body. */
 export interface RegistryResponse {
   readonly status: number;
   /** The URL of the response, after redirects. */
@@ -49,13 +57,13 @@ export interface RegistryResponse {
 
 /** How to read the body of a response. */
 export interface BodyOptions {
-  /** The limit of {@link watchedResponse}, in milliseconds. */
+  /** The time limit for each 16 KiB of the body, in milliseconds. See {@link watchedResponse}. */
   readonly limit: number;
-  /** Converts an error of the connection. */
+  /** Converts an error of the connection into the error to throw. */
   readonly failure: (error: unknown) => unknown;
 }
 
-/** Wraps undici's response. */
+/** Converts a response of undici into a {@link RegistryResponse}. */
 export function wrapResponse(
   response: Dispatcher.ResponseData,
   url: URL,

@@ -5,7 +5,7 @@ const CERTIFICATE_WORDS: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: "its certificate has expired",
   DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is self-signed",
   ERR_SSL_WRONG_VERSION_NUMBER: "it does not use TLS",
-  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another name",
+  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for a different host name",
   SELF_SIGNED_CERT_IN_CHAIN: "its certificate authority is unknown",
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "its certificate authority is unknown",
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its certificate authority is unknown",
@@ -14,7 +14,7 @@ const CERTIFICATE_WORDS: Readonly<Record<string, string>> = {
 const NETWORK_WORDS: Readonly<Record<string, string>> = {
   ECONNREFUSED: "connection refused",
   ECONNRESET: "connection reset",
-  EAI_AGAIN: "its name cannot be resolved now",
+  EAI_AGAIN: "its host name cannot be resolved at the moment",
   ENOTFOUND: "no such host",
   EPIPE: "connection closed",
   EHOSTUNREACH: "no route to the host",
@@ -28,9 +28,7 @@ const NETWORK_WORDS: Readonly<Record<string, string>> = {
   UND_ERR_SOCKET: "connection closed",
 };
 
-/**
- * The code of undici's assertion error for a response with the status 101. This status switches to another protocol.
- */
+/** The code of the assertion error that undici throws for a response with the status 101 (Switching Protocols). */
 const SWITCHED_PROTOCOL = "ERR_ASSERTION";
 
 /** The host that could not be reached. */
@@ -64,7 +62,7 @@ export function networkFailure(
       hint: "set the credentials in HTTPS_PROXY or HTTP_PROXY, as in http://USER:PASSWORD@HOST:PORT",
       cause,
     });
-  const refused = REFUSED_CERTIFICATE.test(code) ? "it requires a client certificate, or rejected this one" : undefined;
+  const refused = REFUSED_CERTIFICATE.test(code) ? "it requires a client certificate, or rejected yours" : undefined;
   const switched = code === SWITCHED_PROTOCOL ? "its response is not HTTP/1.1" : undefined;
   const words = switched ?? NETWORK_WORDS[code] ?? CERTIFICATE_WORDS[code] ?? refused ?? message.trim();
   const what =
@@ -79,8 +77,8 @@ export function networkFailure(
 
 /**
  * Returns a code if an error shows that undici could not parse a response. Returns undefined for any other error. For
- * the status 101, undici throws an assertion error. In the executable, Node cannot read the source code of the
- * assertion. Therefore, Node throws a `SyntaxError` instead.
+ * the status 101, undici throws an assertion error. In the packaged executable, Node cannot read the source code of the
+ * assertion. Therefore, Node throws a `SyntaxError` in place of the assertion error.
  */
 export function parserErrorCode(error: unknown): string | undefined {
   if (error instanceof errors.HTTPParserError) return "HPE";

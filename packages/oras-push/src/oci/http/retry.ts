@@ -8,7 +8,7 @@ import { MIN_PROGRESS, StalledError } from "./stall.ts";
 
 /** How the delays between attempts grow. */
 export interface Backoff {
-  /** The first delay, in milliseconds. Each further delay is twice as long. */
+  /** The first delay, in milliseconds. Each later delay is twice as long as the previous delay. */
   readonly firstDelay: number;
   /** The longest delay, in milliseconds. */
   readonly longestDelay: number;
@@ -17,7 +17,8 @@ export interface Backoff {
 /** How long to retry. */
 export interface RetryPolicy extends Backoff {
   /**
-   * Seconds from the first failure of a request to its last attempt. A failure begins when the registry becomes silent.
+   * The maximum time from the first failure of a request to the last attempt, in seconds. If the registry does not
+   * respond, the failure begins when the registry becomes silent.
    */
   readonly deadlineSeconds: number;
 }
@@ -26,8 +27,8 @@ export interface RetryPolicy extends Backoff {
 export const DEFAULT_RETRY: RetryPolicy = { deadlineSeconds: 30, firstDelay: 250, longestDelay: 5000 };
 
 /**
- * The maximum number of restarts of the deadline. An attempt restarts the deadline if it takes longer than the
- * deadline.
+ * If an attempt takes longer than the deadline, the deadline starts again. This constant limits the number of such
+ * restarts.
  */
 const MAX_LONG_ATTEMPTS = 5;
 
@@ -40,13 +41,16 @@ export type RetryDecision =
 /** Decides whether to retry after a failed attempt. */
 export type RetryPredicate = (error: unknown) => RetryDecision;
 
-/** Called before the delay of each retry. `delay` is in milliseconds. */
+/** A function that is called before the delay of each retry. `delay` is in milliseconds. */
 export type RetryListener = (error: unknown, delay: number) => void;
 
 /** Maps each error to the time when the registry started to fail. The time is a value of `performance.now()`. */
 const FAILING_SINCE = new WeakMap<object, number>();
 
-/** Links an error to `time`: the time when the registry started to fail or became silent. Returns the error. */
+/**
+ * Records `time` for an error, and returns the error. `time` is the time when the registry started to fail or became
+ * silent.
+ */
 export function failingSince<E>(error: E, time: number): E {
   if (typeof error === "object" && error !== null) FAILING_SINCE.set(error, time);
   return error;
@@ -54,8 +58,8 @@ export function failingSince<E>(error: E, time: number): E {
 
 /**
  * Calls `attempt` until it succeeds. Throws the last error if `predicate` decides against a retry, or if the deadline
- * has passed. Respects a delay that the server requested. If an attempt calls this function too, both calls share the
- * time of the first failure.
+ * has passed. If the server requested a delay, waits at least this long before the retry. If `attempt` itself calls
+ * this function, both calls share the time of the first failure.
  */
 export async function retrying<T>(
   attempt: () => Promise<T>,
@@ -101,16 +105,16 @@ export function backOff(attempts: number, policy: Backoff, random: () => number 
 const SHORTEST_SILENCE = 5000;
 
 /**
- * The maximum time that a registry may be silent, in milliseconds. It is half of the deadline, so that one retry is
- * possible. It is at least 5 seconds, and at most `stallSeconds`.
+ * The maximum time that a registry may be silent, in milliseconds. This time is half of the deadline, so that one retry
+ * is possible. The time is at least 5 seconds, but never more than `stallSeconds`.
  */
 export function silenceLimit(policy: RetryPolicy, stallSeconds: number): number {
   return Math.ceil(Math.min(stallSeconds * 1000, Math.max(policy.deadlineSeconds * 500, SHORTEST_SILENCE)));
 }
 
 /**
- * Parses a `Retry-After` header (RFC 9110, section 10.2.3). Returns milliseconds, or undefined if the header is missing
- * or invalid.
+ * Parses a `Retry-After` header (RFC 9110, section 10.2.3). Returns the delay in milliseconds, or undefined if the
+ * header is missing or invalid.
  */
 export function parseRetryAfter(header: string | undefined, now: number = Date.now()): number | undefined {
   if (header === undefined) return undefined;
@@ -122,13 +126,13 @@ export function parseRetryAfter(header: string | undefined, now: number = Date.n
 const TRANSIENT_STATUSES = new Set([408, 429, 500, 502, 503, 504]);
 
 /**
- * The error code for an upload that the registry has lost (distribution-spec, "Error Codes"). The retry opens a new
+ * The error code for an upload that the registry has lost (distribution-spec, "Error Codes"). A retry opens a new
  * upload.
  */
 const LOST_UPLOAD = "BLOB_UPLOAD_UNKNOWN";
 
 /**
- * Retries transient failures: a missing or broken connection, and a registry that is overloaded, is not ready, or lost
+ * Retries transient failures: the connection failed or broke, or the registry is overloaded, is not ready, or has lost
  * an upload.
  */
 export const isTransient: RetryPredicate = (error) => {
@@ -158,17 +162,17 @@ export function isMissingBlob(error: unknown): boolean {
 const MAX_MISSING_BLOB_RETRIES = 4;
 
 /**
- * Creates a predicate for the push of a manifest. For a moment, a registry may not find a blob that it has confirmed
- * before. Replicated storage may show a new blob late. In distribution 2, the metadata of a blob is empty while another
- * push to the repository overwrites this metadata. The predicate gives up earlier than {@link isTransient}, because the
- * blob may also have been deleted.
+ * Creates a predicate for the push of a manifest. A registry may confirm a blob, but then not find it for a short time.
+ * For example, a replicated storage may show a new blob late. In version 2 of distribution, the metadata of a blob is
+ * empty while another push to the repository overwrites this metadata. The predicate allows only
+ * {@link MAX_MISSING_BLOB_RETRIES} retries for a missing blob, because the blob may also have been deleted.
  */
 export function manifestRetry(): RetryPredicate {
   let missing = 0;
   return (error) => (isMissingBlob(error) ? { retry: missing++ < MAX_MISSING_BLOB_RETRIES } : isTransient(error));
 }
 
-/** The maximum number of consecutive interruptions of a download without a new byte. */
+/** A download may be interrupted this many times in a row without a new byte. */
 const MAX_STALLED_DOWNLOADS = 5;
 
 /**

@@ -1,23 +1,23 @@
-/** The minimum number of bytes that a transfer must move within the time limit. A slower transfer is stalled. */
+/** A transfer is stalled if it moves fewer bytes than this number within the time limit. */
 export const MIN_PROGRESS: number = 16 << 10;
 
-/** The size of the first pieces of a request body, in bytes. */
+/** The initial size of the pieces of a request body, in bytes. */
 const FIRST_PIECE = 64 << 10;
 
-/** If the registry accepts a piece within this many milliseconds, the next piece may be larger. */
+/** If the registry accepts a piece within this many milliseconds, the next piece may be twice as large. */
 const FAST = 100;
 
-/** If the registry needs more milliseconds than this for a piece, the next piece is smaller. */
+/** If the registry needs more than this many milliseconds for a piece, the next piece is half as large. */
 const SLOW = 1000;
 
 /** The network error codes for a missing response and for a stalled body. */
 type StallCode = "UND_ERR_HEADERS_TIMEOUT" | "UND_ERR_BODY_TIMEOUT";
 
-/** The error if a registry transfers too few bytes, or does not respond. */
+/** The error for a registry that transfers too few bytes or does not respond. */
 export class StalledError extends Error {
   override readonly name = "StalledError";
   readonly code: StallCode;
-  /** How long the registry had been silent, in milliseconds. */
+  /** How long the registry was silent before this error, in milliseconds. */
   readonly silence: number;
 
   constructor(code: StallCode, silence: number) {
@@ -27,7 +27,10 @@ export class StalledError extends Error {
   }
 }
 
-/** Measures how long we wait for a registry. Ignores the time in which we read or write files. */
+/**
+ * Measures how long this process waits for a registry. Does not count the time in which this process reads or writes
+ * files.
+ */
 export class StallWatch {
   readonly #stalled: (error: StalledError) => void;
   readonly #timer: NodeJS.Timeout;
@@ -50,12 +53,12 @@ export class StallWatch {
     return this.#waited + (this.#waitingSince === undefined ? 0 : performance.now() - this.#waitingSince);
   }
 
-  /** Call this when the registry must act next. */
+  /** Call this when this process starts to wait for the registry. */
   wait(): void {
     this.#waitingSince ??= performance.now();
   }
 
-  /** Call this when the registry has sent or accepted bytes, and we must act next. */
+  /** Call this when the registry has sent or accepted `bytes` bytes, so that the wait ends. */
   moved(bytes: number): void {
     this.#waited = this.silence;
     this.#waitingSince = undefined;
@@ -73,7 +76,7 @@ export class StallWatch {
     this.wait();
   }
 
-  /** Starts the transfer of a body. We must act next. */
+  /** Call this before the first piece of a body. The process does not wait for the registry yet. */
   startBody(): void {
     this.moved(MIN_PROGRESS);
     this.#code = "UND_ERR_BODY_TIMEOUT";
@@ -94,7 +97,7 @@ export class StallWatch {
 
 /**
  * Yields a request body in pieces. The pieces are small while the registry is slow. When the registry has accepted all
- * bytes, calls `sent` with the number of bytes.
+ * bytes, calls `sent` with the total number of bytes.
  */
 export async function* watchedBody(
   body: AsyncIterable<Buffer>,

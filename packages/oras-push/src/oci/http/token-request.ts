@@ -15,9 +15,9 @@ export interface TokenCredentials {
 export type SendTokenRequest = (url: URL, credentials: TokenCredentials) => Promise<RegistryResponse>;
 
 /**
- * Requests a token and follows redirects. Sends no credentials to another origin. Throws `notAuthorized` for a redirect
- * from HTTPS to plain HTTP. Throws `registry` if a redirect would lose a refresh token, or send the token to another
- * origin.
+ * Requests a token and follows redirects. Sends the credentials only to the origin of `realm`. Throws `notAuthorized`
+ * for a redirect from HTTPS to plain HTTP. Throws `registry` if a request with a refresh token is redirected to a
+ * different origin, or with a status that drops the token.
  */
 export async function requestToken(
   realm: URL,
@@ -39,7 +39,7 @@ export async function requestToken(
       });
     const keepsForm = next.origin === realm.origin && (response.status === 307 || response.status === 308);
     if (credentials.form !== undefined && !keepsForm)
-      throw new ToolError("registry", `the token server ${url.origin} redirects the exchange of a refresh token`, {
+      throw new ToolError("registry", `the token server ${url.origin} redirects a request with a refresh token`, {
         why: `it redirects to ${next.origin} with status ${response.status}`,
       });
     url = next;

@@ -28,13 +28,16 @@ import { requestToken, type TokenCredentials } from "./token-request.ts";
  * registry without TLS.
  */
 export interface TransportOptions extends ConnectionOptions {
-  /** Use plain HTTP if true, and TLS if false. By default, use plain HTTP only for a local registry. */
+  /**
+   * If true, requests use plain HTTP. If false, requests use TLS. By default, only requests to a local registry use
+   * plain HTTP.
+   */
   readonly plainHttp?: boolean | undefined;
   readonly credentials: CredentialSource;
   readonly retry?: RetryPolicy;
   /**
-   * The time limit, in seconds, for a response or for 16 KiB of a body. A slower connection counts as broken. The
-   * default is 60. If the deadline of `retry` is shorter than twice this limit, a lower limit is used.
+   * The time limit for a response or for 16 KiB of a body, in seconds. A connection that exceeds this limit counts as
+   * broken. The default is 60. If the deadline of `retry` is short, the limit is shorter (see {@link silenceLimit}).
    */
   readonly stallSeconds?: number;
   readonly signal: AbortSignal;
@@ -50,7 +53,7 @@ const DEFAULT_STALL_SECONDS = 60;
 /** Sends HTTP requests to one registry. Handles the scheme, credentials, redirects, retries and errors. */
 export class Transport {
   readonly registry: string;
-  /** The limits of the registry, which all transports of this process share. */
+  /** The limits of the registry. All transports of this process share these limits. */
   readonly limits: RegistryLimits;
   readonly #options: TransportOptions;
   readonly #connections: Connections;
@@ -103,7 +106,8 @@ export class Transport {
     const first = await this.#follow(request);
     if (first.status !== 401 || request.expect.includes(401)) return this.#expected(request, first);
     const challenge = first.header("www-authenticate");
-    // After a redirect, the other host may send a challenge. The other host does not get the registry's credentials.
+    // After a redirect, the challenge may come from a different host. This host must not get the registry's
+    // credentials.
     if (first.url.origin !== this.#origin.origin) return this.#expected(request, first);
     const answered = await this.#authorizer.answer(challenge, request.scope, this.#origin, hadPassword);
     if (!answered) return this.#expected(request, first);
@@ -125,7 +129,8 @@ export class Transport {
   }
 
   async #exchange(request: RegistryRequest, url: URL): Promise<RegistryResponse> {
-    // A redirect or an upload location may lead to a different host. That host gets no credentials.
+    // A redirect or the URL of an upload may lead to a different host. This host must not get the registry's
+    // credentials.
     if (url.origin !== this.#origin.origin) return this.#send(request, url, undefined);
     const authorization = await this.#authorizer.header(request.scope);
     const { requests } = this.limits;
@@ -191,8 +196,8 @@ export class Transport {
   }
 
   /**
-   * Switches to plain HTTP if this is allowed and the error shows that the registry does not use TLS. Returns true
-   * after a switch.
+   * Switches to plain HTTP if the options allow plain HTTP and the error shows that the registry does not use TLS.
+   * Returns true after such a switch.
    */
   #fallBackToPlain(error: unknown, url: URL): boolean {
     const code = error instanceof ToolError ? systemCode(error.cause) : undefined;

@@ -19,9 +19,9 @@ const FOLDERS = ["/etc/ssl/certs", "/etc/pki/tls/certs"];
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
 
 /**
- * Returns the default certificate authorities in PEM: those of Node and those of the system. Finds the authorities of
- * the system in `SSL_CERT_FILE` and in the folders of `SSL_CERT_DIR`, else in the usual paths. Go programs such as
- * `oras` do the same. Ignores unreadable files and invalid certificates.
+ * Returns the default certificate authorities in PEM: those of Node and those of the system. As in Go programs such as
+ * `oras`, the variables `SSL_CERT_FILE` and `SSL_CERT_DIR` name the file and the folders with the authorities of the
+ * system. If a variable is not set, the usual paths are used. Ignores unreadable files and invalid certificates.
  */
 export function trustedCertificates(env: NodeJS.ProcessEnv): string[] {
   const bundles = env.SSL_CERT_FILE ? [env.SSL_CERT_FILE] : BUNDLES;
@@ -56,7 +56,7 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** Whether a certificate is valid. If a single certificate is invalid, OpenSSL rejects all certificates. */
+/** Whether a certificate is valid. OpenSSL rejects all certificates if one of them is invalid. */
 function isCertificate(pem: string): boolean {
   try {
     return new X509Certificate(pem).raw.length > 0;

@@ -24,7 +24,7 @@ export const EMPTY_INDEX: LayoutIndex & Readonly<Record<string, unknown>> = {
   manifests: [],
 };
 
-/** Parses an `index.json`. Throws {@link LayoutIndexError} if it is not an OCI image index. */
+/** Parses an `index.json`. Throws {@link LayoutIndexError} if the text is not an OCI image index. */
 export function parseIndex(text: string): LayoutIndex {
   let index: unknown;
   try {
@@ -43,7 +43,7 @@ function isEntry(value: unknown): value is IndexEntry {
   return typeof mediaType === "string" && isDigest(digest) && typeof size === "number";
 }
 
-/** Finds the entry of a tag or a digest. Returns undefined if the index has no such entry. */
+/** Finds the entry of a tag or a digest. Returns undefined if no entry has this tag or digest. */
 export function findEntry({ manifests }: LayoutIndex, reference: string): IndexEntry | undefined {
   return manifests.find((entry) => (isDigest(reference) ? entry.digest : tagOf(entry)) === reference);
 }

@@ -32,8 +32,8 @@ const ANY_CONTENT = "application/octet-stream";
 const PIECE = 1 << 20;
 
 /**
- * Opens an OCI image layout. For a push, creates the layout if it is missing. Throws `noInput` if the folder is not a
- * layout of a supported version, and `cannotCreate` if the layout cannot be created.
+ * Opens an OCI image layout. If `access` includes push, creates the missing parts of the layout. Throws `noInput` if
+ * the folder is not a layout of a supported version, and `cannotCreate` if the layout cannot be created.
  */
 export async function openLayout(folder: string, access: Access, signal: AbortSignal): Promise<Layout> {
   const layout = new Layout(folder, signal);
@@ -86,7 +86,10 @@ export class Layout implements ArtifactStore {
     if (version !== LAYOUT_VERSION) throw fail(`expected version ${LAYOUT_VERSION}, found ${JSON.stringify(version)}`);
   }
 
-  /** Whether the layout has a blob with the right size and digest. A push replaces a blob that is broken. */
+  /**
+   * Whether the layout has a blob with the right size and digest. Returns false for a damaged blob, so that a push
+   * replaces this blob.
+   */
   async hasBlob(digest: Digest, size: number): Promise<boolean> {
     try {
       const stats = await stat(this.#path(digest));
@@ -100,7 +103,7 @@ export class Layout implements ArtifactStore {
     return meter.digest() === digest;
   }
 
-  /** A layout never mounts blobs. */
+  /** Returns false, because a layout cannot mount blobs. */
   async mountBlob(): Promise<boolean> {
     return false;
   }
@@ -138,7 +141,7 @@ export class Layout implements ArtifactStore {
     });
   }
 
-  /** Stores a blob whose digest and size are known. Throws `noInput` if the content has another digest. */
+  /** Stores a blob whose digest and size are known. Throws `noInput` if the content does not have this digest. */
   async pushKnownBlob(blob: BlobInfo, open: OpenContent): Promise<void> {
     await this.#write(async (file) => {
       const digest = (await this.#fill(file, open())).digest();
@@ -148,7 +151,7 @@ export class Layout implements ArtifactStore {
     });
   }
 
-  /** Stores a blob while it is produced. */
+  /** Stores a blob while the caller produces the content. */
   async pushStreamedBlob(open: OpenContent): Promise<BlobInfo> {
     let meter = new Meter();
     await this.#write(async (file) => {
@@ -158,7 +161,10 @@ export class Layout implements ArtifactStore {
     return { digest: meter.digest(), size: meter.size };
   }
 
-  /** Reads a manifest by tag or digest, and checks its digest. Returns undefined if there is no such manifest. */
+  /**
+   * Reads a manifest by tag or digest, and checks the digest of the manifest. Returns undefined if the index does not
+   * have the manifest.
+   */
   async fetchManifest(reference: string): Promise<StoredManifest | undefined> {
     const entry = findEntry(await this.#readIndex(), reference);
     return entry === undefined ? undefined : this.#readManifest(entry, reference);
@@ -176,7 +182,7 @@ export class Layout implements ArtifactStore {
     });
     const digest = digestOf(bytes);
     if (digest !== entry.digest)
-      throw new ToolError("registry", `the layout has a different manifest for ${reference}`, {
+      throw new ToolError("registry", `the layout has a manifest with a wrong digest for ${reference}`, {
         why: `expected the digest ${entry.digest}, found ${digest}`,
       });
     return { bytes, descriptor: { mediaType: entry.mediaType, digest, size: bytes.length } };
@@ -189,8 +195,8 @@ export class Layout implements ArtifactStore {
   }
 
   /**
-   * Stores a manifest under a new tag, in a single change of the index. If the tag already exists, returns the manifest
-   * of the tag.
+   * Stores a manifest under a new tag, in a single change of the index. If the tag already exists, does not change the
+   * index and returns the manifest that has this tag.
    */
   async addManifest(manifest: StoredManifest, tag: string): Promise<StoredManifest | undefined> {
     await this.pushBlob(manifest.bytes, manifest.descriptor.digest);
@@ -202,7 +208,7 @@ export class Layout implements ArtifactStore {
     return existing && this.#readManifest(existing, tag);
   }
 
-  /** Whether the index has any tag. */
+  /** Whether the index has at least one tag. */
   async hasTags(): Promise<boolean> {
     return (await this.listTags()).length > 0;
   }
@@ -274,8 +280,8 @@ export class Layout implements ArtifactStore {
   }
 
   /**
-   * Writes a file atomically. `write` writes the content and returns the path of the file. Throws `cannotCreate` if a
-   * system call fails.
+   * Writes a file atomically. The function `write` writes the content and returns the path of the file. Throws
+   * `cannotCreate` if a system call fails.
    */
   async #write(write: (file: FileHandle) => Promise<string>): Promise<void> {
     await writeAtomically(this.#folder, write).catch((error) => {

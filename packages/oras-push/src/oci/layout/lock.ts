@@ -9,33 +9,35 @@ import { reasonOf, systemCode } from "shared/fs/system-error";
 export interface LockTiming {
   /** The mean time between two attempts to take a lock that another process holds. */
   readonly pause: number;
-  /** If one process holds a lock for longer than this time, the lock is stale and is removed. */
+  /**
+   * If one process holds a lock for longer than this time, the lock is stale. A waiting process then removes the lock.
+   */
   readonly stale: number;
 }
 
 /**
- * The default times. A living process holds a lock only for milliseconds. If a process holds a lock for ten seconds,
- * the process has died.
+ * The default times. A running process holds a lock only for milliseconds. Therefore, a process that holds a lock for
+ * ten seconds has died.
  */
 export const DEFAULT_TIMING: LockTiming = { pause: 20, stale: 10_000 };
 
 /** A lock that this process holds. */
 export interface HeldLock {
-  /** Throws {@link LostLockError} if another process removed this lock as stale. */
+  /** Throws {@link LostLockError} if another process removed this lock, because the lock seemed stale. */
   check(): Promise<void>;
 }
 
-/** The error if another process removed the lock of this process as stale. */
+/** The error for a lock of this process that another process removed, because the lock seemed stale. */
 export class LostLockError extends Error {
   override readonly name = "LostLockError";
 }
 
 /**
- * Calls `act` while this process holds a lock. At any time, only one process on all machines that share the folder can
- * hold the lock. The lock is a file that contains the token of its holder. Only one process can create this file. A
- * waiting process measures, with its own clock, how long the token in the file stays unchanged. `act` must call `check`
- * right before a step that requires the lock. If another process has removed the lock by then, this function takes the
- * lock again and repeats `act`. Throws `cannotCreate` if the file cannot be created.
+ * Calls `act` while this process holds a lock. Only one process at a time can hold the lock, even if several machines
+ * share the folder. The lock is a file that contains a random token of the process that holds the lock. A waiting
+ * process uses its own clock to measure how long the token stays unchanged. `act` must call `check` right before a step
+ * that requires the lock. If `check` finds that another process has removed the lock, this function takes the lock
+ * again and repeats `act`. Throws `cannotCreate` if the file cannot be created.
  */
 export async function withLock<T>(
   path: string,
@@ -61,7 +63,8 @@ export async function withLock<T>(
 }
 
 async function acquire(path: string, token: string, signal: AbortSignal, { pause, stale }: LockTiming) {
-  // Only the complete file is linked to its path, so that no process sees a lock without a token.
+  // The token is first written to a separate file, which is then linked to the path of the lock. Therefore, no process
+  // sees a lock without a token.
   const own = `${path}.${token}`;
   let seen: { readonly token: string | undefined; readonly since: number } | undefined;
   try {
