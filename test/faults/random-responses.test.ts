@@ -9,8 +9,8 @@ import { randomPull, randomPush, type TransferFigures } from "./random-transfers
 import { ArtifactCache, makeSources } from "./transfer-sources.ts";
 
 /** The number of runs: each is a push and a pull. `RANDOM_RESPONSES=10000` takes some minutes. */
-const RUNS = Number(process.env.RANDOM_RESPONSES ?? 150);
-const AT_ONCE = 32;
+const RUNS = Number(process.env.RANDOM_RESPONSES ?? 300);
+const AT_ONCE = 16;
 
 /** One run in so many uses the executable. */
 const EXECUTABLE_PERIOD = 100;

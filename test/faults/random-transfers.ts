@@ -68,7 +68,7 @@ const LONGEST_PAUSE = 5000;
 const STORAGE_SPEED = (4 << 20) / 1000;
 
 /** The time that a transfer may take on a busy machine if it waits for nothing, in milliseconds. */
-const SLACK = { small: 20_000, large: 80_000 };
+const SLACK = { small: 20_000, large: 120_000 };
 
 /** The failures of a transfer from or to a registry that answers anything. */
 const FAILURES = ["registry", "unavailable", "notAuthorized"];

@@ -137,7 +137,8 @@ export const USAGE = {
       title: "Patterns",
       text: [
         "The pattern of an --output can contain *, **, ?, [a-z] and {a,b}. The launcher searches for matching paths",
-        "after the command has ended. A name with a leading dot matches only if the pattern contains the dot.",
+        "after the command has ended. A name with a leading dot matches only if the pattern contains the dot. A pattern",
+        "does not follow symbolic links to folders after its first pattern character.",
       ].join(" "),
     },
     {

@@ -1,6 +1,6 @@
 /** The expected end of a pod, by its files and outputs (docs/protocol.md, docs/format.md). */
 import { posix } from "node:path";
-import { type BytePath, toBytePath } from "shared/fs/byte-path";
+import { type BytePath, shownPath, toBytePath } from "shared/fs/byte-path";
 import { isText, matchesOf, type Output } from "./outputs.ts";
 import {
   type FileNode,
@@ -147,8 +147,7 @@ class Collector {
     // An earlier output on the volume may have made this one readable.
     const later = lookUp(this.#world, path, { reader: grantingReader });
     if (typeof found !== "string") return this.#saveFound(path, found, true);
-    // A path with the characters of a pattern cannot be distinguished from a pattern if its folder cannot be searched.
-    if (found !== "ENOENT") this.#lose("unreadable", [path, posix.dirname(path)], later === found);
+    if (found !== "ENOENT") this.#lose("unreadable", [path], later === found);
     else if (typeof lookUp(this.#world, path, { follow: false, reader: launcherReader }) === "string") return "nothing";
     else this.#lose("absent", [path]);
     if (typeof later !== "string" && found !== "ENOENT") this.#saveFound(path, later, false);
@@ -167,12 +166,13 @@ class Collector {
       this.#lose("unreadable", [...names, ...names.map((name) => posix.dirname(name))], certain);
     }
     // The launcher reports a foreign folder on the volume that it cannot search, even if the folder is empty.
-    for (const [below, entry] of entries)
-      if (onVolume && entry.kind === "folder" && !grantingReader(entry, SEARCH))
-        this.#lose("unreadable", [joinPath(path, below), joinPath(real, below)], false);
+    const closed = [...entries].filter(
+      ([, entry]) => onVolume && entry.kind === "folder" && !grantingReader(entry, SEARCH),
+    );
+    for (const [below] of closed) this.#lose("unreadable", [joinPath(path, below), joinPath(real, below)], false);
     if (entries.size === 0) return "saved";
     const files = [...entries.values()].filter(({ kind }) => kind === "file").length;
-    const optional = !certain || (onVolume && lost.length > 0 && files === 0);
+    const optional = !certain || (onVolume && lost.length + closed.length > 0 && files === 0);
     this.roots.push({ title: posix.basename(path), real, node, onVolume, entries, optional });
     return "saved";
   }
@@ -193,10 +193,7 @@ function visit(node: Node, path: BytePath, reader: Reader, entries: Map<BytePath
   }
 }
 
-/** All names of lost paths, in the form of messages: absolute, and shortened as in a marker. */
+/** All names of lost paths, as absolute paths. */
 export function namesOf({ pod }: World, { names }: Lost): string[] {
-  return names.map((name) => {
-    const text = Buffer.from(joinPath(toBytePath(pod), name), "latin1").toString();
-    return text.length <= 500 ? text : `${text.slice(0, 500)}...`;
-  });
+  return names.map((name) => shownPath(joinPath(toBytePath(pod), name)));
 }

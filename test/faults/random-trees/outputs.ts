@@ -47,13 +47,17 @@ const PATTERNS: readonly (readonly string[])[] = [
 /** Chooses between one and four outputs. */
 export function randomOutputs(world: World, dice: Dice): Output[] {
   const many = joinPath(world.tree, MANY);
-  if (typeof lookUp(world, many) !== "string" && dice.chance(0.8)) {
+  if (typeof lookUp(world, many) !== "string") {
     const pattern = dice.pick([["**", "*.dat"], ["*"]]);
     return [{ text: `${many}/${pattern.join("/")}`, path: many, pattern }];
   }
   const all = pathsBelow(world);
-  const plain = all.filter((path) => isText(path) && path.length < 3000);
-  const folders = plain.filter((path) => !/[*?[{]/.test(path) && kindOf(world, path) === "folder");
+  // If the folder of a path cannot be searched, the characters of a pattern make the path a pattern.
+  const isPath = (path: BytePath) =>
+    !/[*?[{]/.test(path) || typeof lookUp(world, path, { reader: launcherReader }) !== "string";
+  const plain = all.filter((path) => isText(path) && path.length < 3000 && isPath(path));
+  // In a pattern, a backslash escapes the next character.
+  const folders = plain.filter((path) => !/[*?[{\\]/.test(path) && kindOf(world, path) === "folder");
   const random = (): Output => {
     const form = (text: string) => (dice.chance(0.3) ? join(world.pod, text) : dice.chance(0.2) ? `./${text}` : text);
     const kind = dice.below(10);

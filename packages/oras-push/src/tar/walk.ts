@@ -1,11 +1,11 @@
-import { accessSync, constants, lstatSync, readdirSync, readlinkSync, type Stats, statSync } from "node:fs";
+import { accessSync, constants, existsSync, lstatSync, readdirSync, readlinkSync, type Stats, statSync } from "node:fs";
 import { ToolError } from "shared/cli/tool-error";
-import { type BytePath, realBytePath, shownPath, toBytePath } from "shared/fs/byte-path";
+import { type BytePath, rawPath, realBytePath, shownPath, toBytePath } from "shared/fs/byte-path";
 import { readingRaw } from "shared/fs/path-failure";
 import type { FailureReport } from "shared/fs/read-access";
 import { specialFileKind } from "shared/fs/special-file";
 import { changedWhileRead } from "./changed-file.ts";
-import { followLink } from "./link.ts";
+import { followLink, type LinkRoute } from "./link.ts";
 import type { Selection } from "./selection.ts";
 
 /** One entry of a folder's archive. */
@@ -62,6 +62,8 @@ class Walk {
   /** The number of files with more than one hard link that the walk has found so far. */
   hardLinks = 0;
   readonly #root: BytePath;
+  /** The targets of the links that became copies and contain the current entry. */
+  readonly #copies: BytePath[] = [];
   readonly #title: BytePath;
   readonly #report: WalkReport;
   readonly #wanted: Selection;
@@ -126,7 +128,7 @@ class Walk {
 
   *#link(path: BytePath, name: BytePath, stats: Stats, parents: readonly string[]): Generator<TreeEntry> {
     const target = readingRaw(path, (raw) => readlinkSync(raw, { encoding: "latin1" }));
-    const route = followLink(this.#root, path, target);
+    const route = this.#routeOf(path, target);
     const taken = this.#takes(name);
     // An indirect link that is not selected may lead to a folder with selected entries.
     if (!taken && route !== "indirect") return;
@@ -137,8 +139,19 @@ class Walk {
       if (taken) this.#report(`stored the link ${shownPath(path)} as a copy of its target, ${shownPath(target)}`);
       const end = this.#readable(path, () => realBytePath(path));
       const endStats = end === undefined ? undefined : this.#readable(end, (raw) => lstatSync(raw));
-      if (end !== undefined && endStats !== undefined) yield* this.#entry(end, name, endStats, parents);
+      if (end === undefined || endStats === undefined) return;
+      this.#copies.push(end);
+      yield* this.#entry(end, name, endStats, parents);
+      this.#copies.pop();
     }
+  }
+
+  /** Returns the route of a link. In a copied folder, a relative link out of this folder is not direct. */
+  #routeOf(path: BytePath, target: BytePath): LinkRoute {
+    const route = followLink(this.#root, path, target);
+    const copied = this.#copies.at(-1);
+    if (route !== "direct" || copied === undefined || followLink(copied, path, target) === "direct") return route;
+    return existsSync(rawPath(path)) ? "indirect" : "broken";
   }
 
   #isReadable(path: BytePath): boolean {

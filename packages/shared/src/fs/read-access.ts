@@ -38,11 +38,11 @@ export function grantReadAccess(path: string, report: FailureReport): TreeSize {
 }
 
 /**
- * Grants every user access to one folder, but not to the files in it. Throws `noInput` if this process cannot read the
- * folder.
+ * Grants every user access to one folder, but not to the files in it. Throws `noInput` if this process cannot search
+ * the folder.
  */
 export function grantFolderAccess(path: string): void {
-  grant(toBytePath(path), statSync(path), READ_FOLDER);
+  grant(toBytePath(path), statSync(path), READ_FOLDER, constants.X_OK);
 }
 
 /**
@@ -52,11 +52,11 @@ export function grantFolderAccess(path: string): void {
 function visit(path: BytePath, top: boolean, size: TreeSize): BytePath[] {
   const stats = readingRaw(path, (raw) => (top ? statSync(raw) : lstatSync(raw)));
   if (stats.isDirectory()) {
-    grant(path, stats, READ_FOLDER);
+    grant(path, stats, READ_FOLDER, constants.R_OK | constants.X_OK);
     return readingRaw(path, (raw) => readdirSync(raw, { encoding: "latin1" }));
   }
   if (!stats.isFile()) return [];
-  grant(path, stats, READ_FILE);
+  grant(path, stats, READ_FILE, constants.R_OK);
   size.files++;
   size.bytes += stats.size;
   return [];
@@ -64,15 +64,15 @@ function visit(path: BytePath, top: boolean, size: TreeSize): BytePath[] {
 
 /**
  * Adds `bits` to the mode of a path. If this process may not change the mode, the mode stays unchanged. In this case,
- * throws `noInput` if this process cannot read the path.
+ * throws `noInput` if this process lacks the access `needed`.
  */
-function grant(path: BytePath, stats: Stats, bits: number): void {
+function grant(path: BytePath, stats: Stats, bits: number, needed: number): void {
   if ((stats.mode & bits) === bits) return;
   readingRaw(path, (raw) => {
     try {
       chmodSync(raw, (stats.mode & 0o7777) | bits);
     } catch {
-      accessSync(raw, bits === READ_FOLDER ? constants.R_OK | constants.X_OK : constants.R_OK);
+      accessSync(raw, needed);
     }
   });
 }

@@ -63,6 +63,13 @@ describe("basic authentication", () => {
     );
   });
 
+  it("sends the credentials for several requests at the same time", async (t) => {
+    const { address } = await basicServer(t, ME_BASIC);
+    const transport = connect(t, address, { credentials: async () => ME });
+    const texts = await Promise.all([text(transport), text(transport), text(transport)]);
+    assert.deepEqual(texts, ["hello", "hello", "hello"]);
+  });
+
   it("fails with 77 for a wrong password, without a retry", async (t) => {
     const { address, requests } = await basicServer(t, "something else");
     const transport = connect(t, address, { credentials: async () => ME });
