@@ -26,7 +26,7 @@ export const ARTIFACT_OPTIONS = {
     type: "text",
     choices: ["gzip", "none"],
     default: "gzip",
-    description: "how to compress folders; with none, folders are stored in gzip format without compression",
+    description: "how to compress folders; the value none means gzip format without compression",
   },
   "compression-level": {
     type: "number",

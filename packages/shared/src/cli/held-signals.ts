@@ -46,8 +46,8 @@ function isOfNode(name: NodeJS.Signals): boolean {
 /**
  * Returns the signals that PID 1 ignored while Node started. `status` is the text of `/proc/self/status` (proc(5)). At
  * startup, Node has a handler for each of {@link NODE_SIGNALS}. When a signal arrives, its handler removes itself and
- * sends the signal again, and the kernel ignores this second signal for PID 1. So a signal has arrived if its handler
- * is missing. Returns an empty list if the text does not show the handlers. This function is pure.
+ * sends the signal again. The kernel then discards this second signal, because Node is PID 1. So a signal has arrived
+ * if its handler is missing. Returns an empty list if the text does not show the handlers. This function is pure.
  */
 export function ignoredSignals(status: string): NodeJS.Signals[] {
   const digits = /^SigCgt:\s*([0-9a-f]+)$/m.exec(status)?.[1];
