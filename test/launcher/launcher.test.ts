@@ -83,7 +83,7 @@ describe("the command line and the log", { timeout: 30_000 }, () => {
   it("shows all forms and the exit codes with --help, and a version with --version", async () => {
     const help = await runTool("launcher", ["--help"]);
     assert.equal(help.code, 0);
-    for (const part of [...FORMS.split(" or "), "75     the outputs were not pushed", "124    timed out"])
+    for (const part of [...FORMS.split(" or "), "75     the sidecar did not push the outputs", "124    timed out"])
       assert.ok(help.stdout.includes(part), part);
     const version = await runTool("launcher", ["--version"]);
     assert.equal(version.code, 0);

@@ -58,7 +58,8 @@ export class OutputFailures {
     const [first] = this.#failures;
     if (this.count <= 1) return first;
     const code = this.#failures.some(({ code }) => code === "noInput") ? "noInput" : "copyFailed";
-    const why = shortened(this.#failures.map(describeError).join("; "), MAX_SUMMARY);
+    // The reasons in `#named` are shortened, so that one long path does not hide the other paths.
+    const why = shortened(this.#named.map(({ reason }) => reason).join("; "), MAX_SUMMARY);
     return new ToolError(code, `cannot save ${this.count} paths of the outputs`, { why });
   }
 
