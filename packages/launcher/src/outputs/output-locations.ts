@@ -98,7 +98,8 @@ function namesIn(folder: string): string[] {
  */
 function futurePath(path: string): string {
   try {
-    return realpathSync(path);
+    // Without `native`, Node reports no error for a path below a socket or a FIFO.
+    return realpathSync.native(path);
   } catch (error) {
     if (systemCode(error) === "ENOENT") return join(futurePath(dirname(path)), basename(path));
     throw cannotRead(path, error);
