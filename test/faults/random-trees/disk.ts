@@ -19,7 +19,7 @@ import { type BytePath, rawPath, toBytePath } from "shared/fs/byte-path";
 import { noise } from "../../support/noise.ts";
 import { type FileNode, type FolderNode, joinPath, type Node, type SpecialNode, type World } from "./world.ts";
 
-/** A FIFO and a socket, of which the trees contain hard links. */
+/** The paths of a FIFO and a socket. The trees contain hard links to them. */
 export type SpecialFiles = Readonly<Record<SpecialNode["kind"], string>>;
 
 /** Creates the special files in a folder. */

@@ -26,7 +26,7 @@ export function followLink(root: BytePath, link: BytePath, target: BytePath): Li
 }
 
 /**
- * The result of following a link: the parts of the absolute path where the link ends, and whether the route is direct.
+ * The end of a link. `end` has the parts of the absolute path to which the link leads. `direct` is true for a direct link.
  */
 interface FollowedLink {
   readonly end: readonly string[];

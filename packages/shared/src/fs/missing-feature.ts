@@ -6,7 +6,7 @@ const CODES: ReadonlySet<string | undefined> = new Set(["EMLINK", "ENOSYS", "ENO
  * Whether an error can mean that a file system does not support modes, times or links. On FUSE and FAT volumes, the
  * code of this error is EPERM. EPERM can also mean that the file has another owner.
  */
-export function isMissingFeature(error: unknown): boolean {
+function isMissingFeature(error: unknown): boolean {
   return CODES.has(systemCode(error));
 }
 
