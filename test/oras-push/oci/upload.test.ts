@@ -3,24 +3,16 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { digestOf } from "oras-push/oci/meter";
 import { RegistryError } from "oras-push/oci/registry-error";
-import type { Repository } from "oras-push/oci/repository";
 import { type MemoryRegistry, refuse } from "../../../support/registry/memory-registry.ts";
 import { chain, failing, first, interrupting, type Match, readBytes, STEPS } from "../../support/registry/faults.ts";
 import { assertBytes, type Cleaner, memoryRegistry, noise, pieces, repositoryAt } from "../support.ts";
+import { uploadWays } from "../upload-ways.ts";
 
 const BLOB = noise(3 << 20);
 const DIGEST = digestOf(BLOB);
 const KEPT = 2 << 20;
 
-/** The ways to send a blob, with the request that sends its bytes. */
-const WAYS: Readonly<Record<string, { body: Match; push: (repository: Repository) => Promise<unknown> }>> = {
-  "a blob from memory": { body: STEPS.putBlob, push: (repository) => repository.pushBlob(BLOB, DIGEST) },
-  "a blob of known size": {
-    body: STEPS.putBlob,
-    push: (repository) => repository.pushKnownBlob({ digest: DIGEST, size: BLOB.length }, () => pieces(BLOB)),
-  },
-  "a streamed blob": { body: STEPS.patch, push: (repository) => repository.pushStreamedBlob(() => pieces(BLOB)) },
-};
+const WAYS = uploadWays(BLOB);
 
 async function withRepository(t: Cleaner) {
   const registry = await memoryRegistry(t);

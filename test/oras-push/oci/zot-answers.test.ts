@@ -5,22 +5,15 @@ import type { RegistryRequest } from "oras-push/oci/http/message";
 import { digestOf } from "oras-push/oci/meter";
 import { Repository } from "oras-push/oci/repository";
 import type { Interceptor } from "../../../support/registry/memory-registry.ts";
-import { chain, type Match, resetting, STEPS } from "../../support/registry/faults.ts";
+import { chain, resetting, STEPS } from "../../support/registry/faults.ts";
 import { zotAnswers } from "../../support/registry/zot-answers.ts";
 import { assertBytes, connect, memoryRegistry, noise, pieces } from "../support.ts";
+import { uploadWays } from "../upload-ways.ts";
 
 const BLOB = noise(300_000);
 const DIGEST = digestOf(BLOB);
 
-/** The ways to send a blob. `body` matches the request with its bytes. */
-const WAYS: Readonly<Record<string, { body: Match; push: (repository: Repository) => Promise<unknown> }>> = {
-  "a blob in memory": { body: STEPS.putBlob, push: (repository) => repository.pushBlob(BLOB, DIGEST) },
-  "a blob of known size": {
-    body: STEPS.putBlob,
-    push: (repository) => repository.pushKnownBlob({ digest: DIGEST, size: BLOB.length }, () => pieces(BLOB)),
-  },
-  "a streamed blob": { body: STEPS.patch, push: (repository) => repository.pushStreamedBlob(() => pieces(BLOB)) },
-};
+const WAYS = uploadWays(BLOB);
 
 const UPLOADS = "/v2/metric/run/blobs/uploads/";
 const SCOPE = "repository:metric/run:pull,push";

@@ -26,7 +26,8 @@ export function followLink(root: BytePath, link: BytePath, target: BytePath): Li
 }
 
 /**
- * The end of a link. `end` has the parts of the absolute path to which the link leads. `direct` is true for a direct link.
+ * The end of a link. `end` has the parts of the absolute path to which the link leads. `direct` is true for a direct
+ * link.
  */
 interface FollowedLink {
   readonly end: readonly string[];
