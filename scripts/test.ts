@@ -1,12 +1,14 @@
 /**
  * Checks the types, builds the executables, installs the dependencies of the tests, runs the tests and checks the
- * style.
+ * style. Prints how long each part took.
  *
  *   pnpm test [FILE ...]
  */
 import { spawnSync } from "node:child_process";
 import { globSync } from "node:fs";
 import { join } from "node:path";
+import { clusterImages } from "../support/cluster/images.ts";
+import { clusterParts } from "../support/cluster/programs.ts";
 import {
   containerRegistry,
   debianProgram,
@@ -28,49 +30,87 @@ import { reaxffLammps } from "./lammps.ts";
 
 const only = process.argv.slice(2);
 const bin = (name: string) => join(ROOT, "node_modules", ".bin", name);
+const seconds = new Map<string, number>();
 
-const types = run(bin("tsc"), ["-p", "."]);
+const types = await timed("types", () => run(bin("tsc"), ["-p", "."]));
 if (types !== 0) process.exit(types);
-await buildExecutables(process.arch as "x64" | "arm64", DIST);
+await timed("executables", () => buildExecutables(process.arch as "x64" | "arm64", DIST));
 const files = only.length > 0 ? only : globSync("test/**/*.test.ts", { cwd: ROOT }).sort();
+const inFolders = (pattern: RegExp) => files.filter((file) => pattern.test(file));
+const clusterFiles = inFolders(/(^|\/)test\/cluster\//);
 
-const dependencies: Record<string, Dependency> = {
-  "docker-registry": distributionRegistry(),
-  "distribution-3": distribution3Registry(),
-  "go-containerregistry": containerRegistry(),
-  zot: ZOT,
-  openssl: debianProgram("openssl", ["openssl"]),
-  htpasswd: debianProgram("htpasswd", ["apache2-utils"]),
-  oras: orasClient(),
-  "oras-1.2": olderOrasClient("1.2"),
-  "oras-1.1": olderOrasClient("1.1"),
-  "oras-py": orasPython(),
-  kubernetes: kubernetesPython(),
-  jobset: jobSetDefinition(),
-  skopeo: debianProgram("skopeo", ["skopeo"]),
-  busybox: debianProgram("busybox", ["busybox-static"]),
-  groff: debianProgram("groff", ["groff"]),
-  mandoc: debianProgram("mandoc", ["mandoc"]),
-  fish: debianProgram("fish", ["fish"]),
-  zsh: debianProgram("zsh", ["zsh"]),
-  podman: podmanProgram(),
-  reaxff: reaxffLammps(),
-  strace: debianProgram("strace", ["strace"]),
-  "qemu-aarch64-static": debianProgram("qemu-aarch64-static", ["qemu-user-static"]),
-};
-if (files.some((file) => /(^|\/)test\/(images|pods)\//.test(file))) dependencies.image = await toolsImage();
+const dependencies = await timed("dependencies", testDependencies);
+if (inFolders(/(^|\/)test\/(images|pods|cluster)\//).length > 0) dependencies.image = await timed("image", toolsImage);
+if (clusterFiles.length > 0) Object.assign(dependencies, await timed("cluster's parts", clusterDependencies));
 const missing = Object.values(dependencies).filter((dependency) => "missing" in dependency);
-// Without --test-force-exit, a process or timer that a failed test leaves behind keeps the whole run from ending.
-const options = ["--test-reporter=spec", "--test-timeout=300000", "--test-force-exit"];
-const tests = run(process.execPath, ["--test", ...options, ...files]);
+const results = [
+  await timed("tests", () => runTests(files.filter((file) => !clusterFiles.includes(file)))),
+  await timed("tests in the cluster", () => runTests(clusterFiles)),
+];
+const tests = results.find((code) => code !== 0) ?? 0;
 
 for (const dependency of missing) console.log(`not tested: ${dependency.missing}`);
 const colors = process.stdout.isTTY ? "force" : "off";
-const style = run(bin("biome"), ["ci", "--error-on-warnings", `--colors=${colors}`, "."]);
+const style = await timed("style", () => run(bin("biome"), ["ci", "--error-on-warnings", `--colors=${colors}`, "."]));
 if (style !== 0) console.error("style check failed: `pnpm fix` corrects most of it");
+console.log([...seconds].map(([part, time]) => `${part}: ${time.toFixed(0)} s`).join(", "));
 // In CI, a run that could not test everything fails, unless only optional dependencies are missing.
 const isIncomplete = process.env.CI === "true" && missing.some(({ optional }) => optional !== true);
 process.exit(tests || style || (isIncomplete ? 1 : 0));
+
+/** Runs a part and stores how long it took. */
+async function timed<T>(part: string, action: () => T | Promise<T>): Promise<T> {
+  const start = performance.now();
+  const result = await action();
+  seconds.set(part, (performance.now() - start) / 1000);
+  return result;
+}
+
+function testDependencies(): Record<string, Dependency> {
+  return {
+    "docker-registry": distributionRegistry(),
+    "distribution-3": distribution3Registry(),
+    "go-containerregistry": containerRegistry(),
+    zot: ZOT,
+    openssl: debianProgram("openssl", ["openssl"]),
+    htpasswd: debianProgram("htpasswd", ["apache2-utils"]),
+    oras: orasClient(),
+    "oras-1.2": olderOrasClient("1.2"),
+    "oras-1.1": olderOrasClient("1.1"),
+    "oras-py": orasPython(),
+    kubernetes: kubernetesPython(),
+    jobset: jobSetDefinition(),
+    skopeo: debianProgram("skopeo", ["skopeo"]),
+    busybox: debianProgram("busybox", ["busybox-static"]),
+    groff: debianProgram("groff", ["groff"]),
+    mandoc: debianProgram("mandoc", ["mandoc"]),
+    fish: debianProgram("fish", ["fish"]),
+    zsh: debianProgram("zsh", ["zsh"]),
+    podman: podmanProgram(),
+    reaxff: reaxffLammps(),
+    strace: debianProgram("strace", ["strace"]),
+    "qemu-aarch64-static": debianProgram("qemu-aarch64-static", ["qemu-user-static"]),
+  };
+}
+
+/** The parts of the Kubernetes cluster and its images. */
+async function clusterDependencies(): Promise<Record<string, Dependency>> {
+  const parts = clusterParts();
+  if (Object.values(parts).some((part) => "missing" in part)) return parts;
+  try {
+    await clusterImages();
+    return parts;
+  } catch (error) {
+    return { ...parts, images: { missing: `the images of the cluster: ${(error as Error).message}` } };
+  }
+}
+
+function runTests(tests: readonly string[]): number {
+  if (tests.length === 0) return 0;
+  // Without --test-force-exit, a process or timer that a failed test leaves behind keeps the whole run from ending.
+  const options = ["--test-reporter=spec", "--test-timeout=300000", "--test-force-exit"];
+  return run(process.execPath, ["--test", ...options, ...tests]);
+}
 
 function run(program: string, args: readonly string[]): number {
   return spawnSync(program, args, { cwd: ROOT, stdio: "inherit" }).status ?? 1;

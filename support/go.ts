@@ -1,36 +1,65 @@
 import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { findProgram } from "./debian.ts";
 import { attempt, type Dependency } from "./dependency.ts";
 import { CACHE, PINNED_CLIENTS } from "./paths.ts";
 
-/** Builds a Go program once. The `go.sum` in `support/clients/FOLDER` pins its sources. */
-export function goProgram(name: string, folder: string, source: string): Dependency {
+/** How to build a large Go program: without debug information and without shared libraries. */
+export interface GoBuild {
+  /** Variables of the program that the linker sets. */
+  readonly variables?: Readonly<Record<string, string>>;
+  readonly tags?: readonly string[];
+  /** How long the first build takes, for the user who waits. */
+  readonly duration: string;
+}
+
+/**
+ * Builds a Go program once. The `go.sum` in `support/clients/FOLDER` pins its sources. Builds it again if these pins
+ * change.
+ */
+export function goProgram(name: string, folder: string, source: string, build?: GoBuild): Dependency {
   const path = join(CACHE, "bin", name);
-  if (existsSync(path)) return { path };
+  const module = join(PINNED_CLIENTS, folder);
+  const args = [
+    "build",
+    "-trimpath",
+    "-buildvcs=false",
+    ...(build === undefined ? [] : buildOptions(build)),
+    "-o",
+    path,
+    source,
+  ];
+  const stamp = `${path}.pins`;
+  const pins = digestOf(module, [...args.slice(0, -2), source]);
+  if (existsSync(path) && existsSync(stamp) && readFileSync(stamp, "utf8") === pins) return { path };
   return withGo(name, (go) => {
     mkdirSync(dirname(path), { recursive: true });
-    console.error(`building ${name}`);
-    execFileSync(go, ["build", "-trimpath", "-o", path, source], {
-      cwd: join(PINNED_CLIENTS, folder),
-      env: goEnvironment(),
-      stdio: ["ignore", 2, 2],
-    });
+    console.error(`building ${name}${build === undefined ? "" : `: ${build.duration}, once`}`);
+    const env = { ...goEnvironment(), ...(build === undefined ? {} : { CGO_ENABLED: "0" }) };
+    execFileSync(go, args, { cwd: module, env, stdio: ["ignore", 2, 2] });
+    writeFileSync(stamp, pins);
     return path;
   });
 }
 
 /** Copies a file of a Go module to the cache, as `name`. The `go.sum` in `support/clients/FOLDER` pins the module. */
 export function goModuleFile(name: string, folder: string, module: string, file: string): Dependency {
-  return withGo(name, (go) => {
+  const source = goModule(folder, module);
+  if ("missing" in source) return source;
+  const path = join(CACHE, name);
+  mkdirSync(dirname(path), { recursive: true });
+  copyFileSync(join(source.path, file), path);
+  return { path };
+}
+
+/** Downloads a Go module and returns its folder. The `go.sum` in `support/clients/FOLDER` pins the module. */
+export function goModule(folder: string, module: string): Dependency {
+  return withGo(module, (go) => {
     const options = { cwd: join(PINNED_CLIENTS, folder), env: goEnvironment() };
     const answer = execFileSync(go, ["mod", "download", "-json", module], options).toString();
-    const { Dir: source } = JSON.parse(answer) as { readonly Dir: string };
-    const path = join(CACHE, name);
-    mkdirSync(dirname(path), { recursive: true });
-    copyFileSync(join(source, file), path);
-    return path;
+    return (JSON.parse(answer) as { readonly Dir: string }).Dir;
   });
 }
 
@@ -38,6 +67,18 @@ function withGo(name: string, install: (go: string) => string): Dependency {
   const go = findProgram("go");
   if (go === undefined) return { missing: `${name}: needs Go, which is not installed`, optional: true };
   return attempt(name, () => install(go));
+}
+
+function buildOptions({ variables = {}, tags = [] }: GoBuild): string[] {
+  const linker = ["-s", "-w", ...Object.entries(variables).flatMap(([name, value]) => ["-X", `${name}=${value}`])];
+  return ["-ldflags", linker.join(" "), ...(tags.length === 0 ? [] : ["-tags", tags.join(",")])];
+}
+
+/** The digest of the sources in a module's folder and of the arguments of the build. */
+function digestOf(module: string, args: readonly string[]): string {
+  const hash = createHash("sha256").update(JSON.stringify(args));
+  for (const name of readdirSync(module).sort()) hash.update(name).update(readFileSync(join(module, name)));
+  return hash.digest("hex");
 }
 
 /** Go keeps its caches in the project's cache, and downloads only pinned modules. */

@@ -1,0 +1,24 @@
+/**
+ * Forwards connections from outside of the node to an address inside. Runs inside the node:
+ *
+ *   node forward.ts HOST PORT
+ *
+ * The listening socket comes from the process outside, as a message. A socket stays in the network namespace where it was
+ * created, so this needs no network device between the namespaces.
+ */
+import { connect, type Server, type Socket } from "node:net";
+import { pipeline } from "node:stream";
+
+const [host = "", port = ""] = process.argv.slice(2);
+
+process.once("message", (_, handle) => {
+  (handle as Server).on("connection", (socket: Socket) => {
+    const target = connect(Number(port), host);
+    for (const [from, to] of [
+      [socket, target],
+      [target, socket],
+    ] as const)
+      pipeline(from, to, () => {});
+  });
+  process.send?.("listening");
+});

@@ -1,0 +1,28 @@
+import { join } from "node:path";
+import { imageArchive } from "../images/build.ts";
+import { busyboxImage, hwlocImage, mpiImage, pauseImage, registryImage } from "../images/plans.ts";
+import { PAUSE_IMAGE } from "./configuration.ts";
+import { PROGRAMS } from "./settings.ts";
+
+/** The tag of a local image whose public tag is `latest`. Kubernetes always pulls `latest`. */
+export const LOCAL_TAG = "local";
+
+/** The image of OpenMPI, in the place of the placeholder in the manifests. */
+export const MPI_IMAGE = "localhost/lammps-mpi:test";
+
+/**
+ * Returns the archives of the images that the manifests name, except the image of the tools. The images are made from
+ * Debian packages and have the public names.
+ */
+export async function clusterImages(): Promise<string[]> {
+  const images = {
+    [PAUSE_IMAGE]: pauseImage(join(PROGRAMS, "pause")),
+    "docker.io/library/busybox:1.37": busyboxImage(),
+    "docker.io/library/registry:3.0.0": registryImage(),
+    [`ghcr.io/converged-computing/metric-hwloc:${LOCAL_TAG}`]: hwlocImage(),
+    [MPI_IMAGE]: mpiImage(),
+  };
+  const archives: string[] = [];
+  for (const [name, plan] of Object.entries(images)) archives.push(await imageArchive(plan, name));
+  return archives;
+}

@@ -1,0 +1,96 @@
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Dependency } from "../dependency.ts";
+import { goModule, goProgram } from "../go.ts";
+import type { Cluster } from "./cluster.ts";
+import { INSIDE } from "./settings.ts";
+
+const MODULE = "sigs.k8s.io/jobset";
+
+/** Where the controller answers the API server's requests, and requests about its own state. */
+const WEBHOOKS = "https://127.0.0.1:9443";
+const HEALTH = "127.0.0.1:8081";
+
+interface WebhookConfiguration {
+  readonly kind: string;
+  readonly webhooks?: readonly { readonly clientConfig: { readonly service: { readonly path: string } } }[];
+}
+
+/** The controller of JobSet. */
+export function jobSetController(): Dependency {
+  return goProgram("jobset", "jobset", MODULE, { duration: "about 2 minutes on 2 cores" });
+}
+
+/** Installs JobSet in a cluster. Its controller is a process of the node, not a pod. */
+export async function installJobSet(cluster: Cluster): Promise<void> {
+  const module = goModule("jobset", MODULE);
+  if ("missing" in module) throw new Error(module.missing);
+  const components = join(module.path, "config", "components");
+  const crd = join(components, "crd", "bases", "jobset.x-k8s.io_jobsets.yaml");
+  // The definition is too large for the annotation that a client-side `apply` writes.
+  await cluster.kubectl("apply", "--server-side", "-f", crd);
+  writeConfiguration(cluster.folder);
+  const config = join(INSIDE.state, "jobset", "config.json");
+  const options = [`--config=${config}`, `--kubeconfig=${INSIDE.state}/admin.conf`];
+  cluster.node.start("jobset", [join(INSIDE.programs, "jobset"), ...options]);
+  await untilReady(cluster);
+  const rendered = await cluster.kubectl("kustomize", join(components, "webhook"));
+  const create = ["create", "--dry-run=client", "-o", "json", "-f", "-"];
+  const { stdout, stderr, code } = await cluster.startKubectl(create, rendered).ended;
+  if (code !== 0) throw new Error(`cannot read JobSet's webhooks: ${stderr}`);
+  await cluster.create(...webhooksByUrl(stdout, cluster.folder));
+}
+
+function writeConfiguration(folder: string): void {
+  const own = join(folder, "jobset");
+  mkdirSync(own);
+  for (const [from, to] of [
+    ["kube-apiserver.crt", "tls.crt"],
+    ["kube-apiserver.key", "tls.key"],
+  ] as const)
+    copyFileSync(join(folder, "pki", from), join(own, to));
+  const configuration = {
+    apiVersion: "config.jobset.x-k8s.io/v1alpha1",
+    kind: "Configuration",
+    leaderElection: { leaderElect: false },
+    internalCertManagement: { enable: false },
+    webhook: { host: "127.0.0.1", port: 9443, certDir: join(INSIDE.state, "jobset") },
+    metrics: { bindAddress: "0" },
+    health: { healthProbeBindAddress: HEALTH },
+  };
+  writeFileSync(join(own, "config.json"), JSON.stringify(configuration));
+}
+
+/** Waits until the webhooks listen. Throws after 30 seconds. */
+async function untilReady(cluster: Cluster): Promise<void> {
+  const probe = `fetch("http://${HEALTH}/readyz").then((answer) => process.exit(answer.ok ? 0 : 1))`;
+  for (let attempt = 0; ; attempt++) {
+    try {
+      await cluster.node.exec(process.execPath, "--eval", probe);
+      return;
+    } catch (error) {
+      if (attempt === 60) throw error;
+      await sleep(500);
+    }
+  }
+}
+
+/** Makes the API server call the webhooks by URL. JobSet's manifests name a service, which needs a pod. */
+function webhooksByUrl(text: string, folder: string): object[] {
+  const caBundle = readFileSync(join(folder, "pki", "ca.crt")).toString("base64");
+  // kubectl prints one JSON object after the other.
+  const objects = JSON.parse(`[${text.replaceAll(/^\}\n\{/gm, "},\n{")}]`) as WebhookConfiguration[];
+  return objects
+    .flatMap((object) =>
+      object.kind === "List" ? (object as unknown as { items: WebhookConfiguration[] }).items : object,
+    )
+    .filter(({ kind }) => kind.endsWith("WebhookConfiguration"))
+    .map((object) => ({
+      ...object,
+      webhooks: object.webhooks?.map(({ clientConfig, ...webhook }) => ({
+        ...webhook,
+        clientConfig: { url: `${WEBHOOKS}${clientConfig.service.path}`, caBundle },
+      })),
+    }));
+}

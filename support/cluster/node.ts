@@ -1,0 +1,165 @@
+import { type ChildProcess, execFile, execFileSync, type StdioOptions, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { closeSync, mkdirSync, openSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { removeCgroup } from "./cgroups.ts";
+import { childrenOf, identifyProcess, isRunning, killProcess, type ProcessIdentity } from "./process-identity.ts";
+import { FILES, INSIDE, PROGRAMS } from "./settings.ts";
+
+/** The content of the file `node.json`. The IDs are those outside of the namespaces. */
+interface NodeRecord {
+  /** If this process ends, the kernel kills all processes of the node. */
+  readonly holder: ProcessIdentity;
+  /** The first process inside the namespaces. */
+  readonly first: ProcessIdentity;
+  /** The processes outside whose children are the programs inside, by the names of their logs. */
+  readonly programs: Readonly<Record<string, ProcessIdentity>>;
+}
+
+const NAMESPACES = ["--mount", "--propagation=private", "--net", "--uts", "--pid", "--mount-proc"];
+
+/** The namespaces of a node: mounts, network, host name and processes. */
+export class Node {
+  readonly folder: string;
+  #record: NodeRecord;
+
+  private constructor(folder: string, record: NodeRecord) {
+    this.folder = folder;
+    this.#record = record;
+  }
+
+  /**
+   * Creates the namespaces of a node. `folder` contains the configuration. If `bound`, the kernel stops the node when
+   * this process ends, even by SIGKILL.
+   */
+  static async start(folder: string, bound: boolean): Promise<Node> {
+    const command = ["unshare", ...NAMESPACES, "--fork", "--kill-child", "catatonit", "-P"];
+    const [program = "", ...args] = bound ? ["setpriv", "--pdeathsig", "KILL", ...command] : command;
+    const child = spawn(program, args, { cwd: "/", detached: true, stdio: "ignore" });
+    child.unref();
+    const holder = identify(child.pid as number);
+    const node = new Node(folder, { holder, first: identify(await firstProcess(child)), programs: {} });
+    node.#store(node.#record);
+    node.#prepare();
+    return node;
+  }
+
+  /** Returns the running node of a folder; undefined if there is none. */
+  static find(folder: string): Node | undefined {
+    const record = readRecord(folder);
+    return record !== undefined && isRunning(record.first) ? new Node(folder, record) : undefined;
+  }
+
+  /** Stops the node of a folder and removes what it left outside of its namespaces. Does nothing if there is none. */
+  static async stop(folder: string): Promise<void> {
+    const record = readRecord(folder);
+    if (record === undefined) return;
+    // The other processes collect the exit codes of these two, and then end.
+    await killProcess(record.first);
+    for (const parent of [record.holder, ...Object.values(record.programs)]) await untilEnded(parent);
+    await removeCgroup(cgroupName(folder));
+    rmSync(join(folder, FILES.node));
+  }
+
+  /** Runs a command inside the node and returns its stdout. Throws with its stderr if it fails. */
+  async exec(...command: readonly string[]): Promise<string> {
+    const [program, ...args] = this.#enter(command);
+    return (await promisify(execFile)(program, args, { cwd: "/", maxBuffer: 2 ** 28 })).stdout;
+  }
+
+  /**
+   * Starts a program inside the node. It runs until the node stops. Its output goes to the log NAME. With `channel`, the
+   * program receives messages of this process.
+   */
+  start(name: string, command: readonly string[], channel = false): ChildProcess {
+    const log = openSync(logFile(this.folder, name), "a");
+    const stdio: StdioOptions = ["ignore", log, log, ...(channel ? ["ipc" as const] : [])];
+    const [program, ...args] = this.#enter(command);
+    // containerd looks for its shim on PATH.
+    const env = { PATH: `${INSIDE.programs}:${process.env.PATH}` };
+    const child = spawn(program, args, { cwd: "/", detached: true, env, stdio });
+    closeSync(log);
+    child.unref();
+    const programs = { ...this.#record.programs, [name]: identify(child.pid as number) };
+    this.#store({ ...this.#record, programs });
+    return child;
+  }
+
+  /** Kills a program that `start` started, with SIGKILL. Waits until it has ended. */
+  async kill(name: string): Promise<void> {
+    const parent = this.#record.programs[name];
+    if (parent === undefined) throw new Error(`the node has no program ${name}`);
+    for (const pid of childrenOf(parent.pid)) process.kill(pid, "SIGKILL");
+    while (isRunning(parent)) await sleep(20);
+  }
+
+  #store(record: NodeRecord): void {
+    this.#record = record;
+    writeFileSync(join(this.folder, FILES.node), JSON.stringify(record));
+  }
+
+  #prepare(): void {
+    mkdirSync(join(this.folder, FILES.logs), { recursive: true });
+    const script = join(import.meta.dirname, "prepare-node.ts");
+    const command = [process.execPath, script, this.folder, PROGRAMS, cgroupName(this.folder)];
+    const [program, ...args] = this.#enter(command);
+    execFileSync(program, args, { cwd: "/", stdio: ["ignore", "ignore", "pipe"] });
+  }
+
+  #enter(command: readonly string[]): [program: string, ...args: string[]] {
+    const target = ["--target", `${this.#record.first.pid}`];
+    return ["nsenter", ...target, "--mount", "--net", "--uts", "--pid", "--", ...command];
+  }
+}
+
+/** Returns the path of a log in the folder of a cluster. */
+export function logFile(folder: string, name: string): string {
+  return join(folder, FILES.logs, `${name}.log`);
+}
+
+/** Returns the name of the cgroup of a cluster's pods. Each folder has its own. */
+export function cgroupName(folder: string): string {
+  return `oras-pod-tools-${createHash("sha256").update(folder).digest("hex").slice(0, 12)}`;
+}
+
+/** Waits until the first process of the namespaces runs; from then on, the namespaces are complete. */
+async function firstProcess(unshare: ChildProcess): Promise<number> {
+  for (let attempt = 0; attempt < 500; attempt++) {
+    const [pid] = childrenOf(unshare.pid as number);
+    if (pid !== undefined && programOf(pid) === "catatonit") return pid;
+    if (unshare.exitCode !== null) break;
+    await sleep(10);
+  }
+  throw new Error(`cannot create namespaces: unshare exited with ${unshare.exitCode}`);
+}
+
+/** Waits until a process ends, and kills it after five seconds. */
+async function untilEnded(process_: ProcessIdentity): Promise<void> {
+  for (let attempt = 0; attempt < 250 && isRunning(process_); attempt++) await sleep(20);
+  await killProcess(process_);
+}
+
+function programOf(pid: number): string | undefined {
+  try {
+    return basename(readlinkSync(`/proc/${pid}/exe`));
+  } catch {
+    return undefined;
+  }
+}
+
+function identify(pid: number): ProcessIdentity {
+  const identity = identifyProcess(pid);
+  if (identity === undefined) throw new Error(`the process ${pid} ended at once`);
+  return identity;
+}
+
+function readRecord(folder: string): NodeRecord | undefined {
+  try {
+    return JSON.parse(readFileSync(join(folder, FILES.node), "utf8")) as NodeRecord;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}

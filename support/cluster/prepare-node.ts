@@ -1,0 +1,120 @@
+/**
+ * Prepares the namespaces of a node. Runs once inside of them, before the components start:
+ *
+ *   node prepare-node.ts STATE PROGRAMS CGROUP
+ *
+ * The mounts, the host name, the addresses and the settings of the kernel exist only in these namespaces. The cgroup
+ * CGROUP is the only trace outside.
+ */
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { cgroupHierarchies, type Hierarchy } from "./cgroups.ts";
+import { ADDRESSES, INSIDE, NODE_NAME } from "./settings.ts";
+
+/**
+ * Settings of the kernel that the kubelet requires. They belong to the whole machine, so the node only sees files with
+ * these values.
+ */
+const KERNEL_SETTINGS = {
+  "vm/overcommit_memory": 1,
+  "vm/panic_on_oom": 0,
+  "kernel/panic": 10,
+  "kernel/panic_on_oops": 1,
+  "kernel/keys/root_maxkeys": 1_000_000,
+  "kernel/keys/root_maxbytes": 25_000_000,
+};
+
+const [state = "", programs = "", cgroup = ""] = process.argv.slice(2);
+const hierarchies = cgroupHierarchies();
+mountRun();
+mountVar();
+mountSys();
+for (const hierarchy of hierarchies) addCgroup(hierarchy);
+showKernelSettings();
+mount("--bind", join(INSIDE.state, "resolv.conf"), "/etc/resolv.conf");
+writeFileSync("/proc/sys/kernel/hostname", NODE_NAME);
+addNetwork();
+// The kubelet mounts volumes that the containers must see.
+mount("--make-rshared", "/");
+
+/** Gives the node its own /run, which contains its folders at short paths. */
+function mountRun(): void {
+  // If the clone is itself in /run, the new /run hides it. So this mounts the folders before it moves the new /run there.
+  const fresh = join(state, "run");
+  mkdirSync(fresh, { recursive: true });
+  mount("-t", "tmpfs", "-o", "mode=0755", "tmpfs", fresh);
+  const folders = { [INSIDE.state]: state, [INSIDE.programs]: programs };
+  for (const [path, folder] of Object.entries(folders)) {
+    const target = join(fresh, basename(path));
+    mkdirSync(target);
+    mount("--bind", folder, target);
+  }
+  mount("--move", fresh, "/run");
+}
+
+/** Keeps in memory what programs write to /var. */
+function mountVar(): void {
+  const [upper, work] = ["/run/var/upper", "/run/var/work"];
+  for (const folder of [upper, work]) mkdirSync(folder, { recursive: true });
+  mount("-t", "overlay", "-o", `lowerdir=/var,upperdir=${upper},workdir=${work}`, "overlay", "/var");
+}
+
+/** Mounts a /sys that shows the node's network. The container runtime uses the first mount of each hierarchy. */
+function mountSys(): void {
+  const mounts = readFileSync("/proc/self/mounts", "utf8").trim().split("\n");
+  const cgroups = mounts.map((line) => line.split(" ")).filter(([, , type]) => type?.startsWith("cgroup"));
+  for (const [, path = ""] of cgroups.reverse()) run("umount", "--no-mtab", "--lazy", path);
+  run("umount", "--no-mtab", "--recursive", "--lazy", "/sys");
+  mount("-t", "sysfs", "sysfs", "/sys");
+  if (hierarchies.length > 1) mount("-t", "tmpfs", "-o", "mode=0755", "tmpfs", "/sys/fs/cgroup");
+  for (const hierarchy of hierarchies) {
+    mkdirSync(hierarchy.path, { recursive: true });
+    mount(...hierarchy.mount, "cgroup", hierarchy.path);
+  }
+}
+
+/** Creates the cgroup of the pods, with all resources of its parent. */
+function addCgroup({ path, mount: [, type] }: Hierarchy): void {
+  const folder = join(path, cgroup);
+  mkdirSync(folder);
+  if (type === "cgroup2") {
+    const controllers = readFileSync(join(path, "cgroup.controllers"), "utf8").trim().split(" ");
+    const enabled = controllers.map((name) => `+${name}`).join(" ");
+    for (const parent of [path, folder]) writeFileSync(join(parent, "cgroup.subtree_control"), enabled);
+  } else if (basename(path).split(",").includes("cpuset")) {
+    for (const name of ["cpuset.cpus", "cpuset.mems"])
+      writeFileSync(join(folder, name), readFileSync(join(path, name), "utf8"));
+  }
+}
+
+function showKernelSettings(): void {
+  mkdirSync("/run/kernel");
+  for (const [name, value] of Object.entries(KERNEL_SETTINGS)) {
+    const file = join("/run/kernel", name.replaceAll("/", "."));
+    writeFileSync(file, `${value}\n`);
+    mount("--bind", file, join("/proc/sys", name));
+  }
+}
+
+function addNetwork(): void {
+  const ip = (...args: readonly string[]) => run("ip", ...args);
+  const prefix = ADDRESSES.pods.split("/")[1];
+  ip("link", "set", "lo", "up");
+  ip("address", "add", `${ADDRESSES.node}/32`, "dev", "lo");
+  ip("link", "add", "cni0", "type", "bridge");
+  ip("address", "add", `${ADDRESSES.bridge}/${prefix}`, "dev", "cni0");
+  ip("link", "set", "cni0", "up");
+  // The components require a default route. Its packets arrive nowhere.
+  ip("route", "add", "default", "dev", "cni0");
+  writeFileSync("/proc/sys/net/ipv4/ip_forward", "1");
+}
+
+function mount(...args: readonly string[]): void {
+  // The table of mounts in /run is that of the machine.
+  run("mount", "--no-mtab", ...args);
+}
+
+function run(program: string, ...args: readonly string[]): void {
+  execFileSync(program, args, { stdio: ["ignore", "ignore", "inherit"] });
+}

@@ -1,0 +1,100 @@
+import { existsSync, rmSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { canInstall, findProgram, installPackages } from "../debian.ts";
+import { debianProgram } from "../dependencies.ts";
+import type { Dependency } from "../dependency.ts";
+import { type GoBuild, goProgram } from "../go.ts";
+import { jobSetController } from "./jobset.ts";
+import { PROGRAMS } from "./settings.ts";
+
+const KUBERNETES = "1.37.2";
+const CONTAINERD = "2.4.2";
+
+/** The names by which the executable of Kubernetes is called. */
+const COMPONENTS = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kubectl"];
+
+const CNI_FOLDER = "/usr/lib/cni";
+
+/**
+ * The dependencies of a cluster, by name. Installs Debian packages and builds Go programs that are missing. If this
+ * process is not root or Go is not installed, this returns at once.
+ */
+export function clusterParts(): Record<string, Dependency> {
+  const reason = clusterObstacle();
+  if (reason !== undefined) return { cluster: { missing: `the Kubernetes cluster: ${reason}` } };
+  return { ...debianParts(), ...builtParts() };
+}
+
+/** The reason why this machine cannot run a cluster, even if all packages are installed; undefined if there is none. */
+export function clusterObstacle(): string | undefined {
+  if (process.getuid?.() !== 0) return "needs root, because it creates namespaces and mounts";
+  if (findProgram("go") === undefined) return "needs Go, which is not installed";
+  return undefined;
+}
+
+function debianParts(): Record<string, Dependency> {
+  return {
+    catatonit: debianProgram("catatonit", ["catatonit"]),
+    ip: debianProgram("ip", ["iproute2"]),
+    iptables: debianProgram("iptables", ["iptables"]),
+    openssl: debianProgram("openssl", ["openssl"]),
+    runc: debianProgram("runc", ["runc"]),
+    cni: cniPlugins(),
+  };
+}
+
+/** The network plugins, which are not on PATH. */
+function cniPlugins(): Dependency {
+  const path = join(CNI_FOLDER, "bridge");
+  const name = "containernetworking-plugins";
+  try {
+    if (!existsSync(path) && canInstall()) installPackages([name]);
+  } catch (error) {
+    return { missing: (error as Error).message };
+  }
+  return existsSync(path) ? { path } : { missing: `${path} not found: install the Debian package ${name}` };
+}
+
+function builtParts(): Record<string, Dependency> {
+  return {
+    kubernetes: kubernetes(),
+    ...containerd(),
+    jobset: jobSetController(),
+    coredns: goProgram("coredns", "coredns", ".", { duration: "about 2 minutes on 2 cores" }),
+    pause: goProgram("pause", "pause", ".", { duration: "some seconds" }),
+  };
+}
+
+function kubernetes(): Dependency {
+  const [major, minor] = KUBERNETES.split(".");
+  const version = "k8s.io/component-base/version";
+  const variables = {
+    [`${version}.gitVersion`]: `v${KUBERNETES}`,
+    [`${version}.gitMajor`]: major as string,
+    [`${version}.gitMinor`]: minor as string,
+    [`${version}.gitTreeState`]: "clean",
+    "k8s.io/client-go/pkg/version.gitVersion": `v${KUBERNETES}`,
+  };
+  const duration = "about 9 minutes on 2 cores";
+  const program = goProgram("kubernetes", "kubernetes-node", ".", { variables, duration });
+  if ("path" in program) for (const name of COMPONENTS) linkComponent(name);
+  return program;
+}
+
+function linkComponent(name: string): void {
+  const link = join(PROGRAMS, name);
+  if (existsSync(link)) return;
+  rmSync(link, { force: true });
+  symlinkSync("kubernetes", link);
+}
+
+function containerd(): Record<string, Dependency> {
+  const module = "github.com/containerd/containerd/v2";
+  const build: GoBuild = {
+    variables: { [`${module}/version.Version`]: `v${CONTAINERD}` },
+    tags: ["no_btrfs", "no_devmapper", "no_zfs"],
+    duration: "about 2 minutes on 2 cores",
+  };
+  const names = ["containerd", "containerd-shim-runc-v2", "ctr"];
+  return Object.fromEntries(names.map((name) => [name, goProgram(name, "containerd", `${module}/cmd/${name}`, build)]));
+}

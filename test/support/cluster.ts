@@ -1,0 +1,93 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import manifest from "../../package.json" with { type: "json" };
+import { TOOLS_ARCHIVE } from "../../scripts/images.ts";
+import { Cluster } from "../../support/cluster/cluster.ts";
+import { clusterImages, LOCAL_TAG, MPI_IMAGE } from "../../support/cluster/images.ts";
+import type { Overlay } from "../../support/cluster/overlay.ts";
+import { clusterObstacle } from "../../support/cluster/programs.ts";
+import { PROGRAMS } from "../../support/cluster/settings.ts";
+import { MANIFESTS } from "./kubernetes.ts";
+
+const BUILT = ["kubernetes", "containerd", "containerd-shim-runc-v2", "ctr", "coredns", "jobset", "pause"];
+
+/** The reason to skip tests in a real cluster; false if this machine can run one. */
+export const CLUSTER_SKIP: string | false = clusterObstacle() ?? missingPart() ?? false;
+
+/** The namespace of the registry and the steps. It has the `restricted` profile. */
+export const NAMESPACE = "experiments";
+
+const [MPI_NAME = "", MPI_TAG = ""] = MPI_IMAGE.split(/:(?=[^:]*$)/);
+
+/** The images of the manifests that the node has under a name or tag of its own. */
+const LOCAL_IMAGES: Overlay["images"] = {
+  "oras-pod-tools": { newName: "localhost/oras-pod-tools", newTag: manifest.version },
+  "ghcr.io/converged-computing/metric-hwloc": { newTag: LOCAL_TAG },
+  "lammps-mpi": { newName: MPI_NAME, newTag: MPI_TAG },
+};
+
+interface Status {
+  readonly status?: {
+    readonly phase?: string;
+    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason?: string }[];
+  };
+}
+
+/** Starts a cluster with all images, and stops it after the tests of a suite. Must be called in `before`. */
+export async function startTestCluster(name: string): Promise<Cluster> {
+  return await Cluster.start(name, { archives: [TOOLS_ARCHIVE, ...(await clusterImages())], bound: true });
+}
+
+/** Applies folders of the manifests with the local images, as a user does: through an overlay. */
+export async function applyManifests(
+  cluster: Cluster,
+  folders: readonly string[],
+  changes: Omit<Partial<Overlay>, "resources" | "images"> = {},
+): Promise<void> {
+  const resources = folders.map((folder) => join(MANIFESTS, folder));
+  await cluster.apply(folders.join("+"), { namespace: NAMESPACE, ...changes, resources, images: LOCAL_IMAGES ?? {} });
+}
+
+/** Waits until a Job has ended. Returns `Complete` or `Failed`. Throws with the state of its pods after a time. */
+export async function waitForJob(cluster: Cluster, name: string, seconds = 120): Promise<string> {
+  const end = (job: Status) =>
+    job.status?.conditions?.find(({ type, status }) => /^(Complete|Failed)$/.test(type) && status === "True")?.type;
+  return await waitForState(cluster, `/apis/batch/v1/namespaces/${NAMESPACE}/jobs/${name}`, end, seconds);
+}
+
+/** Waits until a pod has ended. Returns its phase. Throws with the state of all pods after a time. */
+export async function waitForPod(cluster: Cluster, name: string, seconds = 120): Promise<string> {
+  const end = ({ status }: Status) => (/^(Succeeded|Failed)$/.test(status?.phase ?? "") ? status?.phase : undefined);
+  return await waitForState(cluster, `/api/v1/namespaces/${NAMESPACE}/pods/${name}`, end, seconds);
+}
+
+/** Waits until an object has a state. Throws with the state of all pods after a time in seconds. */
+export async function waitForState<T, S>(
+  cluster: Cluster,
+  path: string,
+  stateOf: (object: T) => S | undefined,
+  seconds: number,
+): Promise<S> {
+  const end = Date.now() + seconds * 1000;
+  while (Date.now() < end) {
+    const object = await cluster.api.get<T>(path);
+    const state = object === undefined ? undefined : stateOf(object);
+    if (state !== undefined) return state;
+    await sleep(200);
+  }
+  throw new Error(`${path} is in no expected state after ${seconds} s\n${await podStates(cluster)}`);
+}
+
+/** Describes the pods, for a message of a failed test. */
+export async function podStates(cluster: Cluster): Promise<string> {
+  const pods = await cluster.kubectl("get", "pods", "-n", NAMESPACE, "-o", "wide");
+  const events = await cluster.kubectl("get", "events", "-n", NAMESPACE, "--sort-by=.lastTimestamp");
+  return `${pods}\n${events.split("\n").slice(-20).join("\n")}`;
+}
+
+function missingPart(): string | undefined {
+  const missing = BUILT.find((name) => !existsSync(join(PROGRAMS, name)));
+  if (missing !== undefined) return `${missing} is not built: run \`pnpm cluster\``;
+  return existsSync(TOOLS_ARCHIVE) ? undefined : "the image of the tools is not built";
+}
