@@ -176,7 +176,7 @@ describe("a registry with TLS that requires a client certificate", { skip: SKIP 
     const args = [`${registry.address}/metric/run:4`, "run.out", "--ca-file", join(folder, "run.out")];
     const { code, stderr } = await tool(args, {});
     assert.equal(code, 64, stderr);
-    assert.match(stderr, /^oras-push: --ca-file has no certificate \(expected PEM\)\n$/);
+    assert.match(stderr, /^oras-push: the file of --ca-file contains no certificate \(expected PEM\)\n$/);
   });
 
   function certificates(): string {

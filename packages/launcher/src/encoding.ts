@@ -39,8 +39,8 @@ function variable(word: Buffer): [name: string, value: string] {
 }
 
 /**
- * Whether Node may have changed a text. If no text contains U+FFFD, this process need not read the original bytes from
- * /proc.
+ * Whether Node may have changed this text. Node replaces invalid bytes by U+FFFD. Only a text with U+FFFD must be
+ * compared with the original bytes in /proc.
  */
 function mayBeChanged(text: string): boolean {
   return text.includes("\ufffd");

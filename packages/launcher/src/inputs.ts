@@ -25,8 +25,8 @@ export async function waitForInit(
   log(init);
   const check = async () => {
     const marker = await volume.read(SHARE.init, parseInitMarker);
-    // A marker that a launcher wrote is from an earlier step without inputs. In this case, the sidecar of this step has
-    // not written its marker yet.
+    // If a launcher wrote the marker, the marker belongs to an earlier step without inputs. The sidecar of this step
+    // will replace this marker after the pull.
     if (marker !== undefined && marker.by !== "launcher") return true;
     const failure = await volume.read(SHARE.initFailed, parseFailureMarker);
     if (failure === undefined) return undefined;

@@ -70,7 +70,7 @@ async function run(line: CommandLine<typeof USAGE.options>, io: Io): Promise<num
 }
 
 async function installTools(plan: InstallPlan, io: Io): Promise<number> {
-  // During an installation, signals have their default effect.
+  // An installation does not handle signals. Signals that were held until now get their default effect here.
   for (const signal of io.heldSignals?.release() ?? []) process.kill(process.pid, signal);
   const { install } = await import("./install/install.ts");
   await install(plan);

@@ -99,8 +99,8 @@ function operands(args: readonly string[]): Operands {
 }
 
 /**
- * Returns the failure for a command that starts with a dash. Either an operand is missing, or the command is a `--`
- * that the user must remove.
+ * Returns the failure for a command that starts with a dash. The user either forgot an operand, or wrote `--` before
+ * the command.
  */
 function optionAsCommand(input: string, output: string, command: readonly string[]): ToolError {
   const [first, second] = command;
@@ -114,7 +114,7 @@ function checkOutputs(outputs: readonly TypedPath[], taken: readonly string[]): 
   for (const { path } of outputs) {
     const name = basename(absolutePath(USAGE, path));
     if (path === "" || name === "") throw usageError(USAGE, `${JSON.stringify(path)} cannot be an output`);
-    // The names that match a pattern are known only after the command has ended.
+    // Skips a pattern, because the names of its matches are known only after the command has ended.
     if (mayBePattern(path)) continue;
     if (names.has(name)) throw usageError(USAGE, `two outputs are named ${JSON.stringify(name)}`);
     names.add(name);

@@ -30,7 +30,7 @@ async function checkPush({ volume, attempt }: LaunchContext): Promise<true | und
   if ((await volume.read(SHARE.pushed, parsePushedMarker))?.attempt === attempt) return true;
   const failure = await volume.read(SHARE.pushFailed, parseFailureMarker);
   if (failure?.attempt === attempt) throw notPushed(failure.error);
-  // A sidecar that failed before the push will not push the outputs.
+  // If the sidecar failed during the init, the sidecar will not push the outputs.
   const initFailure = await volume.read(SHARE.initFailed, parseFailureMarker);
   if (initFailure !== undefined) throw notPushed(initFailure.error);
   return undefined;

@@ -16,9 +16,9 @@ export const DEFAULT_SIDECAR_SECONDS = 360;
 export interface SidecarTimeout {
   /** The state of the sidecar's lease. */
   readonly lease: ReadLease;
-  /** Seconds within which a new sidecar must take the lease. */
+  /** A new sidecar must take the lease within this number of seconds. */
   readonly seconds: number;
-  /** Whether the last sidecar has been gone for `seconds`. Returns false if no sidecar ever took the lease. */
+  /** Whether the last sidecar died at least `seconds` seconds ago. Returns false if no sidecar ever took the lease. */
   readonly sidecarGone: () => Promise<boolean>;
 }
 

@@ -25,10 +25,12 @@ const DATA_OPTIONS = {
   output: {
     type: "list",
     placeholder: "PATH[:TYPE]",
-    description:
-      "save this file or folder, or all paths that match a pattern such as 'data/*.xyz'; TYPE is the media type",
+    description: [
+      "save this file or folder, or all paths that match a pattern such as 'data/*.xyz'; TYPE is the media type of the",
+      "layer",
+    ].join(" "),
   },
-  "allow-missing-output": { type: "flag", description: "do not fail if the command has not written an output" },
+  "allow-missing-output": { type: "flag", description: "do not fail if an output is missing after the command" },
   "output-pipe": { type: "text", placeholder: "FILE", description: "also write the command's stdout to FILE" },
   logs: { type: "flag", description: "also save the command's stdout and stderr, so that the sidecar pushes them" },
 } as const satisfies OptionSpecs;
@@ -44,8 +46,10 @@ const WAITING_OPTIONS = {
     type: "number",
     placeholder: "SECONDS",
     default: DEFAULT_SIDECAR_SECONDS,
-    description:
-      "if the sidecar dies, wait this long for a new one; then exit with 66 if inputs are missing, otherwise with 75",
+    description: [
+      "how long to wait for a new sidecar if the sidecar dies; after this time, exit with 66 if inputs are missing, or",
+      "with 75 if the outputs are not pushed",
+    ].join(" "),
   },
   "wait-push": {
     type: "flag",
@@ -77,8 +81,7 @@ const INSTALLATION_OPTIONS = {
   "mounted-at": {
     type: "text",
     placeholder: "DIR",
-    description:
-      "path of the --install folder in the application's container, if the paths in the two containers differ",
+    description: "path of the tools in the application's container, if this path differs from the DIR of --install",
   },
 } as const satisfies OptionSpecs;
 
@@ -137,8 +140,8 @@ export const USAGE = {
       title: "Patterns",
       text: [
         "The pattern of an --output can contain *, **, ?, [a-z] and {a,b}. The launcher searches for matching paths",
-        "after the command has ended. A name with a leading dot matches only if the pattern contains the dot. A pattern",
-        "does not follow symbolic links to folders after its first pattern character.",
+        "after the command has ended. A name with a leading dot matches only if the pattern contains the dot. A",
+        "pattern does not follow symbolic links to folders after its first pattern character.",
       ].join(" "),
     },
     {

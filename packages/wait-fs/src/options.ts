@@ -12,18 +12,18 @@ const WAITING_OPTIONS = {
     placeholder: "SECONDS",
     default: DEFAULT_POLL_SECONDS,
     range: ABOVE_ZERO,
-    description: "interval at which the paths are checked, because some volumes do not report new files",
+    description: "how often to check the paths, for volumes that do not report new files",
   },
   timeout: {
     type: "number",
     placeholder: "SECONDS",
     shownDefault: "no limit",
-    description: "exit with 124 if the paths do not exist after this time; 0 means to check the paths only once",
+    description: "exit with 124 if the paths do not exist after this time; with 0, check the paths only once",
   },
   alive: {
     type: "text",
     placeholder: "SOCKET",
-    description: "exit with 79 if the launcher that holds this lease ends before the paths exist",
+    description: "socket of the launcher's lease; exit with 79 if this launcher ends before the paths exist",
   },
 } as const satisfies OptionSpecs;
 
@@ -73,7 +73,7 @@ export const USAGE = {
 /** A parsed command line of `wait-fs`. */
 export interface WaitFsOptions {
   readonly paths: readonly string[];
-  /** If true, the wait ends when one of the paths exists. If false, it ends when all paths exist. */
+  /** If true, the wait ends when one of the paths exists. If false, the wait ends when all paths exist. */
   readonly any: boolean;
   readonly pollSeconds: number;
   readonly timeoutSeconds: number | undefined;

@@ -91,8 +91,9 @@ export function interpreterSegment(head: Buffer): InterpreterSegment | undefined
 /**
  * Returns the edit that sets the path of an executable's loader. `length` is the size of the executable in bytes. The
  * edit writes the new path at the end of the file. If an earlier edit wrote a path there, the new path replaces the
- * earlier path. The program header then points to the new path in the file, and the kernel reads this path. The memory
- * address in the header still points to the old path. The loader reads only its own name from this address.
+ * earlier path. The edit also changes the file position in the program header, so the kernel reads the new path. The
+ * memory address in the program header still points to the old path. This does no harm, because only the loader uses
+ * this address, to read its own name.
  */
 export function interpreterEdit(segment: InterpreterSegment, length: number, path: string): FileEdit {
   const bytes = Buffer.from(`${path}\0`);

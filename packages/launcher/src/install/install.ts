@@ -76,8 +76,8 @@ function ownInterpreter(): InterpreterSegment {
   const segment = isSea() ? interpreterSegment(readPart(SELF, 0, ELF_HEAD_SIZE)) : undefined;
   if (segment !== undefined) return segment;
   throw new ToolError("noInput", `cannot install ${process.execPath}`, {
-    why: "it contains no path of a dynamic loader",
-    hint: "start the built executable itself, because only this file can be installed",
+    why: "this file is not the built executable",
+    hint: "start the built executable directly, without node or ld.so, because --install copies the running file",
   });
 }
 
@@ -88,8 +88,8 @@ function ownInterpreter(): InterpreterSegment {
  */
 function ownLibraries(loader: string): string[] {
   const { sharedObjects } = process.report.getReport() as { readonly sharedObjects: readonly string[] };
-  // linux-vdso is a part of the kernel and has no path. For the loader, the list may contain an old path from before
-  // the installation.
+  // Leaves out linux-vdso and the loader. linux-vdso is a part of the kernel and has no path. The path of the loader in
+  // this list may be out of date after an installation.
   return sharedObjects.filter((path) => isAbsolute(path) && basename(path) !== basename(loader));
 }
 

@@ -14,8 +14,8 @@ const BLOCK = 1 << 20;
 const ZEROS = Buffer.alloc(BLOCK);
 
 /**
- * The code of the failure if the target of a copy cannot be written. Outputs use `copyFailed`, and inputs use
- * `cannotCreate`.
+ * The code of the error to throw if the target of a copy cannot be written: `copyFailed` for a copy of an output, and
+ * `cannotCreate` for a copy of an input.
  */
 export type WriteFailure = "copyFailed" | "cannotCreate";
 

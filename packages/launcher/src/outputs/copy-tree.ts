@@ -29,7 +29,7 @@ export interface CopyOptions {
   readonly warn: (message: string) => void;
   /** Mode bits, such as 0o444, to add to the mode of every copied file and folder; none by default. */
   readonly addMode?: number;
-  /** The failure if the target cannot be written; `copyFailed` by default. */
+  /** The code of the error to throw if the target cannot be written; `copyFailed` by default. */
   readonly writeFailure?: WriteFailure;
   /**
    * Called if a path inside a folder cannot be copied. After this call, the next path is copied. By default, the
@@ -117,8 +117,8 @@ class TreeCopy {
   }
 
   /**
-   * Gives the event loop regular turns. Small files are copied synchronously, but heartbeats and signals need the event
-   * loop.
+   * Lets the event loop run from time to time. Small files are copied synchronously. Without this call, many small
+   * files would delay heartbeats and signals.
    */
   async #yieldSometimes(): Promise<void> {
     if (performance.now() - this.#lastTurn < LONGEST_TURN) return;

@@ -2,10 +2,10 @@ import { dirname, posix } from "node:path";
 import { type BytePath, realBytePath } from "shared/fs/byte-path";
 
 /**
- * Returns the text of a symbolic link for the copy of the folder `root`. Without a change, an absolute link in the copy
- * would lead out of the copy. A relative link that passes through folders outside `root` could lead to a wrong file. If
- * one of these links ends inside `root`, its text becomes a relative path that stays inside `root`. All other links
- * keep their text.
+ * Returns the text that a symbolic link of the folder `root` gets in the copy of this folder. Two kinds of links need a
+ * new text. An absolute link would lead out of the copy. A relative link through folders outside `root` could lead to a
+ * wrong file. If such a link ends inside `root`, this function returns a relative path that stays inside `root`. All
+ * other links keep their text.
  */
 export function linkTarget(root: BytePath, link: BytePath, target: BytePath): BytePath {
   const [realRoot, folder] = [realPath(root), realPath(dirname(link))];

@@ -51,8 +51,9 @@ export class OutputFailures {
   };
 
   /**
-   * Returns one failure for all added paths, or undefined if no path was added. For several paths, the failure has the
-   * code `noInput` if at least one path could not be read, and the code `copyFailed` if not.
+   * Returns one failure for all added paths, or undefined if no path was added. If there are several paths, and at
+   * least one of them could not be read, the failure has the code `noInput`. If all of them could be read, the failure
+   * has the code `copyFailed`.
    */
   summary(): ToolError | undefined {
     const [first] = this.#failures;
@@ -64,7 +65,7 @@ export class OutputFailures {
   }
 
   /**
-   * Returns a log line for each path. Returns no lines for a single path, because the summary is already the failure of
+   * Returns a log line for each path. For a single path, returns no lines, because {@link summary} already describes
    * this path.
    */
   lines(): string[] {

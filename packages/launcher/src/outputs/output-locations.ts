@@ -13,8 +13,8 @@ export interface OutputLocation {
   /** A path relative to the volume. For a pattern, this is the folder that will contain the matches. */
   readonly path: string;
   /**
-   * The name of the output's copy in the outputs folder. For a pattern, this is a pattern for the names of the copies.
-   * Undefined if the output is not copied.
+   * The name that the copy of the output gets in the outputs folder. If the output is a pattern, this field is a
+   * pattern that the names of all copies match. Undefined if the output is not copied.
    */
   readonly copies: string | undefined;
 }

@@ -99,8 +99,8 @@ class Resolver {
 function matches(output: string, report: FailureReport): string[] {
   const paths = globSync(output).sort();
   reportUnreadableFolders(output, report);
-  // Node replaces invalid UTF-8 by U+FFFD. The changed path does not exist, and its file would be skipped without a
-  // message.
+  // Node replaces invalid UTF-8 by U+FFFD, and the changed path does not exist. Without this check, the file would be
+  // skipped without a message.
   return paths.filter((path) => {
     const text = !path.includes("\ufffd") || exists(path);
     if (!text) report(path, nameIsNotText(path));

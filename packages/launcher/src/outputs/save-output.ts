@@ -59,7 +59,7 @@ export async function saveOutput(path: string, context: SaveContext): Promise<Ou
   if (isOutside(within)) return [await copyOutput(path, context)];
   const name = basename(resolve(path));
   if (toBytePath(source) === real) return saveInPlace(volume, within, name, context);
-  // A marker is text, so it cannot contain a path that is not UTF-8.
+  // The marker cannot contain a path that is not UTF-8. Therefore, the output is copied to a path that is UTF-8.
   grantReadAccess(resolve(path), failures.failed);
   return [await copyHidden(resolve(path), name, context)];
 }

@@ -3,8 +3,8 @@ import type { ApplicationEnd } from "./exit-status.ts";
 import { ANY_CHILD, reapChild } from "./libc.ts";
 
 /**
- * Milliseconds between two checks whether a child has ended, if no SIGCHLD arrives. The timer of these checks also
- * keeps this process alive.
+ * If no SIGCHLD arrives, this process checks for ended children at this interval, in milliseconds. The timer of these
+ * checks also keeps this process alive.
  */
 const CHECK_INTERVAL = 5000;
 

@@ -49,7 +49,7 @@ export interface EndedChild {
   readonly status: number;
 }
 
-/** The `pid` that means any child in a call of waitpid(2). */
+/** The value of `pid` that stands for any child of this process (waitpid(2)). */
 export const ANY_CHILD = -1;
 
 /**

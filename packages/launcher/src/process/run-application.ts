@@ -25,8 +25,8 @@ export interface RunOptions extends StopOptions {
 }
 
 /**
- * Runs a command and waits until the command ends. The command receives its arguments unchanged. It inherits the
- * launcher's working directory and stdin, and also stdout and stderr if they have no tees. Signals are forwarded to the
+ * Runs a command and waits until the command ends. The command receives its arguments unchanged. The command inherits
+ * the launcher's working directory and stdin, and each output stream without a tee. Signals are forwarded to the
  * command's whole process group. When the command has ended, the remaining processes of this group are killed, so that
  * no process changes an output while the launcher saves this output. This function never throws.
  */

@@ -15,7 +15,7 @@ export interface TeeFile {
 export interface Tee {
   /** The file descriptor that the application writes to. It belongs to a pipe. */
   readonly writeEnd: number;
-  /** Closes the write end in this process. Call this after the application has started. */
+  /** Closes this process's copy of `writeEnd`. Call this after the application has started. */
   closeWriteEnd(): void;
   /**
    * Call this after the application has ended. Reads the rest of the application's output, and closes the files. Does
@@ -82,7 +82,7 @@ class PipeTee implements Tee {
   }
 
   async finish(): Promise<number> {
-    // This process has already read all output of the application, except the bytes that are in the pipe now.
+    // The application's output consists of the bytes that were already read, and the bytes that are still in the pipe.
     if (!this.#source.destroyed) this.#limit = this.#source.bytesRead + bytesWaiting(this.#readEnd);
     if (this.#copied >= this.#limit) this.#source.destroy();
     this.#ended.resolve(true);

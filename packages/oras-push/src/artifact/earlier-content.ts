@@ -7,8 +7,8 @@ import { ManifestError, parseManifest, type StoredManifest } from "../oci/manife
 import type { AnyReference } from "../oci/reference.ts";
 
 /**
- * To compare two blobs, this number of bytes is read from the start of each blob. These bytes contain several
- * compressed blocks, even if the blocks compress well.
+ * The number of bytes to compare at the start of two blobs. This number is large enough for several compressed blocks,
+ * even if the blocks compress well.
  */
 const COMPARED_HEAD = 1 << 20;
 

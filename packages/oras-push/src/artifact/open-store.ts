@@ -50,8 +50,8 @@ function openRepository(
 }
 
 /**
- * Uses the credentials from the command line. If there are none, uses the credentials from the variables of the ORAS
- * Operator. If these variables are not set either, uses the docker config.
+ * Returns the source of the credentials for a registry. The command line has priority over the variables of the ORAS
+ * Operator. If neither contains a password, the source is the docker config.
  */
 function credentialSource(
   access: Access,

@@ -49,7 +49,7 @@ function whileWritable(folder: BytePath, { mode, uid }: Stats, act: () => void):
   }
 }
 
-/** Throws `cannotCreate` if {@link findConflict} finds a conflict when `from` is moved to `to`. */
+/** Throws `cannotCreate` if {@link findConflict} finds a conflict between `from` and `to`. */
 export function checkFree(from: BytePath, to: BytePath, keepOldFiles: boolean): void {
   const found = findConflict(from, to, { keepOldFiles, parents: [] });
   if (found !== undefined) throw new ToolError("cannotCreate", `${found.path} exists already`, { why: found.why });

@@ -40,9 +40,9 @@ interface Bar {
 }
 
 /**
- * Draws a bar for each active transfer, below the lines of finished transfers. Each update is a single write over the
- * previous update. Therefore, the bars do not flicker. A bar is never wider than the terminal. Reads the terminal's
- * width at each update. `now` returns the current time in milliseconds.
+ * Draws a bar for each active transfer, below the lines of finished transfers. Each update overwrites the previous
+ * update in a single write, so that the bars do not flicker. A bar is never wider than the terminal. Reads the
+ * terminal's width at each update. `now` returns the current time in milliseconds.
  */
 export function progressBars(terminal: Terminal, now: () => number = () => performance.now()): ProgressBars {
   const bars = new Set<Bar>();

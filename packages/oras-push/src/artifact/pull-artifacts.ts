@@ -24,9 +24,9 @@ export interface PullDestination {
 export type CheckAnnotations = (reference: AnyReference, annotations: Annotations) => void;
 
 /**
- * Returns a function that searches for artifacts. Each call searches for the artifacts that no earlier call has found,
- * and returns the artifacts that are still missing. A call that finds an artifact calls `check` with the annotations of
- * the artifact.
+ * Returns a function that searches for artifacts, and returns the artifacts that are still missing. You can call this
+ * function repeatedly. It does not search again for an artifact that an earlier call found. When this function finds an
+ * artifact, it calls `check` with the annotations of the artifact.
  */
 export async function missingArtifacts(
   references: readonly AnyReference[],
@@ -88,7 +88,8 @@ export interface PulledTags {
 /**
  * Pulls every tag of a repository or a layout, each into a separate folder. If a tag cannot be pulled, logs a warning
  * and skips the tag. Also pulls the outputs of failed runs, but warns about them. Throws `registry` if there are no
- * tags. Also throws any error that affects every tag: an unreachable registry, or refused credentials.
+ * tags. If an error affects every tag, such as an unreachable registry or refused credentials, throws this error and
+ * skips no tag.
  */
 export async function pullAllTags(
   repository: AnyReference,

@@ -29,7 +29,10 @@ export interface PullOptions {
   /** Number of layers that are fetched at the same time. */
   readonly concurrency: number;
   readonly progress: Progress;
-  /** Called with a line of text if some layers of an artifact are not restored. By default, this line is discarded. */
+  /**
+   * Receives a line of text if the pull does not restore some layers of an artifact. By default, this line is
+   * discarded.
+   */
   readonly warn?: Log;
   /**
    * A function that checks the manifest's annotations before layers are fetched. To refuse the artifact, the function
@@ -158,7 +161,10 @@ async function restoreLayers(
   return whole;
 }
 
-/** Checks that no file or folder has a conflict, and then moves the content of `whole` to the target folder. */
+/**
+ * Moves the content of `whole` to the target folder. First checks that no file or folder conflicts with an existing
+ * one.
+ */
 function moveIntoPlace(whole: string, { folder, keepOldFiles }: PullOptions): void {
   const moves = namesIn(toBytePath(whole)).map((top) => ({
     from: `${toBytePath(whole)}/${top}`,
@@ -169,8 +175,8 @@ function moveIntoPlace(whole: string, { folder, keepOldFiles }: PullOptions): vo
 }
 
 /**
- * Moves a restored layer into the folder `whole`, which collects all layers. Throws `registry` if two layers contain
- * the same name, or if the path of one layer passes through a link of another layer.
+ * Moves a restored layer into the folder `whole`, which collects all layers. Throws `registry` if two layers contain a
+ * file with the same path, or if a parent folder of one layer is a link in another layer.
  */
 function addLayer(place: string, whole: string, { title, parts }: TitledLayer, name: string): void {
   const from = toBytePath(join(place, ...parts));

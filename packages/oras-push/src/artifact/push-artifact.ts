@@ -77,8 +77,8 @@ function openDestinations(
 }
 
 /**
- * Returns a function that finds the annotations of a layer in the annotation file. Reports each key of the file if no
- * pushed path matches this key.
+ * Returns a function that finds the annotations of a layer in the annotation file. Reports each key of the file that
+ * matches no pushed path.
  */
 function layerAnnotations({ layers }: AnnotationFile, paths: readonly LayerPath[], report: Log) {
   const names = new Set(paths.flatMap(({ path }) => [path, titleOf(path)]));

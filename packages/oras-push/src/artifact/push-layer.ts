@@ -15,8 +15,8 @@ export interface PushedLayer {
 }
 
 /**
- * Layers up to this size, in bytes, are read before the upload. The digest of the layer then shows whether the store
- * already has the blob.
+ * The maximum size, in bytes, of a layer that is read completely before the upload. After this read, the digest is
+ * known. Therefore, the push can first check whether the store already has the blob.
  */
 const READ_FIRST = 8 << 20;
 

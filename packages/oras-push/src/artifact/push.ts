@@ -33,7 +33,7 @@ export interface PushOptions {
   readonly progress: Progress;
   /**
    * A function that is called after the upload of all layers, before a tag is written. To stop the push, the function
-   * throws an error. By default, there is no such function.
+   * throws an error. If the field is undefined, the push always continues.
    */
   readonly confirm?: (() => Promise<void>) | undefined;
 }

@@ -2,8 +2,8 @@ import { ANNOTATIONS } from "../oci/annotations.ts";
 import type { Annotations } from "../oci/descriptor.ts";
 
 /**
- * Converts values to annotations. The key of a value is the short name of its annotation in {@link ANNOTATIONS}. Skips
- * missing and empty values.
+ * Converts an object to annotations. Replaces each key of the object, which is a key of {@link ANNOTATIONS}, with the
+ * full name of the annotation. Skips missing and empty values.
  */
 export function annotationsOf(
   known: Partial<Record<keyof typeof ANNOTATIONS, string | null | undefined>>,

@@ -23,8 +23,8 @@ export const sidecarCommand: Command<typeof SIDECAR_USAGE.options> = {
   run: (line, io) => sidecar(sidecarPlan(line, io.env), line.args, io),
   onRefusal: async (failure, { share }) => {
     const folder = share || DEFAULT_SHARE;
-    // A second sidecar must not write this marker. Because of this marker, the launcher would stop waiting for the
-    // first sidecar.
+    // A second sidecar must not write this marker. The launcher would read the marker, and stop waiting for the first
+    // sidecar.
     if (await isHeld(join(folder, SHARE.sidecarLease)).catch(() => false)) return;
     const { exitCode } = failure;
     const marker: FailureMarker = { schema: 1, attempt: null, exitCode, error: describeError(failure) };
@@ -38,8 +38,8 @@ async function sidecar(plan: SidecarCommandPlan, args: readonly string[], io: Io
   const context = plainContext(io);
   for (const text of introduction(plan, args)) context.log(text);
   warnIfNotMounted(plan.share, context.warn);
-  // If a user tries the tools on one machine, no volume is mounted, and the sidecar may start before the launcher.
-  // Therefore, the sidecar creates the shared folders too.
+  // A user may try the tools outside Kubernetes, without a mounted volume. The sidecar may then start before the
+  // launcher. Therefore, the sidecar also creates the shared folders.
   creatingFolder(plan.share, () => makeSharedFolders(plan.share));
   const watcher = watchLease(join(plan.share, SHARE.lease));
   const volume = openVolume(plan.share, watcher);

@@ -5,9 +5,9 @@ import type { PeekedStream } from "./peek.ts";
 import { zlib } from "./zlib.ts";
 
 /**
- * The default gzip level. Compression at this level takes two thirds of the time that the gzip command takes at its own
- * default level. With the memory level of this compressor, the results are at most 2 % larger than the results of the
- * gzip command.
+ * The default gzip level. At this level, compression takes two thirds of the time that the gzip command takes at its
+ * default level. The compressed data is at most 2 % larger than the data of the gzip command. This comparison is valid
+ * only for the memory level of this compressor.
  */
 export const DEFAULT_LEVEL = 5;
 
@@ -36,8 +36,8 @@ export async function* decompressed({ head, bytes }: PeekedStream, mediaType: st
   try {
     yield* decompressor as AsyncIterable<Buffer>;
   } catch (error) {
-    // If a read of the blob fails, the decompressor fails too. In this case, the error of the read is thrown, because
-    // it is more precise than the error of the decompressor.
+    // If a read of the blob fails, the decompressor fails too. In this case, throws the error of the read, because the
+    // error of the decompressor is less precise.
     throw (await feeding) ?? error;
   }
 }

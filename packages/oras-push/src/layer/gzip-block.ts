@@ -44,8 +44,8 @@ function isIncompressible(block: Buffer): boolean {
 }
 
 /**
- * Copies a small result to a buffer of its own. zlib returns a part of a larger buffer. If a consumer keeps this part,
- * the whole larger buffer stays in memory.
+ * Copies a small result of zlib to a new buffer. The result is only a part of a larger buffer. If a consumer kept this
+ * part, the whole larger buffer would stay in memory.
  */
 function withOwnMemory(bytes: Buffer): Buffer {
   return bytes.length * 2 < bytes.buffer.byteLength ? Buffer.from(new Uint8Array(bytes).buffer) : bytes;

@@ -27,8 +27,8 @@ export interface LayerOptions {
    */
   readonly latest?: number | undefined;
   /**
-   * Called with a line of text for each skipped file in a folder. Also called for each file that is stored as a
-   * different kind of file.
+   * Receives a line of text about each skipped file in a folder, and about each file that is stored as a different kind
+   * of file.
    */
   readonly report: (message: string) => void;
   /** Whether to skip unreadable paths in folders. By default, an unreadable path is an error. */
@@ -36,8 +36,8 @@ export interface LayerOptions {
   /** The user's annotations for a layer; none by default. */
   readonly annotations?: (layer: LayerPath) => Annotations;
   /**
-   * Reading a layer may take minutes. If this signal aborts, the read stops and throws the signal's reason. By default,
-   * there is no such signal.
+   * A signal that stops the read of a layer, because a read may take minutes. The read then throws the signal's reason.
+   * If this field is undefined, nothing stops the read.
    */
   readonly signal?: AbortSignal;
 }
@@ -58,8 +58,8 @@ export interface LayerSource {
   readonly size: number | undefined;
   readonly open: () => LayerStream;
   /**
-   * Opens the uncompressed archive of a folder. The stream has the annotations of the layer. Undefined if the layer is
-   * a file.
+   * Opens the uncompressed archive of a folder. The annotations of the stream are those of the layer. Undefined if the
+   * layer is a file.
    */
   readonly openArchive: (() => LayerStream) | undefined;
 }

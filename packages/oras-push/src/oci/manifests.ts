@@ -18,8 +18,8 @@ const ACCEPTED = [OCI_MANIFEST, DOCKER_MANIFEST, OCI_INDEX, DOCKER_INDEX].join("
 const READ_BACK_TIME = 5000;
 
 /**
- * After a response with one of these statuses, a manifest is not read back. The registry did not store the manifest, or
- * the registry is overloaded.
+ * If the push of a manifest fails with one of these statuses, this module does not read the manifest back to check it.
+ * Either the registry did not store the manifest, or the registry is overloaded.
  */
 const NOT_STORED: ReadonlySet<number> = new Set([401, 404, 413, 429, 503]);
 

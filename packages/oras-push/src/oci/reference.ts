@@ -63,7 +63,8 @@ export function parseReference(text: string): Reference {
 export function parseLayoutReference(text: string): LayoutReference {
   const at = text.lastIndexOf("@sha256:");
   const colon = at < 0 ? text.lastIndexOf(":") : -1;
-  // The path of the folder may contain a colon. If a slash follows the last colon, this colon does not start a tag.
+  // A colon may be part of the folder's path. This is the case if a slash follows the colon. Such a colon does not
+  // start a tag.
   const tagged = colon >= 0 && !text.slice(colon).includes("/");
   const layout = at >= 0 ? text.slice(0, at) : tagged ? text.slice(0, colon) : text;
   if (layout === "") throw new ReferenceSyntaxError("expected DIR[:TAG] or DIR@DIGEST, as in results:1");

@@ -56,9 +56,9 @@ export class Uploads {
 
   /**
    * Opens an upload and calls `fill` to send the blob. Retries transient failures. If an overloaded registry refused a
-   * request, the retry repeats this request. Otherwise, the retry resumes the upload if the registry has between 1 and
-   * `size` bytes, and starts a new upload if not. After a 413, this method sends smaller chunks. If an upload stays
-   * unfinished, this method cancels the upload.
+   * request, the retry repeats this request. After any other failure, the retry resumes the upload, but only if the
+   * registry has between 1 and `size` bytes. If the registry has a different number of bytes, the retry starts a new
+   * upload. After a 413, this method sends smaller chunks. This method cancels an upload that stays unfinished.
    */
   async run<T>(fill: FillUpload<T>, size: number = Number.POSITIVE_INFINITY): Promise<T> {
     const upload: { session?: UploadSession | undefined; error?: unknown } = {};
@@ -214,9 +214,9 @@ export class Uploads {
 
   /**
    * Prepares the session of a broken upload for the next attempt. After a 413 or 429, returns the same session, because
-   * the registry stored no byte of the last body. After any other error, requests the current offset from the registry.
-   * If the registry has no byte of the upload, cancels the upload and returns undefined. There is one exception: after
-   * a 503, returns the session even if the new offset is 0.
+   * the registry stored no byte of the last body. After any other error, requests the current offset from the registry,
+   * and returns the session with this offset. If the offset is 0 or greater than `size`, cancels the upload and returns
+   * undefined. There is one exception: after a 503, the offset may be 0.
    */
   async #continued(session: UploadSession, error: unknown, size: number): Promise<UploadSession | undefined> {
     session.repeated = true;
@@ -230,8 +230,8 @@ export class Uploads {
 
   /**
    * Requests the state of an upload ("Resuming an upload"). Returns undefined if the registry does not have the upload.
-   * If the registry does not support this request, returns the unchanged session if `trusted` is true, and undefined if
-   * `trusted` is false.
+   * `trusted` says what to return if the registry does not support this request: the unchanged session if `trusted` is
+   * true, and undefined if `trusted` is false.
    */
   async #state(session: UploadSession, trusted: boolean): Promise<UploadSession | undefined> {
     try {

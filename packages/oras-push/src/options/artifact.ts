@@ -26,7 +26,7 @@ export const ARTIFACT_OPTIONS = {
     type: "text",
     choices: ["gzip", "none"],
     default: "gzip",
-    description: "how to compress folders; the value none means gzip format without compression",
+    description: "how to compress folders: gzip, or none for the gzip format without compression",
   },
   "compression-level": {
     type: "number",
@@ -35,8 +35,8 @@ export const ARTIFACT_OPTIONS = {
     range: wholeNumbers(1, 9),
     description: "compression level for --compression gzip",
   },
-  include: { type: "list", placeholder: "PATTERN", description: "push entries in folders only if they match PATTERN" },
-  exclude: { type: "list", placeholder: "PATTERN", description: "skip entries in folders if they match PATTERN" },
+  include: { type: "list", placeholder: "PATTERN", description: "in folders, push only entries that match PATTERN" },
+  exclude: { type: "list", placeholder: "PATTERN", description: "in folders, skip entries that match PATTERN" },
   "no-clobber": { type: "flag", description: "fail if the tag already refers to different content" },
 } as const satisfies OptionSpecs;
 

@@ -11,7 +11,7 @@ const DESTINATION_OPTIONS = {
   "oci-layout": { type: "flag", description: "push to OCI layouts on disk; each REFERENCE then has the form DIR:TAG" },
   "disable-path-validation": {
     type: "flag",
-    description: "has no effect, because absolute paths are always valid; accepted because oras has this option",
+    description: "accepted for compatibility with oras, but has no effect: absolute paths are always valid",
   },
 } as const satisfies OptionSpecs;
 

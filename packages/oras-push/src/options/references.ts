@@ -30,9 +30,9 @@ export function pushReference(form: ReferenceForm, text: string): Reference {
 }
 
 /**
- * Parses the reference that a sidecar pushes to. The reference must have a tag, because the sidecar adds a suffix to
- * the tag of an unsuccessful run. Together with the longest suffix in `suffixes`, the tag must not be too long. Throws
- * a usage failure if the text is invalid.
+ * Parses the reference that a sidecar pushes to. The reference must have a tag, because the sidecar adds one of
+ * `suffixes` to the tag of an unsuccessful run. The tag with the suffix must not be too long. Throws a usage failure if
+ * the text is invalid.
  */
 export function runTagReference(form: ReferenceForm, text: string, suffixes: readonly string[]): Reference {
   const reference = pushReference(form, text);

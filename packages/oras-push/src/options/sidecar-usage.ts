@@ -57,13 +57,13 @@ const RUN_OPTIONS = {
     type: "text",
     choices: KEEP_POLICIES,
     default: "push",
-    description: "if the application failed, push the outputs as TAG-failed; discard means to push nothing",
+    description: "what to do with the outputs of a failed application: push them as TAG-failed, or discard them",
   },
   "incomplete-run": {
     type: "text",
     choices: KEEP_POLICIES,
     default: "push",
-    description: "if the launcher died, push the existing outputs as TAG-incomplete; discard means to push nothing",
+    description: "what to do with the outputs of an incomplete run: push them as TAG-incomplete, or discard them",
   },
 } as const satisfies OptionSpecs;
 

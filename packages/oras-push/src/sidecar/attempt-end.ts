@@ -45,9 +45,9 @@ export interface SidecarState {
 }
 
 /**
- * Observes the volume. Reads the lease before and after the markers. Repeats all reads until both reads of the lease
- * return the same state. In this case, no launcher started between the two reads, and no living launcher removed a
- * marker (docs/protocol.md, "The end of an attempt").
+ * Observes the volume. Reads the lease, then the markers, then the lease again. Repeats these reads until the lease has
+ * the same state both times. The same state proves that no launcher started during the reads, and that no living
+ * launcher removed a marker (docs/protocol.md, "The end of an attempt").
  */
 export function observe(volume: SharedVolume, lease: ReadLease): Promise<Observation> {
   const check = async () => {
@@ -62,9 +62,9 @@ export function observe(volume: SharedVolume, lease: ReadLease): Promise<Observa
 }
 
 /**
- * Returns the next step of the sidecar: an end that was not handled yet, if such an end exists. Otherwise returns
- * `wait` if another end may follow, and `over` if no end can follow. This function is pure (docs/protocol.md, "The end
- * of an attempt").
+ * Returns the next step of the sidecar. If an attempt ended and the sidecar has not handled this end yet, returns the
+ * end. Otherwise, returns `wait` if another end may follow, and `over` if no end can follow. This function is pure
+ * (docs/protocol.md, "The end of an attempt").
  */
 export function nextEnd(seen: Observation, state: SidecarState): AttemptEnd | "wait" | "over" {
   const end = endOf(seen);
@@ -102,8 +102,8 @@ function endOf({ started, done, doneFailed, lease }: Observation): AttemptEnd | 
 function failed(marker: DoneMarker, started: StartedMarker | undefined): AttemptEnd {
   const { attempt, phase } = marker;
   const saved = marker.outputs === null ? null : recordedPaths(marker.outputs, marker.logs);
-  // A marker that lists missing outputs also lists the saved outputs. The launcher saved all outputs that are not
-  // missing.
+  // If a marker lists missing outputs, the launcher saved all other outputs. In this case, `outputs` of the marker
+  // lists the saved outputs.
   const listed = marker.missing !== undefined && saved !== null;
   const announced = started?.attempt === attempt && !listed ? started.outputs : saved;
   const outputs = phase === "init" ? [] : announced;

@@ -11,9 +11,9 @@ import { type AnyReference, formatReference } from "../oci/reference.ts";
 const POLLING: Backoff = { firstDelay: 1000, longestDelay: 5000 };
 
 /**
- * Waits until `missing` returns no inputs. Because of this wait, a user can apply all steps of a workflow at once: each
- * step waits for the outputs of the previous step. Throws the errors of `missing`. If inputs are still missing after
- * `seconds`, throws `timedOut` with the names of these inputs. Checks once more right before the timeout.
+ * Waits until the result of `missing` is empty. This wait lets a user apply all steps of a workflow at once, because
+ * each step waits for the outputs of the previous step. Throws the errors of `missing`. If inputs are still missing
+ * after `seconds`, throws `timedOut` with the names of these inputs. Checks once more right before the timeout.
  */
 export async function waitForInputs(
   missing: () => Promise<readonly AnyReference[]>,
@@ -31,7 +31,7 @@ export async function waitForInputs(
       throw new ToolError("timedOut", `${what} not in the registry: timed out after ${seconds} s`);
     }
     if (attempts === 0) log(`waiting up to ${seconds} s for missing inputs: ${names.join(" ")}`);
-    // The random part spreads the polls of pods that started at the same time.
+    // Each delay has a random part. Therefore, pods that started at the same time do not all poll at the same time.
     const delay = Math.min(
       backOff(attempts, POLLING, () => 0.8 + 0.4 * Math.random()),
       left,

@@ -2,15 +2,16 @@ import type { ArtifactRecord } from "shared/pod/markers";
 import { annotationsOf } from "../artifact/run-annotations.ts";
 import type { Annotations } from "../oci/descriptor.ts";
 
-/** The annotation with the inputs of a run. A run without inputs gets no such annotation. */
+/** Returns the annotation with the inputs of a run. If the run has no inputs, returns no annotation. */
 export function inputAnnotations(inputs: readonly ArtifactRecord[]): Annotations {
   const named = inputs.map(({ reference, digest }) => ({ reference, digest }));
   return annotationsOf({ inputs: named.length === 0 ? null : JSON.stringify(named) });
 }
 
 /**
- * Annotations with the pod of a run, from `POD_NAME`, `POD_NAMESPACE` and `NODE_NAME`. A pod's manifest can set these
- * variables from the downward API (Kubernetes, "Expose Pod Information to Containers Through Environment Variables").
+ * Returns annotations that identify the pod of a run. The values come from the variables `POD_NAME`, `POD_NAMESPACE`
+ * and `NODE_NAME`. A pod's manifest can set these variables with the downward API (Kubernetes, "Expose Pod Information
+ * to Containers Through Environment Variables").
  */
 export function podAnnotations({ POD_NAME, POD_NAMESPACE, NODE_NAME }: NodeJS.ProcessEnv): Annotations {
   return annotationsOf({ pod: POD_NAME, namespace: POD_NAMESPACE, node: NODE_NAME });

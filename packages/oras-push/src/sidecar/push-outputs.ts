@@ -12,13 +12,13 @@ import { MAX_REASON } from "./run-outcome.ts";
 import type { PushOrder } from "./sidecar-context.ts";
 import type { SidecarPlan } from "./sidecar-plan.ts";
 
-/** At most this number of unreadable paths is listed in the log and in the artifact. */
+/** The maximum number of unreadable paths that the log and the artifact list. */
 const MAX_NAMED = 100;
 
 /**
- * Pushes the outputs of an attempt as one artifact. If `order.partial` is true, skips unreadable paths. The skipped
- * paths are listed in the log and in the annotation with the reason. Throws `noInput` with the path if nothing can be
- * read. If `order.partial` is false, throws `noInput` for the first unreadable path.
+ * Pushes the outputs of an attempt as one artifact. If `order.partial` is false, throws `noInput` for the first
+ * unreadable path. If `order.partial` is true, skips unreadable paths, and throws `noInput` only if nothing can be
+ * read. The skipped paths appear in the log and in the annotation {@link ANNOTATIONS.reason}.
  */
 export async function pushOutputs(
   { reference, paths, mediaTypes, annotations, partial, confirm }: PushOrder,

@@ -12,9 +12,9 @@ export type KeepPolicy = "push" | "discard";
 
 /** How a sidecar handles unsuccessful runs. */
 export interface OutcomePolicies {
-  /** The policy if the application failed; `push` by default. */
+  /** What to do with the outputs if the application failed; `push` by default. */
   readonly failedRun: KeepPolicy;
-  /** The policy if the launcher died, failed or never started; `push` by default. */
+  /** What to do with the outputs if the launcher died, failed or never started; `push` by default. */
   readonly incompleteRun: KeepPolicy;
 }
 
@@ -29,8 +29,8 @@ export interface RunOutcome {
   /** The annotations of the run. */
   readonly annotations: Annotations;
   /**
-   * The failure of the sidecar. A successful push does not change this failure. Undefined if the launcher saved the
-   * outputs.
+   * The failure that the sidecar ends with, even if the push of the partial outputs succeeds. Undefined if the launcher
+   * saved the outputs.
    */
   readonly failure: ToolError | undefined;
 }
@@ -63,7 +63,10 @@ export function runReference(reference: Reference, run: RunKind): Reference {
 /** The suffixes of the tags for unsuccessful runs. */
 const SUFFIXES = { failed: "-failed", incomplete: "-incomplete" } as const;
 
-/** The suffixes that a sidecar may add to its tag. If the sidecar discards a kind of run, this kind needs no suffix. */
+/**
+ * The suffixes that a sidecar may add to its tag. If the policy for a kind of run is `discard`, the suffix of this kind
+ * is not needed.
+ */
 export function tagSuffixes({ failedRun, incompleteRun }: OutcomePolicies): string[] {
   const pushed = { failed: failedRun === "push", incomplete: incompleteRun === "push" };
   return (["failed", "incomplete"] as const).filter((run) => pushed[run]).map((run) => SUFFIXES[run]);

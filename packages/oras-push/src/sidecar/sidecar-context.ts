@@ -18,7 +18,10 @@ export interface PushOrder {
   readonly annotations: Annotations;
   /** Whether to push the readable part of the paths if some of them cannot be read. */
   readonly partial: boolean;
-  /** Called after the upload, before the tag is written. If this function throws, the tag is not written. */
+  /**
+   * A function that the push calls after the upload, before it writes the tag. If this function throws, the push does
+   * not write the tag.
+   */
   readonly confirm: () => Promise<void>;
 }
 
@@ -41,11 +44,11 @@ export interface SidecarSteps {
 export interface SidecarOptions extends OutcomePolicies {
   /** The inputs; empty if there are none. */
   readonly pullFrom: readonly Reference[];
-  /** The reference for the outputs; undefined to push nothing. */
+  /** The reference for the outputs. If undefined, the sidecar pushes nothing. */
   readonly pushTo: Reference | undefined;
   /**
-   * The seconds within which a launcher must start. Unlimited by default, because the sidecar cannot detect the start
-   * of a launcher without a lease.
+   * The seconds within which a launcher must start. By default, there is no limit, because some launchers take no
+   * lease. The sidecar cannot detect the start of such a launcher.
    */
   readonly startTimeoutSeconds: number | undefined;
   /** The seconds within which the attempt must end; unlimited by default. */
@@ -60,8 +63,8 @@ export interface SidecarContext {
   /** A signal that ends every wait. Each wait then throws the signal's reason. */
   readonly signal: AbortSignal;
   /**
-   * A signal that aborts when the pod terminates. The sidecar then finishes its work. A classic sidecar ends at once if
-   * no launcher has started.
+   * A signal that aborts when the pod terminates. The sidecar then finishes its work. If no launcher has started, a
+   * sidecar that is not native ends at once.
    */
   readonly terminating: AbortSignal;
   readonly waitLog: Log;
@@ -73,8 +76,8 @@ export interface SidecarResult {
   /** The pushed artifact; undefined if nothing was pushed. */
   readonly pushed: ArtifactRecord | undefined;
   /**
-   * The failure of the sidecar, such as the death of the launcher. A successful push does not change this failure.
-   * Undefined if the launcher saved the outputs.
+   * The failure that the sidecar ends with, such as the death of the launcher. The sidecar ends with this failure even
+   * if the push of the partial outputs succeeds. Undefined if the launcher saved the outputs.
    */
   readonly failure: ToolError | undefined;
 }

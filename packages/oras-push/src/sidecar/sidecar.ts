@@ -25,8 +25,8 @@ import type { PushOrder, SidecarContext, SidecarOptions, SidecarResult, SidecarS
 /**
  * Runs a sidecar (docs/protocol.md, "The sidecar"): takes the lease, pulls the inputs, writes the init marker, waits
  * for the end of the launcher, pushes the outputs, and writes the pushed marker. Calls `report` with each result, and
- * returns the last result. The requested tag points only to the complete output of a successful run. Before a failure
- * is thrown, it is written to a marker, so that the launcher stops waiting.
+ * returns the last result. The requested tag points only to the complete output of a successful run. Before this
+ * function throws a failure, it writes the failure to a marker, so that the launcher stops waiting.
  */
 export async function runSidecar(
   options: SidecarOptions,
@@ -63,7 +63,8 @@ async function pullInputs(
   const previous = await volume.read(SHARE.init, parseInitMarker);
   const wanted = options.pullFrom.map(formatReference);
   const pulled = previous?.inputs.map(({ reference }) => reference);
-  // After a restart, the inputs are in place, and the application may be reading them.
+  // After a restart of the sidecar, the inputs may already be in place. Does not pull them again, because the
+  // application may be reading them.
   if (previous !== undefined && isDeepStrictEqual(pulled, wanted)) return previous.inputs;
   await volume.remove(SHARE.init);
   try {
@@ -217,8 +218,8 @@ async function reportNotPushed(
 }
 
 /**
- * Returns the marker of an earlier push, if this sidecar pushed the same attempt to the same reference before a
- * restart. The push is then not repeated. Returns undefined if there was no such push.
+ * Returns the pushed marker if the sidecar already pushed this attempt to this reference before a restart. In this
+ * case, the sidecar does not push again. Otherwise, returns undefined.
  */
 async function previousPush(
   volume: SharedVolume,

@@ -7,8 +7,8 @@ import type { TreeEntry } from "./walk.ts";
 export const PADDING: Buffer = Buffer.alloc(512);
 
 /**
- * The end of an archive: two empty blocks. No further padding follows, because `oras pull` does not hash further
- * padding.
+ * The end of an archive: two empty blocks. More padding must not follow. `oras pull` would not include the padding in
+ * the content digest, and the digest would not match.
  */
 export const TRAILER: Buffer = Buffer.alloc(1024);
 

@@ -77,9 +77,9 @@ export class Extraction {
   }
 
   /**
-   * Checks the links, and restores the modes and times of folders. Call this after the last entry. After an earlier
-   * call, a new file would change the restored time of its folder, or the restored mode of the folder could forbid new
-   * files.
+   * Checks the links, and restores the modes and times of folders. Call this only after the last entry. Otherwise, a
+   * later entry would change the restored time of its folder. The restored mode of a folder might also forbid later
+   * entries.
    */
   finish(): void {
     this.#createParents([...this.#title, ""]);

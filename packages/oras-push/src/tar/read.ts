@@ -4,7 +4,7 @@ import { decodeHeader, type EntryHeader, parseRecords, type Records, untilNul, w
 
 /** One entry of an archive. */
 export interface ArchiveEntry extends EntryHeader {
-  /** The content. The request for the next entry skips all unread bytes of this content. */
+  /** The content. When the consumer requests the next entry, the reader skips all unread bytes of this content. */
   readonly content: Iterable<Buffer> | AsyncIterable<Buffer>;
 }
 
@@ -55,8 +55,8 @@ async function extendedRecords({ flag, size }: EntryHeader, source: ArchiveBytes
 }
 
 /**
- * The size of an entry's content. A link or a folder has no content. If the header of a link contains a size, this is
- * the size of the link's target.
+ * The size of an entry's content. Returns zero for a link or a folder, because these entries have no content. The
+ * header of a link may still contain a size: the size of the link's target.
  */
 function contentSize({ type, size }: EntryHeader): number {
   return type === "file" || type === "other" ? size : 0;

@@ -44,7 +44,7 @@ function matchesAny(path: string, matchers: readonly Matcher[]): boolean {
   return matchers.length > 0 && prefixes(path).some((prefix) => matchers.some((matches) => matches(prefix)));
 }
 
-/** A path and its parent folders: `a/b/c` gives `a`, `a/b`, `a/b/c`. */
+/** Returns a path and its parent folders. For `a/b/c`, returns `a`, `a/b` and `a/b/c`. */
 function prefixes(path: string): string[] {
   const parts = path.split("/");
   return parts.map((_, index) => parts.slice(0, index + 1).join("/"));

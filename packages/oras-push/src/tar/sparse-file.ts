@@ -7,9 +7,9 @@ const writev = promisify(writevCallback);
 const HOLE = Buffer.alloc(4096);
 
 /**
- * The number of bytes in one write. The chunks from a socket are smaller, but a separate write for each chunk would
- * take too long. One mebibyte would be too much, because the first bytes would leave the processor's caches before the
- * write.
+ * The number of bytes in one write. The chunks from a socket are smaller. A separate write for each chunk would take
+ * too long. A batch of one mebibyte would be too large, because its first bytes would leave the processor's caches
+ * before the write.
  */
 const BATCH = 256 << 10;
 

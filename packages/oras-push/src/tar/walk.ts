@@ -21,8 +21,8 @@ export interface TreeEntry {
 }
 
 /**
- * Called with a line of text for each skipped file. Also called for each file that is stored as a different kind of
- * file.
+ * A function that receives a line of text about each skipped file, and about each file that is stored as a different
+ * kind of file.
  */
 export type WalkReport = (message: string) => void;
 
@@ -62,7 +62,10 @@ class Walk {
   /** The number of files with more than one hard link that the walk has found so far. */
   hardLinks = 0;
   readonly #root: BytePath;
-  /** The targets of the links that became copies and contain the current entry. */
+  /**
+   * The folders that contain the current entry, and that are copied in place of a link. The innermost folder is the
+   * last one.
+   */
   readonly #copies: BytePath[] = [];
   readonly #title: BytePath;
   readonly #report: WalkReport;
@@ -146,7 +149,10 @@ class Walk {
     }
   }
 
-  /** Returns the route of a link. In a copied folder, a relative link out of this folder is not direct. */
+  /**
+   * Returns the route of a link. If the link is in a folder that becomes a copy, and leads out of this folder, its
+   * route is never `direct`.
+   */
   #routeOf(path: BytePath, target: BytePath): LinkRoute {
     const route = followLink(this.#root, path, target);
     const copied = this.#copies.at(-1);

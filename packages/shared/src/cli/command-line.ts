@@ -95,7 +95,7 @@ export async function readCommandLine<const S extends OptionSpecs>(
 }
 
 async function findOptions(specs: OptionSpecs, words: readonly string[], wrapsCommand: boolean): Promise<Found> {
-  // If the command line contains another command, the words of that command may look like switches.
+  // The words of a wrapped command may look like switches. They must not be changed.
   const { argv, given } = wrapsCommand ? { argv: words, given: [] } : takeSwitchValues(specs, words);
   const { parsed, message } = await parseWithYargs(specs, argv, wrapsCommand);
   const rest = (parsed["--"] ?? []) as string[];
@@ -111,7 +111,7 @@ async function findOptions(specs: OptionSpecs, words: readonly string[], wrapsCo
 async function parseWithYargs(specs: OptionSpecs, argv: readonly string[], wrapsCommand: boolean) {
   const { default: yargs } = await import("yargs");
   let message: string | undefined;
-  // With a fixed folder, yargs does not look up the working directory, which may have been deleted.
+  // Without the folder "/", yargs would look up the working directory. This fails if the directory was deleted.
   const parser = yargs([...argv], "/")
     .locale("en")
     .help(false)
@@ -143,7 +143,7 @@ function yargsOption(spec: OptionSpec): Options {
   return { ...alias, string: true, requiresArg: true, ...(spec.type === "list" ? { array: true } : {}) };
 }
 
-/** The texts that the command line gives for each option. An option without a value has the empty text. */
+/** The values of each option on the command line, as texts. An option without a value has the empty text. */
 function givenTexts(specs: OptionSpecs, parsed: Readonly<Record<string, unknown>>, message = "") {
   const incomplete = /^(\S+) needs a value$/.exec(message)?.[1];
   const given = new Map<string, readonly string[]>();
@@ -164,7 +164,7 @@ function unknownOptions(specs: OptionSpecs, parsed: Readonly<Record<string, unkn
   return meant === undefined ? names : `${names}; did you mean --${meant}?`;
 }
 
-/** Adds dashes to a text that starts with the name of an option. */
+/** Adds `-` or `--` before a text. The text starts with the name of an option. */
 function dashed(text: string): string {
   return /^.( |$)/.test(text) ? `-${text}` : `--${text}`;
 }

@@ -10,9 +10,9 @@ export interface Command<S extends OptionSpecs> extends Usage<S> {
   /** Does the work of the command, and returns the exit code. Throws if the command fails. */
   run(line: CommandLine<S>, io: Io): Promise<number>;
   /**
-   * Called if the command fails before it has done anything. After this call, the failure is thrown. The failure is a
-   * usage failure, or reports that a limit of this process is too low. In `options`, an option with an invalid value
-   * has its default. A text option without a value has the empty text.
+   * Called if the command cannot start its work. There are two reasons: the command line is invalid, or a limit
+   * of this process is too low. After this call, `failure` is thrown. In `options`, an option with an invalid value has
+   * its default. A text option without a value has the empty text.
    */
   onRefusal?(failure: ToolError, options: GivenOptions<S>): Promise<void>;
 }

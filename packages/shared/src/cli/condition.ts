@@ -8,8 +8,8 @@ export interface Condition {
 }
 
 /**
- * The option for a {@link Condition}. The launcher and the sidecar share this option, and each adds its own
- * description.
+ * The option for a {@link Condition}, without a description. The launcher and the sidecar use this option with
+ * different descriptions.
  */
 export const CONDITION_OPTION = { type: "text", placeholder: "NAME=VALUE" } as const;
 

@@ -6,8 +6,8 @@ export interface ExitCode {
 }
 
 /**
- * The exit codes of all three tools, by the names that the source code uses. Help texts, man pages and docs/commands.md
- * are made from this table. A number below 100 is from sysexits(3), if sysexits(3) has a code with this meaning.
+ * The exit codes of all three tools. The keys are used only in the source code. Help texts, man pages and
+ * docs/commands.md are made from this table. If sysexits(3) has a code with the same meaning, the tools use this code.
  */
 export const EXIT_CODES = {
   usage: { code: 64, meaning: "usage error" },

@@ -45,9 +45,10 @@ function isOfNode(name: NodeJS.Signals): boolean {
 
 /**
  * Returns the signals that PID 1 ignored while Node started. `status` is the text of `/proc/self/status` (proc(5)). At
- * startup, Node has a handler for each of {@link NODE_SIGNALS}. When a signal arrives, its handler removes itself and
- * sends the signal again. The kernel then discards this second signal, because Node is PID 1. So a signal has arrived
- * if its handler is missing. Returns an empty list if the text does not show the handlers. This function is pure.
+ * startup, Node adds a handler for each of {@link NODE_SIGNALS}. When a signal arrives, Node's handler removes itself,
+ * and then sends the signal again. The kernel discards the second signal, because Node is PID 1. Therefore, a missing
+ * handler shows that the signal arrived. Returns an empty list if the text does not show the handlers. This function
+ * is pure.
  */
 export function ignoredSignals(status: string): NodeJS.Signals[] {
   const digits = /^SigCgt:\s*([0-9a-f]+)$/m.exec(status)?.[1];
@@ -57,9 +58,9 @@ export function ignoredSignals(status: string): NodeJS.Signals[] {
 }
 
 /**
- * Reads `/proc/self/status`. Returns undefined if /proc is not mounted. A signal is lost if it arrives between this
- * read and the start of the tool's own handlers. To make this time short, the file is read twice, and only the second
- * text is used. At the second read, all code is already compiled, so this time is only microseconds.
+ * Reads `/proc/self/status`. Returns undefined if /proc is not mounted. A signal is lost if it arrives after this read,
+ * but before the tool adds its own handlers. This time must be short, so the file is read twice, and only the second
+ * text is used. The first read makes Node compile all code. After the second read, only microseconds pass.
  */
 function nodeHandlers(): Buffer | undefined {
   try {

@@ -29,6 +29,6 @@ export interface Io {
   readonly heldSignals?: HeldSignals | undefined;
   /** Returns a failure if the limits of this process are too low, and undefined otherwise. */
   readonly limitFailure?: () => ToolError | undefined;
-  /** After this call, each failure is printed with its stack trace. */
+  /** Turns on stack traces for the reports of all later failures. */
   readonly showStackTraces?: () => void;
 }

@@ -4,7 +4,7 @@ export type Log = (line: string) => void;
 /** Discards all lines. */
 export const silent: Log = () => {};
 
-/** A log of plain lines, as the launcher and the sidecar write it. */
+/** A log that adds nothing to its lines. The launcher and the sidecar use this log. */
 export function plainLog(write: (text: string) => void): Log {
   return (line) => write(`${line}\n`);
 }

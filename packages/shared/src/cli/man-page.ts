@@ -87,7 +87,7 @@ function exampleLines({ text, command }: Example, index: number): string[] {
   return [...start, ...textLines(`${text}:`), ".PP", ".RS 4", ".nf", ...commandLines(command), ".fi", ".RE"];
 }
 
-/** A term in roff, and its explanation in an indented paragraph. */
+/** Returns the roff lines for a term and its explanation. The explanation is an indented paragraph. */
 function tagged(term: string, text: string): string[] {
   return [".TP", term, ...textLines(text)];
 }

@@ -40,9 +40,9 @@ export function parseTypedPath(text: string): TypedPath {
 }
 
 /**
- * Splits `PATH[:MEDIA-TYPE]` at the last colon, for a path that does not exist yet. The colon belongs to the path if
- * the text after the colon is not a media type with a known first part. So `runs-10:30/out` is only a path, and
- * `out:text/csv` is a path with a media type.
+ * Splits `PATH[:MEDIA-TYPE]` at the last colon. The path need not exist yet. The text after the colon is a media type
+ * only if its first part is a known name, such as `text`. Otherwise, the colon belongs to the path. For example,
+ * `out:text/csv` is a path with a media type, but `runs-10:30/out` is only a path.
  */
 export function parseFutureTypedPath(text: string): TypedPath {
   const colon = text.lastIndexOf(":");

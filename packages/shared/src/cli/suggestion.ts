@@ -1,7 +1,7 @@
 /** The maximum number of edits between a word and its suggestion. */
 const MAX_EDITS = 2;
 
-/** The minimum length of a word that can be the beginning of a suggestion, in characters. */
+/** The minimum length of a word that is completed to a longer suggestion, in characters. */
 const MIN_PREFIX = 3;
 
 /**
@@ -14,7 +14,7 @@ export function suggestion(word: string, words: readonly string[]): string | und
   if (longer.length === 1) return longer[0];
   const edits = words.map((other) => ({ other, count: editDistance(word, other) }));
   const [nearest] = edits.sort((a, b) => a.count - b.count);
-  // Any two short words are similar. Therefore, fewer edits are allowed for a short word.
+  // Unrelated short words often differ by only two edits. Therefore, a short word may have fewer edits.
   return nearest !== undefined && nearest.count <= Math.min(MAX_EDITS, word.length / 3) ? nearest.other : undefined;
 }
 

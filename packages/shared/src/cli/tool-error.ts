@@ -46,7 +46,7 @@ export function exitCodeOf(error: unknown): number {
   return EXIT_CODES.software.code;
 }
 
-/** The message of an error and the reason, if there is one, on one line. */
+/** Returns the message of an error on one line. If the error has a reason, the line also contains the reason. */
 export function describeError(error: unknown): string {
   if (!(error instanceof ToolError)) return oneLine(error instanceof Error ? error.message : String(error));
   return oneLine(error.why === undefined ? error.message : `${error.message} (${error.why})`);

@@ -5,7 +5,7 @@ import { ToolError } from "./tool-error.ts";
 
 /** An example of a command line. */
 export interface Example {
-  /** What the command line does, as a sentence without its last period. */
+  /** A sentence that says what the command line does. The period at the end is missing. */
   readonly text: string;
   /** The command line, as a shell reads it. */
   readonly command: string;
@@ -17,7 +17,7 @@ export interface Note {
   readonly text: string;
 }
 
-/** How to call a command. Help texts, man pages, shell completion and docs/commands.md are made from this object. */
+/** Describes a command. Help texts, man pages, shell completion and docs/commands.md are made from this object. */
 export interface Usage<S extends OptionSpecs> {
   /** The command as the user types it, such as `oras-push pull`. */
   readonly name: string;
@@ -43,7 +43,7 @@ export interface Usage<S extends OptionSpecs> {
   readonly notes: readonly Note[];
   /** Sentences about environment variables that do not set an option. */
   readonly environment?: string;
-  /** The failures of this command. Every command also has the failures `usage` and `software`. */
+  /** The exit codes of this command, by their names. Every command also has the exit codes `usage` and `software`. */
   readonly exitCodes: readonly FailureCode[];
   /** Meanings of exit codes for this command. They replace the meanings in `EXIT_CODES`. */
   readonly exitMeanings?: Readonly<Partial<Record<FailureCode | "success", string>>>;

@@ -53,8 +53,7 @@ async function renameWhenDone(temporary: string, create: (temporary: string) => 
   try {
     await rename(temporary, await create(temporary));
   } catch (error) {
-    // Ignores an error of this removal, so that only the first error is reported. The removal can fail only if there is
-    // no temporary file.
+    // Ignores an error of this removal, so that only the first error is reported.
     await rm(temporary, { force: true }).catch(() => {});
     throw error;
   }

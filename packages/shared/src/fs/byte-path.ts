@@ -1,8 +1,8 @@
 import { realpathSync } from "node:fs";
 
 /**
- * A file name or a path as a string with one character per byte (latin1), because names on Linux need not be UTF-8. If
- * these strings are sorted, they are in the order of their bytes.
+ * A file name or a path as a string with one character per byte (latin1). Names on Linux need not be UTF-8, so a normal
+ * string cannot contain every name. Sorting these strings puts the names in the order of their bytes.
  */
 export type BytePath = string;
 

@@ -11,7 +11,7 @@ export interface TreeSize {
   bytes: number;
 }
 
-/** Called for each path that failed. `path` is text for messages, and `failure` is the reason. */
+/** Called for each path that cannot be processed. `path` is text for messages, and `failure` is the reason. */
 export type FailureReport = (path: string, failure: ToolError) => void;
 
 const READ_FILE = 0o444;
@@ -64,7 +64,7 @@ function visit(path: BytePath, top: boolean, size: TreeSize): BytePath[] {
 
 /**
  * Adds `bits` to the mode of a path. If this process may not change the mode, the mode stays unchanged. In this case,
- * throws `noInput` if this process lacks the access `needed`.
+ * throws `noInput` if this process does not have the access that `needed` describes (access(2)).
  */
 function grant(path: BytePath, stats: Stats, bits: number, needed: number): void {
   if ((stats.mode & bits) === bits) return;

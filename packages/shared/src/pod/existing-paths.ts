@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { type Log, silent } from "../cli/log.ts";
 import { reasonOf } from "../fs/system-error.ts";
 
-/** The paths to check for, and the condition that ends a wait. */
+/** The paths that a program waits for, and the number of these paths that must exist. */
 export interface PathCheck {
   readonly paths: readonly string[];
   /** If true, one existing path is enough. By default, all paths must exist. */
@@ -12,8 +12,8 @@ export interface PathCheck {
 }
 
 /**
- * Returns a function that can be the `check` of `waitUntil`. If all paths exist, the function returns the existing
- * paths. If `any` is true, one existing path is enough. If not enough paths exist, the function returns undefined.
+ * Returns a `check` function for `waitUntil`. If all paths exist, `check` returns the existing paths. If `any` is true,
+ * one existing path is enough. If not enough paths exist, `check` returns undefined.
  */
 export function existingPaths({ paths, any, log = silent }: PathCheck): () => Promise<readonly string[] | undefined> {
   const wanted = [...new Set(paths)];

@@ -1,6 +1,6 @@
 /**
- * When a wait has lasted this number of milliseconds, the garbage from the start of the process is collected. After
- * this time, the wait may go on for hours.
+ * When a wait has lasted this number of milliseconds, the garbage from the start of the process is collected. A wait
+ * that takes longer than this time may take hours.
  */
 const SETTLED = 1000;
 
@@ -8,9 +8,10 @@ const SETTLED = 1000;
 const COLLECTION_INTERVAL = 60_000;
 
 /**
- * Collects garbage in a waiting process. After one second, collects the garbage from the start of the process. Then
- * collects the garbage from polling once a minute. A waiting process allocates so little memory that V8 would collect
- * nothing for hours (docs/decisions/0050-what-a-start-loads.md). Returns a function that stops the collections.
+ * Collects garbage in a waiting process. After one second, collects the garbage from the start of the process. After
+ * that, once a minute, collects the garbage that polling produces. A waiting process allocates so little memory that V8
+ * would collect nothing for hours (docs/decisions/0050-what-a-start-loads.md). Returns a function that stops the
+ * collections.
  */
 export function collectWhenSettled(): () => void {
   let polling: NodeJS.Timeout | undefined;
@@ -26,9 +27,9 @@ export function collectWhenSettled(): () => void {
 }
 
 /**
- * Returns the function that collects garbage. V8 offers this function only if a flag is set, so the flag is set for a
- * moment. The code cache of Node's own modules is valid only without this flag. If the flag were set from the start, V8
- * would reject the cache, and the start would take 12 ms longer.
+ * Returns the function that collects garbage. V8 offers this function only if a flag is set. Therefore, this code sets
+ * the flag, gets the function, and removes the flag again. The flag must not be set when the process starts. With the
+ * flag, V8 would reject the code cache of Node's own modules, and the start would take 12 ms longer.
  */
 function collector(): NodeJS.GCFunction {
   const { setFlagsFromString } = process.getBuiltinModule("node:v8");

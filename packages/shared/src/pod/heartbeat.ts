@@ -61,7 +61,7 @@ function heartbeatWriter(path: string): () => Promise<void> {
   };
 }
 
-/** Milliseconds within which a living holder changes its heartbeat. */
+/** A living holder changes its heartbeat at least once in this number of milliseconds. */
 const CHANGE_TIME = 2.5 * BEAT_INTERVAL;
 
 /**
@@ -108,9 +108,9 @@ async function readHeartbeat(path: string): Promise<string | undefined> {
 }
 
 /**
- * Derives the state of a lease from `text`, the content of the heartbeat file, and from `seen`, the watcher's previous
- * observation. Any change of the text means that the holder is alive. The holder's clock does not matter. `now` is the
- * watcher's monotonic clock in milliseconds. This function is pure.
+ * Derives the state of a lease from two observations. `text` is the current content of the heartbeat file, and `seen`
+ * is the previous observation. If the text has changed, the holder is alive. The clock of the holder is not used. `now`
+ * is the time of the watcher's monotonic clock in milliseconds. This function is pure.
  */
 export function heartbeatState(
   seen: SeenBeat | undefined,

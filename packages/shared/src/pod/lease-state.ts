@@ -16,7 +16,7 @@ export type LeaseState =
 /** Reads the state of a lease. */
 export type ReadLease = () => Promise<LeaseState>;
 
-/** Whether two states belong to the same lease and are of the same kind. */
+/** Whether two states are equal: the same kind, and the same holder if the lease has a holder. */
 export function sameLease(one: LeaseState, other: LeaseState): boolean {
   if (one.kind !== other.kind) return false;
   return one.kind === "none" || one.id === (other as { id: string }).id;

@@ -42,7 +42,7 @@ export async function isHeld(path: string): Promise<boolean> {
 
 /**
  * Throws `cannotCreate` if a living process holds the lease at `path`. Two launchers on one volume would overwrite each
- * other's files, and so would two sidecars. `holder` is the word for the process in the message.
+ * other's files, and so would two sidecars. The message uses the word `holder` for the process.
  */
 export async function requireFree(path: string, holder: "launcher" | "sidecar"): Promise<void> {
   if (!(await isHeld(path))) return;
@@ -52,8 +52,9 @@ export async function requireFree(path: string, holder: "launcher" | "sidecar"):
 
 /**
  * Takes the lease at `path`, and replaces the lease of a dead process. A lease is a Unix socket that every user may
- * connect to. The kernel closes the socket when the process dies (docs/protocol.md, "The leases"). If no socket can be
- * created, warns, and uses a heartbeat file instead. Throws `cannotCreate` if this file cannot be created either.
+ * connect to. The kernel closes the socket when the process dies (docs/protocol.md, "The leases"). If this function
+ * cannot create a socket, it logs a warning and creates a heartbeat file instead. Throws `cannotCreate` if it cannot
+ * create this file either.
  */
 export async function holdLease(path: string, warn: Log): Promise<Lease> {
   let server: Server;
@@ -74,8 +75,8 @@ function socketLease(path: string, server: Server): Lease {
   const watchers = new Set<Socket>();
   let released = false;
   server.on("connection", (socket) => {
-    // Closes a connection that arrives after the release. This connection would keep the process alive, while the
-    // watcher waits for the end of the process.
+    // Closes a connection that arrives after the release. An open connection would keep this process alive, and the
+    // watcher would wait for the end of this process forever.
     if (released) return void socket.destroy();
     watchers.add(socket);
     // The holder ignores watchers that disconnect.
@@ -110,7 +111,7 @@ export function watchLease(path: string): LeaseWatcher {
     if (id === undefined) return heartbeat();
     const answer = await connect(path);
     if (answer === "refused") return { kind: "ended", id };
-    // The socket is destroyed if the holder ended before the listener below was added.
+    // If the holder has already ended, the socket is destroyed, and the event "close" may not follow any more.
     if (answer === "gone" || answer.destroyed) return state();
     connection = { socket: answer.once("close", ended), id };
     return { kind: "held", id };
@@ -130,8 +131,8 @@ export function watchLease(path: string): LeaseWatcher {
 }
 
 /**
- * Creates the socket of a lease. The process listens before the socket gets its final path, so watchers can always
- * connect to a socket at this path.
+ * Creates the socket of a lease. The process first listens on a socket with a temporary name, and then renames this
+ * socket to `path`. Therefore, watchers can always connect to a socket at `path`.
  */
 async function listen(path: string): Promise<Server> {
   const server = createServer();
@@ -180,7 +181,8 @@ async function connect(path: string): Promise<Socket | "refused" | "gone"> {
       return new Promise<Socket>((resolve, reject) => {
         const socket = createConnection(address);
         socket.once("error", reject).once("connect", () => {
-          // A later error needs no handling, because the event "close" follows and ends the lease.
+          // Ignores a later error. After an error, Node emits the event "close", and the listener of "close" ends the
+          // lease.
           socket.off("error", reject).on("error", () => {});
           resolve(socket.resume());
         });
@@ -195,5 +197,5 @@ async function connect(path: string): Promise<Socket | "refused" | "gone"> {
 }
 
 function cannotConnect(path: string, error: unknown): ToolError {
-  return new ToolError("noInput", `cannot connect to the lease ${path}`, { why: reasonOf(error), cause: error });
+  return new ToolError("noInput", `cannot connect to the lease socket ${path}`, { why: reasonOf(error), cause: error });
 }

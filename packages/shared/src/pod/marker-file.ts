@@ -11,15 +11,15 @@ import { reasonOf, systemCode } from "../fs/system-error.ts";
 const MAX_MARKER_BYTES = 1 << 20;
 
 /**
- * Writes a marker atomically and makes it durable. If the file system has modes, every user may read the marker,
- * regardless of the umask. Throws `cannotCreate` with the path if the marker cannot be written, or is too long for
- * {@link readMarker}.
+ * Writes a marker atomically and makes it durable. Every user may read the marker, regardless of the umask. (This does
+ * not apply to file systems without file modes.) Throws `cannotCreate` with the path if the marker cannot be written,
+ * or is too long for {@link readMarker}.
  */
 export async function writeMarker(path: string, content: object): Promise<void> {
   const text = `${JSON.stringify(content)}\n`;
   if (Buffer.byteLength(text) > MAX_MARKER_BYTES)
     throw new ToolError("cannotCreate", `cannot write the marker ${path}`, {
-      why: `it would be longer than ${MAX_MARKER_BYTES} bytes`,
+      why: `the marker would be longer than ${MAX_MARKER_BYTES} bytes`,
     });
   try {
     await writeAtomically(dirname(path), async (file) => {

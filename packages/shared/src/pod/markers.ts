@@ -4,15 +4,16 @@ import { isMediaType } from "../cli/media-type.ts";
 export const DEFAULT_SHARE = "/mnt/oras";
 
 /**
- * The launcher and the sidecar communicate through these files and folders on the shared volume (docs/protocol.md). The
- * markers for a success and for a failure have different names, so a waiting program need not read the markers.
+ * The launcher and the sidecar communicate through these files and folders on the shared volume (docs/protocol.md). A
+ * success and a failure have markers with different names. Therefore, a waiting program can check which marker exists,
+ * without reading the marker.
  */
 export const SHARE = {
   /** The launcher's lease: a socket that is open while the launcher lives (`lease.ts`). */
   lease: "oras-operator-lease.sock",
   /** The sidecar's lease: a socket that is open while the sidecar lives. */
   sidecarLease: "oras-operator-sidecar-lease.sock",
-  /** The launcher started; {@link StartedMarker} lists its future outputs. */
+  /** The launcher started. The content is a {@link StartedMarker} with the outputs that the launcher will save. */
   started: "oras-operator-started.txt",
   /** The inputs are in place: the application may start. */
   init: "oras-operator-init.txt",
@@ -63,8 +64,8 @@ export interface OutputRecord {
 }
 
 /**
- * The maximum number of outputs that are recorded and pushed one by one. The limit applies to the matches of all
- * patterns together. It also applies to the entries of the outputs folder.
+ * The maximum number of outputs that get their own record and their own layer. All matches of all patterns count
+ * together. The same maximum applies to the entries of the outputs folder.
  */
 export const MAX_OUTPUTS = 1000;
 

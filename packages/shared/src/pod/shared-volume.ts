@@ -20,8 +20,9 @@ export interface UntilOptions {
 }
 
 /**
- * The operations on the markers of the shared volume, for the launcher and the sidecar. Each call is one atomic step
- * for the other side. Tests replace this interface, and run the steps of both sides in every possible order.
+ * The operations on the markers of the shared volume, for the launcher and the sidecar. Each call is one atomic step:
+ * the other side never sees a half-finished call. Tests use another implementation of this interface to run the steps
+ * of both sides in every possible order.
  */
 export interface SharedVolume {
   readonly folder: string;
@@ -40,9 +41,9 @@ export interface SharedVolume {
   until<T>(check: () => Promise<T | undefined>, options: UntilOptions): Promise<T>;
 }
 
-/** Opens the shared volume in a folder. The end of the watched `lease` counts as a change of the volume. */
+/** Opens the shared volume that is mounted at `folder`. The end of `lease` counts as a change of the volume. */
 export function openVolume(folder: string, lease?: LeaseWatcher): SharedVolume {
-  // Does not use `join`, which would produce more garbage than the rest of a poll.
+  // This function does not use `join`, because `join` would produce more garbage than the rest of a poll.
   const pathOf = (name: string) => `${folder}/${name}`;
   return {
     folder,

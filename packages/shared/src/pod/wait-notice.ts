@@ -15,8 +15,8 @@ export interface Awaited {
 }
 
 /**
- * Returns the notice of a long wait. The notice shows the event, the state of the other side, and the existing markers
- * that are invalid.
+ * Returns the notice of a long wait. The notice says which event this process waits for, whether the other side is
+ * running, and which existing markers are invalid.
  */
 export function waitNotice(volume: SharedVolume, awaited: Awaited, log: Log): WaitNotice {
   const { event, side, lease } = awaited;

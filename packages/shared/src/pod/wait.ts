@@ -39,9 +39,10 @@ export interface WaitOptions {
 /**
  * Waits until `check` returns a value, and returns this value.
  *
- * After the first check, the watch starts, and then `check` runs again. Therefore, a change before the start of the
- * watch is not missed. Polling continues during the watch, because the watch can miss changes. For example, network
- * volumes report no changes, and the kernel limits the number of watches. Two calls of `check` never overlap.
+ * This function calls `check` once, starts the watch, and calls `check` again. The second call finds a change that
+ * happened before the watch started. Polling continues during the watch, because the watch can miss changes. For
+ * example, network volumes report no changes, and the kernel limits the number of watches. Two calls of `check` never
+ * overlap.
  */
 export async function waitUntil<T>(check: () => Promise<T | undefined>, options: WaitOptions): Promise<T> {
   options.signal?.throwIfAborted();
@@ -74,7 +75,10 @@ export async function waitUntil<T>(check: () => Promise<T | undefined>, options:
   }
 }
 
-/** Calls `report` when it is time for the notice of a wait. The notice is then logged between two checks. */
+/**
+ * Calls `report` when the time for the notice of a wait has come. This call wakes the wait, and then `sayWhenDue` logs
+ * the notice after the next check.
+ */
 function startNotice(notice: WaitNotice | undefined, report: () => void) {
   let due = false;
   const makeDue = () => {

@@ -1,7 +1,8 @@
 /**
- * Returns a function that checks for a result of another process. Each call of this function runs `check`. If `check`
- * finds no result and the other process is gone, the call runs `check` once more. The other process may have produced
- * the result just before its end. If there is still no result, the call throws the error that `failure` returns.
+ * Returns a function that checks for a result of another process. The returned function calls `check`. If `check` finds
+ * no result and the other process is gone, the returned function calls `check` once more, because the other process may
+ * have produced the result just before its end. If there is still no result, the returned function throws the error
+ * from `failure`.
  */
 export function whileAlive<T>(
   check: () => Promise<T | undefined>,

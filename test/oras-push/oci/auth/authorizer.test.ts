@@ -118,7 +118,7 @@ describe("an authorizer", () => {
     const { it: subject, requests } = authorizer({ token: "t" }, { kind: "basic", username: "me", password: "pw" });
     await assert.rejects(
       subject.answer('Bearer realm="http://auth.example/token"', "scope", SECURE),
-      (error: ToolError) => error.code === "notAuthorized" && /not HTTPS/.test(error.why ?? ""),
+      (error: ToolError) => error.code === "notAuthorized" && /expected HTTPS/.test(error.why ?? ""),
     );
     assert.equal(requests.length, 0);
   });

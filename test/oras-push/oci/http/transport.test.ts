@@ -185,7 +185,7 @@ describe("bearer authentication", () => {
       credentials: async () => ({ kind: "refresh", token: "secret-refresh" }),
     });
     await assert.rejects(text(transport), (error: ToolError) => {
-      assert.match(error.message, /redirects a request with a refresh token/);
+      assert.match(error.message, /cannot follow a redirect of the token server/);
       return error.code === "registry" && !String(error.stack).includes("secret-refresh");
     });
     assert.deepEqual(requests, []);

@@ -16,8 +16,8 @@ export type TokenRequest = (
 const DEFAULT_TOKEN_SECONDS = 60;
 
 /**
- * A token is renewed this number of seconds before it expires. If half of the lifetime is shorter than this number, the
- * token is renewed after half of the lifetime.
+ * A token is renewed this number of seconds before it expires. A token with a lifetime of less than twice this number
+ * is renewed after half of its lifetime.
  */
 const RENEWAL_MARGIN_SECONDS = 5;
 
@@ -60,9 +60,9 @@ export class Authorizer {
   }
 
   /**
-   * Returns the `Authorization` header for a scope. Returns undefined before the first challenge. If the token has
-   * expired, renews the token first. With an expired token, the registry could reject a large body after the whole
-   * transfer. The renewal can fail with the errors of {@link answer}.
+   * Returns the `Authorization` header for a scope. Returns undefined before the first challenge. Renews an expired
+   * token first. Otherwise, the registry might reject the token only after this process has sent a large body. Throws
+   * the errors of {@link answer} if the renewal fails.
    */
   async header(scope: string): Promise<string | undefined> {
     const token = this.#tokens.get(scope);
@@ -72,8 +72,8 @@ export class Authorizer {
 
   /**
    * Answers the challenge of a 401. Returns false if there is no credential, or if the registry has already rejected
-   * the credential. `hadPassword` is true if the rejected request contained a password. `hadPassword` is false for a
-   * request that started before the first challenge. Throws `notAuthorized` if the token server refuses a token.
+   * the credential. `hadPassword` says whether the rejected request contained a password. A request that started before
+   * the first challenge contained no password. Throws `notAuthorized` if the token server refuses a token.
    */
   async answer(
     challenge: string | readonly string[] | undefined,
@@ -95,7 +95,7 @@ export class Authorizer {
     return true;
   }
 
-  /** Whether requests contain the user and the password. False until the registry requests a user and a password. */
+  /** Whether requests contain the user name and the password. False until the registry requests them. */
   get sendsPassword(): boolean {
     return this.#basic !== undefined;
   }
@@ -201,8 +201,8 @@ function realmOf(challenge: Challenge, origin: URL): URL {
     });
   const url = new URL(realm);
   if (url.protocol !== "https:" && origin.protocol === "https:")
-    throw new ToolError("notAuthorized", `the registry ${origin.host} requires an insecure token server`, {
-      why: `${url.origin} is not HTTPS`,
+    throw new ToolError("notAuthorized", `the token server of the registry ${origin.host} does not use HTTPS`, {
+      why: `expected HTTPS, found ${url.origin}`,
     });
   return url;
 }

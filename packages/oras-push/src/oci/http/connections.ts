@@ -58,8 +58,8 @@ export class Connections {
   }
 
   /**
-   * The last error of a direct connection. undici reports some errors only as "connection closed". In this case, this
-   * error contains the reason.
+   * The last error of a direct connection. For some errors, undici reports only "connection closed". The error in this
+   * field then shows the reason.
    */
   get lastFailure(): Error | undefined {
     return this.#lastFailure;
@@ -93,11 +93,13 @@ export class Connections {
   #secureContext(): SecureContext {
     const { ca, cert, key, env } = this.#options;
     const trusted = ca === undefined ? trustedCertificates(env) : certificatesIn(ca.toString("latin1"));
-    if (trusted.length === 0) throw new ToolError("usage", "--ca-file has no certificate", { why: "expected PEM" });
+    if (trusted.length === 0)
+      throw new ToolError("usage", "the file of --ca-file contains no certificate", { why: "expected PEM" });
     try {
       return createSecureContext({ ca: trusted, cert, key });
     } catch (error) {
-      throw new ToolError("usage", "cannot use --cert-file and --key-file", { why: reasonOf(error), cause: error });
+      const message = "cannot use the client certificate of --cert-file and --key-file";
+      throw new ToolError("usage", message, { why: reasonOf(error), cause: error });
     }
   }
 }

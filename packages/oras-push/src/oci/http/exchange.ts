@@ -28,10 +28,7 @@ const LARGEST_WHOLE_BODY = 64 << 10;
  */
 const STORAGE_SPEED = (4 << 20) / 1000;
 
-/**
- * The response may be late, because the registry moves a blob first. This constant is the maximum extra time for such a
- * response, in milliseconds.
- */
+/** The maximum extra time for a response if the registry first moves a blob, in milliseconds. */
 const LONGEST_MOVEMENT = 300_000;
 
 /**
@@ -41,9 +38,9 @@ const LONGEST_MOVEMENT = 300_000;
 const SLOW_LINK = (64 << 10) / 1000;
 
 /**
- * Sends one request, without a retry. Throws an error if the server is silent for too long. The server is silent while
- * it accepts no byte of the body, and while it sends no response. The function `failure` converts the error. The time
- * limit for the response is longer if the body is large.
+ * Sends one request, without a retry. Throws an error if the server is silent for too long. Silent means that the
+ * server accepts no byte of the body, or sends no response. For a large body, the server has more time to respond. The
+ * function `failure` converts each error before it is thrown.
  */
 export async function exchange(
   connections: Connections,
@@ -79,8 +76,8 @@ export async function exchange(
 }
 
 /**
- * Returns the time limit for a response, in milliseconds. The result is the sum of `limit`, the time to send the body
- * over a slow link, and the time to move a blob. The time for the slow link is at most `limit`.
+ * Returns the time limit for a response, in milliseconds. The result is the sum of three times: `limit`, the time to
+ * send the body over a slow link (at most `limit`), and the time to move a blob (at most {@link LONGEST_MOVEMENT}).
  */
 function responseLimit(limit: number, sent: number, completes: number): number {
   const movement = Math.min(Math.max(sent, completes) / STORAGE_SPEED, LONGEST_MOVEMENT);

@@ -76,9 +76,9 @@ export function networkFailure(
 }
 
 /**
- * Returns a code if an error shows that undici could not parse a response. Returns undefined for any other error. For
- * the status 101, undici throws an assertion error. In the packaged executable, Node cannot read the source code of the
- * assertion. Therefore, Node throws a `SyntaxError` in place of the assertion error.
+ * Returns a code if an error shows that undici could not parse a response. Returns undefined for any other error. If
+ * the status of a response is 101, an assertion in undici fails. In the packaged executable, Node cannot read the
+ * source code of this assertion. Therefore, Node throws a `SyntaxError` instead of an assertion error.
  */
 export function parserErrorCode(error: unknown): string | undefined {
   if (error instanceof errors.HTTPParserError) return "HPE";

@@ -59,7 +59,7 @@ export function failingSince<E>(error: E, time: number): E {
 /**
  * Calls `attempt` until it succeeds. Throws the last error if `predicate` decides against a retry, or if the deadline
  * has passed. If the server requested a delay, waits at least this long before the retry. If `attempt` itself calls
- * this function, both calls share the time of the first failure.
+ * this function, the deadlines of both calls begin at the same first failure.
  */
 export async function retrying<T>(
   attempt: () => Promise<T>,
@@ -82,7 +82,7 @@ export async function retrying<T>(
       if (!decision.retry) throw error;
       const failed = FAILING_SINCE.get(error as object) ?? performance.now();
       const long = failed - started > deadline && longAttempts++ < MAX_LONG_ATTEMPTS;
-      // A long attempt worked for most of its time, so the deadline starts again.
+      // During most of a long attempt, the registry worked. Therefore, the deadline starts again.
       if (long || firstFailure === undefined) firstFailure = failed;
       const delay = (decision.delay ?? 0) + backOff(attempts, policy);
       if (performance.now() + delay - firstFailure > deadline) throw failingSince(error, firstFailure);
@@ -132,8 +132,8 @@ const TRANSIENT_STATUSES = new Set([408, 429, 500, 502, 503, 504]);
 const LOST_UPLOAD = "BLOB_UPLOAD_UNKNOWN";
 
 /**
- * Retries transient failures: the connection failed or broke, or the registry is overloaded, is not ready, or has lost
- * an upload.
+ * A predicate that allows a retry only after a transient failure: the connection failed or broke, or the registry is
+ * overloaded, is not ready, or has lost an upload.
  */
 export const isTransient: RetryPredicate = (error) => {
   if (error instanceof RegistryError) {
@@ -144,7 +144,7 @@ export const isTransient: RetryPredicate = (error) => {
   return { retry: isNetworkCode(systemCode(error.cause) ?? "") };
 };
 
-/** Retries requests that an overloaded registry did not handle. */
+/** A predicate that allows a retry only if an overloaded registry did not handle the request. */
 export const isRefusedForNow: RetryPredicate = (error) =>
   error instanceof RegistryError && isOverloaded(error.status)
     ? { retry: true, delay: error.retryAfter }
@@ -162,17 +162,18 @@ export function isMissingBlob(error: unknown): boolean {
 const MAX_MISSING_BLOB_RETRIES = 4;
 
 /**
- * Creates a predicate for the push of a manifest. A registry may confirm a blob, but then not find it for a short time.
- * For example, a replicated storage may show a new blob late. In version 2 of distribution, the metadata of a blob is
- * empty while another push to the repository overwrites this metadata. The predicate allows only
- * {@link MAX_MISSING_BLOB_RETRIES} retries for a missing blob, because the blob may also have been deleted.
+ * Creates a predicate for the push of a manifest. A registry may confirm that it stored a blob, but then fail to find
+ * the blob for a short time. There are two examples. In a replicated storage, a new blob may become visible late. In
+ * version 2 of distribution, the metadata of a blob is empty while another push to the repository overwrites this
+ * metadata. The predicate allows only {@link MAX_MISSING_BLOB_RETRIES} retries for a missing blob, because the blob may
+ * also have been deleted.
  */
 export function manifestRetry(): RetryPredicate {
   let missing = 0;
   return (error) => (isMissingBlob(error) ? { retry: missing++ < MAX_MISSING_BLOB_RETRIES } : isTransient(error));
 }
 
-/** A download may be interrupted this many times in a row without a new byte. */
+/** The maximum number of interruptions in a row during which a download receives no new byte. */
 const MAX_STALLED_DOWNLOADS = 5;
 
 /**

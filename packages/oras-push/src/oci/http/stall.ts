@@ -76,7 +76,7 @@ export class StallWatch {
     this.wait();
   }
 
-  /** Call this before the first piece of a body. The process does not wait for the registry yet. */
+  /** Call this before the first piece of a body, when this process does not wait for the registry yet. */
   startBody(): void {
     this.moved(MIN_PROGRESS);
     this.#code = "UND_ERR_BODY_TIMEOUT";

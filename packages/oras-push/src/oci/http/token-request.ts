@@ -16,8 +16,9 @@ export type SendTokenRequest = (url: URL, credentials: TokenCredentials) => Prom
 
 /**
  * Requests a token and follows redirects. Sends the credentials only to the origin of `realm`. Throws `notAuthorized`
- * for a redirect from HTTPS to plain HTTP. Throws `registry` if a request with a refresh token is redirected to a
- * different origin, or with a status that drops the token.
+ * for a redirect from HTTPS to plain HTTP. A refresh token is sent in the body of the request. Therefore, throws
+ * `registry` if the redirect of such a request leads to a different origin, or has a status that does not keep the
+ * body.
  */
 export async function requestToken(
   realm: URL,
@@ -34,13 +35,13 @@ export async function requestToken(
       throw new ToolError("registry", `the token server ${realm.origin} redirects more than ${MAX_REDIRECTS} times`);
     const next = resolveLocation(location, url);
     if (next.protocol !== "https:" && url.protocol === "https:")
-      throw new ToolError("notAuthorized", `the token server ${url.origin} redirects to an insecure server`, {
-        why: `${next.origin} is not HTTPS`,
+      throw new ToolError("notAuthorized", `the token server ${url.origin} redirects to a server without HTTPS`, {
+        why: `expected HTTPS, found ${next.origin}`,
       });
     const keepsForm = next.origin === realm.origin && (response.status === 307 || response.status === 308);
     if (credentials.form !== undefined && !keepsForm)
-      throw new ToolError("registry", `the token server ${url.origin} redirects a request with a refresh token`, {
-        why: `it redirects to ${next.origin} with status ${response.status}`,
+      throw new ToolError("registry", `cannot follow a redirect of the token server ${url.origin}`, {
+        why: `the request has a refresh token, and the redirect to ${next.origin} has status ${response.status}`,
       });
     url = next;
   }

@@ -34,10 +34,11 @@ export class LostLockError extends Error {
 
 /**
  * Calls `act` while this process holds a lock. Only one process at a time can hold the lock, even if several machines
- * share the folder. The lock is a file that contains a random token of the process that holds the lock. A waiting
- * process uses its own clock to measure how long the token stays unchanged. `act` must call `check` right before a step
- * that requires the lock. If `check` finds that another process has removed the lock, this function takes the lock
- * again and repeats `act`. Throws `cannotCreate` if the file cannot be created.
+ * share the folder. The lock is a file with a random token of the holder. To detect a stale lock, a waiting process
+ * measures how long the token stays unchanged. The waiting process uses only its own clock, because the clocks of two
+ * machines may differ. `act` must call `check` right before a step that requires the lock. If `check` finds that
+ * another process has removed the lock, this function takes the lock again and repeats `act`. Throws `cannotCreate` if
+ * the file cannot be created.
  */
 export async function withLock<T>(
   path: string,
@@ -84,7 +85,7 @@ async function acquire(path: string, token: string, signal: AbortSignal, { pause
   }
 }
 
-/** Links the lock to its path. Returns false if the path already exists. */
+/** Creates a hard link from `path` to the file `own`. Returns false if `path` already exists. */
 async function linkLock(own: string, path: string): Promise<boolean> {
   try {
     await link(own, path);
@@ -104,8 +105,8 @@ async function removeStale(path: string, token: string, own: string): Promise<vo
     if (systemCode(error) === "ENOENT") return;
     throw error;
   }
-  // Before the restore, a third process may take the lock. In this case, `check` reports the loss to the owner of the
-  // removed lock.
+  // A third process may take the lock before this process restores the new lock. The restore then fails. The owner of
+  // the new lock finds out about the loss when it calls `check`.
   if ((await tokenOf(aside)) !== token) await linkLock(aside, path);
   await removeFile(aside);
 }

@@ -64,7 +64,7 @@ function allNames(usage: Usage<OptionSpecs>): string[] {
   return Object.entries(allOptions(usage)).flatMap(([name, spec]) => optionNames(name, spec));
 }
 
-/** The arms of a `case` over the previous word. Options with the same completion share an arm. */
+/** The branches of a `case` statement about the previous word. Options with the same completion share one branch. */
 function valueArms(usage: Usage<OptionSpecs>): string[] {
   const options = Object.entries(allOptions(usage)).filter(([, { type }]) => type !== "flag");
   const arms = Map.groupBy(options, ([, spec]) => valueLines(valueCompletion(spec)).join("\n"));

@@ -33,7 +33,7 @@ function commandFunction(usage: Usage<OptionSpecs>): string {
   ].join("\n");
 }
 
-/** A fish function that prints the completions of the command after `--`. The function fails if there is no `--`. */
+/** A fish function that completes the command line after `--`. The function fails if there is no `--`. */
 function wrappedCommandFunction(usage: Usage<OptionSpecs>): string {
   return [
     `function ${helperName(usage)}`,

@@ -11,8 +11,8 @@ export type ValueCompletion =
   | { readonly kind: "text" };
 
 /**
- * How to complete the value of an option. If the placeholder begins with FILE, PATH, SOCKET or DIR, the value is a path
- * on disk.
+ * Returns how a shell completes the value of an option. If the placeholder begins with FILE, PATH, SOCKET or DIR, the
+ * value is a path on disk.
  */
 export function valueCompletion(spec: OptionSpec): ValueCompletion {
   if (spec.type === "flag") return { kind: "flag" };

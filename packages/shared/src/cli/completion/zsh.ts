@@ -12,7 +12,7 @@ export function zshCompletion(usage: Usage<OptionSpecs>): string {
     ...commands.map(completionFunction),
     ...(commands.length === 0 ? [] : [commandsFunction(usage)]),
     completionFunction(usage),
-    // The first completion loads this file as the completion function. A user can also source the file.
+    // zsh loads this file as the completion function at the first completion, or the user sources the file.
     `if [[ $funcstack[1] == ${main} ]]; then\n  ${main} "$@"\nelse\n  compdef ${main} ${name}\nfi`,
   ];
   return `${parts.join("\n\n")}\n`;
