@@ -451,7 +451,7 @@ describe("a sidecar", { timeout: 60_000 }, () => {
     writeFileSync(join(pod.share, DONE), JSON.stringify({ schema: 1, exitCode: 0, outputs }));
     const { code, stderr } = await pod.start("oras-push", ["sidecar", "NA", pod.reference("t:1")]).ended;
     assert.equal(code, 66);
-    assert.match(stderr, /\/secret lies outside of the shared volume/);
+    assert.match(stderr, /\/secret is outside the shared volume/);
     assert.deepEqual(tags(pod), []);
   });
 });

@@ -194,7 +194,7 @@ describe("with the in-process registry", () => {
     registry.intercept(undefined);
     const none = await pull();
     assert.equal(none.code, 76);
-    assert.match(none.stderr, /no artifact in \S+\/odd \(it has no tags\)/);
+    assert.match(none.stderr, /no artifact in \S+\/odd \(the repository has no tags\)/);
     assert.equal((await tool(["pull", "--all", at("odd:1")])).code, 64);
   });
 

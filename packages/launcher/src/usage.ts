@@ -30,9 +30,9 @@ const DATA_OPTIONS = {
       "layer",
     ].join(" "),
   },
-  "allow-missing-output": { type: "flag", description: "do not fail if an output is missing after the command" },
+  "allow-missing-output": { type: "flag", description: "do not fail if the command does not write an output" },
   "output-pipe": { type: "text", placeholder: "FILE", description: "also write the command's stdout to FILE" },
-  logs: { type: "flag", description: "also save the command's stdout and stderr, so that the sidecar pushes them" },
+  logs: { type: "flag", description: "save the command's stdout and stderr as additional outputs" },
 } as const satisfies OptionSpecs;
 
 const WAITING_OPTIONS = {
@@ -40,15 +40,15 @@ const WAITING_OPTIONS = {
     type: "number",
     placeholder: "SECONDS",
     shownDefault: "no limit",
-    description: "exit with 124 if the inputs are not complete after this time",
+    description: "exit with 124 if the sidecar has not pulled the inputs after this time",
   },
   "sidecar-timeout": {
     type: "number",
     placeholder: "SECONDS",
     default: DEFAULT_SIDECAR_SECONDS,
     description: [
-      "how long to wait for a new sidecar if the sidecar dies; after this time, exit with 66 if inputs are missing, or",
-      "with 75 if the outputs are not pushed",
+      "if the sidecar dies, wait this long for a new sidecar; then exit with 66 if inputs are missing, or with 75 if",
+      "the outputs are not pushed",
     ].join(" "),
   },
   "wait-push": {
@@ -68,7 +68,7 @@ const RUNNING_OPTIONS = {
     type: "number",
     placeholder: "SECONDS",
     default: DEFAULT_GRACE_SECONDS,
-    description: "send SIGKILL to the command if it still runs this long after SIGTERM",
+    description: "after SIGTERM, wait this long for the end of the command, and then send SIGKILL",
   },
   "only-if": {
     ...CONDITION_OPTION,

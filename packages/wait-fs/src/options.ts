@@ -12,7 +12,7 @@ const WAITING_OPTIONS = {
     placeholder: "SECONDS",
     default: DEFAULT_POLL_SECONDS,
     range: ABOVE_ZERO,
-    description: "how often to check the paths, for volumes that do not report new files",
+    description: "time between two checks of the paths, for volumes that do not report new files",
   },
   timeout: {
     type: "number",
@@ -23,7 +23,7 @@ const WAITING_OPTIONS = {
   alive: {
     type: "text",
     placeholder: "SOCKET",
-    description: "socket of the launcher's lease; exit with 79 if this launcher ends before the paths exist",
+    description: "path of the launcher's lease socket; exit with 79 if the launcher ends before the paths exist",
   },
 } as const satisfies OptionSpecs;
 

@@ -315,7 +315,7 @@ describe("pulls into an existing folder", () => {
     const { folder, pull } = await filled(t);
     const before = treeOf(folder);
     await assert.rejects(pull("1", true), (error: ToolError) => {
-      assert.equal(error.message, `${join(folder, "t", "f")} exists already`);
+      assert.equal(error.message, `${join(folder, "t", "f")} already exists`);
       return error.exitCode === 73;
     });
     assert.deepEqual(treeOf(folder), before);
@@ -509,7 +509,7 @@ describe("failed pulls", () => {
     symlinkSync("../outside", join(found.folder, "t"));
     storeArtifact(found.registry, "1", [fileLayer("good", "good"), fileLayer("t/escaped", "x")]);
     await assert.rejects(found.pull("1"), (error: ToolError) => {
-      assert.equal(`${error.message} (${error.why})`, `${join(found.folder, "t")} exists already (it is not a folder)`);
+      assert.equal(`${error.message} (${error.why})`, `${join(found.folder, "t")} already exists (it is not a folder)`);
       return error.exitCode === 73;
     });
     assert.deepEqual(treeOf(found.base), { into: "folder", "into/t": "-> ../outside", outside: "folder" });
@@ -652,7 +652,7 @@ describe("a folder and a file with one name", () => {
     const reference = `${registry.address}/metric/run:file`;
     const { code, stderr } = await runTool("oras-push", ["pull", reference, "-o", folder]);
     assert.equal(code, 73);
-    assert.match(stderr, /oras-push: \S+\/run exists already \(it is a folder\)\n$/);
+    assert.match(stderr, /oras-push: \S+\/run already exists \(it is a folder\)\n$/);
     assert.deepEqual(treeOf(folder), { run: "folder", "run/precious": "kept\n" });
   });
 });

@@ -52,7 +52,7 @@ function whileWritable(folder: BytePath, { mode, uid }: Stats, act: () => void):
 /** Throws `cannotCreate` if {@link findConflict} finds a conflict between `from` and `to`. */
 export function checkFree(from: BytePath, to: BytePath, keepOldFiles: boolean): void {
   const found = findConflict(from, to, { keepOldFiles, parents: [] });
-  if (found !== undefined) throw new ToolError("cannotCreate", `${found.path} exists already`, { why: found.why });
+  if (found !== undefined) throw new ToolError("cannotCreate", `${found.path} already exists`, { why: found.why });
 }
 
 /**

@@ -100,7 +100,8 @@ export async function pullAllTags(
   const store = await openStore(repository, "pull", plan, context);
   const tags = await store.listTags();
   const name = formatReference(repository);
-  if (tags.length === 0) throw new ToolError("registry", `no artifact in ${name}`, { why: "it has no tags" });
+  if (tags.length === 0)
+    throw new ToolError("registry", `no artifact in ${name}`, { why: "the repository has no tags" });
   const pulled: PulledArtifact[] = [];
   const skipped: SkippedArtifact[] = [];
   for (const tag of tags) {

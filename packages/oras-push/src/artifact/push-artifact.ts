@@ -94,5 +94,5 @@ function layerAnnotations({ layers }: AnnotationFile, paths: readonly LayerPath[
 function sourceDateEpoch({ SOURCE_DATE_EPOCH: text }: NodeJS.ProcessEnv): number | undefined {
   if (text === undefined || text === "") return undefined;
   if (/^\d{1,11}$/.test(text)) return Number(text);
-  throw new ToolError("usage", `SOURCE_DATE_EPOCH must be seconds since 1970, not ${JSON.stringify(text)}`);
+  throw new ToolError("usage", `SOURCE_DATE_EPOCH must be a number of seconds since 1970, not ${JSON.stringify(text)}`);
 }

@@ -26,7 +26,7 @@ export const ARTIFACT_OPTIONS = {
     type: "text",
     choices: ["gzip", "none"],
     default: "gzip",
-    description: "how to compress folders: gzip, or none for the gzip format without compression",
+    description: "compression of folders: gzip, or none (gzip format, but not compressed)",
   },
   "compression-level": {
     type: "number",

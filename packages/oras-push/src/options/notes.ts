@@ -15,8 +15,8 @@ export const PATTERNS_NOTE: Note = {
   text: [
     "A PATTERN can contain *, **, ?, [a-z] and {a,b}. A pattern that contains a slash is matched against the path",
     "below the folder. Any other pattern is matched against the name at any depth. A pattern that matches a folder",
-    "also selects the content of the folder. --exclude overrides --include. A name with a leading dot matches only if",
-    "the pattern contains the dot.",
+    "also selects the content of the folder. If both options match an entry, the entry is skipped. A name with a",
+    "leading dot matches only if the pattern contains the dot.",
   ].join(" "),
 };
 
@@ -25,9 +25,9 @@ export const CREDENTIALS_NOTE: Note = {
   title: "Credentials",
   text: [
     "The tools look for credentials in this order: --username with --password-stdin; ORAS_USER with ORAS_PUSH_PASS or",
-    "ORAS_PULL_PASS; a docker config. The tools look for the docker config at --registry-config, $DOCKER_CONFIG or",
-    "~/.docker. A mounted file .dockerconfigjson is also a docker config. No option accepts a password, because other",
-    "processes can read command lines.",
+    "ORAS_PULL_PASS; a docker config. By default, the docker config is in $DOCKER_CONFIG or ~/.docker. To use a",
+    "different docker config, set --registry-config. A mounted file .dockerconfigjson is also a docker config. No",
+    "option accepts a password, because other processes can read command lines.",
   ].join(" "),
 };
 

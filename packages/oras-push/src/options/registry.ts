@@ -30,7 +30,7 @@ export const REGISTRY_OPTIONS = {
   "registry-config": {
     type: "text",
     placeholder: "FILE",
-    description: "docker config with credentials, or folder that contains a docker config",
+    description: "docker config with credentials, or a folder with a docker config",
   },
   username: {
     type: "text",
@@ -43,7 +43,7 @@ export const REGISTRY_OPTIONS = {
     type: "number",
     placeholder: "SECONDS",
     default: DEFAULT_RETRY_SECONDS,
-    description: "how long to retry a request that failed or got no response",
+    description: "if a request fails or gets no response, retry it for this long",
   },
   concurrency: {
     type: "number",

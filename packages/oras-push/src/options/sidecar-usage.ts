@@ -25,7 +25,7 @@ const POD_OPTIONS = {
   "only-if": { ...CONDITION_OPTION, description: "pull and push only if the environment variable NAME has this VALUE" },
   native: {
     type: "flag",
-    description: "keep running until SIGTERM; set this option in an init container with restartPolicy: Always",
+    description: "keep running until SIGTERM; use this option in an init container with restartPolicy: Always",
   },
 } as const satisfies OptionSpecs;
 
@@ -35,7 +35,7 @@ const INPUT_OPTIONS = {
     type: "number",
     placeholder: "SECONDS",
     shownDefault: "no wait",
-    description: "wait this long for missing inputs; exit with 124 if an input is still missing after this time",
+    description: "wait this long for missing inputs; then exit with 124 if an input is still missing",
   },
   "allow-failed-inputs": { type: "flag", description: "accept the artifact of a failed or incomplete run as an input" },
 } as const satisfies OptionSpecs;
@@ -57,13 +57,13 @@ const RUN_OPTIONS = {
     type: "text",
     choices: KEEP_POLICIES,
     default: "push",
-    description: "what to do with the outputs of a failed application: push them as TAG-failed, or discard them",
+    description: "push the outputs of a failed application as TAG-failed, or discard these outputs",
   },
   "incomplete-run": {
     type: "text",
     choices: KEEP_POLICIES,
     default: "push",
-    description: "what to do with the outputs of an incomplete run: push them as TAG-incomplete, or discard them",
+    description: "push the outputs of an incomplete run as TAG-incomplete, or discard these outputs",
   },
 } as const satisfies OptionSpecs;
 

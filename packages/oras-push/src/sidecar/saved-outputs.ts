@@ -52,6 +52,6 @@ function placeOf(share: string, path: string, required: boolean): "volume" | "mi
   });
   if (real === "missing" || real === "unreadable") return real;
   if (!real.startsWith(`${realpathSync(share)}${sep}`))
-    throw new ToolError("noInput", `the output ${path} lies outside of the shared volume`);
+    throw new ToolError("noInput", `the output ${path} is outside the shared volume`);
   return "volume";
 }

@@ -41,7 +41,7 @@ export async function requestToken(
     const keepsForm = next.origin === realm.origin && (response.status === 307 || response.status === 308);
     if (credentials.form !== undefined && !keepsForm)
       throw new ToolError("registry", `cannot follow a redirect of the token server ${url.origin}`, {
-        why: `the request has a refresh token, and the redirect to ${next.origin} has status ${response.status}`,
+        why: `the refresh token cannot be sent to ${next.origin} after a redirect with status ${response.status}`,
       });
     url = next;
   }
