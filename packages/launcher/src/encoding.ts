@@ -10,8 +10,8 @@ export function hasInvalidArgument(argv: readonly string[]): boolean {
 }
 
 /**
- * Returns the names of the environment variables that are not UTF-8 text, in their name or in their value. The command
- * receives changed text for these variables.
+ * Returns the names of the environment variables whose name or value is not UTF-8 text. Node replaces the invalid bytes
+ * by U+FFFD, so the command receives a changed text.
  */
 export function invalidVariables(env: NodeJS.ProcessEnv): readonly string[] {
   if (!Object.entries(env).some(([name, value]) => mayBeChanged(name) || mayBeChanged(value ?? ""))) return [];
@@ -20,9 +20,9 @@ export function invalidVariables(env: NodeJS.ProcessEnv): readonly string[] {
 }
 
 /**
- * Returns the environment for the command. It contains `env`, and also the variables that Node removed at startup. Node
- * removes its own variables, such as NODE_CHANNEL_FD, even if the user set them for the command. If /proc is not
- * mounted, the removed variables stay missing.
+ * Returns the environment for the command. At startup, Node removes some variables from the environment, for example
+ * NODE_CHANNEL_FD. The result contains `env` and the removed variables, because a user may have set these variables for
+ * the command. If /proc is not mounted, the result contains only `env`.
  */
 export function commandEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   try {
@@ -46,7 +46,7 @@ function mayBeChanged(text: string): boolean {
   return text.includes("\ufffd");
 }
 
-/** The arguments or environment variables that the kernel passed to this process, as bytes (proc(5)). */
+/** Reads the arguments or the environment variables of this process from /proc (proc(5)). Returns them as bytes. */
 function originalWords(file: "cmdline" | "environ"): Buffer[] {
   const bytes = readFileSync(`/proc/self/${file}`);
   const words: Buffer[] = [];

@@ -25,8 +25,8 @@ export async function waitForInit(
   log(init);
   const check = async () => {
     const marker = await volume.read(SHARE.init, parseInitMarker);
-    // If a launcher wrote the marker, the marker belongs to an earlier step without inputs. The sidecar of this step
-    // will replace this marker after the pull.
+    // If a launcher wrote this marker, the marker is old. It comes from an earlier step that had no inputs. After the
+    // pull, the sidecar of this step replaces the old marker.
     if (marker !== undefined && marker.by !== "launcher") return true;
     const failure = await volume.read(SHARE.initFailed, parseFailureMarker);
     if (failure === undefined) return undefined;

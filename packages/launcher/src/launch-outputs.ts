@@ -9,8 +9,8 @@ import type { Progress } from "./progress.ts";
 /**
  * Saves all outputs that can be saved. Records the saved outputs and the lost paths in `progress`. If one path was
  * lost, throws the failure of this path. If several paths were lost, throws a summary of their failures. If `required`
- * is true, a missing output counts as a lost path. If `required` is false, a missing output only causes a warning. This
- * is useful after a failed command, because such a command may not have written all outputs.
+ * is true, a missing output counts as a lost path. If `required` is false, a missing output only causes a warning. Set
+ * `required` to false after a failed command, because the command may not have written all outputs.
  */
 export async function saveOutputs(steps: LaunchSteps, required: boolean, progress: Progress, warn: Log): Promise<void> {
   const failures = new OutputFailures(required, warn);
@@ -43,7 +43,9 @@ async function saveResolved(
   return saved;
 }
 
-/** Returns the result of `save`. If `save` fails, reports the failure of the path, and returns an empty list. */
+/**
+ * Calls `save` and returns its result. If `save` fails, reports the path with the failure, and returns an empty list.
+ */
 async function attempt<T>(
   path: string,
   save: () => Promise<readonly T[] | undefined>,

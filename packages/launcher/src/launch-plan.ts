@@ -17,11 +17,11 @@ export interface LaunchPlan {
   readonly logs: boolean;
   /** The command and its arguments. */
   readonly command: readonly [string, ...string[]];
-  /** Seconds within which the inputs must be complete; unlimited if undefined. */
+  /** The inputs must be complete within this number of seconds. If undefined, there is no time limit. */
   readonly initTimeoutSeconds: number | undefined;
   /** Seconds to wait for a new sidecar after a sidecar died. */
   readonly sidecarTimeoutSeconds: number;
-  /** Seconds within which the command must end; unlimited if undefined. */
+  /** The command must end within this number of seconds. If undefined, there is no time limit. */
   readonly timeoutSeconds: number | undefined;
   /** Seconds from SIGTERM to SIGKILL, if the command does not end. */
   readonly graceSeconds: number;

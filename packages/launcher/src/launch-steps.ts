@@ -63,8 +63,9 @@ export function launchSteps(plan: LaunchPlan, context: RunContext, readSidecarLe
 }
 
 /**
- * Returns a function that reads the state of the lease, and never throws. If the state cannot be read, the function
- * returns the state `none`, because the sidecar may still be alive. Only the first failure causes a warning.
+ * Returns a function that reads the state of the lease, and never throws. If the state cannot be read, the sidecar may
+ * still be alive. In this case, the function returns the state `none`, because this state does not count as a dead
+ * sidecar. Only the first failure causes a warning.
  */
 function ignoringFailures(lease: ReadLease, warn: Log): ReadLease {
   let warned = false;

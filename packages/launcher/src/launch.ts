@@ -15,12 +15,11 @@ import type { SidecarTimeout } from "./sidecar-wait.ts";
 /**
  * Runs one attempt of the launcher: takes the lease, waits for the inputs, runs the command, saves the outputs, and
  * writes the done marker (docs/protocol.md, "The launcher"). Returns the exit code of the command. If the launcher
- * itself fails, writes the failure marker and throws the failure. If the command failed too, only warns about the
- * launcher's failure, and returns the exit code of the command.
+ * itself fails, writes the failure marker, and then throws the failure. There is one exception: if the command failed
+ * too, the launcher's failure only causes a warning, and this function returns the exit code of the command.
  *
- * The lease is taken first and released last. If the launcher can write neither a done marker nor a failure marker, it
- * keeps the lease until its process ends. In this case, only the end of the lease shows the sidecar that the attempt is
- * over.
+ * Takes the lease first and releases it last. If the launcher can write neither a done marker nor a failure marker, it
+ * keeps the lease until its process ends. From the end of the lease, the sidecar detects that the attempt is over.
  */
 export async function launch(plan: LaunchPlan, context: LaunchContext, steps: LaunchSteps): Promise<number> {
   const lease = await steps.takeLease();
@@ -63,8 +62,8 @@ async function runAttempt(
 
 /** Removes the markers and the copies that an earlier attempt left. Then writes the started marker. */
 async function start({ startedAt }: Progress, { volume, attempt }: LaunchContext, steps: LaunchSteps): Promise<void> {
-  // The started marker is removed first. If the launcher dies after this removal, no old file counts as an output of
-  // this attempt.
+  // Removes the started marker first. If the launcher dies after this removal, the sidecar finds no started marker.
+  // Therefore, the sidecar pushes no old file as an output of this attempt.
   for (const name of [SHARE.started, SHARE.done, SHARE.doneFailed, SHARE.pushed, SHARE.pushFailed])
     await volume.remove(name);
   const outputs = await steps.prepareOutputs();
@@ -101,8 +100,8 @@ async function runCommand(
 }
 
 /**
- * Writes the failure marker. If the write fails, for example on a full disk, writes a shorter marker without the lists
- * of outputs and lost paths. Returns true if one of the two writes succeeded.
+ * Writes the failure marker. If the write fails, for example on a full disk, writes a shorter marker. The shorter
+ * marker does not list outputs or lost paths. Returns true if one of the two writes succeeded.
  */
 async function writeFailure(marker: DoneMarker, { volume, warn }: LaunchContext): Promise<boolean> {
   const { missing, missingCount, ...withoutMissing } = marker;

@@ -38,7 +38,8 @@ export function main(argv: string[], io: Io): Promise<number> {
     },
     onRefusal: async (failure, { share, install }) => {
       const folder = share || DEFAULT_SHARE;
-      // If another launcher runs on this volume, the marker would end the attempt of that launcher.
+      // Does not write the marker if another launcher runs on this volume. The marker would end the attempt of that
+      // launcher.
       if (install !== undefined || (await isHeld(join(folder, SHARE.lease)).catch(() => false))) return;
       const marker = doneMarker(randomUUID(), progress, describeError(failure));
       // Ignores a failed write. If the volume is not writable, no sidecar waits for this marker.
@@ -103,7 +104,7 @@ function warn(io: Io, text: string): void {
   io.stderr(`launcher: ${oneLine(text)}\n`);
 }
 
-/** The first log lines. The script of the ORAS Operator writes the same lines. */
+/** Returns the first log lines. The script of the ORAS Operator writes the same lines. */
 function introduction(plan: LaunchPlan, args: readonly string[]): string[] {
   return [
     "Expecting: <artifact-input> <artifact-output> <command>...",

@@ -20,7 +20,7 @@ const NONE = "NA";
  */
 const MAX_FOLDER_BYTES = 4096 - 64;
 
-/** The input, the output and the command. Each form of the command line gives these three parts. */
+/** The input, the output and the command. All forms of the command line are converted to these three parts. */
 interface Operands {
   /** `NA` if there is no input. */
   readonly input: string;

@@ -27,7 +27,7 @@ export function newProgress(): Progress {
   };
 }
 
-/** The command's exit code; 0 if the command has not run. */
+/** Returns the command's exit code. Returns 0 if the command has not run. */
 export function commandExitCode({ status }: Progress): number {
   return status?.exitCode ?? 0;
 }

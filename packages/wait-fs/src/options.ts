@@ -83,7 +83,9 @@ export interface WaitFsOptions {
   readonly json: boolean;
 }
 
-/** Converts a command line of `wait-fs`. Throws a usage error if arguments are missing, empty or unexpected. */
+/**
+ * Converts a command line of `wait-fs` to options. Throws a usage error if arguments are missing, empty or unexpected.
+ */
 export function waitFsOptions({ args, options }: CommandLine<typeof USAGE.options>): WaitFsOptions {
   const { path, any, wait, timeout, alive, quiet, json } = options;
   if (args[0] !== undefined) throw usageError(USAGE, `unexpected argument ${JSON.stringify(args[0])}`);

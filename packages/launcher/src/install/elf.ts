@@ -16,7 +16,10 @@ export interface InterpreterSegment {
 
 /** An edit of a file. The file is truncated first, and then written. */
 export interface FileEdit {
-  /** The length in bytes to which the file is truncated. It is the current length if nothing is removed. */
+  /**
+   * The new length of the file in bytes. The file is truncated to this length. If nothing is removed, this is the
+   * current length.
+   */
   readonly length: number;
   /** The bytes to write, with their offsets in the file. */
   readonly writes: readonly { readonly position: number; readonly bytes: Buffer }[];
@@ -38,12 +41,12 @@ const PROGRAM_HEADER = 56;
 const OFFSET_FIELD = 8;
 const SIZE_FIELDS = 32;
 
-/** `e_type` of files that can be run: ET_EXEC and ET_DYN. */
+/** The values of `e_type` that a program can have: ET_EXEC and ET_DYN. */
 const RUNNABLE_TYPES: readonly number[] = [2, 3];
 
 /**
- * Maps Node's name of a machine to the `e_machine` values of the programs that the machine can run. The first value is
- * for 64-bit programs, and the second value is for 32-bit programs.
+ * The `e_machine` values that each machine supports. The keys are Node's names for machines. In each list, the first
+ * value is for 64-bit programs, and the second value is for 32-bit programs.
  */
 const MACHINES: Readonly<Record<string, readonly number[]>> = { x64: [62, 3], arm64: [183, 40] };
 
@@ -92,8 +95,8 @@ export function interpreterSegment(head: Buffer): InterpreterSegment | undefined
  * Returns the edit that sets the path of an executable's loader. `length` is the size of the executable in bytes. The
  * edit writes the new path at the end of the file. If an earlier edit wrote a path there, the new path replaces the
  * earlier path. The edit also changes the file position in the program header, so the kernel reads the new path. The
- * memory address in the program header still points to the old path. This does no harm, because only the loader uses
- * this address, to read its own name.
+ * memory address in the program header still points to the old path. This is harmless, because the kernel does not use
+ * this address. Only the loader uses the address, to read its own name.
  */
 export function interpreterEdit(segment: InterpreterSegment, length: number, path: string): FileEdit {
   const bytes = Buffer.from(`${path}\0`);

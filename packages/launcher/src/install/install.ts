@@ -36,10 +36,10 @@ const SELF = "/proc/self/exe";
 
 /**
  * Installs the executable into a folder, together with the dynamic loader and the shared libraries of this process. The
- * installed executable then runs in any image. Each file is placed atomically, and replaces an older file with the same
- * name, even while a process runs the older file. The libraries are placed first, then the executable, and then the two
- * links to the executable. Every user may read and run the files. Throws `noInput` if a file of this process cannot be
- * read. Throws `cannotCreate` if a file cannot be written, or if the installed executable cannot be run.
+ * installed executable then runs in any image. Places each file atomically. A new file replaces an old file with the
+ * same name, even if a process is running the old file. Places the libraries first, then the executable, and then the
+ * two links to the executable. Every user may read and run the files. Throws `noInput` if a file of this process cannot
+ * be read. Throws `cannotCreate` if a file cannot be written, or if the installed executable cannot be run.
  */
 export async function install({ folder, mountedAt }: InstallPlan): Promise<void> {
   const segment = ownInterpreter();
@@ -57,7 +57,8 @@ export async function install({ folder, mountedAt }: InstallPlan): Promise<void>
 }
 
 /**
- * Checks that the kernel can run a file. If the kernel refuses an executable file, the volume is mounted with noexec.
+ * Checks that the kernel can run a file. The file already has the execute permission. If the kernel still refuses to
+ * run the file, the volume is mounted with noexec.
  */
 function checkRunnable(path: string): void {
   try {
@@ -82,14 +83,14 @@ function ownInterpreter(): InterpreterSegment {
 }
 
 /**
- * Returns the paths of the shared libraries of this process. The paths end with the names that the loader searches for.
- * The paths do not come from /proc/self/maps. A library can be a link, and /proc/self/maps shows only the target of a
- * link.
+ * Returns the paths of the shared libraries of this process. Each path ends with the name that the loader searches for.
+ * Does not read the paths from /proc/self/maps. If a library is a link, /proc/self/maps shows the target of the link,
+ * and the loader does not search for the name of the target.
  */
 function ownLibraries(loader: string): string[] {
   const { sharedObjects } = process.report.getReport() as { readonly sharedObjects: readonly string[] };
-  // Leaves out linux-vdso and the loader. linux-vdso is a part of the kernel and has no path. The path of the loader in
-  // this list may be out of date after an installation.
+  // Leaves out linux-vdso and the loader. linux-vdso is a part of the kernel and has no path. If this executable was
+  // installed earlier, the path of the loader in this list may be out of date.
   return sharedObjects.filter((path) => isAbsolute(path) && basename(path) !== basename(loader));
 }
 

@@ -27,13 +27,13 @@ import { linkTarget } from "./link-target.ts";
 export interface CopyOptions {
   /** Receives a line for each skipped socket, FIFO or device. */
   readonly warn: (message: string) => void;
-  /** Mode bits, such as 0o444, to add to the mode of every copied file and folder; none by default. */
+  /** Mode bits, such as 0o444, to add to the mode of every copied file and folder. By default, no bits are added. */
   readonly addMode?: number;
-  /** The code of the error to throw if the target cannot be written; `copyFailed` by default. */
+  /** If the target cannot be written, the error has this code. The default is `copyFailed`. */
   readonly writeFailure?: WriteFailure;
   /**
-   * Called if a path inside a folder cannot be copied. After this call, the next path is copied. By default, the
-   * failure is thrown.
+   * This function is called if a path inside a folder cannot be copied. After this call, the next path is copied. If
+   * this field is undefined, the failure is thrown.
    */
   readonly failed?: FailureReport;
 }
@@ -51,8 +51,8 @@ const LONGEST_TURN = 100;
  * Copies a file, or a folder and its content. Merges with existing folders, and replaces existing files. If `from` is a
  * symbolic link, copies the target of this link. Symbolic links inside the folder stay links. Keeps modes, times, hard
  * links and holes, but not owners. If the target's file system does not support modes, times or hard links, these
- * properties are lost in the copy. Throws `noInput` with the path if a source cannot be read. Throws the failure of the
- * option `writeFailure` if a target cannot be written.
+ * properties are lost in the copy. Throws `noInput` with the path if a source cannot be read. If a target cannot be
+ * written, throws an error with the path. The option `writeFailure` contains the code of this error.
  */
 export async function copyTree(from: string, to: string, options: CopyOptions): Promise<TreeSize> {
   const copy = new TreeCopy(options);

@@ -2,10 +2,11 @@ import { dirname, posix } from "node:path";
 import { type BytePath, realBytePath } from "shared/fs/byte-path";
 
 /**
- * Returns the text that a symbolic link of the folder `root` gets in the copy of this folder. Two kinds of links need a
- * new text. An absolute link would lead out of the copy. A relative link through folders outside `root` could lead to a
- * wrong file. If such a link ends inside `root`, this function returns a relative path that stays inside `root`. All
- * other links keep their text.
+ * Returns the target that a symbolic link gets in the copy of a folder. `root` is the folder, `link` is the path of the
+ * link in this folder, and `target` is the current target of the link. Two kinds of links need a new target. An
+ * absolute link would lead out of the copy. A relative link that leaves `root` and comes back could lead to a wrong
+ * file. If such a link ends inside `root`, returns a relative path that stays inside `root`. All other links keep their
+ * target.
  */
 export function linkTarget(root: BytePath, link: BytePath, target: BytePath): BytePath {
   const [realRoot, folder] = [realPath(root), realPath(dirname(link))];

@@ -59,7 +59,8 @@ export class OutputFailures {
     const [first] = this.#failures;
     if (this.count <= 1) return first;
     const code = this.#failures.some(({ code }) => code === "noInput") ? "noInput" : "copyFailed";
-    // The reasons in `#named` are shortened, so that one long path does not hide the other paths.
+    // Uses the reasons from `#named`, because these reasons are shortened. Otherwise, one long path could fill the
+    // whole summary.
     const why = shortened(this.#named.map(({ reason }) => reason).join("; "), MAX_SUMMARY);
     return new ToolError(code, `cannot save ${this.count} paths of the outputs`, { why });
   }

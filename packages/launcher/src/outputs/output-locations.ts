@@ -13,8 +13,8 @@ export interface OutputLocation {
   /** A path relative to the volume. For a pattern, this is the folder that will contain the matches. */
   readonly path: string;
   /**
-   * The name that the copy of the output gets in the outputs folder. If the output is a pattern, this field is a
-   * pattern that the names of all copies match. Undefined if the output is not copied.
+   * The name of the output's copy in the outputs folder. If the output is a pattern, this field is a pattern that
+   * matches the names of all copies. Undefined if the output is not copied.
    */
   readonly copies: string | undefined;
 }
@@ -67,9 +67,9 @@ export function futureOutputPaths(locations: readonly OutputLocation[]): string[
 const TEMPORARY_COPY = /^\.(new|old|saved)-[0-9a-f]{12}$/;
 
 /**
- * Removes the copies that an earlier attempt made, both complete and incomplete copies. If old copies stayed and this
- * launcher died, the old copies would count as outputs of this attempt. Keeps the files that an application itself
- * wrote. Throws `cannotCreate` with the path if a copy cannot be removed.
+ * Removes the complete and the incomplete copies that an earlier attempt made. If an old copy stayed and this launcher
+ * died, the old copy would count as an output of this attempt. Keeps the files that an application itself wrote. Throws
+ * `cannotCreate` with the path if a copy cannot be removed.
  */
 export function removeOldCopies(share: string, locations: readonly OutputLocation[]): void {
   const folder = join(share, SHARE.outputs);

@@ -10,7 +10,7 @@ import { nameIsNotText, reportUnreadableFolders } from "./unreadable-folders.ts"
 /** An output from the command line, and the paths that it resolves to. */
 export interface ResolvedOutput {
   readonly output: TypedPath;
-  /** The paths, sorted by their names; empty if a pattern matches nothing. */
+  /** The sorted paths. The list is empty if a pattern matches nothing. */
   readonly paths: readonly string[];
   /**
    * A folder that contains all paths. If this field is set, all paths are saved together, as one folder with the name
@@ -20,8 +20,8 @@ export interface ResolvedOutput {
 }
 
 /**
- * The maximum total length in bytes of all matched paths. If the paths are longer than this maximum, matches are saved
- * together, because the size of a marker is limited.
+ * The maximum total length of all matched paths, in bytes. If the total length is greater than this maximum, matches
+ * are saved together as one folder, because the size of a marker is limited.
  */
 const MAX_PATH_BYTES = 128 << 10;
 

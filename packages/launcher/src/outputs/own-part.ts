@@ -8,9 +8,9 @@ const OWN: ReadonlySet<string> = new Set(
 );
 
 /**
- * Whether a path on the shared volume belongs to the tools. The markers, the leases, the folder of the inputs and the
- * folder of the logs belong to the tools, and so does everything in these folders. `within` is the path relative to the
- * volume. A path of the tools is never an output.
+ * Whether a path on the shared volume belongs to the tools. The markers and the leases belong to the tools. The folder
+ * of the inputs, the folder of the logs, and everything in these folders also belong to the tools. `within` is the path
+ * relative to the volume. A path of the tools is never an output.
  */
 export function isOwnPart(within: string): boolean {
   return OWN.has(within.split(sep, 1)[0] ?? "");

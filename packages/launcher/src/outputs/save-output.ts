@@ -94,7 +94,7 @@ function topmost(paths: readonly string[]): string[] {
   return [...full].filter((path) => !isBelowAnother(path));
 }
 
-/** Returns a new hidden path for a copy with the given name. The next attempt removes this path. */
+/** Returns a new hidden path for a copy with the given name. The next attempt removes this copy. */
 function hiddenTarget(share: string, name: string): { readonly target: string; readonly record: string } {
   const record = join(SHARE.outputs, `.saved-${uniqueName()}`, name);
   return { target: join(share, record), record };
@@ -198,8 +198,8 @@ function replace(target: string, fresh: string, stale: string): void {
 }
 
 /**
- * Removes a temporary copy. If the removal fails, only warns. The sidecar ignores copies with a leading dot in their
- * names.
+ * Removes a temporary copy. If the removal fails, only warns. The remaining copy is harmless, because the sidecar
+ * ignores copies with a leading dot in their names.
  */
 function discard(path: string, warn: Log): void {
   try {

@@ -21,8 +21,9 @@ export function reportUnreadableFolders(pattern: string, report: FailureReport):
 }
 
 /**
- * If braces contain a slash, their alternatives can have different depths. In this case, the braces and all later parts
- * become `**`, which searches all folders below.
+ * Returns the parts of a pattern for the search. If braces contain a slash, the alternatives in these braces can have
+ * different depths. In this case, replaces the braces and all later parts with `**`. The part `**` searches all folders
+ * below.
  */
 function patternParts(parts: readonly string[]): readonly string[] {
   const unbalanced = parts.findIndex((part) => part.split("{").length !== part.split("}").length);
@@ -86,7 +87,10 @@ function readable<T>(folder: BytePath, report: FailureReport, read: (raw: Buffer
   }
 }
 
-/** The failure for a path whose name is not UTF-8. The name would become the title of a layer, and a title is text. */
+/**
+ * Returns the failure for a path whose name is not UTF-8. The name would become the title of a layer, and a title is
+ * text.
+ */
 export function nameIsNotText(path: string): ToolError {
   return new ToolError("noInput", `cannot read ${path}`, { why: "its name is not UTF-8 text" });
 }

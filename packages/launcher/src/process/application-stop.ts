@@ -10,7 +10,9 @@ export interface StopOptions {
   readonly timeoutSeconds: number | undefined;
 }
 
-/** Stops an application with SIGTERM, and after a grace period with SIGKILL. */
+/**
+ * Stops an application with SIGTERM. If the application is still running after a grace period, kills it with SIGKILL.
+ */
 export class ApplicationStop {
   readonly #options: StopOptions;
   readonly #send: (signal: NodeJS.Signals) => void;

@@ -31,8 +31,8 @@ export interface ExitStatus {
 }
 
 /**
- * The exit status of a run. A command that timed out has the exit code 124, as with timeout(1), even if the command
- * itself exited with another code.
+ * Returns the exit status of a run. A command that timed out has the exit code 124, as with timeout(1), even if the
+ * command itself exited with another code.
  */
 export function runStatus({ end, timedOut, reason }: RunResult): ExitStatus {
   const status = exitStatus(end);

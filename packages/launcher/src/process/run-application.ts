@@ -20,15 +20,19 @@ export interface RunOptions extends StopOptions {
   readonly directSignals: readonly ForwardedSignal[];
   /** The environment of the application. */
   readonly env: NodeJS.ProcessEnv;
-  /** Tees for the streams of the application. A stream without a tee is inherited from the launcher. */
+  /**
+   * Tees for the streams of the application. If a stream has no tee, the application inherits this stream from the
+   * launcher.
+   */
   readonly tees: { readonly stdout?: Tee; readonly stderr?: Tee };
 }
 
 /**
  * Runs a command and waits until the command ends. The command receives its arguments unchanged. The command inherits
- * the launcher's working directory and stdin, and each output stream without a tee. Signals are forwarded to the
- * command's whole process group. When the command has ended, the remaining processes of this group are killed, so that
- * no process changes an output while the launcher saves this output. This function never throws.
+ * the launcher's working directory and stdin. If an output stream has no tee, the command inherits this stream too. If
+ * stdin is not a terminal, the command has its own process group, and signals are forwarded to the whole group. When
+ * the command has ended, the remaining processes of this group are killed. Otherwise, such a process could change an
+ * output while the launcher saves this output. This function never throws.
  */
 export async function runApplication(command: readonly [string, ...string[]], options: RunOptions): Promise<RunResult> {
   const { terminal, signals, directSignals } = options;
@@ -67,6 +71,7 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals, terminal: bool
   try {
     process.kill(terminal ? child.pid : -child.pid, signal);
   } catch {
-    // `kill` fails with ESRCH if the group has no process left, and with EPERM if the application changed its user.
+    // Ignores the error. `kill` fails with ESRCH if the group has no process left, and with EPERM if the application
+    // changed its user.
   }
 }

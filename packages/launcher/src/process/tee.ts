@@ -31,10 +31,10 @@ export interface Tee {
 }
 
 /**
- * Opens a tee to the launcher's own stream and to files. The tee copies one chunk at a time, so a slow reader slows
- * down the application. If the reader disconnects, the pipe is closed, and the next write of the application fails.
- * Both effects would also occur without a tee. If one file cannot be written, the tee still copies everything to the
- * other files. Throws if no file descriptor is free.
+ * Opens a tee to the launcher's own stream and to files. The tee copies one chunk at a time. Therefore, a slow reader
+ * of the launcher's own stream slows down the application. If this reader disconnects, the tee closes the pipe, and the
+ * next write of the application fails. If a stream has no tee, the application sees the same two effects. If one file
+ * cannot be written, the tee still copies everything to the other files. Throws if no file descriptor is free.
  */
 export function openTee(own: Writable, files: readonly TeeFile[]): Tee {
   return new PipeTee(own, files);
@@ -48,7 +48,7 @@ class PipeTee implements Tee {
   readonly #own: Writable;
   readonly #files: readonly TeeFile[];
   readonly #failures = new Map<TeeFile, unknown>();
-  /** Resolves when the application has ended: from then on, the tee does not wait for a slow reader. */
+  /** Resolves when the application has ended. After that, the tee does not wait for a slow reader. */
   readonly #ended = Promise.withResolvers<true>();
   /**
    * Resolves when the last chunk is written to the launcher's own stream. The value is false if the reader has

@@ -17,13 +17,16 @@ const COMPARED_HEAD = 1 << 20;
  * first used.
  */
 export interface EarlierContent {
-  /** The layers of the existing artifacts that the tags of this push point to. Unreadable manifests are ignored. */
+  /**
+   * Reads the existing manifest of each tag of this push. Returns the layers of these manifests. Ignores unreadable
+   * manifests.
+   */
   layers(): Promise<readonly Descriptor[]>;
   /** Whether the store may contain blobs. False if the store has no tags. True if the tags cannot be listed. */
   mayHaveBlobs(): Promise<boolean>;
 }
 
-/** Creates the queries for one store. `references` are the references of this push in this store. */
+/** Creates the queries for one store. `references` are the references that this push writes in this store. */
 export function earlierContent(store: ArtifactStore, references: readonly AnyReference[]): EarlierContent {
   const layers = async () => {
     const tags = references.flatMap(({ tag }) => (tag === undefined ? [] : [tag]));

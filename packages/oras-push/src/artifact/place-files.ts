@@ -21,7 +21,7 @@ export function namesIn(folder: BytePath): BytePath[] {
 export function merge(from: BytePath, to: BytePath): void {
   const stats = lstatSync(rawPath(from));
   const existing = lstatSync(rawPath(to), { throwIfNoEntry: false });
-  // Without write permission on a folder, only root can move or empty this folder.
+  // If a folder is not writable, only root can move or empty this folder. Therefore, makes the folder writable.
   if (stats.isDirectory()) chmodSync(rawPath(from), 0o700);
   if (existing?.isDirectory() === true && stats.isDirectory()) {
     whileWritable(to, existing, () => {

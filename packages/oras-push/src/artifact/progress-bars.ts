@@ -145,7 +145,10 @@ function cut(text: string, width: number): string {
   return kept;
 }
 
-/** The largest possible width of a text. A character outside of European alphabets may fill two columns. */
+/**
+ * Returns the largest possible width of a text, in columns. A character outside of European alphabets may fill two
+ * columns.
+ */
 function widthOf(text: string): number {
   let width = 0;
   for (const character of text) width += (character.codePointAt(0) as number) < 0x1100 ? 1 : 2;

@@ -139,7 +139,7 @@ async function pullTag(
   return pulledObject(reference, await pull(store, title, tag, options));
 }
 
-/** The name of a manifest within its repository: a digest or a tag. */
+/** Returns the name of a manifest within its repository. The name is a digest or a tag. */
 function pointerOf({ tag, digest }: AnyReference): string {
   return digest ?? tag ?? "latest";
 }

@@ -22,7 +22,7 @@ export type PullSource = Pick<ArtifactStore, "fetchManifest" | "fetchBlob">;
 
 /** How to pull. */
 export interface PullOptions {
-  /** The folder for the artifact's files and folders; created if it is missing. */
+  /** The folder for the artifact's files and folders. The pull creates this folder if it is missing. */
   readonly folder: string;
   /** If true, the pull fails if a file exists already. If false, the pull overwrites the file. */
   readonly keepOldFiles: boolean;
@@ -176,7 +176,8 @@ function moveIntoPlace(whole: string, { folder, keepOldFiles }: PullOptions): vo
 
 /**
  * Moves a restored layer into the folder `whole`, which collects all layers. Throws `registry` if two layers contain a
- * file with the same path, or if a parent folder of one layer is a link in another layer.
+ * file with the same path. Also throws `registry` if the layer needs a parent folder, and another layer contains a file
+ * or a link at the path of this folder.
  */
 function addLayer(place: string, whole: string, { title, parts }: TitledLayer, name: string): void {
   const from = toBytePath(join(place, ...parts));

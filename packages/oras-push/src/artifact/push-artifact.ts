@@ -36,8 +36,8 @@ export interface ArtifactPlan {
 }
 
 /**
- * Pushes paths as one artifact to every reference. Calls `confirm` after the upload, before a tag is written. Throws
- * `noInput` if a path cannot be read, and a usage error if `SOURCE_DATE_EPOCH` is invalid.
+ * Pushes paths as one artifact to every reference. Calls `confirm` after the upload, but before any tag is written.
+ * Throws `noInput` if a path cannot be read. Throws a usage error if `SOURCE_DATE_EPOCH` is invalid.
  */
 export async function pushArtifact(
   references: readonly AnyReference[],

@@ -34,9 +34,9 @@ export async function pushLayer(
 }
 
 /**
- * Pushes a layer to a second store, after the push to a first store. If the second store already has the blob, sends
- * nothing. Otherwise, tries to mount the blob. If the second store cannot mount the blob, reads the layer again and
- * sends it. Throws `noInput` if the layer changed after the push to the first store.
+ * Pushes a layer to a second store. The layer was already pushed to a first store. If the second store already has the
+ * blob, sends nothing. Otherwise, tries to mount the blob. If the second store cannot mount the blob, reads the layer
+ * again and sends it. Throws `noInput` if the layer changed after the push to the first store.
  */
 export async function copyLayer(
   store: ArtifactStore,

@@ -32,8 +32,8 @@ export interface PushOptions {
   readonly noClobber: boolean;
   readonly progress: Progress;
   /**
-   * A function that is called after the upload of all layers, before a tag is written. To stop the push, the function
-   * throws an error. If the field is undefined, the push always continues.
+   * A function that is called after the upload of all layers, but before any tag is written. To stop the push, the
+   * function throws an error. If this field is undefined, the push always continues.
    */
   readonly confirm?: (() => Promise<void>) | undefined;
 }
@@ -75,7 +75,7 @@ export async function push(
   return results.sort((a, b) => order.indexOf(a.reference) - order.indexOf(b.reference));
 }
 
-/** The annotation with the date of an artifact. The date is in RFC 3339 format: UTC, in whole seconds. */
+/** Returns the annotation with the date of an artifact. The date is in RFC 3339 format: UTC, in whole seconds. */
 export function createdAnnotation(date: Date): Annotations {
   return { [ANNOTATIONS.created]: `${date.toISOString().slice(0, 19)}Z` };
 }

@@ -2,7 +2,7 @@ import { ANNOTATIONS } from "../oci/annotations.ts";
 import type { Annotations } from "../oci/descriptor.ts";
 
 /**
- * Converts an object to annotations. Replaces each key of the object, which is a key of {@link ANNOTATIONS}, with the
+ * Converts an object to annotations. Each key of the object is a key of {@link ANNOTATIONS}. Replaces this key with the
  * full name of the annotation. Skips missing and empty values.
  */
 export function annotationsOf(

@@ -28,7 +28,7 @@ export const sidecarCommand: Command<typeof SIDECAR_USAGE.options> = {
     if (await isHeld(join(folder, SHARE.sidecarLease)).catch(() => false)) return;
     const { exitCode } = failure;
     const marker: FailureMarker = { schema: 1, attempt: null, exitCode, error: describeError(failure) };
-    // If this process cannot write to the volume, no launcher waits for this marker.
+    // Ignores a failed write. If this process cannot write to the volume, no launcher waits for this marker.
     await writeMarker(join(folder, SHARE.initFailed), marker).catch(() => {});
   },
 };
@@ -72,8 +72,9 @@ async function sidecar(plan: SidecarCommandPlan, args: readonly string[], io: Io
 }
 
 /**
- * Runs instead of the sidecar if the condition of `--only-if` is false. A native sidecar keeps running, because the
- * kubelet would restart it after an exit.
+ * This function runs instead of the sidecar if the condition of `--only-if` is not met. If the sidecar is native, the
+ * function keeps running until a signal interrupts it, because the kubelet would restart a native sidecar after an
+ * exit.
  */
 async function idle(plan: SidecarCommandPlan, volume: SharedVolume, interrupted: AbortSignal): Promise<number> {
   if (!plan.native) return 0;

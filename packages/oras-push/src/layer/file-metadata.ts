@@ -2,7 +2,10 @@ import type { Stats } from "node:fs";
 import { ANNOTATIONS } from "../oci/annotations.ts";
 import type { Annotations } from "../oci/descriptor.ts";
 
-/** The bits of a mode that are restored: the permissions, but never set-user-ID, set-group-ID or the sticky bit. */
+/**
+ * The bits of a mode that are restored. These bits are the permissions. The set-user-ID bit, the set-group-ID bit and
+ * the sticky bit are never restored.
+ */
 const PERMISSIONS = 0o777;
 
 /** The latest time that an RFC 3339 date can hold, in seconds since 1970: the last second of the year 9999. */

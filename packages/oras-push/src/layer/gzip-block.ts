@@ -19,8 +19,9 @@ const MEMORY_LEVEL = 9;
 const MIN_SAMPLED = 2 * WINDOW;
 
 /**
- * Compresses one block to deflate blocks. The result ends at a byte boundary, and no deflate block is marked as the
- * last one. `dictionary` holds the last {@link WINDOW} bytes before the block.
+ * A function that compresses one block of the input. The result consists of deflate blocks, and ends at a byte
+ * boundary. No deflate block is marked as the last one. `dictionary` contains the last {@link WINDOW} bytes before the
+ * input block.
  */
 export type BlockCompressor = (block: Buffer, dictionary: Buffer | undefined) => Promise<Buffer>;
 

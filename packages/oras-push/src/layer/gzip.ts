@@ -76,7 +76,7 @@ async function* blocksOf(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> 
   if (size > 0) yield Buffer.concat(pending, size);
 }
 
-/** The end of a member: the checksum and the size modulo 2^32. */
+/** Returns the end of a gzip member. It consists of the checksum and the size modulo 2^32. */
 function trailer(checksum: number, size: number): Buffer {
   const bytes = Buffer.alloc(8);
   bytes.writeUInt32LE(checksum, 0);

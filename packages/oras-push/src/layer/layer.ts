@@ -58,7 +58,7 @@ export interface LayerSource {
   readonly size: number | undefined;
   readonly open: () => LayerStream;
   /**
-   * Opens the uncompressed archive of a folder. The annotations of the stream are those of the layer. Undefined if the
+   * Opens the uncompressed archive of a folder. The stream has the same annotations as the layer. Undefined if the
    * layer is a file.
    */
   readonly openArchive: (() => LayerStream) | undefined;

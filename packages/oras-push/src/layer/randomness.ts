@@ -45,7 +45,7 @@ export function repeatsItself(block: Buffer, window: number): boolean {
   return false;
 }
 
-/** The sum of the squared frequencies of the byte values. */
+/** Returns the sum of the squared frequencies of the byte values. */
 function sumOfSquares(block: Uint8Array, start: number, end: number): number {
   const counts = new Uint16Array(256);
   let squares = 0;

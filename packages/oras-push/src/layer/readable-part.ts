@@ -4,9 +4,11 @@ import { reading } from "shared/fs/path-failure";
 import { walk } from "../tar/walk.ts";
 import { type LayerPath, titleOf } from "./layer-path.ts";
 
-/** The paths of an artifact that can be read, and the failures of the other paths. */
+/** The readable paths of an artifact, and the failures of the unreadable paths. */
 export interface ReadablePart {
-  /** The paths that can be pushed. A folder in this list may contain unreadable paths, and the push must skip them. */
+  /**
+   * The readable paths. A folder in this list may contain unreadable paths. The push must skip the unreadable paths.
+   */
   readonly paths: readonly LayerPath[];
   /** The failure of each path that cannot be read. */
   readonly failures: readonly ToolError[];
@@ -31,7 +33,10 @@ export function readablePart(paths: readonly LayerPath[]): ReadablePart {
   return { paths: readable, failures };
 }
 
-/** Reports each unreadable path below a folder. Throws `noInput` if the path itself cannot be read. */
+/**
+ * Checks a path. If the path is a folder, also checks the paths in the folder, and calls `unreadable` for each
+ * unreadable path. Throws `noInput` if `path` itself cannot be read.
+ */
 function checkPath(path: string, unreadable: (path: string, failure: ToolError) => void): void {
   const stats = reading(path, () => {
     accessSync(path, constants.R_OK);

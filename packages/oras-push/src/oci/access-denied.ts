@@ -4,10 +4,7 @@ export interface ErrorAnswer {
   readonly message?: string | undefined;
 }
 
-/**
- * The error codes that registries and proxies use for missing rights. If a response has any other code, the reason is
- * not a missing right.
- */
+/** The error codes that mean a missing right. Any other error code means that the failure has a different reason. */
 const ACCESS_CODE = /UNAUTHORI[SZ]ED|DENIED|FORBIDDEN|SCOPE|PERMISSION|ACCESS|AUTH/i;
 
 /** Words about rights and credentials in an error message. */
@@ -15,8 +12,8 @@ const ACCESS_WORDS =
   /access|allowed|authenticat|authori[sz]|credential|denied|forbidden|log ?in|password|permission|permitted|privilege|scope|token/i;
 
 /**
- * Words for reasons that have nothing to do with credentials, such as a quota. If an error contains one of these words,
- * {@link ACCESS_WORDS} are ignored.
+ * Words for reasons that have nothing to do with credentials, such as a quota. A 403 with one of these words does not
+ * deny access, even if the message also contains one of {@link ACCESS_WORDS}.
  */
 const OTHER_REASON =
   /already exists|archived|capacity|exceed|frozen|immutab|\blimit|\block(ed)?\b|maintenance|overwrit|payment|quarantin|quota|read[- ]?only|too (large|big|many)|vulnerab/i;

@@ -29,7 +29,8 @@ export interface ArtifactStore {
    */
   hasBlob(digest: Digest, size?: number): Promise<boolean>;
   /**
-   * Mounts a blob. The store takes the blob from `source`, without an upload. Returns false if a mount is not possible.
+   * Mounts a blob. The store takes the blob from `source`, so that no upload is needed. Returns false if a mount is not
+   * possible.
    */
   mountBlob(digest: Digest, source: ArtifactStore): Promise<boolean>;
   /** Stores a blob from memory. */

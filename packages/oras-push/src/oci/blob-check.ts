@@ -10,8 +10,8 @@ const NO_HEAD: ReadonlySet<number> = new Set([405, 501]);
 
 /**
  * Whether a registry has a blob (distribution-spec, "Checking if content exists in the registry"). `path` is the path
- * of the repository. The status 200 alone is no proof, because any web server may send this status. If the registry
- * does not support HEAD, this function requests the first byte of the blob.
+ * of the repository. The status 200 alone does not prove that the registry has the blob, because any web server may
+ * send this status. If the registry does not support HEAD, this function requests the first byte of the blob.
  */
 export async function hasBlob(transport: Transport, path: string, scope: string, blob: WantedBlob): Promise<boolean> {
   const request = { method: "HEAD", target: `${path}/blobs/${blob.digest}`, scope } as const;
@@ -31,8 +31,8 @@ async function hasFirstByte(transport: Transport, request: RegistryRequest, blob
 
 /**
  * Whether a response proves that the registry has the blob. Compares the digests if the response has a digest header.
- * Otherwise, compares the sizes if the blob's size is known. If neither is possible, any response except a web page is
- * a proof.
+ * Otherwise, compares the sizes if the blob's size is known. If neither comparison is possible, any response except a
+ * web page is a proof.
  */
 function proves(response: RegistryResponse, length: string | undefined, { digest, size }: WantedBlob): boolean {
   const named = response.header("docker-content-digest");

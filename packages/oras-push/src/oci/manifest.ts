@@ -35,9 +35,9 @@ export class ManifestError extends Error {
 }
 
 /**
- * Builds a manifest. The same artifact always results in the same bytes. If there are no layers, the empty descriptor
- * is the only layer. Throws `registry` if the manifest is longer than {@link MAX_MANIFEST_BYTES}, because a pull would
- * reject such a manifest.
+ * Builds a manifest. The same artifact always results in the same bytes. If the artifact has no layers, the manifest
+ * lists {@link EMPTY_DESCRIPTOR} as its layer. Throws `registry` if the manifest is longer than
+ * {@link MAX_MANIFEST_BYTES}, because a pull would reject this manifest.
  */
 export function buildManifest(artifact: {
   readonly artifactType?: string | undefined;

@@ -18,8 +18,8 @@ const ACCEPTED = [OCI_MANIFEST, DOCKER_MANIFEST, OCI_INDEX, DOCKER_INDEX].join("
 const READ_BACK_TIME = 5000;
 
 /**
- * If the push of a manifest fails with one of these statuses, this module does not read the manifest back to check it.
- * Either the registry did not store the manifest, or the registry is overloaded.
+ * If the push of a manifest fails with one of these statuses, this module does not read the manifest back. Either the
+ * registry did not store the manifest, or the registry is overloaded.
  */
 const NOT_STORED: ReadonlySet<number> = new Set([401, 404, 413, 429, 503]);
 
@@ -67,8 +67,8 @@ export class Manifests {
 
   /**
    * Stores a manifest under a new tag. If the tag already exists, stores nothing and returns the manifest that has this
-   * tag. The specification has no conditional write. Therefore, this method looks up the tag right before the write. If
-   * the registry refuses the write, this method looks up the tag again.
+   * tag. The specification has no write that fails if the tag exists. Therefore, this method looks up the tag right
+   * before the write. If the registry refuses the write, this method looks up the tag again.
    */
   async add(manifest: StoredManifest, tag: string): Promise<StoredManifest | undefined> {
     const existing = await this.fetch(tag);

@@ -63,8 +63,7 @@ export function parseReference(text: string): Reference {
 export function parseLayoutReference(text: string): LayoutReference {
   const at = text.lastIndexOf("@sha256:");
   const colon = at < 0 ? text.lastIndexOf(":") : -1;
-  // A colon may be part of the folder's path. This is the case if a slash follows the colon. Such a colon does not
-  // start a tag.
+  // If the text contains a slash after the colon, the colon is part of the folder's path, and does not start a tag.
   const tagged = colon >= 0 && !text.slice(colon).includes("/");
   const layout = at >= 0 ? text.slice(0, at) : tagged ? text.slice(0, colon) : text;
   if (layout === "") throw new ReferenceSyntaxError("expected DIR[:TAG] or DIR@DIGEST, as in results:1");
@@ -78,7 +77,8 @@ function checkRegistry(registry: string, text: string): void {
     throw new ReferenceSyntaxError("it contains a user or a password: use --username and --password-stdin");
   if (!HOST.test(registry) || !URL.canParse(`http://${registry}`))
     throw new ReferenceSyntaxError(`expected HOST[:PORT] for the registry, found ${JSON.stringify(registry)}`);
-  // As in docker, the first part of a reference is a registry only if it contains a dot or a port, or is `localhost`.
+  // As in docker, the first part of a reference is a registry only if this part contains a dot or a port, or is
+  // `localhost`.
   if (!/[.:]/.test(registry) && registry.toLowerCase() !== "localhost")
     throw new ReferenceSyntaxError(
       `${JSON.stringify(registry)} is not a registry: expected REGISTRY/REPOSITORY, as in localhost:5000/${text}`,

@@ -18,7 +18,7 @@ const TAGS_PER_PAGE = 1000;
 
 /**
  * The timeout, in milliseconds, of the request for the first tag. The timeout is short, because a push can continue
- * without the response.
+ * even if no response arrives.
  */
 const TAGS_TIME = 5000;
 
@@ -128,10 +128,11 @@ export class Repository implements ArtifactStore {
   pushStreamedBlob(open: OpenContent): Promise<BlobInfo> {
     let blob: BlobInfo | undefined;
     return this.#uploads.run(async (session) => {
-      // If only the end of the last response was lost, the registry already has all bytes.
+      // If an earlier attempt sent all bytes, but the response was lost, no byte is sent again.
       if (blob === undefined || blob.size !== session.offset) {
         let meter = new Meter();
-        // After a redirect or an expired token, the body is sent and measured again.
+        // After a redirect or an expired token, the body is sent again. Therefore, each call of this function starts
+        // with a new meter.
         await this.#uploads.send(session, () => {
           meter = new Meter();
           return skipBytes(metered(open(), meter), session.offset);

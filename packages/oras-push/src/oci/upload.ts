@@ -22,13 +22,13 @@ export interface UploadSession {
   repeated?: boolean;
 }
 
-/** A function that sends the rest of the blob, starting at the session's offset. */
+/** Sends the bytes of the blob from the session's offset to the end. */
 export type FillUpload<T> = (session: UploadSession) => Promise<T>;
 
 /** The timeout of the request that cancels an upload, in milliseconds. */
 const CANCEL_TIME = 2000;
 
-/** A registry that responds with one of these statuses has stored no byte of the request. */
+/** If a response has one of these statuses, the registry has stored no byte of the request. */
 const NOT_STORED: ReadonlySet<number> = new Set([413, 429]);
 
 const OCTETS = { "content-type": "application/octet-stream" };
@@ -230,8 +230,8 @@ export class Uploads {
 
   /**
    * Requests the state of an upload ("Resuming an upload"). Returns undefined if the registry does not have the upload.
-   * `trusted` says what to return if the registry does not support this request: the unchanged session if `trusted` is
-   * true, and undefined if `trusted` is false.
+   * If the registry does not support this request, the result depends on `trusted`. If `trusted` is true, returns the
+   * unchanged session. Otherwise, returns undefined.
    */
   async #state(session: UploadSession, trusted: boolean): Promise<UploadSession | undefined> {
     try {

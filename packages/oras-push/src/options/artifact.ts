@@ -95,8 +95,8 @@ function checkCreated(usage: Usage<OptionSpecs>, { [ANNOTATIONS.created]: create
 }
 
 /**
- * Checks the size of the annotations when the command starts. Registries and pulls refuse a manifest that is too large.
- * Without this check, the sidecar would fail only when the application has already ended.
+ * Checks the size of the annotations when the command starts. A manifest that is too large cannot be pushed. Without
+ * this check, a sidecar would find this error only after the application has ended.
  */
 function checkSize(
   usage: Usage<OptionSpecs>,

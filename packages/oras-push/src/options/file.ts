@@ -3,8 +3,8 @@ import { ToolError } from "shared/cli/tool-error";
 import { reasonOf } from "shared/fs/system-error";
 
 /**
- * Reads the file of an option. Returns undefined if the option is not given. Throws `noInput` if the file cannot be
- * read.
+ * Reads the file at the path of an option. Returns undefined if the option is not given. Throws `noInput` if the file
+ * cannot be read.
  */
 export function readOptionFile(path: string): Buffer;
 export function readOptionFile(path: string | undefined): Buffer | undefined;

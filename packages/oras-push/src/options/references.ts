@@ -16,14 +16,15 @@ export const NONE = "NA";
 /** The command that gets the references, and the environment of this command. */
 export interface ReferenceForm {
   readonly usage: Usage<OptionSpecs>;
-  /** The environment variables that replace `{NAME}` in a reference. */
+  /** The environment variables. In a reference, the value of a variable replaces `{NAME}`. */
   readonly env: NodeJS.ProcessEnv;
 }
 
 const VARIABLE = /\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 
 /**
- * Parses a reference to push to: a repository, with or without a tag. Throws a usage failure if the text is invalid.
+ * Parses the target of a push to a registry. The target is a repository. A tag is optional. Throws a usage failure if
+ * the text is invalid.
  */
 export function pushReference(form: ReferenceForm, text: string): Reference {
   return pushable(form, text, parseReference);
@@ -48,22 +49,24 @@ export function runTagReference(form: ReferenceForm, text: string, suffixes: rea
 }
 
 /**
- * Parses a reference to push to in an OCI layout: `DIR:TAG` or `DIR`. Throws a usage failure if the text is invalid.
+ * Parses the target of a push to an OCI layout. The target has the form `DIR:TAG` or `DIR`. Throws a usage failure if
+ * the text is invalid.
  */
 export function pushLayoutReference(form: ReferenceForm, text: string): AnyReference {
   return pushable(form, text, parseLayoutReference);
 }
 
 /**
- * Parses a reference to pull. The reference must have a tag or a digest. Throws a usage failure if the text is invalid.
+ * Parses the reference of an artifact that a command pulls from a registry. The reference must have a tag or a digest.
+ * Throws a usage failure if the text is invalid.
  */
 export function pullReference(form: ReferenceForm, text: string): Reference {
   return pullable(form, text, parseReference);
 }
 
 /**
- * Parses a reference to pull from an OCI layout: `DIR:TAG` or `DIR@DIGEST`. Throws a usage failure if the text is
- * invalid.
+ * Parses the reference of an artifact that a command pulls from an OCI layout. The reference has the form `DIR:TAG` or
+ * `DIR@DIGEST`. Throws a usage failure if the text is invalid.
  */
 export function pullLayoutReference(form: ReferenceForm, text: string): AnyReference {
   return pullable(form, text, parseLayoutReference);
@@ -104,7 +107,10 @@ function referenceOf<R>(form: ReferenceForm, text: string, parse: (text: string)
   }
 }
 
-/** Replaces each `{NAME}` with the value of an environment variable, so that each pod of a Job can have its own tag. */
+/**
+ * Replaces each `{NAME}` with the value of the environment variable `NAME`. Therefore, each pod of a Job can have its
+ * own tag.
+ */
 function expandVariables({ usage, env }: ReferenceForm, text: string): string {
   return text.replace(VARIABLE, (_, name: string) => {
     const value = env[name];

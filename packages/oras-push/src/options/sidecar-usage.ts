@@ -10,8 +10,8 @@ import { REGISTRY_OPTIONS, RESULT_OPTIONS } from "./registry.ts";
 const KEEP_POLICIES = ["push", "discard"] as const satisfies readonly KeepPolicy[];
 
 /**
- * The default of `--retry-for`, in seconds. This time is longer than the default of a push, because a registry and the
- * pod often start together.
+ * The default of `--retry-for`, in seconds. A registry and the pod often start together, and the registry may not be
+ * ready yet. Therefore, a sidecar retries for longer than a push.
  */
 const DEFAULT_RETRY_SECONDS = 120;
 

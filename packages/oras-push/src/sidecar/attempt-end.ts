@@ -20,8 +20,8 @@ export interface Observation {
 /** How an attempt of the launcher ended. */
 export interface AttemptEnd {
   /**
-   * `done`: the outputs are saved. `failed`: the launcher could not save the outputs. `died`: the launcher ended
-   * without a marker. `unseen`: the pod terminated before any launcher started.
+   * `done`: the outputs are saved. `failed`: the launcher could not save the outputs. `died`: the launcher ended, but
+   * wrote no marker. `unseen`: the pod terminated before any launcher started.
    */
   readonly kind: "done" | "failed" | "died" | "unseen";
   /** The id of this end. The ends of two attempts have different ids. */
@@ -38,16 +38,16 @@ export interface AttemptEnd {
 
 /** The state of the sidecar itself. */
 export interface SidecarState {
-  /** The id of the last end that was handled; undefined before the first end. */
+  /** The id of the end that the sidecar handled last. Undefined if the sidecar has handled no end yet. */
   readonly handled: string | undefined;
   /** Whether the pod is terminating. In a terminating pod, no new launcher starts. */
   readonly terminating: boolean;
 }
 
 /**
- * Observes the volume. Reads the lease, then the markers, then the lease again. Repeats these reads until the lease has
- * the same state both times. The same state proves that no launcher started during the reads, and that no living
- * launcher removed a marker (docs/protocol.md, "The end of an attempt").
+ * Observes the volume. Reads the lease, then the markers, then the lease again. If the state of the lease changed,
+ * repeats these reads. An unchanged state proves that no launcher started during the reads, and that no living launcher
+ * removed a marker (docs/protocol.md, "The end of an attempt").
  */
 export function observe(volume: SharedVolume, lease: ReadLease): Promise<Observation> {
   const check = async () => {

@@ -12,7 +12,7 @@ import { MAX_REASON } from "./run-outcome.ts";
 import type { PushOrder } from "./sidecar-context.ts";
 import type { SidecarPlan } from "./sidecar-plan.ts";
 
-/** The maximum number of unreadable paths that the log and the artifact list. */
+/** The log and the artifact name at most this many unreadable paths. */
 const MAX_NAMED = 100;
 
 /**

@@ -12,24 +12,24 @@ export type KeepPolicy = "push" | "discard";
 
 /** How a sidecar handles unsuccessful runs. */
 export interface OutcomePolicies {
-  /** What to do with the outputs if the application failed; `push` by default. */
+  /** What to do with the outputs if the application failed. The default is `push`. */
   readonly failedRun: KeepPolicy;
-  /** What to do with the outputs if the launcher died, failed or never started; `push` by default. */
+  /** What to do with the outputs if the launcher died, failed or never started. The default is `push`. */
   readonly incompleteRun: KeepPolicy;
 }
 
-/** The kind of a run; `incomplete` if the launcher did not save all outputs. */
+/** How a run ended. A run is `incomplete` if the launcher did not save all outputs. */
 export type RunKind = "succeeded" | "failed" | "incomplete";
 
 /** How to handle an attempt that ended. */
 export interface RunOutcome {
   readonly run: RunKind;
-  /** The reason why the outputs are not pushed; undefined if they are pushed. */
+  /** The reason why the sidecar does not push the outputs. Undefined if the sidecar pushes the outputs. */
   readonly notPushedReason: string | undefined;
   /** The annotations of the run. */
   readonly annotations: Annotations;
   /**
-   * The failure that the sidecar ends with, even if the push of the partial outputs succeeds. Undefined if the launcher
+   * The sidecar ends with this failure, even if the push of the partial outputs succeeds. Undefined if the launcher
    * saved the outputs.
    */
   readonly failure: ToolError | undefined;
@@ -53,8 +53,7 @@ export function runOutcome(end: AttemptEnd, policies: OutcomePolicies): RunOutco
 
 /**
  * The reference for the outputs of a run. A successful run gets the requested tag. Any other run gets this tag with a
- * suffix. The tag with the suffix is never too long, because a sidecar rejects a command line if the longest possible
- * tag is too long.
+ * suffix. The parser of the command line has already checked that the tag with the suffix is short enough.
  */
 export function runReference(reference: Reference, run: RunKind): Reference {
   return run === "succeeded" ? reference : { ...reference, tag: `${reference.tag}${SUFFIXES[run]}` };
@@ -64,8 +63,8 @@ export function runReference(reference: Reference, run: RunKind): Reference {
 const SUFFIXES = { failed: "-failed", incomplete: "-incomplete" } as const;
 
 /**
- * The suffixes that a sidecar may add to its tag. If the policy for a kind of run is `discard`, the suffix of this kind
- * is not needed.
+ * The suffixes that a sidecar may add to its tag. If the policy for a kind of run is `discard`, the result does not
+ * contain the suffix of this kind.
  */
 export function tagSuffixes({ failedRun, incompleteRun }: OutcomePolicies): string[] {
   const pushed = { failed: failedRun === "push", incomplete: incompleteRun === "push" };
@@ -75,7 +74,8 @@ export function tagSuffixes({ failedRun, incompleteRun }: OutcomePolicies): stri
 function runKind({ kind, marker }: AttemptEnd): RunKind {
   if (kind !== "done" || marker === null) return "incomplete";
   // Only the exit code decides whether a run succeeded. A run also succeeded if the application received SIGTERM but
-  // exited with 0. A marker without a result, such as an empty file from `touch`, counts as a success.
+  // exited with 0. If a marker has no exit code and no reason, the run counts as a success. For example, a user can
+  // create an empty marker with `touch`.
   const { exitCode, reason } = marker;
   return exitCode === 0 || (exitCode === null && reason === null) ? "succeeded" : "failed";
 }

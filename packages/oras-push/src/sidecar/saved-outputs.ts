@@ -10,8 +10,8 @@ import type { AttemptEnd } from "./attempt-end.ts";
  * Returns the paths of an attempt's outputs on the volume. For an incomplete attempt, returns only the outputs that
  * exist. If the marker lists no outputs, returns everything in the outputs folder, except names with a leading dot.
  * Throws `noInput` with the path if an output cannot be read, or if a saved output is missing. Also throws `noInput`
- * for an output outside of the volume. Without this check, an application could make the sidecar push files of the
- * sidecar's own container.
+ * for an output outside of the volume. Otherwise, an application could make the sidecar push files of the sidecar's own
+ * container.
  */
 export function savedOutputs(share: string, { kind, outputs }: AttemptEnd): string[] {
   const folder = join(resolve(share), SHARE.outputs);
@@ -23,7 +23,7 @@ export function savedOutputs(share: string, { kind, outputs }: AttemptEnd): stri
     if (place === "missing") return [];
     // This path stays in the list, because the push of an incomplete attempt reports unreadable paths.
     if (place === "unreadable") return [path];
-    // Skips empty logs: some registries refuse empty blobs, and an empty log contains no information.
+    // Skips an empty log, because some registries refuse empty blobs. An empty log contains no information.
     if (dirname(path) === logs && statSync(path).size === 0) return [];
     return path === folder ? namesIn(folder) : [path];
   });

@@ -12,16 +12,16 @@ import type { OutcomePolicies } from "./run-outcome.ts";
 export interface PushOrder {
   readonly reference: Reference;
   readonly paths: readonly string[];
-  /** Media types of layers. Each key is a path relative to the volume. Other layers get the default media type. */
+  /**
+   * Maps an output's path, relative to the volume, to the media type of its layer. If this map does not contain a path,
+   * the layer gets the default media type.
+   */
   readonly mediaTypes: ReadonlyMap<string, string>;
   /** Annotations of the run. */
   readonly annotations: Annotations;
-  /** Whether to push the readable part of the paths if some of them cannot be read. */
+  /** If true, the push skips unreadable paths. If false, the push fails if a path is unreadable. */
   readonly partial: boolean;
-  /**
-   * A function that the push calls after the upload, before it writes the tag. If this function throws, the push does
-   * not write the tag.
-   */
+  /** The push calls this function after the upload. If this function throws, the push does not write the tag. */
   readonly confirm: () => Promise<void>;
 }
 
@@ -47,8 +47,8 @@ export interface SidecarOptions extends OutcomePolicies {
   /** The reference for the outputs. If undefined, the sidecar pushes nothing. */
   readonly pushTo: Reference | undefined;
   /**
-   * The seconds within which a launcher must start. By default, there is no limit, because some launchers take no
-   * lease. The sidecar cannot detect the start of such a launcher.
+   * The seconds within which a launcher must start. By default, there is no limit, because the sidecar cannot detect
+   * the start of a launcher that takes no lease.
    */
   readonly startTimeoutSeconds: number | undefined;
   /** The seconds within which the attempt must end; unlimited by default. */
@@ -60,11 +60,11 @@ export interface SidecarOptions extends OutcomePolicies {
 /** The environment in which a sidecar runs. */
 export interface SidecarContext {
   readonly volume: SharedVolume;
-  /** A signal that ends every wait. Each wait then throws the signal's reason. */
+  /** When this signal aborts, every wait ends and throws the reason of the signal. */
   readonly signal: AbortSignal;
   /**
-   * A signal that aborts when the pod terminates. The sidecar then finishes its work. If no launcher has started, a
-   * sidecar that is not native ends at once.
+   * A signal that aborts when the pod terminates. Usually, the sidecar then finishes its work. But if no launcher has
+   * started and the sidecar is not native, the sidecar ends at once.
    */
   readonly terminating: AbortSignal;
   readonly waitLog: Log;

@@ -6,7 +6,7 @@ import type { SidecarOptions } from "./sidecar-context.ts";
 export interface SidecarPlan extends TransferPlan, ArtifactPlan, SidecarOptions {
   /** The folder of the shared volume. */
   readonly share: string;
-  /** Seconds to wait for missing inputs. If undefined, a missing input is a failure at once. */
+  /** Seconds to wait for missing inputs. If undefined, the sidecar does not wait, and fails if an input is missing. */
   readonly inputTimeoutSeconds: number | undefined;
   /** Whether to accept inputs from failed or incomplete runs. */
   readonly allowFailedInputs: boolean;

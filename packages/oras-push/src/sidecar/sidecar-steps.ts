@@ -20,7 +20,7 @@ import type { SidecarPlan } from "./sidecar-plan.ts";
 /** The time, in milliseconds, in which a starting launcher removes the markers of an earlier attempt. */
 const SETTLE_TIME = 800;
 
-/** Creates the operations of a sidecar from a plan. `signal` stops a push. */
+/** Creates the operations of the sidecar that `plan` describes. `signal` stops a push. */
 export function sidecarSteps(
   plan: SidecarPlan,
   context: TransferContext,
@@ -49,7 +49,7 @@ async function pullInputs(plan: SidecarPlan, context: TransferContext): Promise<
     await waitForInputs(missing, plan.inputTimeoutSeconds, context.signal, context.warn);
   }
   const folder = join(plan.share, SHARE.inputs);
-  // Without this removal, files of an interrupted attempt would count as inputs.
+  // Removes the files of an interrupted attempt. Otherwise, these files would count as inputs.
   await rm(folder, { recursive: true, force: true });
   makeSharedFolders(folder);
   const pulled = await pullArtifacts(plan.pullFrom, { folder, keepOldFiles: false }, plan, context, check);

@@ -63,8 +63,8 @@ async function pullInputs(
   const previous = await volume.read(SHARE.init, parseInitMarker);
   const wanted = options.pullFrom.map(formatReference);
   const pulled = previous?.inputs.map(({ reference }) => reference);
-  // After a restart of the sidecar, the inputs may already be in place. Does not pull them again, because the
-  // application may be reading them.
+  // After a restart of the sidecar, the inputs may already be in place. The sidecar must not pull these inputs again,
+  // because the application may be reading them.
   if (previous !== undefined && isDeepStrictEqual(pulled, wanted)) return previous.inputs;
   await volume.remove(SHARE.init);
   try {
@@ -108,7 +108,7 @@ async function settleOldEnd(context: SidecarContext, steps: SidecarSteps): Promi
   if ((await currentEnd(false, context, steps)) !== "wait") await steps.settle(context.signal);
 }
 
-/** Returns the next step of the sidecar from one observation of the volume. */
+/** Observes the volume, and returns the next step of the sidecar. */
 function currentEnd(
   terminating: boolean,
   { volume }: SidecarContext,
@@ -133,7 +133,7 @@ async function waitForEnd(
     const end = nextEnd(await observe(volume, steps.lease), state);
     return end === "wait" ? undefined : end;
   };
-  // After its first push, a native sidecar only waits for the end of its pod.
+  // After the first attempt, a native sidecar may wait until the pod ends. This is normal, so this wait has no notice.
   const notice = handled === undefined ? noticeOf("the end of the application", context, steps) : undefined;
   const until = (state: SidecarState, until: AbortSignal) =>
     volume.until(check(state), {
@@ -184,7 +184,8 @@ async function handleEnd(
 }
 
 /**
- * Handles a failed push. Throws the error of the push, unless a new attempt has started or the attempt itself failed.
+ * Handles a failed push. Returns `superseded` if a new attempt has started. If the attempt itself failed, returns a
+ * result with the failure of the attempt. Otherwise, throws the error of the push.
  */
 async function handlePushFailure(
   error: unknown,
@@ -218,8 +219,8 @@ async function reportNotPushed(
 }
 
 /**
- * Returns the pushed marker if the sidecar already pushed this attempt to this reference before a restart. In this
- * case, the sidecar does not push again. Otherwise, returns undefined.
+ * Checks whether the sidecar pushed this attempt to this reference before a restart. If so, returns the marker of this
+ * push, and the sidecar does not push again. Otherwise, returns undefined.
  */
 async function previousPush(
   volume: SharedVolume,

@@ -13,7 +13,7 @@ export class ArchiveBytes {
   readonly #iterator: AsyncIterator<Buffer>;
   /** The bytes that were received but not read yet. */
   #rest: Buffer = Buffer.alloc(0);
-  /** The number of bytes of the current content that were not read yet. */
+  /** The number of unread bytes of the current content. */
   #left = 0;
   /** The number of padding bytes after the current content. */
   #padding = 0;
@@ -45,8 +45,8 @@ export class ArchiveBytes {
   }
 
   /**
-   * Returns the rest of the current content. The result is synchronous if the rest is in memory, because an
-   * asynchronous call would take longer than the read of a small file.
+   * Returns the rest of the current content. If the rest is in memory, the result is synchronous. For a small file, an
+   * asynchronous call would take longer than the read itself.
    */
   content(): Iterable<Buffer> | AsyncIterable<Buffer> {
     if (this.#left === 0) return [];

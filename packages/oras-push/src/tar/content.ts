@@ -37,7 +37,7 @@ export function readSmall(entry: FoundFile): Buffer {
   }
 }
 
-/** Reads a file in chunks. Throws the errors of {@link readSmall}. */
+/** Reads a file in chunks. Throws the same errors as {@link readSmall}. */
 export async function* readLarge(entry: FoundFile): AsyncGenerator<Buffer> {
   const file = await open(rawPath(entry.path), FLAGS).catch((error: unknown) => {
     throw readFailure(entry, error);
@@ -70,7 +70,8 @@ async function* chunksOf(entry: FoundFile, file: FileHandle): AsyncGenerator<Buf
     const { buffer, bytesRead } = await next;
     if (bytesRead === 0) throw changedWhileRead(entry.path);
     left -= bytesRead;
-    // Checks the file before the last chunk, because the consumer may stop after the last chunk.
+    // Checks the file before the last `yield`. After the last chunk, the consumer may stop, and no later check would
+    // run.
     if (left === 0) checkUnchanged(entry, await file.stat());
     else next = read();
     yield buffer.subarray(0, bytesRead);
@@ -78,8 +79,8 @@ async function* chunksOf(entry: FoundFile, file: FileHandle): AsyncGenerator<Buf
 }
 
 /**
- * Checks that a file of the size zero has no content. Kernel files, such as the files in /proc, report the size zero
- * but have content.
+ * Checks that an empty file is really empty. Some kernel files, such as the files in /proc, have content although the
+ * system reports the size zero.
  */
 async function checkEmpty(entry: FoundFile, file: FileHandle): Promise<void> {
   checkUnchanged(entry, await file.stat());

@@ -1,7 +1,7 @@
 import type { BytePath } from "shared/fs/byte-path";
 import { ArchiveError } from "./archive-error.ts";
 
-/** The header of an archive's entry, with the values of its extended headers. */
+/** The decoded header of an entry in an archive. */
 export interface EntryHeader {
   readonly name: BytePath;
   /**
@@ -21,8 +21,8 @@ export interface EntryHeader {
 }
 
 /**
- * The records of extended headers. Their values override the values in the main header of an entry (POSIX.1, pax, "pax
- * Header Block").
+ * The records of extended headers. A record overrides a value in the main header of an entry (POSIX.1, pax, "pax Header
+ * Block").
  */
 export type Records = Readonly<Record<string, BytePath>>;
 
@@ -54,8 +54,8 @@ export function decodeHeader(block: Buffer): EntryHeader {
 }
 
 /**
- * Returns a header in which the values of records replace the original values. Throws {@link ArchiveError} if a value
- * is invalid.
+ * Returns a copy of a header. If a record has a value for a field, this value replaces the header's value. Throws
+ * {@link ArchiveError} if a value of a record is invalid.
  */
 export function withRecords(header: EntryHeader, { path, linkpath, size, mtime }: Records): EntryHeader {
   return {
@@ -68,8 +68,8 @@ export function withRecords(header: EntryHeader, { path, linkpath, size, mtime }
 }
 
 /**
- * Parses the records of an extended header. Each record has the form `LENGTH KEY=VALUE\n`. The length includes its own
- * digits. Throws {@link ArchiveError} if a record is invalid.
+ * Parses the records of an extended header. Each record has the form `LENGTH KEY=VALUE\n`. `LENGTH` is the number of
+ * bytes in the whole record, including the digits of `LENGTH`. Throws {@link ArchiveError} if a record is invalid.
  */
 export function parseRecords(content: Buffer): Records {
   const records: Record<string, BytePath> = {};
@@ -92,14 +92,17 @@ export function untilNul(field: Buffer): BytePath {
   return field.toString("latin1", 0, end < 0 ? field.length : end);
 }
 
-/** Checks a header's checksum. The checksum is computed as if its own field contained only spaces. */
+/** Checks a header's checksum. For the computation, the bytes of the checksum field count as spaces. */
 function checkSum(block: Buffer): void {
   let sum = 8 * 0x20;
   for (const [index, byte] of block.entries()) if (index < 148 || index >= 156) sum += byte;
   if (sum !== numberIn(block, 148, 8)) throw new ArchiveError("a header has a wrong checksum");
 }
 
-/** Reads a name. Uses the prefix only in USTAR, because GNU's own format stores other values in this field. */
+/**
+ * Reads the name of an entry. Reads the prefix field only in the USTAR format, because GNU's format stores other values
+ * in this field.
+ */
 function nameIn(block: Buffer): BytePath {
   const prefix = textIn(block, 257, 8) === "ustar" ? textIn(block, 345, 155) : "";
   const name = textIn(block, 0, 100);
@@ -111,8 +114,8 @@ function textIn(block: Buffer, start: number, length: number): BytePath {
 }
 
 /**
- * Reads a number from a header. The number consists of octal digits. In GNU's format, the number has base 256 if the
- * first bit is set.
+ * Reads a number from a header. Usually, the field contains octal digits. In GNU's format, the field contains a number
+ * in base 256 if the first bit of the field is set.
  */
 function numberIn(block: Buffer, start: number, length: number): number {
   const field = block.subarray(start, start + length);
@@ -122,7 +125,7 @@ function numberIn(block: Buffer, start: number, length: number): number {
   return digits === "" ? 0 : Number.parseInt(digits, 8);
 }
 
-/** Decodes a number in base 256: the two's complement of all bits after the first bit. */
+/** Decodes a number in base 256. All bits after the first bit are a number in two's complement. */
 function base256(field: Buffer): number {
   const first = field[0] as number;
   let value = (first & 0x40) === 0 ? first & 0x3f : (first & 0x3f) - 0x40;

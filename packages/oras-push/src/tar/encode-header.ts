@@ -2,7 +2,8 @@ import type { BytePath } from "shared/fs/byte-path";
 import type { TreeEntry } from "./walk.ts";
 
 /**
- * One block of zeros. For a content of n bytes, `PADDING.subarray(n % 512)` fills the last block if n % 512 is not 0.
+ * One block of zeros. If the size n of a content is not a multiple of 512, `PADDING.subarray(n % 512)` fills the last
+ * block.
  */
 export const PADDING: Buffer = Buffer.alloc(512);
 
@@ -39,9 +40,9 @@ type Records = [key: string, value: BytePath][];
 
 /**
  * Encodes the header of an entry. The main header is a USTAR header. If a value does not fit into the main header, a
- * PAX extended header comes first (POSIX.1, pax, "ustar Interchange Format" and "pax Header Block"). `size` is the size
- * of the content in bytes. `latest` is a time in seconds since 1970. A modification time after `latest` is replaced
- * with `latest`. The owner and the group have the ID zero and an empty name.
+ * PAX extended header comes before the main header (POSIX.1, pax, "ustar Interchange Format" and "pax Header Block").
+ * `size` is the size of the content in bytes. `latest` is a time in seconds since 1970. A modification time after
+ * `latest` is replaced with `latest`. The owner and the group have the ID zero and an empty name.
  */
 export function encodeEntry(entry: TreeEntry, size: number, latest: number): Buffer[] {
   const records: Records = [];
@@ -57,8 +58,8 @@ export function encodeEntry(entry: TreeEntry, size: number, latest: number): Buf
 }
 
 /**
- * The name fields of the main header. If the name does not fit, the name becomes a record of the extended header. The
- * main header then gets a placeholder.
+ * Returns the name fields of the main header. If the name does not fit into these fields, adds the name to `records`,
+ * and returns a placeholder.
  */
 function nameFields(name: BytePath, records: Records): Pick<UstarFields, "name" | "prefix"> {
   const split = isPlain(name) ? splitName(name) : undefined;
@@ -86,7 +87,10 @@ function encodeExtended(records: Records, { mode, mtime }: UstarFields): Buffer[
   return [encodeUstar({ ...header, type: "extended" }), content, PADDING.subarray(rest === 0 ? 512 : rest)];
 }
 
-/** Encodes one record of an extended header, `LENGTH KEY=VALUE\n`. The length includes its own digits. */
+/**
+ * Encodes one record of an extended header. The record has the form `LENGTH KEY=VALUE\n`. `LENGTH` is the number of
+ * bytes in the whole record, including the digits of `LENGTH`.
+ */
 function encodeRecord(key: string, value: BytePath): Buffer {
   const rest = ` ${key}=${value}\n`;
   let length = rest.length + String(rest.length).length;
@@ -111,7 +115,7 @@ function encodeUstar(fields: UstarFields): Buffer {
   octal(0, 329, 7);
   octal(0, 337, 7);
   text(fields.prefix, 345);
-  // The checksum is computed as if its own field contained only spaces.
+  // During the computation of the checksum, the checksum field contains only spaces.
   block.fill(" ", 148, 156);
   const sum = block.reduce((total, byte) => total + byte, 0);
   text(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
@@ -123,8 +127,9 @@ function isPlain(text: BytePath): boolean {
 }
 
 /**
- * Splits a name into a prefix of up to 155 bytes and a name of up to 100 bytes, without the slash between them. Returns
- * undefined if the name does not fit.
+ * Splits a long name at a slash. The field `prefix` gets up to 155 bytes before the slash, and the field `name` gets up
+ * to 100 bytes after the slash. If the name is short, `prefix` is empty. Returns undefined if the name does not fit
+ * into the fields.
  */
 function splitName(name: BytePath): { name: BytePath; prefix: BytePath } | undefined {
   if (name.length <= 100) return { name, prefix: "" };

@@ -7,8 +7,8 @@ export class UnsafePathError extends Error {
 }
 
 /**
- * Splits a relative path into its parts, without `.` and empty parts. Throws {@link UnsafePathError} if the path is
- * absolute, contains `..` or contains a NUL byte.
+ * Splits a relative path into its parts. Omits empty parts and the part `.`. Throws {@link UnsafePathError} if the path
+ * is absolute, contains `..` or contains a NUL byte.
  */
 export function safeParts(path: string): string[] {
   if (path.startsWith("/")) throw new UnsafePathError("an absolute path");
@@ -19,9 +19,9 @@ export function safeParts(path: string): string[] {
 }
 
 /**
- * Checks that the target of a symbolic link stays inside a folder. `parts` is the path of the link. The first `depth`
- * of these parts are the path of the folder. Throws {@link UnsafePathError} if the target is absolute, or leads out of
- * the folder.
+ * Checks that the target of a symbolic link stays inside a folder. `parts` contains the parts of the link's path. The
+ * first `depth` parts are the path of the folder. Throws {@link UnsafePathError} if the target is absolute, or leads
+ * out of the folder.
  */
 export function checkLinkTarget(parts: readonly string[], target: string, depth: number): void {
   if (target.includes("\0")) throw new UnsafePathError("a link to a path with a NUL byte");

@@ -78,8 +78,8 @@ export class Extraction {
 
   /**
    * Checks the links, and restores the modes and times of folders. Call this only after the last entry. Otherwise, a
-   * later entry would change the restored time of its folder. The restored mode of a folder might also forbid later
-   * entries.
+   * later entry would change the restored time of its folder. Also, the restored mode of a folder might not allow new
+   * entries in the folder.
    */
   finish(): void {
     this.#createParents([...this.#title, ""]);
@@ -159,7 +159,10 @@ export class Extraction {
     }
   }
 
-  /** Creates a path with `create`. If an earlier entry has the same name, replaces this entry, as tar does. */
+  /**
+   * Creates a path with `create`. If an earlier entry has the same name, the new entry replaces the earlier entry, as
+   * in tar.
+   */
   #create<T>(path: BytePath, create: (raw: Buffer) => T): T {
     return writingRaw(path, (raw) => {
       try {

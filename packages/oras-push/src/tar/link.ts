@@ -2,11 +2,11 @@ import { lstatSync, readlinkSync, statSync } from "node:fs";
 import { type BytePath, rawPath } from "shared/fs/byte-path";
 
 /**
- * How a symbolic link leads to its target, relative to a root folder. `direct`: a relative path that stays inside the
- * root and passes through no other link. Every client restores a direct link, even if its target does not exist.
- * `indirect`: the target is inside the root, but the path is absolute, passes through other links, or leaves the root
- * and comes back. `outside`: the target is outside of the root. `broken`: an indirect link to a missing target, or a
- * loop of links.
+ * How a symbolic link leads to its target. The path in the link is checked against a root folder. `direct`: the path is
+ * relative, stays inside the root, and passes through no other link. Every client restores a direct link, even if its
+ * target does not exist. `indirect`: the target is inside the root, but the path is absolute, passes through other
+ * links, or leaves the root and comes back. `outside`: the target is outside of the root. `broken`: the link leads into
+ * a loop of links, or the target of an indirect link is missing.
  */
 export type LinkRoute = "direct" | "indirect" | "outside" | "broken";
 
@@ -15,7 +15,7 @@ const MAX_LINKS = 40;
 
 /**
  * Follows a symbolic link, and returns its route. `root` and `link` are absolute paths whose parent folders are not
- * links. `target` is the link's text.
+ * links. `target` is the path in the link.
  */
 export function followLink(root: BytePath, link: BytePath, target: BytePath): LinkRoute {
   const followed = resolveLink(root, link, target);
@@ -26,8 +26,8 @@ export function followLink(root: BytePath, link: BytePath, target: BytePath): Li
 }
 
 /**
- * The end of a link. `end` has the parts of the absolute path to which the link leads. `direct` is true for a direct
- * link.
+ * The result of following a link. `end` contains the parts of an absolute path: the link leads to this path. `direct`
+ * is true if the link is direct.
  */
 interface FollowedLink {
   readonly end: readonly string[];

@@ -10,16 +10,18 @@ export interface Patterns {
 
 /** Selects entries of a folder. The argument of both functions is a path below the folder, such as `runs/1/log.txt`. */
 export interface Selection {
-  /** Whether an entry is selected. A selected folder includes its content, except for excluded entries. */
+  /**
+   * Whether an entry is selected. If a folder is selected, its content is also selected, except for excluded entries.
+   */
   takes(path: string): boolean;
-  /** Whether an entry is excluded. An excluded folder is skipped with its content. */
+  /** Whether an entry is excluded. If a folder is excluded, its content is also excluded. */
   excludes(path: string): boolean;
 }
 
 /**
  * Creates a selection from patterns. A pattern that contains a slash is matched against the path below the folder. Any
- * other pattern is matched against the name of an entry at any depth. A leading slash anchors a pattern at the folder.
- * A pattern that matches a folder also matches its content.
+ * other pattern is matched against the name of an entry at any depth. For example, the pattern `/a` matches the entry
+ * `a` of the folder, but not the entry `b/a`. A pattern that matches a folder also matches its content.
  */
 export function selection({ include, exclude }: Patterns): Selection {
   const included = include.map(matcher);

@@ -7,14 +7,14 @@ const writev = promisify(writevCallback);
 const HOLE = Buffer.alloc(4096);
 
 /**
- * The number of bytes in one write. The chunks from a socket are smaller. A separate write for each chunk would take
- * too long. A batch of one mebibyte would be too large, because its first bytes would leave the processor's caches
- * before the write.
+ * The number of bytes in one write. The chunks from a socket are smaller, but a separate write for each chunk would
+ * take too long. A batch of one mebibyte would also be slow: its first bytes would leave the processor's caches before
+ * the write.
  */
 const BATCH = 256 << 10;
 
 /**
- * Writes the content of a small file at once. The file must be empty. Leaves holes for long runs of zeros, like
+ * Writes the content of a small file synchronously. The file must be empty. Leaves holes for long runs of zeros, like
  * {@link writeSparse}.
  */
 export function writeSmall(file: number, content: Buffer): void {
@@ -70,8 +70,8 @@ class BatchWriter {
   async flush(): Promise<void> {
     await this.written;
     this.written = writeAll(this.#file, this.#batch, this.#start);
-    // The error is thrown later, when the promise is awaited. Without this handler, Node would report an unhandled
-    // rejection.
+    // If this write fails, the error is thrown later, when the promise is awaited. Without this handler, Node would
+    // report an unhandled rejection.
     this.written.catch(() => {});
     this.#batch = [];
     this.#size = 0;
@@ -88,7 +88,7 @@ function* dataRanges(chunk: Buffer): Generator<readonly [start: number, end: num
   }
 }
 
-/** Returns the end of the run of zero blocks that begins at `start`. Returns `start` if no run begins there. */
+/** If a run of zero blocks begins at `start`, returns the end of this run. Otherwise, returns `start`. */
 function endOfZeros(chunk: Buffer, start: number): number {
   let end = start;
   while (end + HOLE.length <= chunk.length && chunk.compare(HOLE, 0, HOLE.length, end, end + HOLE.length) === 0)
@@ -97,8 +97,8 @@ function endOfZeros(chunk: Buffer, start: number): number {
 }
 
 /**
- * Searches for the next zero block in steps of one block, and returns its start. Returns the end of the chunk if no
- * zero block follows.
+ * Searches for the next zero block after `start`, in steps of one block. Returns the position of this zero block. If
+ * there is no further zero block, returns the end of the chunk.
  */
 function nextHole(chunk: Buffer, start: number): number {
   let end = start + HOLE.length;

@@ -21,8 +21,8 @@ export interface TreeEntry {
 }
 
 /**
- * A function that receives a line of text about each skipped file, and about each file that is stored as a different
- * kind of file.
+ * A function that receives messages. Each message reports a skipped file, or a file that is stored in a different form.
+ * For example, the archive may contain a copy instead of a link.
  */
 export type WalkReport = (message: string) => void;
 
@@ -59,12 +59,12 @@ export function* walk(
  * entry.
  */
 class Walk {
-  /** The number of files with more than one hard link that the walk has found so far. */
+  /** The walk has found this number of files with more than one hard link so far. */
   hardLinks = 0;
   readonly #root: BytePath;
   /**
-   * The folders that contain the current entry, and that are copied in place of a link. The innermost folder is the
-   * last one.
+   * The copied folders that contain the current entry. Each of these folders is stored in place of a link. The
+   * innermost folder comes last.
    */
   readonly #copies: BytePath[] = [];
   readonly #title: BytePath;
@@ -150,8 +150,8 @@ class Walk {
   }
 
   /**
-   * Returns the route of a link. If the link is in a folder that becomes a copy, and leads out of this folder, its
-   * route is never `direct`.
+   * Returns the route of a link. If a link is inside a copied folder, and leads out of this folder, the route of the
+   * link is never `direct`.
    */
   #routeOf(path: BytePath, target: BytePath): LinkRoute {
     const route = followLink(this.#root, path, target);
@@ -169,8 +169,8 @@ class Walk {
   }
 
   /**
-   * Calls `read`. If the path is unreadable and `unreadable` is given, calls `unreadable` and returns undefined.
-   * Otherwise, throws the failure.
+   * Calls `read`, and returns the result. If `read` fails and `unreadable` is given, calls `unreadable` and returns
+   * undefined. If `unreadable` is not given, throws the failure.
    */
   #readable<T>(path: BytePath, read: (raw: Buffer) => T): T | undefined {
     try {
@@ -190,7 +190,7 @@ class Walk {
     return this.#wanted.takes(this.#below(name));
   }
 
-  /** The path below the folder. Patterns are matched against this path. */
+  /** Returns the path of an entry, relative to the folder. Patterns are matched against this path. */
   #below(name: BytePath): string {
     return shownPath(name.slice(this.#title.length + 1));
   }

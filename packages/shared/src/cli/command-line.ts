@@ -95,7 +95,8 @@ export async function readCommandLine<const S extends OptionSpecs>(
 }
 
 async function findOptions(specs: OptionSpecs, words: readonly string[], wrapsCommand: boolean): Promise<Found> {
-  // The words of a wrapped command may look like switches. They must not be changed.
+  // A word of a wrapped command may look like a switch. Therefore, `takeSwitchValues` must not change a wrapped
+  // command.
   const { argv, given } = wrapsCommand ? { argv: words, given: [] } : takeSwitchValues(specs, words);
   const { parsed, message } = await parseWithYargs(specs, argv, wrapsCommand);
   const rest = (parsed["--"] ?? []) as string[];
@@ -111,7 +112,8 @@ async function findOptions(specs: OptionSpecs, words: readonly string[], wrapsCo
 async function parseWithYargs(specs: OptionSpecs, argv: readonly string[], wrapsCommand: boolean) {
   const { default: yargs } = await import("yargs");
   let message: string | undefined;
-  // Without the folder "/", yargs would look up the working directory. This fails if the directory was deleted.
+  // Because of the folder "/", yargs does not look up the working directory. The look-up would fail if the working
+  // directory was deleted.
   const parser = yargs([...argv], "/")
     .locale("en")
     .help(false)
@@ -138,12 +140,16 @@ async function parseWithYargs(specs: OptionSpecs, argv: readonly string[], wraps
 
 function yargsOption(spec: OptionSpec): Options {
   const alias = spec.alias === undefined ? {} : { alias: spec.alias };
-  // Without `nargs: 0`, a flag would use the next word as its value if this word is `true` or `false`.
+  // `nargs: 0` means that the next word is never the value of a flag. Otherwise, a next word `true` or `false` would
+  // become the value.
   if (spec.type === "flag") return { ...alias, boolean: true, nargs: 0 };
   return { ...alias, string: true, requiresArg: true, ...(spec.type === "list" ? { array: true } : {}) };
 }
 
-/** The values of each option on the command line, as texts. An option without a value has the empty text. */
+/**
+ * Maps the name of each option on the command line to its values. Each value is a text. If a value is missing, the text
+ * is empty.
+ */
 function givenTexts(specs: OptionSpecs, parsed: Readonly<Record<string, unknown>>, message = "") {
   const incomplete = /^(\S+) needs a value$/.exec(message)?.[1];
   const given = new Map<string, readonly string[]>();

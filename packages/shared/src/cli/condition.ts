@@ -1,15 +1,15 @@
 import type { OptionSpecs } from "./option-specs.ts";
 import { type Usage, usageError } from "./usage.ts";
 
-/** A condition on the environment: the variable `name` must have this value. */
+/** A condition on the environment. The environment meets the condition if the variable `name` has the value `value`. */
 export interface Condition {
   readonly name: string;
   readonly value: string;
 }
 
 /**
- * The option for a {@link Condition}, without a description. The launcher and the sidecar use this option with
- * different descriptions.
+ * The option for a {@link Condition}. The launcher and the sidecar both have this option. Each of them adds its own
+ * description.
  */
 export const CONDITION_OPTION = { type: "text", placeholder: "NAME=VALUE" } as const;
 

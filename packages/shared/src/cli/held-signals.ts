@@ -59,8 +59,9 @@ export function ignoredSignals(status: string): NodeJS.Signals[] {
 
 /**
  * Reads `/proc/self/status`. Returns undefined if /proc is not mounted. A signal is lost if it arrives after this read,
- * but before the tool adds its own handlers. This time must be short, so the file is read twice, and only the second
- * text is used. The first read makes Node compile all code. After the second read, only microseconds pass.
+ * but before {@link holdSignals} adds its handlers. This time must be short. Therefore, this function reads the file
+ * twice, and uses only the second text. During the first read, Node compiles the code. The second read is then so fast
+ * that the time is only microseconds.
  */
 function nodeHandlers(): Buffer | undefined {
   try {

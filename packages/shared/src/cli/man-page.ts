@@ -20,7 +20,10 @@ export function pageName({ name }: Usage<OptionSpecs>): string {
   return name.replaceAll(" ", "-");
 }
 
-/** The man page of a command, in section 1 (man(7)). `others` are the commands that the page refers to. */
+/**
+ * Returns the man page of a command, in the format of man(7). The page belongs to section 1 of the manual. `others` are
+ * the commands that the page refers to.
+ */
 export function manPage(usage: Usage<OptionSpecs>, others: readonly Usage<OptionSpecs>[]): string {
   const lines = [
     // The page has no date, so that the same sources give the same bytes.

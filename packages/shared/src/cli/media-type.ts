@@ -28,8 +28,8 @@ export function isMediaType(text: string): boolean {
 
 /**
  * Splits `PATH[:MEDIA-TYPE]` at the last colon. The colon belongs to the path if the text after the colon is not a
- * media type. It also belongs to the path if the whole text is an existing path, and the text before the colon is not
- * an existing path.
+ * media type. The colon also belongs to the path if the whole text is an existing path, and the text before the colon
+ * is not an existing path.
  */
 export function parseTypedPath(text: string): TypedPath {
   const colon = text.lastIndexOf(":");

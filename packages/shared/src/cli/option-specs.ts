@@ -6,7 +6,7 @@ interface SharedSpec {
   readonly placeholder?: string;
   /** The effect of the option, in a phrase without a period. */
   readonly description: string;
-  /** The text that help texts show as the default, for an option without a `default`. */
+  /** Help texts show this text as the default value. Set this field only if the option has no field `default`. */
   readonly shownDefault?: string;
   /** Whether an environment variable can set the option; true by default. */
   readonly environment?: false;
@@ -14,7 +14,7 @@ interface SharedSpec {
 
 interface FlagSpec extends SharedSpec {
   readonly type: "flag";
-  /** If true, the option also accepts `=true` and `=false`, and the value of an absent option is undefined. */
+  /** If true, the option also accepts `=true` and `=false`. If such an option is absent, its value is undefined. */
   readonly switch?: true;
 }
 
@@ -54,7 +54,7 @@ export function wholeNumbers(least: number, most: number = Number.POSITIVE_INFIN
   return { words, includes: (value) => Number.isInteger(value) && value >= least && value <= most };
 }
 
-/** One option of a command. Its type decides the type of the parsed value. */
+/** One option of a command. The field `type` also determines the TypeScript type of the parsed value. */
 export type OptionSpec = FlagSpec | ListSpec | TextSpec | NumberSpec;
 
 /** The options of a command by their long names. */
@@ -73,7 +73,7 @@ type ValueOf<S extends OptionSpec> = S extends { type: "flag" }
         ? OptionalUnlessDefault<S, Choice>
         : OptionalUnlessDefault<S, string>;
 
-/** The parsed values of a set of options, by their long names. */
+/** The parsed values of a set of options. Each key is the long name of an option. */
 export type OptionValues<S extends OptionSpecs> = { readonly [K in keyof S]: ValueOf<S[K]> };
 
 /** The options that every command has. */

@@ -1,8 +1,6 @@
 import { FROM_ZERO, type OptionSpec } from "./option-specs.ts";
 
-/**
- * The value of an option. If the given text is invalid, `value` is the default, and `problem` describes the problem.
- */
+/** The value of an option. If the given text is invalid, `value` is the default, and `problem` says what is wrong. */
 export interface ReadValue {
   readonly value: unknown;
   /** A phrase such as `--wait must be a number, not "x"`; undefined if the value is valid. */
@@ -15,10 +13,10 @@ export function environmentName(option: string): string {
 }
 
 /**
- * Reads the value of an option from `given`, the texts on the command line. If the command line has no text for the
- * option, reads the environment variable. If the variable is not set, uses the default. A list option uses all texts.
- * Any other option uses only the last text. An empty variable counts as unset. An empty text on the command line is
- * invalid.
+ * Reads the value of an option. `given` contains the texts from the command line. If the command line has no text for
+ * the option, reads the environment variable. If the variable is not set, uses the default. A list option uses all
+ * texts. Any other option uses only the last text. An empty variable counts as unset. An empty text on the command line
+ * is invalid.
  */
 export function readValue(
   name: string,

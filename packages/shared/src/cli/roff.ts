@@ -35,7 +35,7 @@ function noMacro(line: string): string {
   return line.startsWith(".") ? `\\&${line}` : line;
 }
 
-/** A line that calls a macro. Arguments are quoted; they may contain escapes, such as `\fB`. */
+/** Returns a line that calls a macro. Puts each argument in quotes. An argument may contain escapes, such as `\fB`. */
 export function macroLine(name: string, ...args: readonly string[]): string {
   return [`.${name}`, ...args.map((argument) => `"${argument.replaceAll('"', "\\(dq")}"`)].join(" ");
 }

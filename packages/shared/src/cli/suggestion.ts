@@ -1,7 +1,7 @@
 /** The maximum number of edits between a word and its suggestion. */
 const MAX_EDITS = 2;
 
-/** The minimum length of a word that is completed to a longer suggestion, in characters. */
+/** The minimum number of characters in a word. A shorter word is not completed to a longer suggestion. */
 const MIN_PREFIX = 3;
 
 /**
@@ -14,7 +14,7 @@ export function suggestion(word: string, words: readonly string[]): string | und
   if (longer.length === 1) return longer[0];
   const edits = words.map((other) => ({ other, count: editDistance(word, other) }));
   const [nearest] = edits.sort((a, b) => a.count - b.count);
-  // Unrelated short words often differ by only two edits. Therefore, a short word may have fewer edits.
+  // Unrelated short words often differ by only two edits. Therefore, fewer edits are allowed for a short word.
   return nearest !== undefined && nearest.count <= Math.min(MAX_EDITS, word.length / 3) ? nearest.other : undefined;
 }
 

@@ -2,9 +2,12 @@ import type { OptionSpecs } from "./option-specs.ts";
 
 /** A command line without the values of its switches. */
 export interface WithoutSwitchValues {
-  /** The arguments, with `--NAME` instead of `--NAME=VALUE` for each switch. */
+  /** The arguments. If a switch had the form `--NAME=VALUE`, it has the form `--NAME` here. */
   readonly argv: readonly string[];
-  /** The values of each switch, in the order of the command line. A plain `--NAME` has the value `true`. */
+  /**
+   * Maps the name of each switch to its values, in the order of the command line. A plain `--NAME` has the value
+   * `true`.
+   */
   readonly given: ReadonlyMap<string, readonly string[]>;
 }
 

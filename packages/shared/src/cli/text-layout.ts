@@ -1,7 +1,7 @@
 /** A term and its explanation. */
 export type Definition = readonly [term: string, text: string];
 
-/** The terms of a list get at most this share of the width. A longer term gets a separate line. */
+/** The column of the terms gets at most this share of the width. A longer term gets a separate line. */
 const TERM_SHARE = 0.4;
 
 /**
@@ -13,15 +13,19 @@ export function wrapText(text: string, width: number, first = "", next = first):
 }
 
 /**
- * Breaks a shell command into lines of at most `width` characters. Each line is indented by `indent`. Each line except
- * the last ends with a backslash, so that a shell reads all lines as one. Quoted words stay whole.
+ * Breaks a shell command into lines of at most `width` characters. The first line starts with `indent`. Each further
+ * line starts with `indent` and two spaces. Each line except the last ends with a backslash, so that a shell reads all
+ * lines as one. Quoted words stay whole.
  */
 export function wrapCommand(command: string, width: number, indent: string): string {
   const words = command.match(/(?:[^\s'"]|'[^']*'|"[^"]*")+/g) ?? [];
   return wrapWords(words, width, indent, `${indent}  `, " \\");
 }
 
-/** Lays out terms in a column, and their explanations in a second column. */
+/**
+ * Lays out definitions in two columns. The first column contains the terms. The second column contains the
+ * explanations, and begins at the position `column`.
+ */
 export function layOutDefinitions(definitions: readonly Definition[], width: number, column: number): string {
   const indent = " ".repeat(column);
   return definitions
@@ -35,8 +39,8 @@ export function layOutDefinitions(definitions: readonly Definition[], width: num
 }
 
 /**
- * Returns the position of the second column. The column starts after the longest term. Terms that are too long for
- * `width` are ignored.
+ * Returns the position of the second column. This column starts after the longest term. A term does not count if it is
+ * longer than {@link TERM_SHARE} of `width`.
  */
 export function definitionColumn(definitions: readonly Definition[], width: number): number {
   const lengths = definitions.map(([term]) => term.length + 4);

@@ -29,7 +29,7 @@ export class ToolError extends Error {
   }
 }
 
-/** The error of a tool that was ended by signal n. The exit code is 128 + n. */
+/** The error if a signal ends the tool. For signal n, the exit code is 128 + n. */
 export class InterruptedError extends Error {
   override readonly name = "InterruptedError";
   readonly exitCode: number;
@@ -55,6 +55,6 @@ export function describeError(error: unknown): string {
 /** Converts a text to one line. Escapes control characters, so that a file name cannot forge a second line. */
 export function oneLine(text: string): string {
   const escaped = (found: string) => JSON.stringify(found).slice(1, -1).replaceAll("\u007f", "\\u007f");
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: this function removes control characters.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: this function escapes control characters.
   return text.replace(/[\u0000-\u001f\u007f]+/g, escaped);
 }

@@ -35,8 +35,8 @@ export function valueName(spec: OptionSpec): string | undefined {
 }
 
 /**
- * The description of an option, with the default of the option. If the option can be repeated, the text also contains
- * `(repeatable)`. No-break spaces (U+00A0) keep the default on one line.
+ * Returns the description of an option. If the option has a default, the text also contains this default. If the option
+ * can be repeated, the text also contains `(repeatable)`. No-break spaces (U+00A0) keep the default on one line.
  */
 export function optionText(spec: OptionSpec): string {
   const defaultValue = spec.shownDefault ?? ("default" in spec ? spec.default : undefined);

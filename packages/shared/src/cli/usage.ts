@@ -5,7 +5,7 @@ import { ToolError } from "./tool-error.ts";
 
 /** An example of a command line. */
 export interface Example {
-  /** A sentence that says what the command line does. The period at the end is missing. */
+  /** A sentence that says what the command line does. Do not add a period at the end. */
   readonly text: string;
   /** The command line, as a shell reads it. */
   readonly command: string;
@@ -28,30 +28,36 @@ export interface Usage<S extends OptionSpecs> {
   /** The forms of the arguments, without the name of the command. The most common form comes first. */
   readonly forms: readonly string[];
   readonly options: S;
-  /** The groups of options, by their titles. The other options and the common options follow after these groups. */
+  /**
+   * The groups of options. Each key is the title of a group. In help texts, these groups come first. Then come the
+   * options that are in no group, and the common options.
+   */
   readonly groups?: Readonly<Record<string, OptionSpecs>>;
   /** The subcommands of this command. */
   readonly commands?: readonly Usage<OptionSpecs>[];
   /**
-   * If true, options end at the first argument, as in the command lines of `env` and `nice`. All later words then
-   * belong to another command.
+   * If true, the first argument is the name of another command, as in the command lines of `env` and `nice`. All later
+   * words belong to this other command.
    */
   readonly wrapsCommand?: boolean;
-  /** Whether arguments can be paths, so that shells complete paths; false by default. */
+  /** If true, arguments can be paths, and shells complete these paths. The default is false. */
   readonly takesPaths?: boolean;
   readonly examples: readonly Example[];
   readonly notes: readonly Note[];
-  /** Sentences about environment variables that do not set an option. */
+  /** Sentences about further environment variables. These variables do not set an option. */
   readonly environment?: string;
   /** The exit codes of this command, by their names. Every command also has the exit codes `usage` and `software`. */
   readonly exitCodes: readonly FailureCode[];
-  /** Meanings of exit codes for this command. They replace the meanings in `EXIT_CODES`. */
+  /** Meanings of exit codes for this command. These meanings replace the meanings in `EXIT_CODES`. */
   readonly exitMeanings?: Readonly<Partial<Record<FailureCode | "success", string>>>;
   /** A sentence above the exit codes. */
   readonly exitNote?: string;
 }
 
-/** Creates a usage failure (exit code 64). The failure also shows the valid forms, and `hint` if it is given. */
+/**
+ * Creates a usage failure (exit code 64). The failure also shows the valid forms of the command line. If `hint` is
+ * given, the failure also shows this hint.
+ */
 export function usageError(
   usage: Pick<Usage<OptionSpecs>, "name" | "forms">,
   message: string,

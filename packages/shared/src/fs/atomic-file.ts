@@ -3,9 +3,10 @@ import { basename, dirname, join } from "node:path";
 import { uniqueName } from "./unique-name.ts";
 
 /**
- * Creates a file, a link or a socket atomically: readers see the complete file or no file. `create` makes the file
- * under a hidden temporary path in the folder of `path`. Then the file is renamed to `path`, and replaces an existing
- * file. If `create` or the rename fails, this function removes the temporary file and throws the error.
+ * Creates a file, a link or a socket atomically: readers see the complete file or no file. `create` makes the file at a
+ * temporary path. This path is a hidden name in the folder of `path`. Then this function renames the file to `path`. If
+ * a file exists at `path`, the new file replaces it. If `create` or the rename fails, this function removes the
+ * temporary file and throws the error.
  */
 export async function placeAtomically(
   path: string,
@@ -32,7 +33,7 @@ export async function writeResult(path: string, content: Buffer): Promise<void> 
 /**
  * Writes a file atomically: readers see the complete file or no file. `write` fills a temporary file in `folder`, and
  * returns the final path. The final path must be on the same file system as `folder`. The file is synced before it is
- * renamed. Throws the errors of `write`, and the system's error if a call fails.
+ * renamed. Throws the errors of `write`. Throws the system's error if a system call fails.
  */
 export async function writeAtomically(folder: string, write: (file: FileHandle) => Promise<string>): Promise<void> {
   await renameWhenDone(join(folder, `.${uniqueName()}.new`), async (temporary) => {

@@ -3,17 +3,25 @@ import { ToolError } from "../cli/tool-error.ts";
 import { type BytePath, rawPath, shownPath } from "./byte-path.ts";
 import { reasonOf } from "./system-error.ts";
 
-/** The failure `noInput` for a path that cannot be read. `path` may begin with a noun, such as "the marker /x". */
+/**
+ * Returns the failure `noInput` for a path that cannot be read. The text `path` may contain words before the path, such
+ * as "the marker /x".
+ */
 export function cannotRead(path: string, cause: unknown): ToolError {
   return new ToolError("noInput", `cannot read ${path}`, { why: reasonOf(cause), cause });
 }
 
-/** The failure for a path that cannot be written. `path` may begin with a noun, as in {@link cannotRead}. */
+/**
+ * Returns the failure for a path that cannot be written. As in {@link cannotRead}, the text `path` may contain words
+ * before the path.
+ */
 export function cannotWrite(path: string, cause: unknown, code: FailureCode = "cannotCreate"): ToolError {
   return new ToolError(code, `cannot write ${path}`, { why: reasonOf(cause), cause });
 }
 
-/** Calls `read`. Throws the failure of {@link cannotRead} with the path if `read` fails. */
+/**
+ * Calls `read`, and returns the result. If `read` fails, throws the failure that {@link cannotRead} returns for `path`.
+ */
 export function reading<T>(path: string, read: () => T): T {
   try {
     return read();
@@ -22,7 +30,10 @@ export function reading<T>(path: string, read: () => T): T {
   }
 }
 
-/** Calls `write`. Throws the failure of {@link cannotWrite} with the path if `write` fails. */
+/**
+ * Calls `write`, and returns the result. If `write` fails, throws the failure that {@link cannotWrite} returns for
+ * `path`.
+ */
 export function writing<T>(path: string, write: () => T, code?: FailureCode): T {
   try {
     return write();
@@ -40,12 +51,12 @@ export function creatingFolder<T>(path: string, create: () => T): T {
   }
 }
 
-/** Like {@link reading}, but for a {@link BytePath}: passes the raw path to `read`. */
+/** Does the same as {@link reading}, but `path` is a {@link BytePath}, and `read` receives the raw path. */
 export function readingRaw<T>(path: BytePath, read: (raw: Buffer) => T): T {
   return reading(shownPath(path), () => read(rawPath(path)));
 }
 
-/** Like {@link writing}, but for a {@link BytePath}: passes the raw path to `write`. */
+/** Does the same as {@link writing}, but `path` is a {@link BytePath}, and `write` receives the raw path. */
 export function writingRaw<T>(path: BytePath, write: (raw: Buffer) => T, code?: FailureCode): T {
   return writing(shownPath(path), () => write(rawPath(path)), code);
 }

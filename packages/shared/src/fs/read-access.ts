@@ -11,7 +11,10 @@ export interface TreeSize {
   bytes: number;
 }
 
-/** Called for each path that cannot be processed. `path` is text for messages, and `failure` is the reason. */
+/**
+ * A function that is called for each path that cannot be processed. `path` is text for messages, and `failure` is the
+ * reason.
+ */
 export type FailureReport = (path: string, failure: ToolError) => void;
 
 const READ_FILE = 0o444;
@@ -46,8 +49,8 @@ export function grantFolderAccess(path: string): void {
 }
 
 /**
- * Grants access to one path. If the path is a folder, returns the names in this folder. If the path is a regular file,
- * adds the file to `size`. Returns an empty list if the path is not a folder.
+ * Grants access to one path. If the path is a folder, returns the names in this folder. Otherwise, returns an empty
+ * list. Counts the path in `size` if the path is a regular file.
  */
 function visit(path: BytePath, top: boolean, size: TreeSize): BytePath[] {
   const stats = readingRaw(path, (raw) => (top ? statSync(raw) : lstatSync(raw)));
@@ -63,8 +66,8 @@ function visit(path: BytePath, top: boolean, size: TreeSize): BytePath[] {
 }
 
 /**
- * Adds `bits` to the mode of a path. If this process may not change the mode, the mode stays unchanged. In this case,
- * throws `noInput` if this process does not have the access that `needed` describes (access(2)).
+ * Adds `bits` to the mode of a path. If this process cannot change the mode, checks whether the old mode already gives
+ * the process the access `needed` (access(2)). Throws `noInput` if the process does not have this access.
  */
 function grant(path: BytePath, stats: Stats, bits: number, needed: number): void {
   if ((stats.mode & bits) === bits) return;

@@ -7,7 +7,7 @@ export function systemCode(error: unknown): string | undefined {
   return typeof code === "string" ? code : undefined;
 }
 
-/** Whether an error comes from a system call, and not from other code. */
+/** Whether a failed system call caused an error. */
 export function isSystemError(error: unknown): boolean {
   return error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === "string";
 }
@@ -31,7 +31,8 @@ const PLAIN_WORDS: Readonly<Record<string, string>> = {
 };
 
 /**
- * The reason of an error in a few words on one line, without the paths and the names of system calls that Node adds.
+ * Returns the reason of an error in a few words, on one line. Node's own messages also contain paths and the names of
+ * system calls. For common errors, this function returns plain words instead.
  */
 export function reasonOf(error: unknown): string {
   const code = systemCode(error);

@@ -1,4 +1,7 @@
-/** A lease that this process holds. If the process ends without releasing the lease, the lease ends too. */
+/**
+ * A lease that this process holds. If the process ends before it releases the lease, the state of the lease becomes
+ * `ended`.
+ */
 export interface Lease {
   /** Releases the lease. Afterwards, the state of the lease is `none` again. */
   release(): Promise<void>;
@@ -6,7 +9,7 @@ export interface Lease {
 
 /**
  * The state of a lease. `none`: nobody has taken the lease, or the holder released the lease. `held`: the holder is
- * alive. `ended`: the holder died, or ended without releasing the lease. Each holder has a different `id`.
+ * alive. `ended`: the holder died, or ended before it released the lease. Each holder has a different `id`.
  */
 export type LeaseState =
   | { readonly kind: "none" }
@@ -16,7 +19,10 @@ export type LeaseState =
 /** Reads the state of a lease. */
 export type ReadLease = () => Promise<LeaseState>;
 
-/** Whether two states are equal: the same kind, and the same holder if the lease has a holder. */
+/**
+ * Whether two states are equal. Equal states have the same kind. If the lease has a holder, the holder is also the
+ * same.
+ */
 export function sameLease(one: LeaseState, other: LeaseState): boolean {
   if (one.kind !== other.kind) return false;
   return one.kind === "none" || one.id === (other as { id: string }).id;

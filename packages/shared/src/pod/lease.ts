@@ -21,16 +21,16 @@ export interface LeaseWatcher {
 }
 
 /**
- * Returns the path of the heartbeat file of a lease. `path` is the path of the socket of the lease. The heartbeat file
- * has the extension `.txt` instead of `.sock`.
+ * Returns the path of a lease's heartbeat file. `path` is the path of the lease's socket. The heartbeat file has the
+ * extension `.txt` instead of `.sock`.
  */
 export function heartbeatPath(path: string): string {
   return `${path.replace(/\.sock$/, "")}.txt`;
 }
 
 /**
- * Whether the holder of the lease at `path` is alive. Takes up to five seconds if a heartbeat file exists. Throws
- * `noInput` with the path if the lease cannot be checked.
+ * Whether the holder of the lease at `path` is alive. If there is a heartbeat file instead of a socket, this check
+ * takes up to five seconds. Throws `noInput` with the path if the lease cannot be checked.
  */
 export async function isHeld(path: string): Promise<boolean> {
   if ((await identity(path)) === undefined) return isBeating(heartbeatPath(path));
@@ -42,7 +42,7 @@ export async function isHeld(path: string): Promise<boolean> {
 
 /**
  * Throws `cannotCreate` if a living process holds the lease at `path`. Two launchers on one volume would overwrite each
- * other's files, and so would two sidecars. The message uses the word `holder` for the process.
+ * other's files. Two sidecars would do the same. In the message, `holder` is the word for the process.
  */
 export async function requireFree(path: string, holder: "launcher" | "sidecar"): Promise<void> {
   if (!(await isHeld(path))) return;
@@ -61,7 +61,8 @@ export async function holdLease(path: string, warn: Log): Promise<Lease> {
   try {
     server = await listen(path);
   } catch (error) {
-    // If the socket of an earlier holder remained, watchers would conclude that the lease of this process has ended.
+    // Removes the socket of an earlier holder. Otherwise, a watcher would find the old socket, and conclude that the
+    // new holder has ended.
     await removeOld(path);
     const lease = await holdHeartbeat(heartbeatPath(path), warn);
     warn(`cannot create a socket at ${path} (${reasonOf(error)}): using a heartbeat file instead`);
@@ -75,8 +76,8 @@ function socketLease(path: string, server: Server): Lease {
   const watchers = new Set<Socket>();
   let released = false;
   server.on("connection", (socket) => {
-    // Closes a connection that arrives after the release. An open connection would keep this process alive, and the
-    // watcher would wait for the end of this process forever.
+    // A connection that arrives after the release is closed. Otherwise, the connection would keep this process alive,
+    // while the watcher waits for the end of this process.
     if (released) return void socket.destroy();
     watchers.add(socket);
     // The holder ignores watchers that disconnect.
@@ -88,14 +89,16 @@ function socketLease(path: string, server: Server): Lease {
       await removeOld(path);
       released = true;
       for (const socket of watchers) socket.destroy();
-      // The release does not wait for the watchers, because each watcher waits for the end of this process.
+      // This function does not wait until the server is closed. Otherwise, this function could wait for a watcher that
+      // waits for the end of this process.
       server.close();
     },
   };
 }
 
 /**
- * Watches the lease at `path`, through its socket or its heartbeat file. Does nothing before the first call of `state`.
+ * Returns a watcher for the lease at `path`. The watcher uses the socket or the heartbeat file of the lease. The
+ * watcher does nothing before the first call of `state`.
  */
 export function watchLease(path: string): LeaseWatcher {
   const reports = new Set<() => void>();
@@ -111,7 +114,8 @@ export function watchLease(path: string): LeaseWatcher {
     if (id === undefined) return heartbeat();
     const answer = await connect(path);
     if (answer === "refused") return { kind: "ended", id };
-    // If the holder has already ended, the socket is destroyed, and the event "close" may not follow any more.
+    // If the holder has already ended, the socket is destroyed. The event "close" may be over, so this function reads
+    // the state again.
     if (answer === "gone" || answer.destroyed) return state();
     connection = { socket: answer.once("close", ended), id };
     return { kind: "held", id };
@@ -132,7 +136,7 @@ export function watchLease(path: string): LeaseWatcher {
 
 /**
  * Creates the socket of a lease. The process first listens on a socket with a temporary name, and then renames this
- * socket to `path`. Therefore, watchers can always connect to a socket at `path`.
+ * socket to `path`. Therefore, if a watcher finds a socket at `path`, the process is already listening.
  */
 async function listen(path: string): Promise<Server> {
   const server = createServer();
@@ -140,8 +144,8 @@ async function listen(path: string): Promise<Server> {
     await placeAtomically(path, async (temporary) => {
       await withSocketAddress(temporary, (address) => {
         return new Promise<void>((resolve, reject) => {
-          // If NODE_UNIQUE_ID is set, Node tries to listen through the primary process of a cluster, but there is no
-          // such process. With `exclusive`, Node listens in this process.
+          // If the variable NODE_UNIQUE_ID is set, Node assumes that a primary process listens for this process. But no
+          // primary process exists. With `exclusive`, Node listens in this process.
           server.once("error", reject).listen({ path: address, exclusive: true }, resolve);
         });
       });
@@ -163,7 +167,8 @@ async function removeOld(path: string): Promise<void> {
 }
 
 /**
- * The identity of a file; undefined if the file is missing. If another file replaces the file, the identity changes.
+ * Returns the identity of the file at a path; undefined if the file is missing. A new file at the same path has a
+ * different identity.
  */
 async function identity(path: string): Promise<string | undefined> {
   try {
@@ -181,8 +186,8 @@ async function connect(path: string): Promise<Socket | "refused" | "gone"> {
       return new Promise<Socket>((resolve, reject) => {
         const socket = createConnection(address);
         socket.once("error", reject).once("connect", () => {
-          // Ignores a later error. After an error, Node emits the event "close", and the listener of "close" ends the
-          // lease.
+          // A later error needs no handling here. After an error, Node emits the event "close", and the listener of
+          // "close" reports the end of the lease.
           socket.off("error", reject).on("error", () => {});
           resolve(socket.resume());
         });

@@ -11,9 +11,9 @@ import { reasonOf, systemCode } from "../fs/system-error.ts";
 const MAX_MARKER_BYTES = 1 << 20;
 
 /**
- * Writes a marker atomically and makes it durable. Every user may read the marker, regardless of the umask. (This does
- * not apply to file systems without file modes.) Throws `cannotCreate` with the path if the marker cannot be written,
- * or is too long for {@link readMarker}.
+ * Writes a marker atomically and makes it durable. If the file system supports modes, every user may read the marker,
+ * regardless of the umask. Throws `cannotCreate` with the path if the marker cannot be written, or is too long for
+ * {@link readMarker}.
  */
 export async function writeMarker(path: string, content: object): Promise<void> {
   const text = `${JSON.stringify(content)}\n`;
@@ -46,8 +46,8 @@ export function readMarker<T>(path: string, parse: (text: string) => T | undefin
     if (stats === undefined) return undefined;
     if (!stats.isFile()) throw new Error("it is not a regular file");
     if (stats.size > MAX_MARKER_BYTES) throw new Error(`it is longer than ${MAX_MARKER_BYTES} bytes`);
-    // A FIFO may have replaced the file since the check. O_NONBLOCK keeps this process from waiting for the other end
-    // of the FIFO.
+    // Since the check, a FIFO may have replaced the file. Because of O_NONBLOCK, this process does not wait for a
+    // writer of the FIFO.
     return parse(readFileSync(path, { encoding: "utf8", flag: constants.O_RDONLY | constants.O_NONBLOCK }));
   } catch (error) {
     if (systemCode(error) === "ENOENT") return undefined;

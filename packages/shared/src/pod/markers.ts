@@ -4,9 +4,9 @@ import { isMediaType } from "../cli/media-type.ts";
 export const DEFAULT_SHARE = "/mnt/oras";
 
 /**
- * The launcher and the sidecar communicate through these files and folders on the shared volume (docs/protocol.md). A
- * success and a failure have markers with different names. Therefore, a waiting program can check which marker exists,
- * without reading the marker.
+ * The launcher and the sidecar communicate through these files and folders on the shared volume (docs/protocol.md).
+ * Success and failure have markers with different names. Therefore, a waiting program only checks which marker exists.
+ * The program does not need to read the marker.
  */
 export const SHARE = {
   /** The launcher's lease: a socket that is open while the launcher lives (`lease.ts`). */
@@ -21,7 +21,7 @@ export const SHARE = {
   initFailed: "oras-operator-init-failed.txt",
   /** The application ended and its outputs are saved. The content is a {@link DoneMarker}. */
   done: "oras-operator-done.txt",
-  /** The launcher ended without saving the outputs. The content is a {@link DoneMarker} with an error. */
+  /** The launcher ended, but did not save all outputs. The content is a {@link DoneMarker} with an error. */
   doneFailed: "oras-operator-done-failed.txt",
   /** The outputs are in the registry. The content is a {@link PushedMarker}. */
   pushed: "oras-operator-pushed.txt",
@@ -64,8 +64,8 @@ export interface OutputRecord {
 }
 
 /**
- * The maximum number of outputs that get their own record and their own layer. All matches of all patterns count
- * together. The same maximum applies to the entries of the outputs folder.
+ * The maximum number of outputs that get their own record and their own layer. The maximum applies to the matches of
+ * all patterns together. It also applies to the entries of the outputs folder.
  */
 export const MAX_OUTPUTS = 1000;
 
@@ -76,14 +76,17 @@ export interface MissingOutput {
   readonly reason: string;
 }
 
-/** The content of the done marker. Null means unknown, for example in a marker made with `touch`. */
+/**
+ * The content of the done marker. A field is null if its value is unknown, for example if `touch` created the marker.
+ */
 export interface DoneMarker {
   readonly schema: 1;
   /** A random id, new at each start of the launcher. */
   readonly attempt: string | null;
   readonly phase: Phase;
   /**
-   * The application's exit code; null if the application never ran. `128 + n` means signal n, and 124 means timed out.
+   * The application's exit code; null if the application never ran. `128 + n` means that signal n ended the
+   * application. 124 means that the application timed out.
    */
   readonly exitCode: number | null;
   /** The signal that ended the application, such as `SIGKILL`. */
@@ -193,8 +196,8 @@ export function parseStartedMarker(text: string): StartedMarker | undefined {
 }
 
 /**
- * Parses an init marker. If the text is empty, there are no inputs. Returns undefined if the text is invalid or still
- * incomplete.
+ * Parses an init marker. If the text is empty, the list of inputs is empty. Returns undefined if the text is invalid or
+ * still incomplete.
  */
 export function parseInitMarker(text: string): InitMarker | undefined {
   const fields = parseObject(text);

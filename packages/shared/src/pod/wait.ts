@@ -22,8 +22,8 @@ export interface WaitOptions {
   /** Paths whose creation, change or removal triggers a check; the paths and their folders need not exist. */
   readonly paths: readonly string[];
   /**
-   * An additional source of changes. This function calls `report` at each change. It returns a function that stops the
-   * reports.
+   * A function that watches for additional changes. At each change, this function calls `report`. It returns another
+   * function, which stops these calls.
    */
   readonly changes?: ((report: () => void) => () => void) | undefined;
   /** Seconds between two checks if no change is reported; {@link DEFAULT_POLL_SECONDS} by default. */
@@ -76,8 +76,8 @@ export async function waitUntil<T>(check: () => Promise<T | undefined>, options:
 }
 
 /**
- * Calls `report` when the time for the notice of a wait has come. This call wakes the wait, and then `sayWhenDue` logs
- * the notice after the next check.
+ * Starts a timer for the notice of a wait. When the notice is due, the timer calls `report` to wake the wait. After the
+ * next check, `sayWhenDue` logs the notice.
  */
 function startNotice(notice: WaitNotice | undefined, report: () => void) {
   let due = false;

@@ -2,8 +2,8 @@ import { dirname, resolve, sep } from "node:path";
 import type { Log } from "../cli/log.ts";
 
 /**
- * Calls `report` when the kernel reports a change of one of the paths (inotify). The paths and their folders need not
- * exist. Logs one line if the watch fails. Returns a function that stops the watch.
+ * Watches paths with inotify. Calls `report` when one of the paths changes. The paths and their folders need not exist.
+ * Logs one line if the watch fails. Returns a function that stops the watch.
  */
 export async function watchPaths(paths: readonly string[], report: () => void, log: Log): Promise<() => Promise<void>> {
   const targets = paths.map((path) => resolve(path));

@@ -16,8 +16,8 @@ export type TokenRequest = (
 const DEFAULT_TOKEN_SECONDS = 60;
 
 /**
- * A token is renewed this number of seconds before it expires. A token with a lifetime of less than twice this number
- * is renewed after half of its lifetime.
+ * This process renews a token this many seconds before the token expires. If the lifetime of the token is shorter than
+ * twice this time, this process renews the token after half of the lifetime.
  */
 const RENEWAL_MARGIN_SECONDS = 5;
 
@@ -29,7 +29,7 @@ interface Token {
   readonly renewal: number;
 }
 
-/** A challenge for which a token was requested, and the registry that sent this challenge. */
+/** A challenge that requires a token, and the origin of the registry that sent the challenge. */
 interface TokenChallenge {
   readonly challenge: Challenge;
   readonly origin: URL;
@@ -72,8 +72,9 @@ export class Authorizer {
 
   /**
    * Answers the challenge of a 401. Returns false if there is no credential, or if the registry has already rejected
-   * the credential. `hadPassword` says whether the rejected request contained a password. A request that started before
-   * the first challenge contained no password. Throws `notAuthorized` if the token server refuses a token.
+   * the credential. `hadPassword` is true if the rejected request contained a password. If the request started before
+   * the first challenge, the request contained no password. Throws `notAuthorized` if the token server refuses to issue
+   * a token.
    */
   async answer(
     challenge: string | readonly string[] | undefined,
@@ -95,7 +96,7 @@ export class Authorizer {
     return true;
   }
 
-  /** Whether requests contain the user name and the password. False until the registry requests them. */
+  /** Whether this process sends the user name and the password. False until the registry asks for a password. */
   get sendsPassword(): boolean {
     return this.#basic !== undefined;
   }
@@ -145,8 +146,8 @@ export class Authorizer {
   }
 
   /**
-   * Requests a token with a GET. If the credential is a refresh token, exchanges this token for an access token with a
-   * POST.
+   * Requests a token with a GET. If the credential is a refresh token, sends a POST instead. The token server then
+   * exchanges the refresh token for an access token.
    */
   #send(
     realm: URL,

@@ -64,14 +64,14 @@ function parseAnswer(text: string): { Username?: string; Secret?: string } | und
   }
 }
 
-/** Patterns for secrets in a helper's stderr, each with its replacement. */
+/** Each pattern finds a secret in a helper's stderr. The text after the pattern replaces the secret. */
 const SECRETS: readonly [RegExp, string][] = [
   [/(:\/\/)[^/\s@]+@/g, "$1***@"],
   [/\b(basic|bearer)\s+[\w.~+/=-]{8,}/gi, "$1 ***"],
   [/((?:password|passwd|secret|token|key)["']?\s*[=:]\s*)("[^"]*"|'[^']*'|\S+)/gi, "$1***"],
 ];
 
-/** Formats the stderr of a helper as one line without secrets. */
+/** Formats the stderr of a helper as one line, and replaces the secrets. */
 function shownStderr(stderr: string, secret: string | undefined): string {
   let text = secret ? stderr.replaceAll(secret, "***") : stderr;
   for (const [pattern, concealed] of SECRETS) text = text.replace(pattern, concealed);
@@ -134,8 +134,8 @@ function firstBytes(stream: Readable): () => string {
 }
 
 /**
- * Calls `done` when the helper has ended and its stdout is closed. Before this call, waits at most {@link STDERR_TIME}
- * for the end of stderr.
+ * Waits until the helper has ended and its stdout is closed. Then waits at most {@link STDERR_TIME} for the end of
+ * stderr. Then calls `done`.
  */
 function readOutcome(
   child: ChildProcessByStdio<Writable, Readable, Readable>,

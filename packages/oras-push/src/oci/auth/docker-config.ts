@@ -86,7 +86,8 @@ export async function readDockerConfig(named: string | undefined, env: NodeJS.Pr
   try {
     config = JSON.parse(await readFile(file, "utf8"));
   } catch (error) {
-    // The message of the parser would show a part of the file. This part may contain a secret.
+    // The message of the parser contains a part of the file. This part may contain a secret. Therefore, the error does
+    // not contain the message.
     throw fail(error instanceof SyntaxError ? "it is not JSON" : reasonOf(error));
   }
   if (!isDockerConfig(config)) throw fail("it is not a docker config");

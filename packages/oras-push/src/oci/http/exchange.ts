@@ -38,9 +38,9 @@ const LONGEST_MOVEMENT = 300_000;
 const SLOW_LINK = (64 << 10) / 1000;
 
 /**
- * Sends one request, without a retry. Throws an error if the server is silent for too long. Silent means that the
- * server accepts no byte of the body, or sends no response. For a large body, the server has more time to respond. The
- * function `failure` converts each error before it is thrown.
+ * Sends one request, and does not retry. Throws an error if the server is silent for too long. A silent server accepts
+ * no byte of the body, or sends no response. If the body is large, the server has more time to respond. The function
+ * `failure` converts each error. The converted error is thrown.
  */
 export async function exchange(
   connections: Connections,

@@ -118,7 +118,8 @@ export class RegistryLimits {
 }
 
 /**
- * Returns the largest power of two that is smaller than the size of a refused body, but at most {@link LARGEST_CHUNK}.
+ * Returns the largest power of two that is smaller than the size of the refused body. The result is at most
+ * {@link LARGEST_CHUNK}.
  */
 function firstChunk(refused: number = Number.POSITIVE_INFINITY): number {
   let size = LARGEST_CHUNK;

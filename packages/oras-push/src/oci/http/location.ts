@@ -1,8 +1,8 @@
 import { ToolError } from "shared/cli/tool-error";
 
 /**
- * Formats a URL for messages, without user, password and query. The query may contain secrets, such as a signature or
- * the state of an upload.
+ * Formats a URL for messages. The result contains no user, password or query. A query may contain secrets, such as a
+ * signature or the state of an upload.
  */
 export function shownUrl(url: URL): string {
   return `${url.origin}${url.pathname}`;

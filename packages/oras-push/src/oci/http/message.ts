@@ -23,7 +23,10 @@ export interface RegistryRequest {
   readonly body?: Buffer | (() => AsyncIterable<Buffer>) | undefined;
   /** The length of a streamed body in bytes. If the length is undefined, the body is sent with chunked encoding. */
   readonly length?: number;
-  /** The size in bytes of the blob that this request completes. The registry may move the blob before it responds. */
+  /**
+   * The size of the blob in bytes, if this request completes the upload of a blob. The registry may move the blob
+   * before the response.
+   */
   readonly completes?: number;
   /**
    * The time limit for the response, in milliseconds. If the transport has a shorter time limit, the shorter limit

@@ -27,8 +27,8 @@ export interface RetryPolicy extends Backoff {
 export const DEFAULT_RETRY: RetryPolicy = { deadlineSeconds: 30, firstDelay: 250, longestDelay: 5000 };
 
 /**
- * If an attempt takes longer than the deadline, the deadline starts again. This constant limits the number of such
- * restarts.
+ * If an attempt takes longer than the deadline, the deadline starts again. The deadline can start again at most this
+ * many times.
  */
 const MAX_LONG_ATTEMPTS = 5;
 
@@ -48,8 +48,8 @@ export type RetryListener = (error: unknown, delay: number) => void;
 const FAILING_SINCE = new WeakMap<object, number>();
 
 /**
- * Records `time` for an error, and returns the error. `time` is the time when the registry started to fail or became
- * silent.
+ * Records when the registry started to fail or became silent, and returns the error. `time` is a value of
+ * `performance.now()`.
  */
 export function failingSince<E>(error: E, time: number): E {
   if (typeof error === "object" && error !== null) FAILING_SINCE.set(error, time);
@@ -58,8 +58,9 @@ export function failingSince<E>(error: E, time: number): E {
 
 /**
  * Calls `attempt` until it succeeds. Throws the last error if `predicate` decides against a retry, or if the deadline
- * has passed. If the server requested a delay, waits at least this long before the retry. If `attempt` itself calls
- * this function, the deadlines of both calls begin at the same first failure.
+ * has passed. If the server requested a delay, the wait before the retry is at least as long as this delay. `attempt`
+ * may also call this function. If such an inner call fails, the outer deadline begins at the first failure of the inner
+ * call.
  */
 export async function retrying<T>(
   attempt: () => Promise<T>,
@@ -94,7 +95,7 @@ export async function retrying<T>(
 
 /**
  * Returns a random delay before the next attempt, in milliseconds. The maximum of the delay doubles with each attempt.
- * The minimum is 1 ms. Without this minimum, a server that requests a delay of 0 would get requests without a pause.
+ * The minimum is 1 ms. Otherwise, if a server requests a delay of 0, this process could retry with no pause.
  */
 export function backOff(attempts: number, policy: Backoff, random: () => number = Math.random): number {
   const longest = Math.min(policy.firstDelay * 2 ** attempts, policy.longestDelay);
@@ -132,8 +133,8 @@ const TRANSIENT_STATUSES = new Set([408, 429, 500, 502, 503, 504]);
 const LOST_UPLOAD = "BLOB_UPLOAD_UNKNOWN";
 
 /**
- * A predicate that allows a retry only after a transient failure: the connection failed or broke, or the registry is
- * overloaded, is not ready, or has lost an upload.
+ * A predicate that allows a retry only after a transient failure. A failure is transient if the connection failed or
+ * broke. A failure is also transient if the registry is overloaded, is not ready, or has lost an upload.
  */
 export const isTransient: RetryPredicate = (error) => {
   if (error instanceof RegistryError) {
@@ -173,7 +174,7 @@ export function manifestRetry(): RetryPredicate {
   return (error) => (isMissingBlob(error) ? { retry: missing++ < MAX_MISSING_BLOB_RETRIES } : isTransient(error));
 }
 
-/** The maximum number of interruptions in a row during which a download receives no new byte. */
+/** A download can be resumed this many times in a row if no new byte arrives. */
 const MAX_STALLED_DOWNLOADS = 5;
 
 /**

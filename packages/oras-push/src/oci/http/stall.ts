@@ -58,7 +58,7 @@ export class StallWatch {
     this.#waitingSince ??= performance.now();
   }
 
-  /** Call this when the registry has sent or accepted `bytes` bytes, so that the wait ends. */
+  /** Call this when the registry has sent or accepted `bytes` bytes. The wait then ends. */
   moved(bytes: number): void {
     this.#waited = this.silence;
     this.#waitingSince = undefined;
@@ -76,7 +76,7 @@ export class StallWatch {
     this.wait();
   }
 
-  /** Call this before the first piece of a body, when this process does not wait for the registry yet. */
+  /** Call this before the first piece of a body. At this time, this process does not wait for the registry yet. */
   startBody(): void {
     this.moved(MIN_PROGRESS);
     this.#code = "UND_ERR_BODY_TIMEOUT";

@@ -16,9 +16,8 @@ export type SendTokenRequest = (url: URL, credentials: TokenCredentials) => Prom
 
 /**
  * Requests a token and follows redirects. Sends the credentials only to the origin of `realm`. Throws `notAuthorized`
- * for a redirect from HTTPS to plain HTTP. A refresh token is sent in the body of the request. Therefore, throws
- * `registry` if the redirect of such a request leads to a different origin, or has a status that does not keep the
- * body.
+ * for a redirect from HTTPS to plain HTTP. A request with a refresh token follows a redirect only to the origin of
+ * `realm`, and only if the status is 307 or 308. For any other redirect of this request, throws `registry`.
  */
 export async function requestToken(
   realm: URL,

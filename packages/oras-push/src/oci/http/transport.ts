@@ -24,8 +24,8 @@ import {
 import { requestToken, type TokenCredentials } from "./token-request.ts";
 
 /**
- * How to send requests to a registry. If `insecure` is true and `plainHttp` is not false, plain HTTP is used for a
- * registry without TLS.
+ * How to send requests to a registry. If the registry does not use TLS, requests can switch to plain HTTP. This switch
+ * requires that `insecure` is true and `plainHttp` is not false.
  */
 export interface TransportOptions extends ConnectionOptions {
   /**

@@ -54,8 +54,8 @@ export function tagsOf({ manifests }: LayoutIndex): string[] {
 }
 
 /**
- * Adds a manifest to an index. If `tag` is given, the manifest gets this tag. An earlier manifest with this tag stays
- * in the index without the tag. Clients can still pull the earlier manifest by its digest.
+ * Adds a manifest to an index. If `tag` is given, the manifest gets this tag. If an earlier manifest has this tag, the
+ * earlier manifest loses the tag, but stays in the index. Clients can still pull the earlier manifest by its digest.
  */
 export function withManifest(index: LayoutIndex, { mediaType, digest, size }: Descriptor, tag?: string): LayoutIndex {
   if (tag !== undefined && index.manifests.some((entry) => tagOf(entry) === tag && entry.digest === digest))
@@ -67,7 +67,9 @@ export function withManifest(index: LayoutIndex, { mediaType, digest, size }: De
   return { ...index, manifests: entries.filter((entry, at) => !isRedundant(entry, at, entries)) };
 }
 
-/** Whether an entry can be removed, because it has no annotations and another entry has the same manifest. */
+/**
+ * Whether an entry can be removed. The entry must have no annotations, and another entry must have the same manifest.
+ */
 function isRedundant(entry: IndexEntry, at: number, entries: readonly IndexEntry[]): boolean {
   if (!isBare(entry)) return false;
   return entries.some((other, index) => other.digest === entry.digest && (index < at || !isBare(other)));

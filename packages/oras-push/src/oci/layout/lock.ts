@@ -23,11 +23,13 @@ export const DEFAULT_TIMING: LockTiming = { pause: 20, stale: 10_000 };
 
 /** A lock that this process holds. */
 export interface HeldLock {
-  /** Throws {@link LostLockError} if another process removed this lock, because the lock seemed stale. */
+  /**
+   * Throws {@link LostLockError} if another process removed this lock. Another process removes a lock that seems stale.
+   */
   check(): Promise<void>;
 }
 
-/** The error for a lock of this process that another process removed, because the lock seemed stale. */
+/** This error means that another process removed the lock of this process, because the lock seemed stale. */
 export class LostLockError extends Error {
   override readonly name = "LostLockError";
 }
@@ -64,8 +66,8 @@ export async function withLock<T>(
 }
 
 async function acquire(path: string, token: string, signal: AbortSignal, { pause, stale }: LockTiming) {
-  // The token is first written to a separate file, which is then linked to the path of the lock. Therefore, no process
-  // sees a lock without a token.
+  // This process first writes the token to a separate file, and then links this file to the path of the lock.
+  // Therefore, every lock that a process can see contains a token.
   const own = `${path}.${token}`;
   let seen: { readonly token: string | undefined; readonly since: number } | undefined;
   try {
@@ -105,8 +107,8 @@ async function removeStale(path: string, token: string, own: string): Promise<vo
     if (systemCode(error) === "ENOENT") return;
     throw error;
   }
-  // A third process may take the lock before this process restores the new lock. The restore then fails. The owner of
-  // the new lock finds out about the loss when it calls `check`.
+  // If a third process takes the lock first, this process cannot restore the new lock. The owner of the new lock
+  // notices the loss when the owner calls `check`.
   if ((await tokenOf(aside)) !== token) await linkLock(aside, path);
   await removeFile(aside);
 }

@@ -64,7 +64,10 @@ function allNames(usage: Usage<OptionSpecs>): string[] {
   return Object.entries(allOptions(usage)).flatMap(([name, spec]) => optionNames(name, spec));
 }
 
-/** The branches of a `case` statement about the previous word. Options with the same completion share one branch. */
+/**
+ * Returns the branches of a `case` statement. The statement completes the value of the option in the previous word. If
+ * several options have the same completion, they share one branch.
+ */
 function valueArms(usage: Usage<OptionSpecs>): string[] {
   const options = Object.entries(allOptions(usage)).filter(([, { type }]) => type !== "flag");
   const arms = Map.groupBy(options, ([, spec]) => valueLines(valueCompletion(spec)).join("\n"));
@@ -91,7 +94,7 @@ function reply(generator: string): string {
   return `mapfile -t COMPREPLY < <(${generator} -- "$word")`;
 }
 
-/** Makes bash quote special characters, and add a slash to a folder. */
+/** After this command, bash quotes special characters in file names, and adds a slash to the name of a folder. */
 const FILE_NAMES = "compopt -o filenames 2>/dev/null";
 
 const FILES = `${reply("compgen -f")}; ${FILE_NAMES}`;

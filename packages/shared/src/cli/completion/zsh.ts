@@ -12,7 +12,8 @@ export function zshCompletion(usage: Usage<OptionSpecs>): string {
     ...commands.map(completionFunction),
     ...(commands.length === 0 ? [] : [commandsFunction(usage)]),
     completionFunction(usage),
-    // zsh loads this file as the completion function at the first completion, or the user sources the file.
+    // There are two ways to load this file. zsh can run the file as the completion function at the first completion, or
+    // the user can source the file.
     `if [[ $funcstack[1] == ${main} ]]; then\n  ${main} "$@"\nelse\n  compdef ${main} ${name}\nfi`,
   ];
   return `${parts.join("\n\n")}\n`;
@@ -57,7 +58,7 @@ function commandsFunction(usage: Usage<OptionSpecs>): string {
   ].join("\n");
 }
 
-/** The `_arguments` specifications of an option: one for each of its names. */
+/** Returns the `_arguments` specifications of an option. Each name of the option has one specification. */
 function optionSpecs(name: string, spec: OptionSpec): string[] {
   const names = optionNames(name, spec);
   const repeat = spec.type === "list" ? "*" : `(${names.join(" ")})`;
