@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Agent, get } from "node:https";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** A client of the API server, with the administrator's credentials. It is faster than kubectl. */
@@ -21,6 +22,35 @@ export class Api {
     if (status === 404) return undefined;
     if (status !== 200) throw new Error(`GET ${path}: HTTP status ${status}: ${body}`);
     return JSON.parse(body) as T;
+  }
+
+  /** Returns the log of a container, by its path. Returns undefined if the container has no log yet. */
+  async log(path: string): Promise<string | undefined> {
+    const { status, body } = await this.#request(path);
+    return status === 200 ? body : undefined;
+  }
+
+  /**
+   * Passes the objects of a list and each later state of them to `receive`, until the returned function is called. The
+   * last state of a deleted object is its state before the deletion. Throws later if the API server ends the watch.
+   */
+  watch<T>(path: string, receive: (object: T) => void): () => void {
+    const separator = path.includes("?") ? "&" : "?";
+    const options = { agent: this.#agent, host: "127.0.0.1", port: this.#port, path: `${path}${separator}watch=true` };
+    let stopped = false;
+    const request = get(options, (response) => {
+      const lines = createInterface(response);
+      lines.on("line", (line) => receive((JSON.parse(line) as { object: T }).object));
+      lines.on("error", () => {});
+      response.on("close", () => {
+        if (!stopped) throw new Error(`the API server ended the watch of ${path}`);
+      });
+    });
+    request.on("error", () => {});
+    return () => {
+      stopped = true;
+      request.destroy();
+    };
   }
 
   /** Waits until the API server is ready. Throws after a time in seconds. */

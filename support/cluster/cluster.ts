@@ -124,9 +124,13 @@ export class Cluster {
 
   /** Applies folders of manifests as a user does: through an overlay. NAME is the name of the overlay's folder. */
   async apply(name: string, overlay: Overlay): Promise<void> {
-    const folder = join(this.folder, "overlays", name);
-    writeOverlay(folder, overlay);
-    await this.kubectl("apply", "--validate=strict", "-k", folder);
+    await this.kubectl("apply", "--validate=strict", "-k", this.#writeOverlay(name, overlay));
+  }
+
+  /** Returns the only object of an overlay, and does not create it. */
+  async render<T>(name: string, overlay: Overlay): Promise<T> {
+    const folder = this.#writeOverlay(name, overlay);
+    return JSON.parse(await this.kubectl("create", "--dry-run=client", "-o", "json", "-k", folder)) as T;
   }
 
   /** Puts the images of an archive onto the node. */
@@ -156,6 +160,12 @@ export class Cluster {
     await this.create(...Array.from({ length: VOLUMES }, (_, index) => this.#volume(index)));
     for (const condition of ["create", "condition=Ready"])
       await this.kubectl("wait", "node", NODE_NAME, `--for=${condition}`, "--timeout=120s");
+  }
+
+  #writeOverlay(name: string, overlay: Overlay): string {
+    const folder = join(this.folder, "overlays", name);
+    writeOverlay(folder, overlay);
+    return folder;
   }
 
   async #importAll(archives: readonly string[]): Promise<void> {

@@ -87,6 +87,8 @@ function kubeletConfiguration(cgroup: string): object {
     // An empty file: the pods do not inherit the name servers of the machine.
     resolvConf: "/dev/null",
     podLogsDir: `${INSIDE.state}/pod-logs`,
+    // How often the kubelet measures the volumes, which it compares with their limits.
+    volumeStatsAggPeriod: "10s",
     // Never remove images, because the node cannot pull them again.
     imageGCHighThresholdPercent: 100,
     evictionHard: { "memory.available": "200Mi", "nodefs.available": "1%", "imagefs.available": "1%" },

@@ -1,6 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { globSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Cluster } from "../../support/cluster/cluster.ts";
 import { issueCertificate } from "../../support/cluster/credentials.ts";
 import { forwardInto } from "../../support/cluster/forwarding.ts";
@@ -36,6 +38,16 @@ export async function startRegistry(cluster: Cluster): Promise<void> {
   await cluster.kubectl("rollout", "status", "-n", NAMESPACE, "statefulset/oras", "--timeout=120s");
 }
 
+/**
+ * Forwards a free local port to the registry that {@link startRegistry} started, until the cluster stops. Unlike
+ * {@link forwardPort}, this needs neither kubelet nor container runtime. Returns the address, 127.0.0.1:PORT.
+ */
+export async function forwardRegistry(cluster: Cluster): Promise<string> {
+  const pod = await cluster.api.get<{ status: { podIP: string } }>(`/api/v1/namespaces/${NAMESPACE}/pods/oras-0`);
+  if (pod === undefined) throw new Error("the registry has no pod");
+  return `127.0.0.1:${await forwardInto(cluster.node, "registry", `${pod.status.podIP}:5000`)}`;
+}
+
 /** Forwards a free local port to a pod's port, as `kubectl port-forward` does. */
 export async function forwardPort(cluster: Cluster, pod: string, port: number): Promise<ForwardedPort> {
   const { child, ended } = cluster.startKubectl(["port-forward", "-n", NAMESPACE, pod, `:${port}`]);
@@ -57,26 +69,96 @@ export async function forwardPort(cluster: Cluster, pod: string, port: number): 
   };
 }
 
-/** Starts Debian's registry inside the node, but outside of the pods, with TLS and a password. */
+/** How to start a {@link NodeRegistry}. */
+export interface NodeRegistryPlan {
+  /** The name of its folder and of its log. */
+  readonly name: string;
+  readonly port: number;
+  /** The paths of certificate and key, inside the node; without them, the registry uses plain HTTP. */
+  readonly tls?: { readonly certificate: string; readonly key: string };
+  /** The only user; without a user, everyone can push. */
+  readonly login?: { readonly user: string; readonly password: string };
+}
+
+/** Debian's registry as a process of the node, outside of the pods. Its data stays when it is killed. */
+export class NodeRegistry {
+  readonly #cluster: Cluster;
+  readonly #name: string;
+  /** `IP:PORT`, where pods reach it. */
+  readonly host: string;
+  /** `127.0.0.1:PORT`, where this machine reaches it. */
+  readonly address: string;
+
+  private constructor(cluster: Cluster, { name, port }: NodeRegistryPlan, forwarded: number) {
+    this.#cluster = cluster;
+    this.#name = name;
+    this.host = `${ADDRESSES.bridge}:${port}`;
+    this.address = `127.0.0.1:${forwarded}`;
+  }
+
+  /** Writes the configuration. Does not start the registry. */
+  static async create(cluster: Cluster, plan: NodeRegistryPlan): Promise<NodeRegistry> {
+    const { name, port, tls, login } = plan;
+    const [folder, inside] = [join(cluster.folder, name), join(INSIDE.state, name)];
+    mkdirSync(folder);
+    if (login !== undefined)
+      writeFileSync(join(folder, "htpasswd"), execFileSync("htpasswd", ["-Bbn", login.user, login.password]));
+    const config = {
+      version: 0.1,
+      storage: { filesystem: { rootdirectory: join(inside, "data") } },
+      http: { addr: `${ADDRESSES.bridge}:${port}`, ...(tls === undefined ? {} : { tls }) },
+      ...(login === undefined ? {} : { auth: { htpasswd: { realm: name, path: join(inside, "htpasswd") } } }),
+    };
+    writeFileSync(join(folder, "config.yml"), JSON.stringify(config));
+    return new NodeRegistry(cluster, plan, await forwardInto(cluster.node, name, `${ADDRESSES.bridge}:${port}`));
+  }
+
+  /** Starts the registry and waits until it responds. */
+  async start(): Promise<void> {
+    const program = findProgram("docker-registry") as string;
+    this.#cluster.node.start(this.#name, [program, "serve", join(INSIDE.state, this.#name, "config.yml")]);
+    for (let attempt = 0; !(await isListening(this.address)); attempt++) {
+      if (attempt === 300) throw new Error(`the registry ${this.#name} does not respond after 30 s`);
+      await sleep(100);
+    }
+  }
+
+  /** Kills the registry with SIGKILL. */
+  async kill(): Promise<void> {
+    await this.#cluster.node.kill(this.#name);
+  }
+
+  /** Whether the registry has received at least one byte of a blob whose upload has not ended. */
+  isReceiving(): boolean {
+    const data = join(this.#cluster.folder, this.#name, "data");
+    return globSync("docker/registry/v2/repositories/**/_uploads/*/data", { cwd: data }).some(
+      (path) => (statSync(join(data, path), { throwIfNoEntry: false })?.size ?? 0) > 0,
+    );
+  }
+}
+
+/** Whether a server accepts a connection and does not end it at once, as the forwarder does without a server. */
+async function isListening(address: string): Promise<boolean> {
+  const [host = "", port = ""] = address.split(":");
+  const socket = connect(Number(port), host);
+  const ended = new Promise<boolean>((resolve) => {
+    socket.on("error", () => resolve(false)).on("end", () => resolve(false));
+    socket.setTimeout(200, () => resolve(true));
+  });
+  const isOpen = await ended;
+  socket.destroy();
+  return isOpen;
+}
+
+/** Starts a registry with TLS and a password inside the node, but outside of the pods. */
 export async function startRemoteRegistry(cluster: Cluster): Promise<RemoteRegistry> {
   const [host, ip, user, password] = ["registry.example.org", ADDRESSES.bridge, "user", "secret"];
-  const [folder, pki] = [join(cluster.folder, "remote"), join(cluster.folder, "pki")];
-  mkdirSync(folder);
+  const pki = join(cluster.folder, "pki");
   issueCertificate(pki, "remote-registry", `/CN=${host}`, `DNS:${host},IP:127.0.0.1`);
-  writeFileSync(join(folder, "htpasswd"), execFileSync("htpasswd", ["-Bbn", user, password]));
-  const tls = {
-    certificate: `${INSIDE.state}/pki/remote-registry.crt`,
-    key: `${INSIDE.state}/pki/remote-registry.key`,
-  };
-  const config = {
-    version: 0.1,
-    storage: { filesystem: { rootdirectory: `${INSIDE.state}/remote/data` } },
-    http: { addr: `${ip}:443`, tls },
-    auth: { htpasswd: { realm: "remote", path: `${INSIDE.state}/remote/htpasswd` } },
-  };
-  writeFileSync(join(folder, "config.yml"), JSON.stringify(config));
-  const program = findProgram("docker-registry") as string;
-  cluster.node.start("remote-registry", [program, "serve", `${INSIDE.state}/remote/config.yml`]);
-  const port = await forwardInto(cluster.node, "remote-registry", `${ip}:443`);
-  return { host, ip, user, password, authority: join(pki, "ca.crt"), address: `127.0.0.1:${port}` };
+  const file = (suffix: string) => join(INSIDE.state, "pki", `remote-registry.${suffix}`);
+  const tls = { certificate: file("crt"), key: file("key") };
+  const plan = { name: "remote-registry", port: 443, tls, login: { user, password } };
+  const registry = await NodeRegistry.create(cluster, plan);
+  await registry.start();
+  return { host, ip, user, password, authority: join(pki, "ca.crt"), address: registry.address };
 }

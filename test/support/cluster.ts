@@ -21,7 +21,7 @@ export const NAMESPACE = "experiments";
 const [MPI_NAME = "", MPI_TAG = ""] = MPI_IMAGE.split(/:(?=[^:]*$)/);
 
 /** The images of the manifests that the node has under a name or tag of its own. */
-const LOCAL_IMAGES: Overlay["images"] = {
+const LOCAL_IMAGES: NonNullable<Overlay["images"]> = {
   "oras-pod-tools": { newName: "localhost/oras-pod-tools", newTag: manifest.version },
   "ghcr.io/converged-computing/metric-hwloc": { newTag: LOCAL_TAG },
   "lammps-mpi": { newName: MPI_NAME, newTag: MPI_TAG },
@@ -45,8 +45,16 @@ export async function applyManifests(
   folders: readonly string[],
   changes: Omit<Partial<Overlay>, "resources" | "images"> = {},
 ): Promise<void> {
-  const resources = folders.map((folder) => join(MANIFESTS, folder));
-  await cluster.apply(folders.join("+"), { namespace: NAMESPACE, ...changes, resources, images: LOCAL_IMAGES ?? {} });
+  await cluster.apply(folders.join("+"), { ...overlayOf(folders), ...changes });
+}
+
+function overlayOf(folders: readonly string[]): Overlay {
+  return { namespace: NAMESPACE, resources: folders.map((folder) => join(MANIFESTS, folder)), images: LOCAL_IMAGES };
+}
+
+/** Returns the only object of a folder of manifests, with the local images. */
+export async function renderManifest<T>(cluster: Cluster, folder: string): Promise<T> {
+  return await cluster.render<T>(folder, overlayOf([folder]));
 }
 
 /** Waits until a Job has ended. Returns `Complete` or `Failed`. Throws with the state of its pods after a time. */

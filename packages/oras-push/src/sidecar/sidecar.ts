@@ -175,7 +175,12 @@ async function handleEnd(
     const pushed =
       previous ?? (await pushOutputs(end, { reference, annotations, partial: run === "incomplete" }, context, steps));
     if (pushed === undefined)
-      return reportNotPushed(end, "the attempt is incomplete and has no outputs", failure, context);
+      return reportNotPushed(
+        end,
+        "the attempt is incomplete, and left no output on the shared volume",
+        failure,
+        context,
+      );
     if (run !== "succeeded") context.warn(`the run ${RUN_WORDS[run]}: pushed its outputs as ${reference.tag}`);
     return { pushed, failure };
   } catch (error) {

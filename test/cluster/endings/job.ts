@@ -1,0 +1,103 @@
+import type { Cluster } from "../../../support/cluster/cluster.ts";
+import { renderManifest } from "../../support/cluster.ts";
+import type { Container } from "../../support/pod-spec.ts";
+
+/** The fields of a Job that the endings change. */
+export interface Job {
+  readonly metadata: { name: string };
+  readonly spec: {
+    backoffLimit: number;
+    podFailurePolicy?: object;
+    readonly template: {
+      readonly spec: {
+        restartPolicy: string;
+        terminationGracePeriodSeconds: number;
+        volumes: { name: string; emptyDir: { sizeLimit: string } }[];
+        readonly initContainers: readonly [install: Container, sidecar: MutableContainer];
+        readonly containers: readonly [application: MutableContainer];
+      };
+    };
+  };
+}
+
+type MutableContainer = { -readonly [Key in keyof Container]: Container[Key] };
+
+/** What distinguishes the Job of an ending from `images/manifests/job`. */
+export interface JobChanges {
+  /** The command of the application. */
+  readonly command: readonly string[];
+  /** More options of the launcher. */
+  readonly launcher?: readonly string[];
+  /** The output; by default a folder on the shared volume. */
+  readonly output?: string;
+  /** More options of the sidecar. */
+  readonly sidecar?: readonly string[];
+  /** More variables of the sidecar. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** The input in the same registry, REPOSITORY:TAG; none by default. */
+  readonly input?: string;
+  /** Other changes. */
+  readonly edit?: (job: Job) => void;
+}
+
+/** The folder of the repositories of all endings. */
+export const REPOSITORY = "endings";
+
+/** The folder that an ending's application writes its output to. */
+export const OUTPUT = "/mnt/oras/out";
+
+/** Returns the Job of `images/manifests/job` as a user of the cluster applies it. */
+export async function standardJob(cluster: Cluster): Promise<Job> {
+  return await renderManifest<Job>(cluster, "job");
+}
+
+/**
+ * Returns a copy of the Job with another name and other containers. It pushes to the tag `run` of a repository with its
+ * name. It starts no more pods after a failure.
+ */
+export function changedJob(standard: Job, name: string, host: string, changes: JobChanges): Job {
+  const job = structuredClone(standard);
+  job.metadata.name = name;
+  job.spec.backoffLimit = 0;
+  const { initContainers, containers } = job.spec.template.spec;
+  const [application] = containers;
+  const [, sidecar] = initContainers;
+  const { command, output = OUTPUT, launcher = [], input } = changes;
+  application.command = ["/mnt/oras/bin/launcher", "--wait-push", "--output", output, ...launcher, "--", ...command];
+  const from = input === undefined ? "NA" : `${host}/${input}`;
+  const to = `${host}/${REPOSITORY}/${name}:run`;
+  sidecar.command = ["oras-push", "sidecar", "--native", ...(changes.sidecar ?? []), from, to];
+  const variables = Object.entries(changes.env ?? {}).map(([key, value]) => ({ name: key, value }));
+  sidecar.env = [...(sidecar.env ?? []), ...variables];
+  // As in `images/manifests/workflow`: the launcher waits for the inputs.
+  if (input !== undefined) delete sidecar.startupProbe;
+  changes.edit?.(job);
+  return job;
+}
+
+/** Limits the memory of the application, including the launcher. */
+export function limitMemory(job: Job): void {
+  job.spec.template.spec.containers[0].resources = { limits: { memory: "128Mi" } };
+}
+
+/** Limits the shared volume. The tools alone need 100 MB of it. */
+export function limitVolume(job: Job): void {
+  const volume = job.spec.template.spec.volumes.find(({ name }) => name === "oras");
+  if (volume !== undefined) volume.emptyDir.sizeLimit = "150Mi";
+}
+
+/** Adds a folder /tmp that only the application sees. */
+export function addTemporaryFolder(job: Job): void {
+  const { containers, volumes } = job.spec.template.spec;
+  volumes.push({ name: "tmp", emptyDir: { sizeLimit: "10Mi" } });
+  const [application] = containers;
+  application.volumeMounts = [...(application.volumeMounts ?? []), { name: "tmp", mountPath: "/tmp" }];
+}
+
+/** Makes the kubelet restart the application in its pod. */
+export function restartOnFailure(job: Job): void {
+  job.spec.template.spec.restartPolicy = "OnFailure";
+  job.spec.backoffLimit = 3;
+  // Kubernetes requires this for `OnFailure`.
+  delete job.spec.podFailurePolicy;
+}

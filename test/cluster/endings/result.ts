@@ -1,0 +1,69 @@
+import { readdirSync } from "node:fs";
+import { join, relative } from "node:path";
+import { runTool } from "../../../support/tools.ts";
+import { containerStatuses, type Pod } from "./running-step.ts";
+
+/** What an ending left: a row of the table in `docs/endings.md`. */
+export interface EndingResult {
+  readonly name: string;
+  /** `Complete`, or `Failed` with Kubernetes' reason. */
+  readonly job: string;
+  /** The exit codes of the application's container, in the order of its runs. */
+  readonly application: readonly number[];
+  /** The exit codes of the sidecar's container, in the order of its runs. */
+  readonly sidecar: readonly number[];
+  /** The paths of the files of each tag. */
+  readonly registry: Readonly<Record<string, readonly string[]>>;
+  /** What Kubernetes shows about the failures of the pods. */
+  readonly messages: readonly string[];
+}
+
+/** Returns the exit codes of all runs of a container in all pods of a Job. Kubernetes keeps the last two runs of a pod. */
+export function exitCodes(pods: readonly Pod[], container: string): number[] {
+  return containerStatuses(pods, container).flatMap(({ state, lastState }) =>
+    [lastState.terminated, state.terminated].flatMap((end) => end?.exitCode ?? []),
+  );
+}
+
+/**
+ * Returns what Kubernetes shows about the failures of a Job's pods: the reason of an evicted pod, and the messages of the
+ * tools in the termination messages of the containers. Omits messages about waits and retries.
+ */
+export function failureMessages(pods: readonly Pod[]): string[] {
+  const evictions = pods.flatMap(({ status }) =>
+    status.reason === undefined ? [] : `${status.reason}: ${status.message}`,
+  );
+  const ends = ["application", "oras"].flatMap((name) => containerStatuses(pods, name).map(({ state }) => state));
+  const lines = ends.flatMap(({ terminated }) => (terminated?.message ?? "").split("\n"));
+  const isFailure = (line: string) => /^(launcher|oras-push): /.test(line) && !/retrying in|waiting up to/.test(line);
+  return [...evictions, ...lines.filter(isFailure)];
+}
+
+/**
+ * Pulls each tag of a repository and returns the paths of its files. `address` is the registry's, as HOST:PORT, and `login`
+ * has the form USER:PASSWORD. Pulls into `folder`, which must not exist.
+ */
+export async function filesByTag(
+  address: string,
+  repository: string,
+  login: string,
+  folder: string,
+): Promise<EndingResult["registry"]> {
+  const authorization = `Basic ${Buffer.from(login).toString("base64")}`;
+  const { status } = await fetch(`http://${address}/v2/${repository}/tags/list`, { headers: { authorization } });
+  if (status === 404) return {};
+  const [user = "", password = ""] = login.split(":");
+  const env = { ORAS_USER: user, ORAS_PULL_PASS: password };
+  const args = ["pull", "--all", `${address}/${repository}`, "-o", folder];
+  const { code, stderr } = await runTool("oras-push", args, { env });
+  if (code !== 0) throw new Error(`cannot pull ${repository}: ${stderr}`);
+  return Object.fromEntries(readdirSync(folder).map((tag) => [tag, filesBelow(join(folder, tag))]));
+}
+
+function filesBelow(folder: string): string[] {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => relative(folder, join(parentPath, name)))
+    .sort();
+}

@@ -1,0 +1,152 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Cluster } from "../../../support/cluster/cluster.ts";
+import { NAMESPACE } from "../../support/cluster.ts";
+
+const SECONDS = 120;
+
+/** The fields of a pod that the endings read. */
+export interface Pod {
+  readonly metadata: { readonly name: string; readonly uid: string; readonly creationTimestamp: string };
+  readonly status: {
+    readonly phase: string;
+    /** The reason why Kubernetes ended the pod, such as `Evicted`, and its explanation. */
+    readonly reason?: string;
+    readonly message?: string;
+    readonly containerStatuses?: readonly ContainerStatus[];
+    readonly initContainerStatuses?: readonly ContainerStatus[];
+  };
+}
+
+/** The state of a container. */
+export interface ContainerStatus {
+  readonly name: string;
+  readonly restartCount: number;
+  readonly state: ContainerState;
+  readonly lastState: ContainerState;
+}
+
+interface ContainerState {
+  readonly running?: object;
+  readonly terminated?: Termination;
+}
+
+/** How a container ended. */
+export interface Termination {
+  readonly exitCode: number;
+  readonly reason?: string;
+  readonly message?: string;
+}
+
+/** The Job of an ending, while its pods run. */
+export class RunningStep {
+  readonly cluster: Cluster;
+  readonly job: string;
+  /** The last known state of each pod, in the order of their creation. */
+  readonly pods = new Map<string, Pod>();
+  readonly #stopWatch: () => void;
+  #pod: Pod | undefined;
+
+  constructor(cluster: Cluster, job: string) {
+    this.cluster = cluster;
+    this.job = job;
+    const path = `/api/v1/namespaces/${NAMESPACE}/pods?labelSelector=job-name%3D${job}`;
+    this.#stopWatch = cluster.api.watch<Pod>(path, (pod) => this.pods.set(pod.metadata.uid, pod));
+  }
+
+  /** Stops following the pods. */
+  [Symbol.dispose](): void {
+    this.#stopWatch();
+  }
+
+  /** The name of the current pod. */
+  get pod(): string {
+    return this.#current.metadata.name;
+  }
+
+  /** Waits until the application of a new pod has printed `written`. That pod is then the current pod. */
+  async written(): Promise<void> {
+    const previous = this.#pod?.metadata.uid;
+    await this.#until("a new pod runs", () => {
+      this.#pod = [...this.pods.values()].find(({ metadata, status }) => {
+        return metadata.uid !== previous && status.phase === "Running";
+      });
+      return this.#pod !== undefined;
+    });
+    const log = `/api/v1/namespaces/${NAMESPACE}/pods/${this.pod}/log?container=application`;
+    await this.#until("the application has written its output", async () =>
+      /^written$/m.test((await this.cluster.api.log(log)) ?? ""),
+    );
+  }
+
+  /** Waits until a container of any pod has started. */
+  async started(container: string): Promise<void> {
+    await this.#until(`${container} has started`, () => this.#states(container).some(({ running }) => running));
+  }
+
+  /** Waits until a container of any pod has ended. */
+  async ended(container: string): Promise<void> {
+    await this.#until(`${container} has ended`, () => this.#states(container).some(({ terminated }) => terminated));
+  }
+
+  /** Creates an empty file on the volume of the current pod, as a signal for the application. */
+  signal(name: string): void {
+    const volume = join("kubelet/pods", this.#current.metadata.uid, "volumes/kubernetes.io~empty-dir/oras");
+    writeFileSync(join(this.cluster.folder, volume, name), "");
+  }
+
+  /** Kills each process of the current pod whose command line matches, with SIGKILL. */
+  kill(pattern: RegExp): void {
+    const matching = processesOf(this.#current.metadata.uid).filter(({ command }) => pattern.test(command));
+    if (matching.length === 0) throw new Error(`no process of ${this.pod} matches ${pattern}`);
+    for (const { pid } of matching) process.kill(pid, "SIGKILL");
+  }
+
+  /** Runs kubectl in the namespace of the steps. */
+  async kubectl(...args: readonly string[]): Promise<string> {
+    return await this.cluster.kubectl("--namespace", NAMESPACE, ...args);
+  }
+
+  #states(container: string): ContainerState[] {
+    const pods = [...this.pods.values()];
+    return containerStatuses(pods, container).flatMap(({ state, lastState }) => [lastState, state]);
+  }
+
+  get #current(): Pod {
+    if (this.#pod === undefined) throw new Error(`no pod of ${this.job} has written its output`);
+    return this.#pod;
+  }
+
+  async #until(state: string, isReached: () => boolean | Promise<boolean>): Promise<void> {
+    const end = Date.now() + SECONDS * 1000;
+    while (!(await isReached())) {
+      if (Date.now() > end) throw new Error(`${this.job}: after ${SECONDS} s, it is not true that ${state}`);
+      await sleep(100);
+    }
+  }
+}
+
+/** Returns the states of a container in all pods of a Job. */
+export function containerStatuses(pods: readonly Pod[], container: string): ContainerStatus[] {
+  return pods.flatMap(({ status }) =>
+    [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])].filter(
+      ({ name }) => name === container,
+    ),
+  );
+}
+
+/** The processes of a pod, which this machine sees under other IDs than the node. */
+function processesOf(uid: string): { readonly pid: number; readonly command: string }[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      try {
+        if (!readFileSync(`/proc/${name}/cgroup`, "utf8").includes(uid)) return [];
+        return { pid: Number(name), command: readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ") };
+      } catch {
+        // The process ended in the meantime.
+        return [];
+      }
+    });
+}
