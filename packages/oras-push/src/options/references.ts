@@ -13,7 +13,7 @@ import {
 /** The argument that means "no reference", as in the script of the ORAS Operator. */
 export const NONE = "NA";
 
-/** The command that gets the references, and the environment of this command. */
+/** The command whose arguments are references, and the environment of this command. */
 export interface ReferenceForm {
   readonly usage: Usage<OptionSpecs>;
   /** The environment variables. In a reference, the value of a variable replaces `{NAME}`. */

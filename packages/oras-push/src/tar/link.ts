@@ -26,8 +26,8 @@ export function followLink(root: BytePath, link: BytePath, target: BytePath): Li
 }
 
 /**
- * The result of following a link. `end` contains the parts of an absolute path: the link leads to this path. `direct`
- * is true if the link is direct.
+ * The result of following a link. `end` contains the parts of the absolute path that the link leads to. `direct` is
+ * true if the route of the link is `direct` (see {@link LinkRoute}).
  */
 interface FollowedLink {
   readonly end: readonly string[];

@@ -76,8 +76,8 @@ export async function waitUntil<T>(check: () => Promise<T | undefined>, options:
 }
 
 /**
- * Starts a timer for the notice of a wait. When the notice is due, the timer calls `report` to wake the wait. After the
- * next check, `sayWhenDue` logs the notice.
+ * Starts a timer for the notice of a wait. When the notice is due, the timer calls `report`, which ends
+ * the pause between two checks. After the next check, `sayWhenDue` logs the notice.
  */
 function startNotice(notice: WaitNotice | undefined, report: () => void) {
   let due = false;
