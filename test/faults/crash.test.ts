@@ -12,9 +12,9 @@ import { parseDoneMarker, SHARE } from "shared/pod/markers";
 import { type MemoryRegistry, startMemoryRegistry } from "../../support/registry/memory-registry.ts";
 import { type ProcessResult, type RunningProcess, sharedToolPath, start, type Tool } from "../../support/tools.ts";
 import { killProcess } from "../support/pod.ts";
+import { randomNumbers } from "../support/random.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { FAULT_TIME, faultsByRepository, REGISTRY_FAULTS, type RegistryFault } from "./crash-faults.ts";
-import { randomNumbers } from "./random.ts";
 
 const RUNS = 300;
 const AT_ONCE = 6;

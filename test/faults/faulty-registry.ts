@@ -4,7 +4,7 @@ import { isDigest } from "oras-push/oci/digest";
 import { OCI_MANIFEST } from "oras-push/oci/media-types";
 import { type MemoryRegistry, refuse, startMemoryRegistry } from "../../support/registry/memory-registry.ts";
 import { closeServer, listen } from "../../support/registry/server.ts";
-import { pick, randomNumbers, seedOf } from "./random.ts";
+import { pick, randomNumbers, seedOf } from "../support/random.ts";
 import { type Delivery, drawFault, type Fault, NAMED_TOKENS } from "./random-answers.ts";
 import { type Answer, captureAnswer, changedAnswer, NO_ANSWER, sendAnswer } from "./send-answer.ts";
 

@@ -15,10 +15,10 @@ import { parseManifest, type StoredManifest } from "oras-push/oci/manifest";
 import { parseReference } from "oras-push/oci/reference";
 import { Repository } from "oras-push/oci/repository";
 import { describeError, ToolError } from "shared/cli/tool-error";
+import { pick, randomNumbers } from "../support/random.ts";
 import { DISTRIBUTION_3, REGISTRIES, type RegistryKind } from "../support/registries.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { FAULTS, type Fault, startFaultProxy } from "./fault-proxy.ts";
-import { pick, randomNumbers } from "./random.ts";
 
 /** The number of pushes for each registry: 250 in CI, which take some minutes, else 20. */
 const PUSHES = Number(process.env.FAULT_PUSHES ?? (process.env.CI === "true" ? 250 : 20));

@@ -1,7 +1,7 @@
 /** The table of random answers of a registry: statuses, headers, bodies, and how they are delivered. */
 import { EMPTY_DESCRIPTOR } from "oras-push/oci/descriptor";
 import { FILE_LAYER, OCI_INDEX, OCI_MANIFEST } from "oras-push/oci/media-types";
-import { pick } from "./random.ts";
+import { pick } from "../support/random.ts";
 
 /** How an answer is delivered. */
 export type Delivery =

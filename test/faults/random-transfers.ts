@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from "node:path";
 import { digestOf } from "oras-push/oci/meter";
 import { parseReference } from "oras-push/oci/reference";
+import { pick, randomNumbers, seedOf } from "../support/random.ts";
 import {
   AUTHENTICATIONS,
   type Facts,
@@ -15,7 +16,6 @@ import {
   startFaultyRegistry,
   USER,
 } from "./faulty-registry.ts";
-import { pick, randomNumbers, seedOf } from "./random.ts";
 import {
   type ArtifactCache,
   drawNames,

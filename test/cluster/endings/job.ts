@@ -11,6 +11,7 @@ export interface Job {
     readonly template: {
       readonly spec: {
         restartPolicy: string;
+        activeDeadlineSeconds: number;
         terminationGracePeriodSeconds: number;
         volumes: { name: string; emptyDir: { sizeLimit: string } }[];
         readonly initContainers: readonly [install: Container, sidecar: MutableContainer];

@@ -1,8 +1,9 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Cluster } from "../../../support/cluster/cluster.ts";
 import { NAMESPACE } from "../../support/cluster.ts";
+import { killInPod } from "../../support/pod-processes.ts";
 
 const SECONDS = 120;
 
@@ -98,9 +99,8 @@ export class RunningStep {
 
   /** Kills each process of the current pod whose command line matches, with SIGKILL. */
   kill(pattern: RegExp): void {
-    const matching = processesOf(this.#current.metadata.uid).filter(({ command }) => pattern.test(command));
-    if (matching.length === 0) throw new Error(`no process of ${this.pod} matches ${pattern}`);
-    for (const { pid } of matching) process.kill(pid, "SIGKILL");
+    if (killInPod(this.#current.metadata.uid, pattern) === 0)
+      throw new Error(`no process of ${this.pod} matches ${pattern}`);
   }
 
   /** Runs kubectl in the namespace of the steps. */
@@ -134,19 +134,4 @@ export function containerStatuses(pods: readonly Pod[], container: string): Cont
       ({ name }) => name === container,
     ),
   );
-}
-
-/** The processes of a pod, which this machine sees under other IDs than the node. */
-function processesOf(uid: string): { readonly pid: number; readonly command: string }[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => {
-      try {
-        if (!readFileSync(`/proc/${name}/cgroup`, "utf8").includes(uid)) return [];
-        return { pid: Number(name), command: readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ") };
-      } catch {
-        // The process ended in the meantime.
-        return [];
-      }
-    });
 }

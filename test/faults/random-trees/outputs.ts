@@ -1,7 +1,7 @@
 /** Random outputs of a launcher: paths and patterns, and what a pattern matches. */
 import { join } from "node:path";
 import { type BytePath, shownPath, toBytePath } from "shared/fs/byte-path";
-import type { Dice } from "./dice.ts";
+import type { Dice } from "../../support/dice.ts";
 import { MANY } from "./random-world.ts";
 import { type FolderNode, joinPath, launcherReader, lookUp, READ, type World } from "./world.ts";
 

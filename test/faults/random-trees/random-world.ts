@@ -1,7 +1,7 @@
 /** Random trees: their shape, names, owners and modes. */
 import { posix } from "node:path";
 import { type BytePath, toBytePath } from "shared/fs/byte-path";
-import type { Dice } from "./dice.ts";
+import type { Dice } from "../../support/dice.ts";
 import {
   type Attributes,
   type FileNode,

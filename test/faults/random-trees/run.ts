@@ -12,7 +12,7 @@ import {
   startTool,
   type Tool,
 } from "../../../support/tools.ts";
-import type { Dice } from "./dice.ts";
+import type { Dice } from "../../support/dice.ts";
 import { hiddenTree } from "./disk.ts";
 import { type Output, randomOutputs } from "./outputs.ts";
 import { randomWorld } from "./random-world.ts";

@@ -1,4 +1,4 @@
-import { randomNumbers } from "../random.ts";
+import { randomNumbers } from "./random.ts";
 
 /** Random choices that depend only on the seed. */
 export interface Dice {
