@@ -81,12 +81,7 @@ function digestOf(module: string, args: readonly string[]): string {
   return hash.digest("hex");
 }
 
-/** Go keeps its caches in the project's cache, and downloads only pinned modules. */
+/** Go downloads only pinned modules. It uses the user's caches, so that a second clone builds in a short time. */
 function goEnvironment(): NodeJS.ProcessEnv {
-  return {
-    ...process.env,
-    GOPATH: join(CACHE, "go"),
-    GOCACHE: join(CACHE, "go-build"),
-    GOFLAGS: "-mod=readonly -modcacherw",
-  };
+  return { ...process.env, GOFLAGS: "-mod=readonly -modcacherw" };
 }

@@ -13,6 +13,8 @@ const CONTAINERD = "2.4.2";
 /** The names by which the executable of Kubernetes is called. */
 const COMPONENTS = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kubectl"];
 
+const NEEDS_GO = "needs Go, which is not installed";
+
 const CNI_FOLDER = "/usr/lib/cni";
 
 /**
@@ -21,14 +23,15 @@ const CNI_FOLDER = "/usr/lib/cni";
  */
 export function clusterParts(): Record<string, Dependency> {
   const reason = clusterObstacle();
-  if (reason !== undefined) return { cluster: { missing: `the Kubernetes cluster: ${reason}` } };
+  if (reason !== undefined)
+    return { cluster: { missing: `the Kubernetes cluster: ${reason}`, optional: reason === NEEDS_GO } };
   return { ...debianParts(), ...builtParts() };
 }
 
 /** The reason why this machine cannot run a cluster, even if all packages are installed; undefined if there is none. */
 export function clusterObstacle(): string | undefined {
   if (process.getuid?.() !== 0) return "needs root, because it creates namespaces and mounts";
-  if (findProgram("go") === undefined) return "needs Go, which is not installed";
+  if (findProgram("go") === undefined) return NEEDS_GO;
   return undefined;
 }
 
