@@ -2,9 +2,12 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { LOCAL_TAG } from "../support/cluster/images.ts";
 import { ensureProgram } from "../support/debian.ts";
 import { fetchDebianSource } from "../support/debian-root.ts";
 import type { Dependency } from "../support/dependency.ts";
+import { imageArchive } from "../support/images/build.ts";
+import { lammpsImage, simpleLammpsImage } from "../support/images/plans.ts";
 import { CACHE } from "../support/paths.ts";
 
 const FOLDER = join(CACHE, "lammps");
@@ -32,6 +35,16 @@ const SETTINGS = {
 export function reaxffLammps(): Dependency {
   if (existsSync(PROGRAM)) return { path: PROGRAM };
   return { missing: "LAMMPS with ReaxFF is not built: run `pnpm pods --lammps` once", optional: true };
+}
+
+/**
+ * Returns the archive of the image of LAMMPS for a cluster. If LAMMPS with ReaxFF is not built, the image contains
+ * Debian's LAMMPS and an example with a simpler potential.
+ */
+export async function lammpsArchive(): Promise<string> {
+  const lammps = reaxffLammps();
+  const plan = "path" in lammps ? lammpsImage(lammps.path) : simpleLammpsImage();
+  return await imageArchive(plan, `ghcr.io/converged-computing/metric-lammps:${LOCAL_TAG}`);
 }
 
 /** Builds LAMMPS with ReaxFF from Debian's sources, unless it is built. Takes about four minutes on two processors. */

@@ -26,7 +26,7 @@ import { DIST, ROOT } from "../support/paths.ts";
 import { podmanProgram } from "../support/podman.ts";
 import { buildExecutables } from "./build.ts";
 import { TOOLS_ARCHIVE, writeImageArchive } from "./images.ts";
-import { reaxffLammps } from "./lammps.ts";
+import { lammpsArchive, reaxffLammps } from "./lammps.ts";
 
 const only = process.argv.slice(2);
 const bin = (name: string) => join(ROOT, "node_modules", ".bin", name);
@@ -95,16 +95,26 @@ function testDependencies(): Record<string, Dependency> {
   };
 }
 
-/** The parts of the Kubernetes cluster and its images. */
+/** The parts of the Kubernetes cluster, its images, and the programs that the guide uses. */
 async function clusterDependencies(): Promise<Record<string, Dependency>> {
   const parts = clusterParts();
   if (Object.values(parts).some((part) => "missing" in part)) return parts;
+  const programs = guidePrograms();
   try {
     await clusterImages();
-    return parts;
+    await lammpsArchive();
+    return { ...parts, ...programs };
   } catch (error) {
-    return { ...parts, images: { missing: `the images of the cluster: ${(error as Error).message}` } };
+    return { ...parts, ...programs, images: { missing: `the images of the cluster: ${(error as Error).message}` } };
   }
+}
+
+function guidePrograms(): Record<string, Dependency> {
+  return {
+    "hwloc-ls": debianProgram("hwloc-ls", ["hwloc"]),
+    "ssh-keygen": debianProgram("ssh-keygen", ["openssh-client"]),
+    tree: debianProgram("tree", ["tree"]),
+  };
 }
 
 function runTests(tests: readonly string[]): number {

@@ -7,8 +7,8 @@ import { PROGRAMS } from "./settings.ts";
 /** The tag of a local image whose public tag is `latest`. Kubernetes always pulls `latest`. */
 export const LOCAL_TAG = "local";
 
-/** The image of OpenMPI, in the place of the placeholder in the manifests. */
-export const MPI_IMAGE = "localhost/lammps-mpi:test";
+/** The image of OpenMPI. It has the name that the guide gives to the reader's own image. */
+export const MPI_IMAGE = "registry.example.org/lammps-mpi:1.0";
 
 /**
  * Returns the archives of the images that the manifests name, except the image of the tools. The images are made from

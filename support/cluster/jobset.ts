@@ -8,13 +8,16 @@ import { INSIDE } from "./settings.ts";
 
 const MODULE = "sigs.k8s.io/jobset";
 
-/** Where the controller answers the API server's requests, and requests about its own state. */
+/** Where the controller answers the API server's requests. */
 const WEBHOOKS = "https://127.0.0.1:9443";
-const HEALTH = "127.0.0.1:8081";
+
+interface Webhook {
+  readonly clientConfig: { readonly service: { readonly path: string } };
+}
 
 interface WebhookConfiguration {
   readonly kind: string;
-  readonly webhooks?: readonly { readonly clientConfig: { readonly service: { readonly path: string } } }[];
+  readonly webhooks?: readonly Webhook[];
 }
 
 /** The controller of JobSet. */
@@ -34,12 +37,14 @@ export async function installJobSet(cluster: Cluster): Promise<void> {
   const config = join(INSIDE.state, "jobset", "config.json");
   const options = [`--config=${config}`, `--kubeconfig=${INSIDE.state}/admin.conf`];
   cluster.node.start("jobset", [join(INSIDE.programs, "jobset"), ...options]);
-  await untilReady(cluster);
   const rendered = await cluster.kubectl("kustomize", join(components, "webhook"));
   const create = ["create", "--dry-run=client", "-o", "json", "-f", "-"];
   const { stdout, stderr, code } = await cluster.startKubectl(create, rendered).ended;
   if (code !== 0) throw new Error(`cannot read JobSet's webhooks: ${stderr}`);
-  await cluster.create(...webhooksByUrl(stdout, cluster.folder));
+  const configurations = webhookConfigurations(stdout);
+  const webhooks = configurations.flatMap(({ webhooks = [] }) => webhooks);
+  for (const { clientConfig } of webhooks) await untilAnswered(cluster, clientConfig.service.path);
+  await cluster.create(...webhooksByUrl(configurations, cluster.folder));
 }
 
 function writeConfiguration(folder: string): void {
@@ -57,14 +62,19 @@ function writeConfiguration(folder: string): void {
     internalCertManagement: { enable: false },
     webhook: { host: "127.0.0.1", port: 9443, certDir: join(INSIDE.state, "jobset") },
     metrics: { bindAddress: "0" },
-    health: { healthProbeBindAddress: HEALTH },
+    health: { healthProbeBindAddress: "0" },
   };
   writeFileSync(join(own, "config.json"), JSON.stringify(configuration));
 }
 
-/** Waits until the webhooks listen. Throws after 30 seconds. */
-async function untilReady(cluster: Cluster): Promise<void> {
-  const probe = `fetch("http://${HEALTH}/readyz").then((answer) => process.exit(answer.ok ? 0 : 1))`;
+/**
+ * Waits until the controller answers a webhook's requests. It first listens, and adds the webhooks later. Throws after 30
+ * seconds.
+ */
+async function untilAnswered(cluster: Cluster, path: string): Promise<void> {
+  const options = '{ method: "POST", rejectUnauthorized: false }';
+  const exit = "({ statusCode }) => process.exit(statusCode === 404 ? 1 : 0)";
+  const probe = `require("node:https").request("${WEBHOOKS}${path}", ${options}, ${exit}).end()`;
   for (let attempt = 0; ; attempt++) {
     try {
       await cluster.node.exec(process.execPath, "--eval", probe);
@@ -76,21 +86,24 @@ async function untilReady(cluster: Cluster): Promise<void> {
   }
 }
 
-/** Makes the API server call the webhooks by URL. JobSet's manifests name a service, which needs a pod. */
-function webhooksByUrl(text: string, folder: string): object[] {
-  const caBundle = readFileSync(join(folder, "pki", "ca.crt")).toString("base64");
+function webhookConfigurations(text: string): WebhookConfiguration[] {
   // kubectl prints one JSON object after the other.
   const objects = JSON.parse(`[${text.replaceAll(/^\}\n\{/gm, "},\n{")}]`) as WebhookConfiguration[];
   return objects
     .flatMap((object) =>
       object.kind === "List" ? (object as unknown as { items: WebhookConfiguration[] }).items : object,
     )
-    .filter(({ kind }) => kind.endsWith("WebhookConfiguration"))
-    .map((object) => ({
-      ...object,
-      webhooks: object.webhooks?.map(({ clientConfig, ...webhook }) => ({
-        ...webhook,
-        clientConfig: { url: `${WEBHOOKS}${clientConfig.service.path}`, caBundle },
-      })),
-    }));
+    .filter(({ kind }) => kind.endsWith("WebhookConfiguration"));
+}
+
+/** Makes the API server call the webhooks by URL. JobSet's manifests name a service, which needs a pod. */
+function webhooksByUrl(configurations: readonly WebhookConfiguration[], folder: string): object[] {
+  const caBundle = readFileSync(join(folder, "pki", "ca.crt")).toString("base64");
+  return configurations.map((object) => ({
+    ...object,
+    webhooks: object.webhooks?.map(({ clientConfig, ...webhook }) => ({
+      ...webhook,
+      clientConfig: { url: `${WEBHOOKS}${clientConfig.service.path}`, caBundle },
+    })),
+  }));
 }

@@ -65,7 +65,7 @@ export class Node {
 
   /** Runs a command inside the node and returns its stdout. Throws with its stderr if it fails. */
   async exec(...command: readonly string[]): Promise<string> {
-    const [program, ...args] = this.#enter(command);
+    const [program, ...args] = this.inside(command);
     return (await promisify(execFile)(program, args, { cwd: "/", maxBuffer: 2 ** 28 })).stdout;
   }
 
@@ -76,7 +76,7 @@ export class Node {
   start(name: string, command: readonly string[], channel = false): ChildProcess {
     const log = openSync(logFile(this.folder, name), "a");
     const stdio: StdioOptions = ["ignore", log, log, ...(channel ? ["ipc" as const] : [])];
-    const [program, ...args] = this.#enter(command);
+    const [program, ...args] = this.inside(command);
     // containerd looks for its shim on PATH.
     const env = { PATH: `${INSIDE.programs}:${process.env.PATH}` };
     const child = spawn(program, args, { cwd: "/", detached: true, env, stdio });
@@ -95,6 +95,12 @@ export class Node {
     while (isRunning(parent)) await sleep(20);
   }
 
+  /** Returns the command that runs another command inside the node. */
+  inside(command: readonly string[]): [program: string, ...args: string[]] {
+    const target = ["--target", `${this.#record.first.pid}`];
+    return ["nsenter", ...target, "--mount", "--net", "--uts", "--pid", "--", ...command];
+  }
+
   #store(record: NodeRecord): void {
     this.#record = record;
     writeFileSync(join(this.folder, FILES.node), JSON.stringify(record));
@@ -104,13 +110,8 @@ export class Node {
     mkdirSync(join(this.folder, FILES.logs), { recursive: true });
     const script = join(import.meta.dirname, "prepare-node.ts");
     const command = [process.execPath, script, this.folder, PROGRAMS, cgroupName(this.folder)];
-    const [program, ...args] = this.#enter(command);
+    const [program, ...args] = this.inside(command);
     execFileSync(program, args, { cwd: "/", stdio: ["ignore", "ignore", "pipe"] });
-  }
-
-  #enter(command: readonly string[]): [program: string, ...args: string[]] {
-    const target = ["--target", `${this.#record.first.pid}`];
-    return ["nsenter", ...target, "--mount", "--net", "--uts", "--pid", "--", ...command];
   }
 }
 

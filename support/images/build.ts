@@ -59,6 +59,7 @@ export async function imageArchive(plan: ImagePlan, name: string): Promise<strin
 /** Writes the root file system of an image. */
 function writeRoot(plan: ImagePlan, root: string): void {
   if (plan.packages !== undefined) copyPackages(plan.packages, root);
+  for (const path of plan.without ?? []) rmSync(join(root, path), { recursive: true });
   const at = (path: string) => {
     mkdirSync(join(root, dirname(path)), { recursive: true });
     return join(root, path);

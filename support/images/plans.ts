@@ -8,6 +8,8 @@ export interface ImagePlan {
   readonly name: string;
   /** The Debian packages whose files are in it; none for an image with only static programs. */
   readonly packages?: readonly string[];
+  /** The paths of the packages' folders that the image does not need. */
+  readonly without?: readonly string[];
   /** Other files, by their paths in the image. */
   readonly files?: Readonly<Record<string, string>>;
   /** The paths of links to busybox. */
@@ -79,6 +81,39 @@ export function lammpsImage(lmp: string): ImagePlan {
 /** Debian's LAMMPS, which lacks ReaxFF, and the same example. */
 export function debianLammpsImage(): ImagePlan {
   return { name: "localhost/lammps-debian:test", packages: ["lammps"], files: exampleFiles(), shared: ["/tmp"] };
+}
+
+/** The example of ReaxFF with a simpler potential for the same atoms. */
+const SIMPLE_INPUT = `variable x index 2
+variable y index 2
+variable z index 2
+units real
+atom_style charge
+box tilt large
+read_data data.hns-equil
+replicate $x $y $z bbox
+pair_style lj/cut 4.0
+pair_coeff * * 0.1 1.0
+timestep 0.1
+velocity all create 300.0 41279 loop geom
+fix 1 all nve
+thermo 10
+run 100
+`;
+
+/** Debian's LAMMPS. Its example has the name and the atoms of the ReaxFF example, but does not need ReaxFF. */
+export function simpleLammpsImage(): ImagePlan {
+  return {
+    ...debianLammpsImage(),
+    name: "localhost/lammps-simple:test",
+    without: ["/usr/lib/gcc", "/usr/share/lammps"],
+    texts: { [join(EXAMPLES, "in.reaxc.hns")]: SIMPLE_INPUT },
+    // OpenMPI does not start processes for a LAMMPS that runs alone, and does not report the drivers that Debian lacks.
+    instructions: [
+      "ENV HOME=/tmp OMP_NUM_THREADS=1",
+      "ENV OMPI_MCA_ess_singleton_isolated=1 OMPI_MCA_mca_base_component_show_load_errors=0",
+    ],
+  };
 }
 
 /** The process of MPI whose rank is 0 prints the ranks and hosts of all processes. */

@@ -151,8 +151,11 @@ async function isListening(address: string): Promise<boolean> {
 }
 
 /** Starts a registry with TLS and a password inside the node, but outside of the pods. */
-export async function startRemoteRegistry(cluster: Cluster): Promise<RemoteRegistry> {
-  const [host, ip, user, password] = ["registry.example.org", ADDRESSES.bridge, "user", "secret"];
+export async function startRemoteRegistry(
+  cluster: Cluster,
+  { user, password } = { user: "user", password: "secret" },
+): Promise<RemoteRegistry> {
+  const [host, ip] = ["registry.example.org", ADDRESSES.bridge];
   const pki = join(cluster.folder, "pki");
   issueCertificate(pki, "remote-registry", `/CN=${host}`, `DNS:${host},IP:127.0.0.1`);
   const file = (suffix: string) => join(INSIDE.state, "pki", `remote-registry.${suffix}`);

@@ -34,9 +34,15 @@ interface Status {
   };
 }
 
-/** Starts a cluster with all images, and stops it after the tests of a suite. Must be called in `before`. */
-export async function startTestCluster(name: string): Promise<Cluster> {
-  return await Cluster.start(name, { archives: [TOOLS_ARCHIVE, ...(await clusterImages())], bound: true });
+/**
+ * Starts a cluster with all images, and with those of more archives, and stops it after the tests of a suite. Must be
+ * called in `before`.
+ */
+export async function startTestCluster(name: string, archives: readonly string[] = []): Promise<Cluster> {
+  return await Cluster.start(name, {
+    archives: [TOOLS_ARCHIVE, ...(await clusterImages()), ...archives],
+    bound: true,
+  });
 }
 
 /** Applies folders of the manifests with the local images, as a user does: through an overlay. */
