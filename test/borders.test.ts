@@ -144,7 +144,7 @@ describe("imports", () => {
 
   it("of the core never lead to options or commands", () => {
     neverImports(
-      /^packages\/oras-push\/src\/(artifact|layer|oci|sidecar|tar)\//,
+      /^packages\/oras-push\/src\/(artifact|inject|layer|oci|sidecar|tar)\//,
       /^packages\/oras-push\/src\/(options|commands|main)\b/,
     );
     neverImports(

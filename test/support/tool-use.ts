@@ -36,8 +36,10 @@ async function launcherUse(args: readonly string[], env: NodeJS.ProcessEnv): Pro
 async function sidecarUse(args: readonly string[], container: Container, env: NodeJS.ProcessEnv): Promise<ToolUse> {
   // The sidecar's parser reads the files of a Secret or a ConfigMap. They do not exist here, so an empty file replaces
   // them.
-  const isMounted = (word: string) => mountOf(word, container)?.readOnly === true && basename(word).includes(".");
-  const words = args.map((word) => (isMounted(word) ? "/dev/null" : word));
+  const isMounted = (path: string) => mountOf(path, container)?.readOnly === true && basename(path).includes(".");
+  const words = args.map((word) =>
+    word.replace(/^(--[\w-]+=)?(\/.*)$/, (_, option = "", path) => `${option}${isMounted(path) ? "/dev/null" : path}`),
+  );
   return { sidecar: sidecarPlan(await parseCommandLine(SIDECAR_USAGE, words, env), env) };
 }
 

@@ -1,0 +1,100 @@
+import {
+  ANNOTATIONS,
+  type Annotation,
+  EXCLUSIVE,
+  NONE,
+  NUMBERED_INPUT,
+  OPERATOR_PREFIX,
+  OWN_PREFIX,
+  type PodPart,
+} from "./annotations.ts";
+import { messageText } from "./messages.ts";
+import { type ValueTypeName, valueType } from "./value-types.ts";
+
+/** The annotations of a pod, by name. */
+export type GivenAnnotations = Readonly<Record<string, string>>;
+
+const NUMBERED = new RegExp(NUMBERED_INPUT);
+
+const BY_NAME: ReadonlyMap<string, Annotation> = new Map(
+  ANNOTATIONS.map((annotation) => [annotation.name, annotation]),
+);
+
+/** Whether a pod asks for injection: it has an annotation of the ORAS Operator or of these tools. */
+export function asksForInjection(given: GivenAnnotations): boolean {
+  return Object.keys(given).some(isOurs);
+}
+
+/** Whether the name of an annotation has a prefix of the ORAS Operator or of these tools. */
+export function isOurs(name: string): boolean {
+  return name.startsWith(OPERATOR_PREFIX) || name.startsWith(OWN_PREFIX);
+}
+
+/** Whether a given annotation sets something. The operator's value `NA` sets nothing. */
+export function isSet(given: GivenAnnotations, name: string): boolean {
+  return Object.hasOwn(given, name) && !(name.startsWith(OPERATOR_PREFIX) && given[name] === NONE);
+}
+
+/** Returns the items of a list: the lines that are not empty. */
+export function linesOf(text: string): string[] {
+  return text.split("\n").filter((line) => line !== "");
+}
+
+/** Returns the names of the annotations `input-uri_N`, by number. */
+export function numberedInputs(given: GivenAnnotations): string[] {
+  const names = Object.keys(given).filter((name) => NUMBERED.test(name) && isSet(given, name));
+  return names.sort((a, b) => numberOf(a) - numberOf(b));
+}
+
+/** Returns the values of all given annotations that set a part of the pod, in the order of the table. */
+export function partValues(given: GivenAnnotations, part: PodPart): string[] {
+  return ANNOTATIONS.filter(({ name, sets }) => sets === part && isSet(given, name)).map(
+    ({ name }) => given[name] ?? "",
+  );
+}
+
+/**
+ * Returns why the annotations are invalid: an unknown name, a wrong value, or two annotations that exclude each other.
+ * Returns undefined if they are valid.
+ */
+export function annotationProblem(given: GivenAnnotations): string | undefined {
+  return unknownName(given) ?? unquoted(given) ?? wrongValue(given) ?? exclusivePair(given);
+}
+
+function unknownName(given: GivenAnnotations): string | undefined {
+  const unknown = Object.keys(given).filter((name) => isOurs(name) && !BY_NAME.has(name) && !NUMBERED.test(name));
+  const [name] = unknown.sort();
+  return name === undefined ? undefined : messageText("unknown", { name });
+}
+
+/** YAML reads `true` and `1` as a boolean and a number. Kubernetes rejects such annotations. */
+function unquoted(given: GivenAnnotations): string | undefined {
+  const name = Object.keys(given).find((key) => isOurs(key) && typeof given[key] !== "string");
+  return name === undefined ? undefined : messageText("unquoted", { name });
+}
+
+function wrongValue(given: GivenAnnotations): string | undefined {
+  for (const { name, type } of ANNOTATIONS)
+    if (isSet(given, name) && !isValid(type, given[name] ?? "")) return invalid(name, type, given);
+  const wrong = numberedInputs(given).find((name) => !isValid("pullUri", given[name] ?? ""));
+  return wrong === undefined ? undefined : invalid(wrong, "pullUri", given);
+}
+
+function exclusivePair(given: GivenAnnotations): string | undefined {
+  const pair = EXCLUSIVE.find((names) => names.every(({ name }) => isSet(given, name)));
+  return pair && messageText("exclusive", { first: pair[0].name, second: pair[1].name });
+}
+
+function isValid(type: ValueTypeName, value: string): boolean {
+  const { pattern, list } = valueType(type);
+  const items = list ? linesOf(value) : [value];
+  return items.length > 0 && items.every((item) => new RegExp(pattern).test(item));
+}
+
+function invalid(name: string, type: ValueTypeName, given: GivenAnnotations): string {
+  return messageText("invalid", { name, words: valueType(type).words, value: given[name] ?? "" });
+}
+
+function numberOf(name: string): number {
+  return Number(name.slice(name.lastIndexOf("_") + 1));
+}

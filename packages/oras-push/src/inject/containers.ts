@@ -1,0 +1,66 @@
+import { type GivenAnnotations, partValues } from "./annotation-values.ts";
+import { sidecarCommand } from "./commands.ts";
+import {
+  COMPLETION_INDEX,
+  INDEX_VARIABLE,
+  INSTALL,
+  NAMES,
+  PATHS,
+  RESOURCES,
+  SIDECAR,
+  SIDECAR_MOUNTS,
+  VARIABLES,
+} from "./parts.ts";
+import type { Container, EnvironmentVariable, PodTemplate, Resources } from "./pod.ts";
+import { serviceClass } from "./service-class.ts";
+import type { InjectionSettings } from "./settings.ts";
+import { copiedVariable } from "./target.ts";
+
+/** The containers that injection adds, in the order in which they start. `application` runs the launcher. */
+export function injectedContainers(
+  pod: PodTemplate,
+  application: Container,
+  given: GivenAnnotations,
+  { delivery, image }: InjectionSettings,
+): object[] {
+  const resources = resourcesOf(pod);
+  const install = { ...INSTALL, image, ...resources.install };
+  const [secret] = partValues(given, "envSecret");
+  const sidecar = {
+    ...SIDECAR,
+    image,
+    command: sidecarCommand(given),
+    env: sidecarVariables(given, application),
+    ...(secret === undefined ? {} : { envFrom: [{ secretRef: { name: secret } }] }),
+    ...resources.sidecar,
+    volumeMounts: sidecarMounts(given),
+  };
+  return delivery === "install" ? [install, sidecar] : [sidecar];
+}
+
+function sidecarVariables(given: GivenAnnotations, application: Container): EnvironmentVariable[] {
+  const copied = copiedVariable(given, application);
+  return [
+    ...VARIABLES,
+    ...(Object.hasOwn(given, COMPLETION_INDEX.annotation) ? [INDEX_VARIABLE] : []),
+    ...(copied === undefined ? [] : [copied]),
+  ];
+}
+
+function sidecarMounts(given: GivenAnnotations): object[] {
+  const files = [
+    ...(partValues(given, "registrySecret").length > 0
+      ? [{ name: NAMES.registrySecret, mountPath: PATHS.registrySecret, readOnly: true }]
+      : []),
+    ...(partValues(given, "authority").length > 0
+      ? [{ name: NAMES.authority, mountPath: PATHS.authority, readOnly: true }]
+      : []),
+  ];
+  return [...SIDECAR_MOUNTS, ...files];
+}
+
+function resourcesOf(pod: PodTemplate): Record<"install" | "sidecar", { resources?: Resources }> {
+  const name = serviceClass(pod);
+  if (name === undefined) return { install: {}, sidecar: {} };
+  return { install: { resources: RESOURCES[name].install }, sidecar: { resources: RESOURCES[name].sidecar } };
+}

@@ -1,0 +1,70 @@
+import { annotationProblem, asksForInjection, type GivenAnnotations, isSet, partValues } from "./annotation-values.ts";
+import { ANNOTATIONS } from "./annotations.ts";
+import { transfersOf } from "./commands.ts";
+import type { JsonPatch } from "./json-patch.ts";
+import { type MessageName, messageText } from "./messages.ts";
+import { networkPatch, stepPatch } from "./patch.ts";
+import { annotationsOf, type Container, type PodTemplate } from "./pod.ts";
+import type { InjectionSettings } from "./settings.ts";
+import { isInjected, isWorker, namedContainer, podProblem, targetIndex } from "./target.ts";
+
+/** What injection does with a pod. */
+export type Injection =
+  /** The pod does not ask for injection, or already has a sidecar. */
+  | { readonly kind: "unchanged" }
+  /** The pod cannot be injected. `why` says what to write instead. */
+  | { readonly kind: "refused"; readonly why: string }
+  /** The pod would be injected if its container had a command. */
+  | { readonly kind: "no-command"; readonly why: string; readonly container: number }
+  /** The pod is changed. A worker gets no sidecar. */
+  | {
+      readonly kind: "step" | "worker";
+      readonly patch: JsonPatch;
+      readonly warnings: readonly string[];
+    };
+
+/**
+ * Decides what a pod needs so that its output is saved: the launcher in front of its command, the shared volume and the
+ * sidecar. The annotations of the pod decide. The function has no side effects. If the patch is applied, a second call
+ * returns `unchanged`, or the same patch for a worker.
+ */
+export function injectPod(pod: PodTemplate, settings: InjectionSettings): Injection {
+  const given = annotationsOf(pod);
+  if (!asksForInjection(given) || isInjected(pod)) return { kind: "unchanged" };
+  const wrong = annotationProblem(given) ?? transferProblem(given);
+  if (wrong !== undefined) return { kind: "refused", why: wrong };
+  const network = networkPatch(pod, given);
+  if (isWorker(pod, given)) {
+    const container = namedContainer(given) ?? "";
+    return { kind: "worker", patch: network, warnings: [messageText("worker", { container })] };
+  }
+  const why = podProblem(pod, given);
+  if (why !== undefined) return { kind: "refused", why };
+  const container = targetIndex(pod, given);
+  const { name, command = [] } = pod.spec.containers[container] as Container;
+  if (command.length === 0)
+    return { kind: "no-command", why: messageText("noCommand", { container: name }), container };
+  const image = partValues(given, "image")[0] ?? settings.image;
+  const patch = [...network, ...stepPatch(pod, given, { ...settings, image })];
+  return { kind: "step", patch, warnings: ignoredAnnotations(given) };
+}
+
+/** Returns why valid annotations describe no step; undefined if they describe one. */
+function transferProblem(given: GivenAnnotations): string | undefined {
+  const { inputs, pushTo, registryMissing, saves } = transfersOf(given);
+  const problems: Partial<Record<MessageName, boolean>> = {
+    noRegistry: registryMissing,
+    noPushTo: saves && pushTo === undefined,
+    noOutput: !saves && pushTo !== undefined,
+    nothing: inputs.length === 0 && pushTo === undefined,
+  };
+  const [found] = Object.entries(problems).filter(([, isProblem]) => isProblem);
+  return found === undefined ? undefined : messageText(found[0] as MessageName);
+}
+
+function ignoredAnnotations(given: GivenAnnotations): string[] {
+  const ignored = ANNOTATIONS.filter(
+    ({ name, type, sets }) => sets === "nothing" && type === "url" && isSet(given, name),
+  );
+  return ignored.map(({ name }) => messageText("ignored", { name }));
+}

@@ -1,0 +1,146 @@
+import { DEFAULT_SHARE, SHARE } from "shared/pod/markers";
+import { OWN_PREFIX } from "./annotations.ts";
+import type { EnvironmentVariable, Resources } from "./pod.ts";
+
+/** The names of what injection adds to a pod. */
+export const NAMES = {
+  sidecar: "oras",
+  install: "oras-install",
+  share: "oras",
+  tools: "oras-tools",
+  noToken: "oras-no-token",
+  registrySecret: "oras-registry-secret",
+  authority: "oras-ca",
+} as const;
+
+/** The paths at which injection mounts volumes. */
+export const PATHS = {
+  share: DEFAULT_SHARE,
+  /** The image of the tools. The tools look for their loader at this path. */
+  tools: "/opt/oras-pod-tools",
+  /** The service account's token. An empty volume at this path keeps the token out of the sidecar. */
+  token: "/var/run/secrets/kubernetes.io/serviceaccount",
+  registrySecret: "/etc/oras-pod-tools/registry",
+  authority: "/etc/oras-pod-tools/ca",
+} as const;
+
+/** The launcher's path in the application's container. */
+export const LAUNCHER = {
+  "image-volume": `${PATHS.tools}/launcher`,
+  install: `${PATHS.share}/bin/launcher`,
+} as const;
+
+/**
+ * The label of each pod that asks for injection, and of the registry. The registry's Service selects this label, so that
+ * the names of these pods exist below the Service. The registry's network policy lets such pods connect.
+ */
+export const NETWORK_LABEL = { name: `${OWN_PREFIX}registry-network`, value: "true" } as const;
+
+/** The index of a pod in an Indexed Job. The Job controller writes the index into an annotation of the pod. */
+export const COMPLETION_INDEX = {
+  variable: "JOB_COMPLETION_INDEX",
+  annotation: "batch.kubernetes.io/job-completion-index",
+} as const;
+
+/** The grace period that Kubernetes gives a pod by default, in seconds. */
+export const DEFAULT_GRACE_PERIOD = 30;
+
+/**
+ * The grace period of a pod with a sidecar, in seconds: the launcher's --grace, then the push with its retries. It
+ * replaces only the default, because any other period is the user's decision.
+ */
+export const GRACE_PERIOD = 180;
+
+/** The user of the tools' image. */
+const USER = 65532;
+
+/** The permissions of the injected containers. They meet the profile `restricted` (Kubernetes, "Pod Security Standards"). */
+export const SECURITY_CONTEXT = {
+  runAsNonRoot: true,
+  runAsUser: USER,
+  runAsGroup: USER,
+  allowPrivilegeEscalation: false,
+  readOnlyRootFilesystem: true,
+  capabilities: { drop: ["ALL"] },
+  seccompProfile: { type: "RuntimeDefault" },
+} as const;
+
+/** The variables from which the sidecar makes annotations of the artifact. References can contain them too. */
+export const VARIABLES: readonly EnvironmentVariable[] = [
+  variable("POD_NAME", "metadata.name"),
+  variable("POD_NAMESPACE", "metadata.namespace"),
+  variable("NODE_NAME", "spec.nodeName"),
+];
+
+/** The variable with the index of the pod in an Indexed Job. */
+export const INDEX_VARIABLE: EnvironmentVariable = variable(
+  COMPLETION_INDEX.variable,
+  `metadata.annotations['${COMPLETION_INDEX.annotation}']`,
+);
+
+/**
+ * The application starts when the sidecar holds its lease, or has nothing to do. The launcher waits for the inputs, so
+ * that the pod fails at once if the sidecar cannot pull them.
+ */
+export const STARTUP_PROBE = {
+  exec: {
+    command: [
+      "wait-fs",
+      "-q",
+      "--timeout",
+      "0",
+      "--any",
+      "-p",
+      `${PATHS.share}/${SHARE.sidecarLease}`,
+      "-p",
+      `${PATHS.share}/${SHARE.init}`,
+    ],
+  },
+  periodSeconds: 2,
+  timeoutSeconds: 5,
+  failureThreshold: 900,
+} as const;
+
+/** The mounts of the injected containers. */
+export const SIDECAR_MOUNTS = [
+  { name: NAMES.share, mountPath: PATHS.share },
+  { name: NAMES.noToken, mountPath: PATHS.token, readOnly: true },
+] as const;
+
+/** The sidecar, without the fields that differ between pods. */
+export const SIDECAR = {
+  name: NAMES.sidecar,
+  restartPolicy: "Always",
+  startupProbe: STARTUP_PROBE,
+  securityContext: SECURITY_CONTEXT,
+} as const;
+
+/** The init container that installs the tools on the shared volume, without the fields that differ between pods. */
+export const INSTALL = {
+  name: NAMES.install,
+  command: ["launcher", "--install", `${PATHS.share}/bin`],
+  securityContext: SECURITY_CONTEXT,
+  volumeMounts: SIDECAR_MOUNTS,
+} as const;
+
+/** The quality of service of a pod that gets its own resources (Kubernetes, "Pod Quality of Service Classes"). */
+export type ServiceClass = "burstable" | "guaranteed";
+
+/**
+ * The resources of the injected containers. The pod keeps its class: a pod whose containers have no requests and no
+ * limits gets none, because its class would otherwise differ from the class of its workers.
+ */
+export const RESOURCES: Readonly<Record<ServiceClass, { readonly sidecar: Resources; readonly install: Resources }>> = {
+  burstable: {
+    sidecar: { requests: { cpu: "100m", memory: "128Mi" }, limits: { memory: "256Mi" } },
+    install: { requests: { cpu: "100m", memory: "64Mi" }, limits: { memory: "256Mi" } },
+  },
+  guaranteed: {
+    sidecar: { requests: { cpu: "500m", memory: "256Mi" }, limits: { cpu: "500m", memory: "256Mi" } },
+    install: { requests: { cpu: "500m", memory: "256Mi" }, limits: { cpu: "500m", memory: "256Mi" } },
+  },
+};
+
+function variable(name: string, fieldPath: string): EnvironmentVariable {
+  return { name, valueFrom: { fieldRef: { apiVersion: "v1", fieldPath } } };
+}

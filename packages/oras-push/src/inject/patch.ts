@@ -1,0 +1,71 @@
+import { type GivenAnnotations, partValues } from "./annotation-values.ts";
+import { launcherWords } from "./commands.ts";
+import { injectedContainers } from "./containers.ts";
+import { add, type JsonPatch, move, type PatchOperation, type Path, remove } from "./json-patch.ts";
+import { DEFAULT_GRACE_PERIOD, GRACE_PERIOD, NAMES, NETWORK_LABEL, PATHS } from "./parts.ts";
+import type { Container, PodTemplate } from "./pod.ts";
+import type { InjectionSettings } from "./settings.ts";
+import { targetIndex } from "./target.ts";
+
+/**
+ * What every pod gets that asks for injection, also a worker: the label of the registry's network, and the subdomain of
+ * the registry if the pod has none.
+ */
+export function networkPatch({ metadata, spec }: PodTemplate, given: GivenAnnotations): JsonPatch {
+  const [subdomain] = partValues(given, "cache");
+  return [
+    ...addMissing(metadata, ["metadata"], {}),
+    ...addMissing(metadata?.labels, ["metadata", "labels"], {}),
+    add(["metadata", "labels", NETWORK_LABEL.name], NETWORK_LABEL.value),
+    ...(subdomain === undefined ? [] : addMissing(spec.subdomain, ["spec", "subdomain"], subdomain)),
+  ];
+}
+
+/** What a pod gets besides {@link networkPatch} if one of its containers runs the launcher. */
+export function stepPatch(pod: PodTemplate, given: GivenAnnotations, settings: InjectionSettings): JsonPatch {
+  const { spec } = pod;
+  const index = targetIndex(pod, given);
+  const container = spec.containers[index] as Container;
+  const { args = [], volumeMounts } = container;
+  const { terminationGracePeriodSeconds: grace = DEFAULT_GRACE_PERIOD } = spec;
+  const at = (...path: Path): Path => ["spec", "containers", index, ...path];
+  return [
+    ...addMissing(spec.volumes, ["spec", "volumes"], []),
+    ...volumes(given, settings).map((volume) => add(["spec", "volumes", "-"], volume)),
+    ...addMissing(spec.initContainers, ["spec", "initContainers"], []),
+    ...injectedContainers(pod, container, given, settings).map((added, start) =>
+      add(["spec", "initContainers", start], added),
+    ),
+    ...addMissing(volumeMounts, at("volumeMounts"), []),
+    ...mounts(settings).map((mount) => add(at("volumeMounts", "-"), mount)),
+    ...launcherWords(given, settings.delivery).map((word, position) => add(at("command", position), word)),
+    // Moved words keep their comments in a YAML file.
+    ...args.map(() => move(at("args", 0), at("command", "-"))),
+    ...(container.args === undefined ? [] : [remove(at("args"))]),
+    ...(grace === DEFAULT_GRACE_PERIOD ? [add(["spec", "terminationGracePeriodSeconds"], GRACE_PERIOD)] : []),
+  ];
+}
+
+function volumes(given: GivenAnnotations, { delivery, image }: InjectionSettings): object[] {
+  const [secretName] = partValues(given, "registrySecret");
+  const [configMap] = partValues(given, "authority");
+  const tools = { name: NAMES.tools, image: { reference: image, pullPolicy: "IfNotPresent" } };
+  return [
+    { name: NAMES.share, emptyDir: {} },
+    { name: NAMES.noToken, emptyDir: {} },
+    ...(delivery === "image-volume" ? [tools] : []),
+    ...(secretName === undefined ? [] : [{ name: NAMES.registrySecret, secret: { secretName } }]),
+    ...(configMap === undefined ? [] : [{ name: NAMES.authority, configMap: { name: configMap } }]),
+  ];
+}
+
+function mounts({ delivery }: InjectionSettings): object[] {
+  return [
+    { name: NAMES.share, mountPath: PATHS.share },
+    ...(delivery === "image-volume" ? [{ name: NAMES.tools, mountPath: PATHS.tools, readOnly: true }] : []),
+  ];
+}
+
+function addMissing(value: unknown, path: Path, added: unknown): PatchOperation[] {
+  return value === undefined || value === null ? [add(path, added)] : [];
+}

@@ -1,0 +1,92 @@
+import { type GivenAnnotations, partValues } from "./annotation-values.ts";
+import { OWN_PREFIX } from "./annotations.ts";
+import { messageText } from "./messages.ts";
+import { COMPLETION_INDEX, NAMES, PATHS, VARIABLES } from "./parts.ts";
+import type { Container, EnvironmentVariable, PodTemplate } from "./pod.ts";
+
+/** The names of the volumes that injection adds. */
+export const VOLUME_NAMES: readonly string[] = [
+  NAMES.share,
+  NAMES.tools,
+  NAMES.noToken,
+  NAMES.registrySecret,
+  NAMES.authority,
+];
+
+/** The paths at which injection mounts volumes into the application's container. */
+export const MOUNT_PATHS: readonly string[] = [PATHS.share, PATHS.tools];
+
+/** The annotation with the condition of `--only-if`. */
+export const CONDITION = `${OWN_PREFIX}only-if`;
+
+/** The variables that the sidecar never copies from the container, because it has them itself. */
+const SIDECAR_VARIABLES: ReadonlySet<string> = new Set([
+  COMPLETION_INDEX.variable,
+  ...VARIABLES.map(({ name }) => name),
+]);
+
+/** Whether a pod already has a native sidecar of these tools. */
+export function isInjected({ spec }: PodTemplate): boolean {
+  return (spec.initContainers ?? []).some(({ name }) => name === NAMES.sidecar);
+}
+
+/** The container that an annotation names; undefined if the annotations name none. */
+export function namedContainer(given: GivenAnnotations): string | undefined {
+  return partValues(given, "container")[0];
+}
+
+/** Whether the annotations name a container that the pod does not have. Such a pod is a worker of another pod. */
+export function isWorker({ spec }: PodTemplate, given: GivenAnnotations): boolean {
+  const named = namedContainer(given);
+  return named !== undefined && !spec.containers.some(({ name }) => name === named);
+}
+
+/** The index of the container whose command the launcher runs: the named one, or the only one; -1 if there is none. */
+export function targetIndex({ spec }: PodTemplate, given: GivenAnnotations): number {
+  const named = namedContainer(given);
+  if (named !== undefined) return spec.containers.findIndex(({ name }) => name === named);
+  return spec.containers.length === 1 ? 0 : -1;
+}
+
+/** The name of the environment variable in the condition of `only-if`; undefined if there is no condition. */
+export function conditionVariable(given: GivenAnnotations): string | undefined {
+  return given[CONDITION]?.split("=")[0];
+}
+
+/** The variable that the sidecar copies from the container for its condition; undefined if the sidecar needs none. */
+export function copiedVariable(given: GivenAnnotations, { env = [] }: Container): EnvironmentVariable | undefined {
+  const variable = conditionVariable(given);
+  if (variable === undefined || SIDECAR_VARIABLES.has(variable)) return undefined;
+  return env.find(({ name }) => name === variable);
+}
+
+/** Returns why the pod cannot run the launcher, except for a missing command. The pod is not a worker. */
+export function podProblem(pod: PodTemplate, given: GivenAnnotations): string | undefined {
+  const container = pod.spec.containers[targetIndex(pod, given)];
+  if (container === undefined) return messageText("severalContainers");
+  return restartProblem(pod) ?? takenName(pod) ?? takenPath(container) ?? conditionProblem(given, container);
+}
+
+function restartProblem({ spec: { restartPolicy = "Always" } }: PodTemplate): string | undefined {
+  return restartPolicy === "Always" ? messageText("restarts") : undefined;
+}
+
+function takenName({ spec }: PodTemplate): string | undefined {
+  const containers = [...spec.containers, ...(spec.initContainers ?? [])].map(({ name }) => name);
+  const container = [NAMES.sidecar, NAMES.install].find((name) => containers.includes(name));
+  if (container !== undefined) return messageText("takenContainer", { name: container });
+  const volume = VOLUME_NAMES.find((name) => spec.volumes?.some((volume) => volume.name === name));
+  return volume && messageText("takenVolume", { name: volume });
+}
+
+function takenPath({ name, volumeMounts = [] }: Container): string | undefined {
+  const path = MOUNT_PATHS.find((path) => volumeMounts.some(({ mountPath }) => mountPath === path));
+  return path && messageText("takenPath", { container: name, path });
+}
+
+function conditionProblem(given: GivenAnnotations, { name: container, env = [] }: Container): string | undefined {
+  const variable = conditionVariable(given);
+  // The Job controller sets the index in the containers of each pod, but not in the template.
+  if (variable === undefined || variable === COMPLETION_INDEX.variable) return undefined;
+  return env.some(({ name }) => name === variable) ? undefined : messageText("condition", { variable, container });
+}
