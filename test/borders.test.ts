@@ -138,6 +138,10 @@ describe("imports", () => {
     neverImports(/^packages\/oras-push\/src\/layer\//, /^packages\/oras-push\/src\/(?!(layer|oci|tar)\/)/);
   });
 
+  it("of inject/ never lead to another folder of oras-push", () => {
+    neverImports(/^packages\/oras-push\/src\/inject\//, /^packages\/oras-push\/src\/(?!inject\/)/);
+  });
+
   it("of artifact/ never lead to sidecar/", () => {
     neverImports(/^packages\/oras-push\/src\/artifact\//, /^packages\/oras-push\/src\/sidecar\//);
   });
@@ -158,10 +162,12 @@ describe("imports", () => {
     neverImports(/^support\//, /^scripts\//);
   });
 
-  it("of undici, chokidar and yargs are each in one room, and those of tar-stream in tests only", () => {
+  it("of undici, chokidar, yargs, yaml and diff are each in one room, and those of tar-stream in tests only", () => {
     onlyRoom(/^packages\/oras-push\/src\/oci\/http\//, /^undici$/);
     onlyRoom(/^packages\/shared\/src\/pod\/watch\.ts$/, /^chokidar$/);
     onlyRoom(/^packages\/shared\/src\/cli\/command-line\.ts$/, /^yargs$/);
+    onlyRoom(/^packages\/oras-push\/src\/inject\/(manifest-file|yaml-patch)\.ts$/, /^yaml$/);
+    onlyRoom(/^packages\/oras-push\/src\/inject\/inject-manifests\.ts$/, /^diff$/);
     neverImports(/./, /^tar-stream$/);
   });
 });

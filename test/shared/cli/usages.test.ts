@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { installPlan, launchPlan } from "launcher/options";
 import { USAGE as LAUNCHER_USAGE } from "launcher/usage";
+import { injectPlan } from "oras-push/options/inject";
+import { INJECT_USAGE } from "oras-push/options/inject-usage";
 import { pullPlan } from "oras-push/options/pull";
 import { PULL_USAGE } from "oras-push/options/pull-usage";
 import { pushPlan } from "oras-push/options/push";
@@ -24,6 +26,7 @@ const PARSERS: Readonly<Record<string, (argv: readonly string[]) => Promise<unkn
     return installPlan(line) ?? launchPlan(line);
   },
   "oras-push": async (argv) => pushPlan(await parseCommandLine(PUSH_USAGE, argv, ENVIRONMENT), ENVIRONMENT),
+  "oras-push inject": async (argv) => injectPlan(await parseCommandLine(INJECT_USAGE, argv, ENVIRONMENT)),
   "oras-push pull": async (argv) => pullPlan(await parseCommandLine(PULL_USAGE, argv, ENVIRONMENT), ENVIRONMENT),
   "oras-push sidecar": async (argv) =>
     sidecarPlan(await parseCommandLine(SIDECAR_USAGE, argv, ENVIRONMENT), ENVIRONMENT),

@@ -3,12 +3,13 @@ import { sidecarCommand } from "./commands.ts";
 import {
   COMPLETION_INDEX,
   INDEX_VARIABLE,
-  INSTALL,
+  INSTALL_COMMAND,
   NAMES,
   PATHS,
   RESOURCES,
-  SIDECAR,
+  SECURITY_CONTEXT,
   SIDECAR_MOUNTS,
+  STARTUP_PROBE,
   VARIABLES,
 } from "./parts.ts";
 import type { Container, EnvironmentVariable, PodTemplate, Resources } from "./pod.ts";
@@ -24,14 +25,24 @@ export function injectedContainers(
   { delivery, image }: InjectionSettings,
 ): object[] {
   const resources = resourcesOf(pod);
-  const install = { ...INSTALL, image, ...resources.install };
+  const install = {
+    name: NAMES.install,
+    image,
+    command: INSTALL_COMMAND,
+    securityContext: SECURITY_CONTEXT,
+    ...resources.install,
+    volumeMounts: SIDECAR_MOUNTS,
+  };
   const [secret] = partValues(given, "envSecret");
   const sidecar = {
-    ...SIDECAR,
+    name: NAMES.sidecar,
     image,
+    restartPolicy: "Always",
     command: sidecarCommand(given),
     env: sidecarVariables(given, application),
     ...(secret === undefined ? {} : { envFrom: [{ secretRef: { name: secret } }] }),
+    startupProbe: STARTUP_PROBE,
+    securityContext: SECURITY_CONTEXT,
     ...resources.sidecar,
     volumeMounts: sidecarMounts(given),
   };

@@ -107,21 +107,8 @@ export const SIDECAR_MOUNTS = [
   { name: NAMES.noToken, mountPath: PATHS.token, readOnly: true },
 ] as const;
 
-/** The sidecar, without the fields that differ between pods. */
-export const SIDECAR = {
-  name: NAMES.sidecar,
-  restartPolicy: "Always",
-  startupProbe: STARTUP_PROBE,
-  securityContext: SECURITY_CONTEXT,
-} as const;
-
-/** The init container that installs the tools on the shared volume, without the fields that differ between pods. */
-export const INSTALL = {
-  name: NAMES.install,
-  command: ["launcher", "--install", `${PATHS.share}/bin`],
-  securityContext: SECURITY_CONTEXT,
-  volumeMounts: SIDECAR_MOUNTS,
-} as const;
+/** The command of the init container that installs the tools on the shared volume. */
+export const INSTALL_COMMAND: readonly string[] = ["launcher", "--install", `${PATHS.share}/bin`];
 
 /** The quality of service of a pod that gets its own resources (Kubernetes, "Pod Quality of Service Classes"). */
 export type ServiceClass = "burstable" | "guaranteed";

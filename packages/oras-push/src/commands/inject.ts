@@ -1,0 +1,38 @@
+import { readFileSync } from "node:fs";
+import type { Command } from "shared/cli/command";
+import type { Io } from "shared/cli/io";
+import { ToolError } from "shared/cli/tool-error";
+import { reasonOf } from "shared/fs/system-error";
+import type { ManifestText } from "../inject/inject-manifests.ts";
+import { type InjectPlan, injectPlan, STDIN } from "../options/inject.ts";
+import { INJECT_USAGE } from "../options/inject-usage.ts";
+import { plainContext } from "./context.ts";
+
+/** The command `oras-push inject`. */
+export const injectCommand: Command<typeof INJECT_USAGE.options> = {
+  ...INJECT_USAGE,
+  run: async (line, io) => {
+    await injectFiles(injectPlan(line), io);
+    return 0;
+  },
+};
+
+async function injectFiles({ files, settings, dryRun, connection }: InjectPlan, io: Io): Promise<void> {
+  const { injectManifests } = await import("../inject/inject-manifests.ts");
+  const context = plainContext(io);
+  const { text, difference, warnings } = await injectManifests(files.map(readManifest), settings, async (image) => {
+    const { readImageCommand } = await import("../artifact/image-command.ts");
+    return readImageCommand(image, connection, context);
+  });
+  for (const warning of warnings) context.warn(warning);
+  io.stdout(dryRun ? difference : text);
+}
+
+function readManifest(path: string): ManifestText {
+  const name = path === STDIN ? "stdin" : path;
+  try {
+    return { name, text: readFileSync(path === STDIN ? 0 : path, "utf8") };
+  } catch (error) {
+    throw new ToolError("noInput", `cannot read ${name}`, { why: reasonOf(error), cause: error });
+  }
+}

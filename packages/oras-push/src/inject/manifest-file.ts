@@ -1,0 +1,120 @@
+import { ToolError } from "shared/cli/tool-error";
+import {
+  Document,
+  type DocumentOptions,
+  type ParsedNode,
+  type ParseOptions,
+  parseDocument,
+  type SchemaOptions,
+  type Tags,
+  visit,
+} from "yaml";
+import { applyPatch, type JsonPatch } from "./json-patch.ts";
+import { patchYaml } from "./yaml-patch.ts";
+
+/** One object of a manifest. */
+export interface ManifestDocument {
+  /** The object as JSON; null for a document without an object. */
+  readonly object: unknown;
+  /** Returns the text with a patch. An empty patch returns the text as the file has it. */
+  patched(patch: JsonPatch): string;
+  /** Returns the text without changes, in the format in which {@link patched} returns a changed object. */
+  formatted(): string;
+}
+
+/** Types of YAML 1.1 that kubectl does not read: it reads `12:30` and `2026-01-31` as texts. */
+const UNKNOWN_TAGS = /timestamp|binary|omap|pairs|set/;
+
+/** kubectl reads YAML 1.1, in which `yes` is true and `0777` is octal. */
+const READ = {
+  version: "1.1",
+  customTags: (tags: Tags) =>
+    tags.filter((tag) => typeof tag === "string" || (!UNKNOWN_TAGS.test(tag.tag) && !isSexagesimal(tag))),
+  logLevel: "error",
+} as const satisfies ParseOptions & DocumentOptions & SchemaOptions;
+
+/** The length of a line does not matter, because a break inside of a text could change the text. */
+const WRITE = { lineWidth: 0, flowCollectionPadding: true } as const;
+
+/**
+ * Reads the objects of a manifest: YAML documents or one JSON value. `name` is the name of the file in messages. Throws
+ * `usage` if the text is invalid.
+ */
+export function parseManifestFile(name: string, text: string): readonly ManifestDocument[] {
+  if (/^\s*[{[]/.test(text)) return [jsonDocument(name, text)];
+  // A line that starts with --- always separates two documents (YAML 1.1, section 4.1.2).
+  const parts = text.split(/^(?=---(?:\s|$))/m);
+  return parts.map((part, index) => yamlDocument(parts.length > 1 ? `document ${index + 1} of ${name}` : name, part));
+}
+
+function jsonDocument(name: string, text: string): ManifestDocument {
+  try {
+    const object: unknown = JSON.parse(text);
+    const print = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
+    return {
+      object,
+      patched: (patch) => (patch.length === 0 ? text : print(applyPatch(object, patch))),
+      formatted: () => print(object),
+    };
+  } catch (error) {
+    // A YAML file can start with a brace too.
+    if (!/^\s*\{/.test(text) || !(error instanceof SyntaxError)) throw invalidFile(name, (error as Error).message);
+    return yamlDocument(name, text);
+  }
+}
+
+function yamlDocument(name: string, text: string): ManifestDocument {
+  const read = () => readYaml(name, text);
+  const write = (document: Document) => document.toString({ ...WRITE, indentSeq: indentsLists(text) });
+  const document = read();
+  return {
+    object: document === undefined ? null : document.toJS(),
+    patched: (patch) => {
+      const copy = patch.length === 0 ? undefined : read();
+      if (copy === undefined) return text;
+      patchYaml(copy, patch);
+      return write(copy);
+    },
+    formatted: () => (document === undefined ? text : write(document)),
+  };
+}
+
+/** Returns undefined for a document without an object: comments, directives or nothing. */
+function readYaml(name: string, text: string): Document | undefined {
+  if (text.split("\n").every((line) => /^(\s*|---\s*|\.\.\.\s*|[%#].*|\s+#.*|---\s+#.*)$/.test(line))) return undefined;
+  const document: Document.Parsed<ParsedNode> = parseDocument(text, READ);
+  const [error] = document.errors;
+  if (error !== undefined) throw invalidFile(name, error.message.split("\n")[0] ?? "");
+  return hasAlias(document) ? withoutAliases(document) : document;
+}
+
+/** A patch of a node with an anchor would change all its aliases. So all aliases become copies, without comments. */
+function withoutAliases(document: Document.Parsed<ParsedNode>): Document {
+  const copy = new Document(document.toJS(), { ...READ, aliasDuplicateObjects: false });
+  if (copy.directives !== undefined) copy.directives.docStart = document.directives.docStart;
+  return copy;
+}
+
+function hasAlias(document: Document): boolean {
+  let found = false;
+  visit(document, {
+    Alias: () => {
+      found = true;
+      return visit.BREAK;
+    },
+  });
+  return found;
+}
+
+function isSexagesimal({ format }: { readonly format?: string }): boolean {
+  return format === "TIME";
+}
+
+/** Whether the lists of a YAML text are indented more than their keys. */
+function indentsLists(text: string): boolean {
+  return !/^( *)(?:- )?[\w./-]+:[^\S\n]*(?:#.*)?\n\1- /m.test(text);
+}
+
+function invalidFile(name: string, why: string): ToolError {
+  return new ToolError("usage", `${name} is not a valid manifest`, { why });
+}

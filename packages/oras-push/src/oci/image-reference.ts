@@ -1,0 +1,15 @@
+import { parseReference, type Reference } from "./reference.ts";
+
+/**
+ * Parses the name of an image as a container runtime reads it: without a registry, the image is in docker.io. There, a
+ * name without a slash is below `library`. Without a tag and a digest, the tag is `latest`. Throws
+ * `ReferenceSyntaxError` if the name is invalid.
+ */
+export function parseImageReference(name: string): Reference {
+  const [first = "", ...rest] = name.split("/");
+  const hasRegistry = rest.length > 0 && (/[.:]/.test(first) || first === "localhost");
+  const path = rest.length > 0 ? name : `library/${name}`;
+  const reference = parseReference(hasRegistry ? name : `docker.io/${path}`);
+  const latest = reference.tag === undefined && reference.digest === undefined;
+  return latest ? { ...reference, tag: "latest" } : reference;
+}

@@ -1,0 +1,90 @@
+import type { OptionSpecs } from "shared/cli/option-specs";
+import type { Usage } from "shared/cli/usage";
+import { VERSION } from "shared/cli/version";
+import type { Delivery } from "../inject/settings.ts";
+import { CONNECTIONS_NOTE } from "./notes.ts";
+import { REGISTRY_OPTIONS } from "./registry.ts";
+
+const DELIVERIES = ["install", "image-volume"] as const satisfies readonly Delivery[];
+
+const POD_OPTIONS = {
+  image: {
+    type: "text",
+    placeholder: "IMAGE",
+    default: `oras-pod-tools:${VERSION}`,
+    description: "the image of the tools, as the cluster finds it",
+  },
+  tools: {
+    type: "text",
+    choices: DELIVERIES,
+    default: "install",
+    description:
+      "how your container gets the tools: an init container installs them, or a volume contains their image (Kubernetes 1.36 or later)",
+  },
+} as const satisfies OptionSpecs;
+
+const RESULT_OPTIONS = {
+  "dry-run": { type: "flag", description: "print only the changes, in the format of diff -u" },
+} as const satisfies OptionSpecs;
+
+const { "plain-http": plainHttp, insecure, "ca-file": caFile, "registry-config": registryConfig } = REGISTRY_OPTIONS;
+
+const IMAGE_REGISTRY_OPTIONS = {
+  "plain-http": plainHttp,
+  insecure,
+  "ca-file": caFile,
+  "registry-config": registryConfig,
+  "retry-for": REGISTRY_OPTIONS["retry-for"],
+} as const satisfies OptionSpecs;
+
+/** How to call `oras-push inject`. */
+export const INJECT_USAGE = {
+  name: "oras-push inject",
+  summary: "add the launcher and the sidecar to annotated pods in manifests",
+  description: [
+    "oras-push inject reads manifests from files or from stdin, and writes them to stdout. Pods and templates with",
+    "annotations of the tools or of the ORAS Operator get the launcher, the shared volume and the sidecar. All other",
+    "objects stay as they are. docs/annotations.md lists the annotations.",
+  ].join(" "),
+  forms: ["[options] [FILE ...]"],
+  options: { ...POD_OPTIONS, ...RESULT_OPTIONS, ...IMAGE_REGISTRY_OPTIONS },
+  groups: {
+    "Pod options": POD_OPTIONS,
+    "Output options": RESULT_OPTIONS,
+    "Registry options": IMAGE_REGISTRY_OPTIONS,
+  },
+  takesPaths: true,
+  examples: [
+    { text: "Write a manifest with what its annotations ask for", command: "oras-push inject job.yaml" },
+    { text: "Show only the changes", command: "oras-push inject --dry-run job.yaml" },
+    {
+      text: "Use the image of another registry",
+      command: "oras-push inject --image registry.example.org/oras-pod-tools:1 job.yaml",
+    },
+  ],
+  notes: [
+    {
+      title: "Manifests",
+      text: [
+        "A FILE contains YAML documents or JSON: a Pod, a Job, a CronJob, a JobSet, a List, or any other object with",
+        "pods. To apply the result, write it into a pipe to kubectl apply -f -. Write - for stdin, which is also the default. A changed document keeps its comments, unless it contains",
+        "aliases. The annotations of a Job also apply to its pods. If a pod cannot be injected, the command exits with",
+        "64, and writes no manifest.",
+      ].join(" "),
+    },
+    {
+      title: "Entrypoints",
+      text: [
+        "If the container has no command, the launcher needs the entrypoint of the container's image. oras-push inject",
+        "reads the entrypoint from the image's registry.",
+      ].join(" "),
+    },
+    CONNECTIONS_NOTE,
+  ],
+  exitCodes: ["noInput", "unavailable", "registry", "notAuthorized"],
+  exitMeanings: {
+    success: "the manifests are written",
+    usage: "usage error, an invalid manifest, or a pod that cannot be injected",
+    noInput: "a file or an image is missing or unreadable",
+  },
+} as const satisfies Usage<OptionSpecs>;
