@@ -1,5 +1,6 @@
 /**
- * Writes `docs/commands.md` from the usages of the tools.
+ * Writes `docs/commands.md` from the usages of the tools, `docs/annotations.md` from the table of annotations, and the
+ * admission policies.
  *
  *   pnpm write-docs
  */
@@ -8,6 +9,8 @@ import { join } from "node:path";
 import { EXIT_CODES } from "shared/cli/exit-codes";
 import { helpText } from "shared/cli/help";
 import { ROOT } from "../support/paths.ts";
+import { annotationsPage } from "./annotations-page.ts";
+import { writePolicies } from "./policies.ts";
 import { COMMAND_USAGES } from "./usages.ts";
 
 const INTRODUCTION = `# Commands
@@ -33,4 +36,8 @@ this code is 124. The done marker and the artifact's annotation contain the same
 `;
 }
 
-if (import.meta.main) writeFileSync(join(ROOT, "docs", "commands.md"), commandsPage());
+if (import.meta.main) {
+  writeFileSync(join(ROOT, "docs", "commands.md"), commandsPage());
+  writeFileSync(join(ROOT, "docs", "annotations.md"), annotationsPage());
+  writePolicies();
+}

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
+import { annotationsPage } from "../scripts/annotations-page.ts";
 import { commandsPage } from "../scripts/docs.ts";
 import { ROOT } from "../support/paths.ts";
 
@@ -24,6 +25,10 @@ describe("documents", () => {
 
   it("list the current output of --help in docs/commands.md", async () => {
     assert.equal(readFile("docs/commands.md"), await commandsPage(), "run `pnpm write-docs`");
+  });
+
+  it("list the annotations of injection in docs/annotations.md", () => {
+    assert.equal(readFile("docs/annotations.md"), annotationsPage(), "run `pnpm write-docs`");
   });
 
   it("link to files that exist", () => {

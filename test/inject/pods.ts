@@ -118,7 +118,11 @@ function invalid(name: string, parts: Pick<PodParts, "operator" | "own">, words:
   const wrong = { ...named(OPERATOR, parts.operator), ...named(OWN, parts.own) };
   const [[key, value] = ["", ""]] = Object.entries(wrong);
   const operator = { ...STEP, ...parts.operator };
-  return refused(name, { ...parts, operator }, `the annotation ${key} must be ${words}, not "${value}"`);
+  return refused(
+    name,
+    { ...parts, operator },
+    `the annotation ${key} must be ${words}, not "${value.replaceAll("\n", " ")}"`,
+  );
 }
 
 const OPERATOR_CASES: readonly PodCase[] = [
@@ -462,7 +466,7 @@ const OWN_CASES: readonly PodCase[] = [
       container: {
         env: [
           { name: "A", value: "b" },
-          { name: "ROLE", value: "leader" },
+          { name: "ROLE", valueFrom: { fieldRef: { apiVersion: "v1", fieldPath: "metadata.labels['role']" } } },
         ],
       },
     },
@@ -470,7 +474,7 @@ const OWN_CASES: readonly PodCase[] = [
       kind: "step",
       launcher: [...SAVE, "--only-if=ROLE=leader"],
       sidecar: ["--only-if=ROLE=leader", ...PUSH],
-      values: { "spec.initContainers.0.env.3": { name: "ROLE", value: "leader" } },
+      values: { "spec.initContainers.0.env.3.valueFrom.fieldRef.fieldPath": "metadata.labels['role']" },
     },
   ),
 ];
@@ -637,7 +641,7 @@ const REFUSED_CASES: readonly PodCase[] = [
   refused(
     "not-a-list",
     { operator: { ...STEP, "output-path": "/a\n/b" } },
-    `the annotation ${OPERATOR}output-path must be a path, not "/a\n/b"`,
+    `the annotation ${OPERATOR}output-path must be a path, not "/a /b"`,
   ),
   invalid("no-tag", { operator: { "output-uri": "guide/answer" } }, "REPOSITORY:TAG"),
   invalid("empty-value", { operator: { "output-uri": "" } }, "REPOSITORY:TAG"),

@@ -30,7 +30,12 @@ const OLDEST = "1.29";
 const NEWEST = "1.37";
 
 /** The oldest Kubernetes for a folder of manifests, if it is not {@link OLDEST}. */
-const REQUIRED: Readonly<Record<string, string>> = { "image-volume": "1.36" };
+const REQUIRED: Readonly<Record<string, string>> = {
+  "image-volume": "1.36",
+  injection: "1.36",
+  "injection-all-namespaces": "1.36",
+  "overlays/kind/injection": "1.36",
+};
 
 /** The components. They contain patches and no complete objects. */
 const COMPONENTS = "components/**";
@@ -83,8 +88,8 @@ export async function kustomize(name: string, kubectl: string = KUBECTL): Promis
  */
 export async function validate(manifests: readonly Manifest[]): Promise<ValidatedObject[][]> {
   const requests = manifests.map(({ name, text }) => {
-    const [folder = ""] = name.split("/");
-    return { name, text, versions: [REQUIRED[folder] ?? OLDEST, NEWEST] };
+    const folder = Object.keys(REQUIRED).find((path) => `${name}/`.startsWith(`${path}/`));
+    return { name, text, versions: [REQUIRED[folder ?? ""] ?? OLDEST, NEWEST] };
   });
   const args = [VALIDATE, ...(JOBSET_SKIP === false ? [JOBSET] : [])];
   const { child, ended } = start(PYTHON, args, { stdio: ["pipe", "pipe", "pipe"] });

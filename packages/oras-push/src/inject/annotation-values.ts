@@ -92,7 +92,9 @@ function isValid(type: ValueTypeName, value: string): boolean {
 }
 
 function invalid(name: string, type: ValueTypeName, given: GivenAnnotations): string {
-  return messageText("invalid", { name, words: valueType(type).words, value: given[name] ?? "" });
+  // A message has one line.
+  const value = (given[name] ?? "").replaceAll("\n", " ");
+  return messageText("invalid", { name, words: valueType(type).words, value });
 }
 
 function numberOf(name: string): number {

@@ -1,0 +1,206 @@
+/** The variables of the policies that read the annotations. The rules are those of `inject/annotation-values.ts`. */
+import {
+  ANNOTATIONS,
+  type Annotation,
+  EXCLUSIVE,
+  NONE,
+  NUMBERED_INPUT,
+  OPERATOR_PREFIX,
+  OWN_PREFIX,
+  type PodPart,
+  SWITCH_OPTIONS,
+  type Tool,
+} from "oras-push/inject/annotations";
+import { LAUNCHER, PATHS } from "oras-push/inject/parts";
+import { VALUE_TYPES, valueType } from "oras-push/inject/value-types";
+import { concatenation, list, listIf, message, text, texts } from "./cel.ts";
+import type { Variable } from "./variable.ts";
+
+/** Whether a name has a prefix of these tools. `name` is an expression. */
+export function isOurs(name: string): string {
+  return `(${name}.startsWith(${text(OPERATOR_PREFIX)}) || ${name}.startsWith(${text(OWN_PREFIX)}))`;
+}
+
+/** The value of an annotation that is set; the empty text if it is not. */
+export function givenValue(name: string): string {
+  return `variables.given[?${text(name)}].orValue("")`;
+}
+
+/** The lines of a text that are not empty. `value` is an expression. */
+const LINES = (value: string) => `${value}.split("\\n").filter(line, line != "")`;
+
+/** The annotations, and what they say. `variables.annotations` has all annotations of the pod. */
+export const ANNOTATION_VARIABLES: readonly Variable[] = [
+  { name: "asks", expression: `variables.annotations.exists(name, ${isOurs("name")})` },
+  {
+    name: "given",
+    expression: `variables.annotations.transformMap(name, value,
+  ${isOurs("name")} && !(name.startsWith(${text(OPERATOR_PREFIX)}) && value == ${text(NONE)}),
+  string(value))`,
+  },
+  {
+    name: "types",
+    expression: `{\n${Object.entries(VALUE_TYPES)
+      .map(([name, type]) => `  ${text(name)}: ${texts([type.pattern, type.words, "list" in type ? "list" : "one"])}`)
+      .join(",\n")}\n}`,
+  },
+  { name: "rows", expression: list(ANNOTATIONS.map(row)) },
+  {
+    name: "rank",
+    expression: `{\n${ANNOTATIONS.map(({ name }, index) => `  ${text(name)}: ${index}`).join(",\n")}\n}`,
+  },
+  // The given rows, in the order of the table. A loop over all rows would cost more time than all other expressions.
+  {
+    name: "table",
+    expression: `variables.given.map(name, name).filter(name, name in variables.rank)
+  .map(name, variables.rank[name]).sort().map(index, variables.rows[index])`,
+  },
+  {
+    name: "numbered",
+    expression: `variables.given.map(name, name).filter(name, name.matches(${text(NUMBERED_INPUT)}))
+  .map(name, int(name.split("_")[1])).sort()
+  .map(number, ${text(`${OPERATOR_PREFIX}input-uri_`)} + string(number))`,
+  },
+  { name: "unknownProblems", expression: unknownProblems() },
+  { name: "valueProblems", expression: valueProblems() },
+  { name: "exclusiveProblems", expression: exclusiveProblems() },
+  { name: "cache", expression: part("cache") },
+  { name: "named", expression: part("container") },
+  { name: "envSecret", expression: part("envSecret") },
+  { name: "registrySecret", expression: part("registrySecret") },
+  { name: "authority", expression: part("authority") },
+  {
+    name: "host",
+    expression: `${part("registry")} != "" ? ${part("registry")}
+  : variables.cache == "" ? "" : variables.cache + "-0." + variables.cache + ".$(POD_NAMESPACE).svc.cluster.local:5000"`,
+  },
+  { name: "relativeInputs", expression: `${givenNames(relative("inputs"))} + variables.numbered` },
+  {
+    name: "inputs",
+    expression: `variables.relativeInputs.map(name, variables.host + "/" + variables.given[name])
++ ${givenNames(absolute("inputs"))}.map(name, ${LINES("variables.given[name]")}).flatten()`,
+  },
+  { name: "relativeOutput", expression: givenNames(relative("pushTo")) },
+  {
+    name: "pushTo",
+    expression: `(variables.relativeOutput.map(name, variables.host + "/" + variables.given[name])
++ ${givenNames(absolute("pushTo"))}.map(name, variables.given[name]))`,
+  },
+  { name: "saves", expression: saves() },
+  { name: "transferProblems", expression: transferProblems() },
+  { name: "launcherOptions", expression: options("launcher") },
+  { name: "sidecarOptions", expression: options("sidecar") },
+  { name: "launcherWords", expression: launcherWords() },
+  { name: "sidecarCommand", expression: sidecarCommand() },
+];
+
+/** The list of the sentences for which a pod is refused because of its annotations. */
+export const ANNOTATION_PROBLEMS = concatenation(
+  ["unknownProblems", "valueProblems", "exclusiveProblems", "transferProblems"].map((name) => `variables.${name}`),
+);
+
+function unknownProblems(): string {
+  return `variables.annotations.map(name, string(name))
+  .filter(name, ${isOurs("name")} && !(name in variables.rank) && !name.matches(${text(NUMBERED_INPUT)}))
+  .sort().map(name, ${message("unknown", { name: "name" })})`;
+}
+
+function valueProblems(): string {
+  const rows = `(variables.table + variables.numbered.map(name, [name, "pullUri", "one", "", ""]))`;
+  const items = `(variables.types[row[1]][2] == "list" ? ${LINES("variables.given[row[0]]")} : [variables.given[row[0]]])`;
+  return `${rows}.filter(row, [${items}].exists(items, items.size() == 0 || items.exists(item, !item.matches(variables.types[row[1]][0]))))
+  .map(row, ${message("invalid", {
+    name: "row[0]",
+    words: "variables.types[row[1]][1]",
+    value: `variables.given[row[0]].replace("\\n", " ")`,
+  })})`;
+}
+
+function exclusiveProblems(): string {
+  const pairs = EXCLUSIVE.map(([first, second]) => texts([first.name, second.name]));
+  return `${list(pairs)}.filter(pair, pair[0] in variables.given && pair[1] in variables.given)
+  .map(pair, ${message("exclusive", { first: "pair[0]", second: "pair[1]" })})`;
+}
+
+function transferProblems(): string {
+  const hasRelative = "variables.relativeInputs.size() + variables.relativeOutput.size() > 0";
+  const pushes = "variables.pushTo.size() > 0";
+  return concatenation([
+    listIf(`variables.host == "" && ${hasRelative}`, `[${message("noRegistry")}]`),
+    listIf(`variables.saves && !(${pushes})`, `[${message("noPushTo")}]`),
+    listIf(`!variables.saves && ${pushes}`, `[${message("noOutput")}]`),
+    listIf(`variables.inputs.size() == 0 && !(${pushes})`, `[${message("nothing")}]`),
+  ]);
+}
+
+/** Whether the launcher saves a path, stdout or stderr. */
+function saves(): string {
+  const paths = optionRows("launcher", "output").map(({ name }) => name);
+  const logs = optionRows("launcher", "logs").map(({ name }) => `${givenValue(name)} == "true"`);
+  return [`${texts(paths)}.exists(name, name in variables.given)`, ...logs].join(" || ");
+}
+
+/** A row of the variable `rows`: name, type, form, option of the launcher, option of the sidecar. */
+function row({ name, type, sets }: Annotation): string {
+  const option = (tool: Tool) => (typeof sets !== "string" && sets.tools.includes(tool) ? sets.option : "");
+  const isFlag = type === "flag" && !(typeof sets !== "string" && SWITCH_OPTIONS.has(sets.option));
+  const form = isFlag ? "flag" : valueType(type).list ? "list" : "one";
+  return texts([name, type, form, option("launcher"), option("sidecar")]);
+}
+
+/** The words for all options of a tool, in the order of the table. */
+function options(tool: Tool): string {
+  const option = `row[${tool === "launcher" ? 3 : 4}]`;
+  return `variables.table.filter(row, ${option} != "").map(row,
+  row[2] == "flag" ? (variables.given[row[0]] == "true" ? ["--" + ${option}] : [])
+  : row[2] == "list" ? ${LINES("variables.given[row[0]]")}.map(line, "--" + ${option} + "=" + line)
+  : ["--" + ${option} + "=" + variables.given[row[0]]]).flatten()`;
+}
+
+function launcherWords(): string {
+  const folders = optionRows("launcher", "input").map(({ name }) => name);
+  const noFolder = `!${texts(folders)}.exists(name, name in variables.given)`;
+  return concatenation([
+    texts([LAUNCHER["image-volume"], "--wait-push"]),
+    listIf(`variables.inputs.size() > 0 && ${noFolder}`, texts(["--input=."])),
+    "variables.launcherOptions",
+    texts(["--"]),
+  ]);
+}
+
+function sidecarCommand(): string {
+  return concatenation([
+    texts(["oras-push", "sidecar", "--native"]),
+    listIf('variables.registrySecret != ""', texts([`--registry-config=${PATHS.registrySecret}`])),
+    listIf('variables.authority != ""', texts([`--ca-file=${PATHS.authority}/ca.crt`])),
+    "variables.sidecarOptions",
+    'variables.inputs.map(input, "--pull-from=" + input)',
+    texts(["NA"]),
+    '(variables.pushTo.size() > 0 ? variables.pushTo : ["NA"])',
+  ]);
+}
+
+/** The value of the annotation that sets a part; the empty text if there is none. At most one annotation sets a part. */
+function part(name: PodPart): string {
+  const names = ANNOTATIONS.filter(({ sets }) => sets === name).map(({ name }) => name);
+  return names.reduceRight((rest, key) => `variables.given[?${text(key)}].orValue(${rest})`, '""');
+}
+
+function relative(name: PodPart): readonly Annotation[] {
+  return ANNOTATIONS.filter(({ name: key, sets }) => sets === name && key.startsWith(OPERATOR_PREFIX));
+}
+
+function absolute(name: PodPart): readonly Annotation[] {
+  return ANNOTATIONS.filter(({ name: key, sets }) => sets === name && key.startsWith(OWN_PREFIX));
+}
+
+/** The names of those annotations that are given. */
+function givenNames(rows: readonly Annotation[]): string {
+  return `${texts(rows.map(({ name }) => name))}.filter(name, name in variables.given)`;
+}
+
+function optionRows(tool: Tool, option: string): readonly Annotation[] {
+  return ANNOTATIONS.filter(
+    ({ sets }) => typeof sets !== "string" && sets.option === option && sets.tools.includes(tool),
+  );
+}

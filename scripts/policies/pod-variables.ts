@@ -1,0 +1,71 @@
+/** The variables of the policies that read the pod. The rules are those of `inject/target.ts` and `service-class.ts`. */
+import { COMPLETION_INDEX, NAMES, VARIABLES } from "oras-push/inject/parts";
+import { CONDITION, MOUNT_PATHS, VOLUME_NAMES } from "oras-push/inject/target";
+import { givenValue } from "./annotation-variables.ts";
+import { concatenation, listIf, message, text, texts } from "./cel.ts";
+import type { Variable } from "./variable.ts";
+
+const REQUESTS = "container.?resources.?requests.orValue({})";
+const LIMITS = "container.?resources.?limits.orValue({})";
+
+/** What the pod has. `variables.spec` is its specification. */
+export const POD_VARIABLES: readonly Variable[] = [
+  { name: "initContainers", expression: "variables.spec.?initContainers.orValue([])" },
+  {
+    name: "injected",
+    expression: `variables.initContainers.exists(container, container.name == ${text(NAMES.sidecar)})`,
+  },
+  { name: "names", expression: "variables.spec.containers.map(container, string(container.name))" },
+  { name: "worker", expression: 'variables.named != "" && !(variables.named in variables.names)' },
+  {
+    name: "index",
+    expression:
+      'variables.named != "" ? variables.names.indexOf(variables.named) : variables.names.size() == 1 ? 0 : -1',
+  },
+  { name: "container", expression: "variables.spec.containers[variables.index]" },
+  { name: "conditionVariable", expression: `${givenValue(CONDITION)}.split("=")[0]` },
+  {
+    name: "environment",
+    expression: "variables.container.?env.orValue([]).map(variable, string(variable.name))",
+  },
+  { name: "podProblems", expression: podProblems() },
+];
+
+/** What a mutation needs besides: the quality of service, and the index of the variable that the sidecar copies. */
+export const MUTATION_VARIABLES: readonly Variable[] = [
+  {
+    name: "copied",
+    expression: `variables.conditionVariable in ${texts([COMPLETION_INDEX.variable, ...VARIABLES.map(({ name }) => name)])}
+  ? -1 : variables.environment.indexOf(variables.conditionVariable)`,
+  },
+  {
+    name: "serviceClass",
+    expression: `has(variables.spec.resources)
+  || !(variables.spec.containers + variables.initContainers).exists(container, ${REQUESTS}.size() + ${LIMITS}.size() > 0) ? ""
+  : (variables.spec.containers + variables.initContainers).all(container, ["cpu", "memory"].all(kind,
+      kind in ${LIMITS} && (!(kind in ${REQUESTS}) || string(${REQUESTS}[kind]) == string(${LIMITS}[kind])))) ? "guaranteed"
+  : "burstable"`,
+  },
+];
+
+/** The sentences for which a pod is refused. It is no worker if it has such a problem. */
+function podProblems(): string {
+  const container = "variables.names[variables.index]";
+  const taken = texts([NAMES.sidecar, NAMES.install]);
+  const all = `(variables.names + variables.initContainers.map(container, string(container.name)))`;
+  const noEntry = `variables.conditionVariable != ${text(COMPLETION_INDEX.variable)} && !(variables.conditionVariable in variables.environment)`;
+  const problems = concatenation([
+    listIf('variables.spec.?restartPolicy.orValue("Always") == "Always"', `[${message("restarts")}]`),
+    `${taken}.filter(name, name in ${all}).map(name, ${message("takenContainer", { name: "name" })})`,
+    `${texts(VOLUME_NAMES)}.filter(name, variables.spec.?volumes.orValue([]).exists(volume, volume.name == name))
+  .map(name, ${message("takenVolume", { name: "name" })})`,
+    `${texts(MOUNT_PATHS)}.filter(path, variables.container.?volumeMounts.orValue([]).exists(mount, mount.mountPath == path))
+  .map(path, ${message("takenPath", { container, path: "path" })})`,
+    listIf(
+      `variables.conditionVariable != "" && ${noEntry}`,
+      `[${message("condition", { variable: "variables.conditionVariable", container })}]`,
+    ),
+    listIf("variables.container.?command.orValue([]).size() == 0", `[${message("noCommand", { container })}]`),
+  ]);
+  return `variables.worker ? [] : variables.index < 0 ? [${message("severalContainers")}]\n: ${problems}`;
+}

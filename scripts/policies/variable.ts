@@ -1,0 +1,5 @@
+/** A variable of a policy. Later variables can use it as `variables.NAME`. */
+export interface Variable {
+  readonly name: string;
+  readonly expression: string;
+}

@@ -1,0 +1,253 @@
+/** The admission policies give the same pods as the pure function, in a real API server. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { injectPod } from "oras-push/inject/inject-pod";
+import { applyPatch } from "oras-push/inject/json-patch";
+import type { PodTemplate } from "oras-push/inject/pod";
+import type { InjectionSettings } from "oras-push/inject/settings";
+import { VERSION } from "shared/cli/version";
+import { parseAllDocuments } from "yaml";
+import { NAMESPACE_LABEL } from "../../scripts/policies/policies.ts";
+import { POLICIES, policiesFile } from "../../scripts/policies.ts";
+import { ROOT } from "../../support/paths.ts";
+import { API_SERVER_SKIP, type ApiServer, startApiServer } from "../support/api-server/api-server.ts";
+import { comparablePod, dryRunPod } from "../support/api-server/injected-pods.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+import { PODS, type TestPod } from "./pods.ts";
+
+const SETTINGS: InjectionSettings = { image: `oras-pod-tools:${VERSION}`, delivery: "image-volume" };
+const INJECTED = "injected";
+const PLAIN = "plain";
+
+interface Policy {
+  readonly kind: string;
+  readonly metadata: { readonly name: string };
+  readonly spec: { readonly validationActions?: readonly string[] };
+}
+
+it("the committed policies are those that the sources generate", () => {
+  assert.equal(readFileSync(join(ROOT, POLICIES), "utf8"), policiesFile(), "run `pnpm write-docs`");
+});
+
+function injected(pod: TestPod): TestPod {
+  const result = injectPod(pod as PodTemplate, SETTINGS);
+  return "patch" in result ? applyPatch(pod, result.patch) : pod;
+}
+
+/** The path of the API for a kind of policies or bindings. */
+function policyPath(kind: string): string {
+  const plural = kind
+    .replace(/y$/, "ies")
+    .replace(/Binding$/, "Bindings")
+    .toLowerCase();
+  return `/apis/admissionregistration.k8s.io/v1/${plural}`;
+}
+
+function merge(a: object, b: object): object {
+  return { ...a, ...b };
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
+/** The annotations of the template at a path of an object. */
+function annotationsAt(object: unknown, path: string): unknown {
+  const template = path.split(".").reduce<unknown>((value, name) => (value as Record<string, unknown>)[name], object);
+  return (template as PodTemplate).metadata?.annotations;
+}
+
+describe("the admission policies in an API server", { skip: API_SERVER_SKIP, timeout: 300_000 }, () => {
+  const folder = temporaryFolder({ after });
+  let server: ApiServer;
+
+  after(() => server?.stop());
+
+  before(async () => {
+    server = await startApiServer(folder);
+    await server.createNamespace(PLAIN);
+    await server.createNamespace(INJECTED, NAMESPACE_LABEL);
+    for (const document of parseAllDocuments(readFileSync(join(ROOT, POLICIES), "utf8"))) {
+      const policy = document.toJS() as Policy;
+      await server.client.create(policyPath(policy.kind), policy);
+    }
+    // A policy has an effect some time after its creation.
+    for (const name of ["no-registry", "lammps-worker", "shortest"]) await untilActive(name);
+  });
+
+  async function untilActive(name: string): Promise<void> {
+    const { pod, kind } = caseNamed(name);
+    for (let attempt = 0; attempt < 100; attempt++) {
+      const { status, warnings, body } = await dryRunPod(server.client, INJECTED, pod);
+      const isActive = {
+        refused: status !== 201,
+        worker: warnings.length > 0,
+        step: /oras-tools/.test(JSON.stringify(body.spec)),
+      };
+      if (isActive[kind as keyof typeof isActive]) return;
+      await sleep(200);
+    }
+    throw new Error(`the policies have no effect on ${name} after 20 s`);
+  }
+
+  function caseNamed(name: string) {
+    const found = PODS.find((one) => one.name === name);
+    assert.ok(found);
+    return found;
+  }
+
+  for (const { name, pod, kind, why, warnings: expected = [] } of PODS)
+    it(`agree with the pure function about ${name}: ${kind}`, async () => {
+      const { status, body, warnings } = await dryRunPod(server.client, INJECTED, pod);
+      if (kind === "refused" || kind === "no-command") {
+        assert.equal(status, 403, JSON.stringify(body));
+        assert.ok(body.message?.endsWith(`denied request: oras-pod-tools: ${why}`), String(body.message));
+        return;
+      }
+      assert.equal(status, 201, String(body.message));
+      const wanted = await dryRunPod(server.client, PLAIN, injected(pod));
+      assert.equal(wanted.status, 201, String(wanted.body.message));
+      assert.deepEqual(comparablePod(body), comparablePod(wanted.body));
+      const ours = warnings.filter((warning) => warning.includes("oras-pod-tools"));
+      assert.equal(ours.length, expected.length, ours.join("\n"));
+      for (const start of expected)
+        assert.ok(
+          ours.some((warning) => warning.includes(`: ${start}`)),
+          ours.join("\n"),
+        );
+    });
+
+  it("change an injected pod no more", async () => {
+    const { body } = await dryRunPod(server.client, INJECTED, caseNamed("registry-files").pod);
+    const { metadata, spec } = body as unknown as TestPod;
+    const again = {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "again", labels: metadata.labels, annotations: metadata.annotations },
+      spec,
+    } as TestPod;
+    const second = await dryRunPod(server.client, INJECTED, again);
+    assert.deepEqual(comparablePod(second.body), comparablePod(body));
+  });
+
+  for (const [kind, wrap, path] of [
+    ["Job", (job: object) => job, "spec.template"],
+    [
+      "CronJob",
+      (job: object) => ({ spec: { schedule: "0 * * * *", jobTemplate: job } }),
+      "spec.jobTemplate.spec.template",
+    ],
+  ] as const) {
+    const { annotations = {} } = PODS.find(({ name }) => name === "shortest")?.pod.metadata ?? {};
+    const template = {
+      spec: { restartPolicy: "Never", containers: [{ name: "app", image: "busybox", command: ["true"] }] },
+    };
+    const create = (name: string, job: { readonly metadata?: object; readonly spec: object }) =>
+      server.client.send("POST", `/apis/batch/v1/namespaces/${INJECTED}/${kind.toLowerCase()}s?dryRun=All`, {
+        apiVersion: "batch/v1",
+        kind,
+        ...wrap({ ...job, metadata: { ...job.metadata, name } }),
+        ...(kind === "CronJob" ? { metadata: { name } } : {}),
+      });
+
+    it(`copy the annotations of a ${kind} to its template, and keep those of the template`, async () => {
+      const own = { "oras.converged-computing.github.io/output-path": "/own" };
+      const job = { metadata: { annotations: { ...annotations, "example.org/other": "x" } }, spec: { template } };
+      const { body } = await create("a", job);
+      assert.deepEqual(annotationsAt(body, path), annotations);
+      const kept = await create("b", { ...job, spec: { template: { ...template, metadata: { annotations: own } } } });
+      assert.deepEqual(annotationsAt(kept.body, path), { ...annotations, ...own });
+      const plain = await create("c", { spec: { template } });
+      assert.equal(annotationsAt(plain.body, path), undefined);
+    });
+
+    it(`refuse a ${kind} whose pods they would refuse`, async () => {
+      const wrong = { ...annotations, "oras.converged-computing.github.io/container": "Wrong" };
+      const { status, body } = await create("d", {
+        spec: { template: { ...template, metadata: { annotations: wrong } } },
+      });
+      assert.equal(status, 403);
+      assert.match(
+        body.message ?? "",
+        /oras-pod-tools: the annotation .*container must be the name of a container, not "Wrong"$/,
+      );
+    });
+  }
+
+  for (const kind of ["Deployment", "StatefulSet", "DaemonSet"])
+    it(`refuse an annotated ${kind} by its name`, async () => {
+      const labels = { app: "x" };
+      const spec = { containers: [{ name: "app", image: "busybox", command: ["true"] }] };
+      const create = (annotations: object) =>
+        server.client.send("POST", `/apis/apps/v1/namespaces/${INJECTED}/${kind.toLowerCase()}s?dryRun=All`, {
+          apiVersion: "apps/v1",
+          kind,
+          metadata: { name: "x" },
+          spec: { selector: { matchLabels: labels }, template: { metadata: { labels, annotations }, spec } },
+        });
+      const { status, body } = await create({ "oras-pod-tools.dev/logs": "true" });
+      assert.equal(status, 403);
+      assert.match(body.message ?? "", new RegExp(`oras-pod-tools: a ${kind} restarts its pods forever`));
+      assert.equal((await create({})).status, 201);
+    });
+
+  it("lose no pod while the policies are replaced", async () => {
+    const { pod } = caseNamed("shortest");
+    const path = `${policyPath("MutatingAdmissionPolicy")}/oras-pod-tools`;
+    let replacing = true;
+    const replace = async () => {
+      for (let round = 0; round < 5; round++) {
+        const { body } = await server.client.send("GET", path);
+        const changed = merge(body, { metadata: { ...body.metadata, labels: { round: String(round) } } });
+        assert.equal((await server.client.send("PUT", path, changed)).status, 200);
+        await sleep(100);
+      }
+      replacing = false;
+    };
+    const createPods = async () => {
+      let created = 0;
+      for (; replacing || created < 20; created++) {
+        const { body } = await dryRunPod(server.client, INJECTED, pod);
+        assert.match(JSON.stringify(body.spec), /oras-tools/);
+      }
+      return created;
+    };
+    const [created] = await Promise.all([createPods(), replace()]);
+    assert.ok(created >= 20);
+  });
+
+  it("add less than 5 ms to the creation of a pod, in the median of 1,000 creations", async (t) => {
+    const { pod } = caseNamed("shortest");
+    const times = { [INJECTED]: [] as number[], [PLAIN]: [] as number[] };
+    for (let round = 0; round < 1000; round++)
+      for (const namespace of [INJECTED, PLAIN] as const) {
+        const started = performance.now();
+        await dryRunPod(server.client, namespace, pod);
+        times[namespace].push(performance.now() - started);
+      }
+    const [withPolicies, without] = [median(times[INJECTED]), median(times[PLAIN])];
+    t.diagnostic(`median with the policies ${withPolicies.toFixed(2)} ms, without ${without.toFixed(2)} ms`);
+    // On a busy machine, both times grow. An API server that is not busy needs about 2 ms without the policies.
+    assert.ok(withPolicies - without < Math.max(5, 2.5 * without));
+  });
+
+  it("leave a pod in another namespace as it is", async () => {
+    const { pod } = caseNamed("shortest");
+    const { body } = await dryRunPod(server.client, PLAIN, pod);
+    assert.doesNotMatch(JSON.stringify(body.spec), /oras-tools/);
+  });
+
+  it("have no effect on later pods after their deletion", async () => {
+    for (const kind of ["MutatingAdmissionPolicy", "ValidatingAdmissionPolicy"])
+      for (const path of [`${policyPath(`${kind}Binding`)}`, policyPath(kind)])
+        await server.client.send("DELETE", path);
+    const { pod } = caseNamed("no-registry");
+    for (let attempt = 0; (await dryRunPod(server.client, INJECTED, pod)).status !== 201; attempt++) {
+      assert.ok(attempt < 100);
+      await sleep(200);
+    }
+  });
+});

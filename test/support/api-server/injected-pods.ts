@@ -1,0 +1,46 @@
+import type { TestPod } from "../../inject/pods.ts";
+import type { ApiAnswer, ApiClient } from "./client.ts";
+
+/** Creates a pod in a namespace with `dryRun=All`: the API server admits and validates the pod, but does not store it. */
+export function dryRunPod(client: ApiClient, namespace: string, pod: TestPod): Promise<ApiAnswer> {
+  return client.send("POST", `/api/v1/namespaces/${namespace}/pods?dryRun=All`, pod);
+}
+
+interface Named {
+  readonly name: string;
+}
+
+interface CreatedPod {
+  readonly metadata: { readonly labels?: object; readonly annotations?: object };
+  readonly spec: {
+    readonly volumes?: readonly Named[];
+    readonly initContainers?: readonly { readonly volumeMounts?: readonly Named[] }[];
+    readonly containers: readonly { readonly volumeMounts?: readonly Named[] }[];
+  };
+}
+
+/**
+ * The parts of a created pod that a user decides: labels, annotations and specification. The name of a token's volume is
+ * random, and its place depends on the order of the admission, so volumes and mounts are sorted.
+ */
+export function comparablePod(pod: unknown): object {
+  const { metadata, spec } = JSON.parse(
+    JSON.stringify(pod).replaceAll(/kube-api-access-[a-z0-9]{5}/g, "kube-api-access"),
+  ) as CreatedPod;
+  const withSortedMounts = <T extends { readonly volumeMounts?: readonly Named[] }>(container: T): T =>
+    container.volumeMounts === undefined ? container : { ...container, volumeMounts: byName(container.volumeMounts) };
+  return {
+    labels: metadata.labels ?? {},
+    annotations: metadata.annotations ?? {},
+    spec: {
+      ...spec,
+      volumes: byName(spec.volumes ?? []),
+      initContainers: (spec.initContainers ?? []).map(withSortedMounts),
+      containers: spec.containers.map(withSortedMounts),
+    },
+  };
+}
+
+function byName(items: readonly Named[]): Named[] {
+  return [...items].sort((a, b) => a.name.localeCompare(b.name));
+}
