@@ -3,6 +3,9 @@ import assert from "node:assert/strict";
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
+import { injectPod } from "oras-push/inject/inject-pod";
+import { findTemplates } from "oras-push/inject/templates";
+import { parse } from "yaml";
 import { annotationsPage } from "../scripts/annotations-page.ts";
 import { commandsPage } from "../scripts/docs.ts";
 import { ROOT } from "../support/paths.ts";
@@ -59,4 +62,17 @@ describe("English", () => {
     assert.deepEqual(findWrongPhrases(" * The upload is gone on\n * with."), ["gone on with"]);
     assert.deepEqual(findWrongPhrases("Delays are due to a headless Service."), []);
   });
+});
+
+describe("annotated Jobs in documents", () => {
+  for (const document of ["README.md", "docs/guide.md"])
+    it(`can be injected: ${document}`, () => {
+      const jobs = readFile(document).matchAll(
+        /^apiVersion: batch\/v1\nkind: Job\n(?:[^`](?!^END$))*?annotations:[\s\S]*?(?=^(?:END|```)$)/gm,
+      );
+      const templates = [...jobs].flatMap(([text]) => findTemplates(parse(text)));
+      assert.ok(templates.length > 0);
+      for (const { pod, object } of templates)
+        assert.equal(injectPod(pod, { image: "tools", delivery: "install" }).kind, "step", object);
+    });
 });

@@ -45,8 +45,9 @@ it("every folder in a `kubectl apply -k` of a comment or a document has a kustom
     ...readFileSync(file, "utf8").matchAll(/(?:apply|delete) -k images\/manifests\/([\w/-]+)/g),
   ]);
   const folders = new Set(matches.map(([, folder = ""]) => folder));
-  // The folder that the reader of the guide creates, and the placeholders.
-  for (const folder of ["overlays/mine", "overlays/YOURS", "FOLDER"]) assert.ok(folders.delete(folder), folder);
+  // The folders that the reader of the guide creates, and the placeholders.
+  for (const folder of ["overlays/mine", "overlays/webhook", "overlays/YOURS", "FOLDER"])
+    assert.ok(folders.delete(folder), folder);
   assert.deepEqual(
     [...folders].filter((folder) => !kustomizations().includes(folder)),
     [],

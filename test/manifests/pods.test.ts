@@ -26,7 +26,7 @@ const SHARE = "/mnt/oras";
 const TOOLS = /(^|\/)oras-pod-tools:/;
 
 /** The Secrets and ConfigMaps that the comments in the manifests tell the user to create. */
-const CREATED_BY_USER = ["registry-login", "registry-ca", "mpi-ssh"];
+const CREATED_BY_USER = ["registry-login", "registry-ca", "mpi-ssh", "oras-pod-tools-webhook"];
 
 /** A container and its tool calls. */
 interface ContainerUse {
@@ -79,16 +79,16 @@ describe("pods of the manifests", { skip: KUBERNETES_SKIP, timeout: 120_000 }, (
     pods = await Promise.all(objects.flatMap(podsOf).map(parsePodUse));
   });
 
-  it("have a launcher, a sidecar and the tools, except for the registry and the workers of MPI", () => {
+  it("have a launcher, a sidecar and the tools, except for the registry, the webhook and the workers of MPI", () => {
     const podsWithout = (...calls: readonly (keyof ToolUse)[]) => {
       const lacking = pods.filter(({ containers }) =>
         calls.some((call) => containers.every(({ use }) => !(call in use))),
       );
       return [...new Set(lacking.map(({ pod }) => pod.name))].sort();
     };
-    const others = ["JobSet lammps-mpi-0, worker", "StatefulSet oras"];
+    const others = ["Deployment oras-pod-tools-webhook", "JobSet lammps-mpi-0, worker", "StatefulSet oras"];
     assert.deepEqual(podsWithout("launch", "sidecar"), others);
-    assert.deepEqual(podsWithout("install"), [...others.slice(0, 1), "Pod step-image-volume", ...others.slice(1)]);
+    assert.deepEqual(podsWithout("install"), [...others, "Pod step-image-volume"].sort());
   });
 
   it("meet the restricted profile and have read-only roots", () => {

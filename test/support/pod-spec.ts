@@ -99,6 +99,7 @@ export function podsOf(object: KubernetesObject): Pod[] {
   const name = `${object.kind} ${object.metadata.name}`;
   if (object.kind === "Pod") return [pod(name, object as Template)];
   if (object.kind === "Job") return [podOfJob(name, object.spec as JobSpec)];
+  if (object.kind === "Deployment") return [pod(name, (object.spec as JobSpec).template)];
   if (object.kind === "StatefulSet") return [podOfStatefulSet(name, object.spec as StatefulSetSpec)];
   if (object.kind === "JobSet") return podsOfJobSet(name, object);
   return [];

@@ -2,6 +2,8 @@ import { basename } from "node:path";
 import type { LaunchPlan } from "launcher/launch-plan";
 import { installPlan, launchPlan } from "launcher/options";
 import { USAGE as LAUNCHER_USAGE } from "launcher/usage";
+import { injectPlan } from "oras-push/options/inject";
+import { INJECT_USAGE } from "oras-push/options/inject-usage";
 import { type SidecarCommandPlan, sidecarPlan } from "oras-push/options/sidecar";
 import { SIDECAR_USAGE } from "oras-push/options/sidecar-usage";
 import { parseCommandLine } from "shared/cli/command-line";
@@ -23,6 +25,8 @@ export async function parseToolUse(container: Container, pod: Pod): Promise<Tool
   if (probe === "wait-fs") waitFsOptions(await parseCommandLine(WAIT_FS_USAGE, probeArgs, env));
   const [program = "", ...args] = (container.command ?? []).map((word) => expand(word, env));
   if (basename(program) === "launcher") return launcherUse(args, env);
+  if (basename(program) === "oras-push" && args[0] === "inject")
+    injectPlan(await parseCommandLine(INJECT_USAGE, args.slice(1), env));
   if (basename(program) === "oras-push" && args[0] === "sidecar") return sidecarUse(args.slice(1), container, env);
   return {};
 }

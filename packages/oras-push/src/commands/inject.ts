@@ -4,6 +4,7 @@ import type { Io } from "shared/cli/io";
 import { ToolError } from "shared/cli/tool-error";
 import { reasonOf } from "shared/fs/system-error";
 import type { ManifestText } from "../inject/inject-manifests.ts";
+import type { WebhookPlan } from "../inject/webhook/webhook.ts";
 import { type InjectPlan, injectPlan, STDIN } from "../options/inject.ts";
 import { INJECT_USAGE } from "../options/inject-usage.ts";
 import { plainContext } from "./context.ts";
@@ -12,10 +13,17 @@ import { plainContext } from "./context.ts";
 export const injectCommand: Command<typeof INJECT_USAGE.options> = {
   ...INJECT_USAGE,
   run: async (line, io) => {
-    await injectFiles(injectPlan(line), io);
+    const plan = injectPlan(line);
+    if (plan.webhook === undefined) await injectFiles(plan, io);
+    else await serve(plan.webhook, io);
     return 0;
   },
 };
+
+async function serve(plan: WebhookPlan, io: Io): Promise<void> {
+  const { serveWebhook } = await import("../inject/webhook/webhook.ts");
+  await serveWebhook(plan, plainContext(io));
+}
 
 async function injectFiles({ files, settings, dryRun, connection }: InjectPlan, io: Io): Promise<void> {
   const { injectManifests } = await import("../inject/inject-manifests.ts");

@@ -27,6 +27,22 @@ const RESULT_OPTIONS = {
   "dry-run": { type: "flag", description: "print only the changes, in the format of diff -u" },
 } as const satisfies OptionSpecs;
 
+const WEBHOOK_OPTIONS = {
+  webhook: { type: "flag", description: "serve an admission webhook instead of reading manifests" },
+  listen: {
+    type: "text",
+    placeholder: "HOST:PORT",
+    default: "0.0.0.0:8443",
+    description: "address of the webhook; an IPv6 address is in brackets",
+  },
+  "tls-dir": {
+    type: "text",
+    placeholder: "DIR",
+    default: "/etc/oras-pod-tools/tls",
+    description: "folder with the webhook's certificate tls.crt and its private key tls.key",
+  },
+} as const satisfies OptionSpecs;
+
 const { "plain-http": plainHttp, insecure, "ca-file": caFile, "registry-config": registryConfig } = REGISTRY_OPTIONS;
 
 const IMAGE_REGISTRY_OPTIONS = {
@@ -46,11 +62,12 @@ export const INJECT_USAGE = {
     "annotations of the tools or of the ORAS Operator get the launcher, the shared volume and the sidecar. All other",
     "objects stay as they are. docs/annotations.md lists the annotations.",
   ].join(" "),
-  forms: ["[options] [FILE ...]"],
-  options: { ...POD_OPTIONS, ...RESULT_OPTIONS, ...IMAGE_REGISTRY_OPTIONS },
+  forms: ["[options] [FILE ...]", "[options] --webhook"],
+  options: { ...POD_OPTIONS, ...RESULT_OPTIONS, ...WEBHOOK_OPTIONS, ...IMAGE_REGISTRY_OPTIONS },
   groups: {
     "Pod options": POD_OPTIONS,
     "Output options": RESULT_OPTIONS,
+    "Webhook options": WEBHOOK_OPTIONS,
     "Registry options": IMAGE_REGISTRY_OPTIONS,
   },
   takesPaths: true,
@@ -79,12 +96,21 @@ export const INJECT_USAGE = {
         "reads the entrypoint from the image's registry.",
       ].join(" "),
     },
+    {
+      title: "Webhook",
+      text: [
+        "With --webhook, oras-push inject answers AdmissionReviews at /inject until SIGTERM. It injects pods as Kubernetes",
+        "creates them. The paths /livez and /readyz are for probes. The webhook reads the certificate again when its",
+        "files change. A body has at most 4 MiB, and a request takes at most 5 seconds. Kubernetes 1.36 or later does not",
+        "need the webhook, because admission policies do the same.",
+      ].join(" "),
+    },
     CONNECTIONS_NOTE,
   ],
   exitCodes: ["noInput", "unavailable", "registry", "notAuthorized"],
   exitMeanings: {
     success: "the manifests are written",
     usage: "usage error, an invalid manifest, or a pod that cannot be injected",
-    noInput: "a file or an image is missing or unreadable",
+    noInput: "a file, a certificate or an image is missing or unreadable",
   },
 } as const satisfies Usage<OptionSpecs>;

@@ -1,8 +1,10 @@
 import type { CommandLine } from "shared/cli/command-line";
+import { usageError } from "shared/cli/usage";
 import type { ConnectionPlan } from "../artifact/transfer.ts";
 import type { InjectionSettings } from "../inject/settings.ts";
+import type { WebhookPlan } from "../inject/webhook/webhook.ts";
 import { readOptionFile } from "./file.ts";
-import type { INJECT_USAGE } from "./inject-usage.ts";
+import { INJECT_USAGE } from "./inject-usage.ts";
 
 /** The argument that means stdin. */
 export const STDIN = "-";
@@ -16,13 +18,21 @@ export interface InjectPlan {
   readonly dryRun: boolean;
   /** How to connect to the registries of images without a command. */
   readonly connection: ConnectionPlan;
+  /** How to serve the webhook; undefined if manifests are read. */
+  readonly webhook: WebhookPlan | undefined;
 }
 
-/** Converts a command line of `oras-push inject` into a plan. Throws `noInput` if a file of an option is unreadable. */
-export function injectPlan({ args, options }: CommandLine<typeof INJECT_USAGE.options>): InjectPlan {
+/**
+ * Converts a command line of `oras-push inject` into a plan. Throws a usage failure if the command line is invalid, or
+ * `noInput` if a file of an option is unreadable.
+ */
+export function injectPlan(line: CommandLine<typeof INJECT_USAGE.options>): InjectPlan {
+  const { args, options } = line;
+  const settings: InjectionSettings = { image: options.image, delivery: options.tools };
   return {
     files: args.length === 0 ? [STDIN] : args,
-    settings: { image: options.image, delivery: options.tools },
+    settings,
+    webhook: options.webhook ? webhookPlan(line, settings) : undefined,
     dryRun: options["dry-run"],
     connection: {
       plainHttp: options["plain-http"],
@@ -37,4 +47,18 @@ export function injectPlan({ args, options }: CommandLine<typeof INJECT_USAGE.op
       debug: options.debug,
     },
   };
+}
+
+function webhookPlan(
+  { args, options }: CommandLine<typeof INJECT_USAGE.options>,
+  settings: InjectionSettings,
+): WebhookPlan {
+  if (args.length > 0) throw usageError(INJECT_USAGE, "--webhook reads no FILE");
+  if (options["dry-run"]) throw usageError(INJECT_USAGE, "--webhook and --dry-run exclude each other");
+  const { listen, "tls-dir": certificates } = options;
+  const [, bracketed, plain, port = ""] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(listen) ?? [];
+  const host = bracketed ?? plain;
+  if (host === undefined || Number(port) > 65_535)
+    throw usageError(INJECT_USAGE, `--listen must be HOST:PORT, not ${JSON.stringify(listen)}`);
+  return { settings, host, port: Number(port), certificates };
 }
