@@ -46,11 +46,13 @@ export function numberedInputs(given: GivenAnnotations): string[] {
   return names.sort((a, b) => numberOf(a) - numberOf(b));
 }
 
-/** Returns the values of all given annotations that set a part of the pod, in the order of the table. */
-export function partValues(given: GivenAnnotations, part: PodPart): string[] {
-  return ANNOTATIONS.filter(({ name, sets }) => sets === part && isSet(given, name)).map(
-    ({ name }) => given[name] ?? "",
-  );
+/**
+ * Returns the values of all given annotations that set a part of the pod, in the order of the table. With `prefix`, only
+ * the annotations with this prefix count.
+ */
+export function partValues(given: GivenAnnotations, part: PodPart, prefix: string = ""): string[] {
+  const names = ANNOTATIONS.filter(({ sets }) => sets === part).map(({ name }) => name);
+  return names.filter((name) => name.startsWith(prefix) && isSet(given, name)).map((name) => given[name] ?? "");
 }
 
 /**

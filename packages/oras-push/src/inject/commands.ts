@@ -1,5 +1,12 @@
 import { type GivenAnnotations, isSet, linesOf, numberedInputs, partValues } from "./annotation-values.ts";
-import { ANNOTATIONS, type OptionTarget, SWITCH_OPTIONS, type Tool } from "./annotations.ts";
+import {
+  ANNOTATIONS,
+  OPERATOR_PREFIX,
+  type OptionTarget,
+  OWN_PREFIX,
+  SWITCH_OPTIONS,
+  type Tool,
+} from "./annotations.ts";
 import { LAUNCHER, PATHS } from "./parts.ts";
 import type { Delivery } from "./settings.ts";
 import { valueType } from "./value-types.ts";
@@ -16,26 +23,29 @@ export interface Transfers {
   readonly saves: boolean;
 }
 
-/** The name of the operator's annotations whose values need the registry's host. */
-const OWN_REFERENCES: ReadonlySet<string> = new Set(["pushReference", "pullReferences"]);
-
-/** Reads the inputs and the output from valid annotations. */
+/** Reads the inputs and the output from valid annotations. Only the operator's annotations need the registry's host. */
 export function transfersOf(given: GivenAnnotations): Transfers {
+  const host = registryHost(given);
+  const withHost = (uri: string) => `${host}/${uri}`;
+  const inputs = [
+    ...partValues(given, "inputs", OPERATOR_PREFIX),
+    ...numberedInputs(given).map((name) => given[name] ?? ""),
+  ];
+  const outputs = partValues(given, "pushTo", OPERATOR_PREFIX);
+  const isTrue = (value: string) => value === "true";
+  return {
+    inputs: [...inputs.map(withHost), ...partValues(given, "inputs", OWN_PREFIX).flatMap(linesOf)],
+    pushTo: [...outputs.map(withHost), ...partValues(given, "pushTo", OWN_PREFIX)][0],
+    registryMissing: host === undefined && inputs.length + outputs.length > 0,
+    saves: optionValues(given, "launcher", "output").length > 0 || optionValues(given, "launcher", "logs").some(isTrue),
+  };
+}
+
+/** The host of the registry that the operator's annotations name; undefined if they name none. */
+function registryHost(given: GivenAnnotations): string | undefined {
   const [cache] = partValues(given, "cache");
   const [registry] = partValues(given, "registry");
-  const cacheHost = cache && `${cache}-0.${cache}.$(POD_NAMESPACE).svc.cluster.local:5000`;
-  const host = registry ?? cacheHost;
-  const relative = [...referencesOf(given, "inputs", false), ...numberedInputs(given).map((name) => given[name] ?? "")];
-  const [relativePush] = referencesOf(given, "pushTo", false);
-  const [absolutePush] = referencesOf(given, "pushTo", true);
-  const withHost = (uri: string) => `${host}/${uri}`;
-  return {
-    inputs: [...relative.map(withHost), ...referencesOf(given, "inputs", true).flatMap(linesOf)],
-    pushTo: relativePush === undefined ? absolutePush : withHost(relativePush),
-    registryMissing: host === undefined && (relative.length > 0 || relativePush !== undefined),
-    saves:
-      optionValues(given, "launcher", "output").length > 0 || optionValues(given, "launcher", "logs")[0] === "true",
-  };
+  return registry ?? (cache && `${cache}-0.${cache}.$(POD_NAMESPACE).svc.cluster.local:5000`);
 }
 
 /** Returns the words that injection puts in front of the application's command. The last word is `--`. */
@@ -80,9 +90,4 @@ function flag({ option }: OptionTarget, value: string): string[] {
 
 function words({ option }: OptionTarget, values: readonly string[]): string[] {
   return values.map((value) => `--${option}=${value}`);
-}
-
-function referencesOf(given: GivenAnnotations, part: "inputs" | "pushTo", withRegistry: boolean): string[] {
-  const rows = ANNOTATIONS.filter(({ name, sets }) => sets === part && isSet(given, name));
-  return rows.filter(({ type }) => OWN_REFERENCES.has(type) === withRegistry).map(({ name }) => given[name] ?? "");
 }
