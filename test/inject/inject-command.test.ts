@@ -183,6 +183,16 @@ describe("oras-push inject", () => {
       assert.equal((await inject(t, { "a.yaml": stringify(plain) })).stdout, stringify(plain));
     });
 
+  it("does not change the status of an object", async (t) => {
+    const object = {
+      apiVersion: "example.org/v1",
+      kind: "Run",
+      metadata: { name: "r" },
+      status: { template: TEMPLATE },
+    };
+    assert.equal((await inject(t, { "a.yaml": stringify(object) })).stdout, stringify(object));
+  });
+
   it("keeps comments, quotes, block texts and octal numbers, and does not touch other documents", async (t) => {
     const other = "# settings\napiVersion: v1\nkind: ConfigMap\ndata: {a: yes,   b: 010} # kept\n";
     const text = `# the job\napiVersion: v1\nkind: Pod\nmetadata:\n  name: p # its name\n  annotations:\n${Object.entries(

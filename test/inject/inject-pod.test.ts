@@ -131,7 +131,9 @@ describe("injectPod", () => {
       skip: KUBERNETES_SKIP,
     }, async () => {
       const folder = settings.delivery === "image-volume" ? "image-volume" : "pod";
-      const manifests = STEPS.map(({ pod }) => ({
+      // Resources of a whole pod are newer than the oldest supported Kubernetes.
+      const pods = STEPS.filter(({ pod }) => settings.delivery === "image-volume" || !("resources" in pod.spec));
+      const manifests = pods.map(({ pod }) => ({
         name: `${folder}/${pod.metadata.name}`,
         text: JSON.stringify(injected(pod, settings)),
       }));
@@ -140,7 +142,7 @@ describe("injectPod", () => {
         validated.flat().flatMap(({ errors }) => errors),
         [],
       );
-      assert.equal(validated.length, STEPS.length);
+      assert.equal(validated.length, pods.length);
     });
   }
 

@@ -190,4 +190,20 @@ export const OWN_CASES: readonly PodCase[] = [
       values: { "spec.initContainers.0.env.3.valueFrom.fieldRef.fieldPath": "metadata.labels['role']" },
     },
   ),
+  toCase(
+    "condition-by-name",
+    {
+      operator: STEP,
+      own: { "only-if": "POD_NAME=a-0" },
+      container: {
+        env: [{ name: "POD_NAME", valueFrom: { fieldRef: { apiVersion: "v1", fieldPath: "metadata.name" } } }],
+      },
+    },
+    {
+      kind: "step",
+      launcher: [...SAVE, "--only-if=POD_NAME=a-0"],
+      sidecar: ["--only-if=POD_NAME=a-0", ...PUSH],
+      values: { "spec.initContainers.0.env.3": undefined },
+    },
+  ),
 ];

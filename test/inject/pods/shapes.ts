@@ -116,6 +116,11 @@ export const SHAPE_CASES: readonly PodCase[] = [
     { "spec.initContainers.0.resources.limits": { memory: "256Mi" } },
   ),
   step(
+    "pod-resources",
+    { container: { resources: BUSY }, spec: { resources: EXACT } },
+    { "spec.initContainers.0.resources": undefined },
+  ),
+  step(
     "empty-resources",
     { container: { resources: { requests: {}, limits: {} } } },
     {

@@ -86,8 +86,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, exchan
   try {
     const [status, body] = await respond(request, exchange);
     const type = body.startsWith("{") ? "application/json" : "text/plain";
-    // A request whose body was not read to its end cannot share its connection with another request.
-    const connection = status === 413 || exchange.signal.aborted ? { connection: "close" } : {};
+    const connection = exchange.signal.aborted ? { connection: "close" } : {};
     response.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(body), ...connection });
     response.end(body);
   } catch (error) {
@@ -109,17 +108,19 @@ async function respond(request: IncomingMessage, { settings, signal }: Exchange)
   return [200, reviewResponse(review.uid, decide(review.object, settings))];
 }
 
-/** Reads the body of a request. Returns undefined if the body is too large. */
+/**
+ * Reads the body of a request. Returns undefined if the body is too large. Reads a large body to its end without keeping
+ * it, because a client may read the response only after it has sent the whole body.
+ */
 async function readBody(request: IncomingMessage): Promise<string | undefined> {
-  if (Number(request.headers["content-length"] ?? 0) > MAX_BODY_BYTES) return undefined;
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > MAX_BODY_BYTES) return undefined;
-    chunks.push(chunk);
+    if (size <= MAX_BODY_BYTES) chunks.push(chunk);
+    else chunks.length = 0;
   }
-  return Buffer.concat(chunks).toString("utf8");
+  return size > MAX_BODY_BYTES ? undefined : Buffer.concat(chunks).toString("utf8");
 }
 
 function listen(server: Server, { host, port }: WebhookPlan): Promise<void> {
