@@ -4,7 +4,14 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { ROOT } from "../support/paths.ts";
-import { changedText, EXCEPTIONS, exceptionsOf, FILE_CHANGES, runnableScript } from "./support/guide/exceptions.ts";
+import {
+  changedText,
+  EXCEPTIONS,
+  exceptionsOf,
+  FILE_CHANGES,
+  runnableScript,
+  skipReason,
+} from "./support/guide/exceptions.ts";
 import { hasShape } from "./support/guide/shape.ts";
 import { walkthroughSteps } from "./support/guide/steps.ts";
 import { Terminal, untilOutput } from "./support/guide/terminal.ts";
@@ -81,6 +88,13 @@ describe("the exceptions", () => {
     const used = new Set(walkthroughSteps(GUIDE).flatMap(exceptionsOf));
     const unused = EXCEPTIONS.filter((exception) => !used.has(exception));
     assert.deepEqual(unused, []);
+  });
+
+  it("skip a step only if no line is left, and no other action replaces it", () => {
+    const reasonOf = (script: string) => skipReason({ line: 1, script });
+    assert.match(reasonOf("kind create cluster") || "", /^the test starts and stops its own cluster$/);
+    assert.equal(reasonOf("kind create cluster\nls"), false);
+    assert.equal(reasonOf("kubectl apply --server-side -f https://host/jobset/v1/manifests.yaml"), false);
   });
 
   it("leave the other lines of a step", () => {

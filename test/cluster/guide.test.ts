@@ -13,6 +13,7 @@ import { ROOT } from "../../support/paths.ts";
 import { ORAS_SKIP } from "../support/clients.ts";
 import { CLUSTER_SKIP, startTestCluster } from "../support/cluster.ts";
 import { startRemoteRegistry } from "../support/cluster-registries.ts";
+import { skipReason } from "../support/guide/exceptions.ts";
 import { Reader } from "../support/guide/reader.ts";
 import { hasShape } from "../support/guide/shape.ts";
 import { type Step, walkthroughSteps } from "../support/guide/steps.ts";
@@ -43,7 +44,7 @@ describe("in a real cluster, the guide", { skip: SKIP, timeout: 900_000 }, () =>
   });
 
   for (const step of STEPS)
-    it(`is right in line ${step.line}: ${step.script.split("\n")[0]}`, async (t) => {
+    it(`is right in line ${step.line}: ${step.script.split("\n")[0]}`, { skip: skipReason(step) }, async (t) => {
       if (failed !== undefined) return t.skip(`line ${failed.line} failed`);
       failed = step;
       const output = await reader.follow(step);

@@ -33,10 +33,11 @@ export function failureMessages(pods: readonly Pod[]): string[] {
   const evictions = pods.flatMap(({ status }) =>
     status.reason === undefined ? [] : `${status.reason}: ${status.message}`,
   );
-  const ends = ["application", "oras"].flatMap((name) => containerStatuses(pods, name).map(({ state }) => state));
-  const lines = ends.flatMap(({ terminated }) => (terminated?.message ?? "").split("\n"));
+  const statuses = ["application", "oras"].flatMap((name) => containerStatuses(pods, name));
+  const ends = statuses.flatMap(({ lastState, state }) => [lastState.terminated, state.terminated]);
+  const lines = new Set(ends.flatMap((end) => (end?.message ?? "").split("\n")));
   const isFailure = (line: string) => /^(launcher|oras-push): /.test(line) && !/retrying in|waiting up to/.test(line);
-  return [...evictions, ...lines.filter(isFailure)];
+  return [...evictions, ...[...lines].filter(isFailure)];
 }
 
 /**

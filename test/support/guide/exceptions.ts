@@ -75,6 +75,13 @@ export function runnableScript({ script }: Step): string {
   return lines.join("\n").trim();
 }
 
+/** Returns the reasons why the test does nothing for a step; false if it does something. */
+export function skipReason(step: Step): string | false {
+  const exceptions = exceptionsOf(step);
+  if (runnableScript(step) !== "" || exceptions.some(({ instead }) => instead !== undefined)) return false;
+  return exceptions.map(({ reason }) => reason).join("; ");
+}
+
 /** Returns the text of a file after a change. Throws if the file does not contain the text to replace. */
 export function changedText(text: string, { file, from, to }: FileChange): string {
   if (!text.includes(from)) throw new Error(`${file} does not contain ${JSON.stringify(from)}`);
