@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { type BuildOptions, build, type Metafile } from "esbuild";
 import { ROOT } from "../../support/paths.ts";
+import { embeddedThread } from "./embedded-thread.ts";
 import { undiciCore } from "./undici-core.ts";
 import { yargsPlatform } from "./yargs-platform.ts";
 
@@ -20,23 +21,24 @@ export async function bundleExecutable(outfile: string): Promise<void> {
   await bundle({ entryPoints: [join(FOLDER, "executable.ts")], outfile });
 }
 
+/** The options of each bundle. */
+const OPTIONS = {
+  bundle: true,
+  platform: "node",
+  format: "cjs",
+  target: "node26",
+  // A script in a single executable is not a module, and has only `require` at run time.
+  supported: { "dynamic-import": false },
+  minify: true,
+  legalComments: "none",
+  // yargs-parser reads its own URL, but loads nothing. `import.meta.main` would start a tool twice. With `esbuildDetection`,
+  // undici omits its experimental parser, as it does inside of Node.
+  define: { "import.meta.url": '"file:///"', "import.meta.main": "false", esbuildDetection: "true" },
+  logLevel: "error",
+} as const satisfies BuildOptions;
+
 async function bundle(source: Pick<BuildOptions, "entryPoints" | "stdin" | "outfile">): Promise<Metafile> {
-  const { metafile } = await build({
-    ...source,
-    bundle: true,
-    platform: "node",
-    format: "cjs",
-    target: "node26",
-    // A script in a single executable is not a module, and has only `require` at run time.
-    supported: { "dynamic-import": false },
-    minify: true,
-    legalComments: "none",
-    plugins: [undiciCore, yargsPlatform],
-    // yargs-parser reads its own URL, but loads nothing. `import.meta.main` would start a tool twice. With `esbuildDetection`,
-    // undici omits its experimental parser, as it does inside of Node.
-    define: { "import.meta.url": '"file:///"', "import.meta.main": "false", esbuildDetection: "true" },
-    metafile: true,
-    logLevel: "error",
-  });
+  const plugins = [undiciCore, yargsPlatform, embeddedThread(OPTIONS)];
+  const { metafile } = await build({ ...OPTIONS, ...source, plugins, metafile: true });
   return metafile;
 }

@@ -14,6 +14,8 @@ import { buildManifest } from "oras-push/oci/manifest";
 import { FILE_LAYER, FOLDER_LAYER } from "oras-push/oci/media-types";
 import { digestOf } from "oras-push/oci/meter";
 import { Repository } from "oras-push/oci/repository";
+import { readPart } from "oras-push/tar/file-part";
+import type { SegmentSource } from "oras-push/tar/segments";
 import { type MemoryRegistry, startMemoryRegistry } from "../../support/registry/memory-registry.ts";
 
 export { noise, prose } from "../support/noise.ts";
@@ -44,6 +46,17 @@ export async function collect(source: AsyncIterable<Buffer>): Promise<Buffer> {
 /** Bytes as a stream of pieces of `size`. */
 export async function* pieces(bytes: Buffer, size = 64 << 10): AsyncGenerator<Buffer> {
   for (let start = 0; start < bytes.length; start += size) yield bytes.subarray(start, start + size);
+}
+
+/** The bytes of an archive, in segments of `size` bytes. */
+export async function* archiveBytes(source: SegmentSource, size = 512 << 10): AsyncGenerator<Buffer> {
+  for (;;) {
+    const target = Buffer.alloc(size, "garbage");
+    const segment = source.next(target);
+    if (segment === undefined) return;
+    for (const part of segment.parts) readPart(part, target);
+    yield target.subarray(0, segment.length);
+  }
 }
 
 /** Checks that bytes are the same, however many they are; a difference is not spelled out. */

@@ -15,7 +15,7 @@ import {
 } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { type BytePath, rawPath, toBytePath } from "shared/fs/byte-path";
+import { type BytePath, type RawPath, rawPath, toBytePath } from "shared/fs/byte-path";
 import { noise } from "../../support/noise.ts";
 import { type FileNode, type FolderNode, joinPath, type Node, type SpecialNode, type World } from "./world.ts";
 
@@ -33,7 +33,7 @@ export async function makeSpecialFiles(folder: string): Promise<SpecialFiles> {
 
 /** Creates the files of a world. The random tree gets the name `hiddenTree`. */
 export function makeFiles(world: World, specials: SpecialFiles): void {
-  const copies = new Map<FileNode, Buffer>();
+  const copies = new Map<FileNode, RawPath>();
   const make = (node: Node, path: BytePath): void => {
     const raw = rawPath(path);
     if (node.kind === "link") symlinkSync(rawPath(node.target), raw);
@@ -50,10 +50,10 @@ export function makeFiles(world: World, specials: SpecialFiles): void {
   make(world.root, toBytePath(world.pod));
 
   function makeFolder(folder: FolderNode, path: BytePath, make: (node: Node, path: BytePath) => void): void {
-    const raw = rawPath(path === visible ? hiddenTree(world) : path);
-    mkdirSync(raw, { recursive: true });
-    for (const [name, child] of folder.children) make(child, joinPath(raw.toString("latin1"), name));
-    setAttributes(folder, raw);
+    const real = path === visible ? hiddenTree(world) : path;
+    mkdirSync(rawPath(real), { recursive: true });
+    for (const [name, child] of folder.children) make(child, joinPath(real, name));
+    setAttributes(folder, rawPath(real));
   }
 }
 
@@ -62,7 +62,7 @@ export function hiddenTree({ pod, tree }: World): string {
   return join(pod, tree, "..", ".made");
 }
 
-function makeFile(node: FileNode, path: Buffer): void {
+function makeFile(node: FileNode, path: RawPath): void {
   const file = openSync(path, "wx", 0o600);
   writeSync(file, noise(node.size - node.hole, node.seed), 0, undefined, node.hole);
   ftruncateSync(file, node.size);
@@ -70,7 +70,7 @@ function makeFile(node: FileNode, path: Buffer): void {
   setAttributes(node, path);
 }
 
-function setAttributes({ uid, gid, mode, time }: FileNode | FolderNode, path: Buffer): void {
+function setAttributes({ uid, gid, mode, time }: FileNode | FolderNode, path: RawPath): void {
   // chown(2) clears the set-user-ID bit, so the mode comes second.
   chownSync(path, uid, gid);
   chmodSync(path, mode);

@@ -16,18 +16,18 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { pack } from "oras-push/tar/pack";
+import { archiveSegments } from "oras-push/tar/segments";
 import { unpack } from "oras-push/tar/unpack";
 import { walk } from "oras-push/tar/walk";
 import { ToolError } from "shared/cli/tool-error";
 import { run } from "../../../support/tools.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
-import { collect, noise, pieces } from "../support.ts";
+import { archiveBytes, assertBytes, collect, noise, pieces } from "../support.ts";
 
 const NO_REPORT = () => {};
 
 function packed(folder: string, latest?: number): Promise<Buffer> {
-  return collect(pack(walk(folder, "t", NO_REPORT), latest));
+  return collect(archiveBytes(archiveSegments(walk(folder, "t", NO_REPORT), latest)));
 }
 
 /** Creates a folder with names, sizes, modes and times that are hard to store. */
@@ -115,6 +115,37 @@ describe("packed folders", () => {
     assert.deepEqual(await packed(one), await packed(other));
   });
 
+  it("give the same bytes for segments of any size", async (t) => {
+    const folder = temporaryFolder(t);
+    makeOddTree(join(folder, "t"));
+    const entries = [...walk(join(folder, "t"), "t", NO_REPORT)];
+    const expected = await collect(archiveBytes(archiveSegments(entries)));
+    for (const size of [512, 1000, 10_007, 16 << 20]) {
+      const chunks: Buffer[] = [];
+      for await (const chunk of archiveBytes(archiveSegments(entries), size)) chunks.push(chunk);
+      assert.ok(chunks.slice(0, -1).every(({ length }) => length === size));
+      assertBytes(Buffer.concat(chunks), expected);
+    }
+  });
+
+  it("are large from 24 MiB or 4000 entries on, and give the same bytes after this question", async (t) => {
+    const folder = temporaryFolder(t);
+    for (let index = 0; index < 4000; index++) writeFileSync(join(folder, String(index)), "");
+    const few = [...walk(folder, "t", NO_REPORT)].slice(0, 3999);
+    assert.equal(archiveSegments(few).isLarge(), false);
+    assert.equal(archiveSegments(walk(folder, "t", NO_REPORT)).isLarge(), true);
+    const asked = archiveSegments(walk(folder, "t", NO_REPORT));
+    asked.isLarge();
+    assertBytes(await collect(archiveBytes(asked)), await packed(folder));
+    rmSync(folder, { recursive: true });
+    mkdirSync(folder);
+    writeFileSync(join(folder, "large"), "");
+    truncateSync(join(folder, "large"), (24 << 20) - 1);
+    assert.equal(archiveSegments(walk(folder, "t", NO_REPORT)).isLarge(), false);
+    truncateSync(join(folder, "large"), 24 << 20);
+    assert.equal(archiveSegments(walk(folder, "t", NO_REPORT)).isLarge(), true);
+  });
+
   it("contain no time after the latest time", async (t) => {
     const folder = temporaryFolder(t);
     writeFileSync(join(folder, "f"), "");
@@ -156,7 +187,7 @@ describe("changed files", () => {
         writeFileSync(path, noise(size));
         const entries = [...walk(folder, "t", NO_REPORT)];
         change(path);
-        await assert.rejects(collect(pack(entries)), (error: unknown) => {
+        await assert.rejects(collect(archiveBytes(archiveSegments(entries))), (error: unknown) => {
           assert.ok(error instanceof ToolError, String(error));
           assert.ok(error.message.includes(path), error.message);
           return error.exitCode === 66;
@@ -168,7 +199,7 @@ describe("changed files", () => {
       const folder = temporaryFolder(t);
       const path = join(folder, "file");
       writeFileSync(path, noise(5 << 20));
-      const stream = pack(walk(folder, "t", NO_REPORT));
+      const stream = archiveBytes(archiveSegments(walk(folder, "t", NO_REPORT)));
       let read = 0;
       await assert.rejects(
         async () => {

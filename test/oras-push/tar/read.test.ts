@@ -46,7 +46,7 @@ describe("archives of GNU tar", () => {
       const folder = temporaryFolder(t);
       mkdirSync(join(folder, "t", "d".repeat(90)), { recursive: true });
       for (const name of names) {
-        const path = Buffer.concat([Buffer.from(`${folder}/`), rawPath(name)]);
+        const path = Buffer.concat([Buffer.from(`${folder}/`), Buffer.from(name, "latin1")]);
         writeFileSync(path, `content of ${name}`, "latin1");
         utimesSync(path, new Date(oldest * 1000), new Date(oldest * 1000));
       }

@@ -4,13 +4,13 @@ import { chmodSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from "no
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { describe, it } from "node:test";
-import { pack } from "oras-push/tar/pack";
 import { readArchive } from "oras-push/tar/read";
+import { archiveSegments } from "oras-push/tar/segments";
 import { walk } from "oras-push/tar/walk";
 import { toBytePath } from "shared/fs/byte-path";
 import * as tarStream from "tar-stream";
 import { temporaryFolder } from "../../support/temporary.ts";
-import { collect, noise, pieces } from "../support.ts";
+import { archiveBytes, collect, noise, pieces } from "../support.ts";
 
 /** A time that both implementations can represent. */
 const TIME = new Date(1_700_000_000_000);
@@ -50,7 +50,7 @@ describe("tar-stream", () => {
     }
     for (const { name, type } of [...ENTRIES].reverse())
       if (type !== "symlink") utimesSync(join(folder, name), TIME, TIME);
-    const archive = pack(walk(join(folder, "t"), "t", assert.fail));
+    const archive = archiveBytes(archiveSegments(walk(join(folder, "t"), "t", assert.fail)));
     const seen: SeenEntry[] = [];
     const extraction = Readable.from(archive, { objectMode: false }).pipe(
       tarStream.extract() as unknown as NodeJS.WritableStream,

@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { ToolError } from "shared/cli/tool-error";
-import { type BytePath, rawPath, shownPath, toBytePath } from "shared/fs/byte-path";
+import { type BytePath, type RawPath, rawPath, shownPath, toBytePath } from "shared/fs/byte-path";
 import { ifSupported } from "shared/fs/missing-feature";
 import { readingRaw, writingRaw } from "shared/fs/path-failure";
 import type { FailureReport, TreeSize } from "shared/fs/read-access";
@@ -172,7 +172,7 @@ class TreeCopy {
     return this.#writing(target, (raw) => this.#ifSupported(raw, () => linkSync(rawPath(first), raw)));
   }
 
-  #keepModeAndTimes(target: Buffer, stats: Stats): void {
+  #keepModeAndTimes(target: RawPath, stats: Stats): void {
     // Every user who may read a folder must also have the search permission for this folder.
     const search = stats.isDirectory() ? (this.#addMode >> 2) & 0o111 : 0;
     this.#ifSupported(target, () => chmodSync(target, (stats.mode & 0o7777) | this.#addMode | search));
@@ -183,7 +183,7 @@ class TreeCopy {
    * Calls `change`. Returns false if the file system does not support the change. Only the first unsupported change
    * causes a warning.
    */
-  #ifSupported(target: Buffer, change: () => void): boolean {
+  #ifSupported(target: RawPath, change: () => void): boolean {
     const supported = ifSupported(change);
     if (!supported && !this.#warnedOfFeature) {
       this.#warnedOfFeature = true;
@@ -192,7 +192,7 @@ class TreeCopy {
     return supported;
   }
 
-  #writing<T>(target: BytePath, write: (raw: Buffer) => T): T {
+  #writing<T>(target: BytePath, write: (raw: RawPath) => T): T {
     return writingRaw(target, write, this.#writeFailure);
   }
 }
@@ -211,7 +211,7 @@ function discardPart(target: BytePath): void {
   } catch {}
 }
 
-function makeFolder(path: Buffer): void {
+function makeFolder(path: RawPath): void {
   try {
     mkdirSync(path, { mode: 0o700 });
   } catch (error) {

@@ -1,7 +1,7 @@
 import { type Dirent, opendirSync, readdirSync } from "node:fs";
 import { join, matchesGlob, resolve, sep } from "node:path";
 import { ToolError } from "shared/cli/tool-error";
-import { type BytePath, rawPath, shownPath, toBytePath } from "shared/fs/byte-path";
+import { type BytePath, type RawPath, rawPath, shownPath, toBytePath } from "shared/fs/byte-path";
 import { cannotRead } from "shared/fs/path-failure";
 import type { FailureReport } from "shared/fs/read-access";
 import { systemCode } from "shared/fs/system-error";
@@ -76,7 +76,7 @@ function entriesIn(folder: BytePath, report: FailureReport): readonly Dirent[] {
  * Calls `read` for a folder. Reports a folder that cannot be read. Does not report a missing folder, or a path that is
  * not a folder, because a pattern has no matches there.
  */
-function readable<T>(folder: BytePath, report: FailureReport, read: (raw: Buffer) => T): T | undefined {
+function readable<T>(folder: BytePath, report: FailureReport, read: (raw: RawPath) => T): T | undefined {
   try {
     return read(rawPath(folder));
   } catch (error) {

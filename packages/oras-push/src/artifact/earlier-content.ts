@@ -52,29 +52,39 @@ function once<T>(ask: () => Promise<T>): () => Promise<T> {
 /**
  * Searches the layers of earlier pushes for a layer that equals the new layer of a folder. Returns the descriptor of
  * the earlier layer, or undefined if no earlier layer is equal. Two layers are equal if their blobs begin with the same
- * bytes, and if their archives have the same digest. `head` contains the first bytes of the new blob. To get the digest
+ * bytes, and if their archives have the same digest. `head` contains the first chunks of the new blob. To get the digest
  * of the new archive, this function reads the archive, but does not compress it. Throws `noInput` if the folder cannot
  * be read.
  */
 export async function findSameLayer(
   store: ArtifactStore,
-  { title, mediaType, openArchive }: LayerSource,
-  head: Buffer,
+  { title, mediaType, describeArchive }: LayerSource,
+  head: readonly Buffer[],
   layers: readonly Descriptor[],
 ): Promise<Descriptor | undefined> {
-  if (openArchive === undefined) return undefined;
+  if (describeArchive === undefined) return undefined;
   for (const layer of layers) {
     if (layer.mediaType !== mediaType || layer.annotations?.[ANNOTATIONS.title] !== title) continue;
-    if ((await undefinedIfRefused(beginsWith(store, layer, head.subarray(0, COMPARED_HEAD)))) !== true) continue;
-    const archive = openArchive();
-    for await (const _ of archive.bytes);
-    const annotations = archive.annotations();
+    if ((await undefinedIfRefused(beginsWith(store, layer, firstBytes(head, COMPARED_HEAD)))) !== true) continue;
+    const annotations = await describeArchive();
     if (annotations[ANNOTATIONS.contentDigest] !== layer.annotations[ANNOTATIONS.contentDigest]) continue;
     // In a layout on disk, the rest of the blob may be broken.
     if (!(await store.hasBlob(layer.digest, layer.size))) continue;
     return { mediaType, digest: layer.digest, size: layer.size, annotations };
   }
   return undefined;
+}
+
+/** Joins the first `size` bytes of several chunks. */
+function firstBytes(chunks: readonly Buffer[], size: number): Buffer {
+  const needed: Buffer[] = [];
+  let length = 0;
+  for (const chunk of chunks) {
+    if (length >= size) break;
+    needed.push(chunk);
+    length += chunk.length;
+  }
+  return Buffer.concat(needed).subarray(0, size);
 }
 
 async function beginsWith(store: ArtifactStore, layer: Descriptor, head: Buffer): Promise<boolean> {

@@ -2,6 +2,7 @@ import type { Log } from "shared/cli/log";
 import { oneLine, ToolError } from "shared/cli/tool-error";
 import { layerOf } from "../layer/layer.ts";
 import { type LayerPath, titleOf } from "../layer/layer-path.ts";
+import { Threads } from "../layer/threads.ts";
 import type { Annotations } from "../oci/descriptor.ts";
 import type { AnyReference } from "../oci/reference.ts";
 import type { Patterns } from "../tar/selection.ts";
@@ -50,7 +51,9 @@ export async function pushArtifact(
   const report = (message: string) => context.warn(oneLine(message));
   const annotations = layerAnnotations(plan.annotationFile, paths, report);
   const { level, patterns, skipUnreadable } = plan;
-  const options = { level, patterns, skipUnreadable, latest: epoch, report, annotations, signal: context.signal };
+  const threads = new Threads();
+  const { signal } = context;
+  const options = { level, patterns, skipUnreadable, latest: epoch, report, annotations, signal, threads };
   const layers = await Promise.all(paths.map((path) => layerOf(path, options)));
   const destinations = await openDestinations(references, plan, context);
   const created = createdAnnotation(epoch === undefined ? new Date() : new Date(epoch * 1000));
@@ -60,7 +63,11 @@ export async function pushArtifact(
     configAnnotations: plan.annotationFile.config,
   };
   const { concurrency, noClobber } = plan;
-  return push(destinations, layers, artifact, { concurrency, noClobber, progress: context.progress, confirm });
+  try {
+    return await push(destinations, layers, artifact, { concurrency, noClobber, progress: context.progress, confirm });
+  } finally {
+    await threads.close();
+  }
 }
 
 /** Opens the stores of the references. Opens each store only once. */

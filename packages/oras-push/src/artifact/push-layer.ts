@@ -1,9 +1,9 @@
 import { describeError, ToolError } from "shared/cli/tool-error";
 import type { LayerSource, LayerStream } from "../layer/layer.ts";
 import { ANNOTATIONS } from "../oci/annotations.ts";
-import type { ArtifactStore } from "../oci/artifact-store.ts";
+import type { ArtifactStore, BlobInfo } from "../oci/artifact-store.ts";
 import type { Annotations, Descriptor } from "../oci/descriptor.ts";
-import { digestOf, Meter, metered } from "../oci/meter.ts";
+import { Meter, metered } from "../oci/meter.ts";
 import { type EarlierContent, findSameLayer } from "./earlier-content.ts";
 import type { Progress } from "./progress.ts";
 
@@ -127,19 +127,31 @@ async function pushStreamedLayer(
 async function pushSmallLayer(
   store: ArtifactStore,
   { title, mediaType }: LayerSource,
-  content: Buffer,
+  content: readonly Buffer[],
   annotations: Annotations,
   progress: Progress,
 ): Promise<PushedLayer> {
-  const blob = { digest: digestOf(content), size: content.length };
+  const meter = new Meter();
+  for (const chunk of content) meter.update(chunk);
+  const blob = { digest: meter.digest(), size: meter.size };
   const descriptor = { mediaType, ...blob, annotations };
   if (await store.hasBlob(blob.digest, blob.size)) return skipped(progress, descriptor);
   const report = progress.upload(title, blob);
-  await store.pushBlob(content, blob.digest).catch((error: unknown) => {
-    throw content.length === 0 ? refusedEmpty(title, error) : error;
+  await sendFromMemory(store, blob, content).catch((error: unknown) => {
+    throw blob.size === 0 ? refusedEmpty(title, error) : error;
   });
   report.done(blob);
   return { descriptor, sent: true };
+}
+
+/** Sends a blob from memory. Several chunks are not joined, because the joined content would need the same memory again. */
+function sendFromMemory(store: ArtifactStore, blob: BlobInfo, chunks: readonly Buffer[]): Promise<void> {
+  if (chunks.length < 2) return store.pushBlob(chunks[0] ?? Buffer.alloc(0), blob.digest);
+  return store.pushKnownBlob(blob, () => streamOf(chunks));
+}
+
+async function* streamOf(chunks: readonly Buffer[]): AsyncGenerator<Buffer> {
+  yield* chunks;
 }
 
 /**
@@ -185,18 +197,19 @@ function skipped(progress: Progress, descriptor: Descriptor): PushedLayer {
 async function readStart(source: LayerSource) {
   const { bytes, annotations } = source.open();
   const iterator = bytes[Symbol.asyncIterator]();
-  const chunks: Buffer[] = [];
+  const head: Buffer[] = [];
   let size = 0;
   while (size <= READ_FIRST) {
     const next = await iterator.next();
-    if (next.done === true) return { head: Buffer.concat(chunks, size), rest: undefined, annotations };
-    chunks.push(next.value);
+    if (next.done === true) return { head, rest: undefined, annotations };
+    head.push(next.value);
     size += next.value.length;
   }
-  return { head: Buffer.concat(chunks, size), rest: iterator, annotations };
+  return { head, rest: iterator, annotations };
 }
 
-async function* continued(head: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
-  yield head;
+/** Yields all bytes. Frees the memory of the first chunks while they are sent. */
+async function* continued(head: Buffer[], rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+  for (let chunk = head.shift(); chunk !== undefined; chunk = head.shift()) yield chunk;
   yield* { [Symbol.asyncIterator]: () => rest };
 }

@@ -1,6 +1,5 @@
 import { Readable, type Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { gzip } from "./gzip.ts";
 import type { PeekedStream } from "./peek.ts";
 import { zlib } from "./zlib.ts";
 
@@ -19,11 +18,6 @@ export const STORED = 0;
 
 /** The size of a decompressed chunk, in bytes. */
 const CHUNK = 256 << 10;
-
-/** Compresses the archive of a folder into a `FOLDER_LAYER`. `level` is 1 to 9, or {@link STORED}. */
-export function compressed(archive: AsyncIterable<Buffer>, level: number): AsyncIterable<Buffer> {
-  return gzip(archive, level);
-}
 
 /**
  * Decompresses a layer. The layer's first bytes identify the format: gzip with any number of members, zstd, or a plain

@@ -9,6 +9,9 @@ import { zlib } from "./zlib.ts";
  */
 export const BLOCK = 256 << 10;
 
+/** The size of a segment of an archive, in bytes: a whole number of blocks. A thread compresses one segment at a time. */
+export const SEGMENT: number = 2 * BLOCK;
+
 /** The largest distance, in bytes, at which deflate finds repeated bytes (RFC 1951, section 2). */
 export const WINDOW = 32 << 10;
 
@@ -18,30 +21,71 @@ const MEMORY_LEVEL = 9;
 /** The minimum size in bytes of a block that is tested for incompressible content. Shorter blocks are not tested. */
 const MIN_SAMPLED = 2 * WINDOW;
 
-/**
- * A function that compresses one block of the input. The result consists of deflate blocks, and ends at a byte
- * boundary. No deflate block is marked as the last one. `dictionary` contains the last {@link WINDOW} bytes before the
- * input block.
- */
-export type BlockCompressor = (block: Buffer, dictionary: Buffer | undefined) => Promise<Buffer>;
+/** The maximum size of a compressed segment, in bytes. A block that would grow is stored in at most five deflate blocks. */
+export const MAX_COMPRESSED: number = SEGMENT + 64;
 
 /**
- * Returns the compressor for a level: 1 to 9, or 0 to store all blocks uncompressed. At every level, the compressor
- * stores a block uncompressed if the block seems incompressible or would grow.
+ * Compresses one segment to deflate blocks, and writes them into `target`. Returns their length in bytes. They end at a
+ * byte boundary, and none is marked as the last one. `dictionary` holds the last {@link WINDOW} bytes before the segment.
  */
-export async function blockCompressor(level: number): Promise<BlockCompressor> {
-  const { constants, deflateRaw } = await zlib();
-  const deflate = promisify(deflateRaw);
-  const options = { level, memLevel: MEMORY_LEVEL, chunkSize: BLOCK, finishFlush: constants.Z_SYNC_FLUSH };
-  return async (block, dictionary) => {
-    if (level === constants.Z_NO_COMPRESSION || isIncompressible(block)) return storedBlocks(block);
-    const compressed: Buffer = await deflate(block, dictionary === undefined ? options : { ...options, dictionary });
-    return compressed.length > block.length ? storedBlocks(block) : withOwnMemory(compressed);
+export type SyncCompressor = (segment: Buffer, dictionary: Buffer | undefined, target: Buffer) => number;
+
+/** Compresses one segment like a {@link SyncCompressor}, and returns the deflate blocks. */
+export type AsyncCompressor = (segment: Buffer, dictionary: Buffer | undefined) => Promise<Buffer[]>;
+
+/**
+ * Returns a compressor that works on this thread, for a level of 1 to 9, or 0 to store all blocks uncompressed. At every
+ * level, the compressor stores a block uncompressed if the block seems incompressible or would grow.
+ */
+export async function syncCompressor(level: number): Promise<SyncCompressor> {
+  const { constants, deflateRawSync } = await zlib();
+  const options = optionsOf(level, constants.Z_SYNC_FLUSH);
+  const compress = (block: Buffer, dictionary: Buffer | undefined) => {
+    if (isStored(block, level)) return storedBlocks(block);
+    const compressed = deflateRawSync(block, dictionary === undefined ? options : { ...options, dictionary });
+    return compressed.length > block.length ? storedBlocks(block) : compressed;
+  };
+  return (segment, before, target) => {
+    let length = 0;
+    for (const [block, dictionary] of blocksOf(segment, before)) {
+      const compressed = compress(block, dictionary);
+      length += compressed.copy(target, length);
+      // Frees the memory at once. The garbage collection would come too late.
+      (compressed.buffer as ArrayBuffer).transfer(0);
+    }
+    return length;
   };
 }
 
-function isIncompressible(block: Buffer): boolean {
-  return block.length >= MIN_SAMPLED && looksRandom(block) && !repeatsItself(block, WINDOW);
+/** Returns a compressor like {@link syncCompressor} that works on libuv's threads. */
+export async function asyncCompressor(level: number): Promise<AsyncCompressor> {
+  const { constants, deflateRaw } = await zlib();
+  const deflate = promisify(deflateRaw);
+  const options = optionsOf(level, constants.Z_SYNC_FLUSH);
+  const compress = async (block: Buffer, dictionary: Buffer | undefined) => {
+    if (isStored(block, level)) return storedBlocks(block);
+    const compressed: Buffer = await deflate(block, dictionary === undefined ? options : { ...options, dictionary });
+    return compressed.length > block.length ? storedBlocks(block) : withOwnMemory(compressed);
+  };
+  return (segment, dictionary) => Promise.all(blocksOf(segment, dictionary).map((block) => compress(...block)));
+}
+
+function optionsOf(level: number, finishFlush: number) {
+  return { level, memLevel: MEMORY_LEVEL, chunkSize: BLOCK, finishFlush };
+}
+
+/** The blocks of a segment, each with its dictionary. */
+function blocksOf(segment: Buffer, before: Buffer | undefined): [block: Buffer, dictionary: Buffer | undefined][] {
+  return Array.from({ length: Math.ceil(segment.length / BLOCK) }, (_, index) => {
+    const start = index * BLOCK;
+    const dictionary = start === 0 ? before : segment.subarray(start - WINDOW, start);
+    return [segment.subarray(start, start + BLOCK), dictionary];
+  });
+}
+
+/** Whether a block is stored uncompressed, without a trial of compression. */
+function isStored(block: Buffer, level: number): boolean {
+  return level === 0 || (block.length >= MIN_SAMPLED && looksRandom(block) && !repeatsItself(block, WINDOW));
 }
 
 /**

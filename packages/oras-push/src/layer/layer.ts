@@ -6,14 +6,15 @@ import { cannotRead } from "shared/fs/path-failure";
 import { ANNOTATIONS } from "../oci/annotations.ts";
 import type { Annotations } from "../oci/descriptor.ts";
 import { FILE_LAYER, FOLDER_LAYER } from "../oci/media-types.ts";
-import { Meter, metered } from "../oci/meter.ts";
 import { readLarge } from "../tar/content.ts";
-import { pack } from "../tar/pack.ts";
+import { archiveSegments } from "../tar/segments.ts";
 import { type Patterns, selection } from "../tar/selection.ts";
 import { walk } from "../tar/walk.ts";
-import { compressed } from "./compression.ts";
+import { type ArchiveSums, archiveSums } from "./archive-sums.ts";
+import { encodedArchive } from "./encoded-archive.ts";
 import { metadataAnnotations } from "./file-metadata.ts";
 import { type LayerPath, titleOf } from "./layer-path.ts";
+import type { Threads } from "./threads.ts";
 
 /** How to make layers. */
 export interface LayerOptions {
@@ -40,6 +41,8 @@ export interface LayerOptions {
    * If this field is undefined, nothing stops the read.
    */
   readonly signal?: AbortSignal;
+  /** The threads for large folders. By default, no threads are used. */
+  readonly threads?: Threads;
 }
 
 /** One pass over a layer's bytes. */
@@ -58,10 +61,10 @@ export interface LayerSource {
   readonly size: number | undefined;
   readonly open: () => LayerStream;
   /**
-   * Opens the uncompressed archive of a folder. The stream has the same annotations as the layer. Undefined if the
-   * layer is a file.
+   * Reads the archive of a folder, does not compress the archive, and returns the annotations of the layer. Undefined
+   * if the layer is a file.
    */
-  readonly openArchive: (() => LayerStream) | undefined;
+  readonly describeArchive: (() => Promise<Annotations>) | undefined;
 }
 
 /**
@@ -89,26 +92,32 @@ interface NamedLayer extends LayerPath {
 function folderLayer(layer: NamedLayer, options: LayerOptions): LayerSource {
   const { title, mediaType = FOLDER_LAYER } = layer;
   const openArchive = archiveOpener(layer, options);
-  const open = () => {
-    const { bytes, annotations } = openArchive();
-    return { bytes: compressed(bytes, options.level), annotations };
+  const describeArchive = async () => {
+    const { bytes, annotations } = openArchive(undefined);
+    for await (const _ of bytes);
+    return annotations();
   };
-  return { title, mediaType, size: undefined, open, openArchive };
+  return { title, mediaType, size: undefined, open: () => openArchive(options.level), describeArchive };
 }
 
-function archiveOpener({ path, title, annotations }: NamedLayer, options: LayerOptions): () => LayerStream {
-  const { latest, patterns, signal } = options;
+/** Returns a function that opens the archive of a folder. Its argument is the level of an {@link encodedArchive}. */
+function archiveOpener({ path, title, annotations }: NamedLayer, options: LayerOptions) {
+  const { latest, patterns, signal, threads } = options;
   const unreadable = options.skipUnreadable === true ? () => {} : undefined;
   const selected = patterns === undefined ? undefined : selection(patterns);
   const report = once(options.report);
-  return () => {
-    const content = new Meter();
-    const archive = interruptible(pack(walk(path, title, report, selected, unreadable), latest), signal);
+  return (level: number | undefined): LayerStream => {
+    let sums: ArchiveSums | undefined;
+    async function* bytes(): AsyncGenerator<Buffer> {
+      sums = await archiveSums();
+      const segments = archiveSegments(walk(path, title, report, selected, unreadable), latest);
+      yield* encodedArchive(segments, sums, { level, threads, signal });
+    }
     return {
-      bytes: metered(archive, content),
+      bytes: bytes(),
       annotations: () => ({
         ...annotations,
-        [ANNOTATIONS.contentDigest]: content.digest(),
+        ...(sums === undefined ? {} : { [ANNOTATIONS.contentDigest]: sums.digest() }),
         [ANNOTATIONS.unpack]: "true",
       }),
     };
@@ -121,7 +130,7 @@ function fileLayer(layer: NamedLayer, stats: Stats, { latest, signal }: LayerOpt
     bytes: interruptible(readLarge({ path: toBytePath(path), stats }), signal),
     annotations: () => ({ ...layer.annotations, ...metadataAnnotations(stats, latest) }),
   });
-  return { title, mediaType, size: stats.size, open, openArchive: undefined };
+  return { title, mediaType, size: stats.size, open, describeArchive: undefined };
 }
 
 /** Returns a function that passes each message to `report` only once, because a folder may be read several times. */

@@ -1,9 +1,10 @@
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
+import type { Stats } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { ToolError } from "shared/cli/tool-error";
 import { type BytePath, rawPath, shownPath } from "shared/fs/byte-path";
-import { cannotRead, readingRaw } from "shared/fs/path-failure";
+import { cannotRead } from "shared/fs/path-failure";
 import { changedWhileRead } from "./changed-file.ts";
+import { isUnchanged, OPEN_FLAGS } from "./file-state.ts";
 
 /** A regular file, and its state when the walk found it. */
 export interface FoundFile {
@@ -15,31 +16,11 @@ export interface FoundFile {
 const CHUNK = 512 << 10;
 
 /**
- * After the walk has found a file, another process may replace the file with a link or a FIFO. With these flags, the
- * system does not follow the link, and does not wait for a writer of the FIFO.
+ * Reads a file in chunks. Throws `noInput` with the path if the file cannot be read, or if the file changed after it was
+ * found.
  */
-const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-
-/**
- * Reads a small file synchronously, because an asynchronous call takes longer than the read. Throws `noInput` with the
- * path if the file cannot be read, or if the file changed after the walk found it.
- */
-export function readSmall(entry: FoundFile): Buffer {
-  const file = readingRaw(entry.path, (raw) => openSync(raw, FLAGS));
-  try {
-    const content = readWhole(entry, file);
-    checkUnchanged(entry, fstatSync(file));
-    return content;
-  } catch (error) {
-    throw readFailure(entry, error);
-  } finally {
-    closeSync(file);
-  }
-}
-
-/** Reads a file in chunks. Throws the same errors as {@link readSmall}. */
 export async function* readLarge(entry: FoundFile): AsyncGenerator<Buffer> {
-  const file = await open(rawPath(entry.path), FLAGS).catch((error: unknown) => {
+  const file = await open(rawPath(entry.path), OPEN_FLAGS).catch((error: unknown) => {
     throw readFailure(entry, error);
   });
   try {
@@ -50,16 +31,6 @@ export async function* readLarge(entry: FoundFile): AsyncGenerator<Buffer> {
   } finally {
     await file.close();
   }
-}
-
-function readWhole(entry: FoundFile, file: number): Buffer {
-  const content = Buffer.allocUnsafe(entry.stats.size);
-  for (let filled = 0; filled < content.length; ) {
-    const count = readSync(file, content, filled, content.length - filled, null);
-    if (count === 0) throw changedWhileRead(entry.path);
-    filled += count;
-  }
-  return content;
 }
 
 async function* chunksOf(entry: FoundFile, file: FileHandle): AsyncGenerator<Buffer> {
@@ -97,8 +68,7 @@ function handled<T>(promise: Promise<T>): Promise<T> {
 }
 
 function checkUnchanged(entry: FoundFile, now: Stats): void {
-  const { ino, size, mtimeMs } = entry.stats;
-  if (now.ino !== ino || now.size !== size || now.mtimeMs !== mtimeMs) throw changedWhileRead(entry.path);
+  if (!isUnchanged(entry.stats, now)) throw changedWhileRead(entry.path);
 }
 
 function readFailure({ path }: FoundFile, error: unknown): ToolError {

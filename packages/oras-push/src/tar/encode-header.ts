@@ -1,17 +1,14 @@
 import type { BytePath } from "shared/fs/byte-path";
 import type { TreeEntry } from "./walk.ts";
 
-/**
- * One block of zeros. If the size n of a content is not a multiple of 512, `PADDING.subarray(n % 512)` fills the last
- * block.
- */
-export const PADDING: Buffer = Buffer.alloc(512);
+/** The size of a block of an archive, in bytes. Headers fill whole blocks, and each content is padded to whole blocks. */
+export const BLOCK_SIZE = 512;
 
 /**
- * The end of an archive: two empty blocks. More padding must not follow. `oras pull` would not include the padding in
- * the content digest, and the digest would not match.
+ * The size, in bytes, of the zeros at the end of an archive: two empty blocks. More padding must not follow. `oras pull`
+ * would not include the padding in the content digest, and the digest would not match.
  */
-export const TRAILER: Buffer = Buffer.alloc(1024);
+export const TRAILER_SIZE: number = 2 * BLOCK_SIZE;
 
 /** The largest size or time that fits into eleven octal digits. */
 const MAX_OCTAL = 8 ** 11 - 1;
@@ -44,7 +41,7 @@ type Records = [key: string, value: BytePath][];
  * `size` is the size of the content in bytes. `latest` is a time in seconds since 1970. A modification time after
  * `latest` is replaced with `latest`. The owner and the group have the ID zero and an empty name.
  */
-export function encodeEntry(entry: TreeEntry, size: number, latest: number): Buffer[] {
+export function encodeEntry(entry: TreeEntry, size: number, latest: number): Buffer {
   const records: Records = [];
   const fields: UstarFields = {
     ...nameFields(entry.name, records),
@@ -54,7 +51,14 @@ export function encodeEntry(entry: TreeEntry, size: number, latest: number): Buf
     mode: entry.type === "symlink" ? 0o777 : entry.stats.mode & 0o7777,
     type: entry.type,
   };
-  return records.length === 0 ? [encodeUstar(fields)] : [...encodeExtended(records, fields), encodeUstar(fields)];
+  return records.length === 0
+    ? encodeUstar(fields)
+    : Buffer.concat([encodeExtended(records, fields), encodeUstar(fields)]);
+}
+
+/** The number of zeros that fill the last block of a content of `size` bytes. */
+export function paddingOf(size: number): number {
+  return (BLOCK_SIZE - (size % BLOCK_SIZE)) % BLOCK_SIZE;
 }
 
 /**
@@ -80,11 +84,14 @@ function numberField(key: string, value: number, records: Records): number {
   return 0;
 }
 
-function encodeExtended(records: Records, { mode, mtime }: UstarFields): Buffer[] {
+function encodeExtended(records: Records, { mode, mtime }: UstarFields): Buffer {
   const content = Buffer.concat(records.map(([key, value]) => encodeRecord(key, value)));
   const header = { name: PLACEHOLDER, prefix: "", mode, mtime, size: content.length, linkname: "" };
-  const rest = content.length % 512;
-  return [encodeUstar({ ...header, type: "extended" }), content, PADDING.subarray(rest === 0 ? 512 : rest)];
+  return Buffer.concat([
+    encodeUstar({ ...header, type: "extended" }),
+    content,
+    Buffer.alloc(paddingOf(content.length)),
+  ]);
 }
 
 /**
@@ -98,28 +105,39 @@ function encodeRecord(key: string, value: BytePath): Buffer {
   return Buffer.from(`${length}${rest}`, "latin1");
 }
 
+/** The fields that are equal in all headers. The field of the checksum has the spaces with which the sum is computed. */
+const TEMPLATE = Buffer.alloc(BLOCK_SIZE);
+TEMPLATE.write("0000000", 108, "latin1");
+TEMPLATE.write("0000000", 116, "latin1");
+TEMPLATE.fill(" ", 148, 156);
+TEMPLATE.write("ustar\x0000", 257, "latin1");
+TEMPLATE.write("0000000", 329, "latin1");
+TEMPLATE.write("0000000", 337, "latin1");
+
 function encodeUstar(fields: UstarFields): Buffer {
-  const block = Buffer.alloc(512);
-  const text = (value: BytePath, offset: number) => block.write(value, offset, "latin1");
-  const octal = (value: number, offset: number, digits: number) =>
-    text(value.toString(8).padStart(digits, "0"), offset);
-  text(fields.name, 0);
-  octal(fields.mode, 100, 7);
-  octal(0, 108, 7);
-  octal(0, 116, 7);
-  octal(fields.size, 124, 11);
-  octal(fields.mtime, 136, 11);
-  text(TYPE_FLAGS[fields.type], 156);
-  text(fields.linkname, 157);
-  text("ustar\x0000", 257);
-  octal(0, 329, 7);
-  octal(0, 337, 7);
-  text(fields.prefix, 345);
-  // During the computation of the checksum, the checksum field contains only spaces.
-  block.fill(" ", 148, 156);
-  const sum = block.reduce((total, byte) => total + byte, 0);
-  text(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
+  const block = Buffer.from(TEMPLATE);
+  block.write(fields.name, 0, "latin1");
+  writeOctal(block, fields.mode, 100, 7);
+  writeOctal(block, fields.size, 124, 11);
+  writeOctal(block, fields.mtime, 136, 11);
+  block.write(TYPE_FLAGS[fields.type], 156, "latin1");
+  if (fields.linkname !== "") block.write(fields.linkname, 157, "latin1");
+  if (fields.prefix !== "") block.write(fields.prefix, 345, "latin1");
+  let sum = 0;
+  for (let index = 0; index < BLOCK_SIZE; index++) sum += block[index] as number;
+  writeOctal(block, sum, 148, 6);
+  block[154] = 0;
   return block;
+}
+
+/** Writes an octal number with leading zeros. */
+function writeOctal(block: Buffer, value: number, offset: number, digits: number): void {
+  let rest = value;
+  for (let index = offset + digits - 1; index >= offset; index--) {
+    const higher = Math.floor(rest / 8);
+    block[index] = 48 + rest - higher * 8;
+    rest = higher;
+  }
 }
 
 function isPlain(text: BytePath): boolean {

@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
 import { ToolError } from "shared/cli/tool-error";
-import { type BytePath, rawPath, realBytePath, shownPath } from "shared/fs/byte-path";
+import { type BytePath, type RawPath, rawPath, realBytePath, shownPath } from "shared/fs/byte-path";
 import { cannotWrite, writingRaw } from "shared/fs/path-failure";
 import { isSystemError, systemCode } from "shared/fs/system-error";
 import { checkLinkTarget, safeParts, UnsafePathError } from "./entry-path.ts";
@@ -163,7 +163,7 @@ export class Extraction {
    * Creates a path with `create`. If an earlier entry has the same name, the new entry replaces the earlier entry, as
    * in tar.
    */
-  #create<T>(path: BytePath, create: (raw: Buffer) => T): T {
+  #create<T>(path: BytePath, create: (raw: RawPath) => T): T {
     return writingRaw(path, (raw) => {
       try {
         return create(raw);

@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync, lstatSync, readdirSync, readlinkSync, type Stats, statSync } from "node:fs";
 import { ToolError } from "shared/cli/tool-error";
-import { type BytePath, rawPath, realBytePath, shownPath, toBytePath } from "shared/fs/byte-path";
+import { type BytePath, type RawPath, rawPath, realBytePath, shownPath, toBytePath } from "shared/fs/byte-path";
 import { readingRaw } from "shared/fs/path-failure";
 import type { FailureReport } from "shared/fs/read-access";
 import { specialFileKind } from "shared/fs/special-file";
@@ -161,7 +161,7 @@ class Walk {
   }
 
   #isReadable(path: BytePath): boolean {
-    const check = (raw: Buffer) => {
+    const check = (raw: RawPath) => {
       accessSync(raw, constants.R_OK);
       return true;
     };
@@ -172,7 +172,7 @@ class Walk {
    * Calls `read`, and returns the result. If `read` fails and `unreadable` is given, calls `unreadable` and returns
    * undefined. If `unreadable` is not given, throws the failure.
    */
-  #readable<T>(path: BytePath, read: (raw: Buffer) => T): T | undefined {
+  #readable<T>(path: BytePath, read: (raw: RawPath) => T): T | undefined {
     try {
       return readingRaw(path, read);
     } catch (error) {

@@ -11,9 +11,15 @@ export function toBytePath(path: string): BytePath {
   return Buffer.from(path).toString("latin1");
 }
 
-/** Converts a {@link BytePath} to the buffer that Node's file functions accept. */
-export function rawPath(path: BytePath): Buffer {
-  return Buffer.from(path, "latin1");
+/** A path in the form that Node's file functions accept. */
+export type RawPath = string | Buffer;
+
+/**
+ * Converts a {@link BytePath} for Node's file functions. An ASCII path stays a string, because these functions take a
+ * string faster than a buffer.
+ */
+export function rawPath(path: BytePath): RawPath {
+  return isAscii(path) ? path : Buffer.from(path, "latin1");
 }
 
 /** Converts a {@link BytePath} to text for messages. */
@@ -27,4 +33,9 @@ export function shownPath(path: BytePath): string {
  */
 export function realBytePath(path: BytePath): BytePath {
   return realpathSync.native(rawPath(path), { encoding: "latin1" });
+}
+
+function isAscii(path: BytePath): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: a path may contain control characters.
+  return /^[\x00-\x7f]*$/.test(path);
 }

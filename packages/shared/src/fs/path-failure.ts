@@ -1,6 +1,6 @@
 import type { FailureCode } from "../cli/exit-codes.ts";
 import { ToolError } from "../cli/tool-error.ts";
-import { type BytePath, rawPath, shownPath } from "./byte-path.ts";
+import { type BytePath, type RawPath, rawPath, shownPath } from "./byte-path.ts";
 import { reasonOf } from "./system-error.ts";
 
 /**
@@ -52,11 +52,19 @@ export function creatingFolder<T>(path: string, create: () => T): T {
 }
 
 /** Does the same as {@link reading}, but `path` is a {@link BytePath}, and `read` receives the raw path. */
-export function readingRaw<T>(path: BytePath, read: (raw: Buffer) => T): T {
-  return reading(shownPath(path), () => read(rawPath(path)));
+export function readingRaw<T>(path: BytePath, read: (raw: RawPath) => T): T {
+  try {
+    return read(rawPath(path));
+  } catch (error) {
+    throw cannotRead(shownPath(path), error);
+  }
 }
 
 /** Does the same as {@link writing}, but `path` is a {@link BytePath}, and `write` receives the raw path. */
-export function writingRaw<T>(path: BytePath, write: (raw: Buffer) => T, code?: FailureCode): T {
-  return writing(shownPath(path), () => write(rawPath(path)), code);
+export function writingRaw<T>(path: BytePath, write: (raw: RawPath) => T, code?: FailureCode): T {
+  try {
+    return write(rawPath(path));
+  } catch (error) {
+    throw cannotWrite(shownPath(path), error, code);
+  }
 }

@@ -1,0 +1,66 @@
+import { type FilePart, readPart } from "../tar/file-part.ts";
+import { MAX_COMPRESSED, SEGMENT, WINDOW } from "./gzip-block.ts";
+
+/** The memory of a slot, in bytes: a segment, and the compressed segment. */
+const SLOT: number = SEGMENT + MAX_COMPRESSED;
+
+/**
+ * Shared memory for the segments of one archive that are in work. Segment n is in the slot n modulo the number of slots.
+ * The threads that fill and compress segments, and the thread that hashes them, use the same memory without copies.
+ */
+export class SegmentRing {
+  readonly memory: SharedArrayBuffer;
+  readonly slots: number;
+  /** For each slot, the number of the last segment that was filled, plus one. */
+  readonly #filled: Int32Array<SharedArrayBuffer>;
+
+  /** `slots` is the number of slots. Pass `memory` to use the ring of another thread. */
+  constructor(slots: number, memory: SharedArrayBuffer = new SharedArrayBuffer(slots * (SLOT + 4))) {
+    this.memory = memory;
+    this.slots = slots;
+    this.#filled = new Int32Array(memory, slots * SLOT, slots);
+  }
+
+  /** The memory of a segment. It belongs to this segment until a later segment takes the slot. */
+  segment(index: number, length: number = SEGMENT): Buffer {
+    return Buffer.from(this.memory, (index % this.slots) * SLOT, length);
+  }
+
+  /** The memory of a compressed segment. It belongs to this segment until a later segment takes the slot. */
+  compressed(index: number, length: number = MAX_COMPRESSED): Buffer {
+    return Buffer.from(this.memory, (index % this.slots) * SLOT + SEGMENT, length);
+  }
+
+  /** Tells all threads that a segment has its content. */
+  markFilled(index: number): void {
+    const slot = index % this.slots;
+    Atomics.store(this.#filled, slot, index + 1);
+    Atomics.notify(this.#filled, slot);
+  }
+
+  /**
+   * Waits until the segment before `index` has its content, and returns the end of this content, which is the dictionary
+   * of the segment. Returns undefined for the first segment. Blocks the thread. Another thread must fill the segment
+   * before.
+   */
+  dictionary(index: number): Buffer | undefined {
+    if (index === 0) return undefined;
+    const slot = (index - 1) % this.slots;
+    for (let seen = Atomics.load(this.#filled, slot); seen !== index; seen = Atomics.load(this.#filled, slot))
+      Atomics.wait(this.#filled, slot, seen);
+    return Buffer.from(this.memory, slot * SLOT + SEGMENT - WINDOW, WINDOW);
+  }
+}
+
+/**
+ * Reads the contents of files into a segment. After a failure, the segment counts as filled too, because another thread
+ * may wait for the segment. Throws the errors of {@link readPart}.
+ */
+export function fillSegment(ring: SegmentRing, index: number, parts: readonly FilePart[]): void {
+  const segment = ring.segment(index);
+  try {
+    for (const part of parts) readPart(part, segment);
+  } finally {
+    ring.markFilled(index);
+  }
+}

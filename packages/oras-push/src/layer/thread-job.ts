@@ -1,0 +1,67 @@
+import type { FailureCode } from "shared/cli/exit-codes";
+import { ToolError } from "shared/cli/tool-error";
+import type { FilePart } from "../tar/file-part.ts";
+
+/** A segment for a thread to fill and to compress, in the form in which it is sent to the thread. */
+export interface ThreadJob {
+  /** The number of the segment in the archive. */
+  readonly index: number;
+  /** The length of the segment in bytes. */
+  readonly length: number;
+  /** The memory of the segment's ring, and the number of slots. */
+  readonly memory: SharedArrayBuffer;
+  readonly slots: number;
+  /** The level of the compression: 0 to 9. If undefined, the thread only fills the segment. */
+  readonly level: number | undefined;
+  /** The paths of the parts, separated by NUL bytes. */
+  readonly paths: string;
+  /** The numbers of the parts, {@link NUMBERS} for each part. */
+  readonly numbers: Float64Array;
+}
+
+/** The result of a {@link ThreadJob}: the length of the compressed segment in the ring, or why there is none. */
+export type ThreadAnswer = { readonly length: number } | { readonly failure: SentFailure };
+
+/** A failure in the form in which it is sent. `code` is undefined for an unexpected error. */
+export interface SentFailure {
+  readonly code: FailureCode | undefined;
+  readonly message: string;
+  readonly why: string | undefined;
+  readonly hint: string | undefined;
+}
+
+const NUMBERS = 6;
+
+/** Encodes the parts of a segment. Two flat values are sent faster than a list of objects. */
+export function encodeParts(parts: readonly FilePart[]): Pick<ThreadJob, "paths" | "numbers"> {
+  const numbers = new Float64Array(parts.length * NUMBERS);
+  for (const [index, { state, from, length, at }] of parts.entries())
+    numbers.set([state.ino, state.size, state.mtimeMs, from, length, at], index * NUMBERS);
+  return { paths: parts.map(({ path }) => path).join("\0"), numbers };
+}
+
+/** Decodes the parts of a segment. */
+export function decodeParts({ paths, numbers }: Pick<ThreadJob, "paths" | "numbers">): FilePart[] {
+  if (numbers.length === 0) return [];
+  return paths.split("\0").map((path, index) => {
+    const [ino, size, mtimeMs, from, length, at] = numbers.subarray(index * NUMBERS) as unknown as SentPart;
+    return { path, state: { ino, size, mtimeMs }, from, length, at };
+  });
+}
+
+type SentPart = [ino: number, size: number, mtimeMs: number, from: number, length: number, at: number];
+
+/** Converts an error for {@link receivedFailure}. */
+export function sentFailure(error: unknown): SentFailure {
+  const { code, why, hint } = error instanceof ToolError ? error : { code: undefined, why: undefined, hint: undefined };
+  return { code, message: error instanceof Error ? error.message : String(error), why, hint };
+}
+
+/** Converts a failure that a thread sent to an error. */
+export function receivedFailure({ code, message, why, hint }: SentFailure): Error {
+  if (code === undefined) return new Error(message);
+  return new ToolError(code, message, {
+    ...(why === undefined ? {} : { why }),
+    ...(hint === undefined ? {} : { hint }),
+  });
+}

@@ -1,0 +1,108 @@
+import { availableParallelism } from "node:os";
+import type { Worker } from "node:worker_threads";
+import { startThread } from "./start-thread.ts";
+import { receivedFailure, type ThreadAnswer, type ThreadJob } from "./thread-job.ts";
+
+/** More threads than this number do not pay: the thread that walks and sends is then the slowest. */
+const MAX_THREADS = 16;
+
+/** The memory of a thread, in bytes: 7 MiB for V8 and Node, and 1 MiB for its segments and for zlib. */
+const THREAD_MEMORY = 8 << 20;
+
+/** The memory of the other parts of the process during a push, in bytes. */
+const OTHER_MEMORY = 40 << 20;
+
+interface Member {
+  readonly worker: Worker;
+  /** The callbacks of the jobs that the thread has, in their order. */
+  readonly jobs: PromiseWithResolvers<number>[];
+}
+
+/** Threads that fill and compress segments of archives. Each thread is started when all others have work. */
+export class Threads {
+  /** The largest number of threads. At 0 there are none. */
+  readonly count: number;
+  readonly #members: Member[] = [];
+  #claimed = false;
+  #ended: Error | undefined;
+
+  constructor(count: number = usefulThreads()) {
+    this.count = count;
+  }
+
+  /** The number of threads that were started. */
+  get started(): number {
+    return this.#members.length;
+  }
+
+  /**
+   * Claims the threads for one archive. Two archives at once would need twice the memory. Returns false if there are no
+   * threads, or if another archive has them.
+   */
+  claim(): boolean {
+    if (this.#claimed || this.count === 0) return false;
+    this.#claimed = true;
+    return true;
+  }
+
+  release(): void {
+    this.#claimed = false;
+  }
+
+  /**
+   * Gives a job to the thread that has the fewest jobs. Returns the length of the compressed segment in bytes. Each
+   * thread takes its jobs in the order of the calls. Therefore, a thread waits only for segments that a thread has
+   * already, and two threads never wait for each other.
+   */
+  run(job: ThreadJob): Promise<number> {
+    if (this.#ended !== undefined) return Promise.reject(this.#ended);
+    const member = this.#leastBusy();
+    const result = Promise.withResolvers<number>();
+    member.jobs.push(result);
+    member.worker.postMessage(job);
+    return result.promise;
+  }
+
+  /** Ends all threads. Their jobs fail. */
+  close(): Promise<void> {
+    return this.#end(new Error("the threads were ended"));
+  }
+
+  #leastBusy(): Member {
+    const least = this.#members.toSorted((a, b) => a.jobs.length - b.jobs.length)[0];
+    if (least !== undefined && (least.jobs.length === 0 || this.#members.length === this.count)) return least;
+    const member = this.#start();
+    this.#members.push(member);
+    return member;
+  }
+
+  #start(): Member {
+    const worker = startThread({ name: "archive", env: {}, execArgv: [] });
+    const jobs: Member["jobs"] = [];
+    worker.on("message", (answer: ThreadAnswer) => {
+      const job = jobs.shift();
+      if ("length" in answer) job?.resolve(answer.length);
+      else job?.reject(receivedFailure(answer.failure));
+    });
+    worker.on("error", (error: Error) => void this.#end(error));
+    worker.on("exit", () => void this.#end(new Error("a thread ended early")));
+    return { worker, jobs };
+  }
+
+  /** Ends all threads. If one thread ends, the others may wait for its segment forever. Therefore, all jobs fail. */
+  async #end(reason: Error): Promise<void> {
+    this.#ended ??= reason;
+    for (const { jobs } of this.#members) for (const job of jobs.splice(0)) job.reject(this.#ended);
+    await Promise.all(this.#members.splice(0).map(({ worker }) => worker.terminate()));
+  }
+}
+
+/**
+ * The number of threads that pay: one for each processor that the process may use, but only as many as fit into the
+ * memory limit of the process's cgroup. With one processor, threads do not pay. `memory` is the limit in bytes, or 0 if
+ * no limit is known.
+ */
+export function usefulThreads(processors = availableParallelism(), memory = process.constrainedMemory()): number {
+  const fitting = memory > 0 ? Math.floor((memory - OTHER_MEMORY) / THREAD_MEMORY) : MAX_THREADS;
+  return processors === 1 ? 0 : Math.max(0, Math.min(processors, fitting, MAX_THREADS));
+}

@@ -1,0 +1,160 @@
+import type { BytePath } from "shared/fs/byte-path";
+import { encodeEntry, paddingOf, TRAILER_SIZE } from "./encode-header.ts";
+import type { FilePart } from "./file-part.ts";
+import type { FileState } from "./file-state.ts";
+import type { TreeEntry } from "./walk.ts";
+
+/** A piece of an archive. All segments of an archive have the same length, except a shorter last one. */
+export interface Segment {
+  /** The length in bytes. */
+  readonly length: number;
+  /** The contents of files that are still missing in the segment. */
+  readonly parts: readonly FilePart[];
+}
+
+/** Produces the segments of an archive, one after the other. */
+export interface SegmentSource {
+  /**
+   * Writes the next segment into `target`, except the contents of files. The length of `target` is the length of a
+   * segment. Returns undefined after the last segment.
+   */
+  next(target: Buffer): Segment | undefined;
+  /** Whether the archive is known to be large. This fact helps to decide whether threads pay. */
+  isLarge(): boolean;
+  /** Ends the production early. */
+  close(): void;
+}
+
+/** An archive is large if it has at least this number of bytes, or {@link LARGE_COUNT} entries. */
+const LARGE_SIZE = 24 << 20;
+
+/** The number of entries of a large archive. */
+const LARGE_COUNT = 4000;
+
+/**
+ * Encodes entries as a tar archive. The same entries always give the same bytes. The owner and the group of each entry
+ * have the ID zero and an empty name. Times are in whole seconds. `latest` is a time in seconds since 1970. A
+ * modification time after `latest` is replaced with `latest`. By default, no time is replaced.
+ */
+export function archiveSegments(entries: Iterable<TreeEntry>, latest = Number.POSITIVE_INFINITY): SegmentSource {
+  const ahead = new EntriesAhead(entries);
+  const writer = new SegmentWriter();
+  const pieces = archivePieces(ahead, latest, writer);
+  let last = false;
+  return {
+    isLarge: () => ahead.reach(LARGE_SIZE, LARGE_COUNT),
+    next: (target) => {
+      if (last) return undefined;
+      writer.start(target);
+      last = pieces.next().done === true;
+      return writer.length === 0 ? undefined : { length: writer.length, parts: writer.parts };
+    },
+    close: () => ahead.close(),
+  };
+}
+
+/** Writes an archive. Yields when the segment of the writer is full. */
+function* archivePieces(entries: Iterable<TreeEntry>, latest: number, writer: SegmentWriter): Generator<void> {
+  for (const entry of entries) {
+    const size = entry.type === "file" ? entry.stats.size : 0;
+    yield* writer.bytes(encodeEntry(entry, size, latest));
+    if (size === 0) continue;
+    yield* writer.file(entry.path, entry.stats, size);
+    yield* writer.zeros(paddingOf(size));
+  }
+  yield* writer.zeros(TRAILER_SIZE);
+}
+
+/**
+ * Writes into one segment after the other. The methods yield when a segment is full and more bytes follow. The caller
+ * then starts the next segment.
+ */
+class SegmentWriter {
+  /** The number of bytes in the current segment. */
+  length = 0;
+  parts: FilePart[] = [];
+  #target: Buffer = Buffer.alloc(0);
+
+  start(target: Buffer): void {
+    this.#target = target;
+    this.length = 0;
+    this.parts = [];
+  }
+
+  *bytes(source: Buffer): Generator<void> {
+    for (let from = 0; from < source.length; ) {
+      const count = yield* this.#room(source.length - from);
+      source.copy(this.#target, this.length, from, from + count);
+      this.length += count;
+      from += count;
+    }
+  }
+
+  *zeros(total: number): Generator<void> {
+    for (let left = total; left > 0; ) {
+      const count = yield* this.#room(left);
+      this.#target.fill(0, this.length, this.length + count);
+      this.length += count;
+      left -= count;
+    }
+  }
+
+  *file(path: BytePath, { ino, size, mtimeMs }: FileState, total: number): Generator<void> {
+    const state = { ino, size, mtimeMs };
+    for (let from = 0; from < total; ) {
+      const length = yield* this.#room(total - from);
+      this.parts.push({ path, state, from, length, at: this.length });
+      this.length += length;
+      from += length;
+    }
+  }
+
+  /** Waits for room in a segment. Returns the number of bytes that fit, at most `wanted`. */
+  *#room(wanted: number): Generator<void, number> {
+    if (this.length === this.#target.length) yield;
+    return Math.min(wanted, this.#target.length - this.length);
+  }
+}
+
+/** Reads entries ahead, to find out whether an archive is large. */
+class EntriesAhead implements Iterable<TreeEntry> {
+  readonly #rest: Iterator<TreeEntry>;
+  readonly #read: TreeEntry[] = [];
+  #taken = 0;
+  #size = 0;
+  #ended = false;
+
+  constructor(entries: Iterable<TreeEntry>) {
+    this.#rest = entries[Symbol.iterator]();
+  }
+
+  /** Reads ahead until the archive has `size` bytes or `count` entries. Returns false if the archive is smaller. */
+  reach(size: number, count: number): boolean {
+    while (!this.#ended && this.#size < size && this.#read.length < count) {
+      const entry = this.#pull();
+      if (entry !== undefined) this.#read.push(entry);
+    }
+    return this.#size >= size || this.#read.length >= count;
+  }
+
+  *[Symbol.iterator](): Generator<TreeEntry> {
+    for (; this.#taken < this.#read.length; this.#taken++) yield this.#read[this.#taken] as TreeEntry;
+    this.#read.length = 0;
+    for (let entry = this.#pull(); entry !== undefined; entry = this.#pull()) yield entry;
+  }
+
+  close(): void {
+    this.#ended = true;
+    this.#rest.return?.();
+  }
+
+  #pull(): TreeEntry | undefined {
+    const next = this.#ended ? undefined : this.#rest.next();
+    if (next === undefined || next.done === true) {
+      this.#ended = true;
+      return undefined;
+    }
+    this.#size += next.value.type === "file" ? next.value.stats.size : 0;
+    return next.value;
+  }
+}

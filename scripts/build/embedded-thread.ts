@@ -1,0 +1,27 @@
+import { join } from "node:path";
+import { type BuildOptions, build, type Plugin } from "esbuild";
+import { ROOT } from "../../support/paths.ts";
+
+const FOLDER = join(ROOT, "packages", "oras-push", "src", "layer");
+
+/**
+ * Replaces the module that starts a thread by one that contains the script of the thread, because the executable has no
+ * files. `options` are the options of the bundle.
+ */
+export function embeddedThread(options: BuildOptions): Plugin {
+  return {
+    name: "embedded-thread",
+    setup: ({ onLoad }) => {
+      onLoad({ filter: /\/layer\/start-thread\.ts$/ }, async () => {
+        const { outputFiles } = await build({ ...options, entryPoints: [join(FOLDER, "thread.ts")], write: false });
+        const script = JSON.stringify(outputFiles?.[0]?.text);
+        return {
+          contents: `
+            import { Worker } from "node:worker_threads";
+            export const startThread = (options) => new Worker(${script}, { ...options, eval: true });`,
+          resolveDir: FOLDER,
+        };
+      });
+    },
+  };
+}
