@@ -1,16 +1,21 @@
 /** The built executables, and the files beside them. */
 import assert from "node:assert/strict";
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { describeLayer } from "oras-push/artifact/push-layer";
+import { DEFAULT_LEVEL } from "oras-push/layer/compression";
+import { layerOf } from "oras-push/layer/layer";
 import { bundleTool, TOOLS } from "../scripts/build/bundle.ts";
 import { EXEC_ARGV } from "../scripts/build/code-cache.ts";
 import { sha256 } from "../scripts/build/sha256.ts";
 import { UNDICI_CORE } from "../scripts/build/undici-core.ts";
 import { buildExecutables } from "../scripts/build.ts";
 import { DIST, ROOT } from "../support/paths.ts";
+import { startMemoryRegistry } from "../support/registry/memory-registry.ts";
 import { run, runTool, toolPath } from "../support/tools.ts";
+import { layersOf } from "./oras-push/support.ts";
 import { temporaryFolder } from "./support/temporary.ts";
 
 /** The files of man pages and shell completion, below `share`. */
@@ -34,6 +39,19 @@ describe("the executables", () => {
   it("ignore NODE_OPTIONS, which is meant for the application", async () => {
     const { code } = await runTool("wait-fs", ["--version"], { env: { NODE_OPTIONS: "--no-such-option" } });
     assert.equal(code, 0);
+  });
+
+  it("push a large folder with threads, and with the same digest as the sources without threads", async (context) => {
+    const folder = temporaryFolder(context);
+    for (let index = 0; index < 4100; index++)
+      writeFileSync(join(folder, String(index)), `${index}\n`.repeat(index % 300));
+    const registry = await startMemoryRegistry();
+    context.after(() => registry.close());
+    const { code, stderr } = await runTool("oras-push", [`${registry.address}/a/b:1`, folder]);
+    assert.equal(code, 0, stderr);
+    const layer = await layerOf({ path: folder }, { level: DEFAULT_LEVEL, report: assert.fail });
+    const { digest, size, annotations } = await describeLayer(layer);
+    assert.deepEqual(layersOf(registry, "a/b:1"), [{ mediaType: layer.mediaType, digest, size, annotations }]);
   });
 
   it("are one file with three names", () => {
