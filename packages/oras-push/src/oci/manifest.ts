@@ -75,7 +75,7 @@ export function buildManifest(artifact: {
  * image index.
  */
 export function parseManifest(bytes: Buffer): Manifest {
-  const fields = parseJson(bytes);
+  const fields = parseObject(bytes);
   const mediaType = fields.mediaType ?? OCI_MANIFEST;
   if (mediaType !== OCI_MANIFEST && mediaType !== DOCKER_MANIFEST)
     throw new ManifestError(`expected an image manifest, found ${JSON.stringify(mediaType)}`);
@@ -87,14 +87,16 @@ export function parseManifest(bytes: Buffer): Manifest {
   };
 }
 
-function parseJson(bytes: Buffer): Record<string, unknown> {
+/** Parses a JSON object. Throws {@link ManifestError} if the bytes are not a JSON object. */
+export function parseObject(bytes: Buffer): Readonly<Record<string, unknown>> {
   let value: unknown;
   try {
     value = JSON.parse(bytes.toString());
   } catch {
     throw new ManifestError("it is not JSON");
   }
-  if (typeof value !== "object" || value === null) throw new ManifestError("it is not a JSON object");
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new ManifestError("it is not a JSON object");
   return value as Record<string, unknown>;
 }
 
