@@ -142,9 +142,17 @@ describe("imports", () => {
     neverImports(/^packages\/oras-push\/src\/artifact\//, /^packages\/oras-push\/src\/sidecar\//);
   });
 
-  it("of the core never lead to options or commands", () => {
+  it("of results/ lead only to artifact/ and oci/, and no other folder of the core leads to results/", () => {
+    neverImports(/^packages\/oras-push\/src\/results\//, /^packages\/oras-push\/src\/(?!(artifact|oci|results)\/)/);
     neverImports(
       /^packages\/oras-push\/src\/(artifact|layer|oci|sidecar|tar)\//,
+      /^packages\/oras-push\/src\/results\//,
+    );
+  });
+
+  it("of the core never lead to options or commands", () => {
+    neverImports(
+      /^packages\/oras-push\/src\/(artifact|layer|oci|results|sidecar|tar)\//,
       /^packages\/oras-push\/src\/(options|commands|main)\b/,
     );
     neverImports(

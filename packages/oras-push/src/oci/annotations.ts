@@ -26,6 +26,8 @@ export const ANNOTATIONS = {
   reason: "dev.oras-pod-tools.run.reason",
   /** `"true"` if the launcher did not save all outputs. */
   incomplete: "dev.oras-pod-tools.run.incomplete",
+  /** The number of a checkpoint. Only an artifact with an intermediate state of a run has this annotation. */
+  checkpoint: "dev.oras-pod-tools.run.checkpoint",
   /** A random id. Each start of the launcher gets a new id. */
   attempt: "dev.oras-pod-tools.run.attempt",
   /** The time when the application started (RFC 3339). */
@@ -39,6 +41,9 @@ export const ANNOTATIONS = {
   namespace: "dev.oras-pod-tools.run.namespace",
   node: "dev.oras-pod-tools.run.node",
 } as const;
+
+/** The prefix of all annotations about a run. */
+export const RUN_PREFIX = "dev.oras-pod-tools.run.";
 
 /** The annotations that clients use to restore a layer. Users cannot set these annotations. */
 export const LAYER_ANNOTATIONS: ReadonlySet<string> = new Set([
