@@ -1,6 +1,7 @@
 import { runCommand } from "shared/cli/command";
 import type { Io } from "shared/cli/io";
 import { runProcess } from "shared/cli/process";
+import { lineageCommand } from "./commands/lineage.ts";
 import { listCommand } from "./commands/list.ts";
 import { withCommandHint } from "./commands/other-commands.ts";
 import { pullCommand } from "./commands/pull.ts";
@@ -10,6 +11,7 @@ import { sidecarCommand } from "./commands/sidecar.ts";
 /** The `oras-push` executable. Returns the exit code. */
 export function main(argv: string[], io: Io): Promise<number> {
   const [name, ...rest] = argv;
+  if (name === "lineage") return runCommand(lineageCommand, rest, io);
   if (name === "list") return runCommand(listCommand, rest, io);
   if (name === "pull") return runCommand(pullCommand, rest, io);
   if (name === "sidecar") return runCommand(sidecarCommand, rest, io);

@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { installPlan, launchPlan } from "launcher/options";
 import { USAGE as LAUNCHER_USAGE } from "launcher/usage";
+import { lineagePlan } from "oras-push/options/lineage";
+import { LINEAGE_USAGE } from "oras-push/options/lineage-usage";
 import { listPlan } from "oras-push/options/list";
 import { LIST_USAGE } from "oras-push/options/list-usage";
 import { pullPlan } from "oras-push/options/pull";
@@ -28,6 +30,8 @@ const PARSERS: Readonly<Record<string, (argv: readonly string[]) => Promise<unkn
   "oras-push": async (argv) => pushPlan(await parseCommandLine(PUSH_USAGE, argv, ENVIRONMENT), ENVIRONMENT),
   "oras-push pull": async (argv) => pullPlan(await parseCommandLine(PULL_USAGE, argv, ENVIRONMENT), ENVIRONMENT),
   "oras-push list": async (argv) => listPlan(await parseCommandLine(LIST_USAGE, argv, ENVIRONMENT), ENVIRONMENT, 0),
+  "oras-push lineage": async (argv) =>
+    lineagePlan(await parseCommandLine(LINEAGE_USAGE, argv, ENVIRONMENT), ENVIRONMENT),
   "oras-push sidecar": async (argv) =>
     sidecarPlan(await parseCommandLine(SIDECAR_USAGE, argv, ENVIRONMENT), ENVIRONMENT),
   "wait-fs": async (argv) => waitFsOptions(await parseCommandLine(WAIT_FS_USAGE, argv, ENVIRONMENT)),

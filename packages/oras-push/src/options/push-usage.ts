@@ -1,6 +1,7 @@
 import type { OptionSpecs } from "shared/cli/option-specs";
 import type { Usage } from "shared/cli/usage";
 import { ARTIFACT_OPTIONS } from "./artifact.ts";
+import { LINEAGE_USAGE } from "./lineage-usage.ts";
 import { LIST_USAGE } from "./list-usage.ts";
 import { CONNECTIONS_NOTE, CREDENTIALS_NOTE, PATTERNS_NOTE, REFERENCES_NOTE } from "./notes.ts";
 import { PULL_USAGE } from "./pull-usage.ts";
@@ -39,7 +40,7 @@ export const PUSH_USAGE = {
     "Output options": OUTPUT_OPTIONS,
     "Registry options": REGISTRY_OPTIONS,
   },
-  commands: [PULL_USAGE, SIDECAR_USAGE, LIST_USAGE],
+  commands: [PULL_USAGE, SIDECAR_USAGE, LIST_USAGE, LINEAGE_USAGE],
   takesPaths: true,
   examples: [
     { text: "Push a folder", command: "oras-push localhost:5000/metric/hwloc:iter-0 analysis" },

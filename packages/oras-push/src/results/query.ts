@@ -24,3 +24,9 @@ export const LIST_FORMATS = ["text", "json", "csv"] as const;
 
 /** A format of a list of runs. */
 export type ListFormat = (typeof LIST_FORMATS)[number];
+
+/** The formats of a lineage. */
+export const LINEAGE_FORMATS = ["text", "json", "mermaid", "dot"] as const;
+
+/** A format of a lineage. */
+export type LineageFormat = (typeof LINEAGE_FORMATS)[number];
