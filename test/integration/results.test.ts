@@ -63,6 +63,19 @@ describe(`a registry with ${REPOSITORIES * TAGS} tags`, () => {
       expected,
     );
   });
+
+  it("is pruned by rules, and loses nothing else", async () => {
+    const args = ["prune", "--state", "failed,checkpoint", "--keep", "2", "--yes", registry.address];
+    const { code, stdout, stderr } = await runTool("oras-push", args);
+    assert.equal(code, 0, stderr);
+    const of = (kinds: readonly string[], repository: string) =>
+      stored.filter((one) => one.repository === repository && kinds.includes(one.kind));
+    const repositories = [...new Set(stored.map(({ repository }) => repository))];
+    const deleted = new Set(repositories.flatMap((name) => of(["failed", "checkpoint"], name).slice(0, -2)));
+    assert.match(stdout, new RegExp(`\\ndeleted ${deleted.size} of ${deleted.size} artifacts\\n$`));
+    for (const one of stored)
+      assert.equal(registry.manifests.has(`${one.repository}:${one.tag}`), !deleted.has(one), one.tag);
+  });
 });
 
 function lines(stdout: string): { reference: string; state: string; digest: string }[] {

@@ -4,6 +4,7 @@ import { runProcess } from "shared/cli/process";
 import { lineageCommand } from "./commands/lineage.ts";
 import { listCommand } from "./commands/list.ts";
 import { withCommandHint } from "./commands/other-commands.ts";
+import { pruneCommand } from "./commands/prune.ts";
 import { pullCommand } from "./commands/pull.ts";
 import { pushCommand } from "./commands/push.ts";
 import { sidecarCommand } from "./commands/sidecar.ts";
@@ -13,6 +14,7 @@ export function main(argv: string[], io: Io): Promise<number> {
   const [name, ...rest] = argv;
   if (name === "lineage") return runCommand(lineageCommand, rest, io);
   if (name === "list") return runCommand(listCommand, rest, io);
+  if (name === "prune") return runCommand(pruneCommand, rest, io);
   if (name === "pull") return runCommand(pullCommand, rest, io);
   if (name === "sidecar") return runCommand(sidecarCommand, rest, io);
   return runCommand(pushCommand, argv, io).catch((error: unknown) => {

@@ -109,7 +109,7 @@ describe("the links of a manifest", () => {
     };
     assert.deepEqual(readLinks(stored({ annotations, manifests: [{ digest: DIGEST }], subject: { digest: DIGEST } })), {
       inputs,
-      listed: [DIGEST],
+      listed: [{ digest: DIGEST, mediaType: undefined }],
       subject: DIGEST,
     });
   });

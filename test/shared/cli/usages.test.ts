@@ -7,6 +7,8 @@ import { lineagePlan } from "oras-push/options/lineage";
 import { LINEAGE_USAGE } from "oras-push/options/lineage-usage";
 import { listPlan } from "oras-push/options/list";
 import { LIST_USAGE } from "oras-push/options/list-usage";
+import { prunePlan } from "oras-push/options/prune";
+import { PRUNE_USAGE } from "oras-push/options/prune-usage";
 import { pullPlan } from "oras-push/options/pull";
 import { PULL_USAGE } from "oras-push/options/pull-usage";
 import { pushPlan } from "oras-push/options/push";
@@ -32,6 +34,7 @@ const PARSERS: Readonly<Record<string, (argv: readonly string[]) => Promise<unkn
   "oras-push list": async (argv) => listPlan(await parseCommandLine(LIST_USAGE, argv, ENVIRONMENT), ENVIRONMENT, 0),
   "oras-push lineage": async (argv) =>
     lineagePlan(await parseCommandLine(LINEAGE_USAGE, argv, ENVIRONMENT), ENVIRONMENT),
+  "oras-push prune": async (argv) => prunePlan(await parseCommandLine(PRUNE_USAGE, argv, ENVIRONMENT), ENVIRONMENT, 0),
   "oras-push sidecar": async (argv) =>
     sidecarPlan(await parseCommandLine(SIDECAR_USAGE, argv, ENVIRONMENT), ENVIRONMENT),
   "wait-fs": async (argv) => waitFsOptions(await parseCommandLine(WAIT_FS_USAGE, argv, ENVIRONMENT)),

@@ -4,6 +4,7 @@ import { ARTIFACT_OPTIONS } from "./artifact.ts";
 import { LINEAGE_USAGE } from "./lineage-usage.ts";
 import { LIST_USAGE } from "./list-usage.ts";
 import { CONNECTIONS_NOTE, CREDENTIALS_NOTE, PATTERNS_NOTE, REFERENCES_NOTE } from "./notes.ts";
+import { PRUNE_USAGE } from "./prune-usage.ts";
 import { PULL_USAGE } from "./pull-usage.ts";
 import { PROGRESS_OPTION, REGISTRY_OPTIONS, RESULT_OPTIONS } from "./registry.ts";
 import { SIDECAR_USAGE } from "./sidecar-usage.ts";
@@ -40,7 +41,7 @@ export const PUSH_USAGE = {
     "Output options": OUTPUT_OPTIONS,
     "Registry options": REGISTRY_OPTIONS,
   },
-  commands: [PULL_USAGE, SIDECAR_USAGE, LIST_USAGE, LINEAGE_USAGE],
+  commands: [PULL_USAGE, SIDECAR_USAGE, LIST_USAGE, LINEAGE_USAGE, PRUNE_USAGE],
   takesPaths: true,
   examples: [
     { text: "Push a folder", command: "oras-push localhost:5000/metric/hwloc:iter-0 analysis" },

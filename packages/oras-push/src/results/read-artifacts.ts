@@ -1,3 +1,4 @@
+import { garbageCollector } from "shared/cli/garbage-collector";
 import { ToolError } from "shared/cli/tool-error";
 import { type Limiter, mapConcurrently } from "../artifact/concurrency.ts";
 import type { StoreOpener } from "../artifact/open-store.ts";
@@ -7,6 +8,12 @@ import { type AnyReference, formatReference, isTag } from "../oci/reference.ts";
 
 /** At most this number of repositories is read at the same time, so that few lists of tags are in memory. */
 const REPOSITORIES_AT_ONCE = 16;
+
+/**
+ * After this number of manifests, their garbage is collected. V8 would collect it only when it has doubled the memory of
+ * the process.
+ */
+const MANIFESTS_PER_COLLECTION = 500;
 
 /** An artifact with a tag. */
 export interface TaggedManifest {
@@ -54,8 +61,13 @@ export async function readArtifacts<T>(
   options: ReadOptions,
 ): Promise<Artifacts<T>> {
   const unreadable: Unreadable[] = [];
+  const collect = onceEvery(MANIFESTS_PER_COLLECTION, garbageCollector());
+  const readOne = (artifact: TaggedManifest) => {
+    collect();
+    return read(artifact);
+  };
   const found = await mapConcurrently(repositories, REPOSITORIES_AT_ONCE, async (repository) => {
-    const results = await readRepository(repository, read, options, unreadable);
+    const results = await readRepository(repository, readOne, options, unreadable);
     return results.filter((result) => result !== undefined);
   });
   return { found: found.flat(), unreadable };
@@ -82,6 +94,15 @@ async function readRepository<T>(
       return read({ repository, store, tag, manifest });
     }),
   );
+}
+
+/** Returns a function that calls `act` at every call with a number that is a multiple of `count`. */
+function onceEvery(count: number, act: () => void): () => void {
+  let calls = 0;
+  return () => {
+    calls++;
+    if (calls % count === 0) act();
+  };
 }
 
 /** An artifact that exists but cannot be used. */

@@ -3,7 +3,7 @@ import { ANNOTATIONS } from "../oci/annotations.ts";
 import type { Annotations } from "../oci/descriptor.ts";
 import { type Digest, isDigest } from "../oci/digest.ts";
 import { ManifestError, parseManifest, parseObject, type StoredManifest } from "../oci/manifest.ts";
-import { manifestLinks } from "../oci/manifest-links.ts";
+import { type ListedManifest, manifestLinks } from "../oci/manifest-links.ts";
 import { DOCKER_INDEX, OCI_INDEX } from "../oci/media-types.ts";
 
 /** What the manifest of an artifact says about the run that made the artifact. An unknown value is undefined. */
@@ -38,7 +38,7 @@ export interface RunInput {
 export interface RunLinks {
   readonly inputs: readonly RunInput[];
   /** The manifests that an image index lists. */
-  readonly listed: readonly Digest[];
+  readonly listed: readonly ListedManifest[];
   /** The manifest that this manifest refers to, for example because this manifest is a signature. */
   readonly subject: Digest | undefined;
 }
@@ -47,7 +47,7 @@ export interface RunLinks {
 export const MAX_TEXT = 1000;
 
 /** The media types of image indexes. */
-const INDEXES: ReadonlySet<unknown> = new Set([OCI_INDEX, DOCKER_INDEX]);
+export const INDEXES: ReadonlySet<unknown> = new Set([OCI_INDEX, DOCKER_INDEX]);
 
 /**
  * Reads the facts about a run from the manifest of an artifact or an image index. Ignores invalid annotations. Throws
@@ -81,7 +81,7 @@ export function readRun({ bytes, descriptor }: StoredManifest): Run {
 export function readLinks({ bytes }: StoredManifest): RunLinks {
   const { manifests, subject } = manifestLinks(bytes);
   const { annotations } = parseObject(bytes) as { annotations?: Readonly<Record<string, unknown>> | null };
-  return { inputs: readInputs(annotations), listed: manifests.map(({ digest }) => digest), subject };
+  return { inputs: readInputs(annotations), listed: manifests, subject };
 }
 
 /**

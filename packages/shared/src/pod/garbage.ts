@@ -1,3 +1,5 @@
+import { garbageCollector } from "../cli/garbage-collector.ts";
+
 /**
  * When a wait has lasted this number of milliseconds, the garbage from the start of the process is collected. After
  * this time, the wait may go on for hours.
@@ -15,7 +17,7 @@ const COLLECTION_INTERVAL = 60_000;
 export function collectWhenSettled(): () => void {
   let polling: NodeJS.Timeout | undefined;
   const settled = setTimeout(() => {
-    const gc = collector();
+    const gc = garbageCollector();
     gc({ type: "major", execution: "sync", flavor: "last-resort" });
     polling = setInterval(() => gc({ type: "minor", execution: "sync" }), COLLECTION_INTERVAL).unref();
   }, SETTLED).unref();
@@ -23,18 +25,4 @@ export function collectWhenSettled(): () => void {
     clearTimeout(settled);
     clearInterval(polling);
   };
-}
-
-/**
- * Returns the function that collects garbage. V8 offers this function only if a flag is set, so the flag is set for a
- * moment. The code cache of Node's own modules is valid only without this flag. If the flag were set from the start, V8
- * would reject the cache, and the start would take 12 ms longer.
- */
-function collector(): NodeJS.GCFunction {
-  const { setFlagsFromString } = process.getBuiltinModule("node:v8");
-  const { runInNewContext } = process.getBuiltinModule("node:vm");
-  setFlagsFromString("--expose-gc");
-  const gc: NodeJS.GCFunction = runInNewContext("gc");
-  setFlagsFromString("--no-expose-gc");
-  return gc;
 }
