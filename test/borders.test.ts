@@ -166,11 +166,11 @@ describe("imports", () => {
     neverImports(/^support\//, /^scripts\//);
   });
 
-  it("of undici, chokidar and yargs are each in one room, and those of tar-stream in tests only", () => {
+  it("of undici, chokidar and yargs are each in one room, and those of tar-stream and axe-core in tests only", () => {
     onlyRoom(/^packages\/oras-push\/src\/oci\/http\//, /^undici$/);
     onlyRoom(/^packages\/shared\/src\/pod\/watch\.ts$/, /^chokidar$/);
     onlyRoom(/^packages\/shared\/src\/cli\/command-line\.ts$/, /^yargs$/);
-    neverImports(/./, /^tar-stream$/);
+    neverImports(/./, /^(tar-stream|axe-core)$/);
   });
 });
 

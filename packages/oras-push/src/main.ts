@@ -7,6 +7,7 @@ import { withCommandHint } from "./commands/other-commands.ts";
 import { pruneCommand } from "./commands/prune.ts";
 import { pullCommand } from "./commands/pull.ts";
 import { pushCommand } from "./commands/push.ts";
+import { reportCommand } from "./commands/report.ts";
 import { sidecarCommand } from "./commands/sidecar.ts";
 
 /** The `oras-push` executable. Returns the exit code. */
@@ -16,6 +17,7 @@ export function main(argv: string[], io: Io): Promise<number> {
   if (name === "list") return runCommand(listCommand, rest, io);
   if (name === "prune") return runCommand(pruneCommand, rest, io);
   if (name === "pull") return runCommand(pullCommand, rest, io);
+  if (name === "report") return runCommand(reportCommand, rest, io);
   if (name === "sidecar") return runCommand(sidecarCommand, rest, io);
   return runCommand(pushCommand, argv, io).catch((error: unknown) => {
     throw withCommandHint(name, error);

@@ -108,6 +108,18 @@ for (const { name, skip, open } of PLACES)
       await store.deleteManifest(gone, ["a"]);
     });
 
+    it("has blobs that are also read from an offset", async (t) => {
+      const { store } = await open(t);
+      const bytes = Buffer.from("0123456789");
+      await store.pushBlob(bytes, digestOf(bytes));
+      const descriptor = { mediaType: "text/plain", digest: digestOf(bytes), size: bytes.length };
+      for (const start of [0, 1, 9]) {
+        const chunks: Buffer[] = [];
+        for await (const chunk of store.fetchBlob(descriptor, start)) chunks.push(chunk);
+        assert.equal(Buffer.concat(chunks).toString(), "0123456789".slice(start));
+      }
+    });
+
     it("keeps a tag that was moved to another artifact", async (t) => {
       const { store } = await open(t);
       const gone = await pushArtifact(store, "moved", "old");

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { listPlan } from "oras-push/options/list";
 import { LIST_USAGE } from "oras-push/options/list-usage";
+import { reportPlan } from "oras-push/options/report";
+import { REPORT_USAGE } from "oras-push/options/report-usage";
 import { parseCommandLine } from "shared/cli/command-line";
 
 const NOW = Date.UTC(2026, 5, 15);
@@ -9,6 +11,26 @@ const DAY = 86_400_000;
 
 const words = (text: string) => text.split(" ").filter(Boolean);
 const list = async (text: string) => listPlan(await parseCommandLine(LIST_USAGE, words(text), {}), {}, NOW);
+
+describe("oras-push report", () => {
+  const report = async (text: string) => reportPlan(await parseCommandLine(REPORT_USAGE, words(text), {}), {}, NOW);
+
+  it("has a file, a number of log lines, and the repositories as its title", async () => {
+    const plan = await report("r.io/a r.io/b/ -o x.html --log-lines 0 --state failed");
+    assert.deepEqual([plan.output, plan.logLines, plan.title, plan.now], ["x.html", 0, "r.io/a, r.io/b/", NOW]);
+    assert.deepEqual([...(plan.states ?? [])], ["failed"]);
+    const { output, logLines } = await report("r.io/a");
+    assert.deepEqual([output, logLines], ["report.html", 20]);
+  });
+
+  for (const [line, message] of [
+    ["", /no repository for the report/],
+    ["--log-lines 1001 r.io/a", /--log-lines must be a whole number from 0 to 1000/],
+  ] as const)
+    it(`refuses "${line}"`, async () => {
+      await assert.rejects(report(line), { code: "usage", message });
+    });
+});
 
 describe("oras-push list", () => {
   it("has a repository, a registry or a path with a slash at the end", async () => {

@@ -13,6 +13,8 @@ import { pullPlan } from "oras-push/options/pull";
 import { PULL_USAGE } from "oras-push/options/pull-usage";
 import { pushPlan } from "oras-push/options/push";
 import { PUSH_USAGE } from "oras-push/options/push-usage";
+import { reportPlan } from "oras-push/options/report";
+import { REPORT_USAGE } from "oras-push/options/report-usage";
 import { sidecarPlan } from "oras-push/options/sidecar";
 import { SIDECAR_USAGE } from "oras-push/options/sidecar-usage";
 import { parseCommandLine } from "shared/cli/command-line";
@@ -35,6 +37,8 @@ const PARSERS: Readonly<Record<string, (argv: readonly string[]) => Promise<unkn
   "oras-push lineage": async (argv) =>
     lineagePlan(await parseCommandLine(LINEAGE_USAGE, argv, ENVIRONMENT), ENVIRONMENT),
   "oras-push prune": async (argv) => prunePlan(await parseCommandLine(PRUNE_USAGE, argv, ENVIRONMENT), ENVIRONMENT, 0),
+  "oras-push report": async (argv) =>
+    reportPlan(await parseCommandLine(REPORT_USAGE, argv, ENVIRONMENT), ENVIRONMENT, 0),
   "oras-push sidecar": async (argv) =>
     sidecarPlan(await parseCommandLine(SIDECAR_USAGE, argv, ENVIRONMENT), ENVIRONMENT),
   "wait-fs": async (argv) => waitFsOptions(await parseCommandLine(WAIT_FS_USAGE, argv, ENVIRONMENT)),

@@ -40,8 +40,11 @@ export interface ArtifactStore {
    * Stores a blob while the caller produces the content. The digest and the size are known only after the last byte.
    */
   pushStreamedBlob(open: OpenContent): Promise<BlobInfo>;
-  /** Returns a blob's content. The caller must check the size and the digest. */
-  fetchBlob(descriptor: Descriptor): AsyncIterable<Buffer>;
+  /**
+   * Returns a blob's content. `start` is the offset of the first byte, 0 by default. The caller must check the size and
+   * the digest.
+   */
+  fetchBlob(descriptor: Descriptor, start?: number): AsyncIterable<Buffer>;
   /**
    * Fetches a manifest by tag or digest, and checks the digest of the manifest. Returns undefined if the store does not
    * have the manifest.

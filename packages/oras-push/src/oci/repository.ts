@@ -52,10 +52,10 @@ export class Repository implements ArtifactStore {
 
   /**
    * Downloads a blob ("Pulling blobs"). Resumes the download after a broken connection. The caller must check the size
-   * and the digest, because the registry may send too few or too many bytes.
+   * and the digest, because the registry may send too few or too many bytes. `start` is the offset of the first byte.
    */
-  async *fetchBlob(descriptor: Descriptor): AsyncGenerator<Buffer> {
-    let received = 0;
+  async *fetchBlob(descriptor: Descriptor, start = 0): AsyncGenerator<Buffer> {
+    let received = start;
     for (const resume = downloadRetry(this.#transport.retryPolicy); ; ) {
       const response = await this.#requestBlob(descriptor, received);
       try {

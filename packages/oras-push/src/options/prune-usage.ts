@@ -36,7 +36,7 @@ const SAFETY_OPTIONS = {
   users: {
     type: "list",
     placeholder: "REPOSITORY|PREFIX",
-    shownDefault: "all repositories of the registry",
+    shownDefault: "whole registry",
     description: "look here for artifacts that were made from the selected artifacts",
   },
   "ignore-lineage": {

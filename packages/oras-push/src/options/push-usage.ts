@@ -7,6 +7,7 @@ import { CONNECTIONS_NOTE, CREDENTIALS_NOTE, PATTERNS_NOTE, REFERENCES_NOTE } fr
 import { PRUNE_USAGE } from "./prune-usage.ts";
 import { PULL_USAGE } from "./pull-usage.ts";
 import { PROGRESS_OPTION, REGISTRY_OPTIONS, RESULT_OPTIONS } from "./registry.ts";
+import { REPORT_USAGE } from "./report-usage.ts";
 import { SIDECAR_USAGE } from "./sidecar-usage.ts";
 
 const DESTINATION_OPTIONS = {
@@ -41,7 +42,7 @@ export const PUSH_USAGE = {
     "Output options": OUTPUT_OPTIONS,
     "Registry options": REGISTRY_OPTIONS,
   },
-  commands: [PULL_USAGE, SIDECAR_USAGE, LIST_USAGE, LINEAGE_USAGE, PRUNE_USAGE],
+  commands: [PULL_USAGE, SIDECAR_USAGE, LIST_USAGE, LINEAGE_USAGE, REPORT_USAGE, PRUNE_USAGE],
   takesPaths: true,
   examples: [
     { text: "Push a folder", command: "oras-push localhost:5000/metric/hwloc:iter-0 analysis" },

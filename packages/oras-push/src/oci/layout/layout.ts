@@ -104,9 +104,9 @@ export class Layout implements ArtifactStore {
   }
 
   /**
-   * Reads a blob's content. Throws `noInput` if the blob cannot be read. The caller must check the size and the digest.
+   * Reads a blob's content from the byte `start`. Throws `noInput` if the blob cannot be read. The caller must check the size and the digest.
    */
-  async *fetchBlob({ digest }: Descriptor): AsyncGenerator<Buffer> {
+  async *fetchBlob({ digest }: Descriptor, start = 0): AsyncGenerator<Buffer> {
     const path = this.#files.pathOf(digest);
     let file: FileHandle;
     try {
@@ -115,10 +115,11 @@ export class Layout implements ArtifactStore {
       throw cannotRead(path, error);
     }
     try {
-      for (;;) {
+      for (let position = start; ; ) {
         this.#signal.throwIfAborted();
-        const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(PIECE));
+        const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(PIECE), 0, PIECE, position);
         if (bytesRead === 0) return;
+        position += bytesRead;
         yield buffer.subarray(0, bytesRead);
       }
     } catch (error) {
