@@ -67,6 +67,22 @@ describe("a shell word", () => {
   });
 });
 
+describe("oras-push report", () => {
+  it("writes a report about an OCI layout, with the ends of its logs and commands for layouts", async (t) => {
+    const folder = temporaryFolder(t);
+    writeFileSync(join(folder, "stdout.log"), "first\nlast\n");
+    const run = (...args: string[]) => runTool("oras-push", args, { cwd: folder });
+    assert.equal((await run("--oci-layout", "archive:1", "stdout.log")).code, 0);
+    const { code, stdout } = await run("report", "--oci-layout", "--log-lines", "1", "archive", "-o", "out.html");
+    assert.equal(code, 0);
+    assert.equal(stdout, "Wrote out.html: 1 run\n");
+    const page = readFileSync(join(folder, "out.html"), "utf8");
+    assert.match(page, /<pre tabindex="0">last<\/pre>/);
+    assert.match(page, /oras-push pull --oci-layout archive@sha256:[0-9a-f]{64} -o 1</);
+    assert.equal((await run("report", "--oci-layout", "archive", "-o", "none/out.html")).code, 73);
+  });
+});
+
 /** Stores a run with logs. */
 function put(
   registry: MemoryRegistry,

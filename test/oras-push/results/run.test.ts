@@ -111,6 +111,7 @@ describe("the links of a manifest", () => {
       inputs,
       listed: [{ digest: DIGEST, mediaType: undefined }],
       subject: DIGEST,
+      imageOf: undefined,
     });
   });
 

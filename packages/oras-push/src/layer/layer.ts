@@ -14,6 +14,7 @@ import { walk } from "../tar/walk.ts";
 import { compressed } from "./compression.ts";
 import { metadataAnnotations } from "./file-metadata.ts";
 import { type LayerPath, titleOf } from "./layer-path.ts";
+import { mountableEntries } from "./mountable-entries.ts";
 
 /** How to make layers. */
 export interface LayerOptions {
@@ -33,6 +34,8 @@ export interface LayerOptions {
   readonly report: (message: string) => void;
   /** Whether to skip unreadable paths in folders. By default, an unreadable path is an error. */
   readonly skipUnreadable?: boolean | undefined;
+  /** Whether folders must be mountable as parts of an image. See {@link mountableEntries}. False by default. */
+  readonly mountable?: boolean;
   /** The user's annotations for a layer; none by default. */
   readonly annotations?: (layer: LayerPath) => Annotations;
   /**
@@ -103,7 +106,8 @@ function archiveOpener({ path, title, annotations }: NamedLayer, options: LayerO
   const report = once(options.report);
   return () => {
     const content = new Meter();
-    const archive = interruptible(pack(walk(path, title, report, selected, unreadable), latest), signal);
+    const found = walk(path, title, report, selected, unreadable);
+    const archive = interruptible(pack(options.mountable === true ? mountableEntries(found) : found, latest), signal);
     return {
       bytes: metered(archive, content),
       annotations: () => ({

@@ -43,15 +43,15 @@ export function buildManifest(artifact: {
   readonly artifactType?: string | undefined;
   readonly layers: readonly Descriptor[];
   readonly annotations: Annotations;
+  /** The descriptor of the config, without annotations. By default, the empty descriptor. */
+  readonly config?: Descriptor | undefined;
   /** The annotations of the config's descriptor. */
   readonly configAnnotations?: Annotations;
 }): StoredManifest {
   const layers = artifact.layers.length > 0 ? artifact.layers : [EMPTY_DESCRIPTOR];
   const { annotations, configAnnotations = {} } = artifact;
-  const config =
-    Object.keys(configAnnotations).length === 0
-      ? EMPTY_DESCRIPTOR
-      : { ...EMPTY_DESCRIPTOR, annotations: configAnnotations };
+  const { config: given = EMPTY_DESCRIPTOR } = artifact;
+  const config = Object.keys(configAnnotations).length === 0 ? given : { ...given, annotations: configAnnotations };
   const bytes = Buffer.from(
     JSON.stringify({
       schemaVersion: 2,

@@ -55,7 +55,10 @@ export interface PrunePlan {
 /** Manifests without a tag that refer to an artifact. The key is the digest of the artifact. */
 export type Referrers = ReadonlyMap<Digest, readonly Digest[]>;
 
-/** Selects artifacts by the rules of a policy. Returns the reason for each. `now` is in milliseconds since 1970. */
+/**
+ * Selects artifacts by the rules of a policy, and the images that belong to selected artifacts. Returns the reason for
+ * each. `now` is in milliseconds since 1970.
+ */
 export function selectArtifacts(
   artifacts: readonly PruneArtifact[],
   policy: PrunePolicy,
@@ -69,6 +72,9 @@ export function selectArtifacts(
       if (policy.olderThan === undefined || (age !== undefined && age > policy.olderThan))
         selected.set(artifact, reasonOf(artifact, policy, age));
     }
+  const images = imagesByArtifact(artifacts.filter(({ prunable }) => prunable));
+  for (const artifact of [...selected.keys()])
+    for (const image of images.get(keyOf(artifact)) ?? []) selected.set(image, `image of ${referenceOf(artifact)}`);
   return selected;
 }
 
@@ -85,11 +91,13 @@ export function planPrune(
 ): PrunePlan {
   const deleted = new Set(selected.keys());
   const byDigest = Map.groupBy(selected.keys(), ({ digest }) => digest);
+  const images = imagesByArtifact([...selected.keys()]);
   const why = new Map<PruneArtifact, string>();
   const keep = (named: PruneArtifact, reason: string) => {
     if (!deleted.delete(named)) return;
     why.set(named, reason);
     pending.push(named);
+    for (const image of images.get(keyOf(named)) ?? []) keep(image, reason);
   };
   const pending = artifacts.filter((artifact) => !deleted.has(artifact));
   for (const artifact of selected.keys())
@@ -108,6 +116,16 @@ export function planPrune(
 /** The reference of an artifact: its first tag, and otherwise its digest. */
 export function referenceOf({ repository, tags: [tag], digest }: PruneArtifact): string {
   return tag === undefined ? `${repository}@${digest}` : `${repository}:${tag}`;
+}
+
+/** Groups images by the artifacts that they belong to. An image is in the repository of its artifact. */
+function imagesByArtifact(artifacts: readonly PruneArtifact[]): ReadonlyMap<string, readonly PruneArtifact[]> {
+  const images = artifacts.filter(({ imageOf }) => imageOf !== undefined);
+  return Map.groupBy(images, ({ repository, imageOf }) => `${repository}@${imageOf}`);
+}
+
+function keyOf({ repository, digest }: PruneArtifact): string {
+  return `${repository}@${digest}`;
 }
 
 const REASONS = {
@@ -140,9 +158,13 @@ function hasForeignReferrer(
   return (referrers.get(digest) ?? []).some((referrer) => !selected.has(referrer));
 }
 
-/** Whether the rules for states apply. They never apply to an index, a signature, or an invalid manifest. */
-function mayBeSelected({ run, subject, tags }: PruneArtifact, { states, keep, olderThan }: PrunePolicy): boolean {
-  if (run === undefined || subject !== undefined || INDEXES.has(run.mediaType)) return false;
+/**
+ * Whether the rules apply. They never apply to an index, a signature, or an invalid manifest. The image of an artifact
+ * follows its artifact.
+ */
+function mayBeSelected(artifact: PruneArtifact, { states, keep, olderThan }: PrunePolicy): boolean {
+  const { run, subject, imageOf, tags } = artifact;
+  if (run === undefined || subject !== undefined || imageOf !== undefined || INDEXES.has(run.mediaType)) return false;
   if (tags.some((tag) => subjectOfTag(tag) !== undefined)) return false;
   // Without its age, an artifact cannot be compared with other artifacts.
   if ((keep !== undefined || olderThan !== undefined) && endOf(run) === undefined) return false;
@@ -180,9 +202,12 @@ function inGroups(
 ): Deletion[][] {
   const byDigest = Map.groupBy(deleted, ({ digest }) => digest);
   const namers = new Map<PruneArtifact, PruneArtifact[]>([...deleted].map((artifact) => [artifact, []]));
-  for (const artifact of deleted)
-    for (const { digest } of namedBy(artifact, policy))
-      for (const named of byDigest.get(digest) ?? []) if (named !== artifact) namers.get(named)?.push(artifact);
+  for (const artifact of deleted) {
+    const digests = [...namedBy(artifact, policy).map(({ digest }) => digest), artifact.imageOf];
+    for (const digest of digests)
+      for (const named of (digest && byDigest.get(digest)) ?? [])
+        if (named !== artifact) namers.get(named)?.push(artifact);
+  }
   const groups: Deletion[][] = [];
   const done = new Set<PruneArtifact>();
   while (done.size < deleted.size) {

@@ -41,6 +41,8 @@ export interface RunLinks {
   readonly listed: readonly ListedManifest[];
   /** The manifest that this manifest refers to, for example because this manifest is a signature. */
   readonly subject: Digest | undefined;
+  /** The artifact whose files are in this image. Undefined for any other manifest. */
+  readonly imageOf: Digest | undefined;
 }
 
 /** The maximum length of a text from an annotation, in characters. A longer text is cut off. */
@@ -81,7 +83,13 @@ export function readRun({ bytes, descriptor }: StoredManifest): Run {
 export function readLinks({ bytes }: StoredManifest): RunLinks {
   const { manifests, subject } = manifestLinks(bytes);
   const { annotations } = parseObject(bytes) as { annotations?: Readonly<Record<string, unknown>> | null };
-  return { inputs: readInputs(annotations), listed: manifests, subject };
+  const imageOf = annotations?.[ANNOTATIONS.imageOf];
+  return {
+    inputs: readInputs(annotations),
+    listed: manifests,
+    subject,
+    imageOf: isDigest(imageOf) ? imageOf : undefined,
+  };
 }
 
 /**

@@ -23,6 +23,8 @@ export interface LogEnd {
 
 /** A run of a report. */
 export interface ReportRun extends ListedRun {
+  /** Whether the artifact is in an OCI layout on disk. */
+  readonly inLayout: boolean;
   readonly inputs: readonly RunInput[];
   readonly logs: readonly LogEnd[];
 }
@@ -30,6 +32,7 @@ export interface ReportRun extends ListedRun {
 /** A run whose logs are not read yet. */
 export interface UnreadRun {
   readonly run: ListedRun;
+  readonly inLayout: boolean;
   readonly inputs: readonly RunInput[];
   readonly store: ArtifactStore;
   readonly logs: readonly Descriptor[];
@@ -37,13 +40,14 @@ export interface UnreadRun {
 
 /** Converts an artifact to a run of a report. Throws `ManifestError` if the manifest is invalid. */
 export function unreadRun(artifact: TaggedManifest): UnreadRun {
-  const { manifest, store } = artifact;
-  return { run: listedRun(artifact), inputs: readLinks(manifest).inputs, store, logs: logsOf(manifest) };
+  const { manifest, store, repository } = artifact;
+  const inLayout = "layout" in repository;
+  return { run: listedRun(artifact), inLayout, inputs: readLinks(manifest).inputs, store, logs: logsOf(manifest) };
 }
 
 /** Reads the last `lines` lines of the logs of runs. A log that cannot be read contains the reason instead. */
 export function readLogs(runs: readonly UnreadRun[], lines: number, limit: Limiter, concurrency: number) {
-  return mapConcurrently(runs, concurrency, async ({ run, inputs, store, logs }): Promise<ReportRun> => {
+  return mapConcurrently(runs, concurrency, async ({ run, inLayout, inputs, store, logs }): Promise<ReportRun> => {
     const wanted = lines > 0 ? logs : [];
     const read = wanted.map(
       async (descriptor): Promise<LogEnd> => ({
@@ -51,7 +55,7 @@ export function readLogs(runs: readonly UnreadRun[], lines: number, limit: Limit
         text: await limit(() => readEnd(store, descriptor, lines)),
       }),
     );
-    return { ...run, inputs, logs: await Promise.all(read) };
+    return { ...run, inLayout, inputs, logs: await Promise.all(read) };
   });
 }
 

@@ -68,13 +68,14 @@ function row(run: ReportRun, index: number, ids: RunIds): Html {
 /** The name of a run, with details that a reader can open. */
 function nameCell(run: ReportRun, ids: RunIds): Html {
   const reference = referenceOf(run);
-  const repository = run.repository;
+  const { repository } = run;
+  const layout = run.inLayout ? "--oci-layout " : "";
   return html`<details><summary>${repository}<wbr><strong>:${run.tag}</strong></summary>
 <dl>
 <dt>Digest</dt><dd><code>${run.digest}</code></dd>
 ${fact("Reason", run.reason)}${fact("Signal", run.signal)}${fact("Namespace", run.namespace)}${fact("Attempt", run.attempt)}
-<dt>Pull</dt><dd>${command(`oras-push pull ${shellWord(`${repository}@${run.digest}`)} -o ${shellWord(run.tag)}`)}</dd>
-<dt>Show the lineage</dt><dd>${command(`oras-push lineage ${shellWord(reference)}`)}</dd>
+<dt>Pull</dt><dd>${command(`oras-push pull ${layout}${shellWord(`${repository}@${run.digest}`)} -o ${shellWord(run.tag)}`)}</dd>
+<dt>Show the lineage</dt><dd>${command(`oras-push lineage ${layout}${shellWord(reference)}`)}</dd>
 ${run.inputs.length === 0 ? "" : html`<dt>Made from</dt><dd><ul>${run.inputs.map((input) => inputItem(input, ids))}</ul></dd>`}
 ${run.logs.map(({ title, text }) => html`<dt>End of ${title}</dt><dd><pre tabindex="0">${text}</pre></dd>`)}
 </dl></details>`;
