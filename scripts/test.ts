@@ -88,6 +88,7 @@ function testDependencies(): Record<string, Dependency> {
     mandoc: debianProgram("mandoc", ["mandoc"]),
     fish: debianProgram("fish", ["fish"]),
     zsh: debianProgram("zsh", ["zsh"]),
+    chromium: debianProgram("chromium", ["chromium"]),
     podman: podmanProgram(),
     reaxff: reaxffLammps(),
     strace: debianProgram("strace", ["strace"]),

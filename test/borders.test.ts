@@ -146,9 +146,17 @@ describe("imports", () => {
     neverImports(/^packages\/oras-push\/src\/artifact\//, /^packages\/oras-push\/src\/sidecar\//);
   });
 
-  it("of the core never lead to options or commands", () => {
+  it("of results/ lead only to artifact/ and oci/, and no other folder of the core leads to results/", () => {
+    neverImports(/^packages\/oras-push\/src\/results\//, /^packages\/oras-push\/src\/(?!(artifact|oci|results)\/)/);
     neverImports(
       /^packages\/oras-push\/src\/(artifact|inject|layer|oci|sidecar|tar)\//,
+      /^packages\/oras-push\/src\/results\//,
+    );
+  });
+
+  it("of the core never lead to options or commands", () => {
+    neverImports(
+      /^packages\/oras-push\/src\/(artifact|inject|layer|oci|results|sidecar|tar)\//,
       /^packages\/oras-push\/src\/(options|commands|main)\b/,
     );
     neverImports(
@@ -162,13 +170,13 @@ describe("imports", () => {
     neverImports(/^support\//, /^scripts\//);
   });
 
-  it("of undici, chokidar, yargs, yaml and diff are each in one room, and those of tar-stream in tests only", () => {
+  it("of undici, chokidar, yargs, yaml and diff are each in one room, and those of tar-stream and axe-core in tests only", () => {
     onlyRoom(/^packages\/oras-push\/src\/oci\/http\//, /^undici$/);
     onlyRoom(/^packages\/shared\/src\/pod\/watch\.ts$/, /^chokidar$/);
     onlyRoom(/^packages\/shared\/src\/cli\/command-line\.ts$/, /^yargs$/);
     onlyRoom(/^packages\/oras-push\/src\/inject\/(manifest-file|yaml-patch)\.ts$/, /^yaml$/);
     onlyRoom(/^packages\/oras-push\/src\/inject\/inject-manifests\.ts$/, /^diff$/);
-    neverImports(/./, /^tar-stream$/);
+    neverImports(/./, /^(tar-stream|axe-core)$/);
   });
 });
 

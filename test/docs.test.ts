@@ -12,7 +12,7 @@ import { ROOT } from "../support/paths.ts";
 
 /** Phrases that are never correct English here. */
 const WRONG_PHRASES =
-  /\bgo(?:ne|es) on with\b|\bmet with another try\b|\bare due\b(?! to)|\bis told of\b|\bheadless\b(?! service)|\bwhat is no\b/gi;
+  /\bgo(?:ne|es) on with\b|\bmet with another try\b|\bare due\b(?! to)|\bis told of\b|(?<!--)\bheadless\b(?! service)|\bwhat is no\b/gi;
 
 /** Returns the wrong phrases in a text. A phrase may continue on the next line of a comment. */
 function findWrongPhrases(text: string): string[] {

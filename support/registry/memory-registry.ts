@@ -57,6 +57,8 @@ interface Exchange {
 
 const DEFAULT_MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json";
 
+const INDEX_TYPE = "application/vnd.oci.image.index.v1+json";
+
 /** Starts an OCI registry in memory on the loopback interface, by default on a free port (distribution-spec 1.1). */
 export async function startMemoryRegistry(port = 0): Promise<MemoryRegistry> {
   const state: State = { blobs: new Map(), manifests: new Map(), uploads: new Map() };
@@ -99,7 +101,11 @@ const ROUTES: readonly [RegExp, Readonly<Record<string, Handler>>][] = [
     { POST: startUpload, PATCH: addChunk, PUT: finish, GET: status, DELETE: cancel },
   ],
   [/^\/v2\/(?<repository>.+)\/blobs\/(?<last>[^/]+)$/, { HEAD: getBlob, GET: getBlob }],
-  [/^\/v2\/(?<repository>.+)\/manifests\/(?<last>[^/]+)$/, { HEAD: getManifest, GET: getManifest, PUT: putManifest }],
+  [
+    /^\/v2\/(?<repository>.+)\/manifests\/(?<last>[^/]+)$/,
+    { HEAD: getManifest, GET: getManifest, PUT: putManifest, DELETE: deleteManifest },
+  ],
+  [/^\/v2\/(?<repository>.+)\/referrers\/(?<last>[^/]+)$/, { GET: listReferrers }],
   [/^\/v2\/(?<repository>.+)\/tags\/(?<last>list)$/, { GET: listTags }],
   [/^\/v2\/(?<last>_catalog)$/, { GET: listRepositories }],
   [/^\/v2\/$/, { GET: ({ response }) => void response.writeHead(200).end("{}") }],
@@ -183,10 +189,10 @@ function getManifest({ state, request, response, repository, last }: Exchange): 
 
 async function putManifest({ state, request, response, repository, last }: Exchange): Promise<void> {
   const bytes = await bodyOf(request);
-  const { config, layers } = JSON.parse(bytes.toString()) as Record<"config", { digest: string }> & {
-    layers: { digest: string }[];
-  };
-  const missing = [config, ...layers].find((blob) => !state.blobs.has(blob.digest));
+  const { config, layers = [] } = JSON.parse(bytes.toString()) as Partial<
+    Record<"config", { digest: string }> & { layers: { digest: string }[] }
+  >;
+  const missing = [...(config ? [config] : []), ...layers].find((blob) => !state.blobs.has(blob.digest));
   if (missing !== undefined) return refuse(response, 400, "MANIFEST_BLOB_UNKNOWN", `blob unknown: ${missing.digest}`);
   const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
   if (last.includes(":") && last !== digest) return refuse(response, 400, "DIGEST_INVALID", `the content is ${digest}`);
@@ -196,18 +202,64 @@ async function putManifest({ state, request, response, repository, last }: Excha
   response.writeHead(201, { location: `/v2/${repository}/manifests/${digest}`, "docker-content-digest": digest }).end();
 }
 
-function listTags({ state, response, repository }: Exchange): void {
+function deleteManifest({ state, response, repository, last }: Exchange): void {
+  const key = `${repository}${last.includes(":") ? "@" : ":"}${last}`;
+  const manifest = state.manifests.get(key);
+  if (manifest === undefined) return refuse(response, 404, "MANIFEST_UNKNOWN", "manifest unknown");
+  state.manifests.delete(key);
+  // As in distribution and zot, the tags of a manifest are deleted together with the manifest.
+  if (last.includes(":"))
+    for (const [name, { bytes }] of state.manifests)
+      if (name.startsWith(`${repository}:`) && bytes.equals(manifest.bytes)) state.manifests.delete(name);
+  response.writeHead(202).end();
+}
+
+/** Lists the manifests with a subject (distribution-spec, "Listing Referrers"). */
+function listReferrers({ state, response, repository, last }: Exchange): void {
+  const prefix = `${repository}@`;
+  const manifests = [...state.manifests]
+    .filter(([key, { bytes }]) => key.startsWith(prefix) && subjectOf(bytes) === last)
+    .map(([key, { bytes, mediaType }]) => ({ mediaType, digest: key.slice(prefix.length), size: bytes.length }));
+  const index = { schemaVersion: 2, mediaType: INDEX_TYPE, manifests };
+  response.writeHead(200, { "content-type": INDEX_TYPE }).end(JSON.stringify(index));
+}
+
+function subjectOf(bytes: Buffer): string | undefined {
+  try {
+    return (JSON.parse(bytes.toString()) as { subject?: { digest?: string } }).subject?.digest;
+  } catch {
+    return undefined;
+  }
+}
+
+function listTags(exchange: Exchange): void {
+  const { state, response, repository } = exchange;
   const prefix = `${repository}:`;
   const tags = [...state.manifests.keys()]
     .filter((key) => key.startsWith(prefix))
     .map((key) => key.slice(prefix.length));
   if (tags.length === 0) return refuse(response, 404, "NAME_UNKNOWN", "repository name not known to registry");
-  sendJson(response, { name: repository, tags: tags.sort() });
+  sendPage(exchange, tags, (page) => ({ name: repository, tags: page }));
 }
 
-function listRepositories({ state, response }: Exchange): void {
-  const names = new Set([...state.manifests.keys()].map((key) => key.slice(0, key.search(/[:@]/))));
-  sendJson(response, { repositories: [...names].sort() });
+function listRepositories(exchange: Exchange): void {
+  const names = new Set([...exchange.state.manifests.keys()].map((key) => key.slice(0, key.search(/[:@]/))));
+  sendPage(exchange, [...names], (repositories) => ({ repositories }));
+}
+
+/** Sends one page of a list, and a link to the next page (distribution-spec, "Listing Tags"). */
+function sendPage(
+  { request, response, query }: Exchange,
+  names: readonly string[],
+  body: (page: readonly string[]) => unknown,
+): void {
+  const last = query.get("last") ?? "";
+  const rest = names.filter((name) => name > last).sort();
+  const page = rest.slice(0, Number(query.get("n") ?? rest.length));
+  const path = (request.url ?? "").replace(/\?.*/, "");
+  const next = `<${path}?n=${query.get("n")}&last=${encodeURIComponent(page.at(-1) ?? "")}>; rel="next"`;
+  if (page.length > 0 && page.length < rest.length) response.setHeader("link", next);
+  sendJson(response, body(page));
 }
 
 function sendJson(response: ServerResponse, value: unknown): void {

@@ -5,6 +5,8 @@ import type { RunningProcess } from "../../support/tools.ts";
 export interface ProcessUsage {
   /** The peak of its anonymous memory, in MiB. */
   peakMemory: number;
+  /** The processor time that it used, in seconds. */
+  cpuSeconds: number;
   /** The regular files that it had open for writing. */
   readonly written: Set<string>;
 }
@@ -13,7 +15,7 @@ const ACCESS_MODE = 0o3;
 
 /** Samples a process every 20 milliseconds until it ends. */
 export async function watchProcess(running: RunningProcess): Promise<ProcessUsage> {
-  const usage: ProcessUsage = { peakMemory: 0, written: new Set() };
+  const usage: ProcessUsage = { peakMemory: 0, cpuSeconds: 0, written: new Set() };
   const timer = setInterval(() => sample(running.pid, usage), 20);
   await running.ended;
   clearInterval(timer);
@@ -23,6 +25,7 @@ export async function watchProcess(running: RunningProcess): Promise<ProcessUsag
 function sample(pid: number, usage: ProcessUsage): void {
   try {
     usage.peakMemory = Math.max(usage.peakMemory, anonymousMemory(pid));
+    usage.cpuSeconds = Math.max(usage.cpuSeconds, processorTime(pid));
     for (const fd of readdirSync(`/proc/${pid}/fd`)) {
       const flags = Number.parseInt(findField(`/proc/${pid}/fdinfo/${fd}`, /flags:\s+(\d+)/), 8);
       const path = readlinkSync(`/proc/${pid}/fd/${fd}`);
@@ -36,6 +39,13 @@ function sample(pid: number, usage: ProcessUsage): void {
 /** The anonymous memory of a process, in MiB. */
 function anonymousMemory(pid: number): number {
   return Math.round(Number(findField(`/proc/${pid}/status`, /RssAnon:\s+(\d+)/)) / 1024);
+}
+
+/** The processor time of a process in seconds (proc(5), /proc/pid/stat, fields 14 and 15). A tick is 10 milliseconds. */
+function processorTime(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/stat`, "latin1");
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 /** The number in a file of /proc; 0 if it is missing. */

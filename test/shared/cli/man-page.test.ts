@@ -51,7 +51,7 @@ describe("man pages", { timeout: 60_000 }, () => {
       "(default: /mnt/oras)",
       "oras-push sidecar NA \\ 'localhost:5000/squares:iter-{JOB_COMPLETION_INDEX}'",
       "128+n ended by signal n",
-      "SEE ALSO launcher(1), oras-push(1), oras-push-pull(1), oras-push-inject(1), wait-fs(1)",
+      "SEE ALSO launcher(1), oras-push(1), oras-push-pull(1), oras-push-inject(1), oras-push-list(1), oras-push-lineage(1), oras-push-report(1), oras-push-prune(1), wait-fs(1)",
     ])
       assert.ok(text.includes(part), `${part} is not in ${text}`);
   });

@@ -5,10 +5,18 @@ import { installPlan, launchPlan } from "launcher/options";
 import { USAGE as LAUNCHER_USAGE } from "launcher/usage";
 import { injectPlan } from "oras-push/options/inject";
 import { INJECT_USAGE } from "oras-push/options/inject-usage";
+import { lineagePlan } from "oras-push/options/lineage";
+import { LINEAGE_USAGE } from "oras-push/options/lineage-usage";
+import { listPlan } from "oras-push/options/list";
+import { LIST_USAGE } from "oras-push/options/list-usage";
+import { prunePlan } from "oras-push/options/prune";
+import { PRUNE_USAGE } from "oras-push/options/prune-usage";
 import { pullPlan } from "oras-push/options/pull";
 import { PULL_USAGE } from "oras-push/options/pull-usage";
 import { pushPlan } from "oras-push/options/push";
 import { PUSH_USAGE } from "oras-push/options/push-usage";
+import { reportPlan } from "oras-push/options/report";
+import { REPORT_USAGE } from "oras-push/options/report-usage";
 import { sidecarPlan } from "oras-push/options/sidecar";
 import { SIDECAR_USAGE } from "oras-push/options/sidecar-usage";
 import { parseCommandLine } from "shared/cli/command-line";
@@ -28,6 +36,12 @@ const PARSERS: Readonly<Record<string, (argv: readonly string[]) => Promise<unkn
   "oras-push": async (argv) => pushPlan(await parseCommandLine(PUSH_USAGE, argv, ENVIRONMENT), ENVIRONMENT),
   "oras-push inject": async (argv) => injectPlan(await parseCommandLine(INJECT_USAGE, argv, ENVIRONMENT)),
   "oras-push pull": async (argv) => pullPlan(await parseCommandLine(PULL_USAGE, argv, ENVIRONMENT), ENVIRONMENT),
+  "oras-push list": async (argv) => listPlan(await parseCommandLine(LIST_USAGE, argv, ENVIRONMENT), ENVIRONMENT, 0),
+  "oras-push lineage": async (argv) =>
+    lineagePlan(await parseCommandLine(LINEAGE_USAGE, argv, ENVIRONMENT), ENVIRONMENT),
+  "oras-push prune": async (argv) => prunePlan(await parseCommandLine(PRUNE_USAGE, argv, ENVIRONMENT), ENVIRONMENT, 0),
+  "oras-push report": async (argv) =>
+    reportPlan(await parseCommandLine(REPORT_USAGE, argv, ENVIRONMENT), ENVIRONMENT, 0),
   "oras-push sidecar": async (argv) =>
     sidecarPlan(await parseCommandLine(SIDECAR_USAGE, argv, ENVIRONMENT), ENVIRONMENT),
   "wait-fs": async (argv) => waitFsOptions(await parseCommandLine(WAIT_FS_USAGE, argv, ENVIRONMENT)),

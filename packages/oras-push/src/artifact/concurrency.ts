@@ -25,3 +25,23 @@ export async function mapConcurrently<T, R>(
   if (failures.length > 0) throw failures[0];
   return results;
 }
+
+/** A function that calls `act` when a place is free, and returns the result of `act`. */
+export type Limiter = <T>(act: () => Promise<T>) => Promise<T>;
+
+/** Creates a {@link Limiter} with `limit` places. The calls start in the order of their requests. */
+export function limiter(limit: number): Limiter {
+  let free = Math.max(1, limit);
+  const waiting: (() => void)[] = [];
+  return async (act) => {
+    if (free > 0) free--;
+    else await new Promise<void>((resolve) => waiting.push(resolve));
+    try {
+      return await act();
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) free++;
+      else next();
+    }
+  };
+}

@@ -3,7 +3,8 @@ import { ToolError } from "shared/cli/tool-error";
 import { ANNOTATIONS } from "../oci/annotations.ts";
 import type { Annotations } from "../oci/descriptor.ts";
 import { shortDigest } from "../oci/digest.ts";
-import { type Manifest, ManifestError, parseManifest, type StoredManifest } from "../oci/manifest.ts";
+import { type Manifest, ManifestError, parseManifest, parseObject, type StoredManifest } from "../oci/manifest.ts";
+import { IMAGE_CONFIG } from "../oci/media-types.ts";
 import { type AnyReference, formatReference } from "../oci/reference.ts";
 
 /**
@@ -12,6 +13,7 @@ import { type AnyReference, formatReference } from "../oci/reference.ts";
  */
 const VOLATILE_ANNOTATIONS: ReadonlySet<string> = new Set([
   ANNOTATIONS.created,
+  ANNOTATIONS.imageOf,
   ANNOTATIONS.attempt,
   ANNOTATIONS.startedAt,
   ANNOTATIONS.finishedAt,
@@ -27,7 +29,8 @@ const VOLATILE_ANNOTATIONS: ReadonlySet<string> = new Set([
 const VOLATILE_OF_LAYERS: ReadonlySet<string> = new Set([ANNOTATIONS.fileTime]);
 
 /**
- * Checks that a tag's manifest has the same artifact type, layers and annotations as the new manifest. Ignores
+ * Checks that a tag's manifest has the same artifact type, layers and annotations as the new manifest, and
+ * that both or none can be mounted. Ignores
  * annotations that say when and where the artifact was made. Throws `cannotCreate` with a description of the existing
  * artifact if the manifests differ.
  */
@@ -44,13 +47,15 @@ export function checkSameContent(reference: AnyReference, existing: StoredManife
  * Parses a manifest, and removes the annotations that are not compared. Returns undefined if the manifest does not
  * describe an artifact. For example, an index does not describe an artifact.
  */
-function contentOf(manifest: StoredManifest): Manifest | undefined {
+function contentOf(manifest: StoredManifest): (Manifest & { readonly mountable: boolean }) | undefined {
   const parsed = manifestOf(manifest);
   if (parsed === undefined) return undefined;
   const layers = parsed.layers.map(({ annotations, ...layer }) =>
     annotations === undefined ? layer : { ...layer, annotations: without(annotations, VOLATILE_OF_LAYERS) },
   );
-  return { ...parsed, layers, annotations: without(parsed.annotations, VOLATILE_ANNOTATIONS) };
+  const { config } = parseObject(manifest.bytes) as { config?: { mediaType?: unknown } | null };
+  const mountable = config?.mediaType === IMAGE_CONFIG;
+  return { ...parsed, layers, annotations: without(parsed.annotations, VOLATILE_ANNOTATIONS), mountable };
 }
 
 function without(annotations: Annotations, names: ReadonlySet<string>): Annotations {

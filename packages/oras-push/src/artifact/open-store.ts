@@ -3,10 +3,12 @@ import type { Access, ArtifactStore } from "../oci/artifact-store.ts";
 import type { Credential, CredentialSource } from "../oci/auth/credential.ts";
 import { dockerCredentials } from "../oci/auth/docker-config.ts";
 import { withoutNewline } from "../oci/auth/password.ts";
+import { Connections } from "../oci/http/connections.ts";
 import { DEFAULT_RETRY } from "../oci/http/retry.ts";
 import { Transport } from "../oci/http/transport.ts";
 import { openLayout } from "../oci/layout/layout.ts";
 import { type AnyReference, formatReference, type Reference } from "../oci/reference.ts";
+import { listRepositories } from "../oci/registry.ts";
 import { Repository } from "../oci/repository.ts";
 import type { ConnectionPlan, TransferContext } from "./transfer.ts";
 
@@ -32,21 +34,55 @@ export function groupByStore(references: readonly AnyReference[]): readonly AnyR
   return [...groups.values()];
 }
 
+/** Opens the repositories and registries of one command. They share their connections. */
+export interface StoreOpener {
+  /** Opens the repository or the layout of a reference, as {@link openStore} does. */
+  open(reference: AnyReference, access: Access): Promise<ArtifactStore>;
+  /** Lists the repositories of a registry. See {@link listRepositories}. */
+  listRepositories(registry: string): Promise<string[]>;
+}
+
+/** Creates a {@link StoreOpener}. Use an opener if a command reads many repositories. */
+export function storeOpener(plan: ConnectionPlan, context: TransferContext): StoreOpener {
+  // A copy of the environment is much faster to read than the environment of the process.
+  const connections = new Connections({ ...plan, env: { ...context.env } });
+  return {
+    open: async (reference, access) => {
+      if ("layout" in reference) return openLayout(reference.layout, access, context.signal);
+      return openRepository(reference, access, plan, context, connections);
+    },
+    listRepositories: (registry) =>
+      listRepositories(transportOf(registry, credentialSource("pull", plan, context), plan, context, connections)),
+  };
+}
+
 function openRepository(
-  reference: Reference,
+  { registry, repository }: Reference,
   access: Access,
   plan: ConnectionPlan,
   context: TransferContext,
+  connections?: Connections,
 ): Repository {
-  const transport = new Transport(reference.registry, {
+  const credentials = credentialSource(access, plan, context, repository);
+  return new Repository(transportOf(registry, credentials, plan, context, connections), repository, access);
+}
+
+function transportOf(
+  registry: string,
+  credentials: CredentialSource,
+  plan: ConnectionPlan,
+  context: TransferContext,
+  connections: Connections | undefined,
+): Transport {
+  return new Transport(registry, {
     ...plan,
     ...context,
+    connections,
     debug: plan.debug ? context.log : () => {},
-    credentials: credentialSource(access, plan, context, reference.repository),
+    credentials,
     retry: { ...DEFAULT_RETRY, deadlineSeconds: plan.retrySeconds },
     userAgent: `oras-push/${VERSION}`,
   });
-  return new Repository(transport, reference.repository, access);
 }
 
 /**
@@ -57,7 +93,7 @@ function credentialSource(
   access: Access,
   plan: ConnectionPlan,
   { env, signal }: TransferContext,
-  repository: string,
+  repository?: string,
 ): CredentialSource {
   const variable = access === "pull" ? env.ORAS_PULL_PASS : env.ORAS_PUSH_PASS;
   const password = withoutNewline(plan.password ?? variable ?? "");

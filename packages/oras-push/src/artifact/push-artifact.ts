@@ -1,11 +1,16 @@
 import type { Log } from "shared/cli/log";
 import { oneLine, ToolError } from "shared/cli/tool-error";
-import { layerOf } from "../layer/layer.ts";
+import { filesLayer } from "../layer/files-layer.ts";
+import { type LayerOptions, type LayerSource, layerOf } from "../layer/layer.ts";
 import { type LayerPath, titleOf } from "../layer/layer-path.ts";
+import { NotMountableError } from "../layer/mountable-entries.ts";
 import { Threads } from "../layer/threads.ts";
 import type { Annotations } from "../oci/descriptor.ts";
+import { FOLDER_LAYER } from "../oci/media-types.ts";
 import type { AnyReference } from "../oci/reference.ts";
 import type { Patterns } from "../tar/selection.ts";
+import type { Mountable } from "./artifact-manifest.ts";
+import { checkLayerCount } from "./image.ts";
 import { groupByStore, openStore } from "./open-store.ts";
 import { createdAnnotation, type Destination, type PushResult, push } from "./push.ts";
 import type { TransferContext, TransferPlan } from "./transfer.ts";
@@ -32,6 +37,8 @@ export interface ArtifactPlan {
   readonly patterns: Patterns;
   /** If true, the push fails if a tag points to different content. If false, the push overwrites the tag. */
   readonly noClobber: boolean;
+  /** Whether to make the artifact mountable as an image; false by default. */
+  readonly mountable?: boolean;
   /** Whether to skip unreadable paths in folders. By default, an unreadable path is an error. */
   readonly skipUnreadable?: boolean;
 }
@@ -50,10 +57,11 @@ export async function pushArtifact(
   const epoch = sourceDateEpoch(context.env);
   const report = (message: string) => context.warn(oneLine(message));
   const annotations = layerAnnotations(plan.annotationFile, paths, report);
-  const { level, patterns, skipUnreadable } = plan;
+  const { level, patterns, skipUnreadable, mountable = false } = plan;
   const threads = new Threads();
   const { signal } = context;
-  const options = { level, patterns, skipUnreadable, latest: epoch, report, annotations, signal, threads };
+  const common = { report, annotations, signal, threads, mountable };
+  const options = { level, patterns, skipUnreadable, latest: epoch, ...common };
   const layers = await Promise.all(paths.map((path) => layerOf(path, options)));
   const destinations = await openDestinations(references, plan, context);
   const created = createdAnnotation(epoch === undefined ? new Date() : new Date(epoch * 1000));
@@ -61,6 +69,7 @@ export async function pushArtifact(
     artifactType: plan.artifactType,
     annotations: { ...created, ...plan.annotationFile.manifest, ...plan.annotations },
     configAnnotations: plan.annotationFile.config,
+    mountable: mountable && layers.length > 0 ? await mountableOf(paths, layers, options) : undefined,
   };
   const { concurrency, noClobber } = plan;
   try {
@@ -68,6 +77,28 @@ export async function pushArtifact(
   } finally {
     await threads.close();
   }
+}
+
+/**
+ * Prepares the image of an artifact. Throws {@link NotMountableError} if a layer cannot be part of an image, or if there
+ * are too many layers.
+ */
+async function mountableOf(
+  paths: readonly LayerPath[],
+  layers: readonly LayerSource[],
+  options: LayerOptions,
+): Promise<Mountable> {
+  const folders = layers.filter(({ describeArchive }) => describeArchive !== undefined);
+  const other = folders.find(({ mediaType }) => mediaType !== FOLDER_LAYER);
+  if (other !== undefined)
+    throw new NotMountableError(
+      other.title,
+      `a folder in an image has the media type ${FOLDER_LAYER}`,
+      "push the folder without a media type",
+    );
+  const files = paths.filter((_, index) => layers[index]?.describeArchive === undefined);
+  checkLayerCount(folders.length + (files.length > 0 ? 1 : 0));
+  return { files: files.length > 0 ? await filesLayer(files, options) : undefined };
 }
 
 /** Opens the stores of the references. Opens each store only once. */

@@ -1,9 +1,18 @@
 import type { LayerSource } from "../layer/layer.ts";
 import { ANNOTATIONS } from "../oci/annotations.ts";
 import type { ArtifactStore } from "../oci/artifact-store.ts";
-import { type Annotations, type Descriptor, EMPTY_CONTENT, EMPTY_DESCRIPTOR } from "../oci/descriptor.ts";
-import { buildManifest, type StoredManifest } from "../oci/manifest.ts";
+import type { Annotations, Descriptor } from "../oci/descriptor.ts";
+import type { StoredManifest } from "../oci/manifest.ts";
 import type { AnyReference } from "../oci/reference.ts";
+import {
+  type Artifact,
+  configsOf,
+  layersOf,
+  manifestOf,
+  sourcesOf,
+  type Target,
+  targetsOf,
+} from "./artifact-manifest.ts";
 import { mapConcurrently } from "./concurrency.ts";
 import { earlierContent } from "./earlier-content.ts";
 import { checkSameContent } from "./no-clobber.ts";
@@ -16,12 +25,10 @@ export interface Destination {
   readonly references: readonly AnyReference[];
 }
 
-/** The parts of a manifest besides its layers. */
-export interface Artifact {
-  readonly artifactType?: string | undefined;
-  readonly annotations: Annotations;
-  /** Annotations of the config descriptor. */
-  readonly configAnnotations?: Annotations;
+/** A store, and what the push writes in this store. */
+interface OpenDestination {
+  readonly store: ArtifactStore;
+  readonly targets: readonly Target[];
 }
 
 /** How to push. */
@@ -57,21 +64,26 @@ export async function push(
   artifact: Artifact,
   options: PushOptions,
 ): Promise<PushResult[]> {
-  const kept = options.noClobber ? await keptResults(destinations, sources, artifact, options) : [];
-  const isKept = (reference: AnyReference) => kept.some((result) => result.reference === reference);
-  const open = destinations
-    .map(({ store, references }) => ({ store, references: references.filter((one) => !isKept(one)) }))
-    .filter(({ references }) => references.length > 0);
-  const pushed = await pushBlobs(open, sources, options);
+  const all = sourcesOf(sources, artifact);
+  const targets = destinations.map(({ store, references }) => ({ store, targets: targetsOf(references, artifact) }));
+  const kept = options.noClobber ? await keptResults(targets, all, artifact, options) : [];
+  const isKept = ({ reference }: Target) => kept.some((result) => result.reference === reference);
+  const open = targets
+    .map(({ store, targets }) => ({ store, targets: targets.filter((target) => !isKept(target)) }))
+    .filter(({ targets }) => targets.length > 0);
+  const pushed = await pushBlobs(open, all, artifact, options);
   await options.confirm?.();
   const results: PushResult[] = [...kept];
-  for (const [index, { store, references }] of open.entries()) {
+  for (const [index, { store, targets }] of open.entries()) {
     const layers = pushed[index] as PushedLayer[];
-    const manifest = manifestOf(artifact, layers);
-    for (const reference of references)
-      results.push({ reference, manifest: await pushTag(store, reference, manifest, options), layers });
+    // The image comes first, so that a client that finds the artifact also finds its image.
+    for (const { reference, variant } of targets.toReversed()) {
+      const manifest = manifestOf(artifact, layers, variant);
+      const stored = await pushTag(store, reference, manifest, options);
+      results.push({ reference, manifest: stored, layers: layersOf(artifact, layers, variant) });
+    }
   }
-  const order = destinations.flatMap(({ references }) => references);
+  const order = targets.flatMap(({ targets }) => targets.map(({ reference }) => reference));
   return results.sort((a, b) => order.indexOf(a.reference) - order.indexOf(b.reference));
 }
 
@@ -85,49 +97,51 @@ export function createdAnnotation(date: Date): Annotations {
  * `cannotCreate` if a reference points to different content.
  */
 async function keptResults(
-  destinations: readonly Destination[],
+  destinations: readonly OpenDestination[],
   sources: readonly LayerSource[],
   artifact: Artifact,
   options: PushOptions,
 ): Promise<PushResult[]> {
-  const found: { readonly reference: AnyReference; readonly manifest: StoredManifest }[] = [];
-  for (const { store, references } of destinations)
-    for (const reference of references) {
-      const manifest = await taggedManifest(store, reference);
-      if (manifest !== undefined) found.push({ reference, manifest });
+  const found: (Target & { readonly manifest: StoredManifest })[] = [];
+  for (const { store, targets } of destinations)
+    for (const target of targets) {
+      const manifest = await taggedManifest(store, target.reference);
+      if (manifest !== undefined) found.push({ ...target, manifest });
     }
   if (found.length === 0) return [];
   const layers = (await mapConcurrently(sources, options.concurrency, describeLayer)).map(unsent);
-  const wanted = manifestOf(artifact, layers);
-  return found.map(({ reference, manifest }) => {
-    checkSameContent(reference, manifest, wanted);
+  return found.map(({ reference, variant, manifest }) => {
+    checkSameContent(reference, manifest, manifestOf(artifact, layers, variant));
     for (const [index, { descriptor }] of layers.entries())
       options.progress.exists((sources[index] as LayerSource).title, descriptor);
-    return { reference, manifest, layers };
+    return { reference, manifest, layers: layersOf(artifact, layers, variant) };
   });
 }
 
-/** Sends the blobs of all layers to every destination. Returns the layers of each destination. */
+/** Sends the blobs of all layers and configs to every destination. Returns the layers of each destination. */
 async function pushBlobs(
-  destinations: readonly Destination[],
+  destinations: readonly OpenDestination[],
   sources: readonly LayerSource[],
+  artifact: Artifact,
   { concurrency, progress }: PushOptions,
 ): Promise<PushedLayer[][]> {
   const pushed: PushedLayer[][] = [];
-  for (const { store, references } of destinations) {
+  for (const { store, targets } of destinations) {
     const [known] = pushed;
-    const earlier = earlierContent(store, references);
-    const first = destinations[0]?.store as ArtifactStore;
-    pushed.push(
-      await mapConcurrently([...sources.entries()], concurrency, ([index, source]) => {
-        const layer = known?.[index];
-        return layer === undefined
-          ? pushLayer(store, source, earlier, progress)
-          : copyLayer(store, source, layer.descriptor, first, progress);
-      }),
+    const earlier = earlierContent(
+      store,
+      targets.map(({ reference }) => reference),
     );
-    if (!(await store.hasBlob(EMPTY_DESCRIPTOR.digest, EMPTY_DESCRIPTOR.size)))
-      await store.pushBlob(EMPTY_CONTENT, EMPTY_DESCRIPTOR.digest);
+    const first = destinations[0]?.store as ArtifactStore;
+    const layers = await mapConcurrently([...sources.entries()], concurrency, ([index, source]) => {
+      const layer = known?.[index];
+      return layer === undefined
+        ? pushLayer(store, source, earlier, progress)
+        : copyLayer(store, source, layer.descriptor, first, progress);
+    });
+    pushed.push(layers);
+    for (const { bytes, descriptor } of configsOf(artifact, layers))
+      if (!(await store.hasBlob(descriptor.digest, descriptor.size))) await store.pushBlob(bytes, descriptor.digest);
   }
   return pushed;
 }
@@ -152,10 +166,6 @@ async function pushTag(
 
 async function taggedManifest(store: ArtifactStore, { tag }: AnyReference): Promise<StoredManifest | undefined> {
   return tag === undefined ? undefined : await store.fetchManifest(tag);
-}
-
-function manifestOf(artifact: Artifact, layers: readonly PushedLayer[]): StoredManifest {
-  return buildManifest({ ...artifact, layers: layers.map(({ descriptor }) => descriptor) });
 }
 
 function unsent(descriptor: Descriptor): PushedLayer {

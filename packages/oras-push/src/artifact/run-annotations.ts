@@ -1,4 +1,4 @@
-import { ANNOTATIONS } from "../oci/annotations.ts";
+import { ANNOTATIONS, RUN_PREFIX } from "../oci/annotations.ts";
 import type { Annotations } from "../oci/descriptor.ts";
 
 /**
@@ -27,4 +27,21 @@ export function failedRunReason(annotations: Annotations): string | undefined {
   if (code === "0") return undefined;
   if (code !== undefined) return `it is the output of a run that failed with exit code ${code}${why}`;
   return reason === undefined ? undefined : `it is the output of a run that failed${why}`;
+}
+
+/**
+ * The state of a run. `checkpoint` means an intermediate state that a run saved before it ended. `other` means that the
+ * artifact is not the output of a run.
+ */
+export type RunState = "succeeded" | "failed" | "incomplete" | "checkpoint" | "other";
+
+/** All states, in the order of help texts. */
+export const RUN_STATES: readonly RunState[] = ["succeeded", "failed", "incomplete", "checkpoint", "other"];
+
+/** Returns the state of the run that an artifact's annotations describe. This function is pure. */
+export function runState(annotations: Annotations): RunState {
+  if (!Object.keys(annotations).some((name) => name.startsWith(RUN_PREFIX))) return "other";
+  if (annotations[ANNOTATIONS.incomplete] === "true") return "incomplete";
+  if (annotations[ANNOTATIONS.checkpoint] !== undefined) return "checkpoint";
+  return failedRunReason(annotations) === undefined ? "succeeded" : "failed";
 }

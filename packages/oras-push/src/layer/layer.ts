@@ -7,11 +7,9 @@ import { ANNOTATIONS } from "../oci/annotations.ts";
 import type { Annotations } from "../oci/descriptor.ts";
 import { FILE_LAYER, FOLDER_LAYER } from "../oci/media-types.ts";
 import { readLarge } from "../tar/content.ts";
-import { archiveSegments } from "../tar/segments.ts";
 import { type Patterns, selection } from "../tar/selection.ts";
 import { walk } from "../tar/walk.ts";
-import { type ArchiveSums, archiveSums } from "./archive-sums.ts";
-import { encodedArchive } from "./encoded-archive.ts";
+import { archiveLayer } from "./archive-layer.ts";
 import { metadataAnnotations } from "./file-metadata.ts";
 import { type LayerPath, titleOf } from "./layer-path.ts";
 import type { Threads } from "./threads.ts";
@@ -34,6 +32,8 @@ export interface LayerOptions {
   readonly report: (message: string) => void;
   /** Whether to skip unreadable paths in folders. By default, an unreadable path is an error. */
   readonly skipUnreadable?: boolean | undefined;
+  /** Whether folders must be mountable as parts of an image. False by default. */
+  readonly mountable?: boolean;
   /** The user's annotations for a layer; none by default. */
   readonly annotations?: (layer: LayerPath) => Annotations;
   /**
@@ -89,39 +89,17 @@ interface NamedLayer extends LayerPath {
   readonly annotations: Annotations;
 }
 
-function folderLayer(layer: NamedLayer, options: LayerOptions): LayerSource {
-  const { title, mediaType = FOLDER_LAYER } = layer;
-  const openArchive = archiveOpener(layer, options);
-  const describeArchive = async () => {
-    const { bytes, annotations } = openArchive(undefined);
-    for await (const _ of bytes);
-    return annotations();
-  };
-  return { title, mediaType, size: undefined, open: () => openArchive(options.level), describeArchive };
-}
-
-/** Returns a function that opens the archive of a folder. Its argument is the level of an {@link encodedArchive}. */
-function archiveOpener({ path, title, annotations }: NamedLayer, options: LayerOptions) {
-  const { latest, patterns, signal, threads } = options;
+function folderLayer({ path, title, mediaType = FOLDER_LAYER, annotations }: NamedLayer, options: LayerOptions) {
   const unreadable = options.skipUnreadable === true ? () => {} : undefined;
-  const selected = patterns === undefined ? undefined : selection(patterns);
+  const selected = options.patterns === undefined ? undefined : selection(options.patterns);
   const report = once(options.report);
-  return (level: number | undefined): LayerStream => {
-    let sums: ArchiveSums | undefined;
-    async function* bytes(): AsyncGenerator<Buffer> {
-      sums = await archiveSums();
-      const segments = archiveSegments(walk(path, title, report, selected, unreadable), latest);
-      yield* encodedArchive(segments, sums, { level, threads, signal });
-    }
-    return {
-      bytes: bytes(),
-      annotations: () => ({
-        ...annotations,
-        ...(sums === undefined ? {} : { [ANNOTATIONS.contentDigest]: sums.digest() }),
-        [ANNOTATIONS.unpack]: "true",
-      }),
-    };
+  const archive = {
+    title,
+    mediaType,
+    entries: () => walk(path, title, report, selected, unreadable),
+    annotations: (content: Annotations) => ({ ...annotations, ...content, [ANNOTATIONS.unpack]: "true" }),
   };
+  return archiveLayer(archive, options);
 }
 
 function fileLayer(layer: NamedLayer, stats: Stats, { latest, signal }: LayerOptions): LayerSource {

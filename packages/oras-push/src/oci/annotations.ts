@@ -18,6 +18,8 @@ export const ANNOTATIONS = {
   fileMode: "dev.oras-pod-tools.file.mode",
   /** The modification time of a single file (RFC 3339), in UTC and whole seconds. */
   fileTime: "dev.oras-pod-tools.file.mtime",
+  /** The digest of the artifact whose files are in an image. Only such an image has this annotation. */
+  imageOf: "dev.oras-pod-tools.image-of",
   /** The exit code of the application that wrote the content. */
   exitCode: "dev.oras-pod-tools.run.exit-code",
   /** The signal that ended the application. */
@@ -26,6 +28,8 @@ export const ANNOTATIONS = {
   reason: "dev.oras-pod-tools.run.reason",
   /** `"true"` if the launcher did not save all outputs. */
   incomplete: "dev.oras-pod-tools.run.incomplete",
+  /** The number of a checkpoint. Only an artifact with an intermediate state of a run has this annotation. */
+  checkpoint: "dev.oras-pod-tools.run.checkpoint",
   /** A random id. Each start of the launcher gets a new id. */
   attempt: "dev.oras-pod-tools.run.attempt",
   /** The time when the application started (RFC 3339). */
@@ -39,6 +43,9 @@ export const ANNOTATIONS = {
   namespace: "dev.oras-pod-tools.run.namespace",
   node: "dev.oras-pod-tools.run.node",
 } as const;
+
+/** The prefix of all annotations about a run. */
+export const RUN_PREFIX = "dev.oras-pod-tools.run.";
 
 /** The annotations that clients use to restore a layer. Users cannot set these annotations. */
 export const LAYER_ANNOTATIONS: ReadonlySet<string> = new Set([

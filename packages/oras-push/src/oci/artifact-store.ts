@@ -3,7 +3,7 @@ import type { Digest } from "./digest.ts";
 import type { StoredManifest } from "./manifest.ts";
 
 /** The rights that a command needs in a store. A token for the store grants only these rights. */
-export type Access = "pull" | "pull,push";
+export type Access = "pull" | "pull,push" | "pull,delete";
 
 /** The digest and the size of a blob. */
 export interface BlobInfo {
@@ -41,8 +41,11 @@ export interface ArtifactStore {
    * Stores a blob while the caller produces the content. The digest and the size are known only after the last byte.
    */
   pushStreamedBlob(open: OpenContent): Promise<BlobInfo>;
-  /** Returns a blob's content. The caller must check the size and the digest. */
-  fetchBlob(descriptor: Descriptor): AsyncIterable<Buffer>;
+  /**
+   * Returns a blob's content. `start` is the offset of the first byte, 0 by default. The caller must check the size and
+   * the digest.
+   */
+  fetchBlob(descriptor: Descriptor, start?: number): AsyncIterable<Buffer>;
   /**
    * Fetches a manifest by tag or digest, and checks the digest of the manifest. Returns undefined if the store does not
    * have the manifest.
@@ -59,4 +62,16 @@ export interface ArtifactStore {
   hasTags(): Promise<boolean>;
   /** Lists all tags. */
   listTags(): Promise<string[]>;
+  /** Lists the manifests whose subject is `digest`, such as signatures. The list includes manifests without a tag. */
+  listReferrers(digest: Digest): Promise<readonly Digest[]>;
+  /**
+   * Deletes a manifest and these tags of the manifest. Keeps a tag that refers to a different manifest by now. Does
+   * nothing if the manifest is already deleted. Throws `registry` if the registry refuses the deletion.
+   */
+  deleteManifest(digest: Digest, tags: readonly string[]): Promise<void>;
+  /**
+   * Deletes the blobs of the manifests that this object has deleted, unless another manifest uses these blobs. Does
+   * nothing in a registry, because the garbage collection of the registry deletes its blobs.
+   */
+  deleteUnusedBlobs(): Promise<void>;
 }

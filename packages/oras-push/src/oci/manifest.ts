@@ -43,15 +43,15 @@ export function buildManifest(artifact: {
   readonly artifactType?: string | undefined;
   readonly layers: readonly Descriptor[];
   readonly annotations: Annotations;
+  /** The descriptor of the config, without annotations. By default, the empty descriptor. */
+  readonly config?: Descriptor | undefined;
   /** The annotations of the config's descriptor. */
   readonly configAnnotations?: Annotations;
 }): StoredManifest {
   const layers = artifact.layers.length > 0 ? artifact.layers : [EMPTY_DESCRIPTOR];
   const { annotations, configAnnotations = {} } = artifact;
-  const config =
-    Object.keys(configAnnotations).length === 0
-      ? EMPTY_DESCRIPTOR
-      : { ...EMPTY_DESCRIPTOR, annotations: configAnnotations };
+  const { config: given = EMPTY_DESCRIPTOR } = artifact;
+  const config = Object.keys(configAnnotations).length === 0 ? given : { ...given, annotations: configAnnotations };
   const bytes = Buffer.from(
     JSON.stringify({
       schemaVersion: 2,
@@ -75,7 +75,7 @@ export function buildManifest(artifact: {
  * image index.
  */
 export function parseManifest(bytes: Buffer): Manifest {
-  const fields = parseJson(bytes);
+  const fields = parseObject(bytes);
   const mediaType = fields.mediaType ?? OCI_MANIFEST;
   if (mediaType !== OCI_MANIFEST && mediaType !== DOCKER_MANIFEST)
     throw new ManifestError(`expected an image manifest, found ${JSON.stringify(mediaType)}`);
@@ -87,14 +87,16 @@ export function parseManifest(bytes: Buffer): Manifest {
   };
 }
 
-function parseJson(bytes: Buffer): Record<string, unknown> {
+/** Parses a JSON object. Throws {@link ManifestError} if the bytes are not a JSON object. */
+export function parseObject(bytes: Buffer): Readonly<Record<string, unknown>> {
   let value: unknown;
   try {
     value = JSON.parse(bytes.toString());
   } catch {
     throw new ManifestError("it is not JSON");
   }
-  if (typeof value !== "object" || value === null) throw new ManifestError("it is not a JSON object");
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new ManifestError("it is not a JSON object");
   return value as Record<string, unknown>;
 }
 

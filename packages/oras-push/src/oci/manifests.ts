@@ -84,6 +84,21 @@ export class Manifests {
     }
   }
 
+  /**
+   * Deletes a manifest or a tag ("Deleting tags", "Deleting Manifests"). Returns false if the registry does not have
+   * the manifest or the tag.
+   */
+  async delete(reference: string): Promise<boolean> {
+    const response = await this.#transport.send({
+      method: "DELETE",
+      target: `${this.#path}${reference}`,
+      scope: this.#scope,
+      expect: [200, 202, 204, 404],
+    });
+    await response.discard();
+    return response.status !== 404;
+  }
+
   async #fetchOnce(reference: string, patience?: number): Promise<StoredManifest | undefined> {
     const response = await this.#transport.send({
       method: "GET",

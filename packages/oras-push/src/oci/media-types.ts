@@ -21,6 +21,9 @@ export const DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+
  */
 export const EMPTY_JSON = "application/vnd.oci.empty.v1+json";
 
+/** The media type of an image's config (image-spec, config.md). */
+export const IMAGE_CONFIG = "application/vnd.oci.image.config.v1+json";
+
 /** The default artifact type, as in `oras`. */
 export const UNKNOWN_ARTIFACT = "application/vnd.unknown.artifact.v1";
 

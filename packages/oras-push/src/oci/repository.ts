@@ -6,21 +6,23 @@ import type { Digest } from "./digest.ts";
 import type { RegistryRequest, RegistryResponse } from "./http/message.ts";
 import { downloadRetry } from "./http/retry.ts";
 import type { Transport } from "./http/transport.ts";
-import { MAX_MANIFEST_BYTES, type StoredManifest } from "./manifest.ts";
+import type { StoredManifest } from "./manifest.ts";
+import { linksOrNone } from "./manifest-links.ts";
 import { Manifests } from "./manifests.ts";
 import { Meter, metered } from "./meter.ts";
+import { hasNames, listNames, type NameList } from "./name-list.ts";
+import { listReferrers, referrersTag } from "./referrers.ts";
 import { RegistryError } from "./registry-error.ts";
-import { nextPage, parseTagPage, type TagPage } from "./tag-list.ts";
 import { Uploads, uploadLocation } from "./upload.ts";
-
-/** The maximum number of tags in one page of the list. */
-const TAGS_PER_PAGE = 1000;
 
 /**
  * The timeout, in milliseconds, of the request for the first tag. The timeout is short, because a push can continue
  * even if no response arrives.
  */
 const TAGS_TIME = 5000;
+
+/** The statuses of a registry that does not support deletion. */
+const NO_DELETION: ReadonlySet<number> = new Set([405, 501]);
 
 /**
  * A repository of a registry (distribution-spec). In the comments below, a title in quotes is the title of a section in
@@ -32,6 +34,7 @@ export class Repository implements ArtifactStore {
   readonly #scope: string;
   readonly #uploads: Uploads;
   readonly #manifests: Manifests;
+  readonly #tags: NameList;
 
   constructor(transport: Transport, name: string, access: Access) {
     this.#transport = transport;
@@ -39,6 +42,7 @@ export class Repository implements ArtifactStore {
     this.#scope = `repository:${name}:${access}`;
     this.#uploads = new Uploads(transport, this.#path, this.#scope);
     this.#manifests = new Manifests(transport, this.#path, this.#scope);
+    this.#tags = { path: `${this.#path}/tags/list`, scope: this.#scope, field: "tags", none: [404] };
   }
 
   /** Whether the registry has a blob. The size helps to detect a server that is not a registry. */
@@ -48,10 +52,10 @@ export class Repository implements ArtifactStore {
 
   /**
    * Downloads a blob ("Pulling blobs"). Resumes the download after a broken connection. The caller must check the size
-   * and the digest, because the registry may send too few or too many bytes.
+   * and the digest, because the registry may send too few or too many bytes. `start` is the offset of the first byte.
    */
-  async *fetchBlob(descriptor: Descriptor): AsyncGenerator<Buffer> {
-    let received = 0;
+  async *fetchBlob(descriptor: Descriptor, start = 0): AsyncGenerator<Buffer> {
+    let received = start;
     for (const resume = downloadRetry(this.#transport.retryPolicy); ; ) {
       const response = await this.#requestBlob(descriptor, received);
       try {
@@ -167,45 +171,53 @@ export class Repository implements ArtifactStore {
    * Whether the repository has at least one tag ("Listing Tags"). Returns false if the repository does not exist. Does
    * not retry a failed request.
    */
-  async hasTags(): Promise<boolean> {
-    const { tags, next } = await this.#fetchTags(`${this.#path}/tags/list?n=1`, TAGS_TIME);
-    return tags.length > 0 || next !== undefined;
+  hasTags(): Promise<boolean> {
+    return hasNames(this.#transport, this.#tags, TAGS_TIME);
   }
 
   /** Lists the tags of all pages ("Listing Tags"). Returns an empty list if the repository does not exist. */
-  async listTags(): Promise<string[]> {
-    const tags = new Set<string>();
-    let target: string | URL | undefined = `${this.#path}/tags/list?n=${TAGS_PER_PAGE}`;
-    while (target !== undefined) {
-      const from: string | URL = target;
-      const page: TagPage = await this.#transport.retrying(() => this.#fetchTags(from), "the list of tags");
-      const known = tags.size;
-      for (const tag of page.tags) tags.add(tag);
-      target = page.next;
-      if (target !== undefined && tags.size === known)
-        throw new ToolError(
-          "registry",
-          `the registry ${this.#transport.registry} returns the same page of tags again and again`,
-        );
-    }
-    return [...tags];
+  listTags(): Promise<string[]> {
+    return listNames(this.#transport, this.#tags);
   }
 
-  async #fetchTags(target: string | URL, patience?: number): Promise<TagPage> {
-    const response = await this.#transport.send({
-      method: "GET",
-      target,
-      scope: this.#scope,
-      expect: [200, 404],
-      retry: false,
-      ...(patience === undefined ? {} : { patience }),
-    });
-    if (response.status === 200) {
-      const tags = parseTagPage(await response.bytes(MAX_MANIFEST_BYTES));
-      return { tags, next: nextPage(response.header("link"), response.url) };
+  /**
+   * Lists the manifests whose subject is `digest` ("Listing Referrers"). If the registry does not support this request,
+   * reads the index that clients keep instead ("Referrers Tag Schema").
+   */
+  async listReferrers(digest: Digest): Promise<readonly Digest[]> {
+    const listed = await listReferrers(this.#transport, this.#path, this.#scope, digest);
+    if (listed !== undefined) return listed;
+    const index = await this.fetchManifest(referrersTag(digest));
+    return index === undefined ? [] : linksOrNone(index.bytes).manifests.map((manifest) => manifest.digest);
+  }
+
+  /**
+   * Deletes a manifest and these tags ("Deleting Manifests"). Most registries delete the tags together with the
+   * manifest. In any other registry, this method then deletes each tag that still refers to the manifest.
+   */
+  async deleteManifest(digest: Digest, tags: readonly string[]): Promise<void> {
+    try {
+      await this.#manifests.delete(digest);
+      for (const tag of tags) {
+        const left = await this.fetchManifest(tag);
+        if (left?.descriptor.digest === digest) await this.#manifests.delete(tag);
+      }
+    } catch (error) {
+      throw this.#deletionFailure(error);
     }
-    await response.discard();
-    return { tags: [], next: undefined };
+  }
+
+  /** Does nothing, because the garbage collection of the registry deletes blobs. */
+  async deleteUnusedBlobs(): Promise<void> {}
+
+  /** Adds a hint to the error of a registry that never deletes anything. */
+  #deletionFailure(error: unknown): unknown {
+    if (!(error instanceof RegistryError) || !NO_DELETION.has(error.status)) return error;
+    return new ToolError("registry", `the registry ${this.#transport.registry} does not delete manifests`, {
+      why: error.message,
+      hint: "allow deletion in the registry: for example, distribution needs REGISTRY_STORAGE_DELETE_ENABLED=true",
+      cause: error,
+    });
   }
 
   async #requestBlob(descriptor: Descriptor, offset: number): Promise<RegistryResponse> {

@@ -37,6 +37,10 @@ export const ARTIFACT_OPTIONS = {
   },
   include: { type: "list", placeholder: "PATTERN", description: "in folders, push only entries that match PATTERN" },
   exclude: { type: "list", placeholder: "PATTERN", description: "in folders, skip entries that match PATTERN" },
+  mountable: {
+    type: "flag",
+    description: "make the artifact mountable as an image; if it has files, push them also as TAG-image",
+  },
   "no-clobber": { type: "flag", description: "fail if the tag already refers to different content" },
 } as const satisfies OptionSpecs;
 
@@ -59,6 +63,7 @@ export function artifactPlan(usage: Usage<OptionSpecs>, options: OptionValues<ty
     annotationFile,
     level: compressionLevel(usage, options.compression, options["compression-level"]),
     patterns: { include: options.include, exclude: options.exclude },
+    mountable: options.mountable,
     noClobber: options["no-clobber"],
   };
 }

@@ -2,9 +2,13 @@ import type { OptionSpecs } from "shared/cli/option-specs";
 import type { Usage } from "shared/cli/usage";
 import { ARTIFACT_OPTIONS } from "./artifact.ts";
 import { INJECT_USAGE } from "./inject-usage.ts";
+import { LINEAGE_USAGE } from "./lineage-usage.ts";
+import { LIST_USAGE } from "./list-usage.ts";
 import { CONNECTIONS_NOTE, CREDENTIALS_NOTE, PATTERNS_NOTE, REFERENCES_NOTE } from "./notes.ts";
+import { PRUNE_USAGE } from "./prune-usage.ts";
 import { PULL_USAGE } from "./pull-usage.ts";
 import { PROGRESS_OPTION, REGISTRY_OPTIONS, RESULT_OPTIONS } from "./registry.ts";
+import { REPORT_USAGE } from "./report-usage.ts";
 import { SIDECAR_USAGE } from "./sidecar-usage.ts";
 
 const DESTINATION_OPTIONS = {
@@ -39,7 +43,7 @@ export const PUSH_USAGE = {
     "Output options": OUTPUT_OPTIONS,
     "Registry options": REGISTRY_OPTIONS,
   },
-  commands: [PULL_USAGE, SIDECAR_USAGE, INJECT_USAGE],
+  commands: [PULL_USAGE, SIDECAR_USAGE, INJECT_USAGE, LIST_USAGE, LINEAGE_USAGE, REPORT_USAGE, PRUNE_USAGE],
   takesPaths: true,
   examples: [
     { text: "Push a folder", command: "oras-push localhost:5000/metric/hwloc:iter-0 analysis" },

@@ -1,9 +1,10 @@
 import type { CommandLine } from "shared/cli/command-line";
 import { parseTypedPath } from "shared/cli/media-type";
 import { usageError } from "shared/cli/usage";
+import { IMAGE_SUFFIX } from "../artifact/image-suffix.ts";
 import type { ArtifactPlan } from "../artifact/push-artifact.ts";
 import { type LayerPath, titleOf } from "../layer/layer-path.ts";
-import { type AnyReference, formatReference } from "../oci/reference.ts";
+import { type AnyReference, formatReference, MAX_TAG_LENGTH } from "../oci/reference.ts";
 import { artifactPlan } from "./artifact.ts";
 import { PUSH_USAGE } from "./push-usage.ts";
 import { pushLayoutReference, pushReference } from "./references.ts";
@@ -32,6 +33,12 @@ export function pushPlan({ args, options }: CommandLine<typeof PUSH_USAGE.option
   const names = references.map(formatReference);
   const twice = names.find((name, index) => names.indexOf(name) < index);
   if (twice !== undefined) throw usageError(PUSH_USAGE, `the reference ${twice} is given twice`);
+  const long = references.find(({ tag = "" }) => tag.length + IMAGE_SUFFIX.length > MAX_TAG_LENGTH);
+  if (options.mountable && long !== undefined)
+    throw usageError(
+      PUSH_USAGE,
+      `the tag ${long.tag} is too long: with ${IMAGE_SUFFIX} added, it must have at most ${MAX_TAG_LENGTH} characters`,
+    );
   return {
     ...registryPlan(PUSH_USAGE, options, { env, variables: ["ORAS_PUSH_PASS"] }),
     ...artifactPlan(PUSH_USAGE, options),

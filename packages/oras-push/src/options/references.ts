@@ -9,6 +9,7 @@ import {
   type Reference,
   ReferenceSyntaxError,
 } from "../oci/reference.ts";
+import type { ResultsTarget } from "../results/repositories.ts";
 
 /** The argument that means "no reference", as in the script of the ORAS Operator. */
 export const NONE = "NA";
@@ -74,12 +75,34 @@ export function pullLayoutReference(form: ReferenceForm, text: string): AnyRefer
 
 /** Parses the name of a whole repository or OCI layout. Throws a usage failure if the text has a tag or a digest. */
 export function wholeReference(form: ReferenceForm, text: string, ociLayout: boolean): AnyReference {
-  const reference = ociLayout
-    ? referenceOf(form, text, (layout): LayoutReference => ({ layout, tag: undefined, digest: undefined }))
-    : referenceOf(form, text, parseReference);
+  const reference = repositoryOf(form, text, ociLayout);
   if (reference.tag !== undefined || reference.digest !== undefined)
     throw usageError(form.usage, `--all needs a repository without tag and digest, not ${text}`);
   return reference;
+}
+
+/**
+ * Parses the name of a repository or an OCI layout, or the start of the names of several repositories. A text that is
+ * only a registry or that ends with a slash means all repositories whose names start with the text. Throws a usage
+ * failure if the text has a tag or a digest.
+ */
+export function resultsTarget(form: ReferenceForm, text: string, ociLayout: boolean): ResultsTarget {
+  if (!ociLayout && (text.endsWith("/") || !text.includes("/"))) {
+    const prefix = text.replace(/\/$/, "");
+    const whole = !prefix.includes("/");
+    const { registry, repository } = referenceOf(form, whole ? `${prefix}/x` : prefix, parseReference);
+    return { registry, prefix: whole ? "" : `${repository}/` };
+  }
+  const reference = repositoryOf(form, text, ociLayout);
+  if (reference.tag !== undefined || reference.digest !== undefined)
+    throw usageError(form.usage, `expected a repository without tag and digest, not ${text}`);
+  return reference;
+}
+
+/** Parses a repository or a layout. If the text has a tag or a digest, so has the result. */
+function repositoryOf(form: ReferenceForm, text: string, ociLayout: boolean): AnyReference {
+  if (!ociLayout) return referenceOf(form, text, parseReference);
+  return referenceOf(form, text, (layout): LayoutReference => ({ layout, tag: undefined, digest: undefined }));
 }
 
 function pushable<R extends AnyReference>(form: ReferenceForm, text: string, parse: (text: string) => R): R {

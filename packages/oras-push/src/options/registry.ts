@@ -99,6 +99,19 @@ export function registryPlan(
   options: GivenOptions<typeof REGISTRY_OPTIONS & typeof RESULT_OPTIONS>,
   passwords: PasswordSource,
 ): RegistryPlan {
+  return {
+    ...transferPlan(usage, options, passwords),
+    format: options.format,
+    terminationMessage: options["termination-message"],
+  };
+}
+
+/** Converts the values of {@link REGISTRY_OPTIONS} into a plan. Throws the errors of {@link registryPlan}. */
+export function transferPlan(
+  usage: Usage<OptionSpecs>,
+  options: GivenOptions<typeof REGISTRY_OPTIONS>,
+  passwords: PasswordSource,
+): TransferPlan {
   const { concurrency, username } = options;
   if ((options["cert-file"] === undefined) !== (options["key-file"] === undefined))
     throw usageError(usage, "--cert-file and --key-file must be used together");
@@ -115,8 +128,6 @@ export function registryPlan(
     password: options["password-stdin"] ? passwordOnStdin(usage) : undefined,
     retrySeconds: options["retry-for"],
     concurrency,
-    format: options.format,
-    terminationMessage: options["termination-message"],
     debug: options.debug,
   };
 }

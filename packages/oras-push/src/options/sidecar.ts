@@ -1,7 +1,8 @@
 import type { CommandLine } from "shared/cli/command-line";
 import { type Condition, parseCondition } from "shared/cli/condition";
 import { usageError } from "shared/cli/usage";
-import { tagSuffixes } from "../sidecar/run-outcome.ts";
+import { IMAGE_SUFFIX } from "../artifact/image-suffix.ts";
+import { type OutcomePolicies, tagSuffixes } from "../sidecar/run-outcome.ts";
 import type { SidecarPlan } from "../sidecar/sidecar-plan.ts";
 import { artifactPlan } from "./artifact.ts";
 import { NONE, pullReference, runTagReference } from "./references.ts";
@@ -36,7 +37,7 @@ export function sidecarPlan(
     ...artifactPlan(SIDECAR_USAGE, options),
     share: options.share,
     pullFrom: sources.map((text) => pullReference(form, text)),
-    pushTo: pushTo === NONE ? undefined : runTagReference(form, pushTo, tagSuffixes(policies)),
+    pushTo: pushTo === NONE ? undefined : runTagReference(form, pushTo, allSuffixes(policies, options.mountable)),
     inputTimeoutSeconds: options["input-timeout"],
     startTimeoutSeconds: options["start-timeout"],
     timeoutSeconds: options.timeout,
@@ -45,6 +46,12 @@ export function sidecarPlan(
     onlyIf: parseCondition(SIDECAR_USAGE, options["only-if"]),
     native: options.native,
   };
+}
+
+/** The suffixes that the sidecar may add to its tag: for the kind of the run, and for the image of the artifact. */
+function allSuffixes(policies: OutcomePolicies, mountable: boolean): readonly string[] {
+  const suffixes = tagSuffixes(policies);
+  return mountable ? ["", ...suffixes].map((suffix) => `${suffix}${IMAGE_SUFFIX}`) : suffixes;
 }
 
 /**

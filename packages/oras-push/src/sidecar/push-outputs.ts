@@ -5,6 +5,7 @@ import type { PushResult } from "../artifact/push.ts";
 import { type PushedArtifact, pushedObject } from "../artifact/result.ts";
 import type { TransferContext } from "../artifact/transfer.ts";
 import type { LayerPath } from "../layer/layer-path.ts";
+import { NotMountableError } from "../layer/mountable-entries.ts";
 import { ANNOTATIONS } from "../oci/annotations.ts";
 import type { Annotations } from "../oci/descriptor.ts";
 import { podAnnotations } from "./provenance.ts";
@@ -18,7 +19,8 @@ const MAX_NAMED = 100;
 /**
  * Pushes the outputs of an attempt as one artifact. If `order.partial` is false, throws `noInput` for the first
  * unreadable path. If `order.partial` is true, skips unreadable paths, and throws `noInput` only if nothing can be
- * read. The skipped paths appear in the log and in the annotation {@link ANNOTATIONS.reason}.
+ * read. The skipped paths appear in the log and in the annotation {@link ANNOTATIONS.reason}. If the plan asks for a
+ * mountable artifact but the outputs cannot be mounted, warns and pushes an artifact that is not mountable.
  */
 export async function pushOutputs(
   { reference, paths, mediaTypes, annotations, partial, confirm }: PushOrder,
@@ -30,7 +32,13 @@ export async function pushOutputs(
   const { layers, reason } = partial ? await readableLayers(outputs, context.warn) : { layers: outputs };
   const provenance = { ...podAnnotations(context.env), ...withReason(annotations, reason) };
   const artifact = { ...plan, annotations: { ...provenance, ...plan.annotations }, skipUnreadable: partial };
-  const [pushed] = await pushArtifact([reference], layers, artifact, context, confirm);
+  const push = (mountable: boolean) => pushArtifact([reference], layers, { ...artifact, mountable }, context, confirm);
+  const [pushed] = await push(plan.mountable === true).catch((error: unknown) => {
+    // The outputs are more important than the mount.
+    if (!(error instanceof NotMountableError)) throw error;
+    context.warn(`the artifact is pushed, but is not mountable: ${describeError(error)}`);
+    return push(false);
+  });
   return pushedObject(pushed as PushResult);
 }
 

@@ -38,13 +38,14 @@ export async function runProcess(
     if (exitCode === 0 && failure !== undefined) throw failure;
     process.exit(exitCode);
   } catch (error) {
+    await stdoutFailure();
     return fail(error);
   }
 }
 
 /**
- * Watches stdout for failed writes. Returns a function to call after the last write. That function returns the failure
- * of the first failed write, or undefined if no write failed. A closed pipe is not a failure. For example, `head`
+ * Watches stdout for failed writes. Returns a function to call after the last write. That function waits until everything
+ * is written. It returns the failure of the first failed write, or undefined if no write failed. A closed pipe is not a failure. For example, `head`
  * closes the pipe when it needs no more output.
  */
 function watchStdout(): () => Promise<ToolError | undefined> {
@@ -53,6 +54,8 @@ function watchStdout(): () => Promise<ToolError | undefined> {
     if (systemCode(error) !== "EPIPE") failure ??= cannotWrite("stdout", error);
   });
   return async () => {
+    // A long text waits in memory until the reader of a pipe has read the start of the text.
+    if (process.stdout.writableLength > 0) await new Promise<void>((done) => process.stdout.write("", () => done()));
     // Node reports the failure of a write only in the next turn of the event loop.
     if (process.stdout.bytesWritten !== 0) await new Promise((done) => setImmediate(done));
     return failure;

@@ -1,3 +1,5 @@
+import { garbageCollector } from "../cli/garbage-collector.ts";
+
 /**
  * When a wait has lasted this number of milliseconds, the garbage from the start of the process is collected. A wait
  * that takes longer than this time may take hours.
@@ -16,7 +18,7 @@ const COLLECTION_INTERVAL = 60_000;
 export function collectWhenSettled(): () => void {
   let polling: NodeJS.Timeout | undefined;
   const settled = setTimeout(() => {
-    const gc = collector();
+    const gc = garbageCollector();
     gc({ type: "major", execution: "sync", flavor: "last-resort" });
     polling = setInterval(() => gc({ type: "minor", execution: "sync" }), COLLECTION_INTERVAL).unref();
   }, SETTLED).unref();
@@ -24,18 +26,4 @@ export function collectWhenSettled(): () => void {
     clearTimeout(settled);
     clearInterval(polling);
   };
-}
-
-/**
- * Returns the function that collects garbage. V8 offers this function only if a flag is set. Therefore, this code sets
- * the flag, gets the function, and removes the flag again. The flag must not be set when the process starts. With the
- * flag, V8 would reject the code cache of Node's own modules, and the start would take 12 ms longer.
- */
-function collector(): NodeJS.GCFunction {
-  const { setFlagsFromString } = process.getBuiltinModule("node:v8");
-  const { runInNewContext } = process.getBuiltinModule("node:vm");
-  setFlagsFromString("--expose-gc");
-  const gc: NodeJS.GCFunction = runInNewContext("gc");
-  setFlagsFromString("--no-expose-gc");
-  return gc;
 }

@@ -34,6 +34,11 @@ export interface TransportOptions extends ConnectionOptions {
    */
   readonly plainHttp?: boolean | undefined;
   readonly credentials: CredentialSource;
+  /**
+   * The connections to use, with the same connection options. Several transports can share connections. By default, the
+   * transport has its own connections.
+   */
+  readonly connections?: Connections | undefined;
   readonly retry?: RetryPolicy;
   /**
    * The time limit for a response or for 16 KiB of a body, in seconds. A connection that exceeds this limit counts as
@@ -65,7 +70,7 @@ export class Transport {
     this.limits = limitsOf(registry);
     this.#options = options;
     this.#origin = new URL(`${schemeFor(registry, options)}://${hostFor(registry)}`);
-    this.#connections = new Connections(options);
+    this.#connections = options.connections ?? new Connections(options);
     this.#authorizer = new Authorizer(registry, options.credentials, async (realm, credentials) => {
       const response = await requestToken(realm, credentials, (url, allowed) => this.#askTokenServer(url, allowed));
       return { status: response.status, body: await response.bytes(MAX_ERROR_BYTES) };

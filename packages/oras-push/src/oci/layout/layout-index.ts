@@ -1,5 +1,5 @@
 import type { Descriptor } from "../descriptor.ts";
-import { isDigest } from "../digest.ts";
+import { type Digest, isDigest } from "../digest.ts";
 import { OCI_INDEX, REF_NAME } from "../media-types.ts";
 
 /** An entry of a layout's index. Fields and annotations that other tools added are kept. */
@@ -65,6 +65,19 @@ export function withManifest(index: LayoutIndex, { mediaType, digest, size }: De
   const known = tag === undefined && others.some((entry) => entry.digest === digest);
   const entries = known ? others : [...others, { mediaType, digest, size, ...annotations }];
   return { ...index, manifests: entries.filter((entry, at) => !isRedundant(entry, at, entries)) };
+}
+
+/**
+ * Removes a manifest from an index, with these tags and without a tag. An entry with another tag stays. Returns the same
+ * index if nothing is removed.
+ */
+export function withoutManifest(index: LayoutIndex, digest: Digest, tags: readonly string[]): LayoutIndex {
+  const stays = (entry: IndexEntry) => {
+    const tag = tagOf(entry);
+    return entry.digest !== digest || (tag !== undefined && !tags.includes(tag));
+  };
+  const manifests = index.manifests.filter(stays);
+  return manifests.length === index.manifests.length ? index : { ...index, manifests };
 }
 
 /**

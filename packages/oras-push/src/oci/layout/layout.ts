@@ -1,26 +1,19 @@
 import { constants } from "node:fs";
-import { type FileHandle, mkdir, open, readFile, stat } from "node:fs/promises";
+import { type FileHandle, mkdir, open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ToolError } from "shared/cli/tool-error";
-import { writeAtomically } from "shared/fs/atomic-file";
 import { cannotRead } from "shared/fs/path-failure";
-import { isSystemError, reasonOf, systemCode } from "shared/fs/system-error";
+import { removeFile } from "shared/fs/remove-file";
+import { reasonOf, systemCode } from "shared/fs/system-error";
 import type { Access, ArtifactStore, BlobInfo, OpenContent } from "../artifact-store.ts";
 import type { Descriptor } from "../descriptor.ts";
 import type { Digest } from "../digest.ts";
-import { MAX_MANIFEST_BYTES, type StoredManifest } from "../manifest.ts";
+import type { StoredManifest } from "../manifest.ts";
 import { digestOf, Meter, metered } from "../meter.ts";
-import {
-  EMPTY_INDEX,
-  findEntry,
-  type IndexEntry,
-  type LayoutIndex,
-  LayoutIndexError,
-  parseIndex,
-  tagsOf,
-  withManifest,
-} from "./layout-index.ts";
+import { LayoutFiles } from "./layout-files.ts";
+import { findEntry, type IndexEntry, type LayoutIndex, tagsOf, withManifest, withoutManifest } from "./layout-index.ts";
 import { withLock } from "./lock.ts";
+import { blobsOf, subjectOf, unusedBlobs } from "./unused-blobs.ts";
 
 /** The supported version of layouts (image-spec, image-layout.md, "oci-layout file"). */
 const LAYOUT_VERSION = "1.0.0";
@@ -47,35 +40,37 @@ export async function openLayout(folder: string, access: Access, signal: AbortSi
  * of processes may push to the same layout at the same time.
  */
 export class Layout implements ArtifactStore {
-  readonly #folder: string;
-  readonly #blobs: string;
+  readonly #files: LayoutFiles;
   readonly #signal: AbortSignal;
+  /** The blobs of the manifests that this object has deleted. */
+  readonly #deletedBlobs = new Set<Digest>();
+  /** The referrers of each manifest. Undefined before the first use, and after each change of the index. */
+  #referrers: Promise<ReadonlyMap<Digest, readonly Digest[]>> | undefined;
 
   constructor(folder: string, signal: AbortSignal) {
-    this.#folder = folder;
-    this.#blobs = join(folder, "blobs", "sha256");
+    this.#files = new LayoutFiles(folder);
     this.#signal = signal;
   }
 
   /** Creates the missing parts of a layout. Throws `cannotCreate` if a part cannot be created. */
   async create(): Promise<void> {
     try {
-      await mkdir(this.#blobs, { recursive: true });
+      await mkdir(this.#files.blobs, { recursive: true });
     } catch (error) {
-      throw new ToolError("cannotCreate", `cannot create the OCI layout ${this.#folder}`, {
+      throw new ToolError("cannotCreate", `cannot create the OCI layout ${this.#files.folder}`, {
         why: reasonOf(error),
         cause: error,
       });
     }
-    if ((await this.#readText("oci-layout")) === undefined)
-      await this.#writeText("oci-layout", JSON.stringify({ imageLayoutVersion: LAYOUT_VERSION }));
-    if ((await this.#readText("index.json")) === undefined) await this.#changeIndex((index) => index);
+    if ((await this.#files.readText("oci-layout")) === undefined)
+      await this.#files.writeText("oci-layout", JSON.stringify({ imageLayoutVersion: LAYOUT_VERSION }));
+    if ((await this.#files.readText("index.json")) === undefined) await this.#changeIndex((index) => index);
   }
 
   /** Throws `noInput` if the folder is not a layout of the supported version. */
   async checkVersion(): Promise<void> {
-    const text = await this.#readText("oci-layout");
-    const fail = (why: string) => new ToolError("noInput", `${this.#folder} is not an OCI layout`, { why });
+    const text = await this.#files.readText("oci-layout");
+    const fail = (why: string) => new ToolError("noInput", `${this.#files.folder} is not an OCI layout`, { why });
     if (text === undefined) throw fail("it has no oci-layout file");
     let version: unknown;
     try {
@@ -92,11 +87,11 @@ export class Layout implements ArtifactStore {
    */
   async hasBlob(digest: Digest, size: number): Promise<boolean> {
     try {
-      const stats = await stat(this.#path(digest));
+      const stats = await stat(this.#files.pathOf(digest));
       if (!stats.isFile() || stats.size !== size) return false;
     } catch (error) {
       if (systemCode(error) === "ENOENT") return false;
-      throw cannotRead(this.#path(digest), error);
+      throw cannotRead(this.#files.pathOf(digest), error);
     }
     const meter = new Meter();
     for await (const _ of metered(this.fetchBlob({ mediaType: ANY_CONTENT, digest, size }), meter));
@@ -109,10 +104,10 @@ export class Layout implements ArtifactStore {
   }
 
   /**
-   * Reads a blob's content. Throws `noInput` if the blob cannot be read. The caller must check the size and the digest.
+   * Reads a blob's content from the byte `start`. Throws `noInput` if the blob cannot be read. The caller must check the size and the digest.
    */
-  async *fetchBlob({ digest }: Descriptor): AsyncGenerator<Buffer> {
-    const path = this.#path(digest);
+  async *fetchBlob({ digest }: Descriptor, start = 0): AsyncGenerator<Buffer> {
+    const path = this.#files.pathOf(digest);
     let file: FileHandle;
     try {
       file = await open(path, constants.O_RDONLY);
@@ -120,10 +115,11 @@ export class Layout implements ArtifactStore {
       throw cannotRead(path, error);
     }
     try {
-      for (;;) {
+      for (let position = start; ; ) {
         this.#signal.throwIfAborted();
-        const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(PIECE));
+        const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(PIECE), 0, PIECE, position);
         if (bytesRead === 0) return;
+        position += bytesRead;
         yield buffer.subarray(0, bytesRead);
       }
     } catch (error) {
@@ -135,28 +131,28 @@ export class Layout implements ArtifactStore {
 
   /** Stores a blob from memory. */
   async pushBlob(bytes: Buffer, digest: Digest): Promise<void> {
-    await this.#write(async (file) => {
+    await this.#files.write(async (file) => {
       await file.writeFile(bytes);
-      return this.#path(digest);
+      return this.#files.pathOf(digest);
     });
   }
 
   /** Stores a blob whose digest and size are known. Throws `noInput` if the content does not have this digest. */
   async pushKnownBlob(blob: BlobInfo, open: OpenContent): Promise<void> {
-    await this.#write(async (file) => {
+    await this.#files.write(async (file) => {
       const digest = (await this.#fill(file, open())).digest();
       if (digest !== blob.digest)
         throw new ToolError("noInput", `the content of ${blob.digest} changed during the push`);
-      return this.#path(digest);
+      return this.#files.pathOf(digest);
     });
   }
 
   /** Stores a blob while the caller produces the content. */
   async pushStreamedBlob(open: OpenContent): Promise<BlobInfo> {
     let meter = new Meter();
-    await this.#write(async (file) => {
+    await this.#files.write(async (file) => {
       meter = await this.#fill(file, open());
-      return this.#path(meter.digest());
+      return this.#files.pathOf(meter.digest());
     });
     return { digest: meter.digest(), size: meter.size };
   }
@@ -166,20 +162,12 @@ export class Layout implements ArtifactStore {
    * have the manifest.
    */
   async fetchManifest(reference: string): Promise<StoredManifest | undefined> {
-    const entry = findEntry(await this.#readIndex(), reference);
+    const entry = findEntry(await this.#files.readIndex(), reference);
     return entry === undefined ? undefined : this.#readManifest(entry, reference);
   }
 
   async #readManifest(entry: IndexEntry, reference: string): Promise<StoredManifest> {
-    const path = this.#path(entry.digest);
-    const { size } = await stat(path).catch((error) => {
-      throw cannotRead(path, error);
-    });
-    if (size > MAX_MANIFEST_BYTES)
-      throw new ToolError("registry", `the manifest ${reference} is longer than ${MAX_MANIFEST_BYTES} bytes`);
-    const bytes = await readFile(path).catch((error) => {
-      throw cannotRead(path, error);
-    });
+    const bytes = await this.#files.readManifest(entry.digest, reference);
     const digest = digestOf(bytes);
     if (digest !== entry.digest)
       throw new ToolError("registry", `the layout has a manifest with a wrong digest for ${reference}`, {
@@ -215,18 +203,59 @@ export class Layout implements ArtifactStore {
 
   /** Lists all tags in the order of the index. */
   async listTags(): Promise<string[]> {
-    return tagsOf(await this.#readIndex());
+    return tagsOf(await this.#files.readIndex());
+  }
+
+  /** Lists the manifests in the index whose subject is `digest`. Reads all manifests of the index, but only once. */
+  async listReferrers(digest: Digest): Promise<readonly Digest[]> {
+    this.#referrers ??= this.#findReferrers();
+    return (await this.#referrers).get(digest) ?? [];
+  }
+
+  /** Removes a manifest with these tags from the index. A later {@link deleteUnusedBlobs} deletes the blobs. */
+  async deleteManifest(digest: Digest, tags: readonly string[]): Promise<void> {
+    const blobs = await blobsOf(digest, this.#readBlob);
+    await this.#changeIndex((index) => withoutManifest(index, digest, tags));
+    for (const blob of blobs) this.#deletedBlobs.add(blob);
+  }
+
+  /**
+   * Deletes the blobs of the manifests that this object has deleted, unless another manifest in the index uses these
+   * blobs. During this call, no process may push to the layout: a push skips blobs that it finds.
+   */
+  async deleteUnusedBlobs(): Promise<void> {
+    if (this.#deletedBlobs.size === 0) return;
+    for (const digest of await unusedBlobs(this.#deletedBlobs, await this.#files.readIndex(), this.#readBlob))
+      await removeFile(this.#files.pathOf(digest));
+    this.#deletedBlobs.clear();
+  }
+
+  /** Reads the blob of a manifest. Returns undefined if the blob is missing. */
+  readonly #readBlob = (digest: Digest): Promise<Buffer | undefined> =>
+    this.#files.readManifest(digest, digest).catch((error: unknown) => {
+      if (error instanceof ToolError && systemCode(error.cause) === "ENOENT") return undefined;
+      throw error;
+    });
+
+  async #findReferrers(): Promise<ReadonlyMap<Digest, readonly Digest[]>> {
+    const found = new Map<Digest, Digest[]>();
+    for (const { digest } of (await this.#files.readIndex()).manifests) {
+      const subject = await subjectOf(digest, this.#readBlob);
+      if (subject !== undefined) found.set(subject, [...(found.get(subject) ?? []), digest]);
+    }
+    return found;
   }
 
   /** Changes the index while this process holds the lock. If `change` returns undefined, the index stays unchanged. */
   async #changeIndex(change: (index: LayoutIndex) => LayoutIndex | undefined): Promise<void> {
-    const path = join(this.#folder, "index.json");
+    const path = join(this.#files.folder, "index.json");
     await withLock(
       `${path}.lock`,
       async (lock) => {
-        const index = change(await this.#readIndex());
+        this.#referrers = undefined;
+        const index = change(await this.#files.readIndex());
         if (index === undefined) return;
-        await this.#write(async (file) => {
+        await this.#files.write(async (file) => {
           await file.writeFile(JSON.stringify(index));
           await file.sync();
           await lock.check();
@@ -237,35 +266,6 @@ export class Layout implements ArtifactStore {
     );
   }
 
-  async #readIndex(): Promise<LayoutIndex> {
-    const text = await this.#readText("index.json");
-    if (text === undefined) return EMPTY_INDEX;
-    try {
-      return parseIndex(text);
-    } catch (error) {
-      if (!(error instanceof LayoutIndexError)) throw error;
-      throw new ToolError("noInput", `cannot read ${join(this.#folder, "index.json")}`, { why: error.message });
-    }
-  }
-
-  /** Reads a text file of the layout. Returns undefined if the file is missing. */
-  async #readText(name: string): Promise<string | undefined> {
-    const path = join(this.#folder, name);
-    try {
-      return await readFile(path, "utf8");
-    } catch (error) {
-      if (systemCode(error) === "ENOENT") return undefined;
-      throw cannotRead(path, error);
-    }
-  }
-
-  async #writeText(name: string, text: string): Promise<void> {
-    await this.#write(async (file) => {
-      await file.writeFile(text);
-      return join(this.#folder, name);
-    });
-  }
-
   async #fill(file: FileHandle, source: AsyncIterable<Buffer>): Promise<Meter> {
     const meter = new Meter();
     for await (const chunk of metered(source, meter)) {
@@ -273,20 +273,5 @@ export class Layout implements ArtifactStore {
       await file.writeFile(chunk);
     }
     return meter;
-  }
-
-  #path(digest: Digest): string {
-    return join(this.#blobs, digest.slice("sha256:".length));
-  }
-
-  /**
-   * Writes a file atomically. The function `write` writes the content and returns the path of the file. Throws
-   * `cannotCreate` if a system call fails.
-   */
-  async #write(write: (file: FileHandle) => Promise<string>): Promise<void> {
-    await writeAtomically(this.#folder, write).catch((error) => {
-      if (!isSystemError(error)) throw error;
-      throw new ToolError("cannotCreate", `cannot write to ${this.#folder}`, { why: reasonOf(error), cause: error });
-    });
   }
 }

@@ -1,0 +1,96 @@
+import type { LayerSource } from "../layer/layer.ts";
+import { ANNOTATIONS } from "../oci/annotations.ts";
+import { type Annotations, type Descriptor, EMPTY_CONTENT, EMPTY_DESCRIPTOR } from "../oci/descriptor.ts";
+import { buildManifest, type StoredManifest } from "../oci/manifest.ts";
+import type { AnyReference } from "../oci/reference.ts";
+import { type ImageConfig, imageConfig, imageReference } from "./image.ts";
+import type { PushedLayer } from "./push-layer.ts";
+
+/** The parts of a manifest besides its layers. */
+export interface Artifact {
+  readonly artifactType?: string | undefined;
+  readonly annotations: Annotations;
+  /** Annotations of the config descriptor. */
+  readonly configAnnotations?: Annotations;
+  /** How to make the artifact mountable. By default, the artifact cannot be mounted. */
+  readonly mountable?: Mountable | undefined;
+}
+
+/** How to make an artifact mountable as an image. */
+export interface Mountable {
+  /**
+   * An archive of all files of the artifact. If the artifact has files, a second manifest contains the folders and this archive. Undefined if the artifact has only folders. Then the
+   * artifact itself is mountable.
+   */
+  readonly files: LayerSource | undefined;
+}
+
+/** The manifests of an artifact: the artifact itself, and the image with its files. */
+export type Variant = "artifact" | "image";
+
+/** A reference, and the manifest that the push writes there. */
+export interface Target {
+  readonly reference: AnyReference;
+  readonly variant: Variant;
+}
+
+/** The references that a push writes. The image of an artifact follows the artifact. */
+export function targetsOf(references: readonly AnyReference[], { mountable }: Artifact): Target[] {
+  return references.flatMap((reference): Target[] => [
+    { reference, variant: "artifact" },
+    ...(mountable?.files === undefined ? [] : [{ reference: imageReference(reference), variant: "image" } as const]),
+  ]);
+}
+
+/** All layers that a push sends. The archive of the files is the last one. */
+export function sourcesOf(sources: readonly LayerSource[], { mountable }: Artifact): readonly LayerSource[] {
+  return mountable?.files === undefined ? sources : [...sources, mountable.files];
+}
+
+/** The layers of one manifest. `layers` are the pushed layers of {@link sourcesOf}. */
+export function layersOf(
+  { mountable }: Artifact,
+  layers: readonly PushedLayer[],
+  variant: Variant,
+): readonly PushedLayer[] {
+  if (mountable?.files === undefined) return layers;
+  if (variant === "artifact") return layers.slice(0, -1);
+  return layers.filter((layer) => isFolder(layer.descriptor) || layer === layers.at(-1));
+}
+
+/** Builds one manifest. Throws `NotMountableError` if the artifact cannot be mounted. */
+export function manifestOf(artifact: Artifact, layers: readonly PushedLayer[], variant: Variant): StoredManifest {
+  const { artifactType, configAnnotations = {} } = artifact;
+  const descriptors = layersOf(artifact, layers, variant).map(({ descriptor }) => descriptor);
+  const { descriptor: config } = configOf(artifact, descriptors, variant);
+  const annotations = variant === "artifact" ? artifact.annotations : imageAnnotations(artifact, layers);
+  return buildManifest({ artifactType, annotations, configAnnotations, layers: descriptors, config });
+}
+
+/** The configs of all manifests. */
+export function configsOf(artifact: Artifact, layers: readonly PushedLayer[]): readonly ImageConfig[] {
+  const variants: readonly Variant[] = artifact.mountable?.files === undefined ? ["artifact"] : ["artifact", "image"];
+  return variants.map((variant) =>
+    configOf(
+      artifact,
+      layersOf(artifact, layers, variant).map(({ descriptor }) => descriptor),
+      variant,
+    ),
+  );
+}
+
+function configOf({ mountable }: Artifact, layers: readonly Descriptor[], variant: Variant): ImageConfig {
+  const isImage = variant === "image" || (mountable !== undefined && mountable.files === undefined);
+  return isImage ? imageConfig(layers) : { bytes: EMPTY_CONTENT, descriptor: EMPTY_DESCRIPTOR };
+}
+
+/** The annotations of an image: its date, and the artifact that it belongs to. */
+function imageAnnotations(artifact: Artifact, layers: readonly PushedLayer[]): Annotations {
+  const { digest } = manifestOf(artifact, layers, "artifact").descriptor;
+  const created = artifact.annotations[ANNOTATIONS.created];
+  return { ...(created === undefined ? {} : { [ANNOTATIONS.created]: created }), [ANNOTATIONS.imageOf]: digest };
+}
+
+function isFolder({ annotations }: Descriptor): boolean {
+  return annotations?.[ANNOTATIONS.unpack] === "true";
+}

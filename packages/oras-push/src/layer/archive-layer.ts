@@ -1,0 +1,41 @@
+import { ANNOTATIONS } from "../oci/annotations.ts";
+import type { Annotations } from "../oci/descriptor.ts";
+import { archiveSegments } from "../tar/segments.ts";
+import type { TreeEntry } from "../tar/walk.ts";
+import { type ArchiveSums, archiveSums } from "./archive-sums.ts";
+import { encodedArchive } from "./encoded-archive.ts";
+import type { LayerOptions, LayerSource, LayerStream } from "./layer.ts";
+import { mountableEntries } from "./mountable-entries.ts";
+
+/** The content of a layer with an archive. */
+export interface Archive {
+  readonly title: string;
+  readonly mediaType: string;
+  /** Returns the entries for one pass over the archive. */
+  readonly entries: () => Iterable<TreeEntry>;
+  /** Returns the annotations of the layer. `content` contains the digest of the archive after a whole pass. */
+  readonly annotations: (content: Annotations) => Annotations;
+}
+
+/** Returns a layer with a compressed archive. */
+export function archiveLayer({ title, mediaType, entries, annotations }: Archive, options: LayerOptions): LayerSource {
+  const { latest, threads, signal } = options;
+  const openArchive = (level: number | undefined): LayerStream => {
+    let sums: ArchiveSums | undefined;
+    async function* bytes(): AsyncGenerator<Buffer> {
+      sums = await archiveSums();
+      const selected = options.mountable === true ? mountableEntries(entries()) : entries();
+      yield* encodedArchive(archiveSegments(selected, latest), sums, { level, threads, signal });
+    }
+    return {
+      bytes: bytes(),
+      annotations: () => annotations(sums === undefined ? {} : { [ANNOTATIONS.contentDigest]: sums.digest() }),
+    };
+  };
+  const describeArchive = async () => {
+    const stream = openArchive(undefined);
+    for await (const _ of stream.bytes);
+    return stream.annotations();
+  };
+  return { title, mediaType, size: undefined, open: () => openArchive(options.level), describeArchive };
+}

@@ -1,0 +1,34 @@
+import { realpath, stat } from "node:fs/promises";
+import { toBytePath } from "shared/fs/byte-path";
+import { cannotRead } from "shared/fs/path-failure";
+import type { Annotations } from "../oci/descriptor.ts";
+import { FOLDER_LAYER } from "../oci/media-types.ts";
+import type { TreeEntry } from "../tar/walk.ts";
+import { archiveLayer } from "./archive-layer.ts";
+import type { LayerOptions, LayerSource } from "./layer.ts";
+import { type LayerPath, titleOf } from "./layer-path.ts";
+
+/**
+ * Returns a layer with an archive of files, for an image. The layer has no title, so that other clients do not restore
+ * it. The archive contains the files under the titles of their own layers.
+ */
+export async function filesLayer(files: readonly LayerPath[], options: LayerOptions): Promise<LayerSource> {
+  const entries = await Promise.all(files.map(({ path }) => entryOf(path)));
+  const archive = {
+    title: "(files of the image)",
+    mediaType: FOLDER_LAYER,
+    entries: () => entries,
+    annotations: (content: Annotations) => content,
+  };
+  return archiveLayer(archive, options);
+}
+
+async function entryOf(path: string): Promise<TreeEntry> {
+  try {
+    const real = await realpath(path);
+    const stats = await stat(real);
+    return { path: toBytePath(real), name: toBytePath(titleOf(path)), type: "file", stats };
+  } catch (error) {
+    throw cannotRead(path, error);
+  }
+}

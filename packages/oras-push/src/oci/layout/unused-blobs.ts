@@ -1,0 +1,37 @@
+import type { Digest } from "../digest.ts";
+import { linksOrNone } from "../manifest-links.ts";
+import type { LayoutIndex } from "./layout-index.ts";
+
+/** Reads the blob of a manifest. Returns undefined if the blob is missing. */
+export type ReadManifest = (digest: Digest) => Promise<Buffer | undefined>;
+
+/** The digests of a manifest, of its blobs, and of all manifests and blobs below it. Skips a blob that is no manifest. */
+export async function blobsOf(manifest: Digest, read: ReadManifest): Promise<ReadonlySet<Digest>> {
+  const found = new Set<Digest>();
+  await addBlobs(manifest, read, found);
+  return found;
+}
+
+/** The digests in `candidates` that no manifest of the index uses. Throws if a manifest of the index cannot be read. */
+export async function unusedBlobs(
+  candidates: ReadonlySet<Digest>,
+  index: LayoutIndex,
+  read: ReadManifest,
+): Promise<readonly Digest[]> {
+  const used = new Set<Digest>();
+  for (const { digest } of index.manifests) await addBlobs(digest, read, used);
+  return [...candidates].filter((digest) => !used.has(digest));
+}
+
+/** The digest of a manifest's subject. Undefined if the manifest has no subject, or if the blob is no manifest. */
+export async function subjectOf(manifest: Digest, read: ReadManifest): Promise<Digest | undefined> {
+  return linksOrNone(await read(manifest)).subject;
+}
+
+async function addBlobs(manifest: Digest, read: ReadManifest, found: Set<Digest>): Promise<void> {
+  if (found.has(manifest)) return;
+  found.add(manifest);
+  const links = linksOrNone(await read(manifest));
+  for (const blob of links.blobs) found.add(blob);
+  for (const { digest } of links.manifests) await addBlobs(digest, read, found);
+}

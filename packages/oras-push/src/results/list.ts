@@ -1,0 +1,31 @@
+import { limiter } from "../artifact/concurrency.ts";
+import { storeOpener } from "../artifact/open-store.ts";
+import type { TransferContext, TransferPlan } from "../artifact/transfer.ts";
+import { type ListedRun, listedRun, selectRuns } from "./listing.ts";
+import type { RunQuery } from "./query.ts";
+import { type Artifacts, readArtifacts } from "./read-artifacts.ts";
+import { type ResultsTarget, repositoriesOf } from "./repositories.ts";
+
+/** What to list. */
+export interface RunListPlan extends TransferPlan, RunQuery {
+  /** The repositories to list. */
+  readonly targets: readonly ResultsTarget[];
+}
+
+/** The selected runs, and what could not be read. */
+export interface RunList extends Artifacts<ListedRun> {
+  /** The number of all tags that were read, selected or not. */
+  readonly total: number;
+}
+
+/**
+ * Lists the runs of repositories, selected and sorted. Throws `unavailable` if a registry cannot be reached, and the
+ * error of a registry that does not list its repositories.
+ */
+export async function listRuns(plan: RunListPlan, context: TransferContext): Promise<RunList> {
+  const opener = storeOpener(plan, context);
+  const repositories = await repositoriesOf(plan.targets, opener);
+  const options = { opener, limit: limiter(plan.concurrency), access: "pull" } as const;
+  const { found, unreadable } = await readArtifacts(repositories, listedRun, options);
+  return { found: selectRuns(found, plan), unreadable, total: found.length };
+}

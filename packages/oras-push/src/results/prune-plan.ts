@@ -1,0 +1,224 @@
+import type { RunState } from "../artifact/run-annotations.ts";
+import type { Digest } from "../oci/digest.ts";
+import { subjectOfTag } from "../oci/referrers.ts";
+import { durationText } from "./cells.ts";
+import { endOf, INDEXES, type Run, type RunLinks } from "./run.ts";
+
+/** Which artifacts to delete. An artifact is selected if all given rules select it. */
+export interface PrunePolicy {
+  /** Selects artifacts with these states. */
+  readonly states: ReadonlySet<RunState>;
+  /** Keeps this number of the newest selected artifacts in each repository. Undefined for no such rule. */
+  readonly keep: number | undefined;
+  /** Selects artifacts that are older than this number of milliseconds. Undefined for no such rule. */
+  readonly olderThan: number | undefined;
+  /** Whether to delete an artifact although a kept artifact was made from it. */
+  readonly ignoreLineage: boolean;
+  /** Whether to delete an artifact although another manifest refers to it, such as a signature. */
+  readonly ignoreReferrers: boolean;
+}
+
+/** A manifest with one or more tags. */
+export interface PruneArtifact extends RunLinks {
+  /** The repository or the layout. */
+  readonly repository: string;
+  readonly digest: Digest;
+  readonly tags: readonly string[];
+  /** The facts about the run. Undefined if the manifest is invalid. */
+  readonly run: Run | undefined;
+  /** Whether the rules apply to the artifact's repository. */
+  readonly prunable: boolean;
+}
+
+/** An artifact to delete. */
+export interface Deletion {
+  readonly artifact: PruneArtifact;
+  readonly why: string;
+  /** Other artifacts to delete that name this artifact. They are deleted first. */
+  readonly namedBy: readonly PruneArtifact[];
+}
+
+/** An artifact that the rules select, but that stays. */
+export interface Protection {
+  readonly artifact: PruneArtifact;
+  readonly why: string;
+}
+
+/** What to delete. */
+export interface PrunePlan {
+  /** The artifacts to delete, in groups. No artifact names an artifact of its own group or of an earlier group. */
+  readonly groups: readonly (readonly Deletion[])[];
+  /** The artifacts that the rules select, but that other manifests need. */
+  readonly protected: readonly Protection[];
+}
+
+/** Manifests without a tag that refer to an artifact. The key is the digest of the artifact. */
+export type Referrers = ReadonlyMap<Digest, readonly Digest[]>;
+
+/**
+ * Selects artifacts by the rules of a policy, and the images that belong to selected artifacts. Returns the reason for
+ * each. `now` is in milliseconds since 1970.
+ */
+export function selectArtifacts(
+  artifacts: readonly PruneArtifact[],
+  policy: PrunePolicy,
+  now: number,
+): ReadonlyMap<PruneArtifact, string> {
+  const selected = new Map<PruneArtifact, string>();
+  const candidates = artifacts.filter((artifact) => artifact.prunable && mayBeSelected(artifact, policy));
+  for (const group of Map.groupBy(candidates, ({ repository }) => repository).values())
+    for (const artifact of withoutNewest(group, policy.keep)) {
+      const age = ageOf(artifact, now);
+      if (policy.olderThan === undefined || (age !== undefined && age > policy.olderThan))
+        selected.set(artifact, reasonOf(artifact, policy, age));
+    }
+  const images = imagesByArtifact(artifacts.filter(({ prunable }) => prunable));
+  for (const artifact of [...selected.keys()])
+    for (const image of images.get(keyOf(artifact)) ?? []) selected.set(image, `image of ${referenceOf(artifact)}`);
+  return selected;
+}
+
+/**
+ * Decides which of the selected artifacts are deleted. Keeps an artifact that a kept index lists, that a kept artifact
+ * was made from, or that another manifest refers to. This rule also applies to the inputs of an artifact that is kept
+ * only because of this rule. This function is pure.
+ */
+export function planPrune(
+  artifacts: readonly PruneArtifact[],
+  selected: ReadonlyMap<PruneArtifact, string>,
+  referrers: Referrers,
+  policy: PrunePolicy,
+): PrunePlan {
+  const deleted = new Set(selected.keys());
+  const byDigest = Map.groupBy(selected.keys(), ({ digest }) => digest);
+  const images = imagesByArtifact([...selected.keys()]);
+  const why = new Map<PruneArtifact, string>();
+  const keep = (named: PruneArtifact, reason: string) => {
+    if (!deleted.delete(named)) return;
+    why.set(named, reason);
+    pending.push(named);
+    for (const image of images.get(keyOf(named)) ?? []) keep(image, reason);
+  };
+  const pending = artifacts.filter((artifact) => !deleted.has(artifact));
+  for (const artifact of selected.keys())
+    if (!policy.ignoreReferrers && hasForeignReferrer(artifact, referrers, byDigest))
+      keep(artifact, "another manifest refers to it");
+  for (let next = pending.pop(); next !== undefined; next = pending.pop())
+    for (const { digest, as } of namedBy(next, policy))
+      for (const named of byDigest.get(digest) ?? [])
+        if (as !== "listed" || named.repository === next.repository) keep(named, REASONS[as](referenceOf(next)));
+  return {
+    groups: inGroups(deleted, selected, policy),
+    protected: [...why].map(([artifact, reason]) => ({ artifact, why: reason })),
+  };
+}
+
+/** The reference of an artifact: its first tag, and otherwise its digest. */
+export function referenceOf({ repository, tags: [tag], digest }: PruneArtifact): string {
+  return tag === undefined ? `${repository}@${digest}` : `${repository}:${tag}`;
+}
+
+/** Groups images by the artifacts that they belong to. An image is in the repository of its artifact. */
+function imagesByArtifact(artifacts: readonly PruneArtifact[]): ReadonlyMap<string, readonly PruneArtifact[]> {
+  const images = artifacts.filter(({ imageOf }) => imageOf !== undefined);
+  return Map.groupBy(images, ({ repository, imageOf }) => `${repository}@${imageOf}`);
+}
+
+function keyOf({ repository, digest }: PruneArtifact): string {
+  return `${repository}@${digest}`;
+}
+
+const REASONS = {
+  input: (reference: string) => `${reference} was made from it`,
+  listed: (reference: string) => `${reference} lists it`,
+  subject: (reference: string) => `${reference} refers to it`,
+} as const;
+
+interface Name {
+  readonly digest: Digest;
+  readonly as: keyof typeof REASONS;
+}
+
+/** The digests that an artifact needs. */
+function namedBy({ inputs, listed, subject, tags }: PruneArtifact, policy: PrunePolicy): readonly Name[] {
+  const subjects = [subject, ...tags.map(subjectOfTag)].filter((digest) => digest !== undefined);
+  return [
+    ...listed.map(({ digest }): Name => ({ digest, as: "listed" })),
+    ...(policy.ignoreLineage ? [] : inputs.map(({ digest }): Name => ({ digest, as: "input" }))),
+    ...(policy.ignoreReferrers ? [] : subjects.map((digest): Name => ({ digest, as: "subject" }))),
+  ];
+}
+
+/** Whether a manifest that stays refers to an artifact. The list of referrers contains manifests without a tag too. */
+function hasForeignReferrer(
+  { digest }: PruneArtifact,
+  referrers: Referrers,
+  selected: ReadonlyMap<Digest, readonly PruneArtifact[]>,
+): boolean {
+  return (referrers.get(digest) ?? []).some((referrer) => !selected.has(referrer));
+}
+
+/**
+ * Whether the rules apply. They never apply to an index, a signature, or an invalid manifest. The image of an artifact
+ * follows its artifact.
+ */
+function mayBeSelected(artifact: PruneArtifact, { states, keep, olderThan }: PrunePolicy): boolean {
+  const { run, subject, imageOf, tags } = artifact;
+  if (run === undefined || subject !== undefined || imageOf !== undefined || INDEXES.has(run.mediaType)) return false;
+  if (tags.some((tag) => subjectOfTag(tag) !== undefined)) return false;
+  // Without its age, an artifact cannot be compared with other artifacts.
+  if ((keep !== undefined || olderThan !== undefined) && endOf(run) === undefined) return false;
+  return states.has(run.state);
+}
+
+function withoutNewest(group: readonly PruneArtifact[], keep: number | undefined): readonly PruneArtifact[] {
+  if (keep === undefined) return group;
+  const newestFirst = group.toSorted((a, b) => timeOf(b) - timeOf(a) || (a.digest < b.digest ? -1 : 1));
+  return newestFirst.slice(keep);
+}
+
+function timeOf({ run }: PruneArtifact): number {
+  return (run === undefined ? undefined : endOf(run)) ?? Number.NEGATIVE_INFINITY;
+}
+
+function ageOf(artifact: PruneArtifact, now: number): number | undefined {
+  const time = timeOf(artifact);
+  return Number.isFinite(time) ? now - time : undefined;
+}
+
+function reasonOf({ run }: PruneArtifact, { keep, olderThan }: PrunePolicy, age: number | undefined): string {
+  return [
+    run?.state ?? "",
+    ...(olderThan === undefined || age === undefined ? [] : [`${durationText(age)} old`]),
+    ...(keep === undefined ? [] : [`not among the newest ${keep}`]),
+  ].join(", ");
+}
+
+/** Sorts artifacts into groups, so that an artifact comes after all artifacts that name it. */
+function inGroups(
+  deleted: ReadonlySet<PruneArtifact>,
+  reasons: ReadonlyMap<PruneArtifact, string>,
+  policy: PrunePolicy,
+): Deletion[][] {
+  const byDigest = Map.groupBy(deleted, ({ digest }) => digest);
+  const namers = new Map<PruneArtifact, PruneArtifact[]>([...deleted].map((artifact) => [artifact, []]));
+  for (const artifact of deleted) {
+    const digests = [...namedBy(artifact, policy).map(({ digest }) => digest), artifact.imageOf];
+    for (const digest of digests)
+      for (const named of (digest && byDigest.get(digest)) ?? [])
+        if (named !== artifact) namers.get(named)?.push(artifact);
+  }
+  const groups: Deletion[][] = [];
+  const done = new Set<PruneArtifact>();
+  while (done.size < deleted.size) {
+    const rest = [...deleted].filter((artifact) => !done.has(artifact));
+    const free = rest.filter((artifact) => namers.get(artifact)?.every((namer) => done.has(namer)));
+    // Digests cannot form a circle. If an annotation claims so nevertheless, the order does not matter.
+    const group = free.length > 0 ? free : rest;
+    groups.push(
+      group.map((artifact) => ({ artifact, why: reasons.get(artifact) ?? "", namedBy: namers.get(artifact) ?? [] })),
+    );
+    for (const artifact of group) done.add(artifact);
+  }
+  return groups;
+}

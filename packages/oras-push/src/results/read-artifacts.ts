@@ -1,0 +1,141 @@
+import { garbageCollector } from "shared/cli/garbage-collector";
+import { ToolError } from "shared/cli/tool-error";
+import { type Limiter, mapConcurrently } from "../artifact/concurrency.ts";
+import type { StoreOpener } from "../artifact/open-store.ts";
+import type { Access, ArtifactStore } from "../oci/artifact-store.ts";
+import { ManifestError, type StoredManifest } from "../oci/manifest.ts";
+import { type AnyReference, formatReference, isTag } from "../oci/reference.ts";
+
+/** At most this number of repositories is read at the same time, so that few lists of tags are in memory. */
+const REPOSITORIES_AT_ONCE = 16;
+
+/**
+ * After this number of manifests, their garbage is collected. V8 would collect it only when it has doubled the memory of
+ * the process.
+ */
+const MANIFESTS_PER_COLLECTION = 500;
+
+/** An artifact with a tag. */
+export interface TaggedManifest {
+  /** The repository or the layout, without a tag. */
+  readonly repository: AnyReference;
+  readonly store: ArtifactStore;
+  readonly tag: string;
+  readonly manifest: StoredManifest;
+}
+
+/** An artifact or a repository that cannot be read. */
+export interface Unreadable {
+  readonly reference: string;
+  readonly failure: ToolError;
+  /**
+   * `missing`: the store lists the tag, but has no manifest for it. `invalid`: the store has the manifest, but the
+   * manifest is broken. `failed`: the store did not return the manifest or the list of tags.
+   */
+  readonly kind: "missing" | "invalid" | "failed";
+}
+
+/** What {@link readArtifacts} found. */
+export interface Artifacts<T> {
+  readonly found: readonly T[];
+  readonly unreadable: readonly Unreadable[];
+}
+
+/** How to read artifacts. */
+export interface ReadOptions {
+  readonly opener: StoreOpener;
+  /** Limits the number of requests at the same time. */
+  readonly limit: Limiter;
+  readonly access: Access;
+}
+
+/**
+ * Reads the manifests of all tags in these repositories. Converts each manifest with `read`, and keeps only the result
+ * in memory. If something cannot be read, the result names it, and all other tags are still read. The order of the
+ * result is the order of the repositories, and the order of the tags in each repository. Throws `unavailable` if a
+ * registry cannot be reached.
+ */
+export async function readArtifacts<T>(
+  repositories: readonly AnyReference[],
+  read: (artifact: TaggedManifest) => T,
+  options: ReadOptions,
+): Promise<Artifacts<T>> {
+  const unreadable: Unreadable[] = [];
+  const collect = onceEvery(MANIFESTS_PER_COLLECTION, garbageCollector());
+  const readOne = (artifact: TaggedManifest) => {
+    collect();
+    return read(artifact);
+  };
+  const found = await mapConcurrently(repositories, REPOSITORIES_AT_ONCE, async (repository) => {
+    const results = await readRepository(repository, readOne, options, unreadable);
+    return results.filter((result) => result !== undefined);
+  });
+  return { found: found.flat(), unreadable };
+}
+
+async function readRepository<T>(
+  repository: AnyReference,
+  read: (artifact: TaggedManifest) => T,
+  { opener, limit, access }: ReadOptions,
+  unreadable: Unreadable[],
+): Promise<readonly (T | undefined)[]> {
+  const name = formatReference(repository);
+  const listed = await orUnreadable(unreadable, name, async () => {
+    const store = await opener.open(repository, access);
+    return { store, tags: await limit(() => store.listTags()) };
+  });
+  if (listed === undefined) return [];
+  const { store, tags } = listed;
+  return mapConcurrently(tags, REPOSITORIES_AT_ONCE, (tag) =>
+    orUnreadable(unreadable, nameOf(repository, tag), async () => {
+      if (!isTag(tag)) throw new UnreadableError("invalid", "it is not a valid tag");
+      const manifest = await limit(() => store.fetchManifest(tag));
+      if (manifest === undefined) throw new UnreadableError("missing", "it is in the list of tags, but was not found");
+      return read({ repository, store, tag, manifest });
+    }),
+  );
+}
+
+/** Returns a function that calls `act` at every call with a number that is a multiple of `count`. */
+function onceEvery(count: number, act: () => void): () => void {
+  let calls = 0;
+  return () => {
+    calls++;
+    if (calls % count === 0) act();
+  };
+}
+
+/** An artifact that exists but cannot be used. */
+class UnreadableError extends Error {
+  override readonly name = "UnreadableError";
+  readonly kind: "missing" | "invalid";
+
+  constructor(kind: "missing" | "invalid", message: string) {
+    super(message);
+    this.kind = kind;
+  }
+}
+
+/** Calls `act`. Adds the failure to `unreadable` and returns undefined if the failure concerns only this artifact. */
+async function orUnreadable<T>(
+  unreadable: Unreadable[],
+  reference: string,
+  act: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await act();
+  } catch (error) {
+    if (error instanceof UnreadableError || error instanceof ManifestError) {
+      const failure = new ToolError("registry", `cannot read ${reference}`, { why: error.message });
+      unreadable.push({ reference, failure, kind: error instanceof UnreadableError ? error.kind : "invalid" });
+    } else if (error instanceof ToolError && error.code !== "unavailable")
+      unreadable.push({ reference, failure: error, kind: "failed" });
+    else throw error;
+    return undefined;
+  }
+}
+
+/** The name of a tag in messages. A tag that is no valid tag is in quotes. */
+function nameOf(repository: AnyReference, tag: string): string {
+  return isTag(tag) ? formatReference({ ...repository, tag }) : `${formatReference(repository)}:${JSON.stringify(tag)}`;
+}

@@ -1,0 +1,96 @@
+import { describeError, ToolError } from "shared/cli/tool-error";
+import { type Limiter, mapConcurrently } from "../../artifact/concurrency.ts";
+import { ANNOTATIONS } from "../../oci/annotations.ts";
+import type { ArtifactStore } from "../../oci/artifact-store.ts";
+import type { Descriptor } from "../../oci/descriptor.ts";
+import { ManifestError, parseManifest, type StoredManifest } from "../../oci/manifest.ts";
+import { type ListedRun, listedRun } from "../listing.ts";
+import type { TaggedManifest } from "../read-artifacts.ts";
+import { type RunInput, readLinks } from "../run.ts";
+
+/** The titles of the layers that contain a run's stdout and stderr. The launcher writes them with `--logs`. */
+const LOGS: ReadonlySet<string> = new Set(["stdout.log", "stderr.log"]);
+
+/** At most this number of bytes at the end of a log is read. */
+const MAX_LOG_BYTES = 8192;
+
+/** The last lines of a log. */
+export interface LogEnd {
+  readonly title: string;
+  /** The lines, or the reason why the log cannot be read. */
+  readonly text: string;
+}
+
+/** A run of a report. */
+export interface ReportRun extends ListedRun {
+  /** Whether the artifact is in an OCI layout on disk. */
+  readonly inLayout: boolean;
+  readonly inputs: readonly RunInput[];
+  readonly logs: readonly LogEnd[];
+}
+
+/** A run whose logs are not read yet. */
+export interface UnreadRun {
+  readonly run: ListedRun;
+  readonly inLayout: boolean;
+  readonly inputs: readonly RunInput[];
+  readonly store: ArtifactStore;
+  readonly logs: readonly Descriptor[];
+}
+
+/** Converts an artifact to a run of a report. Throws `ManifestError` if the manifest is invalid. */
+export function unreadRun(artifact: TaggedManifest): UnreadRun {
+  const { manifest, store, repository } = artifact;
+  const inLayout = "layout" in repository;
+  return { run: listedRun(artifact), inLayout, inputs: readLinks(manifest).inputs, store, logs: logsOf(manifest) };
+}
+
+/** Reads the last `lines` lines of the logs of runs. A log that cannot be read contains the reason instead. */
+export function readLogs(runs: readonly UnreadRun[], lines: number, limit: Limiter, concurrency: number) {
+  return mapConcurrently(runs, concurrency, async ({ run, inLayout, inputs, store, logs }): Promise<ReportRun> => {
+    const wanted = lines > 0 ? logs : [];
+    const read = wanted.map(
+      async (descriptor): Promise<LogEnd> => ({
+        title: descriptor.annotations?.[ANNOTATIONS.title] ?? "",
+        text: await limit(() => readEnd(store, descriptor, lines)),
+      }),
+    );
+    return { ...run, inLayout, inputs, logs: await Promise.all(read) };
+  });
+}
+
+function logsOf(manifest: StoredManifest): readonly Descriptor[] {
+  try {
+    return parseManifest(manifest.bytes).layers.filter(({ annotations }) =>
+      LOGS.has(annotations?.[ANNOTATIONS.title] ?? ""),
+    );
+  } catch (error) {
+    // An index has no layers.
+    if (error instanceof ManifestError) return [];
+    throw error;
+  }
+}
+
+async function readEnd(store: ArtifactStore, descriptor: Descriptor, lines: number): Promise<string> {
+  const start = Math.max(0, descriptor.size - MAX_LOG_BYTES);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of store.fetchBlob(descriptor, start)) {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size > MAX_LOG_BYTES) break;
+    }
+  } catch (error) {
+    if (error instanceof ToolError && error.code !== "unavailable") return describeError(error);
+    throw error;
+  }
+  return lastLines(Buffer.concat(chunks).subarray(0, MAX_LOG_BYTES).toString(), lines, start > 0);
+}
+
+/** The last lines of a text. If the start of the text is missing, omits the first line, which may be incomplete. */
+export function lastLines(text: string, count: number, cut: boolean): string {
+  const all = text.replace(/\r\n/g, "\n").replace(/\n$/, "").split("\n");
+  const whole = cut && all.length > 1 ? all.slice(1) : all;
+  return whole.slice(-count).join("\n");
+}

@@ -1,0 +1,90 @@
+/** The commands for results, on a registry with thousands of tags. */
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { type MemoryRegistry, startMemoryRegistry } from "../../support/registry/memory-registry.ts";
+import { runTool, startTool } from "../../support/tools.ts";
+import { FIRST_START, fillRegistry, type StoredResult } from "../support/results.ts";
+import { watchProcess } from "../support/watch-process.ts";
+
+const REPOSITORIES = 50;
+const TAGS = 60;
+/** The limits of a list of all tags. */
+const SECONDS = 5;
+const MEMORY = 64;
+
+describe(`a registry with ${REPOSITORIES * TAGS} tags`, () => {
+  let registry: MemoryRegistry;
+  let stored: readonly StoredResult[];
+  before(async () => {
+    registry = await startMemoryRegistry();
+    stored = fillRegistry(registry, REPOSITORIES, TAGS);
+  });
+  after(() => registry.close());
+
+  it(`is listed in ${SECONDS} s and ${MEMORY} MiB, and what cannot be read is named`, async (t) => {
+    const started = performance.now();
+    const running = startTool("oras-push", ["list", "--format", "json", registry.address]);
+    const seen = await watchProcess(running);
+    const { code, stdout, stderr } = await running.ended;
+    const seconds = (performance.now() - started) / 1000;
+    t.diagnostic(`${seconds.toFixed(1)} s, ${seen.cpuSeconds} s of the processor, at most ${seen.peakMemory} MiB`);
+    const rows = lines(stdout);
+    const expected = stored.filter(({ kind }) => kind !== "broken");
+    assert.deepEqual(
+      rows.map(({ reference, state, digest }) => `${reference} ${state} ${digest}`).sort(),
+      expected
+        .map(
+          ({ repository, tag, kind, digest }) => `${registry.address}/${repository}:${tag} ${stateOf(kind)} ${digest}`,
+        )
+        .sort(),
+    );
+    for (const { repository, tag } of stored.filter(({ kind }) => kind === "broken"))
+      assert.ok(stderr.includes(`cannot read ${registry.address}/${repository}:${tag} (it is not JSON)`), tag);
+    assert.equal(code, 76);
+    assert.match(stderr, /375 artifacts or repositories could not be read\n/);
+    // Other processes may use the processors at the same time. So the test checks the time of the tool itself.
+    assert.ok(seen.cpuSeconds > 0 && seen.cpuSeconds < SECONDS, `${seen.cpuSeconds} s`);
+    assert.ok(seen.peakMemory > 0 && seen.peakMemory < MEMORY, `${seen.peakMemory} MiB`);
+  });
+
+  it("is filtered by path, state and start, and sorted by start", async () => {
+    const since = new Date(FIRST_START + 2000 * 60_000).toISOString();
+    const args = ["list", "--format", "json", "--state", "failed", "--since", since, `${registry.address}/group-1/`];
+    const { stdout } = await runTool("oras-push", args);
+    const rows = lines(stdout);
+    const expected = stored.flatMap(({ repository, tag, kind }, index) =>
+      repository.startsWith("group-1/") && kind === "failed" && index >= 2000
+        ? [`${registry.address}/${repository}:${tag}`]
+        : [],
+    );
+    assert.ok(expected.length > 10);
+    assert.deepEqual(
+      rows.map(({ reference }) => reference),
+      expected,
+    );
+  });
+
+  it("is pruned by rules, and loses nothing else", async () => {
+    const args = ["prune", "--state", "failed,checkpoint", "--keep", "2", "--yes", registry.address];
+    const { code, stdout, stderr } = await runTool("oras-push", args);
+    assert.equal(code, 0, stderr);
+    const of = (kinds: readonly string[], repository: string) =>
+      stored.filter((one) => one.repository === repository && kinds.includes(one.kind));
+    const repositories = [...new Set(stored.map(({ repository }) => repository))];
+    const deleted = new Set(repositories.flatMap((name) => of(["failed", "checkpoint"], name).slice(0, -2)));
+    assert.match(stdout, new RegExp(`\\ndeleted ${deleted.size} of ${deleted.size} artifacts\\n$`));
+    for (const one of stored)
+      assert.equal(registry.manifests.has(`${one.repository}:${one.tag}`), !deleted.has(one), one.tag);
+  });
+});
+
+function lines(stdout: string): { reference: string; state: string; digest: string }[] {
+  return stdout
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
+}
+
+function stateOf(kind: string): string {
+  return ["foreign", "image", "index"].includes(kind) ? "other" : kind;
+}
