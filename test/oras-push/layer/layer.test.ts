@@ -4,8 +4,9 @@ import { appendFileSync, chmodSync, mkdirSync, symlinkSync, utimesSync, writeFil
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { STORED } from "oras-push/layer/compression";
-import { type LayerSource, layerOf } from "oras-push/layer/layer";
+import { layerOf } from "oras-push/layer/layer";
 import { titleOf } from "oras-push/layer/layer-path";
+import type { LayerSource } from "oras-push/layer/layer-source";
 import type { ToolError } from "shared/cli/tool-error";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { assertBytes, collect, noise, prose } from "../support.ts";

@@ -3,7 +3,8 @@ import { appendFileSync, mkdirSync, rmSync, symlinkSync, truncateSync, writeFile
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { DEFAULT_LEVEL, STORED } from "oras-push/layer/compression";
-import { type LayerOptions, layerOf } from "oras-push/layer/layer";
+import { layerOf } from "oras-push/layer/layer";
+import type { LayerOptions } from "oras-push/layer/layer-source";
 import { Threads, usefulThreads } from "oras-push/layer/threads";
 import type { ToolError } from "shared/cli/tool-error";
 import { temporaryFolder } from "../../support/temporary.ts";

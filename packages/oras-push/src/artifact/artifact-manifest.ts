@@ -1,4 +1,4 @@
-import type { LayerSource } from "../layer/layer.ts";
+import type { LayerSource } from "../layer/layer-source.ts";
 import { ANNOTATIONS } from "../oci/annotations.ts";
 import { type Annotations, type Descriptor, EMPTY_CONTENT, EMPTY_DESCRIPTOR } from "../oci/descriptor.ts";
 import { buildManifest, type StoredManifest } from "../oci/manifest.ts";

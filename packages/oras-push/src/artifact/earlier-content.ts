@@ -1,5 +1,5 @@
 import { ToolError } from "shared/cli/tool-error";
-import type { LayerSource } from "../layer/layer.ts";
+import type { LayerSource } from "../layer/layer-source.ts";
 import { ANNOTATIONS } from "../oci/annotations.ts";
 import type { ArtifactStore } from "../oci/artifact-store.ts";
 import type { Descriptor } from "../oci/descriptor.ts";

@@ -1,8 +1,9 @@
 import type { Log } from "shared/cli/log";
 import { oneLine, ToolError } from "shared/cli/tool-error";
 import { filesLayer } from "../layer/files-layer.ts";
-import { type LayerOptions, type LayerSource, layerOf } from "../layer/layer.ts";
+import { layerOf } from "../layer/layer.ts";
 import { type LayerPath, titleOf } from "../layer/layer-path.ts";
+import type { LayerOptions, LayerSource } from "../layer/layer-source.ts";
 import { NotMountableError } from "../layer/mountable-entries.ts";
 import { Threads } from "../layer/threads.ts";
 import type { Annotations } from "../oci/descriptor.ts";

@@ -1,5 +1,5 @@
 import { describeError, ToolError } from "shared/cli/tool-error";
-import type { LayerSource, LayerStream } from "../layer/layer.ts";
+import type { LayerSource, LayerStream } from "../layer/layer-source.ts";
 import { ANNOTATIONS } from "../oci/annotations.ts";
 import type { ArtifactStore, BlobInfo } from "../oci/artifact-store.ts";
 import type { Annotations, Descriptor } from "../oci/descriptor.ts";

@@ -1,4 +1,4 @@
-import type { LayerSource } from "../layer/layer.ts";
+import type { LayerSource } from "../layer/layer-source.ts";
 import { ANNOTATIONS } from "../oci/annotations.ts";
 import type { ArtifactStore } from "../oci/artifact-store.ts";
 import type { Annotations, Descriptor } from "../oci/descriptor.ts";

@@ -4,7 +4,7 @@ import { archiveSegments } from "../tar/segments.ts";
 import type { TreeEntry } from "../tar/walk.ts";
 import { type ArchiveSums, archiveSums } from "./archive-sums.ts";
 import { encodedArchive } from "./encoded-archive.ts";
-import type { LayerOptions, LayerSource, LayerStream } from "./layer.ts";
+import type { LayerOptions, LayerSource, LayerStream } from "./layer-source.ts";
 import { mountableEntries } from "./mountable-entries.ts";
 
 /** The content of a layer with an archive. */

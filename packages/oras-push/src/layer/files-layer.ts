@@ -5,8 +5,8 @@ import type { Annotations } from "../oci/descriptor.ts";
 import { FOLDER_LAYER } from "../oci/media-types.ts";
 import type { TreeEntry } from "../tar/walk.ts";
 import { archiveLayer } from "./archive-layer.ts";
-import type { LayerOptions, LayerSource } from "./layer.ts";
 import { type LayerPath, titleOf } from "./layer-path.ts";
+import type { LayerOptions, LayerSource } from "./layer-source.ts";
 
 /**
  * Returns a layer with an archive of files, for an image. The layer has no title, so that other clients do not restore
