@@ -1,9 +1,16 @@
 /** The commands for results, on a registry with thousands of tags. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { ANNOTATIONS } from "oras-push/oci/annotations";
+import { buildManifest } from "oras-push/oci/manifest";
+import { OCI_MANIFEST } from "oras-push/oci/media-types";
+import { digestOf } from "oras-push/oci/meter";
 import { type MemoryRegistry, startMemoryRegistry } from "../../support/registry/memory-registry.ts";
 import { runTool, startTool } from "../../support/tools.ts";
-import { FIRST_START, fillRegistry, type StoredResult } from "../support/results.ts";
+import { FIRST_START, fillRegistry, runAnnotations, type StoredResult, storeResult } from "../support/results.ts";
+import { temporaryFolder } from "../support/temporary.ts";
 import { watchProcess } from "../support/watch-process.ts";
 
 const REPOSITORIES = 50;
@@ -62,6 +69,40 @@ describe(`a registry with ${REPOSITORIES * TAGS} tags`, () => {
       rows.map(({ reference }) => reference),
       expected,
     );
+  });
+
+  it("has the lineage of an artifact that was made from a hundred others", async () => {
+    const used = stored.filter(({ kind }) => kind === "succeeded").slice(0, 100);
+    const inputs = used.map(({ repository, tag, digest }) => ({
+      reference: `${registry.address}/${repository}:${tag}`,
+      digest,
+    }));
+    const annotations = { ...runAnnotations(5000), [ANNOTATIONS.inputs]: JSON.stringify(inputs) };
+    const { bytes } = buildManifest({ layers: [], annotations });
+    storeResult(registry, "group-0/all", "1", { bytes, mediaType: OCI_MANIFEST });
+    const args = ["lineage", "--format", "json", `${registry.address}/group-0/all:1`];
+    const { code, stdout } = await runTool("oras-push", args);
+    assert.equal(code, 0);
+    assert.deepEqual(
+      lines(stdout).map(({ reference, digest, state }) => ({ reference, digest, state })),
+      [
+        { reference: `${registry.address}/group-0/all:1`, digest: digestOf(bytes), state: "succeeded" },
+        ...inputs.map((input) => ({ ...input, state: "succeeded" })),
+      ],
+    );
+  });
+
+  it("is reported with all runs that can be read", async (t) => {
+    const file = join(temporaryFolder(t), "report.html");
+    const { code, stdout } = await runTool("oras-push", ["report", registry.address, "-o", file]);
+    assert.equal(code, 76);
+    assert.equal(stdout, `Wrote ${file}: 2626 runs\n`);
+    const page = readFileSync(file, "utf8");
+    t.diagnostic(`${page.length >> 10} KiB`);
+    assert.equal(page.split('<tr role="row" data-state="').length - 1, 2626);
+    assert.equal(page.split('data-state="failed"').length - 1, 375);
+    assert.equal(page.split('<path class="edge"').length - 1, 100);
+    assert.equal(page.split("<li><code>").length - 1, 375);
   });
 
   it("is pruned by rules, and loses nothing else", async () => {

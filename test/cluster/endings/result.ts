@@ -10,7 +10,10 @@ export interface EndingResult {
   readonly job: string;
   /** The exit codes of the application's container, in the order of its runs. */
   readonly application: readonly number[];
-  /** The exit codes of the sidecar's container, in the order of its runs. */
+  /**
+   * The exit codes of the sidecar's container, in the order of its runs. Equal codes in a row appear once: the number of
+   * restarts of a failed sidecar depends on the time.
+   */
   readonly sidecar: readonly number[];
   /** The paths of the files of each tag. */
   readonly registry: Readonly<Record<string, readonly string[]>>;

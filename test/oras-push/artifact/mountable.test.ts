@@ -179,28 +179,49 @@ describe("a mountable artifact", () => {
     assert.match(stderr, /with -image added, it must have at most 128 characters/);
   });
 
-  it("is pushed by a sidecar without an image, with a warning, if the outputs cannot be mounted", async (t) => {
-    const registry = await memoryRegistry(t);
-    const folder = sources(t);
-    writeFileSync(join(folder, "a", ".wh.out"), "");
-    const warnings: string[] = [];
-    const plan = {
-      ...{ artifactType: undefined, annotations: {}, annotationFile: { manifest: {}, config: {}, layers: new Map() } },
-      ...{ level: 5, patterns: { include: [], exclude: [] }, noClobber: false, mountable: true, share: folder },
-      ...{ plainHttp: undefined, insecure: false, retrySeconds: 1, debug: false, concurrency: 3 },
-    } as unknown as SidecarPlan;
-    const reference = { registry: registry.address, repository: "run", tag: "1", digest: undefined };
-    const order = { reference, mediaTypes: new Map(), annotations: {}, partial: false, confirm: async () => {} };
-    const signal = new AbortController().signal;
-    const warn = (line: string) => warnings.push(line);
-    const context = { env: {}, signal, log: () => {}, warn, progress: NO_PROGRESS };
-    await pushOutputs({ ...order, paths: [join(folder, "a"), join(folder, "c.txt")] } as never, plan, context);
-    assert.deepEqual(tagsIn(registry), ["1"]);
-    assert.equal(manifest(registry, "1").layers.length, 2);
-    assert.match(
-      warnings.join("\n"),
-      /the artifact is pushed, but is not mountable: cannot make .*\.wh\.out mountable/,
-    );
+  describe("that a sidecar pushes", () => {
+    async function pushAsSidecar(t: TestContext, names: readonly string[], prepare = (_: string) => {}) {
+      const registry = await memoryRegistry(t);
+      const folder = sources(t);
+      prepare(folder);
+      const warnings: string[] = [];
+      const plan = {
+        ...{
+          artifactType: undefined,
+          annotations: {},
+          annotationFile: { manifest: {}, config: {}, layers: new Map() },
+        },
+        ...{ level: 5, patterns: { include: [], exclude: [] }, noClobber: false, mountable: true, share: folder },
+        ...{ plainHttp: undefined, insecure: false, retrySeconds: 1, debug: false, concurrency: 3 },
+      } as unknown as SidecarPlan;
+      const reference = { registry: registry.address, repository: "run", tag: "1", digest: undefined };
+      const order = { reference, mediaTypes: new Map(), annotations: {}, partial: false, confirm: async () => {} };
+      const signal = new AbortController().signal;
+      const warn = (line: string) => warnings.push(line);
+      const context = { env: {}, signal, log: () => {}, warn, progress: NO_PROGRESS };
+      const paths = names.map((name) => join(folder, name));
+      const pushed = await pushOutputs({ ...order, paths } as never, plan, context);
+      assert.equal(pushed.reference, `${registry.address}/run:1`);
+      return { registry, warnings };
+    }
+
+    it("has an image beside it if it has files", async (t) => {
+      const { registry, warnings } = await pushAsSidecar(t, ["a", "c.txt"]);
+      assert.deepEqual(tagsIn(registry), ["1-image", "1"]);
+      assertImage(registry, manifest(registry, "1-image"));
+      assert.deepEqual(warnings, []);
+    });
+
+    it("has no image, but a warning, if the outputs cannot be mounted", async (t) => {
+      const whiteout = (folder: string) => writeFileSync(join(folder, "a", ".wh.out"), "");
+      const { registry, warnings } = await pushAsSidecar(t, ["a", "c.txt"], whiteout);
+      assert.deepEqual(tagsIn(registry), ["1"]);
+      assert.equal(manifest(registry, "1").layers.length, 2);
+      assert.match(
+        warnings.join("\n"),
+        /the artifact is pushed, but is not mountable: cannot make .*\.wh\.out mountable/,
+      );
+    });
   });
 
   it("is pruned together with its image", async (t) => {

@@ -162,6 +162,25 @@ describe("a prune", () => {
     ]);
   });
 
+  it("deletes the image of an artifact before the artifact, and keeps it with the artifact", () => {
+    const artifact = run("artifact", 1);
+    const image = run("artifact-image", 2, { imageOf: artifact.digest });
+    const elsewhere = run("elsewhere", 900, { repository: "s", imageOf: artifact.digest });
+    const lone = run("lone-image", 3, { imageOf: digestOf(Buffer.from("gone")) });
+    const all = [artifact, image, elsewhere, lone];
+    assert.deepEqual(plan(all), { deleted: [["artifact-image"], ["artifact"]], kept: {} });
+    const user = run("user", 900, { prunable: false, ...from(artifact) });
+    assert.deepEqual(plan([...all, user]), {
+      deleted: [],
+      kept: { artifact: "r:user was made from it", "artifact-image": "r:user was made from it" },
+    });
+    const listed = [{ digest: image.digest, mediaType: undefined }];
+    assert.deepEqual(plan([...all, run("index", 900, { run: undefined, listed })]), {
+      deleted: [["artifact"]],
+      kept: { "artifact-image": "r:index lists it" },
+    });
+  });
+
   it("ends although annotations claim a circle", () => {
     const digests = ["a", "b"].map((text) => digestOf(Buffer.from(text))) as [Digest, Digest];
     const [a, b] = digests.map((digest, index) => run(`t${index}`, index, { digest })) as [

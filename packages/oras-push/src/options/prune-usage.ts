@@ -103,7 +103,7 @@ export const PRUNE_USAGE = {
         "An artifact with several tags is one artifact: all its tags stay, or none. The command keeps an artifact if a",
         "kept artifact was made from it, at any level, or if a kept image index lists it. It also keeps an artifact that",
         "another manifest refers to. The command never deletes an index, a signature, or a manifest that it cannot read.",
-        "Artifacts with the state other are deleted only if --state names this state.",
+        "Artifacts with the state other are deleted only if --state names this state. Manifests without a tag stay.",
       ].join(" "),
     },
     {

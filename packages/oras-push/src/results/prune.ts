@@ -62,13 +62,13 @@ export async function prune(order: PruneOrder, context: TransferContext): Promis
   const repositories = [...new Map([...targets, ...users].map((one) => [formatReference(one), one])).values()];
   const prunable = new Set(targets.map(formatReference));
   const { artifacts, unreadable } = await readPruneArtifacts(repositories, prunable, { opener, limit, access: "pull" });
+  checkComplete(unreadable);
   const selected = selectArtifacts(artifacts, order.policy, order.now);
   const stores = new Stores(targets, opener);
   const referrers = order.policy.ignoreReferrers
     ? new Map()
     : await readReferrers([...selected.keys()], stores, limit, order.concurrency);
   const plan = planPrune(artifacts, selected, referrers, order.policy);
-  checkComplete(unreadable);
   const outcomes = order.confirmed ? await deleteAll(plan, stores, order.concurrency) : undefined;
   return { plan, outcomes, unreadable };
 }

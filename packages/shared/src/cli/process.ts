@@ -38,7 +38,8 @@ export async function runProcess(
     if (exitCode === 0 && failure !== undefined) throw failure;
     process.exit(exitCode);
   } catch (error) {
-    await stdoutFailure();
+    // After a signal, the process must not wait for a reader that does not read.
+    if (!(error instanceof InterruptedError)) await stdoutFailure();
     return fail(error);
   }
 }
