@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { DEBIAN_ARCH } from "../debian-root.ts";
 import { type RunningProcess, start } from "../tools.ts";
 import { Api } from "./api.ts";
+import { removeCgroup } from "./cgroups.ts";
 import { type ComponentName, componentCommand } from "./components.ts";
 import { writeConfiguration } from "./configuration.ts";
 import { kubeconfig } from "./credentials.ts";
@@ -47,6 +48,8 @@ export class Cluster {
   static async start(name: string, { archives, bound, report = () => {} }: ClusterPlan): Promise<Cluster> {
     const folder = join(CLUSTERS, name);
     await Cluster.stop(name);
+    // A cluster whose files were deleted leaves its cgroup.
+    await removeCgroup(cgroupName(folder));
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
     writeConfiguration(folder, cgroupName(folder));
