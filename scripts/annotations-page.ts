@@ -4,14 +4,16 @@ import { valueType } from "oras-push/inject/value-types";
 
 const INTRODUCTION = `# Annotations
 
-Injection reads these annotations of a pod. The [guide](guide.md#annotate-your-own-jobs) explains how to use them.
-\`pnpm write-docs\` writes this page.
+This page lists the annotations of a pod that injection reads. The [guide](guide.md#annotate-your-own-jobs) explains how
+to use the annotations. \`pnpm write-docs\` writes this page.
 
-- A value is a text, so write numbers, \`true\` and \`false\` in quotes.
-- You can use annotations of both prefixes in one pod. If two annotations set the same single value, the pod is refused.
+- The value of an annotation is always a text. So write numbers, \`true\` and \`false\` in quotes.
+- You can use annotations of both prefixes in one pod. But two annotations must not set the same thing: for example, use
+  either \`output-uri\` or \`push-to\`. Several annotations for inputs or for output paths are allowed.
 - A reference can contain \`$(POD_NAMESPACE)\`, \`$(POD_NAME)\` and \`$(NODE_NAME)\`. In an Indexed Job, it can also contain
   \`$(JOB_COMPLETION_INDEX)\`.
-- The annotations of a Job or of a CronJob's template also apply to its pods. The annotations of the pod template win.
+- The annotations of a Job, or of the \`jobTemplate\` of a CronJob, also apply to the pods. If the pod template has the
+  same annotation with a different value, the value in the pod template applies.
 `;
 
 /** The content of docs/annotations.md. */
@@ -21,12 +23,12 @@ export function annotationsPage(): string {
     section(
       "Annotations of the ORAS Operator",
       OPERATOR_PREFIX,
-      `These annotations have the names and the meanings that the ORAS Operator gives them. The value \`${NONE}\` means that nothing is set.`,
+      `The names and the meanings are the same as in the ORAS Operator. An annotation with the value \`${NONE}\` has no effect.`,
     ),
     section(
       "Annotations of these tools",
       OWN_PREFIX,
-      "These annotations set the other options of the launcher and of the sidecar.",
+      "The ORAS Operator does not have these annotations. Most of them set an option of the launcher or of the sidecar.",
     ),
   ].join("\n");
 }

@@ -19,8 +19,9 @@ export interface Artifact {
 /** How to make an artifact mountable as an image. */
 export interface Mountable {
   /**
-   * An archive of all files of the artifact. If the artifact has files, a second manifest contains the folders and this archive. Undefined if the artifact has only folders. Then the
-   * artifact itself is mountable.
+   * An archive of all files of the artifact. If the artifact has files, a push also writes a second manifest, which
+   * contains the folders and this archive. Undefined if the artifact has only folders, because the artifact itself is
+   * then mountable.
    */
   readonly files: LayerSource | undefined;
 }
@@ -34,7 +35,7 @@ export interface Target {
   readonly variant: Variant;
 }
 
-/** The references that a push writes. The image of an artifact follows the artifact. */
+/** The references that a push writes. Each artifact comes before its image. */
 export function targetsOf(references: readonly AnyReference[], { mountable }: Artifact): Target[] {
   return references.flatMap((reference): Target[] => [
     { reference, variant: "artifact" },
@@ -47,7 +48,7 @@ export function sourcesOf(sources: readonly LayerSource[], { mountable }: Artifa
   return mountable?.files === undefined ? sources : [...sources, mountable.files];
 }
 
-/** The layers of one manifest. `layers` are the pushed layers of {@link sourcesOf}. */
+/** Returns the layers of one manifest. `layers` contains all pushed layers, in the order of {@link sourcesOf}. */
 export function layersOf(
   { mountable }: Artifact,
   layers: readonly PushedLayer[],

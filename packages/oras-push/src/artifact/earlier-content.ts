@@ -52,9 +52,9 @@ function once<T>(ask: () => Promise<T>): () => Promise<T> {
 /**
  * Searches the layers of earlier pushes for a layer that equals the new layer of a folder. Returns the descriptor of
  * the earlier layer, or undefined if no earlier layer is equal. Two layers are equal if their blobs begin with the same
- * bytes, and if their archives have the same digest. `head` contains the first chunks of the new blob. To get the digest
- * of the new archive, this function reads the archive, but does not compress it. Throws `noInput` if the folder cannot
- * be read.
+ * bytes, and if their archives have the same digest. `head` contains the first chunks of the new blob. To get the
+ * digest of the new archive, this function reads the archive, but does not compress it. Throws `noInput` if the folder
+ * cannot be read.
  */
 export async function findSameLayer(
   store: ArtifactStore,

@@ -23,8 +23,8 @@ interface IndexEntry extends Descriptor {
 }
 
 /**
- * Reads the entrypoint and the default arguments of an image from its registry. For an image of several platforms, uses
- * the image for Linux, if possible for the architecture of this machine. Throws `usage` if the name is invalid. Throws
+ * Reads the entrypoint and the default arguments of an image from its registry. If the image has several platforms,
+ * uses an image for Linux, and prefers the architecture of this machine. Throws `usage` if the name is invalid. Throws
  * `noInput` if the registry does not have the image. Throws the errors of a request.
  */
 export async function readImageCommand(
@@ -56,7 +56,7 @@ function isIndex(manifest: unknown): manifest is { readonly manifests: readonly 
   return Array.isArray(manifests) && (mediaType === undefined || mediaType === OCI_INDEX || mediaType === DOCKER_INDEX);
 }
 
-/** Returns the digest of the image for Linux in an index. */
+/** Returns the digest of the Linux image in an index. */
 function linuxImage({ manifests }: { readonly manifests: readonly IndexEntry[] }, name: string): string {
   const architecture = process.arch === "x64" ? "amd64" : process.arch;
   const linux = manifests.filter(({ platform }) => platform?.os === "linux");
@@ -92,7 +92,7 @@ function parseJson(bytes: Buffer, name: string): unknown {
     const value: unknown = JSON.parse(bytes.toString("utf8"));
     if (typeof value === "object" && value !== null) return value;
   } catch {
-    // The error below says more than the position of a wrong character.
+    // The error below is more helpful than the parser's error, which only names the position of a wrong character.
   }
   throw unreadableImage(name, "the registry returned no JSON object");
 }

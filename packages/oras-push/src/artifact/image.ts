@@ -21,7 +21,8 @@ export interface ImageConfig {
 
 /**
  * Makes the config of an image from its layers (image-spec, config.md). The same layers always give the same config.
- * The architecture has no effect on a mount. Throws {@link NotMountableError} if a layer is no archive.
+ * The architecture in the config has no effect on a mount. Throws {@link NotMountableError} if a layer is not an
+ * archive.
  */
 export function imageConfig(layers: readonly Descriptor[]): ImageConfig {
   const rootfs = { type: "layers", diff_ids: layers.map(contentDigest) };

@@ -29,10 +29,9 @@ const VOLATILE_ANNOTATIONS: ReadonlySet<string> = new Set([
 const VOLATILE_OF_LAYERS: ReadonlySet<string> = new Set([ANNOTATIONS.fileTime]);
 
 /**
- * Checks that a tag's manifest has the same artifact type, layers and annotations as the new manifest, and
- * that both or none can be mounted. Ignores
- * annotations that say when and where the artifact was made. Throws `cannotCreate` with a description of the existing
- * artifact if the manifests differ.
+ * Checks that a tag's manifest has the same artifact type, layers and annotations as the new manifest. Also checks that
+ * both manifests can be mounted, or that neither can. Ignores annotations that say when and where the artifact was
+ * made. Throws `cannotCreate` with a description of the existing artifact if the manifests differ.
  */
 export function checkSameContent(reference: AnyReference, existing: StoredManifest, wanted: StoredManifest): void {
   const found = contentOf(existing);

@@ -81,8 +81,8 @@ export async function pushArtifact(
 }
 
 /**
- * Prepares the image of an artifact. Throws {@link NotMountableError} if a layer cannot be part of an image, or if there
- * are too many layers.
+ * Prepares the image of an artifact. Throws {@link NotMountableError} if a layer cannot be part of an image, or if
+ * there are too many layers.
  */
 async function mountableOf(
   paths: readonly LayerPath[],

@@ -144,7 +144,7 @@ async function pushSmallLayer(
   return { descriptor, sent: true };
 }
 
-/** Sends a blob from memory. Several chunks are not joined, because the joined content would need the same memory again. */
+/** Sends a blob from memory. Does not join the chunks, because the joined content would need as much memory again. */
 function sendFromMemory(store: ArtifactStore, blob: BlobInfo, chunks: readonly Buffer[]): Promise<void> {
   if (chunks.length < 2) return store.pushBlob(chunks[0] ?? Buffer.alloc(0), blob.digest);
   return store.pushKnownBlob(blob, () => streamOf(chunks));
@@ -208,7 +208,7 @@ async function readStart(source: LayerSource) {
   return { head, rest: iterator, annotations };
 }
 
-/** Yields all bytes. Frees the memory of the first chunks while they are sent. */
+/** Yields all bytes. Removes each chunk from `head` before it is sent, so that its memory can be freed early. */
 async function* continued(head: Buffer[], rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
   for (let chunk = head.shift(); chunk !== undefined; chunk = head.shift()) yield chunk;
   yield* { [Symbol.asyncIterator]: () => rest };

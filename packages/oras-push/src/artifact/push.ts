@@ -76,7 +76,7 @@ export async function push(
   const results: PushResult[] = [...kept];
   for (const [index, { store, targets }] of open.entries()) {
     const layers = pushed[index] as PushedLayer[];
-    // The image comes first, so that a client that finds the artifact also finds its image.
+    // Push the image first, so that each client that finds the artifact also finds the image.
     for (const { reference, variant } of targets.toReversed()) {
       const manifest = manifestOf(artifact, layers, variant);
       const stored = await pushTag(store, reference, manifest, options);

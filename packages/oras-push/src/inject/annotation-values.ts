@@ -40,15 +40,15 @@ export function linesOf(text: string): string[] {
   return text.split("\n").filter((line) => line !== "");
 }
 
-/** Returns the names of the annotations `input-uri_N`, by number. */
+/** Returns the names of the annotations `input-uri_N`, sorted by number. */
 export function numberedInputs(given: GivenAnnotations): string[] {
   const names = Object.keys(given).filter((name) => NUMBERED.test(name) && isSet(given, name));
   return names.sort((a, b) => numberOf(a) - numberOf(b));
 }
 
 /**
- * Returns the values of all given annotations that set a part of the pod, in the order of the table. With `prefix`, only
- * the annotations with this prefix count.
+ * Returns the values of all given annotations that set a part of the pod, in the order of {@link ANNOTATIONS}. If
+ * `prefix` is given, ignores annotations whose names do not start with `prefix`.
  */
 export function partValues(given: GivenAnnotations, part: PodPart, prefix: string = ""): string[] {
   const names = ANNOTATIONS.filter(({ sets }) => sets === part).map(({ name }) => name);
@@ -56,8 +56,8 @@ export function partValues(given: GivenAnnotations, part: PodPart, prefix: strin
 }
 
 /**
- * Returns why the annotations are invalid: an unknown name, a wrong value, or two annotations that exclude each other.
- * Returns undefined if they are valid.
+ * Returns the reason why the annotations are invalid: an unknown name, a wrong value, or two annotations that exclude
+ * each other. Returns undefined if the annotations are valid.
  */
 export function annotationProblem(given: GivenAnnotations): string | undefined {
   return unknownName(given) ?? unquoted(given) ?? wrongValue(given) ?? exclusivePair(given);
@@ -69,7 +69,10 @@ function unknownName(given: GivenAnnotations): string | undefined {
   return name === undefined ? undefined : messageText("unknown", { name });
 }
 
-/** YAML reads `true` and `1` as a boolean and a number. Kubernetes rejects such annotations. */
+/**
+ * Returns a message if the value of an annotation is not a string. In YAML, `true` without quotes is a boolean, and `1`
+ * without quotes is a number. Kubernetes rejects such values.
+ */
 function unquoted(given: GivenAnnotations): string | undefined {
   const name = Object.keys(given).find((key) => isOurs(key) && typeof given[key] !== "string");
   return name === undefined ? undefined : messageText("unquoted", { name });

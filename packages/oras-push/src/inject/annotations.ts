@@ -3,10 +3,13 @@ import type { ValueTypeName } from "./value-types.ts";
 /** The prefix of the ORAS Operator's annotations. */
 export const OPERATOR_PREFIX = "oras.converged-computing.github.io/";
 
-/** The prefix of the annotations and labels that only these tools have. */
+/** The prefix of the annotations and labels that only these tools use. */
 export const OWN_PREFIX = "oras-pod-tools.dev/";
 
-/** A tool that gets an option: the launcher in front of the command, or the sidecar. */
+/**
+ * A tool with options that annotations can set. The launcher starts the application's command. The sidecar runs in its
+ * own container.
+ */
 export type Tool = "launcher" | "sidecar";
 
 /** A part of a pod or of a command line that is not an option. An annotation can set such a part. */
@@ -41,10 +44,15 @@ export interface Annotation {
   readonly default?: string;
 }
 
-/** The ORAS Operator's value for "none". In an annotation of the operator, this value means that nothing is set. */
+/**
+ * The ORAS Operator's value for "none". If an annotation of the operator has this value, the annotation sets nothing.
+ */
 export const NONE = "NA";
 
-/** The names of further inputs: `input-uri_1`, `input-uri_2`, and so on. The number decides their order. */
+/**
+ * The pattern for the names of additional inputs: `input-uri_1`, `input-uri_2`, and so on. The inputs are pulled in the
+ * order of their numbers.
+ */
 export const NUMBERED_INPUT = `^${OPERATOR_PREFIX.replaceAll(".", "[.]")}input-uri_(0|[1-9][0-9]{0,3})$`;
 
 function launcher(option: string): OptionTarget {
@@ -102,7 +110,7 @@ const OPERATOR_ROWS: readonly Row[] = [
   ],
   ["output-path", "path", launcher("output"), "the file or folder to save, or a pattern"],
   ["output-pipe", "path", launcher("output-pipe"), "also write the command's stdout to this file"],
-  ["container", "containerName", "container", "the container whose command to run with the launcher", "the only one"],
+  ["container", "containerName", "container", "the container whose command the launcher runs", "the only one"],
   ["unpack", "true", "nothing", "accepted for compatibility; a pull always restores folders", "true"],
   ["debug", "flag", both("debug"), "also log requests and stack traces", "false"],
   ["oras-container", "image", "image", "the image of the tools"],
@@ -121,7 +129,7 @@ const OWN_ROWS: readonly Row[] = [
   ["pull-from", "pullReferences", "inputs", "artifacts to pull, with their registries, one per line", "no input"],
   ["output", "paths", launcher("output"), "the files and folders to save, one per line; patterns are possible"],
   ["input", "path", launcher("input"), "the folder for the inputs", "the working directory, if the pod has inputs"],
-  ["container", "containerName", "container", "the container whose command to run with the launcher", "the only one"],
+  ["container", "containerName", "container", "the container whose command the launcher runs", "the only one"],
   ["image", "image", "image", "the image of the tools"],
   ["env-secret", "objectName", "envSecret", "a Secret with variables for the sidecar, such as ORAS_USER"],
   ["registry-secret", "objectName", "registrySecret", "a pull secret (docker config) that the sidecar uses"],
@@ -131,7 +139,7 @@ const OWN_ROWS: readonly Row[] = [
     "authority",
     "a ConfigMap; its file ca.crt is the only certificate authority that the sidecar trusts",
   ],
-  ["only-if", "condition", both("only-if"), "save output only if the container's environment variable has this value"],
+  ["only-if", "condition", both("only-if"), "save the output only if an environment variable has this value"],
   ["allow-missing-output", "flag", launcher("allow-missing-output"), "do not fail if an output is missing", "false"],
   ["output-pipe", "path", launcher("output-pipe"), "also write the command's stdout to this file"],
   ["logs", "flag", launcher("logs"), "also save the command's stdout and stderr", "false"],
@@ -185,15 +193,15 @@ const OWN_ROWS: readonly Row[] = [
 ];
 
 /**
- * All annotations that injection reads, except {@link NUMBERED_INPUT}. The pure function, the admission policies and
- * docs/annotations.md are made from this table.
+ * All annotations that injection reads, except {@link NUMBERED_INPUT}. The function `injectPod` reads this table. The
+ * admission policies and docs/annotations.md are generated from this table.
  */
 export const ANNOTATIONS: readonly Annotation[] = [
   ...annotations(OPERATOR_PREFIX, OPERATOR_ROWS),
   ...annotations(OWN_PREFIX, OWN_ROWS),
 ];
 
-/** The option that a switch needs a value for: `--plain-http=false` differs from a missing option. */
+/** The switches that always need a value, because `--plain-http=false` does not mean the same as a missing option. */
 export const SWITCH_OPTIONS: ReadonlySet<string> = new Set(["plain-http"]);
 
 /** Whether two annotations set the same part of the pod or the same option of the same tools. */
@@ -202,7 +210,10 @@ export function setSame({ sets: a }: Annotation, { sets: b }: Annotation): boole
   return a.option === b.option && a.tools.join() === b.tools.join();
 }
 
-/** Whether several annotations can set this part together: inputs and outputs add up. */
+/**
+ * Whether several annotations can set this part together. For example, each annotation for an input adds one more
+ * input.
+ */
 export function addsUp({ sets }: Annotation): boolean {
   return sets === "nothing" || sets === "inputs" || (typeof sets !== "string" && sets.option === "output");
 }

@@ -41,7 +41,9 @@ export function transfersOf(given: GivenAnnotations): Transfers {
   };
 }
 
-/** The host of the registry that the operator's annotations name; undefined if they name none. */
+/**
+ * Returns the host of the registry that the operator's annotations name. Returns undefined if they name no registry.
+ */
 function registryHost(given: GivenAnnotations): string | undefined {
   const [cache] = partValues(given, "cache");
   const [registry] = partValues(given, "registry");
@@ -66,7 +68,9 @@ export function sidecarCommand(given: GivenAnnotations): string[] {
   return ["oras-push", "sidecar", "--native", ...files, ...optionsOf(given, "sidecar"), ...pulls, "NA", pushTo ?? "NA"];
 }
 
-/** Returns the values that annotations give to an option of a tool. A list has one value per line. */
+/**
+ * Returns the values that annotations give to an option of a tool. If an annotation is a list, each line is a value.
+ */
 function optionValues(given: GivenAnnotations, tool: Tool, option: string): string[] {
   return ANNOTATIONS.flatMap(({ name, type, sets }) => {
     if (typeof sets === "string" || sets.option !== option || !sets.tools.includes(tool) || !isSet(given, name))

@@ -12,16 +12,16 @@ export interface ManifestText {
 
 /** The result of an injection into manifests. */
 export interface InjectedManifests {
-  /** The content of all files with the changes, as one file. */
+  /** The content of all files after the changes, joined into one text. */
   readonly text: string;
-  /** The changes in the format of `diff -u`; empty if there are none. */
+  /** The changes in the format of `diff -u`. Empty if there are no changes. */
   readonly difference: string;
   readonly warnings: readonly string[];
 }
 
 /**
  * Injects all annotated pods of manifests. Throws `usage` if a file is invalid, or if a pod cannot be injected. Throws
- * the errors of `readCommand`.
+ * each error that `readCommand` throws.
  */
 export async function injectManifests(
   files: readonly ManifestText[],
@@ -55,7 +55,8 @@ async function injectFile(
     const result = await injectObject(document.object, settings, readCommand);
     const patched = document.patched(result.patch);
     parts.text += patched;
-    // A changed document is written in one format. The difference must not show this format as a change.
+    // A changed document gets the format of this tool. The text before the change gets this format too, so that the
+    // difference shows only real changes.
     const unchanged = result.patch.length === 0;
     parts.before += unchanged ? patched : document.formatted();
     parts.after += patched;
@@ -78,7 +79,7 @@ function refusedPod(refusal: string, others: readonly string[]): ToolError {
   return new ToolError("usage", `cannot inject ${refusal}`, more);
 }
 
-/** Joins the texts of files. Each file but the first starts with a separator. */
+/** Joins the texts of files. Each file except the first starts with a separator. */
 function joinFiles(texts: readonly string[]): string {
   return texts.reduce((all, text) => {
     if (all === "") return text;

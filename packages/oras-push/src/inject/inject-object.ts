@@ -19,7 +19,10 @@ export interface InjectedObject {
   readonly patch: JsonPatch;
   /** Each warning starts with the name of its object. */
   readonly warnings: readonly string[];
-  /** Why pods of the object cannot be injected. Each reason starts with the name of its object. */
+  /**
+   * The reasons why pods of the object cannot be injected. Each reason starts with the name of the object that contains
+   * the pod.
+   */
   readonly refusals: readonly string[];
 }
 

@@ -24,9 +24,9 @@ export type Injection =
     };
 
 /**
- * Decides what a pod needs so that its output is saved: the launcher in front of its command, the shared volume and the
- * sidecar. The annotations of the pod decide. The function has no side effects. If the patch is applied, a second call
- * returns `unchanged`, or the same patch for a worker.
+ * Decides how to change a pod so that its output is saved. The patch adds the launcher in front of the command, the
+ * shared volume and the sidecar. The decision depends on the annotations of the pod. The function has no side effects.
+ * A second call for the patched pod returns `unchanged`. For a worker, a second call returns the same patch again.
  */
 export function injectPod(pod: PodTemplate, settings: InjectionSettings): Injection {
   const given = annotationsOf(pod);
@@ -49,7 +49,7 @@ export function injectPod(pod: PodTemplate, settings: InjectionSettings): Inject
   return { kind: "step", patch, warnings: ignoredAnnotations(given) };
 }
 
-/** Returns why valid annotations describe no step; undefined if they describe one. */
+/** Checks whether valid annotations describe a step. Returns a message if they do not, and otherwise undefined. */
 function transferProblem(given: GivenAnnotations): string | undefined {
   const { inputs, pushTo, registryMissing, saves } = transfersOf(given);
   const problems: Partial<Record<MessageName, boolean>> = {

@@ -30,7 +30,7 @@ export function move(from: Path, path: Path): PatchOperation {
   return { op: "move", from: pointer(from), path: pointer(path) };
 }
 
-/** Returns the patch for a larger object. `prefix` is the path to the part that `patch` changes. */
+/** Converts a patch for a part of an object into a patch for the whole object. `prefix` is the path to the part. */
 export function below(prefix: Path, patch: JsonPatch): JsonPatch {
   const start = pointer(prefix);
   return patch.map((operation) => ({
@@ -48,7 +48,8 @@ export function pointerParts(path: string): string[] {
 
 /** Returns a copy of a JSON value to which a patch is applied. Throws if the path of an operation does not exist. */
 export function applyPatch<T>(value: T, patch: JsonPatch): T {
-  // structuredClone would keep two references to one array, and a change of one would change the other.
+  // If an array occurs twice in the value, structuredClone would create only one copy of the array for both places. A
+  // change at one place would then also change the other place.
   const copy = JSON.parse(JSON.stringify(value)) as T;
   for (const operation of patch) applyOperation(copy, operation);
   return copy;

@@ -14,15 +14,17 @@ import { patchYaml } from "./yaml-patch.ts";
 
 /** One object of a manifest. */
 export interface ManifestDocument {
-  /** The object as JSON; null for a document without an object. */
+  /** The object as JSON. Null if the document contains no object. */
   readonly object: unknown;
-  /** Returns the text with a patch. An empty patch returns the text as the file has it. */
+  /** Returns the text after a patch is applied. If the patch is empty, returns the exact text of the file. */
   patched(patch: JsonPatch): string;
-  /** Returns the text without changes, in the format in which {@link patched} returns a changed object. */
+  /**
+   * Returns the text without changes. The format is the same as in the result of {@link patched} for a changed object.
+   */
   formatted(): string;
 }
 
-/** Types of YAML 1.1 that kubectl does not read: it reads `12:30` and `2026-01-31` as texts. */
+/** Types of YAML 1.1 that kubectl does not support. For example, kubectl reads `12:30` and `2026-01-31` as texts. */
 const UNKNOWN_TAGS = /timestamp|binary|omap|pairs|set/;
 
 /** kubectl reads YAML 1.1, in which `yes` is true and `0777` is octal. */
@@ -33,7 +35,7 @@ const READ = {
   logLevel: "error",
 } as const satisfies ParseOptions & DocumentOptions & SchemaOptions;
 
-/** The length of a line does not matter, because a break inside of a text could change the text. */
+/** Long lines are not wrapped, because a line break inside a text could change the text. */
 const WRITE = { lineWidth: 0, flowCollectionPadding: true } as const;
 
 /**
@@ -79,7 +81,9 @@ function yamlDocument(name: string, text: string): ManifestDocument {
   };
 }
 
-/** Returns undefined for a document without an object: comments, directives or nothing. */
+/**
+ * Parses a document. Returns undefined if the document contains no object, but only comments or directives, or nothing.
+ */
 function readYaml(name: string, text: string): Document | undefined {
   if (text.split("\n").every((line) => /^(\s*|---\s*|\.\.\.\s*|[%#].*|\s+#.*|---\s+#.*)$/.test(line))) return undefined;
   const document: Document.Parsed<ParsedNode> = parseDocument(text, READ);
@@ -88,7 +92,10 @@ function readYaml(name: string, text: string): Document | undefined {
   return hasAlias(document) ? withoutAliases(document) : document;
 }
 
-/** A patch of a node with an anchor would change all its aliases. So all aliases become copies, without comments. */
+/**
+ * Replaces each alias with a copy of its node. Otherwise, a patch of the node would also change all its aliases. The
+ * result has no comments.
+ */
 function withoutAliases(document: Document.Parsed<ParsedNode>): Document {
   const copy = new Document(document.toJS(), { ...READ, aliasDuplicateObjects: false });
   if (copy.directives !== undefined) copy.directives.docStart = document.directives.docStart;

@@ -16,7 +16,7 @@ export const NAMES = {
 /** The paths at which injection mounts volumes. */
 export const PATHS = {
   share: DEFAULT_SHARE,
-  /** The image of the tools. The tools look for their loader at this path. */
+  /** The mount path of the image that contains the tools. The tools look for their loader at this path. */
   tools: "/opt/oras-pod-tools",
   /** The service account's token. An empty volume at this path keeps the token out of the sidecar. */
   token: "/var/run/secrets/kubernetes.io/serviceaccount",
@@ -31,12 +31,13 @@ export const LAUNCHER = {
 } as const;
 
 /**
- * The label of each pod that asks for injection, and of the registry. The registry's Service selects this label, so that
- * the names of these pods exist below the Service. The registry's network policy lets such pods connect.
+ * The label of the registry, and of each pod that asks for injection. The registry's headless Service selects pods with
+ * this label. Therefore, these pods get DNS names below the name of the Service. The registry's network policy allows
+ * connections from these pods.
  */
 export const NETWORK_LABEL = { name: `${OWN_PREFIX}registry-network`, value: "true" } as const;
 
-/** The index of a pod in an Indexed Job. The Job controller writes the index into an annotation of the pod. */
+/** The index of a pod in an Indexed Job. The Job controller writes this index into an annotation of the pod. */
 export const COMPLETION_INDEX = {
   variable: "JOB_COMPLETION_INDEX",
   annotation: "batch.kubernetes.io/job-completion-index",
@@ -46,15 +47,19 @@ export const COMPLETION_INDEX = {
 export const DEFAULT_GRACE_PERIOD = 30;
 
 /**
- * The grace period of a pod with a sidecar, in seconds: the launcher's --grace, then the push with its retries. It
- * replaces only the default, because any other period is the user's decision.
+ * The grace period of a pod with a sidecar, in seconds. This time is for the launcher's `--grace`, and then for the
+ * push with its retries. Injection replaces only the default grace period, because the user chose any other value on
+ * purpose.
  */
 export const GRACE_PERIOD = 180;
 
 /** The user of the tools' image. */
 const USER = 65532;
 
-/** The permissions of the injected containers. They meet the profile `restricted` (Kubernetes, "Pod Security Standards"). */
+/**
+ * The permissions of the injected containers. They meet the profile `restricted` (Kubernetes, "Pod Security
+ * Standards").
+ */
 export const SECURITY_CONTEXT = {
   runAsNonRoot: true,
   runAsUser: USER,
@@ -65,7 +70,10 @@ export const SECURITY_CONTEXT = {
   seccompProfile: { type: "RuntimeDefault" },
 } as const;
 
-/** The variables from which the sidecar makes annotations of the artifact. References can contain them too. */
+/**
+ * Variables with facts about the pod. The sidecar saves their values in annotations of the artifact. References can
+ * contain these variables too.
+ */
 export const VARIABLES: readonly EnvironmentVariable[] = [
   variable("POD_NAME", "metadata.name"),
   variable("POD_NAMESPACE", "metadata.namespace"),
@@ -79,8 +87,9 @@ export const INDEX_VARIABLE: EnvironmentVariable = variable(
 );
 
 /**
- * The application starts when the sidecar holds its lease, or has nothing to do. The launcher waits for the inputs, so
- * that the pod fails at once if the sidecar cannot pull them.
+ * Kubernetes starts the application when the sidecar holds its lease, or when the sidecar has nothing to do. This probe
+ * does not wait for the inputs. The launcher waits for the inputs instead, so that the pod fails at once if the sidecar
+ * cannot pull them.
  */
 export const STARTUP_PROBE = {
   exec: {
@@ -110,12 +119,16 @@ export const SIDECAR_MOUNTS = [
 /** The command of the init container that installs the tools on the shared volume. */
 export const INSTALL_COMMAND: readonly string[] = ["launcher", "--install", `${PATHS.share}/bin`];
 
-/** The quality of service of a pod that gets its own resources (Kubernetes, "Pod Quality of Service Classes"). */
+/**
+ * The quality-of-service class of a pod (Kubernetes, "Pod Quality of Service Classes"). Injection sets resources only
+ * in these classes.
+ */
 export type ServiceClass = "burstable" | "guaranteed";
 
 /**
- * The resources of the injected containers. The pod keeps its class: a pod whose containers have no requests and no
- * limits gets none, because its class would otherwise differ from the class of its workers.
+ * The resources of the injected containers. With these resources, the pod keeps its class. If no container of a pod has
+ * requests or limits, the injected containers get no resources. Otherwise, this pod and its workers would have
+ * different classes.
  */
 export const RESOURCES: Readonly<Record<ServiceClass, { readonly sidecar: Resources; readonly install: Resources }>> = {
   burstable: {

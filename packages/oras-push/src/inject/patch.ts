@@ -8,8 +8,8 @@ import type { InjectionSettings } from "./settings.ts";
 import { targetIndex } from "./target.ts";
 
 /**
- * What every pod gets that asks for injection, also a worker: the label of the registry's network, and the subdomain of
- * the registry if the pod has none.
+ * Returns the patch for every pod that asks for injection. Workers get this patch too. The patch adds the label for the
+ * registry's network. If the pod has no subdomain, the patch also adds the subdomain of the registry.
  */
 export function networkPatch({ metadata, spec }: PodTemplate, given: GivenAnnotations): JsonPatch {
   const [subdomain] = partValues(given, "cache");
@@ -21,7 +21,7 @@ export function networkPatch({ metadata, spec }: PodTemplate, given: GivenAnnota
   ];
 }
 
-/** What a pod gets besides {@link networkPatch} if one of its containers runs the launcher. */
+/** Returns the rest of the patch, in addition to {@link networkPatch}, for a pod whose container runs the launcher. */
 export function stepPatch(pod: PodTemplate, given: GivenAnnotations, settings: InjectionSettings): JsonPatch {
   const { spec } = pod;
   const index = targetIndex(pod, given);

@@ -4,8 +4,9 @@ import type { Container, PodTemplate, Resources } from "./pod.ts";
 const KINDS = ["cpu", "memory"] as const;
 
 /**
- * The quality of service of a pod whose injected containers need resources to keep this class. Returns undefined if they
- * need none: the pod is best-effort, or the pod as a whole has resources (Kubernetes, "Pod Quality of Service Classes").
+ * Returns the quality-of-service class that a pod must keep (Kubernetes, "Pod Quality of Service Classes"). To keep
+ * this class, the injected containers need resources. Returns undefined if they need none: the pod is best-effort, or
+ * its resources are set for the whole pod.
  */
 export function serviceClass({ spec }: PodTemplate): ServiceClass | undefined {
   const containers = [...spec.containers, ...(spec.initContainers ?? [])];

@@ -1,7 +1,10 @@
-/** How the tools reach the application's container: from a volume with their image, or by an init container. */
+/**
+ * How the application's container gets the tools: from a volume with the image of the tools, or from an init container
+ * that installs the tools.
+ */
 export type Delivery = "image-volume" | "install";
 
-/** What injection adds besides the values of the annotations. */
+/** The settings of injection that are not in the annotations of a pod. */
 export interface InjectionSettings {
   /** The image of the tools. The annotations `oras-container` and `image` override it. */
   readonly image: string;

@@ -19,7 +19,9 @@ export const MOUNT_PATHS: readonly string[] = [PATHS.share, PATHS.tools];
 /** The annotation with the condition of `--only-if`. */
 export const CONDITION = `${OWN_PREFIX}only-if`;
 
-/** The variables that the sidecar never copies from the container, because it has them itself. */
+/**
+ * The sidecar never copies these variables from the container, because the sidecar gets them from its own definition.
+ */
 const SIDECAR_VARIABLES: ReadonlySet<string> = new Set([
   COMPLETION_INDEX.variable,
   ...VARIABLES.map(({ name }) => name),
@@ -30,7 +32,7 @@ export function isInjected({ spec }: PodTemplate): boolean {
   return (spec.initContainers ?? []).some(({ name }) => name === NAMES.sidecar);
 }
 
-/** The container that an annotation names; undefined if the annotations name none. */
+/** The container that an annotation names. Undefined if no annotation names a container. */
 export function namedContainer(given: GivenAnnotations): string | undefined {
   return partValues(given, "container")[0];
 }
@@ -41,26 +43,38 @@ export function isWorker({ spec }: PodTemplate, given: GivenAnnotations): boolea
   return named !== undefined && !spec.containers.some(({ name }) => name === named);
 }
 
-/** The index of the container whose command the launcher runs: the named one, or the only one; -1 if there is none. */
+/**
+ * Returns the index of the container whose command the launcher runs. This is the container that an annotation names.
+ * If no annotation names a container, it is the only container of the pod. Returns -1 if there is no such container.
+ */
 export function targetIndex({ spec }: PodTemplate, given: GivenAnnotations): number {
   const named = namedContainer(given);
   if (named !== undefined) return spec.containers.findIndex(({ name }) => name === named);
   return spec.containers.length === 1 ? 0 : -1;
 }
 
-/** The name of the environment variable in the condition of `only-if`; undefined if there is no condition. */
+/**
+ * Returns the name of the environment variable in the condition of `only-if`. Returns undefined if there is no
+ * condition.
+ */
 export function conditionVariable(given: GivenAnnotations): string | undefined {
   return given[CONDITION]?.split("=")[0];
 }
 
-/** The variable that the sidecar copies from the container for its condition; undefined if the sidecar needs none. */
+/**
+ * Returns the variable that the sidecar copies from the container, because the condition of the sidecar reads it.
+ * Returns undefined if the sidecar does not need to copy a variable.
+ */
 export function copiedVariable(given: GivenAnnotations, { env = [] }: Container): EnvironmentVariable | undefined {
   const variable = conditionVariable(given);
   if (variable === undefined || SIDECAR_VARIABLES.has(variable)) return undefined;
   return env.find(({ name }) => name === variable);
 }
 
-/** Returns why the pod cannot run the launcher, except for a missing command. The pod is not a worker. */
+/**
+ * Returns the reason why the pod cannot run the launcher, or undefined. Does not check whether the container has a
+ * command. The pod must not be a worker.
+ */
 export function podProblem(pod: PodTemplate, given: GivenAnnotations): string | undefined {
   const container = pod.spec.containers[targetIndex(pod, given)];
   if (container === undefined) return messageText("severalContainers");

@@ -12,7 +12,7 @@ export interface FoundTemplate {
   readonly path: Path;
   /** The pod with the annotations of its Job. */
   readonly pod: PodTemplate;
-  /** Copies the annotations of the Job to the pod. The paths start at the pod. */
+  /** The patch that copies the annotations of the Job to the pod. Its paths are relative to the pod. */
   readonly inherited: JsonPatch;
 }
 
@@ -31,8 +31,8 @@ export function runsForever(kind: string): boolean {
 }
 
 /**
- * Returns all pods and templates in a value that ask for injection: in a Pod, a Job, a CronJob, a JobSet, a List, or any
- * other object. As with the ORAS Operator, the annotations of a Job also apply to its pods.
+ * Finds all pods and pod templates whose annotations ask for injection. `root` can be a Pod, a Job, a CronJob, a
+ * JobSet, a List, or any other object. The annotations of a Job also apply to its pods, as in the ORAS Operator.
  */
 export function findTemplates(root: unknown): FoundTemplate[] {
   return [...visit(root, { object: "object", kind: "", path: [], owner: undefined })];
@@ -44,7 +44,7 @@ interface Position {
   readonly object: string;
   readonly kind: string;
   readonly path: Path;
-  /** The object whose `spec.template` is visited, such as a Job. */
+  /** The object that contains the visited `spec.template`, such as a Job. */
   readonly owner: Fields | undefined;
 }
 
@@ -80,7 +80,7 @@ function inheritedPatch({ metadata }: PodTemplate, missing: readonly (readonly [
   ];
 }
 
-/** The position of a field. Below `spec.template`, the object with this `spec` is the owner. */
+/** Returns the position of a field. In `spec.template`, the owner is the object that contains this `spec`. */
 function child(parent: Fields, name: string, position: Position): Position {
   const below = inside(position, name);
   if (name === "spec") return { ...below, owner: parent };
@@ -100,7 +100,7 @@ function named(value: Fields, position: Position): Position {
   return { ...position, kind, object: [kind, name ?? generateName].filter(Boolean).join(" ") };
 }
 
-/** Kubernetes treats a field with the value null like a missing field. */
+/** Removes the fields whose value is null, because Kubernetes treats such fields like missing fields. */
 function withoutNulls<T>(value: T): T {
   if (Array.isArray(value)) return value.map(withoutNulls) as T;
   if (!isFields(value)) return value;

@@ -1,11 +1,11 @@
 /** The valid values of an annotation. */
 export interface ValueType {
   /**
-   * A regular expression that each valid line matches. The expression must mean the same in JavaScript and in RE2, the
-   * syntax of CEL's `matches`.
+   * A regular expression that each valid line matches. The expression must mean the same in JavaScript and in RE2,
+   * because `matches` in CEL uses the syntax of RE2.
    */
   readonly pattern: string;
-  /** The valid values in words. Messages show these words after "must be". */
+  /** A description of the valid values. Messages show this text after "must be". */
   readonly words: string;
   /** Whether the value is a list with one item per line; false by default. */
   readonly list?: true;

@@ -46,7 +46,10 @@ function parentOf(document: Document, path: string): { parent: YAMLMap | YAMLSeq
   return { parent, last };
 }
 
-/** The key of a map as its document has it: a comment belongs to the node of the key. */
+/**
+ * Returns the node of a key in a map. A comment in the document belongs to this node. Returns the name if the map does
+ * not have the key.
+ */
 function keyIn({ items }: YAMLMap, name: string): unknown {
   return items.map(({ key }) => key).find((key) => isNode(key) && String(key) === name) ?? name;
 }

@@ -13,7 +13,10 @@ export interface Archive {
   readonly mediaType: string;
   /** Returns the entries for one pass over the archive. */
   readonly entries: () => Iterable<TreeEntry>;
-  /** Returns the annotations of the layer. `content` contains the digest of the archive after a whole pass. */
+  /**
+   * Returns the annotations of the layer. After the whole archive was read, `content` contains the digest of the
+   * archive.
+   */
   readonly annotations: (content: Annotations) => Annotations;
 }
 

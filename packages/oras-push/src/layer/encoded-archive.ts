@@ -8,27 +8,29 @@ import type { Threads } from "./threads.ts";
 
 /** How to encode an archive. */
 export interface ArchiveEncoding {
-  /** The gzip level: 1 to 9, or 0 to store the bytes uncompressed. If undefined, the archive is only read and hashed. */
+  /**
+   * The gzip level: 1 to 9, or 0 to store the bytes uncompressed. If undefined, the archive is only read and hashed.
+   */
   readonly level: number | undefined;
   /** The threads for a large archive; by default none. */
   readonly threads?: Threads | undefined;
-  /** If this signal aborts, the reading stops and throws the signal's reason. */
+  /** If this signal aborts, the function stops reading the archive, and throws the reason of the signal. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The number of slots without threads. libuv compresses up to four blocks at the same time. */
+/** The number of slots if no threads are used. libuv compresses up to four blocks at the same time. */
 const OWN_SLOTS = 4;
 
-/** A function that returns a compressed segment in buffers of its own. */
+/** A function that returns a compressed segment. The buffers do not use the memory of the ring. */
 type Take = () => readonly Buffer[];
 
 /** Fills and compresses a segment. */
 type Encoder = (index: number, segment: Segment) => Promise<Take>;
 
 /**
- * Reads an archive, adds its bytes to `sums`, and compresses it to one gzip member (RFC 1952). Several segments are in
- * work at the same time; the results come in order. The result depends only on the archive and the level, not on the
- * number of threads. Throws `noInput` with the path if a file cannot be read or changes while it is read.
+ * Reads an archive, adds its bytes to `sums`, and compresses it to one gzip member (RFC 1952). Several segments are
+ * processed at the same time, but the results come in order. The result depends only on the archive and the level, not
+ * on the number of threads. Throws `noInput` with the path if a file cannot be read or changes while it is read.
  */
 export async function* encodedArchive(
   source: SegmentSource,
@@ -53,7 +55,7 @@ async function* encodedSegments(
   let next = 0;
   try {
     for (let index = 0; ; index++) {
-      // One slot stays free of new segments: it holds the dictionary of the segment at `index`.
+      // One slot must not get a new segment: it contains the dictionary of the segment at `index`.
       for (let more = true; more && next < index + ring.slots - 1; ) {
         const segment = source.next(ring.segment(next));
         more = segment !== undefined;
@@ -78,7 +80,7 @@ async function* encodedSegments(
   }
 }
 
-/** Works on this thread, and compresses on libuv's threads. */
+/** Returns an encoder that fills segments on this thread, and compresses them on libuv's threads. */
 async function ownEncoder(ring: SegmentRing, level: number | undefined): Promise<Encoder> {
   const compress = level === undefined ? undefined : await asyncCompressor(level);
   return async (index, { length, parts }) => {
@@ -90,8 +92,9 @@ async function ownEncoder(ring: SegmentRing, level: number | undefined): Promise
 }
 
 /**
- * Works on the threads. The consumer may keep the compressed bytes, so they are copied out of the ring. They are copied
- * as late as possible, because the garbage collection frees only short-lived buffers at once.
+ * Returns an encoder that fills and compresses segments on `threads`. Copies the compressed bytes out of the ring,
+ * because the consumer may keep them. Copies them as late as possible, because the garbage collection frees a buffer
+ * early only if the buffer was used for a short time.
  */
 function threadEncoder(ring: SegmentRing, level: number | undefined, threads: Threads): Encoder {
   const { memory, slots } = ring;

@@ -10,7 +10,7 @@ import type { LayerOptions, LayerSource } from "./layer-source.ts";
 
 /**
  * Returns a layer with an archive of files, for an image. The layer has no title, so that other clients do not restore
- * it. The archive contains the files under the titles of their own layers.
+ * the layer. In the archive, the name of each file is the title of the file's own layer.
  */
 export async function filesLayer(files: readonly LayerPath[], options: LayerOptions): Promise<LayerSource> {
   const entries = await Promise.all(files.map(({ path }) => entryOf(path)));

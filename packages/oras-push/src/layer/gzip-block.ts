@@ -9,7 +9,9 @@ import { zlib } from "./zlib.ts";
  */
 export const BLOCK = 256 << 10;
 
-/** The size of a segment of an archive, in bytes: a whole number of blocks. A thread compresses one segment at a time. */
+/**
+ * The size of a segment of an archive, in bytes: a whole number of blocks. A thread compresses one segment at a time.
+ */
 export const SEGMENT: number = 2 * BLOCK;
 
 /** The largest distance, in bytes, at which deflate finds repeated bytes (RFC 1951, section 2). */
@@ -21,12 +23,16 @@ const MEMORY_LEVEL = 9;
 /** The minimum size in bytes of a block that is tested for incompressible content. Shorter blocks are not tested. */
 const MIN_SAMPLED = 2 * WINDOW;
 
-/** The maximum size of a compressed segment, in bytes. A block that would grow is stored in at most five deflate blocks. */
+/**
+ * The maximum size of a compressed segment, in bytes. If compression would make a block larger, the bytes of the block
+ * are stored uncompressed in at most five deflate blocks.
+ */
 export const MAX_COMPRESSED: number = SEGMENT + 64;
 
 /**
- * Compresses one segment to deflate blocks, and writes them into `target`. Returns their length in bytes. They end at a
- * byte boundary, and none is marked as the last one. `dictionary` holds the last {@link WINDOW} bytes before the segment.
+ * Compresses one segment to deflate blocks, and writes them into `target`. Returns the length of the deflate blocks in
+ * bytes. They end at a byte boundary, and no deflate block is marked as the last one. `dictionary` holds the last
+ * {@link WINDOW} bytes before the segment.
  */
 export type SyncCompressor = (segment: Buffer, dictionary: Buffer | undefined, target: Buffer) => number;
 
@@ -34,7 +40,7 @@ export type SyncCompressor = (segment: Buffer, dictionary: Buffer | undefined, t
 export type AsyncCompressor = (segment: Buffer, dictionary: Buffer | undefined) => Promise<Buffer[]>;
 
 /**
- * Returns a compressor that works on this thread, for a level of 1 to 9, or 0 to store all blocks uncompressed. At every
+ * Returns a compressor that works on this thread. `level` is 1 to 9, or 0 to store all blocks uncompressed. At every
  * level, the compressor stores a block uncompressed if the block seems incompressible or would grow.
  */
 export async function syncCompressor(level: number): Promise<SyncCompressor> {
@@ -83,7 +89,7 @@ function blocksOf(segment: Buffer, before: Buffer | undefined): [block: Buffer, 
   });
 }
 
-/** Whether a block is stored uncompressed, without a trial of compression. */
+/** Whether to store a block uncompressed, and not to try to compress it. */
 function isStored(block: Buffer, level: number): boolean {
   return level === 0 || (block.length >= MIN_SAMPLED && looksRandom(block) && !repeatsItself(block, WINDOW));
 }

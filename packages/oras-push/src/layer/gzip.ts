@@ -5,8 +5,8 @@ export const GZIP_HEADER: Buffer = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0,
 const LAST_BLOCK = [3, 0];
 
 /**
- * Returns the end of a gzip member. It consists of the last deflate block, the checksum, and the size of the uncompressed
- * bytes modulo 2^32.
+ * Returns the end of a gzip member. It consists of the last deflate block, the checksum, and the size of the
+ * uncompressed bytes modulo 2^32.
  */
 export function gzipEnd(checksum: number, size: number): Buffer {
   const bytes = Buffer.from([...LAST_BLOCK, 0, 0, 0, 0, 0, 0, 0, 0]);

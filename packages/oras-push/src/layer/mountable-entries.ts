@@ -12,15 +12,15 @@ export class NotMountableError extends ToolError {
   }
 }
 
-/** The bits for set-user-ID and set-group-ID. In a mount, a program with these bits would run as root. */
+/** The bits for set-user-ID and set-group-ID. If a program in a mount had these bits, it could run as root. */
 const SET_ID = 0o6000;
 
-/** The prefix of names with a special meaning: in an image, such an entry deletes a file (image-spec, layer.md). */
+/** The prefix of special names. In an image, an entry with this prefix deletes a file (image-spec, layer.md). */
 const WHITEOUT = ".wh.";
 
 /**
- * Passes on the entries of an archive without set-user-ID and set-group-ID bits. Throws {@link NotMountableError} for a
- * name that would delete files of the image.
+ * Yields the entries of an archive, and removes the set-user-ID and set-group-ID bits. Throws {@link NotMountableError}
+ * for a name that would delete files of the image.
  */
 export function* mountableEntries(entries: Iterable<TreeEntry>): Generator<TreeEntry> {
   for (const entry of entries) {

@@ -5,13 +5,14 @@ import { MAX_COMPRESSED, SEGMENT, WINDOW } from "./gzip-block.ts";
 const SLOT: number = SEGMENT + MAX_COMPRESSED;
 
 /**
- * Shared memory for the segments of one archive that are in work. Segment n is in the slot n modulo the number of slots.
- * The threads that fill and compress segments, and the thread that hashes them, use the same memory without copies.
+ * Shared memory for the segments of one archive that are being processed. Segment n is in the slot n modulo the number
+ * of slots. Some threads fill and compress the segments, and another thread hashes them. They share this memory, so
+ * they do not copy segments.
  */
 export class SegmentRing {
   readonly memory: SharedArrayBuffer;
   readonly slots: number;
-  /** For each slot, the number of the last segment that was filled, plus one. */
+  /** For each slot, the index of the segment that was last filled, plus one. Zero if no segment was filled. */
   readonly #filled: Int32Array<SharedArrayBuffer>;
 
   /** `slots` is the number of slots. Pass `memory` to use the ring of another thread. */
@@ -39,9 +40,8 @@ export class SegmentRing {
   }
 
   /**
-   * Waits until the segment before `index` has its content, and returns the end of this content, which is the dictionary
-   * of the segment. Returns undefined for the first segment. Blocks the thread. Another thread must fill the segment
-   * before.
+   * Returns the dictionary of a segment: the end of the segment before it. Blocks this thread until that earlier
+   * segment is filled. If it is not filled yet, another thread must fill it. Returns undefined for the first segment.
    */
   dictionary(index: number): Buffer | undefined {
     if (index === 0) return undefined;
@@ -53,7 +53,7 @@ export class SegmentRing {
 }
 
 /**
- * Reads the contents of files into a segment. After a failure, the segment counts as filled too, because another thread
+ * Reads the contents of files into a segment. Marks the segment as filled even after a failure, because another thread
  * may wait for the segment. Throws the errors of {@link readPart}.
  */
 export function fillSegment(ring: SegmentRing, index: number, parts: readonly FilePart[]): void {

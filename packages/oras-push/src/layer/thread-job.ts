@@ -15,7 +15,7 @@ export interface ThreadJob {
   readonly level: number | undefined;
   /** The paths of the parts, separated by NUL bytes. */
   readonly paths: string;
-  /** The numbers of the parts, {@link NUMBERS} for each part. */
+  /** The numbers of all parts. Each part has {@link NUMBERS} numbers. */
   readonly numbers: Float64Array;
 }
 

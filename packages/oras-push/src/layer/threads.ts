@@ -3,7 +3,10 @@ import type { Worker } from "node:worker_threads";
 import { startThread } from "./start-thread.ts";
 import { receivedFailure, type ThreadAnswer, type ThreadJob } from "./thread-job.ts";
 
-/** More threads than this number do not pay: the thread that walks and sends is then the slowest. */
+/**
+ * More threads than this number do not help. The main thread, which walks the files and sends the data, is then the
+ * slowest.
+ */
 const MAX_THREADS = 16;
 
 /** The memory of a thread, in bytes: 7 MiB for V8 and Node, and 1 MiB for its segments and for zlib. */
@@ -14,11 +17,13 @@ const OTHER_MEMORY = 40 << 20;
 
 interface Member {
   readonly worker: Worker;
-  /** The callbacks of the jobs that the thread has, in their order. */
+  /** The promises for the results of the thread's jobs, in the order of the jobs. */
   readonly jobs: PromiseWithResolvers<number>[];
 }
 
-/** Threads that fill and compress segments of archives. Each thread is started when all others have work. */
+/**
+ * Threads that fill and compress segments of archives. A new thread is started only if all started threads have work.
+ */
 export class Threads {
   /** The largest number of threads. At 0 there are none. */
   readonly count: number;
@@ -36,8 +41,8 @@ export class Threads {
   }
 
   /**
-   * Claims the threads for one archive. Two archives at once would need twice the memory. Returns false if there are no
-   * threads, or if another archive has them.
+   * Claims the threads for one archive. Returns false if there are no threads, or if another archive uses the threads.
+   * Two archives at the same time would need twice the memory.
    */
   claim(): boolean {
     if (this.#claimed || this.count === 0) return false;
@@ -51,8 +56,8 @@ export class Threads {
 
   /**
    * Gives a job to the thread that has the fewest jobs. Returns the length of the compressed segment in bytes. Each
-   * thread takes its jobs in the order of the calls. Therefore, a thread waits only for segments that a thread has
-   * already, and two threads never wait for each other.
+   * thread works on its jobs in the order of the calls. A job waits only for the segment before its own segment, and a
+   * thread already has this earlier segment. Therefore, two threads never wait for each other.
    */
   run(job: ThreadJob): Promise<number> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
@@ -89,7 +94,10 @@ export class Threads {
     return { worker, jobs };
   }
 
-  /** Ends all threads. If one thread ends, the others may wait for its segment forever. Therefore, all jobs fail. */
+  /**
+   * Ends all threads. If one thread ends, the other threads may wait forever for a segment of this thread. Therefore,
+   * all jobs fail.
+   */
   async #end(reason: Error): Promise<void> {
     this.#ended ??= reason;
     for (const { jobs } of this.#members) for (const job of jobs.splice(0)) job.reject(this.#ended);
@@ -98,9 +106,9 @@ export class Threads {
 }
 
 /**
- * The number of threads that pay: one for each processor that the process may use, but only as many as fit into the
- * memory limit of the process's cgroup. With one processor, threads do not pay. `memory` is the limit in bytes, or 0 if
- * no limit is known.
+ * Returns the useful number of threads: one for each processor that the process may use, but only as many as fit into
+ * the memory limit of the process's cgroup. Returns 0 if there is only one processor. `memory` is the limit in bytes,
+ * or 0 if no limit is known.
  */
 export function usefulThreads(processors = availableParallelism(), memory = process.constrainedMemory()): number {
   const fitting = memory > 0 ? Math.floor((memory - OTHER_MEMORY) / THREAD_MEMORY) : MAX_THREADS;

@@ -18,7 +18,10 @@ export const ANNOTATIONS = {
   fileMode: "dev.oras-pod-tools.file.mode",
   /** The modification time of a single file (RFC 3339), in UTC and whole seconds. */
   fileTime: "dev.oras-pod-tools.file.mtime",
-  /** The digest of the artifact whose files are in an image. Only such an image has this annotation. */
+  /**
+   * The digest of the artifact that an image belongs to. The image contains the files of this artifact. Other manifests
+   * do not have this annotation.
+   */
   imageOf: "dev.oras-pod-tools.image-of",
   /** The exit code of the application that wrote the content. */
   exitCode: "dev.oras-pod-tools.run.exit-code",

@@ -65,13 +65,13 @@ export interface ArtifactStore {
   /** Lists the manifests whose subject is `digest`, such as signatures. The list includes manifests without a tag. */
   listReferrers(digest: Digest): Promise<readonly Digest[]>;
   /**
-   * Deletes a manifest and these tags of the manifest. Keeps a tag that refers to a different manifest by now. Does
-   * nothing if the manifest is already deleted. Throws `registry` if the registry refuses the deletion.
+   * Deletes a manifest and its tags in `tags`. Keeps a tag that now refers to a different manifest. Does nothing if the
+   * manifest is already deleted. Throws `registry` if the registry refuses the deletion.
    */
   deleteManifest(digest: Digest, tags: readonly string[]): Promise<void>;
   /**
    * Deletes the blobs of the manifests that this object has deleted, unless another manifest uses these blobs. Does
-   * nothing in a registry, because the garbage collection of the registry deletes its blobs.
+   * nothing in a registry, because the garbage collection of the registry deletes unused blobs.
    */
   deleteUnusedBlobs(): Promise<void>;
 }

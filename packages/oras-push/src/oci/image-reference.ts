@@ -1,9 +1,9 @@
 import { parseReference, type Reference } from "./reference.ts";
 
 /**
- * Parses the name of an image as a container runtime reads it: without a registry, the image is in docker.io. There, a
- * name without a slash is below `library`. Without a tag and a digest, the tag is `latest`. Throws
- * `ReferenceSyntaxError` if the name is invalid.
+ * Parses the name of an image as a container runtime does. If the name has no registry, the registry is docker.io. If
+ * such a name has no slash, the image is below `library`. If the name has no tag and no digest, the tag is `latest`.
+ * Throws `ReferenceSyntaxError` if the name is invalid.
  */
 export function parseImageReference(name: string): Reference {
   const [first = "", ...rest] = name.split("/");

@@ -13,7 +13,10 @@ export interface ManifestLinks {
   readonly blobs: readonly Digest[];
   /** The manifests that an index lists. Empty for an image manifest. */
   readonly manifests: readonly ListedManifest[];
-  /** The manifest that this manifest refers to, for example because this manifest is a signature. */
+  /**
+   * The subject: the manifest that this manifest refers to. For example, the subject of a signature is the signed
+   * manifest.
+   */
   readonly subject: Digest | undefined;
 }
 
@@ -35,7 +38,7 @@ export function manifestLinks(bytes: Buffer): ManifestLinks {
 }
 
 /**
- * Finds digests as {@link manifestLinks} does. If the bytes are missing or are not a JSON object, there are no digests.
+ * Finds digests as {@link manifestLinks} does. Returns no digests if the bytes are missing or are not a JSON object.
  */
 export function linksOrNone(bytes: Buffer | undefined): ManifestLinks {
   try {

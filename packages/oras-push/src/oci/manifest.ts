@@ -43,7 +43,7 @@ export function buildManifest(artifact: {
   readonly artifactType?: string | undefined;
   readonly layers: readonly Descriptor[];
   readonly annotations: Annotations;
-  /** The descriptor of the config, without annotations. By default, the empty descriptor. */
+  /** The descriptor of the config, without annotations. The default is the empty descriptor. */
   readonly config?: Descriptor | undefined;
   /** The annotations of the config's descriptor. */
   readonly configAnnotations?: Annotations;

@@ -13,7 +13,7 @@ export interface NameList {
   readonly scope: string;
   /** The field of the response that contains the names. */
   readonly field: "tags" | "repositories";
-  /** The statuses of a response that means "there are no names". Any other status except 200 causes an error. */
+  /** The status codes of a response that mean "there are no names". Any other status except 200 causes an error. */
   readonly none: readonly number[];
 }
 
@@ -50,13 +50,19 @@ export async function listNames(transport: Transport, list: NameList): Promise<s
   return [...names];
 }
 
-/** Fetches the first name of a list, without a retry. Returns whether there is one. `patience` is in milliseconds. */
+/**
+ * Whether a list contains a name. Requests only the first name, and does not retry. `patience` is the longest time to
+ * wait for a response, in milliseconds.
+ */
 export async function hasNames(transport: Transport, list: NameList, patience: number): Promise<boolean> {
   const { names, next } = await fetchPage(transport, list, `${list.path}?n=1`, patience);
   return names.length > 0 || next !== undefined;
 }
 
-/** The target of the page after a full page. Undefined if the page is not full. */
+/**
+ * Returns the request target of the page after a full page. Returns undefined if the page is not full, because it is
+ * then the last page.
+ */
 function guessedPage({ path }: NameList, names: readonly string[]): string | undefined {
   if (names.length < NAMES_PER_PAGE) return undefined;
   return `${path}?n=${NAMES_PER_PAGE}&last=${encodeURIComponent(names.at(-1) ?? "")}`;

@@ -5,7 +5,7 @@ import { manifestLinks } from "./manifest-links.ts";
 import { OCI_INDEX } from "./media-types.ts";
 import { nextPage } from "./name-list.ts";
 
-/** The statuses of a registry that has no list of referrers. */
+/** The status codes of a response if the registry cannot list referrers. */
 const UNSUPPORTED: readonly number[] = [400, 404, 405, 501];
 
 /**
@@ -40,16 +40,16 @@ export async function listReferrers(
 }
 
 /**
- * The tag of the index that lists the referrers of a digest, in a registry that does not list them itself
- * (distribution-spec, "Referrers Tag Schema").
+ * Returns the tag of the index that lists the referrers of a digest. Clients keep this index if the registry cannot
+ * list referrers itself (distribution-spec, "Referrers Tag Schema").
  */
 export function referrersTag(digest: Digest): string {
   return digest.replace(":", "-");
 }
 
 /**
- * The digest that a tag like `sha256-...` belongs to. Such a tag is the tag of {@link referrersTag}, or the tag of a
- * signature with a suffix such as `.sig`. Returns undefined for any other tag.
+ * Returns the digest in a tag like `sha256-...`. {@link referrersTag} creates such a tag. The tag of a signature has
+ * the same form, and may also have a suffix such as `.sig`. Returns undefined for any other tag.
  */
 export function subjectOfTag(tag: string): Digest | undefined {
   const hex = /^sha256-([0-9a-f]{64})(?:\.\w+)?$/.exec(tag)?.[1];

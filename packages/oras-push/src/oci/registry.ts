@@ -3,12 +3,12 @@ import type { Transport } from "./http/transport.ts";
 import { listNames } from "./name-list.ts";
 import { RegistryError } from "./registry-error.ts";
 
-/** The statuses of a registry that does not show its list of repositories to this user. */
+/** The status codes of a response if the registry does not show its list of repositories to this user. */
 const REFUSED: ReadonlySet<number> = new Set([400, 401, 403, 404, 405, 501]);
 
 /**
  * Lists the repositories of a registry. The distribution specification does not define this list, but most registries
- * have it at the path `/v2/_catalog`. Throws `notAuthorized` or `registry` if the registry refuses the list.
+ * return it at the path `/v2/_catalog`. Throws `notAuthorized` or `registry` if the registry refuses the list.
  */
 export async function listRepositories(transport: Transport): Promise<string[]> {
   const list = { path: "/v2/_catalog", scope: "registry:catalog:*", field: "repositories", none: [] } as const;

@@ -21,7 +21,7 @@ import { Uploads, uploadLocation } from "./upload.ts";
  */
 const TAGS_TIME = 5000;
 
-/** The statuses of a registry that does not support deletion. */
+/** The status codes of a response if the registry does not support deletion. */
 const NO_DELETION: ReadonlySet<number> = new Set([405, 501]);
 
 /**
@@ -193,7 +193,7 @@ export class Repository implements ArtifactStore {
 
   /**
    * Deletes a manifest and these tags ("Deleting Manifests"). Most registries delete the tags together with the
-   * manifest. In any other registry, this method then deletes each tag that still refers to the manifest.
+   * manifest. If a tag still refers to the manifest after this, deletes the tag too.
    */
   async deleteManifest(digest: Digest, tags: readonly string[]): Promise<void> {
     try {
@@ -210,12 +210,12 @@ export class Repository implements ArtifactStore {
   /** Does nothing, because the garbage collection of the registry deletes blobs. */
   async deleteUnusedBlobs(): Promise<void> {}
 
-  /** Adds a hint to the error of a registry that never deletes anything. */
+  /** Adds a hint to an error if the registry does not support deletion. */
   #deletionFailure(error: unknown): unknown {
     if (!(error instanceof RegistryError) || !NO_DELETION.has(error.status)) return error;
     return new ToolError("registry", `the registry ${this.#transport.registry} does not delete manifests`, {
       why: error.message,
-      hint: "allow deletion in the registry: for example, distribution needs REGISTRY_STORAGE_DELETE_ENABLED=true",
+      hint: "allow deletion in the registry: for the registry distribution, set REGISTRY_STORAGE_DELETE_ENABLED=true",
       cause: error,
     });
   }

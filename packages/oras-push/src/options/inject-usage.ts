@@ -12,14 +12,14 @@ const POD_OPTIONS = {
     type: "text",
     placeholder: "IMAGE",
     default: `oras-pod-tools:${VERSION}`,
-    description: "the image of the tools, as the cluster finds it",
+    description: "name of the tools' image in the cluster",
   },
   tools: {
     type: "text",
     choices: DELIVERIES,
     default: "install",
     description:
-      "how your container gets the tools: an init container installs them, or a volume contains their image (Kubernetes 1.36 or later)",
+      "install: an init container installs the tools; image-volume: your container mounts the image of the tools (Kubernetes 1.36 or later)",
   },
 } as const satisfies OptionSpecs;
 
@@ -28,18 +28,18 @@ const RESULT_OPTIONS = {
 } as const satisfies OptionSpecs;
 
 const WEBHOOK_OPTIONS = {
-  webhook: { type: "flag", description: "serve an admission webhook instead of reading manifests" },
+  webhook: { type: "flag", description: "run as an admission webhook; read no manifests" },
   listen: {
     type: "text",
     placeholder: "HOST:PORT",
     default: "0.0.0.0:8443",
-    description: "address of the webhook; an IPv6 address is in brackets",
+    description: "host and port of the webhook; write an IPv6 address in brackets",
   },
   "tls-dir": {
     type: "text",
     placeholder: "DIR",
     default: "/etc/oras-pod-tools/tls",
-    description: "folder with the webhook's certificate tls.crt and its private key tls.key",
+    description: "folder with the webhook's certificate (tls.crt) and private key (tls.key)",
   },
 } as const satisfies OptionSpecs;
 
@@ -72,7 +72,7 @@ export const INJECT_USAGE = {
   },
   takesPaths: true,
   examples: [
-    { text: "Write a manifest with what its annotations ask for", command: "oras-push inject job.yaml" },
+    { text: "Inject the tools into the annotated pods of a manifest", command: "oras-push inject job.yaml" },
     { text: "Show only the changes", command: "oras-push inject --dry-run job.yaml" },
     {
       text: "Use the image of another registry",
@@ -84,9 +84,9 @@ export const INJECT_USAGE = {
       title: "Manifests",
       text: [
         "A FILE contains YAML documents or JSON: a Pod, a Job, a CronJob, a JobSet, a List, or any other object with",
-        "pods. To apply the result, write it into a pipe to kubectl apply -f -. Write - for stdin, which is also the default. A changed document keeps its comments, unless it contains",
-        "aliases. The annotations of a Job also apply to its pods. If a pod cannot be injected, the command exits with",
-        "64, and writes no manifest.",
+        "pods. To read stdin, write - or no FILE. To apply the result, pipe it to kubectl apply -f -. A changed document",
+        "keeps its comments, unless it contains aliases. The annotations of a Job also apply to its pods. If a pod cannot",
+        "be injected, the command exits with 64, and writes no manifest.",
       ].join(" "),
     },
     {
@@ -99,8 +99,8 @@ export const INJECT_USAGE = {
     {
       title: "Webhook",
       text: [
-        "With --webhook, oras-push inject answers AdmissionReviews at /inject until SIGTERM. It injects pods as Kubernetes",
-        "creates them. The paths /livez and /readyz are for probes. The webhook reads the certificate again when its",
+        "With --webhook, oras-push inject answers AdmissionReviews at /inject until SIGTERM. It injects each pod when",
+        "Kubernetes creates the pod. The paths /livez and /readyz are for probes. The webhook reads the certificate again when its",
         "files change. A body has at most 4 MiB, and a request takes at most 5 seconds. Kubernetes 1.36 or later does not",
         "need the webhook, because admission policies do the same.",
       ].join(" "),

@@ -11,14 +11,16 @@ export const STDIN = "-";
 
 /** A parsed command line of `oras-push inject`. */
 export interface InjectPlan {
-  /** The paths of the manifests; {@link STDIN} for stdin. The list is never empty. */
+  /** The paths of the manifests. The path {@link STDIN} means stdin. The list is never empty. */
   readonly files: readonly string[];
   readonly settings: InjectionSettings;
   /** Whether to print only the changes. */
   readonly dryRun: boolean;
-  /** How to connect to the registries of images without a command. */
+  /**
+   * How to connect to registries. If a container has no command, the command of its image is read from the registry.
+   */
   readonly connection: ConnectionPlan;
-  /** How to serve the webhook; undefined if manifests are read. */
+  /** How to serve the webhook. Undefined if the command reads manifests. */
   readonly webhook: WebhookPlan | undefined;
 }
 

@@ -5,19 +5,30 @@ import { CONNECTIONS_NOTE, CREDENTIALS_NOTE } from "./notes.ts";
 import { RESULTS_REGISTRY_OPTIONS, STATES_NOTE, TARGETS_NOTE } from "./results.ts";
 
 const SOURCE_OPTIONS = {
-  "oci-layout": { type: "flag", description: "list OCI layouts on disk; each REPOSITORY is then a folder" },
+  "oci-layout": {
+    type: "flag",
+    description: "list the runs in OCI layouts on disk; write a folder for each REPOSITORY",
+  },
 } as const satisfies OptionSpecs;
 
 const SELECTION_OPTIONS = {
-  state: { type: "list", placeholder: "STATE", description: "list only runs with this state, or these states (a,b)" },
-  since: { type: "text", placeholder: "TIME", description: "list only runs that started after this date, or 7d ago" },
+  state: {
+    type: "list",
+    placeholder: "STATE",
+    description: "show only runs with this state; separate several states with commas",
+  },
+  since: {
+    type: "text",
+    placeholder: "TIME",
+    description: "show only runs that started after this time; 7d means 7 days ago",
+  },
   sort: {
     type: "text",
     choices: SORT_FIELDS,
     default: "start",
-    description: "sort by this value; the last row has the largest value",
+    description: "sort the runs by this value, smallest or oldest first",
   },
-  reverse: { type: "flag", description: "list the rows in reverse order" },
+  reverse: { type: "flag", description: "show the runs in reverse order" },
 } as const satisfies OptionSpecs;
 
 const OUTPUT_OPTIONS = {

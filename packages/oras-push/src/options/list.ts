@@ -13,8 +13,8 @@ export interface ListPlan extends RunListPlan {
 }
 
 /**
- * Converts a command line of `oras-push list` into a plan. `now` is the current time, in milliseconds since 1970. Throws
- * a usage failure if the command line is invalid, or `noInput` if a file cannot be read.
+ * Converts a command line of `oras-push list` into a plan. `now` is the current time, in milliseconds since 1970.
+ * Throws a usage failure if the command line is invalid, or `noInput` if a file cannot be read.
  */
 export function listPlan(
   { args, options }: CommandLine<typeof LIST_USAGE.options>,

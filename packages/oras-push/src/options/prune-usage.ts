@@ -4,26 +4,29 @@ import { CONNECTIONS_NOTE, CREDENTIALS_NOTE } from "./notes.ts";
 import { RESULTS_REGISTRY_OPTIONS, STATES_NOTE, TARGETS_NOTE } from "./results.ts";
 
 const SOURCE_OPTIONS = {
-  "oci-layout": { type: "flag", description: "prune OCI layouts on disk; each REPOSITORY is then a folder" },
+  "oci-layout": {
+    type: "flag",
+    description: "delete artifacts from OCI layouts on disk; write a folder for each REPOSITORY",
+  },
 } as const satisfies OptionSpecs;
 
 const RULE_OPTIONS = {
   state: {
     type: "list",
     placeholder: "STATE",
-    shownDefault: "all states of runs",
-    description: "delete only artifacts with this state, or these states (a,b)",
+    shownDefault: "all states except other",
+    description: "delete only artifacts with this state; separate several states with commas",
   },
   "older-than": {
     type: "text",
     placeholder: "DURATION",
-    description: "delete only artifacts that were made longer ago than this, such as 30d",
+    description: "delete only artifacts that are older than this duration, such as 30d",
   },
   keep: {
     type: "number",
     placeholder: "N",
     range: wholeNumbers(0),
-    description: "keep the newest N artifacts that --state selects, in each repository",
+    description: "in each repository, keep the newest N of the artifacts that --state selects",
   },
 } as const satisfies OptionSpecs;
 
@@ -31,23 +34,23 @@ const SAFETY_OPTIONS = {
   yes: {
     type: "flag",
     environment: false,
-    description: "delete; without this option, only show what would be deleted",
+    description: "delete the artifacts; without this option, only show which artifacts would be deleted",
   },
   users: {
     type: "list",
     placeholder: "REPOSITORY|PREFIX",
     shownDefault: "whole registry",
-    description: "look here for artifacts that were made from the selected artifacts",
+    description: "search these repositories for artifacts that were made from the selected artifacts",
   },
   "ignore-lineage": {
     type: "flag",
     environment: false,
-    description: "also delete artifacts that a kept artifact was made from",
+    description: "also delete artifacts that are inputs of a kept artifact",
   },
   "ignore-referrers": {
     type: "flag",
     environment: false,
-    description: "also delete artifacts that another manifest refers to, such as a signature",
+    description: "also delete artifacts with a signature, or with another manifest that refers to them",
   },
 } as const satisfies OptionSpecs;
 
@@ -91,10 +94,10 @@ export const PRUNE_USAGE = {
     {
       title: "Rules",
       text: [
-        "At least one rule is needed. A DURATION is a number with s, m, h, d or w. The age of an artifact counts from the",
-        "end of its run. If the artifact does not say when it was made, --older-than and --keep do not delete it. With",
-        "--state failed --keep 3 --older-than 7d, each repository keeps its three newest failed runs, and all failed runs",
-        "of the last week.",
+        "Set at least one rule. A DURATION is a number with s, m, h, d or w. The age of an artifact is the time since the",
+        "end of its run. If you set an age or a number to keep, the command does not delete artifacts of unknown age.",
+        "For example, the rules --state failed --keep 3 --older-than 7d delete only failed runs. In each repository, they",
+        "keep the three newest failed runs, and all failed runs of the last week.",
       ].join(" "),
     },
     {
@@ -103,7 +106,7 @@ export const PRUNE_USAGE = {
         "An artifact with several tags is one artifact: all its tags stay, or none. The command keeps an artifact if a",
         "kept artifact was made from it, at any level, or if a kept image index lists it. It also keeps an artifact that",
         "another manifest refers to. The command never deletes an index, a signature, or a manifest that it cannot read.",
-        "Artifacts with the state other are deleted only if --state names this state. Manifests without a tag stay.",
+        "To delete artifacts with the state other, name this state with --state. Manifests without a tag stay.",
       ].join(" "),
     },
     {

@@ -82,9 +82,9 @@ export function wholeReference(form: ReferenceForm, text: string, ociLayout: boo
 }
 
 /**
- * Parses the name of a repository or an OCI layout, or the start of the names of several repositories. A text that is
- * only a registry or that ends with a slash means all repositories whose names start with the text. Throws a usage
- * failure if the text has a tag or a digest.
+ * Parses a text that names one repository, one OCI layout, or several repositories. If the text is only a registry or
+ * ends with a slash, it means all repositories whose names start with the text. Throws a usage failure if the text has
+ * a tag or a digest.
  */
 export function resultsTarget(form: ReferenceForm, text: string, ociLayout: boolean): ResultsTarget {
   if (!ociLayout && (text.endsWith("/") || !text.includes("/"))) {
@@ -99,7 +99,7 @@ export function resultsTarget(form: ReferenceForm, text: string, ociLayout: bool
   return reference;
 }
 
-/** Parses a repository or a layout. If the text has a tag or a digest, so has the result. */
+/** Parses a repository or a layout. If a repository has a tag or a digest, the result contains it. */
 function repositoryOf(form: ReferenceForm, text: string, ociLayout: boolean): AnyReference {
   if (!ociLayout) return referenceOf(form, text, parseReference);
   return referenceOf(form, text, (layout): LayoutReference => ({ layout, tag: undefined, digest: undefined }));

@@ -5,7 +5,7 @@ import { CONNECTIONS_NOTE, CREDENTIALS_NOTE } from "./notes.ts";
 import { RESULTS_REGISTRY_OPTIONS, STATES_NOTE, TARGETS_NOTE } from "./results.ts";
 
 const SOURCE_OPTIONS = {
-  "oci-layout": { type: "flag", description: "read OCI layouts on disk; each REPOSITORY is then a folder" },
+  "oci-layout": { type: "flag", description: "read OCI layouts on disk; write a folder for each REPOSITORY" },
 } as const satisfies OptionSpecs;
 
 const { state, since, sort, reverse } = LIST_USAGE.options;
@@ -25,7 +25,7 @@ const OUTPUT_OPTIONS = {
     placeholder: "N",
     default: 20,
     range: wholeNumbers(0, 1000),
-    description: "show the last N lines of each log, but at most 8 KiB; 0 means no logs",
+    description: "show the last N lines of each log, at most 8 KiB; with 0, show no logs",
   },
 } as const satisfies OptionSpecs;
 

@@ -6,7 +6,7 @@ import { REGISTRY_OPTIONS } from "./registry.ts";
 /** The default number of requests at the same time. */
 const DEFAULT_REQUESTS = 16;
 
-/** The options for registries of every command that reads many artifacts. */
+/** The registry options of all commands that read many artifacts. */
 export const RESULTS_REGISTRY_OPTIONS = {
   ...REGISTRY_OPTIONS,
   concurrency: {
@@ -14,7 +14,7 @@ export const RESULTS_REGISTRY_OPTIONS = {
     placeholder: "N",
     default: DEFAULT_REQUESTS,
     range: wholeNumbers(1),
-    description: "send up to N requests at the same time",
+    description: "send at most N requests at the same time",
   },
 } as const satisfies OptionSpecs;
 
@@ -37,8 +37,8 @@ export const TARGETS_NOTE: Note = {
 };
 
 /**
- * Parses the values of `--state`. Each value is a state, or several states with commas. Returns undefined if there is
- * no value. Throws a usage failure if a state does not exist.
+ * Parses the values of `--state`. Each value is one state, or several states that are separated by commas. Returns
+ * undefined if there is no value. Throws a usage failure if a state does not exist.
  */
 export function runStates(usage: Usage<OptionSpecs>, texts: readonly string[]): ReadonlySet<RunState> | undefined {
   if (texts.length === 0) return undefined;
@@ -69,8 +69,9 @@ export function parseDuration(usage: Usage<OptionSpecs>, option: string, text: s
 }
 
 /**
- * Parses a date such as `2026-01-31` or `2026-01-31T12:00:00Z`, or a duration before `now`. Returns milliseconds since
- * 1970. A date without a time means the start of the day in UTC. Throws a usage failure if the text is invalid.
+ * Parses a date such as `2026-01-31` or `2026-01-31T12:00:00Z`. Also parses a duration such as `30d`, which means the
+ * time `now` minus 30 days. Returns milliseconds since 1970. A date without a time means the start of the day in UTC.
+ * Throws a usage failure if the text is invalid.
  */
 export function parseMoment(usage: Usage<OptionSpecs>, option: string, text: string, now: number): number {
   if (/^\d+[smhdw]$/.test(text)) return now - parseDuration(usage, option, text);

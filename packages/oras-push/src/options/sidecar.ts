@@ -48,7 +48,10 @@ export function sidecarPlan(
   };
 }
 
-/** The suffixes that the sidecar may add to its tag: for the kind of the run, and for the image of the artifact. */
+/**
+ * Returns the suffixes that the sidecar may add to its tag. Each suffix depends on the outcome of the run. If the
+ * artifact is mountable, the suffix of the image is added to each result.
+ */
 function allSuffixes(policies: OutcomePolicies, mountable: boolean): readonly string[] {
   const suffixes = tagSuffixes(policies);
   return mountable ? ["", ...suffixes].map((suffix) => `${suffix}${IMAGE_SUFFIX}`) : suffixes;

@@ -4,25 +4,31 @@ import { durationOf, type Run, startOf } from "./run.ts";
 /** The text for an unknown value in a table for people. */
 const UNKNOWN = "-";
 
-/** Characters that change how a terminal or a browser shows other characters: controls, and marks of direction. */
+/**
+ * Characters that change how a terminal or a browser shows other characters: control characters, and characters that
+ * set the direction of text.
+ */
 const INVISIBLE =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: this function replaces control characters.
   /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
 
 /**
- * Replaces characters that are invisible or that change the direction of text with escapes such as `\u202e`. So a value
- * from an artifact can neither control a terminal nor look like another value.
+ * Replaces a character with an escape such as `\u202e` if the character is invisible or changes the direction of text.
+ * As a result, a value from an artifact can neither control a terminal nor look like another value.
  */
 export function visibleText(text: string): string {
   return text.replace(INVISIBLE, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`).toWellFormed();
 }
 
-/** A time in UTC and whole seconds (RFC 3339). `time` is in milliseconds since 1970. */
+/** Formats a time in UTC, in whole seconds (RFC 3339). `time` is in milliseconds since 1970. */
 export function dateText(time: number | undefined): string {
   return time === undefined ? UNKNOWN : new Date(time).toISOString().replace(/\.\d+Z$/, "Z");
 }
 
-/** A duration in at most two units, such as `1h 5m`. `milliseconds` below one second give the text `0.3s`. */
+/**
+ * Formats a duration in at most two units, such as `1h 5m`. A duration below 10 seconds has one decimal place, such as
+ * `0.3s`.
+ */
 export function durationText(milliseconds: number | undefined): string {
   if (milliseconds === undefined) return UNKNOWN;
   if (milliseconds < 10_000) return `${(milliseconds / 1000).toFixed(1)}s`;
@@ -41,7 +47,7 @@ export function durationText(milliseconds: number | undefined): string {
     .join(" ");
 }
 
-/** A size in bytes with a binary unit, such as `1.5 MiB`. */
+/** Formats a size in bytes with a binary unit, such as `1.5 MiB`. */
 export function sizeText(bytes: number | undefined): string {
   if (bytes === undefined) return UNKNOWN;
   const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
@@ -59,7 +65,7 @@ export function exitText({ exitCode, signal }: Run): string {
   return exitCode?.toString() ?? (signal === undefined ? UNKNOWN : visibleText(signal));
 }
 
-/** The texts of a run for people. Every text is on one line and has only visible characters. */
+/** Formats the values of a run for people. Every text is on one line and has only visible characters. */
 export function runCells(
   run: Run,
 ): Readonly<Record<"start" | "duration" | "size" | "exit" | "pod" | "node" | "digest", string>> {

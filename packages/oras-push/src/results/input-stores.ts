@@ -8,7 +8,7 @@ import { type AnyReference, parseReference, type Reference, ReferenceSyntaxError
 export interface InputSource {
   /** Opens the store. Throws at once if an earlier request showed that the registry cannot be reached. */
   open(): Promise<ArtifactStore>;
-  /** Calls `act`, and remembers if the registry cannot be reached. */
+  /** Calls `act`. If the call fails because the registry cannot be reached, remembers this failure. */
   watch<T>(act: () => Promise<T>): Promise<T>;
 }
 
@@ -16,11 +16,15 @@ export interface InputSource {
 const CREDENTIALS = ["ORAS_USER", "ORAS_PULL_PASS", "ORAS_PUSH_PASS"] as const;
 
 /**
- * Finds the stores of inputs. The reference of an input comes from an annotation, which anybody can write who can push.
- * So another registry than the one of the artifact gets no credentials and no options from the command line.
+ * Finds the stores of inputs. The reference of an input comes from an annotation. Anybody who can push an artifact can
+ * write such an annotation. Therefore, only the registry of the artifact gets the credentials and the options from the
+ * command line. Another registry gets none of them.
  */
 export class InputStores {
-  /** Whether the store of the artifact has the tags of its inputs. A layout mixes the tags of all repositories. */
+  /**
+   * Whether the tags of inputs can be looked up. False for an artifact in a layout, because a layout mixes the tags of
+   * all repositories.
+   */
   readonly knowsTags: boolean;
   readonly #artifact: AnyReference;
   readonly #own: StoreOpener;
@@ -41,9 +45,9 @@ export class InputStores {
   }
 
   /**
-   * Lists the stores that may have an input. First comes the registry of the artifact, because this registry may have
-   * another address inside the cluster, where the input was pulled. An artifact in a layout has its inputs in the same
-   * layout.
+   * Lists the stores that may contain an input. The registry of the artifact comes first. It may be the registry of the
+   * input under a different address, because a registry can have another address inside a cluster. If the artifact is
+   * in a layout, its inputs are in the same layout.
    */
   sourcesOf(input: Reference): readonly InputSource[] {
     const artifact = this.#artifact;

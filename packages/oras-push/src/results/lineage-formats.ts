@@ -19,7 +19,7 @@ const FORMATS: Readonly<Record<LineageFormat, (lineage: Lineage) => string>> = {
 /** An artifact that the tree shows next. */
 interface Branch {
   readonly digest: LineageNode["digest"];
-  /** The input as which the artifact was used. Undefined for the root. */
+  /** How the artifact one level above uses this artifact. Undefined for the root. */
   readonly input: LineageInput | undefined;
   /** The lines to the left of the inputs of this artifact. */
   readonly indent: string;
@@ -27,7 +27,7 @@ interface Branch {
   readonly mark: string;
 }
 
-/** Draws a tree. The inputs of an artifact that occurs several times are drawn only once. */
+/** Draws a tree. If an artifact occurs several times, its inputs are drawn only once. */
 function textTree({ root, nodes }: Lineage): string {
   const lines: string[] = [];
   const drawn = new Set<string>();
@@ -61,13 +61,16 @@ function nodeText(node: LineageNode, input: LineageInput | undefined): string {
   return facts.join("  ");
 }
 
-/** The mark of an input whose tag no longer refers to the artifact that was used. Empty for any other input. */
+/**
+ * Returns a mark if the tag of an input was deleted, or if the tag now refers to another artifact than the run used.
+ * Returns an empty list for any other input.
+ */
 function tagMarks({ tag }: LineageInput): string[] {
   if (tag.kind === "gone") return ["the tag was deleted"];
   return tag.kind === "moved" ? [`the tag now refers to ${shortDigest(tag.digest)}`] : [];
 }
 
-/** One JSON object per artifact and line. The root comes first. */
+/** Formats each artifact as a JSON object on its own line. The root comes first. */
 function jsonLines({ nodes }: Lineage): string {
   const lines = [...nodes.values()].map(({ reference, digest, run, problem, inputs }) =>
     JSON.stringify({
@@ -87,7 +90,9 @@ function jsonLines({ nodes }: Lineage): string {
   return lines.map((line) => `${line}\n`).join("");
 }
 
-/** A flowchart for Mermaid. The arrows show the way of the data. */
+/**
+ * Formats a lineage as a flowchart for Mermaid. Each arrow points from an input to the artifact that was made from it.
+ */
 function mermaid({ nodes }: Lineage): string {
   return graph(nodes, {
     start: "flowchart LR",
@@ -97,7 +102,7 @@ function mermaid({ nodes }: Lineage): string {
   });
 }
 
-/** A graph for Graphviz. The arrows show the way of the data. */
+/** Formats a lineage as a graph for Graphviz. Each arrow points from an input to the artifact that was made from it. */
 function dot({ nodes }: Lineage): string {
   return graph(nodes, {
     start: "digraph lineage {\n  rankdir=LR;\n  node [shape=box];",
@@ -127,7 +132,7 @@ function graph(nodes: Lineage["nodes"], { start, node, edge, end }: GraphSyntax)
   return `${[start, ...labels, ...edges].join("\n")}\n${end}`;
 }
 
-/** Writes all characters that may have a meaning in Mermaid as codes. */
+/** Replaces each character that may have a special meaning in Mermaid with a character code. */
 function mermaidText(text: string): string {
   return text.replace(/[^\w .:/@-]/gu, (found) => `#${found.codePointAt(0)};`);
 }

@@ -23,7 +23,7 @@ export interface LineageInput extends RunInput {
 
 /** An artifact in a lineage. */
 export interface LineageNode {
-  /** The reference by which the artifact was first found in the lineage. */
+  /** The reference with which the artifact occurs first in the lineage. */
   readonly reference: string;
   readonly digest: Digest;
   /** The facts about the artifact. Undefined if the artifact cannot be read. */
@@ -47,8 +47,8 @@ export interface LineagePlan extends TransferPlan {
 }
 
 /**
- * Reads the inputs of an artifact, the inputs of these inputs, and so on. An input that cannot be read is part of the
- * lineage, with the reason. Throws the error of the store if the artifact itself cannot be read.
+ * Reads the inputs of an artifact, the inputs of these inputs, and so on. If an input cannot be read, the lineage
+ * contains the input and the reason. Throws the error of the store if the artifact itself cannot be read.
  */
 export async function readLineage(plan: LineagePlan, context: TransferContext): Promise<Lineage> {
   const { reference } = plan;
@@ -87,7 +87,7 @@ class LineageReader {
     return { root: digest, nodes: this.#nodes };
   }
 
-  /** The inputs of these artifacts that were not read yet. Each input occurs once. */
+  /** Returns the inputs of these artifacts, except inputs that were already read. Each input occurs once. */
   #unread(digests: readonly Digest[]): readonly RunInput[] {
     const inputs = digests.flatMap((digest) => this.#nodes.get(digest)?.inputs ?? []);
     const unread = inputs.filter(({ digest }) => !this.#nodes.has(digest));

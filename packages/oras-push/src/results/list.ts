@@ -14,13 +14,13 @@ export interface RunListPlan extends TransferPlan, RunQuery {
 
 /** The selected runs, and what could not be read. */
 export interface RunList extends Artifacts<ListedRun> {
-  /** The number of all tags that were read, selected or not. */
+  /** The number of all tags that were read. Tags that were not selected count too. */
   readonly total: number;
 }
 
 /**
- * Lists the runs of repositories, selected and sorted. Throws `unavailable` if a registry cannot be reached, and the
- * error of a registry that does not list its repositories.
+ * Lists the runs of repositories, selected and sorted. Throws `unavailable` if a registry cannot be reached. Throws the
+ * error of a registry that refuses to list its repositories.
  */
 export async function listRuns(plan: RunListPlan, context: TransferContext): Promise<RunList> {
   const opener = storeOpener(plan, context);

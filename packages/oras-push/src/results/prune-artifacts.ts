@@ -14,7 +14,7 @@ export interface PruneArtifacts {
 
 /**
  * Reads all artifacts of these repositories, with their tags. Artifacts of the repositories in `prunable` may be
- * selected. The result also contains the indexes below other indexes, which need no tag.
+ * selected. The result also contains indexes that another index lists, even if they have no tag.
  */
 export async function readPruneArtifacts(
   repositories: readonly AnyReference[],
@@ -64,7 +64,7 @@ async function readNested(
   return found;
 }
 
-/** Throws {@link ManifestError} if the manifest is not a JSON object. Such a manifest names no other manifest. */
+/** Converts a manifest. Throws {@link ManifestError} if the manifest is not a JSON object. */
 function artifactOf(
   repository: string,
   tags: readonly string[],

@@ -8,13 +8,13 @@ import { endOf, INDEXES, type Run, type RunLinks } from "./run.ts";
 export interface PrunePolicy {
   /** Selects artifacts with these states. */
   readonly states: ReadonlySet<RunState>;
-  /** Keeps this number of the newest selected artifacts in each repository. Undefined for no such rule. */
+  /** Keeps this number of the newest selected artifacts in each repository. Undefined if there is no such rule. */
   readonly keep: number | undefined;
-  /** Selects artifacts that are older than this number of milliseconds. Undefined for no such rule. */
+  /** Selects artifacts that are older than this number of milliseconds. Undefined if there is no such rule. */
   readonly olderThan: number | undefined;
-  /** Whether to delete an artifact although a kept artifact was made from it. */
+  /** Whether to delete an artifact even if a kept artifact was made from the deleted artifact. */
   readonly ignoreLineage: boolean;
-  /** Whether to delete an artifact although another manifest refers to it, such as a signature. */
+  /** Whether to delete an artifact even if another manifest, such as a signature, refers to the artifact. */
   readonly ignoreReferrers: boolean;
 }
 
@@ -34,7 +34,9 @@ export interface PruneArtifact extends RunLinks {
 export interface Deletion {
   readonly artifact: PruneArtifact;
   readonly why: string;
-  /** Other artifacts to delete that name this artifact. They are deleted first. */
+  /**
+   * The artifacts whose manifests name this artifact, and that are also deleted. They are deleted before this artifact.
+   */
   readonly namedBy: readonly PruneArtifact[];
 }
 
@@ -46,7 +48,10 @@ export interface Protection {
 
 /** What to delete. */
 export interface PrunePlan {
-  /** The artifacts to delete, in groups. No artifact names an artifact of its own group or of an earlier group. */
+  /**
+   * The artifacts to delete, in groups. The groups are deleted in order. If an artifact names another artifact of the
+   * plan, the other artifact is in a later group.
+   */
   readonly groups: readonly (readonly Deletion[])[];
   /** The artifacts that the rules select, but that other manifests need. */
   readonly protected: readonly Protection[];
@@ -56,8 +61,8 @@ export interface PrunePlan {
 export type Referrers = ReadonlyMap<Digest, readonly Digest[]>;
 
 /**
- * Selects artifacts by the rules of a policy, and the images that belong to selected artifacts. Returns the reason for
- * each. `now` is in milliseconds since 1970.
+ * Selects artifacts by the rules of a policy. If an artifact is selected, its images are selected too. Returns the
+ * reason for each selected artifact and image. `now` is in milliseconds since 1970.
  */
 export function selectArtifacts(
   artifacts: readonly PruneArtifact[],
@@ -79,9 +84,9 @@ export function selectArtifacts(
 }
 
 /**
- * Decides which of the selected artifacts are deleted. Keeps an artifact that a kept index lists, that a kept artifact
- * was made from, or that another manifest refers to. This rule also applies to the inputs of an artifact that is kept
- * only because of this rule. This function is pure.
+ * Decides which of the selected artifacts are deleted. Keeps a selected artifact if a kept index lists it, if a kept
+ * artifact was made from it, or if another manifest refers to it. An artifact that is kept for such a reason protects
+ * its own inputs in the same way. This function is pure.
  */
 export function planPrune(
   artifacts: readonly PruneArtifact[],
@@ -113,12 +118,12 @@ export function planPrune(
   };
 }
 
-/** The reference of an artifact: its first tag, and otherwise its digest. */
+/** Returns the reference of an artifact. The reference contains the first tag, or the digest if there is no tag. */
 export function referenceOf({ repository, tags: [tag], digest }: PruneArtifact): string {
   return tag === undefined ? `${repository}@${digest}` : `${repository}:${tag}`;
 }
 
-/** Groups images by the artifacts that they belong to. An image is in the repository of its artifact. */
+/** Groups images by the artifacts that they belong to. An image is in the same repository as its artifact. */
 function imagesByArtifact(artifacts: readonly PruneArtifact[]): ReadonlyMap<string, readonly PruneArtifact[]> {
   const images = artifacts.filter(({ imageOf }) => imageOf !== undefined);
   return Map.groupBy(images, ({ repository, imageOf }) => `${repository}@${imageOf}`);
@@ -149,7 +154,7 @@ function namedBy({ inputs, listed, subject, tags }: PruneArtifact, policy: Prune
   ];
 }
 
-/** Whether a manifest that stays refers to an artifact. The list of referrers contains manifests without a tag too. */
+/** Whether a manifest that is not selected refers to an artifact. `referrers` also lists manifests that have no tag. */
 function hasForeignReferrer(
   { digest }: PruneArtifact,
   referrers: Referrers,
@@ -159,14 +164,14 @@ function hasForeignReferrer(
 }
 
 /**
- * Whether the rules apply. They never apply to an index, a signature, or an invalid manifest. The image of an artifact
- * follows its artifact.
+ * Whether the rules can select an artifact. They never select an index, a signature, or an invalid manifest. They do
+ * not select the image of an artifact either, because the image is deleted together with its artifact.
  */
 function mayBeSelected(artifact: PruneArtifact, { states, keep, olderThan }: PrunePolicy): boolean {
   const { run, subject, imageOf, tags } = artifact;
   if (run === undefined || subject !== undefined || imageOf !== undefined || INDEXES.has(run.mediaType)) return false;
   if (tags.some((tag) => subjectOfTag(tag) !== undefined)) return false;
-  // Without its age, an artifact cannot be compared with other artifacts.
+  // These two rules compare the ages of artifacts. They never select an artifact if its age is unknown.
   if ((keep !== undefined || olderThan !== undefined) && endOf(run) === undefined) return false;
   return states.has(run.state);
 }
@@ -194,7 +199,7 @@ function reasonOf({ run }: PruneArtifact, { keep, olderThan }: PrunePolicy, age:
   ].join(", ");
 }
 
-/** Sorts artifacts into groups, so that an artifact comes after all artifacts that name it. */
+/** Sorts artifacts into groups. Each artifact is in a later group than all artifacts that name it. */
 function inGroups(
   deleted: ReadonlySet<PruneArtifact>,
   reasons: ReadonlyMap<PruneArtifact, string>,
@@ -213,7 +218,8 @@ function inGroups(
   while (done.size < deleted.size) {
     const rest = [...deleted].filter((artifact) => !done.has(artifact));
     const free = rest.filter((artifact) => namers.get(artifact)?.every((namer) => done.has(namer)));
-    // Digests cannot form a circle. If an annotation claims so nevertheless, the order does not matter.
+    // Manifests cannot name each other in a circle, because a manifest must exist before another manifest can contain
+    // its digest. A wrong annotation can still describe a circle. Then the order does not matter.
     const group = free.length > 0 ? free : rest;
     groups.push(
       group.map((artifact) => ({ artifact, why: reasons.get(artifact) ?? "", namedBy: namers.get(artifact) ?? [] })),

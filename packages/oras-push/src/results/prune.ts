@@ -24,9 +24,9 @@ export interface PruneOrder extends TransferPlan {
   readonly policy: PrunePolicy;
   /** The repositories whose artifacts may be deleted. */
   readonly targets: readonly ResultsTarget[];
-  /** The repositories whose artifacts may be made from artifacts of the targets. */
+  /** The repositories to search for artifacts that were made from artifacts of the targets. */
   readonly users: readonly ResultsTarget[];
-  /** Whether to delete. Otherwise, {@link prune} only makes the plan. */
+  /** Whether to delete artifacts. If false, {@link prune} only makes the plan. */
   readonly confirmed: boolean;
   /** The current time, in milliseconds since 1970. */
   readonly now: number;
@@ -43,16 +43,16 @@ export interface PruneOutcome {
 /** The result of {@link prune}. */
 export interface PruneResult {
   readonly plan: PrunePlan;
-  /** One outcome for each artifact that the plan deletes. Undefined if nothing should be deleted. */
+  /** One outcome for each artifact that the plan deletes. Undefined if the deletion was not confirmed. */
   readonly outcomes: readonly PruneOutcome[] | undefined;
   /** What could not be read, and therefore stays. */
   readonly unreadable: readonly Unreadable[];
 }
 
 /**
- * Deletes artifacts by the rules of a policy, or shows what it would delete. Throws `registry` before the first
- * deletion if a manifest or a list of tags could not be fetched, because the manifest could name an artifact that the
- * rules select. A broken manifest names nothing, and stays.
+ * Deletes artifacts by the rules of a policy, or only makes the plan. Throws `registry` before the first deletion if a
+ * manifest or a list of tags could not be fetched, because an unknown manifest could name an artifact that the rules
+ * select. A broken manifest names no artifact. It causes no error, and is not deleted.
  */
 export async function prune(order: PruneOrder, context: TransferContext): Promise<PruneResult> {
   const opener = storeOpener(order, { ...context, env: withPullPassword(context.env) });
@@ -73,7 +73,7 @@ export async function prune(order: PruneOrder, context: TransferContext): Promis
   return { plan, outcomes, unreadable };
 }
 
-/** If only the password for pushes is set, it is also the password for the requests that read. */
+/** If `ORAS_PULL_PASS` is not set, `ORAS_PUSH_PASS` is also the password for requests that read. */
 function withPullPassword(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return { ...env, ORAS_PULL_PASS: env.ORAS_PULL_PASS ?? env.ORAS_PUSH_PASS };
 }
@@ -149,7 +149,9 @@ async function deleteAll({ groups }: PrunePlan, stores: Stores, concurrency: num
   return outcomes;
 }
 
-/** Deletes an artifact, unless an artifact that names it could not be deleted. */
+/**
+ * Deletes an artifact. Keeps the artifact if another artifact names it, and that other artifact could not be deleted.
+ */
 async function deleteOne(
   { artifact, why, namedBy }: Deletion,
   stores: Stores,

@@ -6,12 +6,14 @@ import type { Access, ArtifactStore } from "../oci/artifact-store.ts";
 import { ManifestError, type StoredManifest } from "../oci/manifest.ts";
 import { type AnyReference, formatReference, isTag } from "../oci/reference.ts";
 
-/** At most this number of repositories is read at the same time, so that few lists of tags are in memory. */
+/**
+ * The number of repositories that are read at the same time. This limit keeps the number of tag lists in memory small.
+ */
 const REPOSITORIES_AT_ONCE = 16;
 
 /**
- * After this number of manifests, their garbage is collected. V8 would collect it only when it has doubled the memory of
- * the process.
+ * After this number of manifests, the process collects garbage. Otherwise, V8 would wait until the memory of the
+ * process has doubled.
  */
 const MANIFESTS_PER_COLLECTION = 500;
 
@@ -29,8 +31,8 @@ export interface Unreadable {
   readonly reference: string;
   readonly failure: ToolError;
   /**
-   * `missing`: the store lists the tag, but has no manifest for it. `invalid`: the store has the manifest, but the
-   * manifest is broken. `failed`: the store did not return the manifest or the list of tags.
+   * `missing`: the store lists the tag, but does not have the manifest of the tag. `invalid`: the store has the
+   * manifest, but the manifest is broken. `failed`: the store did not return the manifest or the list of tags.
    */
   readonly kind: "missing" | "invalid" | "failed";
 }
@@ -50,10 +52,10 @@ export interface ReadOptions {
 }
 
 /**
- * Reads the manifests of all tags in these repositories. Converts each manifest with `read`, and keeps only the result
- * in memory. If something cannot be read, the result names it, and all other tags are still read. The order of the
- * result is the order of the repositories, and the order of the tags in each repository. Throws `unavailable` if a
- * registry cannot be reached.
+ * Reads the manifests of all tags in these repositories. Converts each manifest with `read`, and keeps only the
+ * converted value in memory. If a tag or a list of tags cannot be read, adds it to `unreadable`, and reads the other
+ * tags. The values have the order of the repositories. Within a repository, they have the order of the tags. Throws
+ * `unavailable` if a registry cannot be reached.
  */
 export async function readArtifacts<T>(
   repositories: readonly AnyReference[],
@@ -96,7 +98,7 @@ async function readRepository<T>(
   );
 }
 
-/** Returns a function that calls `act` at every call with a number that is a multiple of `count`. */
+/** Returns a function that counts its own calls. At every `count`-th call, the function calls `act`. */
 function onceEvery(count: number, act: () => void): () => void {
   let calls = 0;
   return () => {
@@ -116,7 +118,10 @@ class UnreadableError extends Error {
   }
 }
 
-/** Calls `act`. Adds the failure to `unreadable` and returns undefined if the failure concerns only this artifact. */
+/**
+ * Calls `act`, and returns the result. If `act` fails because of this artifact only, adds the failure to `unreadable`,
+ * and returns undefined.
+ */
 async function orUnreadable<T>(
   unreadable: Unreadable[],
   reference: string,
@@ -135,7 +140,7 @@ async function orUnreadable<T>(
   }
 }
 
-/** The name of a tag in messages. A tag that is no valid tag is in quotes. */
+/** Returns the name of a tag for messages. An invalid tag is in quotes. */
 function nameOf(repository: AnyReference, tag: string): string {
   return isTag(tag) ? formatReference({ ...repository, tag }) : `${formatReference(repository)}:${JSON.stringify(tag)}`;
 }

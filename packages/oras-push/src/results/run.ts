@@ -39,7 +39,10 @@ export interface RunLinks {
   readonly inputs: readonly RunInput[];
   /** The manifests that an image index lists. */
   readonly listed: readonly ListedManifest[];
-  /** The manifest that this manifest refers to, for example because this manifest is a signature. */
+  /**
+   * The subject: the manifest that this manifest refers to. For example, the subject of a signature is the signed
+   * manifest.
+   */
   readonly subject: Digest | undefined;
   /** The artifact whose files are in this image. Undefined for any other manifest. */
   readonly imageOf: Digest | undefined;
@@ -77,8 +80,8 @@ export function readRun({ bytes, descriptor }: StoredManifest): Run {
 }
 
 /**
- * Reads the names of other manifests from a manifest. Throws {@link ManifestError} if the manifest is not a JSON object.
- * This function is pure.
+ * Reads the names of other manifests from a manifest. Throws {@link ManifestError} if the manifest is not a JSON
+ * object. This function is pure.
  */
 export function readLinks({ bytes }: StoredManifest): RunLinks {
   const { manifests, subject } = manifestLinks(bytes);
@@ -93,16 +96,16 @@ export function readLinks({ bytes }: StoredManifest): RunLinks {
 }
 
 /**
- * The time of a run, in milliseconds since 1970: when the run started. If this time is unknown, returns the time when
- * the artifact was created.
+ * Returns the time when a run started, in milliseconds since 1970. If this time is unknown, returns the time when the
+ * artifact was created.
  */
 export function startOf({ started, created }: Run): number | undefined {
   return started ?? created;
 }
 
 /**
- * The time when an artifact was made, in milliseconds since 1970. The creation date is less reliable than the end of the
- * run, because `SOURCE_DATE_EPOCH` may set the creation date.
+ * Returns the time when an artifact was made, in milliseconds since 1970. Prefers the time when the run ended, because
+ * this time is more reliable than the creation date. `SOURCE_DATE_EPOCH` may set the creation date.
  */
 export function endOf({ finished, created, started }: Run): number | undefined {
   return finished ?? created ?? started;
@@ -164,7 +167,7 @@ function time(text: string | undefined): number | undefined {
   return Number.isNaN(value) ? undefined : value;
 }
 
-/** Cuts a long text. The result does not keep the long text in memory. */
+/** Truncates a long text. The result does not keep the long text in memory. */
 function shortText(text: string | undefined): string | undefined {
   if (text === undefined || text.length <= MAX_TEXT) return text;
   return `${Buffer.from(text.slice(0, MAX_TEXT), "utf16le").toString("utf16le")}…`;

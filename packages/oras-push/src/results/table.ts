@@ -12,7 +12,10 @@ export function formatRuns(runs: readonly ListedRun[], format: ListFormat): stri
   return format === "csv" ? csv(runs) : textTable(runs);
 }
 
-/** A run in the output of `--format json`. Unknown values are missing. Times are in RFC 3339 format. */
+/**
+ * Converts a run to an object for the output of `--format json`. If a value is unknown, its field is missing. Times are
+ * in RFC 3339 format.
+ */
 export function runObject(run: ListedRun): Readonly<Record<string, unknown>> {
   const { repository, tag, started, finished, created, ...others } = run;
   return {
@@ -77,7 +80,7 @@ const COLUMNS: readonly { readonly title: string; readonly right?: true; readonl
     { title: "DIGEST", cell: (run) => runCells(run).digest },
   ];
 
-/** Formats a table. The column of the repository is missing if all runs are in one repository. */
+/** Formats a table. Omits the column of the repository if all runs are in one repository. */
 function textTable(runs: readonly ListedRun[]): string {
   const several = new Set(runs.map(({ repository }) => repository)).size > 1;
   const columns = several ? COLUMNS : COLUMNS.slice(1);

@@ -16,8 +16,8 @@ export interface FoundFile {
 const CHUNK = 512 << 10;
 
 /**
- * Reads a file in chunks. Throws `noInput` with the path if the file cannot be read, or if the file changed after it was
- * found.
+ * Reads a file in chunks. Throws `noInput` with the path if the file cannot be read, or if the file changed after it
+ * was found.
  */
 export async function* readLarge(entry: FoundFile): AsyncGenerator<Buffer> {
   const file = await open(rawPath(entry.path), OPEN_FLAGS).catch((error: unknown) => {

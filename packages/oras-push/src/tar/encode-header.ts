@@ -1,12 +1,14 @@
 import type { BytePath } from "shared/fs/byte-path";
 import type { TreeEntry } from "./walk.ts";
 
-/** The size of a block of an archive, in bytes. Headers fill whole blocks, and each content is padded to whole blocks. */
+/**
+ * The size of a block of an archive, in bytes. Headers fill whole blocks, and each content is padded to whole blocks.
+ */
 export const BLOCK_SIZE = 512;
 
 /**
- * The size, in bytes, of the zeros at the end of an archive: two empty blocks. More padding must not follow. `oras pull`
- * would not include the padding in the content digest, and the digest would not match.
+ * The size, in bytes, of the zeros at the end of an archive: two empty blocks. More padding must not follow. `oras
+ * pull` would not include the padding in the content digest, and the digest would not match.
  */
 export const TRAILER_SIZE: number = 2 * BLOCK_SIZE;
 
@@ -56,7 +58,7 @@ export function encodeEntry(entry: TreeEntry, size: number, latest: number): Buf
     : Buffer.concat([encodeExtended(records, fields), encodeUstar(fields)]);
 }
 
-/** The number of zeros that fill the last block of a content of `size` bytes. */
+/** Returns the number of zero bytes after a content of `size` bytes. These bytes fill the last block. */
 export function paddingOf(size: number): number {
   return (BLOCK_SIZE - (size % BLOCK_SIZE)) % BLOCK_SIZE;
 }
@@ -105,7 +107,10 @@ function encodeRecord(key: string, value: BytePath): Buffer {
   return Buffer.from(`${length}${rest}`, "latin1");
 }
 
-/** The fields that are equal in all headers. The field of the checksum has the spaces with which the sum is computed. */
+/**
+ * The fields that are equal in all headers. The checksum field contains spaces, because the checksum of a header is
+ * computed as if this field contained spaces.
+ */
 const TEMPLATE = Buffer.alloc(BLOCK_SIZE);
 TEMPLATE.write("0000000", 108, "latin1");
 TEMPLATE.write("0000000", 116, "latin1");

@@ -5,7 +5,10 @@ import { cannotRead } from "shared/fs/path-failure";
 import { changedWhileRead } from "./changed-file.ts";
 import { type FileState, isUnchanged, OPEN_FLAGS } from "./file-state.ts";
 
-/** A part of a regular file's content, and the place of this part in a segment of an archive. Numbers are in bytes. */
+/**
+ * A part of the content of a regular file, and the position of this part in a segment of an archive. Numbers are in
+ * bytes.
+ */
 export interface FilePart {
   readonly path: BytePath;
   /** The state of the file when the walk found it. */
@@ -18,8 +21,9 @@ export interface FilePart {
 }
 
 /**
- * Reads a part of a file into a segment, synchronously: an asynchronous call takes longer than the read of a small
- * file. Throws `noInput` with the path if the file cannot be read, or if the file changed after the walk found it.
+ * Reads a part of a file into a segment. The read is synchronous, because an asynchronous call would take longer than
+ * the read of a small file itself. Throws `noInput` with the path if the file cannot be read, or if the file changed
+ * after the walk found it.
  */
 export function readPart(part: FilePart, segment: Uint8Array): void {
   let failure: ToolError | undefined;

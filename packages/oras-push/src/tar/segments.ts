@@ -4,22 +4,22 @@ import type { FilePart } from "./file-part.ts";
 import type { FileState } from "./file-state.ts";
 import type { TreeEntry } from "./walk.ts";
 
-/** A piece of an archive. All segments of an archive have the same length, except a shorter last one. */
+/** A piece of an archive. All segments of an archive have the same length, but the last segment may be shorter. */
 export interface Segment {
   /** The length in bytes. */
   readonly length: number;
-  /** The contents of files that are still missing in the segment. */
+  /** The parts of files to read into the segment. Their content is still missing in the segment. */
   readonly parts: readonly FilePart[];
 }
 
 /** Produces the segments of an archive, one after the other. */
 export interface SegmentSource {
   /**
-   * Writes the next segment into `target`, except the contents of files. The length of `target` is the length of a
-   * segment. Returns undefined after the last segment.
+   * Writes the next segment into `target`, but leaves gaps for the contents of files. The length of `target` is the
+   * length of a segment. Returns undefined after the last segment.
    */
   next(target: Buffer): Segment | undefined;
-  /** Whether the archive is known to be large. This fact helps to decide whether threads pay. */
+  /** Whether the archive is known to be large. Threads make the push of a large archive faster. */
   isLarge(): boolean;
   /** Ends the production early. */
   close(): void;
@@ -109,7 +109,7 @@ class SegmentWriter {
     }
   }
 
-  /** Waits for room in a segment. Returns the number of bytes that fit, at most `wanted`. */
+  /** Waits until the segment has room. Returns the number of bytes that fit, at most `wanted`. */
   *#room(wanted: number): Generator<void, number> {
     if (this.length === this.#target.length) yield;
     return Math.min(wanted, this.#target.length - this.length);

@@ -38,16 +38,16 @@ export async function runProcess(
     if (exitCode === 0 && failure !== undefined) throw failure;
     process.exit(exitCode);
   } catch (error) {
-    // After a signal, the process must not wait for a reader that does not read.
+    // After a signal, do not wait until stdout is written: the reader of stdout may never read.
     if (!(error instanceof InterruptedError)) await stdoutFailure();
     return fail(error);
   }
 }
 
 /**
- * Watches stdout for failed writes. Returns a function to call after the last write. That function waits until everything
- * is written. It returns the failure of the first failed write, or undefined if no write failed. A closed pipe is not a failure. For example, `head`
- * closes the pipe when it needs no more output.
+ * Watches stdout for failed writes. Returns a function to call after the last write. That function waits until
+ * everything is written. It returns the error of the first failed write, or undefined if no write failed. A closed pipe
+ * is not a failure. For example, `head` closes the pipe when it needs no more output.
  */
 function watchStdout(): () => Promise<ToolError | undefined> {
   let failure: ToolError | undefined;
@@ -55,7 +55,8 @@ function watchStdout(): () => Promise<ToolError | undefined> {
     if (systemCode(error) !== "EPIPE") failure ??= cannotWrite("stdout", error);
   });
   return async () => {
-    // A long text waits in memory until the reader of a pipe has read the start of the text.
+    // If the reader of a pipe is slow, a part of the output still waits in memory. An empty write ends after all
+    // earlier writes.
     if (process.stdout.writableLength > 0) await new Promise<void>((done) => process.stdout.write("", () => done()));
     // Node reports the failure of a write only in the next turn of the event loop.
     if (process.stdout.bytesWritten !== 0) await new Promise((done) => setImmediate(done));

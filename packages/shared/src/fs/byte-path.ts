@@ -15,8 +15,8 @@ export function toBytePath(path: string): BytePath {
 export type RawPath = string | Buffer;
 
 /**
- * Converts a {@link BytePath} for Node's file functions. An ASCII path stays a string, because these functions take a
- * string faster than a buffer.
+ * Converts a {@link BytePath} for Node's file functions. An ASCII path stays a string, because these functions process
+ * a string faster than a buffer.
  */
 export function rawPath(path: BytePath): RawPath {
   return isAscii(path) ? path : Buffer.from(path, "latin1");

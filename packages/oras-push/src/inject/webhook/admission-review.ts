@@ -12,7 +12,7 @@ export interface AdmissionRequest {
 
 /** The decision about a request. */
 export interface AdmissionDecision {
-  /** Why the object is refused; undefined if it is allowed. */
+  /** The reason why the object is refused. Undefined if the object is allowed. */
   readonly refusal: string | undefined;
   readonly patch: JsonPatch;
   readonly warnings: readonly string[];
@@ -20,10 +20,12 @@ export interface AdmissionDecision {
 
 const REVIEW = { apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview" } as const;
 
-/** The status code of a refusal, as of the admission policies. */
+/** The status code of a refusal. The admission policies use the same code. */
 const FORBIDDEN = 403;
 
-/** Returns the request in the body of an HTTP request; undefined if the body is no review of this version. */
+/**
+ * Returns the request in the body of an HTTP request. Returns undefined if the body is not a review of this version.
+ */
 export function parseReview(body: string): AdmissionRequest | undefined {
   const review = parseObject(body);
   if (review?.apiVersion !== REVIEW.apiVersion || review.kind !== REVIEW.kind) return undefined;
@@ -32,8 +34,9 @@ export function parseReview(body: string): AdmissionRequest | undefined {
 }
 
 /**
- * Decides about an object as the admission policies do. A Pod is injected. A Job or a CronJob only passes its annotations
- * to its template, because its pods are injected later. An object whose pods would be refused is refused.
+ * Makes the same decision about an object as the admission policies. Injects a Pod. For a Job or a CronJob, only copies
+ * the annotations to the pod template, because the pods are injected later. Refuses an object if its pods would be
+ * refused.
  */
 export function decide(object: unknown, settings: InjectionSettings): AdmissionDecision {
   const decisions = findTemplates(object).map((template) => decideTemplate(template, settings));

@@ -13,10 +13,13 @@ export interface CertificatePair {
 /** The names of the files in a Secret of the type `kubernetes.io/tls`. */
 const FILES = { cert: "tls.crt", key: "tls.key" } as const;
 
-/** The time between two looks at the files, in milliseconds. The kubelet updates a mounted Secret within a minute. */
+/** The time between two checks of the files, in milliseconds. The kubelet updates a mounted Secret within a minute. */
 const INTERVAL = 5000;
 
-/** Reads the certificate and the key in a folder. Throws `noInput` if a file is missing, or if the two do not match. */
+/**
+ * Reads the certificate and the key in a folder. Throws `noInput` if a file is missing, or if the key does not match
+ * the certificate.
+ */
 export function readCertificate(folder: string): CertificatePair {
   try {
     const read = (name: string) => readFileSync(join(folder, name), "utf8");
@@ -31,8 +34,8 @@ export function readCertificate(folder: string): CertificatePair {
 }
 
 /**
- * Calls `use` when the certificate in a folder changes, until `signal` aborts. An invalid certificate is reported once,
- * and the last valid one stays in use.
+ * Calls `use` when the certificate in a folder changes, until `signal` aborts. If the new certificate is invalid, warns
+ * once, and does not call `use`.
  */
 export function watchCertificate(
   folder: string,

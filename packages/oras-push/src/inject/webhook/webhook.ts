@@ -28,21 +28,25 @@ export interface WebhookContext {
 /** The maximum size of a request's body, in bytes. The API server accepts objects of at most 3 MiB. */
 const MAX_BODY_BYTES = 4 << 20;
 
-/** The maximum number of connections. With {@link MAX_BODY_BYTES}, it limits the memory. */
+/**
+ * The maximum number of connections. Together with {@link MAX_BODY_BYTES}, this number limits the memory of the
+ * webhook.
+ */
 const MAX_CONNECTIONS = 32;
 
 /** The time limits in milliseconds. The API server waits for at most 5 seconds (`timeoutSeconds`). */
 const TIMES = { headers: 2000, request: 5000, idle: 60_000, check: 1000 } as const;
 
 /**
- * The time in milliseconds in which a webhook still answers after the end signal. Kubernetes needs this time to send new
- * requests to other replicas.
+ * The webhook still answers for this time after the end signal, in milliseconds. During this time, Kubernetes stops
+ * sending new requests to this replica.
  */
 const END_TIME = 5000;
 
 /**
  * Serves `POST /inject` for AdmissionReviews, and `GET /livez` and `GET /readyz`, until the signal aborts. Reads the
- * certificate again when it changes. Throws `noInput` if the certificate is unusable, and `usage` if the address is.
+ * certificate again when it changes. Throws `noInput` if the certificate is unusable. Throws `usage` if the webhook
+ * cannot listen on the address.
  */
 export async function serveWebhook(plan: WebhookPlan, { log, warn, signal }: WebhookContext): Promise<void> {
   const pair = readCertificate(plan.certificates);
@@ -109,8 +113,8 @@ async function respond(request: IncomingMessage, { settings, signal }: Exchange)
 }
 
 /**
- * Reads the body of a request. Returns undefined if the body is too large. Reads a large body to its end without keeping
- * it, because a client may read the response only after it has sent the whole body.
+ * Reads the body of a request. Returns undefined if the body is too large. Reads a large body to its end too, but does
+ * not keep it in memory. The reason is that a client may read the response only after it has sent the whole body.
  */
 async function readBody(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = [];

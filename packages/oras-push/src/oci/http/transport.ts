@@ -35,8 +35,8 @@ export interface TransportOptions extends ConnectionOptions {
   readonly plainHttp?: boolean | undefined;
   readonly credentials: CredentialSource;
   /**
-   * The connections to use, with the same connection options. Several transports can share connections. By default, the
-   * transport has its own connections.
+   * The connections to use. They must have the same connection options as this transport. Several transports can share
+   * connections. By default, the transport has its own connections.
    */
   readonly connections?: Connections | undefined;
   readonly retry?: RetryPolicy;

@@ -37,8 +37,9 @@ export class LayoutFiles {
   }
 
   /**
-   * Reads the blob of a manifest. Throws `noInput` if the blob cannot be read, and `registry` if the blob is longer than
-   * {@link MAX_MANIFEST_BYTES}. The caller must check the digest. `reference` is the name of the manifest in messages.
+   * Reads the blob of a manifest. Throws `noInput` if the blob cannot be read, and `registry` if the blob is longer
+   * than {@link MAX_MANIFEST_BYTES}. The caller must check the digest. `reference` is the name of the manifest in
+   * messages.
    */
   async readManifest(digest: Digest, reference: string): Promise<Buffer> {
     const path = this.pathOf(digest);

@@ -68,8 +68,8 @@ export function withManifest(index: LayoutIndex, { mediaType, digest, size }: De
 }
 
 /**
- * Removes a manifest from an index, with these tags and without a tag. An entry with another tag stays. Returns the same
- * index if nothing is removed.
+ * Removes the entries of a manifest from an index if an entry has one of these tags or has no tag. Keeps an entry with
+ * any other tag. Returns the same index if nothing is removed.
  */
 export function withoutManifest(index: LayoutIndex, digest: Digest, tags: readonly string[]): LayoutIndex {
   const stays = (entry: IndexEntry) => {

@@ -104,7 +104,8 @@ export class Layout implements ArtifactStore {
   }
 
   /**
-   * Reads a blob's content from the byte `start`. Throws `noInput` if the blob cannot be read. The caller must check the size and the digest.
+   * Reads a blob's content from the byte `start`. Throws `noInput` if the blob cannot be read. The caller must check
+   * the size and the digest.
    */
   async *fetchBlob({ digest }: Descriptor, start = 0): AsyncGenerator<Buffer> {
     const path = this.#files.pathOf(digest);
@@ -212,7 +213,10 @@ export class Layout implements ArtifactStore {
     return (await this.#referrers).get(digest) ?? [];
   }
 
-  /** Removes a manifest with these tags from the index. A later {@link deleteUnusedBlobs} deletes the blobs. */
+  /**
+   * Removes the entries of a manifest with these tags or without a tag from the index. Keeps the blobs until the next
+   * call of {@link deleteUnusedBlobs}.
+   */
   async deleteManifest(digest: Digest, tags: readonly string[]): Promise<void> {
     const blobs = await blobsOf(digest, this.#readBlob);
     await this.#changeIndex((index) => withoutManifest(index, digest, tags));
@@ -221,7 +225,8 @@ export class Layout implements ArtifactStore {
 
   /**
    * Deletes the blobs of the manifests that this object has deleted, unless another manifest in the index uses these
-   * blobs. During this call, no process may push to the layout: a push skips blobs that it finds.
+   * blobs. During this call, no process may push to the layout. A push does not write a blob that already exists, so
+   * this method could delete a blob that the pushed manifest needs.
    */
   async deleteUnusedBlobs(): Promise<void> {
     if (this.#deletedBlobs.size === 0) return;

@@ -5,7 +5,10 @@ import type { LayoutIndex } from "./layout-index.ts";
 /** Reads the blob of a manifest. Returns undefined if the blob is missing. */
 export type ReadManifest = (digest: Digest) => Promise<Buffer | undefined>;
 
-/** The digests of a manifest, of its blobs, and of all manifests and blobs below it. Skips a blob that is no manifest. */
+/**
+ * Returns the digest of a manifest and the digests of its blobs. If the manifest is an index, the result also contains
+ * the listed manifests and their blobs. If a listed blob is not a manifest, only its own digest is in the result.
+ */
 export async function blobsOf(manifest: Digest, read: ReadManifest): Promise<ReadonlySet<Digest>> {
   const found = new Set<Digest>();
   await addBlobs(manifest, read, found);
@@ -23,7 +26,10 @@ export async function unusedBlobs(
   return [...candidates].filter((digest) => !used.has(digest));
 }
 
-/** The digest of a manifest's subject. Undefined if the manifest has no subject, or if the blob is no manifest. */
+/**
+ * Returns the digest of a manifest's subject. Returns undefined if the manifest has no subject, or if the blob is
+ * missing or is not a manifest.
+ */
 export async function subjectOf(manifest: Digest, read: ReadManifest): Promise<Digest | undefined> {
   return linksOrNone(await read(manifest)).subject;
 }

@@ -19,8 +19,9 @@ export type { Html };
 export type HtmlValue = Html | string | number | undefined | readonly HtmlValue[];
 
 /**
- * Builds HTML from a template. Each value in the template is escaped, unless the value is a piece of HTML itself. So no
- * text of an artifact can become a tag or an attribute. A value in an attribute must be inside double quotes.
+ * Builds HTML from a template. Each value in the template is escaped, unless the value is already a piece of HTML. As a
+ * result, no text of an artifact can become an HTML tag or an attribute. A value in an attribute must be inside double
+ * quotes.
  */
 export function html(parts: TemplateStringsArray, ...values: readonly HtmlValue[]): Html {
   return new Html(parts.map((part, index) => `${part}${textOf(values[index])}`).join(""));

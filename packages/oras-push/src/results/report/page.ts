@@ -52,12 +52,12 @@ ${timelineSection(runs, ({ digest }) => ids.get(digest) ?? "")}${graphSection(ru
   return page.toString();
 }
 
-/** The source of an inline element in a content security policy (CSP 3, section 2.3.1). */
+/** Returns the source expression that allows an inline script or style (CSP 3, section 2.3.1). */
 function sourceOf(text: string): string {
   return `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 }
 
-/** The numbers of runs by state. Their colors explain the colors of the drawings. */
+/** Shows the number of runs for each state. Each state has the same color as in the drawings. */
 function summary(runs: readonly ReportRun[]): Html {
   if (runs.length === 0) return html`No runs.`;
   const counts = Map.groupBy(runs, ({ state }) => state);

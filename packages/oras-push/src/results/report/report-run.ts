@@ -8,7 +8,10 @@ import { type ListedRun, listedRun } from "../listing.ts";
 import type { TaggedManifest } from "../read-artifacts.ts";
 import { type RunInput, readLinks } from "../run.ts";
 
-/** The titles of the layers that contain a run's stdout and stderr. The launcher writes them with `--logs`. */
+/**
+ * The titles of the layers that contain the stdout and the stderr of a run. The launcher saves these logs if `--logs`
+ * is set.
+ */
 const LOGS: ReadonlySet<string> = new Set(["stdout.log", "stderr.log"]);
 
 /** At most this number of bytes at the end of a log is read. */
@@ -45,7 +48,7 @@ export function unreadRun(artifact: TaggedManifest): UnreadRun {
   return { run: listedRun(artifact), inLayout, inputs: readLinks(manifest).inputs, store, logs: logsOf(manifest) };
 }
 
-/** Reads the last `lines` lines of the logs of runs. A log that cannot be read contains the reason instead. */
+/** Reads the last `lines` lines of each log of the runs. If a log cannot be read, the text of the log is the reason. */
 export function readLogs(runs: readonly UnreadRun[], lines: number, limit: Limiter, concurrency: number) {
   return mapConcurrently(runs, concurrency, async ({ run, inLayout, inputs, store, logs }): Promise<ReportRun> => {
     const wanted = lines > 0 ? logs : [];
@@ -88,7 +91,10 @@ async function readEnd(store: ArtifactStore, descriptor: Descriptor, lines: numb
   return lastLines(Buffer.concat(chunks).subarray(0, MAX_LOG_BYTES).toString(), lines, start > 0);
 }
 
-/** The last lines of a text. If the start of the text is missing, omits the first line, which may be incomplete. */
+/**
+ * Returns the last lines of a text. If `cut` is true, the start of the text is missing. In this case, omits the first
+ * line, because it may be incomplete.
+ */
 export function lastLines(text: string, count: number, cut: boolean): string {
   const all = text.replace(/\r\n/g, "\n").replace(/\n$/, "").split("\n");
   const whole = cut && all.length > 1 ? all.slice(1) : all;

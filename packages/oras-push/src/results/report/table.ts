@@ -6,7 +6,7 @@ import { type Html, html } from "./html.ts";
 import type { ReportRun } from "./report-run.ts";
 import { shellWord } from "./shell-word.ts";
 
-/** The columns that a reader can sort. The value `sort` of a cell is a number or a text. */
+/** The columns that a reader can sort. The attribute `data-sort` of a cell is a number or a text. */
 const COLUMNS: readonly { readonly title: string; readonly type: "text" | "number" }[] = [
   { title: "Run", type: "text" },
   { title: "State", type: "text" },

@@ -28,7 +28,9 @@ export interface PlacedBar {
   readonly lane: number;
 }
 
-/** The timeline of runs: one bar for each run whose start is known. Runs at the same time are in different lanes. */
+/**
+ * The timeline of runs: one bar for each run whose start is known. Runs that overlap in time are in different lanes.
+ */
 export function timelineSection(runs: readonly ReportRun[], idOf: (run: ReportRun) => string): Html {
   const bars = barsOf(runs);
   if (bars.length === 0) return html``;
@@ -61,7 +63,7 @@ function barsOf(runs: readonly ReportRun[]): Bar[] {
     .sort((a, b) => a.start - b.start);
 }
 
-/** Places bars in lanes: each bar in the first lane that is free. The bars must be sorted by start. */
+/** Places each bar in the first free lane. The bars must be sorted by start. */
 function placeBars(bars: readonly Bar[], from: number, to: number): PlacedBar[] {
   const scale = to > from ? WIDTH / (to - from) : 0;
   const ends: number[] = [];
