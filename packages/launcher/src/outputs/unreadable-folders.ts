@@ -43,8 +43,8 @@ function search(folder: BytePath, [part, ...rest]: readonly string[], report: Fa
 }
 
 /**
- * Reports a folder that cannot be read. If the path of a folder is not UTF-8, reports each match in this folder,
- * because Node's glob functions do not find these matches.
+ * Reports a folder that cannot be read. If the path of a folder is not UTF-8, Node's glob functions do not find the
+ * matches in this folder. This function then reports each match as an output that cannot be saved.
  */
 function checkMatches(folder: BytePath, part: string, report: FailureReport): void {
   if (toBytePath(shownPath(folder)) === folder) {

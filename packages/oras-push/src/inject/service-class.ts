@@ -5,8 +5,8 @@ const KINDS = ["cpu", "memory"] as const;
 
 /**
  * Returns the quality-of-service class that a pod must keep (Kubernetes, "Pod Quality of Service Classes"). To keep
- * this class, the injected containers need resources. Returns undefined if they need none: the pod is best-effort, or
- * its resources are set for the whole pod.
+ * this class, the injected containers need resources. Returns undefined if the injected containers need no resources.
+ * This is the case if the pod is best-effort, or if its resources are set for the whole pod.
  */
 export function serviceClass({ spec }: PodTemplate): ServiceClass | undefined {
   const containers = [...spec.containers, ...(spec.initContainers ?? [])];

@@ -7,7 +7,7 @@ import { RESULTS_REGISTRY_OPTIONS, STATES_NOTE, TARGETS_NOTE } from "./results.t
 const SOURCE_OPTIONS = {
   "oci-layout": {
     type: "flag",
-    description: "list the runs in OCI layouts on disk; write a folder for each REPOSITORY",
+    description: "list the runs in OCI layouts on disk; each REPOSITORY argument is then a folder",
   },
 } as const satisfies OptionSpecs;
 

@@ -6,7 +6,7 @@ import { RESULTS_REGISTRY_OPTIONS, STATES_NOTE, TARGETS_NOTE } from "./results.t
 const SOURCE_OPTIONS = {
   "oci-layout": {
     type: "flag",
-    description: "delete artifacts from OCI layouts on disk; write a folder for each REPOSITORY",
+    description: "delete artifacts from OCI layouts on disk; each REPOSITORY argument is then a folder",
   },
 } as const satisfies OptionSpecs;
 

@@ -5,7 +5,7 @@ import { CONNECTIONS_NOTE, CREDENTIALS_NOTE } from "./notes.ts";
 import { RESULTS_REGISTRY_OPTIONS, STATES_NOTE, TARGETS_NOTE } from "./results.ts";
 
 const SOURCE_OPTIONS = {
-  "oci-layout": { type: "flag", description: "read OCI layouts on disk; write a folder for each REPOSITORY" },
+  "oci-layout": { type: "flag", description: "read OCI layouts on disk; each REPOSITORY argument is then a folder" },
 } as const satisfies OptionSpecs;
 
 const { state, since, sort, reverse } = LIST_USAGE.options;
