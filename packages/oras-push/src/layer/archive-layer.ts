@@ -2,8 +2,7 @@ import { ANNOTATIONS } from "../oci/annotations.ts";
 import type { Annotations } from "../oci/descriptor.ts";
 import { archiveSegments } from "../tar/segments.ts";
 import type { TreeEntry } from "../tar/walk.ts";
-import { type ArchiveSums, archiveSums } from "./archive-sums.ts";
-import { encodedArchive } from "./encoded-archive.ts";
+import { type ArchiveSums, encodedArchive } from "./encoded-archive.ts";
 import type { LayerOptions, LayerSource, LayerStream } from "./layer-source.ts";
 import { mountableEntries } from "./mountable-entries.ts";
 
@@ -26,13 +25,12 @@ export function archiveLayer({ title, mediaType, entries, annotations }: Archive
   const openArchive = (level: number | undefined): LayerStream => {
     let sums: ArchiveSums | undefined;
     async function* bytes(): AsyncGenerator<Buffer> {
-      sums = await archiveSums();
       const selected = options.mountable === true ? mountableEntries(entries()) : entries();
-      yield* encodedArchive(archiveSegments(selected, latest), sums, { level, threads, signal });
+      sums = yield* encodedArchive(archiveSegments(selected, latest), { level, threads, signal });
     }
     return {
       bytes: bytes(),
-      annotations: () => annotations(sums === undefined ? {} : { [ANNOTATIONS.contentDigest]: sums.digest() }),
+      annotations: () => annotations(sums === undefined ? {} : { [ANNOTATIONS.contentDigest]: sums.digest }),
     };
   };
   const describeArchive = async () => {

@@ -1,112 +1,93 @@
-import type { Segment, SegmentSource } from "../tar/segments.ts";
-import type { ArchiveSums } from "./archive-sums.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { SegmentSource } from "../tar/segments.ts";
+import { crc32Combine } from "./crc32-combine.ts";
 import { GZIP_HEADER, gzipEnd } from "./gzip.ts";
-import { asyncCompressor } from "./gzip-block.ts";
-import { fillSegment, SegmentRing } from "./segment-ring.ts";
-import { encodeParts } from "./thread-job.ts";
+import { type EncodedSegment, ownEncoder, threadEncoder } from "./segment-encoder.ts";
 import type { Threads } from "./threads.ts";
 
 /** How to encode an archive. */
 export interface ArchiveEncoding {
-  /**
-   * The gzip level: 1 to 9, or 0 to store the bytes uncompressed. If undefined, the archive is only read and hashed.
-   */
+  /** The gzip level: 1 to 9, or 0 to store the bytes uncompressed. If undefined, the archive is only read and hashed. */
   readonly level: number | undefined;
   /** The threads for a large archive; by default none. */
   readonly threads?: Threads | undefined;
-  /** If this signal aborts, the function stops reading the archive, and throws the reason of the signal. */
+  /** If this signal aborts, the reading stops and throws the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The number of slots if no threads are used. libuv compresses up to four blocks at the same time. */
-const OWN_SLOTS = 4;
+/** The sums of all bytes of an archive. */
+export interface ArchiveSums {
+  /** The size in bytes. */
+  readonly size: number;
+  /** The CRC-32. */
+  readonly checksum: number;
+  readonly digest: Digest;
+}
 
-/** A function that returns a compressed segment. The buffers do not use the memory of the ring. */
-type Take = () => readonly Buffer[];
-
-/** Fills and compresses a segment. */
-type Encoder = (index: number, segment: Segment) => Promise<Take>;
+/** A segment in work. */
+interface RunningSegment {
+  /** The length in bytes. */
+  readonly length: number;
+  readonly encoded: Promise<EncodedSegment>;
+  readonly hashed: Promise<void>;
+}
 
 /**
- * Reads an archive, adds its bytes to `sums`, and compresses it to one gzip member (RFC 1952). Several segments are
- * processed at the same time, but the results come in order. The result depends only on the archive and the level, not
- * on the number of threads. Throws `noInput` with the path if a file cannot be read or changes while it is read.
+ * Reads an archive, and compresses it to one gzip member (RFC 1952). Several segments are in work at the same time; the
+ * results come in order. The result depends only on the archive and the level, not on the number of threads. Returns the
+ * sums of the uncompressed archive. Throws `noInput` with the path if a file cannot be read or changes while it is read.
  */
 export async function* encodedArchive(
   source: SegmentSource,
-  sums: ArchiveSums,
   encoding: ArchiveEncoding,
-): AsyncGenerator<Buffer> {
+): AsyncGenerator<Buffer, ArchiveSums> {
   const { level } = encoding;
   if (level !== undefined) yield GZIP_HEADER;
-  yield* encodedSegments(source, sums, encoding);
+  const sums = yield* encodedSegments(source, encoding);
   if (level !== undefined) yield gzipEnd(sums.checksum, sums.size);
+  return sums;
 }
 
 async function* encodedSegments(
   source: SegmentSource,
-  sums: ArchiveSums,
   { level, threads, signal }: ArchiveEncoding,
-): AsyncGenerator<Buffer> {
-  const running: { readonly length: number; readonly result: Promise<Take> }[] = [];
+): AsyncGenerator<Buffer, ArchiveSums> {
+  const running: RunningSegment[] = [];
   const claimed = threads !== undefined && source.isLarge() && threads.claim();
-  const ring = new SegmentRing(claimed ? 2 * threads.count + 2 : OWN_SLOTS);
-  const encode = claimed ? threadEncoder(ring, level, threads) : await ownEncoder(ring, level);
+  const encoder = claimed ? threadEncoder(threads, level) : await ownEncoder(level);
+  const { ring, hash } = encoder;
+  const start = (index: number) => {
+    const segment = source.next(ring.segment(index));
+    if (segment === undefined) return false;
+    const { length } = segment;
+    const encoded = encoder.encode(index, segment);
+    const hashed = hash.add(index, length, encoded);
+    // The errors are thrown later, when the promises are awaited. Without these handlers, Node would report unhandled
+    // rejections.
+    encoded.catch(() => {});
+    hashed.catch(() => {});
+    running.push({ length, encoded, hashed });
+    return true;
+  };
   let next = 0;
+  let size = 0;
+  let checksum = 0;
   try {
     for (let index = 0; ; index++) {
-      // One slot must not get a new segment: it contains the dictionary of the segment at `index`.
-      for (let more = true; more && next < index + ring.slots - 1; ) {
-        const segment = source.next(ring.segment(next));
-        more = segment !== undefined;
-        if (segment === undefined) continue;
-        const result = encode(next++, segment);
-        // The error is thrown later, when the promise is awaited. Without this handler, Node would report an unhandled
-        // rejection.
-        result.catch(() => {});
-        running.push({ length: segment.length, result });
-      }
+      // One slot stays free of new segments: it holds the dictionary of the segment at `index`.
+      while (next < index + ring.slots - 1 && start(next)) next++;
       const first = running.shift();
-      if (first === undefined) return;
-      const take = await first.result;
+      if (first === undefined) return { size, checksum, digest: await hash.digest() };
+      const encoded = await first.encoded;
+      await first.hashed;
       signal?.throwIfAborted();
-      sums.update(ring.segment(index, first.length));
-      yield* take();
+      checksum = crc32Combine(checksum, encoded.checksum, first.length);
+      size += first.length;
+      yield* encoded.take();
     }
   } finally {
     source.close();
-    await Promise.allSettled(running.map(({ result }) => result));
+    await Promise.allSettled(running.flatMap(({ encoded, hashed }) => [encoded, hashed]));
     if (claimed) threads.release();
   }
-}
-
-/** Returns an encoder that fills segments on this thread, and compresses them on libuv's threads. */
-async function ownEncoder(ring: SegmentRing, level: number | undefined): Promise<Encoder> {
-  const compress = level === undefined ? undefined : await asyncCompressor(level);
-  return async (index, { length, parts }) => {
-    fillSegment(ring, index, parts);
-    if (compress === undefined) return () => [];
-    const chunks = await compress(ring.segment(index, length), ring.dictionary(index));
-    return () => chunks;
-  };
-}
-
-/**
- * Returns an encoder that fills and compresses segments on `threads`. Copies the compressed bytes out of the ring,
- * because the consumer may keep them. Copies them as late as possible, because the garbage collection frees a buffer
- * early only if the buffer was used for a short time.
- */
-function threadEncoder(ring: SegmentRing, level: number | undefined, threads: Threads): Encoder {
-  const { memory, slots } = ring;
-  return async (index, segment) => {
-    const job = { index, length: segment.length, memory, slots, level, ...encodeParts(segment.parts) };
-    const length = await threads.run(job);
-    return () => (length === 0 ? [] : [copyOf(ring.compressed(index, length))]);
-  };
-}
-
-function copyOf(bytes: Buffer): Buffer {
-  const copy = Buffer.allocUnsafeSlow(bytes.length);
-  bytes.copy(copy);
-  return copy;
 }

@@ -5,14 +5,13 @@ import { MAX_COMPRESSED, SEGMENT, WINDOW } from "./gzip-block.ts";
 const SLOT: number = SEGMENT + MAX_COMPRESSED;
 
 /**
- * Shared memory for the segments of one archive that are being processed. Segment n is in the slot n modulo the number
- * of slots. Some threads fill and compress the segments, and another thread hashes them. They share this memory, so
- * they do not copy segments.
+ * Shared memory for the segments of one archive that are in work. Segment n is in the slot n modulo the number of slots.
+ * The threads that fill and compress segments, and the thread that hashes them, use the same memory without copies.
  */
 export class SegmentRing {
   readonly memory: SharedArrayBuffer;
   readonly slots: number;
-  /** For each slot, the index of the segment that was last filled, plus one. Zero if no segment was filled. */
+  /** For each slot, the number of the last segment that was filled, plus one. */
   readonly #filled: Int32Array<SharedArrayBuffer>;
 
   /** `slots` is the number of slots. Pass `memory` to use the ring of another thread. */
@@ -40,20 +39,28 @@ export class SegmentRing {
   }
 
   /**
-   * Returns the dictionary of a segment: the end of the segment before it. Blocks this thread until that earlier
-   * segment is filled. If it is not filled yet, another thread must fill it. Returns undefined for the first segment.
+   * Waits until a segment has its content. Blocks the thread. Another thread must fill the segment. Until this method
+   * returns, no later segment may take the slot.
+   */
+  waitUntilFilled(index: number): void {
+    const slot = index % this.slots;
+    for (let seen = Atomics.load(this.#filled, slot); seen !== index + 1; seen = Atomics.load(this.#filled, slot))
+      Atomics.wait(this.#filled, slot, seen);
+  }
+
+  /**
+   * Waits until the segment before `index` has its content ({@link waitUntilFilled}). Returns the end of this content,
+   * which is the dictionary of the segment. Returns undefined for the first segment.
    */
   dictionary(index: number): Buffer | undefined {
     if (index === 0) return undefined;
-    const slot = (index - 1) % this.slots;
-    for (let seen = Atomics.load(this.#filled, slot); seen !== index; seen = Atomics.load(this.#filled, slot))
-      Atomics.wait(this.#filled, slot, seen);
-    return Buffer.from(this.memory, slot * SLOT + SEGMENT - WINDOW, WINDOW);
+    this.waitUntilFilled(index - 1);
+    return Buffer.from(this.memory, ((index - 1) % this.slots) * SLOT + SEGMENT - WINDOW, WINDOW);
   }
 }
 
 /**
- * Reads the contents of files into a segment. Marks the segment as filled even after a failure, because another thread
+ * Reads the contents of files into a segment. After a failure, the segment counts as filled too, because another thread
  * may wait for the segment. Throws the errors of {@link readPart}.
  */
 export function fillSegment(ring: SegmentRing, index: number, parts: readonly FilePart[]): void {

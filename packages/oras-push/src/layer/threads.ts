@@ -1,12 +1,9 @@
 import { availableParallelism } from "node:os";
-import type { Worker } from "node:worker_threads";
-import { startThread } from "./start-thread.ts";
-import { receivedFailure, type ThreadAnswer, type ThreadJob } from "./thread-job.ts";
+import type { Digest } from "../oci/digest.ts";
+import { ArchiveThread } from "./archive-thread.ts";
+import type { EncodeTask, HashTask, TaskResults } from "./thread-task.ts";
 
-/**
- * More threads than this number do not help. The main thread, which walks the files and sends the data, is then the
- * slowest.
- */
+/** More threads that encode than this number do not pay: the thread that walks and sends is then the slowest. */
 const MAX_THREADS = 16;
 
 /** The memory of a thread, in bytes: 7 MiB for V8 and Node, and 1 MiB for its segments and for zlib. */
@@ -15,19 +12,18 @@ const THREAD_MEMORY = 8 << 20;
 /** The memory of the other parts of the process during a push, in bytes. */
 const OTHER_MEMORY = 40 << 20;
 
-interface Member {
-  readonly worker: Worker;
-  /** The promises for the results of the thread's jobs, in the order of the jobs. */
-  readonly jobs: PromiseWithResolvers<number>[];
-}
-
 /**
- * Threads that fill and compress segments of archives. A new thread is started only if all started threads have work.
+ * Up to this number of threads, the main thread has time to hash the archive. With more threads, one further thread
+ * hashes.
  */
+const HASHED_BY_MAIN = 4;
+
+/** Threads for archives. Each thread that encodes is started when all others have work. */
 export class Threads {
-  /** The largest number of threads. At 0 there are none. */
+  /** The largest number of threads that encode. At 0 there are none. */
   readonly count: number;
-  readonly #members: Member[] = [];
+  readonly #encoding: ArchiveThread[] = [];
+  #hashing: ArchiveThread | undefined;
   #claimed = false;
   #ended: Error | undefined;
 
@@ -35,14 +31,19 @@ export class Threads {
     this.count = count;
   }
 
+  /** Whether one further thread hashes the archive. */
+  get hashes(): boolean {
+    return this.count > HASHED_BY_MAIN;
+  }
+
   /** The number of threads that were started. */
   get started(): number {
-    return this.#members.length;
+    return this.#encoding.length + (this.#hashing === undefined ? 0 : 1);
   }
 
   /**
-   * Claims the threads for one archive. Returns false if there are no threads, or if another archive uses the threads.
-   * Two archives at the same time would need twice the memory.
+   * Claims the threads for one archive. Two archives at once would need twice the memory. Returns false if there are no
+   * threads, or if another archive has them.
    */
   claim(): boolean {
     if (this.#claimed || this.count === 0) return false;
@@ -55,60 +56,63 @@ export class Threads {
   }
 
   /**
-   * Gives a job to the thread that has the fewest jobs. Returns the length of the compressed segment in bytes. Each
-   * thread works on its jobs in the order of the calls. A job waits only for the segment before its own segment, and a
-   * thread already has this earlier segment. Therefore, two threads never wait for each other.
+   * Fills and compresses a segment on the thread that has the fewest tasks. Each thread takes its tasks in the order of
+   * the calls. Therefore, a thread waits only for segments that a thread has already, and two threads never wait for each
+   * other.
    */
-  run(job: ThreadJob): Promise<number> {
-    if (this.#ended !== undefined) return Promise.reject(this.#ended);
-    const member = this.#leastBusy();
-    const result = Promise.withResolvers<number>();
-    member.jobs.push(result);
-    member.worker.postMessage(job);
-    return result.promise;
+  async encode(task: EncodeTask): Promise<TaskResults["encode"]> {
+    return this.#leastBusy().run(task);
   }
 
-  /** Ends all threads. Their jobs fail. */
+  /** Hashes a segment. The segments come in order. Each segment must be given to {@link encode} before. */
+  async hash(task: HashTask): Promise<void> {
+    await this.#hasher().run(task);
+  }
+
+  /** Returns the digest of the hashed segments. */
+  async digest(): Promise<Digest> {
+    return this.#hasher().run({ kind: "digest" });
+  }
+
+  /** Ends all threads. Their tasks fail. */
   close(): Promise<void> {
     return this.#end(new Error("the threads were ended"));
   }
 
-  #leastBusy(): Member {
-    const least = this.#members.toSorted((a, b) => a.jobs.length - b.jobs.length)[0];
-    if (least !== undefined && (least.jobs.length === 0 || this.#members.length === this.count)) return least;
-    const member = this.#start();
-    this.#members.push(member);
-    return member;
+  #leastBusy(): ArchiveThread {
+    const least = this.#encoding.toSorted((a, b) => a.load - b.load)[0];
+    if (least !== undefined && (least.load === 0 || this.#encoding.length === this.count)) return least;
+    const thread = this.#start();
+    this.#encoding.push(thread);
+    return thread;
   }
 
-  #start(): Member {
-    const worker = startThread({ name: "archive", env: {}, execArgv: [] });
-    const jobs: Member["jobs"] = [];
-    worker.on("message", (answer: ThreadAnswer) => {
-      const job = jobs.shift();
-      if ("length" in answer) job?.resolve(answer.length);
-      else job?.reject(receivedFailure(answer.failure));
-    });
-    worker.on("error", (error: Error) => void this.#end(error));
-    worker.on("exit", () => void this.#end(new Error("a thread ended early")));
-    return { worker, jobs };
+  #hasher(): ArchiveThread {
+    this.#hashing ??= this.#start();
+    return this.#hashing;
   }
 
-  /**
-   * Ends all threads. If one thread ends, the other threads may wait forever for a segment of this thread. Therefore,
-   * all jobs fail.
-   */
+  #start(): ArchiveThread {
+    if (this.#ended !== undefined) throw this.#ended;
+
+    return new ArchiveThread((reason) => void this.#end(reason));
+  }
+
+  /** Ends all threads. If one thread ends, the others may wait for its segment forever. Therefore, all tasks fail. */
   async #end(reason: Error): Promise<void> {
-    this.#ended ??= reason;
-    for (const { jobs } of this.#members) for (const job of jobs.splice(0)) job.reject(this.#ended);
-    await Promise.all(this.#members.splice(0).map(({ worker }) => worker.terminate()));
+    const ended = this.#ended ?? reason;
+    this.#ended = ended;
+    const threads = this.#encoding.splice(0);
+    if (this.#hashing !== undefined) threads.push(this.#hashing);
+    this.#hashing = undefined;
+    await Promise.all(threads.map((thread) => thread.end(ended)));
   }
 }
 
 /**
- * Returns the useful number of threads: one for each processor that the process may use, but only as many as fit into
- * the memory limit of the process's cgroup. Returns 0 if there is only one processor. `memory` is the limit in bytes,
- * or 0 if no limit is known.
+ * The number of threads that pay: one for each processor that the process may use, but only as many as fit into the
+ * memory limit of the process's cgroup. With one processor, threads do not pay. `memory` is the limit in bytes, or 0 if
+ * no limit is known.
  */
 export function usefulThreads(processors = availableParallelism(), memory = process.constrainedMemory()): number {
   const fitting = memory > 0 ? Math.floor((memory - OTHER_MEMORY) / THREAD_MEMORY) : MAX_THREADS;

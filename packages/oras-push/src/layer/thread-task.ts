@@ -1,9 +1,10 @@
 import type { FailureCode } from "shared/cli/exit-codes";
 import { ToolError } from "shared/cli/tool-error";
+import type { Digest } from "../oci/digest.ts";
 import type { FilePart } from "../tar/file-part.ts";
 
-/** A segment for a thread to fill and to compress, in the form in which it is sent to the thread. */
-export interface ThreadJob {
+/** A segment in a ring that several threads share. */
+interface SharedSegment {
   /** The number of the segment in the archive. */
   readonly index: number;
   /** The length of the segment in bytes. */
@@ -11,6 +12,11 @@ export interface ThreadJob {
   /** The memory of the segment's ring, and the number of slots. */
   readonly memory: SharedArrayBuffer;
   readonly slots: number;
+}
+
+/** A segment to fill and to compress, in the form in which it is sent to a thread. */
+export interface EncodeTask extends SharedSegment {
+  readonly kind: "encode";
   /** The level of the compression: 0 to 9. If undefined, the thread only fills the segment. */
   readonly level: number | undefined;
   /** The paths of the parts, separated by NUL bytes. */
@@ -19,8 +25,29 @@ export interface ThreadJob {
   readonly numbers: Float64Array;
 }
 
-/** The result of a {@link ThreadJob}: the length of the compressed segment in the ring, or why there is none. */
-export type ThreadAnswer = { readonly length: number } | { readonly failure: SentFailure };
+/** A segment to hash. The segments of an archive arrive in order. The segment with the number 0 begins a new hash. */
+export interface HashTask extends SharedSegment {
+  readonly kind: "hash";
+}
+
+/** A request for the digest of the hashed segments. */
+export interface DigestTask {
+  readonly kind: "digest";
+}
+
+/** A task for a thread. */
+export type ThreadTask = EncodeTask | HashTask | DigestTask;
+
+/** The result of each kind of task. */
+export interface TaskResults {
+  /** The size of the compressed segment in the ring, in bytes, and the CRC-32 of the uncompressed segment. */
+  readonly encode: { readonly size: number; readonly checksum: number };
+  readonly hash: undefined;
+  readonly digest: Digest;
+}
+
+/** The answer of a thread: the result of a task, or why there is none. */
+export type ThreadAnswer = { readonly result: TaskResults[keyof TaskResults] } | { readonly failure: SentFailure };
 
 /** A failure in the form in which it is sent. `code` is undefined for an unexpected error. */
 export interface SentFailure {
@@ -33,7 +60,7 @@ export interface SentFailure {
 const NUMBERS = 6;
 
 /** Encodes the parts of a segment. Two flat values are sent faster than a list of objects. */
-export function encodeParts(parts: readonly FilePart[]): Pick<ThreadJob, "paths" | "numbers"> {
+export function encodeParts(parts: readonly FilePart[]): Pick<EncodeTask, "paths" | "numbers"> {
   const numbers = new Float64Array(parts.length * NUMBERS);
   for (const [index, { state, from, length, at }] of parts.entries())
     numbers.set([state.ino, state.size, state.mtimeMs, from, length, at], index * NUMBERS);
@@ -41,7 +68,7 @@ export function encodeParts(parts: readonly FilePart[]): Pick<ThreadJob, "paths"
 }
 
 /** Decodes the parts of a segment. */
-export function decodeParts({ paths, numbers }: Pick<ThreadJob, "paths" | "numbers">): FilePart[] {
+export function decodeParts({ paths, numbers }: Pick<EncodeTask, "paths" | "numbers">): FilePart[] {
   if (numbers.length === 0) return [];
   return paths.split("\0").map((path, index) => {
     const [ino, size, mtimeMs, from, length, at] = numbers.subarray(index * NUMBERS) as unknown as SentPart;

@@ -1,0 +1,65 @@
+import type { Segment } from "../tar/segments.ts";
+import { type ArchiveHash, ownHash, threadHash } from "./archive-hash.ts";
+import { asyncCompressor } from "./gzip-block.ts";
+import { fillSegment, SegmentRing } from "./segment-ring.ts";
+import { encodeParts } from "./thread-task.ts";
+import type { Threads } from "./threads.ts";
+import { zlib } from "./zlib.ts";
+
+/** A segment after its compression. */
+export interface EncodedSegment {
+  /** The CRC-32 of the uncompressed segment. */
+  readonly checksum: number;
+  /** Returns the compressed segment in buffers of its own. */
+  readonly take: () => readonly Buffer[];
+}
+
+/** Fills, compresses and hashes the segments of one archive. */
+export interface SegmentEncoder {
+  readonly ring: SegmentRing;
+  readonly hash: ArchiveHash;
+  /** Fills and compresses a segment. Throws `noInput` with the path if a file cannot be read, or if a file changed. */
+  encode(index: number, segment: Segment): Promise<EncodedSegment>;
+}
+
+/** The number of slots without threads. libuv compresses up to four blocks at the same time. */
+const OWN_SLOTS = 4;
+
+/**
+ * Returns an encoder that works on the current thread, and compresses on libuv's threads. `level` is the gzip level: 1 to
+ * 9, or 0 to store the bytes uncompressed. If `level` is undefined, the segments are only filled and hashed.
+ */
+export async function ownEncoder(level: number | undefined): Promise<SegmentEncoder> {
+  const ring = new SegmentRing(OWN_SLOTS);
+  const { crc32 } = await zlib();
+  const compress = level === undefined ? undefined : await asyncCompressor(level);
+  const encode = async (index: number, { length, parts }: Segment) => {
+    fillSegment(ring, index, parts);
+    const segment = ring.segment(index, length);
+    const checksum = crc32(segment);
+    const chunks = compress === undefined ? [] : await compress(segment, ring.dictionary(index));
+    return { checksum, take: () => chunks };
+  };
+  return { ring, hash: ownHash(ring), encode };
+}
+
+/**
+ * Returns an encoder that works on threads. The consumer may keep the compressed bytes, so they are copied out of the
+ * ring. They are copied as late as possible, because the garbage collection frees only short-lived buffers at once.
+ */
+export function threadEncoder(threads: Threads, level: number | undefined): SegmentEncoder {
+  const ring = new SegmentRing(2 * threads.count + 2);
+  const { memory, slots } = ring;
+  const encode = async (index: number, { length, parts }: Segment) => {
+    const task = { kind: "encode", index, length, memory, slots, level, ...encodeParts(parts) } as const;
+    const { size, checksum } = await threads.encode(task);
+    return { checksum, take: () => (size === 0 ? [] : [copyOf(ring.compressed(index, size))]) };
+  };
+  return { ring, hash: threads.hashes ? threadHash(ring, threads) : ownHash(ring), encode };
+}
+
+function copyOf(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
+}
