@@ -2,6 +2,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { SegmentSource } from "../tar/segments.ts";
 import { crc32Combine } from "./crc32-combine.ts";
 import { GZIP_HEADER, gzipEnd } from "./gzip.ts";
+import { readAhead } from "./read-ahead.ts";
 import { type EncodedSegment, ownEncoder, threadEncoder } from "./segment-encoder.ts";
 import type { Threads } from "./threads.ts";
 
@@ -24,6 +25,12 @@ export interface ArchiveSums {
   readonly digest: Digest;
 }
 
+/**
+ * With many threads, this number of compressed segments may wait for the consumer. Without this queue, the threads would
+ * get no new segments while the consumer waits for the network.
+ */
+const AHEAD = 8;
+
 /** A segment in work. */
 interface RunningSegment {
   /** The length in bytes. */
@@ -41,9 +48,10 @@ export async function* encodedArchive(
   source: SegmentSource,
   encoding: ArchiveEncoding,
 ): AsyncGenerator<Buffer, ArchiveSums> {
-  const { level } = encoding;
+  const { level, threads } = encoding;
   if (level !== undefined) yield GZIP_HEADER;
-  const sums = yield* encodedSegments(source, encoding);
+  const segments = encodedSegments(source, encoding);
+  const sums = yield* threads?.hashes === true ? readAhead(segments, AHEAD) : segments;
   if (level !== undefined) yield gzipEnd(sums.checksum, sums.size);
   return sums;
 }

@@ -120,12 +120,13 @@ TEMPLATE.write("0000000", 329, "latin1");
 TEMPLATE.write("0000000", 337, "latin1");
 
 function encodeUstar(fields: UstarFields): Buffer {
-  const block = Buffer.from(TEMPLATE);
+  const block = Buffer.allocUnsafe(BLOCK_SIZE);
+  block.set(TEMPLATE);
   block.write(fields.name, 0, "latin1");
   writeOctal(block, fields.mode, 100, 7);
   writeOctal(block, fields.size, 124, 11);
   writeOctal(block, fields.mtime, 136, 11);
-  block.write(TYPE_FLAGS[fields.type], 156, "latin1");
+  block[156] = TYPE_FLAGS[fields.type].charCodeAt(0);
   if (fields.linkname !== "") block.write(fields.linkname, 157, "latin1");
   if (fields.prefix !== "") block.write(fields.prefix, 345, "latin1");
   let sum = 0;
