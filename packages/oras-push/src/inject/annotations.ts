@@ -184,6 +184,7 @@ const OWN_ROWS: readonly Row[] = [
   ["compression-level", "level", sidecar("compression-level"), "the compression level, 1 to 9", "5"],
   ["include", "patterns", sidecar("include"), "push entries in folders only if they match, one pattern per line"],
   ["exclude", "patterns", sidecar("exclude"), "skip entries in folders if they match, one pattern per line"],
+  ["mountable", "flag", sidecar("mountable"), "make the artifact mountable as an image", "false"],
   ["no-clobber", "flag", sidecar("no-clobber"), "fail if the tag already refers to different content", "false"],
   ["plain-http", "flag", sidecar("plain-http"), "use plain HTTP, or HTTPS if false", "HTTP only for local names"],
   ["insecure", "flag", sidecar("insecure"), "do not verify certificates", "false"],
