@@ -24,7 +24,8 @@ export const TOOLS_ARCHIVE: string = join(DIST, "images", "oras-pod-tools.tar");
 /** The maximum size of the compressed layers of one architecture, in bytes. */
 export const SIZE_LIMIT = 45_000_000;
 
-const ARCHES = Object.keys(DEBIAN_ARCH) as Arch[];
+/** The architectures of the image. */
+export const ARCHES: readonly Arch[] = Object.keys(DEBIAN_ARCH) as Arch[];
 
 /**
  * Builds the image for all architectures with a podman, from the executables in `dist`. Exports it, uncompressed, to a
@@ -82,7 +83,8 @@ async function removeImage(podman: Podman): Promise<void> {
   await podman.run("image", "prune", "--force");
 }
 
-function executablesFolder(arch: Arch): string {
+/** The folder of the executables for an architecture. */
+export function executablesFolder(arch: Arch): string {
   return arch === process.arch ? DIST : join(DIST, arch);
 }
 
