@@ -3,7 +3,7 @@
  * in them, a list of this software (SPDX), a manifest for Kubernetes, and the checksums of these files. The same commit gives
  * the same bytes.
  *
- *   pnpm release [--image NAME] [--out DIR]
+ *   pnpm release [--image NAME]
  *
  * NAME is the name of the image in the manifest.
  */
@@ -12,20 +12,18 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import manifest from "../package.json" with { type: "json" };
 import { DEBIAN_ARCH } from "../support/debian-root.ts";
-import { CACHE, DIST, ROOT } from "../support/paths.ts";
-import { bundleExecutable, bundleTool, TOOLS } from "./build/bundle.ts";
+import { CACHE, DIST } from "../support/paths.ts";
+import { TOOLS } from "./build/bundle.ts";
 import { sha256 } from "./build/sha256.ts";
 import { type Arch, buildExecutables } from "./build.ts";
 import { readProvenance } from "./images/provenance.ts";
 import { writeTar } from "./images/tar.ts";
-import { ARCHES, executablesFolder, TOOLS_ARCHIVE, TOOLS_IMAGE, writeImageArchive } from "./images.ts";
-import { type Component, componentId } from "./release/component.ts";
+import { ARCHES, executablesFolder, imageComponents, TOOLS_ARCHIVE, TOOLS_IMAGE, writeImageArchive } from "./images.ts";
 import { compressFile } from "./release/compress-file.ts";
-import { debianComponents } from "./release/debian-components.ts";
 import { installYaml } from "./release/install-yaml.ts";
-import { nodeComponent } from "./release/node-component.ts";
-import { npmComponents } from "./release/npm-components.ts";
 import { type ReleaseContents, sbom } from "./release/sbom.ts";
+import { toolsComponents } from "./software/tools-components.ts";
+import { writeLicenses } from "./software/write-licenses.ts";
 
 /** The name and version at the start of the names of most files in a release. */
 export const RELEASE_NAME = `${manifest.name}-${manifest.version}`;
@@ -57,18 +55,7 @@ export async function writeRelease(out: string, image: string): Promise<void> {
 
 /** Finds the software in the tools and in the image. Throws if some software has no license. */
 export async function releaseContents(): Promise<ReleaseContents> {
-  const image = debianComponents(new Map(ARCHES.map((arch) => [arch, join(executablesFolder(arch), "launcher")])));
-  const tools = [nodeComponent(), ...npmComponents(await bundleAll())];
-  return { tools, image, time: readProvenance().time };
-}
-
-/** Bundles all scripts of the executable, and returns esbuild's lists of their sources. */
-async function bundleAll() {
-  const folder = join(CACHE, `bundles.${process.pid}`);
-  const tools = TOOLS.map((tool) => bundleTool(tool, join(folder, tool)));
-  const bundles = await Promise.all([bundleExecutable(join(folder, "main.cjs")), ...tools]);
-  rmSync(folder, { recursive: true });
-  return bundles;
+  return { tools: await toolsComponents(), image: imageComponents(ARCHES), time: readProvenance().time };
 }
 
 /** Writes the archive of the tools for one architecture, with their man pages, shell completion and licenses. */
@@ -80,24 +67,15 @@ function writeToolsArchive(arch: Arch, { tools, time }: ReleaseContents, staging
   // The tools are one file with three names.
   for (const tool of TOOLS) linkSync(join(built, tool), join(folder, tool));
   cpSync(join(built, "share"), join(folder, "share"), { recursive: true });
-  writeLicenses(tools, folder);
+  writeLicenses(tools, join(folder, "licenses"));
   writeArchive(staging, name, time, out);
 }
 
 /** Writes the archive of all licenses: those of the tools, and those of the other software in the image. */
 function writeLicensesArchive({ tools, image, time }: ReleaseContents, staging: string, out: string): void {
   const name = `${RELEASE_NAME}-licenses`;
-  mkdirSync(join(staging, name));
   writeLicenses([...tools, ...image], join(staging, name));
   writeArchive(staging, name, time, out);
-}
-
-/** Writes the license of these tools, and one file for each component. */
-function writeLicenses(components: readonly Component[], folder: string): void {
-  copyFileSync(join(ROOT, "LICENSE"), join(folder, "LICENSE"));
-  mkdirSync(join(folder, "licenses"));
-  for (const component of components)
-    writeFileSync(join(folder, "licenses", `${componentId(component)}.txt`), component.text);
 }
 
 function writeArchive(staging: string, name: string, time: number, out: string): void {
@@ -107,10 +85,10 @@ function writeArchive(staging: string, name: string, time: number, out: string):
 }
 
 if (import.meta.main) {
-  const { values } = parseArgs({ options: { image: { type: "string" }, out: { type: "string" } } });
-  const out = values.out ?? join(DIST, "release");
+  const { image = TOOLS_IMAGE } = parseArgs({ options: { image: { type: "string" } } }).values;
+  const out = join(DIST, "release");
   await buildExecutables(process.arch as Arch, DIST);
   await writeImageArchive();
-  await writeRelease(out, values.image ?? TOOLS_IMAGE);
+  await writeRelease(out, image);
   for (const name of readdirSync(out)) console.log(`${join(out, name)} sha256:${sha256(join(out, name))}`);
 }

@@ -8,12 +8,12 @@ import { parse, parseAllDocuments } from "yaml";
 import manifest from "../package.json" with { type: "json" };
 import { sha256 } from "../scripts/build/sha256.ts";
 import { TOOLS_IMAGE } from "../scripts/images.ts";
-import { componentId } from "../scripts/release/component.ts";
-import { debianComponents } from "../scripts/release/debian-components.ts";
 import { installYaml } from "../scripts/release/install-yaml.ts";
-import { npmComponent, npmComponents } from "../scripts/release/npm-components.ts";
 import { type ReleaseContents, sbom } from "../scripts/release/sbom.ts";
 import { CHECKSUMS, RELEASE_NAME, releaseContents, writeRelease } from "../scripts/release.ts";
+import { componentId } from "../scripts/software/component.ts";
+import { debianComponents } from "../scripts/software/debian-components.ts";
+import { npmComponent, npmComponents } from "../scripts/software/npm-components.ts";
 import { DIST, ROOT } from "../support/paths.ts";
 import { run } from "../support/tools.ts";
 import { KUBERNETES_SKIP, kustomize } from "./support/kubernetes.ts";
@@ -77,12 +77,12 @@ describe("a release", { skip: SKIP, timeout: 300_000 }, () => {
     it(`has the tools, their files and their licenses in the archive for ${arch}`, () => {
       const found = entries(`${RELEASE_NAME}-linux-${arch}.tar.gz`);
       const paths = [
-        ...["launcher", "oras-push", "wait-fs", "LICENSE", "share/man/man1/launcher.1"],
+        ...["launcher", "oras-push", "wait-fs", "licenses/oras-pod-tools.txt", "share/man/man1/launcher.1"],
         ...["share/bash-completion/completions/oras-push", `licenses/node-${process.versions.node}.txt`],
       ];
       for (const path of paths) assert.ok(found.includes(`${RELEASE_NAME}-linux-${arch}/${path}`), path);
       const licenses = found.filter((path) => path.includes("/licenses/") && path.endsWith(".txt"));
-      assert.equal(licenses.length, NPM.length + 1);
+      assert.equal(licenses.length, NPM.length + 2);
     });
 
   it("has tools that run, as one file with three names", async () => {
@@ -103,7 +103,7 @@ describe("a release", { skip: SKIP, timeout: 300_000 }, () => {
     assert.deepEqual(names("tools"), [...NPM, "node"].sort());
     assert.deepEqual(names("image"), DEBIAN);
     for (const component of [...contents.tools, ...contents.image])
-      assert.ok(found.includes(`${RELEASE_NAME}-licenses/licenses/${componentId(component)}.txt`), component.name);
+      assert.ok(found.includes(`${RELEASE_NAME}-licenses/${componentId(component)}.txt`), component.name);
   });
 
   it("has whole texts of licenses, also of those that Debian only names", () => {
@@ -237,10 +237,10 @@ describe("the software in a release", () => {
     });
   });
 
-  it("includes the libraries of an executable only if a Debian package owns them", { skip: SKIP }, () => {
-    const busybox = new Map([[process.arch as "x64" | "arm64", join(DIST, "launcher")]]);
+  it("includes the Debian packages of the libraries that an executable needs", { skip: SKIP }, () => {
+    const launchers = new Map([[process.arch as "x64" | "arm64", join(DIST, "launcher")]]);
     assert.deepEqual(
-      debianComponents(busybox).map(({ name }) => name),
+      debianComponents(launchers).map(({ name }) => name),
       DEBIAN,
     );
   });

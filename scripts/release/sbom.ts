@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import manifest from "../../package.json" with { type: "json" };
-import { type Component, componentId, type Part } from "./component.ts";
+import { type Component, componentId, type Part } from "../software/component.ts";
 
 /** What a release contains. */
 export interface ReleaseContents {
