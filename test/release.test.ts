@@ -262,6 +262,10 @@ describe("the manifest of a release", () => {
     assert.deepEqual(objects(text.replace(image, `oras-pod-tools:${manifest.version}`)), objects(expected));
   });
 
+  it("does not refer to files of the repository", () => {
+    assert.doesNotMatch(installYaml(image), /\.\.\/|README|write-docs|kubectl \w+ -k/);
+  });
+
   it("refuses a text that is no name of an image", () => {
     for (const name of ["", 'a"', "a b", "a'b", "-a"])
       assert.throws(() => installYaml(name), /invalid name of an image/);

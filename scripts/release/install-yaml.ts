@@ -25,7 +25,8 @@ export function installYaml(image: string): string {
       replaceOnce(text, new RegExp(`(?<=image: )${RegExp.escape(name)}$`, "gm"), `${name}:${newTag}`),
     texts.join("---\n"),
   );
-  return `${header(image)}---\n${policies}---\n${registry}`;
+  // The comment above an object refers to other files of this repository.
+  return header(image) + `---\n${policies}---\n${registry}`.replaceAll(/(?<=^---\n)(#.*\n)+/gm, "");
 }
 
 function header(image: string): string {
