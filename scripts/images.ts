@@ -14,6 +14,9 @@ import { type Arch, buildExecutables } from "./build.ts";
 import { type WrittenImage, writeOciArchive } from "./images/oci-archive.ts";
 import { readProvenance } from "./images/provenance.ts";
 import { writeImageRoot } from "./images/root.ts";
+import type { Component } from "./software/component.ts";
+import { debianComponents } from "./software/debian-components.ts";
+import { toolsComponents } from "./software/tools-components.ts";
 
 /** The name of the image. */
 export const TOOLS_IMAGE = `localhost/oras-pod-tools:${manifest.version}`;
@@ -24,7 +27,8 @@ export const TOOLS_ARCHIVE: string = join(DIST, "images", "oras-pod-tools.tar");
 /** The maximum size of the compressed layers of one architecture, in bytes. */
 export const SIZE_LIMIT = 45_000_000;
 
-const ARCHES = Object.keys(DEBIAN_ARCH) as Arch[];
+/** The architectures of the image. */
+export const ARCHES: readonly Arch[] = Object.keys(DEBIAN_ARCH) as Arch[];
 
 /**
  * Builds the image for all architectures with a podman, from the executables in `dist`. Exports it, uncompressed, to a
@@ -33,7 +37,11 @@ const ARCHES = Object.keys(DEBIAN_ARCH) as Arch[];
 export async function buildImage(podman: Podman, exported: string): Promise<void> {
   const context = join(CACHE, `images.${process.pid}`);
   rmSync(context, { recursive: true, force: true });
-  for (const arch of ARCHES) writeImageRoot(arch, executablesFolder(arch), join(context, DEBIAN_ARCH[arch]));
+  const tools = await toolsComponents();
+  for (const arch of ARCHES) {
+    const components = [...tools, ...imageComponents([arch])];
+    writeImageRoot(arch, executablesFolder(arch), components, join(context, DEBIAN_ARCH[arch]));
+  }
   await runBuild(podman, context);
   rmSync(context, { recursive: true });
   await podman.run("manifest", "push", "--all", TOOLS_IMAGE, `dir:${exported}`);
@@ -56,6 +64,11 @@ export async function writeImageArchive(): Promise<WrittenImage> {
   for (const [arch, size] of Object.entries(image.sizes))
     if (size > SIZE_LIMIT) throw new Error(`image too large for ${arch}: ${size} bytes, maximum ${SIZE_LIMIT}`);
   return image;
+}
+
+/** Returns the software of others in the image, except for the software in the tools. Throws if a library has no license. */
+export function imageComponents(arches: readonly Arch[]): Component[] {
+  return debianComponents(new Map(arches.map((arch) => [arch, join(executablesFolder(arch), "launcher")])));
 }
 
 async function runBuild(podman: Podman, context: string): Promise<void> {
@@ -82,7 +95,8 @@ async function removeImage(podman: Podman): Promise<void> {
   await podman.run("image", "prune", "--force");
 }
 
-function executablesFolder(arch: Arch): string {
+/** The folder of the executables for an architecture. */
+export function executablesFolder(arch: Arch): string {
   return arch === process.arch ? DIST : join(DIST, arch);
 }
 

@@ -40,7 +40,8 @@ const inFolders = (pattern: RegExp) => files.filter((file) => pattern.test(file)
 const clusterFiles = inFolders(/(^|\/)test\/cluster\//);
 
 const dependencies = await timed("dependencies", testDependencies);
-if (inFolders(/(^|\/)test\/(images|pods|cluster)\//).length > 0) dependencies.image = await timed("image", toolsImage);
+if (inFolders(/(^|\/)test\/((images|pods|cluster)\/|release\.test\.ts$)/).length > 0)
+  dependencies.image = await timed("image", toolsImage);
 // The build of Kubernetes takes long. So a user's test run only uses what `pnpm cluster` has built.
 if (clusterFiles.length > 0 && (process.env.CI === "true" || only.length > 0))
   Object.assign(dependencies, await timed("cluster's parts", clusterDependencies));

@@ -15,9 +15,25 @@ type Apt = (...args: readonly string[]) => void;
  * and apt checks the signatures; later calls reuse the folder. Throws if the download fails.
  */
 export function debianRoot(arch: keyof typeof DEBIAN_ARCH, packages: readonly string[]): string {
-  const root = join(CACHE, "debian", `${packages.join("+")}-${arch}`);
+  const root = rootFolder(arch, packages);
   if (!existsSync(root)) fetchRoot(DEBIAN_ARCH[arch], packages, root);
   return root;
+}
+
+/**
+ * Returns a folder with the control files of the packages in `debianRoot(arch, packages)`, in one folder for each package.
+ * Throws if a download fails.
+ */
+export function controlFolder(arch: keyof typeof DEBIAN_ARCH, packages: readonly string[]): string {
+  const root = rootFolder(arch, packages);
+  const control = `${root}.control`;
+  // Control files without their packages, or the other way around, may be of another version.
+  if (!existsSync(root) || !existsSync(control)) fetchRoot(DEBIAN_ARCH[arch], packages, root);
+  return control;
+}
+
+function rootFolder(arch: keyof typeof DEBIAN_ARCH, packages: readonly string[]): string {
+  return join(CACHE, "debian", `${packages.join("+")}-${arch}`);
 }
 
 /** Extracts the source of a Debian package, with Debian's patches, to a folder. Throws if the download fails. */
@@ -44,9 +60,18 @@ function fetchRoot(arch: string, packages: readonly string[], root: string): voi
   apt("update");
   apt("install", "--yes", "--download-only", ...packages);
   const archives = join(temporary, "cache", "archives");
-  for (const name of readdirSync(archives).filter((file) => file.endsWith(".deb")))
+  mkdirSync(join(temporary, "control"));
+  for (const name of readdirSync(archives).filter((file) => file.endsWith(".deb"))) {
     execFileSync("dpkg-deb", ["--extract", join(archives, name), join(temporary, "root")]);
-  renameSync(join(temporary, "root"), root);
+    execFileSync("dpkg-deb", ["--control", join(archives, name), join(temporary, "control", name)]);
+  }
+  for (const [folder, target] of [
+    ["control", `${root}.control`],
+    ["root", root],
+  ] as const) {
+    rmSync(target, { recursive: true, force: true });
+    renameSync(join(temporary, folder), target);
+  }
   rmSync(temporary, { recursive: true, force: true });
 }
 

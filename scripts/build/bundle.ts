@@ -10,19 +10,20 @@ export const TOOLS = ["launcher", "wait-fs", "oras-push"] as const;
 
 const FOLDER = join(ROOT, "scripts", "build");
 
-/** Bundles a tool into one CommonJS file. Returns esbuild's list of its sources. */
+/** Bundles a tool into one CommonJS file. Returns esbuild's list of its sources, also of those in its embedded threads. */
 export function bundleTool(tool: (typeof TOOLS)[number], outfile: string): Promise<Metafile> {
   const contents = `export { main } from "${tool}/main"; export { runProcess } from "shared/cli/process";`;
   return bundle({ stdin: { contents, resolveDir: ROOT }, outfile });
 }
 
-/** Bundles the script that selects the tool by the name of the executable. */
-export async function bundleExecutable(outfile: string): Promise<void> {
-  await bundle({ entryPoints: [join(FOLDER, "executable.ts")], outfile });
+/** Bundles the script that selects the tool by the name of the executable. Returns esbuild's list of its sources. */
+export function bundleExecutable(outfile: string): Promise<Metafile> {
+  return bundle({ entryPoints: [join(FOLDER, "executable.ts")], outfile });
 }
 
 /** The options of each bundle. */
 const OPTIONS = {
+  absWorkingDir: ROOT,
   bundle: true,
   platform: "node",
   format: "cjs",
@@ -38,7 +39,12 @@ const OPTIONS = {
 } as const satisfies BuildOptions;
 
 async function bundle(source: Pick<BuildOptions, "entryPoints" | "stdin" | "outfile">): Promise<Metafile> {
-  const plugins = [undiciCore, yargsPlatform, embeddedThread(OPTIONS)];
+  const embedded: Metafile[] = [];
+  const plugins = [undiciCore, yargsPlatform, embeddedThread(OPTIONS, (metafile) => embedded.push(metafile))];
   const { metafile } = await build({ ...OPTIONS, ...source, plugins, metafile: true });
-  return metafile;
+  const all = [metafile, ...embedded];
+  return {
+    inputs: Object.assign({}, ...all.map(({ inputs }) => inputs)),
+    outputs: Object.assign({}, ...all.map(({ outputs }) => outputs)),
+  };
 }

@@ -1,20 +1,22 @@
 import { join } from "node:path";
-import { type BuildOptions, build, type Plugin } from "esbuild";
+import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild";
 import { ROOT } from "../../support/paths.ts";
 
 const FOLDER = join(ROOT, "packages", "oras-push", "src", "layer");
 
 /**
  * Replaces the module that starts a thread by one that contains the script of the thread, because the executable has no
- * files. `options` are the options of the bundle.
+ * files. `options` are the options of the bundle. `onBundle` receives esbuild's list of the script's sources.
  */
-export function embeddedThread(options: BuildOptions): Plugin {
+export function embeddedThread(options: BuildOptions, onBundle: (metafile: Metafile) => void): Plugin {
   return {
     name: "embedded-thread",
     setup: ({ onLoad }) => {
       onLoad({ filter: /\/layer\/start-thread\.ts$/ }, async () => {
-        const { outputFiles } = await build({ ...options, entryPoints: [join(FOLDER, "thread.ts")], write: false });
-        const script = JSON.stringify(outputFiles?.[0]?.text);
+        const entryPoints = [join(FOLDER, "thread.ts")];
+        const { outputFiles, metafile } = await build({ ...options, entryPoints, write: false, metafile: true });
+        onBundle(metafile);
+        const script = JSON.stringify(outputFiles[0]?.text);
         return {
           contents: `
             import { Worker } from "node:worker_threads";

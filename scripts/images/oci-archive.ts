@@ -1,11 +1,12 @@
-import { execFile, execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import type { Descriptor } from "oras-push/oci/descriptor";
 import { Layout } from "oras-push/oci/layout/layout";
 import { digestOf } from "oras-push/oci/meter";
 import { ensureProgram } from "../../support/debian.ts";
+import { writeTar } from "./tar.ts";
 
 const MANIFEST = "application/vnd.oci.image.manifest.v1+json";
 const INDEX = "application/vnd.oci.image.index.v1+json";
@@ -53,7 +54,8 @@ export async function writeOciArchive(folder: string, archive: string, name: str
   const manifests = images.map(({ descriptor, platform }) => ({ ...descriptor, platform }));
   const index = await storeJson(layout, INDEX, { schemaVersion: 2, mediaType: INDEX, manifests });
   writeLayoutIndex(staging, index, name);
-  pack(staging, archive);
+  mkdirSync(dirname(archive), { recursive: true });
+  writeTar(staging, ["blobs", "index.json", "oci-layout"], archive, 0);
   rmSync(staging, { recursive: true });
   const sizes = Object.fromEntries(images.map(({ platform, size }) => [platform.architecture, size]));
   return { digest: index.digest, sizes };
@@ -102,15 +104,6 @@ function writeLayoutIndex(staging: string, index: Descriptor, name: string): voi
   const annotations = { "io.containerd.image.name": name, "org.opencontainers.image.ref.name": name };
   const root = { schemaVersion: 2, mediaType: INDEX, manifests: [{ ...index, annotations }] };
   writeFileSync(join(staging, "index.json"), JSON.stringify(root));
-}
-
-/** Writes a folder to an archive that depends only on the names and the contents of its files. */
-function pack(folder: string, archive: string): void {
-  mkdirSync(dirname(archive), { recursive: true });
-  const fixed = ["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner", "--mode=u=rwX,go=rX"];
-  const names = ["blobs", "index.json", "oci-layout"];
-  execFileSync("tar", ["--format=ustar", ...fixed, "-cf", `${folder}.tar`, "-C", folder, ...names]);
-  renameSync(`${folder}.tar`, archive);
 }
 
 function readJson(file: string): unknown {

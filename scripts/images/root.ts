@@ -12,19 +12,28 @@ import {
 import { basename, join } from "node:path";
 import { debianRoot } from "../../support/debian-root.ts";
 import type { Arch } from "../build.ts";
+import type { Component } from "../software/component.ts";
+import { writeLicenses } from "../software/write-licenses.ts";
 import { findLibraries } from "./libraries.ts";
 
 /** The path of the image's root, both inside the image and in a container that mounts the image as a volume. */
 export const TOOLS_FOLDER = "/opt/oras-pod-tools";
 
-/** Writes the root file system of the image for one architecture. `built` has the executables. */
-export function writeImageRoot(arch: Arch, built: string, root: string): void {
-  const debian = debianRoot(arch, ["ca-certificates", "libatomic1", "libstdc++6"]);
+/** The Debian packages that the image has files of, with their dependencies. */
+export const IMAGE_PACKAGES: readonly string[] = ["ca-certificates", "libatomic1", "libstdc++6"];
+
+/**
+ * Writes the root file system of the image for one architecture. `built` has the executables, and `components` is the software
+ * of others in the image.
+ */
+export function writeImageRoot(arch: Arch, built: string, components: readonly Component[], root: string): void {
+  const debian = debianRoot(arch, IMAGE_PACKAGES);
   for (const path of ["lib", "etc", "etc/ssl", "etc/ssl/certs", "mnt", "opt"]) addFolder(join(root, path), 0o755);
   // podman gives a volume the mode of this folder; the kubelet always uses 0777. There is no sticky bit, because
   // launcher and sidecar replace each other's files and may run as different users.
   addFolder(join(root, "mnt/oras"), 0o777);
   addExecutables(arch, built, root, debian);
+  writeLicenses(components, join(root, "licenses"));
   symlinkSync("..", join(root, TOOLS_FOLDER));
   writeFileSync(join(root, "etc/ssl/certs/ca-certificates.crt"), joinCertificates(debian));
 }

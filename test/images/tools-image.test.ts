@@ -7,7 +7,9 @@ import { after, before, describe, it } from "node:test";
 import manifest from "../../package.json" with { type: "json" };
 import { writeOciArchive } from "../../scripts/images/oci-archive.ts";
 import { TOOLS_FOLDER } from "../../scripts/images/root.ts";
-import { buildImage, SIZE_LIMIT, TOOLS_ARCHIVE, TOOLS_IMAGE } from "../../scripts/images.ts";
+import { buildImage, imageComponents, SIZE_LIMIT, TOOLS_ARCHIVE, TOOLS_IMAGE } from "../../scripts/images.ts";
+import { componentId } from "../../scripts/software/component.ts";
+import { toolsComponents } from "../../scripts/software/tools-components.ts";
 import { findProgram } from "../../support/debian.ts";
 import { ROOT } from "../../support/paths.ts";
 import { Podman } from "../../support/podman.ts";
@@ -69,12 +71,13 @@ describe("image with the tools", { skip: IMAGE_SKIP, timeout: 300_000 }, () => {
     assert.deepEqual(images.map(({ architecture }) => architecture).sort(), ["amd64", "arm64"]);
   });
 
-  it("contains only the executable, its loader and libraries, and the certificate authorities", () => {
+  it("contains only the executable, its loader and libraries, the certificate authorities, and licenses", () => {
     for (const image of images) {
       const loader = LOADERS[image.architecture] as string;
       const libraries = ["libatomic.so.1", "libc.so.6", "libdl.so.2", "libgcc_s.so.1", "libm.so.6", "libpthread.so.0"];
       const lib = [loader, ...libraries, "libstdc++.so.6"].map((name) => `-rwxr-xr-x 0/0 lib/${name}`);
-      assert.deepEqual(entries(image), [
+      const found = entries(image).filter((entry) => !/ licenses\/./.test(entry));
+      assert.deepEqual(found, [
         "drwxr-xr-x 0/0 etc/",
         "drwxr-xr-x 0/0 etc/ssl/",
         "drwxr-xr-x 0/0 etc/ssl/certs/",
@@ -82,6 +85,7 @@ describe("image with the tools", { skip: IMAGE_SKIP, timeout: 300_000 }, () => {
         "-rwxr-xr-x 0/0 launcher",
         "drwxr-xr-x 0/0 lib/",
         ...lib,
+        "drwxr-xr-x 0/0 licenses/",
         "drwxr-xr-x 0/0 mnt/",
         "drwxrwxrwx 0/0 mnt/oras/",
         "drwxr-xr-x 0/0 opt/",
@@ -89,6 +93,16 @@ describe("image with the tools", { skip: IMAGE_SKIP, timeout: 300_000 }, () => {
         "hrwxr-xr-x 0/0 oras-push link to launcher",
         "hrwxr-xr-x 0/0 wait-fs link to launcher",
       ]);
+    }
+  });
+
+  it("contains the licenses of the tools, of the software in them, and of its libraries", async () => {
+    const tools = await toolsComponents();
+    for (const image of images) {
+      const arch = image.architecture === "amd64" ? "x64" : "arm64";
+      const ids = [...tools, ...imageComponents([arch])].map(componentId);
+      const found = entries(image).flatMap((entry) => / licenses\/(.+)$/.exec(entry)?.[1] ?? []);
+      assert.deepEqual(found.sort(), ["oras-pod-tools", ...ids].map((id) => `${id}.txt`).sort());
     }
   });
 

@@ -1,0 +1,53 @@
+import { readFileSync, realpathSync } from "node:fs";
+import { join, relative } from "node:path";
+import { type DebianPackage, debianPackages } from "../../support/debian-packages.ts";
+import { DEBIAN_ARCH, debianRoot } from "../../support/debian-root.ts";
+import type { Arch } from "../build.ts";
+import { findLibraries } from "../images/libraries.ts";
+import { IMAGE_PACKAGES } from "../images/root.ts";
+import { type Component, componentId } from "./component.ts";
+
+/** The folder of licenses that the copyright files of Debian only name. The package `base-files` contains them. */
+const COMMON = "usr/share/common-licenses";
+
+/**
+ * Returns the Debian packages of which the image has files: those of the libraries that the executables need, and the
+ * certificate authorities. `launchers` are the executables by architecture. A package with the same version for several
+ * architectures is one component. Throws if a library belongs to no package.
+ */
+export function debianComponents(launchers: ReadonlyMap<Arch, string>): Component[] {
+  const all = [...launchers].flatMap(([arch, launcher]) => componentsFor(arch, launcher));
+  return [...Map.groupBy(all, componentId).values()].map((same) => ({
+    ...(same[0] as Component),
+    urls: same.flatMap(({ urls }) => urls),
+  }));
+}
+
+function componentsFor(arch: Arch, launcher: string): Component[] {
+  const root = realpathSync(debianRoot(arch, IMAGE_PACKAGES));
+  const packages = debianPackages(arch, IMAGE_PACKAGES);
+  const { loader, shared } = findLibraries(launcher, arch, root);
+  const libraries = [loader, ...shared].map((library) => ownerOf(relative(root, realpathSync(library)), packages));
+  const used = new Set([...libraries, "ca-certificates"]);
+  return packages.filter(({ name }) => used.has(name)).map((found) => debianComponent(found, arch, root));
+}
+
+function ownerOf(file: string, packages: readonly DebianPackage[]): string {
+  const owner = packages.find(({ files }) => files.includes(file));
+  if (owner === undefined) throw new Error(`${file} belongs to no Debian package`);
+  return owner.name;
+}
+
+function debianComponent({ name, version }: DebianPackage, arch: Arch, root: string): Component {
+  const copyright = readFileSync(join(root, "usr/share/doc", name, "copyright"), "utf8");
+  const names = copyright.matchAll(new RegExp(`/${COMMON}/([A-Za-z0-9.-]*[A-Za-z0-9])`, "g"));
+  const common = [...new Set([...names].map(([, license]) => license as string))].sort().map(commonLicense);
+  const url = `pkg:deb/debian/${encodeURIComponent(name)}@${encodeURIComponent(version)}?arch=${DEBIAN_ARCH[arch]}`;
+  return { name, version, urls: [url], text: [copyright, ...common].join("\n") };
+}
+
+/** The text of a common license, below its path. The texts are the same on all architectures. */
+function commonLicense(name: string): string {
+  const root = debianRoot(process.arch as Arch, ["base-files"]);
+  return `/${COMMON}/${name}:\n\n${readFileSync(join(root, COMMON, name), "utf8")}`;
+}
