@@ -143,16 +143,16 @@ describe("threads", () => {
       }, /^Error: the threads were ended$/);
     });
 
-  it("are as many as the processors, up to 16, but not one alone, and no more than fit into the memory", () => {
+  it("are as many as the processors, up to 16, but at least three, and no more than fit into the memory", () => {
     const gib = 2 ** 30;
     const mib = 2 ** 20;
     assert.deepEqual(
-      [1, 2, 8, 64].map((processors) => usefulThreads(processors, 64 * gib)),
-      [0, 2, 8, 16],
+      [1, 2, 3, 8, 64].map((processors) => usefulThreads(processors, 64 * gib)),
+      [0, 0, 3, 8, 16],
     );
     assert.deepEqual(
-      [32, 48, 56, 64, 128].map((limit) => usefulThreads(16, limit * mib)),
-      [0, 1, 2, 3, 11],
+      [32, 64, 80, 88, 128].map((limit) => usefulThreads(16, limit * mib)),
+      [0, 0, 0, 3, 8],
     );
     assert.equal(usefulThreads(4, 0), 4, "no limit is known");
   });

@@ -1,4 +1,5 @@
 import { promisify } from "node:util";
+import { garbageCollector } from "./collect-garbage.ts";
 import { storedBlocks } from "./deflate-stored.ts";
 import { looksRandom, repeatsItself } from "./randomness.ts";
 import { zlib } from "./zlib.ts";
@@ -19,6 +20,12 @@ export const WINDOW = 32 << 10;
 
 /** zlib's `memLevel`. A different value would change the compressed bytes, and therefore the digests. */
 const MEMORY_LEVEL = 9;
+
+/**
+ * After this number of compressed blocks, a thread collects its garbage. Node keeps the dictionary of each block, which has
+ * {@link WINDOW} bytes, until a garbage collection. V8 does not know about these bytes, and would collect too late.
+ */
+const COLLECTED = 32;
 
 /** The minimum size in bytes of a block that is tested for incompressible content. Shorter blocks are not tested. */
 const MIN_SAMPLED = 2 * WINDOW;
@@ -46,8 +53,10 @@ export type AsyncCompressor = (segment: Buffer, dictionary: Buffer | undefined) 
 export async function syncCompressor(level: number): Promise<SyncCompressor> {
   const { constants, deflateRawSync } = await zlib();
   const options = optionsOf(level, constants.Z_SYNC_FLUSH);
+  const collect = garbageCollector(COLLECTED);
   const compress = (block: Buffer, dictionary: Buffer | undefined) => {
     if (isStored(block, level)) return storedBlocks(block);
+    collect();
     const compressed = deflateRawSync(block, dictionary === undefined ? options : { ...options, dictionary });
     return compressed.length > block.length ? storedBlocks(block) : compressed;
   };
@@ -68,8 +77,10 @@ export async function asyncCompressor(level: number): Promise<AsyncCompressor> {
   const { constants, deflateRaw } = await zlib();
   const deflate = promisify(deflateRaw);
   const options = optionsOf(level, constants.Z_SYNC_FLUSH);
+  const collect = garbageCollector(COLLECTED);
   const compress = async (block: Buffer, dictionary: Buffer | undefined) => {
     if (isStored(block, level)) return storedBlocks(block);
+    collect();
     const compressed: Buffer = await deflate(block, dictionary === undefined ? options : { ...options, dictionary });
     return compressed.length > block.length ? storedBlocks(block) : withOwnMemory(compressed);
   };
@@ -95,9 +106,12 @@ function isStored(block: Buffer, level: number): boolean {
 }
 
 /**
- * Copies a small result of zlib to a new buffer. The result is only a part of a larger buffer. If a consumer kept this
- * part, the whole larger buffer would stay in memory.
+ * Copies a result of zlib to a new buffer, and frees the buffer of zlib at once. The buffer of zlib is usually larger than
+ * the result, and the garbage collection would free it too late.
  */
 function withOwnMemory(bytes: Buffer): Buffer {
-  return bytes.length * 2 < bytes.buffer.byteLength ? Buffer.from(new Uint8Array(bytes).buffer) : bytes;
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  (bytes.buffer as ArrayBuffer).transfer(0);
+  return copy;
 }

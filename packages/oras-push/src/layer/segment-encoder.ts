@@ -23,7 +23,7 @@ export interface SegmentEncoder {
 }
 
 /** The number of slots without threads. libuv compresses up to four blocks at the same time. */
-const OWN_SLOTS = 4;
+const OWN_SLOTS = 3;
 
 /**
  * Returns an encoder that works on the current thread, and compresses on libuv's threads. `level` is the gzip level: 1 to

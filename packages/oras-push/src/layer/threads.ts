@@ -10,7 +10,10 @@ const MAX_THREADS = 16;
 const THREAD_MEMORY = 8 << 20;
 
 /** The memory of the other parts of the process during a push, in bytes. */
-const OTHER_MEMORY = 40 << 20;
+const OTHER_MEMORY = 64 << 20;
+
+/** Fewer threads than this number do not pay: libuv's threads compress as fast, and need less memory. */
+const MIN_THREADS = 3;
 
 /**
  * Up to this number of threads, the main thread has time to hash the archive. With more threads, one further thread
@@ -111,10 +114,11 @@ export class Threads {
 
 /**
  * The number of threads that pay: one for each processor that the process may use, but only as many as fit into the
- * memory limit of the process's cgroup. With one processor, threads do not pay. `memory` is the limit in bytes, or 0 if
- * no limit is known.
+ * memory limit of the process's cgroup. With one or two processors, threads do not pay. `memory` is the limit in bytes, or
+ * 0 if no limit is known.
  */
 export function usefulThreads(processors = availableParallelism(), memory = process.constrainedMemory()): number {
   const fitting = memory > 0 ? Math.floor((memory - OTHER_MEMORY) / THREAD_MEMORY) : MAX_THREADS;
-  return processors === 1 ? 0 : Math.max(0, Math.min(processors, fitting, MAX_THREADS));
+  const count = Math.min(processors, fitting, MAX_THREADS);
+  return count < MIN_THREADS ? 0 : count;
 }
