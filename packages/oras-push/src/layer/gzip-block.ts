@@ -1,5 +1,5 @@
 import { promisify } from "node:util";
-import { garbageCollector } from "./collect-garbage.ts";
+import { periodicCollection } from "shared/cli/garbage-collector";
 import { storedBlocks } from "./deflate-stored.ts";
 import { looksRandom, repeatsItself } from "./randomness.ts";
 import { zlib } from "./zlib.ts";
@@ -53,7 +53,7 @@ export type AsyncCompressor = (segment: Buffer, dictionary: Buffer | undefined) 
 export async function syncCompressor(level: number): Promise<SyncCompressor> {
   const { constants, deflateRawSync } = await zlib();
   const options = optionsOf(level, constants.Z_SYNC_FLUSH);
-  const collect = garbageCollector(COLLECTED);
+  const collect = periodicCollection(COLLECTED);
   const compress = (block: Buffer, dictionary: Buffer | undefined) => {
     if (isStored(block, level)) return storedBlocks(block);
     collect();
@@ -77,7 +77,7 @@ export async function asyncCompressor(level: number): Promise<AsyncCompressor> {
   const { constants, deflateRaw } = await zlib();
   const deflate = promisify(deflateRaw);
   const options = optionsOf(level, constants.Z_SYNC_FLUSH);
-  const collect = garbageCollector(COLLECTED);
+  const collect = periodicCollection(COLLECTED);
   const compress = async (block: Buffer, dictionary: Buffer | undefined) => {
     if (isStored(block, level)) return storedBlocks(block);
     collect();

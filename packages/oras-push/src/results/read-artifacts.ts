@@ -1,4 +1,4 @@
-import { garbageCollector } from "shared/cli/garbage-collector";
+import { periodicCollection } from "shared/cli/garbage-collector";
 import { ToolError } from "shared/cli/tool-error";
 import { type Limiter, mapConcurrently } from "../artifact/concurrency.ts";
 import type { StoreOpener } from "../artifact/open-store.ts";
@@ -63,7 +63,7 @@ export async function readArtifacts<T>(
   options: ReadOptions,
 ): Promise<Artifacts<T>> {
   const unreadable: Unreadable[] = [];
-  const collect = onceEvery(MANIFESTS_PER_COLLECTION, garbageCollector());
+  const collect = periodicCollection(MANIFESTS_PER_COLLECTION);
   const readOne = (artifact: TaggedManifest) => {
     collect();
     return read(artifact);
@@ -96,15 +96,6 @@ async function readRepository<T>(
       return read({ repository, store, tag, manifest });
     }),
   );
-}
-
-/** Returns a function that counts its own calls. At every `count`-th call, the function calls `act`. */
-function onceEvery(count: number, act: () => void): () => void {
-  let calls = 0;
-  return () => {
-    calls++;
-    if (calls % count === 0) act();
-  };
 }
 
 /** An artifact that exists but cannot be used. */

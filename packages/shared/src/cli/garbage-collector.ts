@@ -1,3 +1,6 @@
+/** How often {@link garbageCollector} sets the flag. */
+const ATTEMPTS = 1000;
+
 /**
  * Returns V8's function that collects garbage. V8 offers this function only if the flag `--expose-gc` is set.
  * Therefore, the flag is set for a moment. If the flag were set when the process starts, V8 would reject the code cache
@@ -6,8 +9,27 @@
 export function garbageCollector(): NodeJS.GCFunction {
   const { setFlagsFromString } = process.getBuiltinModule("node:v8");
   const { runInNewContext } = process.getBuiltinModule("node:vm");
-  setFlagsFromString("--expose-gc");
-  const gc: NodeJS.GCFunction = runInNewContext("gc");
-  setFlagsFromString("--no-expose-gc");
-  return gc;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    setFlagsFromString("--expose-gc");
+    const gc: NodeJS.GCFunction | undefined = runInNewContext("globalThis.gc");
+    setFlagsFromString("--no-expose-gc");
+    // All threads share the flags. Another thread may have removed the flag too early.
+    if (gc !== undefined) return gc;
+  }
+  throw new Error("V8 does not offer its garbage collection");
+}
+
+/**
+ * Returns a function that counts its own calls. At every `interval`-th call, the function collects the garbage of the
+ * thread, and blocks the thread for a few milliseconds.
+ */
+export function periodicCollection(interval: number): () => void {
+  let collect: NodeJS.GCFunction | undefined;
+  let calls = 0;
+  return () => {
+    calls++;
+    if (calls % interval !== 0) return;
+    collect ??= garbageCollector();
+    collect();
+  };
 }
