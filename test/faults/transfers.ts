@@ -11,6 +11,7 @@ import { EXIT_CODES } from "shared/cli/exit-codes";
 import { failureReport } from "shared/cli/failure-report";
 import { ToolError } from "shared/cli/tool-error";
 import { runTool } from "../../support/tools.ts";
+import { PLAIN_CONNECTION } from "../support/plain-connection.ts";
 
 /** The time limits of a transfer, in seconds. */
 export interface TimeLimits {
@@ -138,14 +139,7 @@ async function outcomeOf(
 /** The plan of a connection. The store passes all of it on to the transport, also the limit for silence. */
 function planWith(concurrency: number, limits: TimeLimits) {
   return {
-    plainHttp: undefined,
-    insecure: false,
-    ca: undefined,
-    cert: undefined,
-    key: undefined,
-    registryConfig: undefined,
-    username: undefined,
-    password: undefined,
+    ...PLAIN_CONNECTION,
     retrySeconds: limits.retry,
     stallSeconds: limits.silence,
     debug: true,

@@ -3,26 +3,13 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { openStore } from "oras-push/artifact/open-store";
-import type { ConnectionPlan } from "oras-push/artifact/transfer";
 import { refuse } from "../../../support/registry/memory-registry.ts";
+import { PLAIN_CONNECTION } from "../../support/plain-connection.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { type Cleaner, memoryRegistry, NO_PROGRESS } from "../support.ts";
 
-const PLAN: ConnectionPlan = {
-  plainHttp: undefined,
-  insecure: false,
-  ca: undefined,
-  cert: undefined,
-  key: undefined,
-  registryConfig: undefined,
-  username: undefined,
-  password: undefined,
-  retrySeconds: 0,
-  debug: false,
-};
-
 /** Lists the tags of a registry that requires credentials. Returns the user and the password that it received. */
-async function receivedBy(t: Cleaner, access: "pull" | "pull,push", env: NodeJS.ProcessEnv, plan = PLAN) {
+async function receivedBy(t: Cleaner, access: "pull" | "pull,push", env: NodeJS.ProcessEnv, plan = PLAIN_CONNECTION) {
   const registry = await memoryRegistry(t);
   let received: string | undefined;
   registry.intercept((request, response) => {

@@ -11,6 +11,7 @@ import { type Lineage, type LineageNode, readLineage } from "oras-push/results/l
 import { formatLineage } from "oras-push/results/lineage-formats";
 import { type MemoryRegistry, refuse } from "../../../support/registry/memory-registry.ts";
 import { runTool } from "../../../support/tools.ts";
+import { PLAIN_CONNECTION } from "../../support/plain-connection.ts";
 import { runAnnotations, storeResult } from "../../support/results.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { memoryRegistry, NO_PROGRESS } from "../support.ts";
@@ -35,20 +36,6 @@ function put(
   return { reference: `${registry.address}/${repository}:${tag}`, digest };
 }
 
-const CONNECTION = {
-  plainHttp: undefined,
-  insecure: false,
-  ca: undefined,
-  cert: undefined,
-  key: undefined,
-  registryConfig: undefined,
-  username: undefined,
-  password: undefined,
-  retrySeconds: 0,
-  debug: false,
-  concurrency: 4,
-};
-
 function lineageOf(registry: MemoryRegistry, repository: string, tag: string, more = {}, env = {}): Promise<Lineage> {
   const reference = { registry: registry.address, repository, tag, digest: undefined };
   const signal = new AbortController().signal;
@@ -59,7 +46,7 @@ function lineageOf(registry: MemoryRegistry, repository: string, tag: string, mo
     warn: () => {},
     progress: NO_PROGRESS,
   };
-  return readLineage({ ...CONNECTION, reference, ...more }, context);
+  return readLineage({ ...PLAIN_CONNECTION, concurrency: 4, reference, ...more }, context);
 }
 
 /** A workflow: `all` was made from `even` and `odd`, and both were made from `start`. */

@@ -13,6 +13,7 @@ import type { AnyReference } from "oras-push/oci/reference";
 import { Repository } from "oras-push/oci/repository";
 import { type PruneOrder, prune } from "oras-push/results/prune";
 import type { PrunePolicy } from "oras-push/results/prune-plan";
+import { PLAIN_CONNECTION } from "../../support/plain-connection.ts";
 import { randomNumbers } from "../../support/random.ts";
 import { type KnownArtifact, pushRandomResults } from "../../support/random-results.ts";
 import { REGISTRIES } from "../../support/registries.ts";
@@ -145,16 +146,8 @@ function orderOf(place: Place, policy: PrunePolicy, pruned: ReadonlySet<number>)
     users: place.references,
     confirmed: false,
     now: NOW,
-    plainHttp: undefined,
-    insecure: false,
-    ca: undefined,
-    cert: undefined,
-    key: undefined,
-    registryConfig: undefined,
-    username: undefined,
-    password: undefined,
+    ...PLAIN_CONNECTION,
     retrySeconds: 5,
-    debug: false,
     concurrency: 4,
   };
 }

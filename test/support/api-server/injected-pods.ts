@@ -1,9 +1,30 @@
+import assert from "node:assert/strict";
 import type { TestPod } from "../../inject/pods.ts";
 import type { ApiAnswer, ApiClient } from "./client.ts";
 
 /** Creates a pod in a namespace with `dryRun=All`: the API server admits and validates the pod, but does not store it. */
 export function dryRunPod(client: ApiClient, namespace: string, pod: TestPod): Promise<ApiAnswer> {
   return client.send("POST", `/api/v1/namespaces/${namespace}/pods?dryRun=All`, pod);
+}
+
+/** Asserts that the API server changed a pod as expected, and gave warnings that begin with these texts. */
+export async function assertInjected(
+  client: ApiClient,
+  { status, body, warnings }: ApiAnswer,
+  plainNamespace: string,
+  { pod, starts }: { readonly pod: TestPod; readonly starts: readonly string[] },
+): Promise<void> {
+  assert.equal(status, 201, String(body.message));
+  const wanted = await dryRunPod(client, plainNamespace, pod);
+  assert.equal(wanted.status, 201, String(wanted.body.message));
+  assert.deepEqual(comparablePod(body), comparablePod(wanted.body));
+  const ours = warnings.filter((warning) => warning.includes("oras-pod-tools"));
+  assert.equal(ours.length, starts.length, ours.join("\n"));
+  for (const start of starts)
+    assert.ok(
+      ours.some((warning) => warning.includes(`: ${start}`)),
+      ours.join("\n"),
+    );
 }
 
 interface Named {
