@@ -76,6 +76,31 @@ describe("the executables", () => {
       assert.equal((await run(process.execPath, args, { cwd: ROOT })).stdout, "true\n");
     });
 
+  for (const tool of TOOLS)
+    it(`load no slow module of Node at the start of ${tool}`, async () => {
+      const script = `
+        import { readFileSync } from "node:fs";
+        import { createRequire } from "node:module";
+        import { loadTool } from "./scripts/build/tool-script.ts";
+        const require = createRequire(process.execPath);
+        const names = [];
+        const recorded = (name) => (names.push(name), require(name));
+        loadTool("${tool}", readFileSync("${join(ROOT, ".cache", `build-${process.arch}`, tool)}"), undefined, recorded);
+        console.log(names.join(" "));`;
+      const { stdout } = await run(process.execPath, ["--input-type=module", "-e", script], { cwd: ROOT });
+      assert.match(stdout, /\bnode:fs\b/);
+      // The launcher always starts a command, and names its attempt with a random UUID.
+      const needed = tool === "launcher" ? [] : ["child_process", "crypto"];
+      const slow = ["zlib", "http", "https", "tls", ...needed];
+      assert.deepEqual(
+        stdout
+          .trim()
+          .split(" ")
+          .filter((name) => slow.includes(name.replace("node:", ""))),
+        [],
+      );
+    });
+
   it("are the same bytes in a second build, and so are the files beside them", async (context) => {
     const folder = temporaryFolder(context);
     await buildExecutables(process.arch as "x64" | "arm64", folder);

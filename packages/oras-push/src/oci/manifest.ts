@@ -7,14 +7,9 @@ import {
   sortedAnnotations,
 } from "./descriptor.ts";
 import { isDigest } from "./digest.ts";
+import { MAX_MANIFEST_BYTES } from "./manifest-size.ts";
 import { DOCKER_MANIFEST, OCI_MANIFEST, UNKNOWN_ARTIFACT } from "./media-types.ts";
 import { digestOf } from "./meter.ts";
-
-/**
- * The maximum size of a manifest, in bytes. Registries may reject larger manifests (distribution-spec, "Pushing
- * Manifests").
- */
-export const MAX_MANIFEST_BYTES: number = 4 << 20;
 
 /** The fields of a manifest that a pull needs (image-spec, manifest.md). */
 export interface Manifest {

@@ -1,7 +1,7 @@
 import { ToolError } from "shared/cli/tool-error";
 import { resolveLocation } from "./http/location.ts";
 import type { Transport } from "./http/transport.ts";
-import { MAX_MANIFEST_BYTES } from "./manifest.ts";
+import { MAX_MANIFEST_BYTES } from "./manifest-size.ts";
 
 /** The maximum number of names in one page of a list. Some registries refuse a larger number. */
 const NAMES_PER_PAGE = 1000;

@@ -1,7 +1,7 @@
 import type { Digest } from "./digest.ts";
 import type { Transport } from "./http/transport.ts";
-import { MAX_MANIFEST_BYTES } from "./manifest.ts";
 import { manifestLinks } from "./manifest-links.ts";
+import { MAX_MANIFEST_BYTES } from "./manifest-size.ts";
 import { OCI_INDEX } from "./media-types.ts";
 import { nextPage } from "./name-list.ts";
 

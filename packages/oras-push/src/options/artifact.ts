@@ -5,7 +5,7 @@ import type { AnnotationFile, ArtifactPlan } from "../artifact/push-artifact.ts"
 import { DEFAULT_LEVEL, STORED } from "../layer/compression.ts";
 import { ANNOTATIONS } from "../oci/annotations.ts";
 import type { Annotations } from "../oci/descriptor.ts";
-import { MAX_MANIFEST_BYTES } from "../oci/manifest.ts";
+import { MAX_MANIFEST_BYTES } from "../oci/manifest-size.ts";
 import { NO_ANNOTATIONS, readAnnotationFile } from "./annotation-file.ts";
 
 /** The options of every command that pushes an artifact. */

@@ -5,7 +5,7 @@ import { writeAtomically } from "shared/fs/atomic-file";
 import { cannotRead } from "shared/fs/path-failure";
 import { isSystemError, reasonOf, systemCode } from "shared/fs/system-error";
 import type { Digest } from "../digest.ts";
-import { MAX_MANIFEST_BYTES } from "../manifest.ts";
+import { MAX_MANIFEST_BYTES } from "../manifest-size.ts";
 import { EMPTY_INDEX, type LayoutIndex, LayoutIndexError, parseIndex } from "./layout-index.ts";
 
 /** The files of an OCI image layout (image-spec, image-layout.md). */
