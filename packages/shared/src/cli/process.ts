@@ -27,54 +27,74 @@ export async function runProcess(
   };
   process.on("uncaughtException", fail);
   process.on("beforeExit", () => fail(new ToolError("software", "the process ended before its work was done")));
-  const stdoutFailure = watchStdout();
+  const stopped = new AbortController();
+  const stdout = watchStdout(stopped.signal);
   process.stderr.on("error", () => {});
   const showStackTraces = () => {
     stackTraces = true;
   };
   try {
-    const exitCode = await main(process.argv.slice(2), { ...processIo(held), showStackTraces });
-    const failure = await stdoutFailure();
+    const exitCode = await main(process.argv.slice(2), { ...processIo(held, stopped, stdout), showStackTraces });
+    const failure = await stdout.finish();
     if (exitCode === 0 && failure !== undefined) throw failure;
     process.exit(exitCode);
   } catch (error) {
-    // After a signal, do not wait until stdout is written: the reader of stdout may never read.
-    if (!(error instanceof InterruptedError)) await stdoutFailure();
+    await stdout.finish();
     return fail(error);
   }
 }
 
+/** The stdout of this process. */
+interface Stdout {
+  /** Writes a text, and does not wait until it is written. */
+  write(text: string): void;
+  /**
+   * Waits until the texts are written. Returns the error of the first failed write, or undefined if no write failed. A
+   * closed pipe is not a failure. For example, `head` closes the pipe when it needs no more output.
+   */
+  finish(): Promise<ToolError | undefined>;
+}
+
 /**
- * Watches stdout for failed writes. Returns a function to call after the last write. That function waits until
- * everything is written. It returns the error of the first failed write, or undefined if no write failed. A closed pipe
- * is not a failure. For example, `head` closes the pipe when it needs no more output.
+ * Watches the writes to stdout. If the reader of a pipe is slow, a part of a text waits in memory, and would be lost at
+ * the end of the process. After `stopped` aborts, `finish` does not wait: the reader may never read. `finish` also does
+ * not wait for the output of an application, because the launcher writes this output in another way.
  */
-function watchStdout(): () => Promise<ToolError | undefined> {
+function watchStdout(stopped: AbortSignal): Stdout {
   let failure: ToolError | undefined;
+  let written = Promise.resolve();
   process.stdout.on("error", (error) => {
     if (systemCode(error) !== "EPIPE") failure ??= cannotWrite("stdout", error);
   });
-  return async () => {
-    // If the reader of a pipe is slow, a part of the output still waits in memory. An empty write ends after all
-    // earlier writes.
-    if (process.stdout.writableLength > 0) await new Promise<void>((done) => process.stdout.write("", () => done()));
-    // Node reports the failure of a write only in the next turn of the event loop.
-    if (process.stdout.bytesWritten !== 0) await new Promise((done) => setImmediate(done));
-    return failure;
+  return {
+    write: (text) => {
+      written = new Promise((done) => process.stdout.write(text, () => done()));
+    },
+    finish: async () => {
+      const aborted = new Promise<void>((done) => stopped.addEventListener("abort", () => done()));
+      if (!stopped.aborted) await Promise.race([written, aborted]);
+      // Node reports the failure of a write only in the next turn of the event loop.
+      if (process.stdout.bytesWritten !== 0) await new Promise((done) => setImmediate(done));
+      return failure;
+    },
   };
 }
 
-function processIo(held: HeldSignals | undefined): Io {
+/** `stopped` aborts when the first signal arrives that `main` handles. */
+function processIo(held: HeldSignals | undefined, stopped: AbortController, stdout: Stdout): Io {
   const again = new AbortController();
   let signal: AbortSignal | undefined;
   return {
     env: process.env,
-    stdout: (text) => void process.stdout.write(text),
+    stdout: stdout.write,
     stderr: (text) => void process.stderr.write(text),
     columns: () => (process.stderr.isTTY && process.env.TERM !== "dumb" ? process.stderr.columns : undefined),
     helpColumns: () => (process.stdout.isTTY ? process.stdout.columns : undefined),
     interrupted: () => {
-      signal ??= abortOnSignals(["SIGTERM", "SIGINT", "SIGHUP"], held, again);
+      if (signal !== undefined) return signal;
+      signal = abortOnSignals(["SIGTERM", "SIGINT", "SIGHUP"], held, again);
+      if (signal.aborted) stopped.abort();
+      signal.addEventListener("abort", () => stopped.abort());
       return signal;
     },
     interruptedAgain: again.signal,
