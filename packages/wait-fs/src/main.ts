@@ -37,7 +37,7 @@ async function waitFs(options: WaitFsOptions, io: Io): Promise<number> {
 }
 
 function launcherEnded(): ToolError {
-  return new ToolError("launcherDied", "the launcher ended before the paths existed");
+  return new ToolError("launcherDied", "the launcher ended before the awaited paths existed");
 }
 
 if (import.meta.main) await runProcess("wait-fs", main);

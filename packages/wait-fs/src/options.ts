@@ -66,7 +66,7 @@ export const USAGE = {
   exitMeanings: {
     success: "the paths exist",
     noInput: "the state of the lease cannot be determined (--alive)",
-    launcherDied: "the launcher ended before the paths existed (--alive)",
+    launcherDied: "the launcher ended before the awaited paths existed (--alive)",
   },
 } as const satisfies Usage<OptionSpecs>;
 

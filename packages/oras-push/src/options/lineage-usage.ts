@@ -7,7 +7,7 @@ import { RESULTS_REGISTRY_OPTIONS } from "./results.ts";
 const SOURCE_OPTIONS = {
   "oci-layout": {
     type: "flag",
-    description: "read an OCI layout on disk; write the REFERENCE as DIR:TAG or DIR@DIGEST",
+    description: "read an OCI layout on disk; REFERENCE is then DIR:TAG or DIR@DIGEST",
   },
 } as const satisfies OptionSpecs;
 

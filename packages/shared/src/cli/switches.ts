@@ -2,7 +2,7 @@ import type { OptionSpecs } from "./option-specs.ts";
 
 /** A command line without the values of its switches. */
 export interface WithoutSwitchValues {
-  /** The arguments. If a switch had the form `--NAME=VALUE`, it has the form `--NAME` here. */
+  /** The arguments, with `--NAME` in place of each switch `--NAME=VALUE`. */
   readonly argv: readonly string[];
   /**
    * Maps the name of each switch to its values, in the order of the command line. A plain `--NAME` has the value
