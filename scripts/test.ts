@@ -6,6 +6,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { globSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { clusterImages } from "../support/cluster/images.ts";
 import { clusterParts } from "../support/cluster/programs.ts";
@@ -28,6 +29,11 @@ import { buildExecutables } from "./build.ts";
 import { TOOLS_ARCHIVE, writeImageArchive } from "./images.ts";
 import { lammpsArchive, reaxffLammps } from "./lammps.ts";
 
+/** The number of test files that run at the same time. Node's default is one less, so that two processors run one file. */
+const FILES_AT_ONCE = availableParallelism();
+/** The same for the tests in the cluster. They wait most of the time, and each file has a cluster of its own. */
+const CLUSTERS_AT_ONCE = 2;
+
 const only = process.argv.slice(2);
 const bin = (name: string) => join(ROOT, "node_modules", ".bin", name);
 const seconds = new Map<string, number>();
@@ -47,8 +53,13 @@ if (clusterFiles.length > 0 && (process.env.CI === "true" || only.length > 0))
   Object.assign(dependencies, await timed("cluster's parts", clusterDependencies));
 const missing = Object.values(dependencies).filter((dependency) => "missing" in dependency);
 const results = [
-  await timed("tests", () => runTests(files.filter((file) => !clusterFiles.includes(file)))),
-  await timed("tests in the cluster", () => runTests(clusterFiles)),
+  await timed("tests", () =>
+    runTests(
+      files.filter((file) => !clusterFiles.includes(file)),
+      FILES_AT_ONCE,
+    ),
+  ),
+  await timed("tests in the cluster", () => runTests(clusterFiles, CLUSTERS_AT_ONCE)),
 ];
 const tests = results.find((code) => code !== 0) ?? 0;
 
@@ -119,10 +130,15 @@ function guidePrograms(): Record<string, Dependency> {
   };
 }
 
-function runTests(tests: readonly string[]): number {
+function runTests(tests: readonly string[], atOnce: number): number {
   if (tests.length === 0) return 0;
   // Without --test-force-exit, a process or timer that a failed test leaves behind keeps the whole run from ending.
-  const options = ["--test-reporter=spec", "--test-timeout=300000", "--test-force-exit"];
+  const options = [
+    "--test-reporter=spec",
+    "--test-timeout=300000",
+    "--test-force-exit",
+    `--test-concurrency=${atOnce}`,
+  ];
   return run(process.execPath, ["--test", ...options, ...tests]);
 }
 
