@@ -37,7 +37,8 @@ export function goProgram(name: string, folder: string, source: string, build?: 
   return withGo(name, (go) => {
     mkdirSync(dirname(path), { recursive: true });
     console.error(`building ${name}${build === undefined ? "" : `: ${build.duration}, once`}`);
-    const env = { ...goEnvironment(), ...(build === undefined ? {} : { CGO_ENABLED: "0" }) };
+    // Without C code, Go's cache serves machines with and without a C compiler alike.
+    const env = { ...goEnvironment(), CGO_ENABLED: "0" };
     execFileSync(go, args, { cwd: module, env, stdio: ["ignore", 2, 2] });
     writeFileSync(stamp, pins);
     return path;
