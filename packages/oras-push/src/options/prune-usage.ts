@@ -14,7 +14,7 @@ const RULE_OPTIONS = {
   state: {
     type: "list",
     placeholder: "STATE",
-    shownDefault: "all states except other",
+    shownDefault: "all states except `other`",
     description: "delete only artifacts with this state; separate several states with commas",
   },
   "older-than": {

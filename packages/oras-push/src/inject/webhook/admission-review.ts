@@ -24,7 +24,8 @@ const REVIEW = { apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview" } as
 const FORBIDDEN = 403;
 
 /**
- * Returns the request in the body of an HTTP request. Returns undefined if the body is not a review of this version.
+ * Returns the admission request in the body of an HTTP request. Returns undefined if the body is not a review of this
+ * version.
  */
 export function parseReview(body: string): AdmissionRequest | undefined {
   const review = parseObject(body);
