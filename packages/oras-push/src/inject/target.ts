@@ -86,16 +86,16 @@ function restartProblem({ spec: { restartPolicy = "Always" } }: PodTemplate): st
 }
 
 function takenName({ spec }: PodTemplate): string | undefined {
-  const containers = [...spec.containers, ...(spec.initContainers ?? [])].map(({ name }) => name);
-  const container = [NAMES.sidecar, NAMES.install].find((name) => containers.includes(name));
-  if (container !== undefined) return messageText("takenContainer", { name: container });
-  const volume = VOLUME_NAMES.find((name) => spec.volumes?.some((volume) => volume.name === name));
-  return volume && messageText("takenVolume", { name: volume });
+  const containers = [...spec.containers, ...(spec.initContainers ?? [])];
+  const container = containers.find(({ name }) => name === NAMES.sidecar || name === NAMES.install);
+  if (container !== undefined) return messageText("takenContainer", { name: container.name });
+  const volume = spec.volumes?.find(({ name }) => VOLUME_NAMES.includes(name));
+  return volume && messageText("takenVolume", { name: volume.name });
 }
 
 function takenPath({ name, volumeMounts = [] }: Container): string | undefined {
-  const path = MOUNT_PATHS.find((path) => volumeMounts.some(({ mountPath }) => mountPath === path));
-  return path && messageText("takenPath", { container: name, path });
+  const mount = volumeMounts.find(({ mountPath }) => MOUNT_PATHS.includes(mountPath));
+  return mount && messageText("takenPath", { container: name, path: mount.mountPath });
 }
 
 function conditionProblem(given: GivenAnnotations, { name: container, env = [] }: Container): string | undefined {
