@@ -11,7 +11,7 @@ import {
   SWITCH_OPTIONS,
   type Tool,
 } from "oras-push/inject/annotations";
-import { LAUNCHER, PATHS } from "oras-push/inject/parts";
+import { FILE_SOURCES, LAUNCHER } from "oras-push/inject/parts";
 import { VALUE_TYPES, valueType } from "oras-push/inject/value-types";
 import { concatenation, list, listIf, message, text, texts } from "./cel.ts";
 import type { Variable } from "./variable.ts";
@@ -175,8 +175,7 @@ function launcherWords(): string {
 function sidecarCommand(): string {
   return concatenation([
     texts(["oras-push", "sidecar", "--native"]),
-    listIf(`${part("registrySecret")} != ""`, texts([`--registry-config=${PATHS.registrySecret}`])),
-    listIf(`${part("authority")} != ""`, texts([`--ca-file=${PATHS.authority}/ca.crt`])),
+    ...FILE_SOURCES.map(({ part: name, words }) => listIf(`${part(name)} != ""`, texts(words))),
     options("sidecar"),
     'variables.inputs.map(input, "--pull-from=" + input)',
     texts(["NA"]),

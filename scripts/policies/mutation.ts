@@ -2,6 +2,8 @@
 import {
   COMPLETION_INDEX,
   DEFAULT_GRACE_PERIOD,
+  FILE_SOURCES,
+  type FileSource,
   GRACE_PERIOD,
   INDEX_VARIABLE,
   NAMES,
@@ -10,6 +12,7 @@ import {
   RESOURCES,
   SECURITY_CONTEXT,
   SIDECAR_MOUNTS,
+  SOURCE_FIELDS,
   STARTUP_PROBE,
   VARIABLES,
 } from "oras-push/inject/parts";
@@ -46,8 +49,7 @@ function step(): string {
     addMissing("variables.spec.initContainers", '"/spec/initContainers"'),
     addMissing("variables.container.volumeMounts", `${CONTAINER} + "/volumeMounts"`),
     list([...volumes(), addOperation(text(SIDECAR), sidecar()), ...mounts()]),
-    fileVolume(part("registrySecret"), NAMES.registrySecret, PATHS.registrySecret, "secret", "secretName"),
-    fileVolume(part("authority"), NAMES.authority, PATHS.authority, "configMap", "name"),
+    ...FILE_SOURCES.map(fileVolume),
     listIf(
       `${text(COMPLETION_INDEX.annotation)} in variables.annotations`,
       `[${addOperation(text(`${SIDECAR}/env/-`), objectLiteral("Object.spec.initContainers.env", INDEX_VARIABLE))}]`,
@@ -105,14 +107,14 @@ function mounts(): string[] {
   );
 }
 
-/** The volume and the mount of a Secret or a ConfigMap. The expression `object` gives its name, or the empty text. */
-function fileVolume(object: string, name: string, mountPath: string, kind: string, field: string): string {
-  const volume = { name, [kind]: { [field]: { cel: object } } };
-  const mount = { name, mountPath, readOnly: true };
+/** The volume and the mount of a Secret or a ConfigMap, if an annotation names the object. */
+function fileVolume({ part: name, volume, mountPath, kind }: FileSource): string {
+  const source = { name: volume, [kind]: { [SOURCE_FIELDS[kind]]: { cel: part(name) } } };
+  const mount = { name: volume, mountPath, readOnly: true };
   return listIf(
-    `${object} != ""`,
+    `${part(name)} != ""`,
     list([
-      addOperation('"/spec/volumes/-"', objectLiteral("Object.spec.volumes", volume)),
+      addOperation('"/spec/volumes/-"', objectLiteral("Object.spec.volumes", source)),
       addOperation(text(`${SIDECAR}/volumeMounts/-`), objectLiteral("Object.spec.initContainers.volumeMounts", mount)),
     ]),
   );

@@ -1,7 +1,7 @@
 import { type GivenAnnotations, partValues } from "./annotation-values.ts";
 import { OWN_PREFIX } from "./annotations.ts";
 import { messageText } from "./messages.ts";
-import { COMPLETION_INDEX, NAMES, PATHS, VARIABLES } from "./parts.ts";
+import { COMPLETION_INDEX, FILE_SOURCES, NAMES, PATHS, VARIABLES } from "./parts.ts";
 import type { Container, EnvironmentVariable, PodTemplate } from "./pod.ts";
 
 /** The names of the volumes that injection adds. */
@@ -9,8 +9,7 @@ export const VOLUME_NAMES: readonly string[] = [
   NAMES.share,
   NAMES.tools,
   NAMES.noToken,
-  NAMES.registrySecret,
-  NAMES.authority,
+  ...FILE_SOURCES.map(({ volume }) => volume),
 ];
 
 /** The paths at which injection mounts volumes into the application's container. */
