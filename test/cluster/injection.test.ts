@@ -10,7 +10,7 @@ import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Cluster } from "../../support/cluster/cluster.ts";
 import { forwardInto } from "../../support/cluster/forwarding.ts";
-import { LOCAL_TAG, MPI_IMAGE } from "../../support/cluster/images.ts";
+import { EXPERIMENT_IMAGES, MPI_IMAGE } from "../../support/cluster/images.ts";
 import { installJobSet } from "../../support/cluster/jobset.ts";
 import { runTool } from "../../support/tools.ts";
 import { annotatedJob, operatorAnnotations } from "../support/annotated-job.ts";
@@ -164,10 +164,10 @@ describe("in a real cluster, injection", { skip: CLUSTER_SKIP, timeout: 900_000 
     });
     const script =
       "mkdir -p /tmp/analysis; lstopo /tmp/analysis/architecture.png; hwloc-ls /tmp/analysis/machine.xml; busybox ls";
-    const image = `ghcr.io/converged-computing/metric-hwloc:${LOCAL_TAG}`;
     const app = {
       name: "app",
-      image,
+      image: EXPERIMENT_IMAGES.hwloc,
+      imagePullPolicy: "IfNotPresent",
       command: ["/bin/sh", "-c", script],
       stdin: true,
       tty: true,

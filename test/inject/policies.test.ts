@@ -133,7 +133,10 @@ describe("the admission policies in an API server", { skip: API_SERVER_SKIP, tim
         const { status, body } = await dryRunPod(server.client, namespace, caseNamed(name).pod);
         assert.equal(status, 201);
         // Each pod has its own namespace, UID, time, and name of the token's volume.
-        const own = new RegExp(`"(${INJECTED}|${PLAIN}|[0-9a-f-]{36}|[0-9-]+T[0-9:]+Z|kube-api-access-[a-z0-9]{5})"`, "g");
+        const own = new RegExp(
+          `"(${INJECTED}|${PLAIN}|[0-9a-f-]{36}|[0-9-]+T[0-9:]+Z|kube-api-access-[a-z0-9]{5})"`,
+          "g",
+        );
         texts.push(JSON.stringify(body).replaceAll(own, '"..."'));
       }
       assert.equal(texts[0], texts[1]);
