@@ -1,5 +1,6 @@
 /** The page docs/annotations.md, made from the table of annotations. */
 import { ANNOTATIONS, type Annotation, NONE, OPERATOR_PREFIX, OWN_PREFIX } from "oras-push/inject/annotations";
+import { OPTIONS_WITHOUT_ANNOTATION } from "oras-push/inject/options-without-annotation";
 import { valueType } from "oras-push/inject/value-types";
 
 const INTRODUCTION = `# Annotations
@@ -30,7 +31,17 @@ export function annotationsPage(): string {
       OWN_PREFIX,
       "The ORAS Operator does not have these annotations. Most of them set an option of the launcher or of the sidecar.",
     ),
+    withoutAnnotation(),
   ].join("\n");
+}
+
+function withoutAnnotation(): string {
+  const rows = Object.entries(OPTIONS_WITHOUT_ANNOTATION).flatMap(([tool, options]) =>
+    Object.entries(options).map(([option, reason]) => `| ${tool} \`--${option}\` | ${reason} |`),
+  );
+  const text =
+    "The column *sets* above contains all options of the launcher and of the sidecar, except the following options.";
+  return `## Options without an annotation\n\n${text}\n\n| option | reason |\n| --- | --- |\n${rows.join("\n")}\n`;
 }
 
 function section(title: string, prefix: string, text: string): string {

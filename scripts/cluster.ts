@@ -16,6 +16,7 @@ import { PROGRAMS } from "../support/cluster/settings.ts";
 import { DIST, ROOT } from "../support/paths.ts";
 import { type Arch, buildExecutables } from "./build.ts";
 import { TOOLS_ARCHIVE, writeImageArchive } from "./images.ts";
+import { lammpsArchive } from "./lammps.ts";
 
 /** The name of the cluster that `pnpm cluster up` starts. */
 const NAME = "up";
@@ -42,14 +43,15 @@ async function startCluster(): Promise<number> {
   if (missing !== undefined) return fail(missing.missing);
   await buildExecutables(process.arch as Arch, DIST);
   await writeImageArchive();
-  const archives = [TOOLS_ARCHIVE, ...(await clusterImages())];
+  const archives = [TOOLS_ARCHIVE, ...(await clusterImages()), await lammpsArchive()];
   const started = performance.now();
   const report = (line: string) => console.error(`${((performance.now() - started) / 1000).toFixed(1)} s: ${line}`);
   const cluster = await Cluster.start(NAME, { archives, bound: false, report });
   report("the cluster is ready");
   console.log(`export KUBECONFIG=${cluster.kubeconfig}`);
   console.log(`export PATH=${PROGRAMS}:$PATH`);
-  console.log("kubectl apply -k images/manifests/overlays/kind/registry");
+  for (const overlay of ["registry", "injection", "experiments"])
+    console.log(`kubectl apply -k images/manifests/overlays/kind/${overlay}`);
   console.error("run these commands to use the cluster, and `pnpm cluster down` to stop it");
   return 0;
 }

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { LOCAL_TAG } from "../support/cluster/images.ts";
+import { EXPERIMENT_IMAGES } from "../support/cluster/images.ts";
 import { ensureProgram } from "../support/debian.ts";
 import { fetchDebianSource } from "../support/debian-root.ts";
 import type { Dependency } from "../support/dependency.ts";
@@ -44,7 +44,7 @@ export function reaxffLammps(): Dependency {
 export async function lammpsArchive(): Promise<string> {
   const lammps = reaxffLammps();
   const plan = "path" in lammps ? lammpsImage(lammps.path) : simpleLammpsImage();
-  return await imageArchive(plan, `ghcr.io/converged-computing/metric-lammps:${LOCAL_TAG}`);
+  return await imageArchive(plan, EXPERIMENT_IMAGES.lammps);
 }
 
 /** Builds LAMMPS with ReaxFF from Debian's sources, unless it is built. Takes about four minutes on two processors. */

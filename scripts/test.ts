@@ -20,6 +20,7 @@ import {
   olderOrasClient,
   orasClient,
   orasPython,
+  workflowLinter,
   ZOT,
 } from "../support/dependencies.ts";
 import type { Dependency } from "../support/dependency.ts";
@@ -91,6 +92,7 @@ function testDependencies(): Record<string, Dependency> {
     oras: orasClient(),
     "oras-1.2": olderOrasClient("1.2"),
     "oras-1.1": olderOrasClient("1.1"),
+    actionlint: workflowLinter(),
     "oras-py": orasPython(),
     kubernetes: kubernetesPython(),
     jobset: jobSetDefinition(),

@@ -49,6 +49,11 @@ export function olderOrasClient(version: "1.1" | "1.2"): Dependency {
   return goProgram(`oras-${version}`, `oras-${version}`, "oras.land/oras/cmd/oras");
 }
 
+/** actionlint, which checks the workflow files of GitHub Actions. */
+export function workflowLinter(): Dependency {
+  return goProgram("actionlint", "actionlint", "github.com/rhysd/actionlint/cmd/actionlint");
+}
+
 /** A Python with oras-py. */
 export function orasPython(): Dependency {
   return pythonPackages("oras-py");

@@ -16,6 +16,7 @@ import { debianComponents } from "../scripts/software/debian-components.ts";
 import { npmComponent, npmComponents } from "../scripts/software/npm-components.ts";
 import { DIST, ROOT } from "../support/paths.ts";
 import { run } from "../support/tools.ts";
+import { findBuiltProgram } from "./support/clients.ts";
 import { KUBERNETES_SKIP, kustomize } from "./support/kubernetes.ts";
 import { IMAGE_SKIP } from "./support/podman.ts";
 import { temporaryFolder } from "./support/temporary.ts";
@@ -273,10 +274,33 @@ describe("the manifest of a release", () => {
 });
 
 describe("the workflow of a release", () => {
+  const WORKFLOW = join(ROOT, ".github", "workflows", "release.yml");
+  const folder = temporaryFolder({ after });
+  const temporaryFile = (text: string) => {
+    const file = join(folder, "release.yml");
+    writeFileSync(file, text);
+    return file;
+  };
+
   it("runs the same command as a person does", () => {
-    const workflow = parse(readFileSync(join(ROOT, ".github", "workflows", "release.yml"), "utf8"));
+    const workflow = parse(readFileSync(WORKFLOW, "utf8"));
     const steps: { run?: string }[] = workflow.jobs.build.steps;
     assert.ok(steps.some((step) => step.run === "npx -y pnpm@12.21.0 release"));
     assert.deepEqual(workflow.on.push.tags, ["v*"]);
+  });
+
+  const linter = findBuiltProgram("actionlint");
+  it("has no faults that actionlint finds", { skip: linter === undefined && "actionlint is not built" }, async () => {
+    // Without these two programs, the result is the same on each machine.
+    const options = ["-shellcheck=", "-pyflakes="];
+    const check = (text: string) => {
+      const file = temporaryFile(text);
+      return run(linter as string, [...options, file]);
+    };
+    const text = readFileSync(WORKFLOW, "utf8");
+    const { code, stdout } = await check(text);
+    assert.equal(code, 0, stdout);
+    const broken = await check(text.replace("needs: build", "needs: test"));
+    assert.match(broken.stdout, /job "publish" needs job "test" which does not exist/);
   });
 });

@@ -11,7 +11,7 @@ import {
   SWITCH_OPTIONS,
   type Tool,
 } from "oras-push/inject/annotations";
-import { LAUNCHER, PATHS } from "oras-push/inject/parts";
+import { FILE_SOURCES, LAUNCHER } from "oras-push/inject/parts";
 import { VALUE_TYPES, valueType } from "oras-push/inject/value-types";
 import { concatenation, list, listIf, message, text, texts } from "./cel.ts";
 import type { Variable } from "./variable.ts";
@@ -31,7 +31,6 @@ const LINES = (value: string) => `${value}.split("\\n").filter(line, line != "")
 
 /** The annotations, and what they say. `variables.annotations` has all annotations of the pod. */
 export const ANNOTATION_VARIABLES: readonly Variable[] = [
-  { name: "asks", expression: `variables.annotations.exists(name, ${isOurs("name")})` },
   {
     name: "given",
     expression: `variables.annotations.transformMap(name, value,
@@ -39,36 +38,22 @@ export const ANNOTATION_VARIABLES: readonly Variable[] = [
   string(value))`,
   },
   {
-    name: "types",
-    expression: `{\n${Object.entries(VALUE_TYPES)
-      .map(([name, type]) => `  ${text(name)}: ${texts([type.pattern, type.words, "list" in type ? "list" : "one"])}`)
-      .join(",\n")}\n}`,
-  },
-  { name: "rows", expression: list(ANNOTATIONS.map(row)) },
-  {
     name: "rank",
     expression: `{\n${ANNOTATIONS.map(({ name }, index) => `  ${text(name)}: ${index}`).join(",\n")}\n}`,
   },
   // The given rows, in the order of the table. A loop over all rows would cost more time than all other expressions.
   {
     name: "table",
-    expression: `variables.given.map(name, name).filter(name, name in variables.rank)
-  .map(name, variables.rank[name]).sort().map(index, variables.rows[index])`,
+    expression: `variables.given.map(name, name in variables.rank, variables.rank[name]).sort()
+  .map(index, ${list(ANNOTATIONS.map(row))}[index])`,
   },
   {
     name: "numbered",
-    expression: `variables.given.map(name, name).filter(name, name.matches(${text(NUMBERED_INPUT)}))
-  .map(name, int(name.split("_")[1])).sort()
+    expression: `variables.given.map(name, name.matches(${text(NUMBERED_INPUT)}), int(name.split("_")[1])).sort()
   .map(number, ${text(`${OPERATOR_PREFIX}input-uri_`)} + string(number))`,
   },
-  { name: "unknownProblems", expression: unknownProblems() },
-  { name: "valueProblems", expression: valueProblems() },
-  { name: "exclusiveProblems", expression: exclusiveProblems() },
   { name: "cache", expression: part("cache") },
   { name: "named", expression: part("container") },
-  { name: "envSecret", expression: part("envSecret") },
-  { name: "registrySecret", expression: part("registrySecret") },
-  { name: "authority", expression: part("authority") },
   {
     name: "host",
     expression: `${part("registry")} != "" ? ${part("registry")}
@@ -87,39 +72,53 @@ export const ANNOTATION_VARIABLES: readonly Variable[] = [
 + ${givenNames(absolute("pushTo"))}.map(name, variables.given[name]))`,
   },
   { name: "saves", expression: saves() },
-  { name: "transferProblems", expression: transferProblems() },
-  { name: "launcherOptions", expression: options("launcher") },
-  { name: "sidecarOptions", expression: options("sidecar") },
   { name: "launcherWords", expression: launcherWords() },
   { name: "sidecarCommand", expression: sidecarCommand() },
 ];
 
 /** The list of the sentences for which a pod is refused because of its annotations. */
-export const ANNOTATION_PROBLEMS = concatenation(
-  ["unknownProblems", "valueProblems", "exclusiveProblems", "transferProblems"].map((name) => `variables.${name}`),
-);
-
-function unknownProblems(): string {
-  return `variables.annotations.map(name, string(name))
-  .filter(name, ${isOurs("name")} && !(name in variables.rank) && !name.matches(${text(NUMBERED_INPUT)}))
-  .sort().map(name, ${message("unknown", { name: "name" })})`;
+export function annotationProblems(): string {
+  return concatenation([unknownProblems(), valueProblems(), exclusiveProblems(), transferProblems()]);
 }
 
+function unknownProblems(): string {
+  const condition = `${isOurs("name")} && !(name in variables.rank) && !name.matches(${text(NUMBERED_INPUT)})`;
+  return `variables.annotations.map(name, ${condition}, string(name)).sort()
+  .map(name, ${message("unknown", { name: "name" })})`;
+}
+
+/** No type accepts an empty text. An empty line of a list is no item of the list. */
 function valueProblems(): string {
-  const rows = `(variables.table + variables.numbered.map(name, [name, "pullUri", "one", "", ""]))`;
-  const items = `(variables.types[row[1]][2] == "list" ? ${LINES("variables.given[row[0]]")} : [variables.given[row[0]]])`;
-  return `${rows}.filter(row, [${items}].exists(items, items.size() == 0 || items.exists(item, !item.matches(variables.types[row[1]][0]))))
+  const rows = `(variables.table + variables.numbered.map(name, ${texts(["pullUri", "one", "", "", ""]).replace("[", "[name, ")}))`;
+  const value = "variables.given[row[0]]";
+  const words = Object.entries(VALUE_TYPES).map(([name, type]) => `${text(name)}: ${text(type.words)}`);
+  return `${rows}.filter(row, ${value}.replace("\\n", "") == ""
+    || (row[2] == "list" ? ${value}.split("\\n") : [${value}]).exists(item, item != "" && !(${isValid("row[1]", "item")})))
   .map(row, ${message("invalid", {
     name: "row[0]",
-    words: "variables.types[row[1]][1]",
-    value: `variables.given[row[0]].replace("\\n", " ")`,
+    words: `{${words.join(", ")}}[row[1]]`,
+    value: `${value}.replace("\\n", " ")`,
   })})`;
 }
 
+/**
+ * Whether a value has the pattern of its type. The API server compiles a regular expression once if the pattern is a
+ * literal, and for each pod if the pattern comes from a table. The types of the first annotations come first, because
+ * most pods use them.
+ */
+function isValid(type: string, value: string): string {
+  const types = [...new Set(ANNOTATIONS.map((annotation) => annotation.type))];
+  const patterns = [...new Set(types.map((name) => VALUE_TYPES[name].pattern))];
+  const choices = patterns.map((pattern) => {
+    const names = types.filter((name) => VALUE_TYPES[name].pattern === pattern);
+    return `${names.map((name) => `${type} == ${text(name)}`).join(" || ")} ? ${value}.matches(${text(pattern)})`;
+  });
+  return `${choices.join("\n    : ")}\n    : false`;
+}
+
 function exclusiveProblems(): string {
-  const pairs = EXCLUSIVE.map(([first, second]) => texts([first.name, second.name]));
-  return `${list(pairs)}.filter(pair, pair[0] in variables.given && pair[1] in variables.given)
-  .map(pair, ${message("exclusive", { first: "pair[0]", second: "pair[1]" })})`;
+  return `variables.table.filter(row, row[5] in variables.given)
+  .map(row, ${message("exclusive", { first: "row[0]", second: "row[5]" })})`;
 }
 
 function transferProblems(): string {
@@ -140,18 +139,23 @@ function saves(): string {
   return [`${texts(paths)}.exists(name, name in variables.given)`, ...logs].join(" || ");
 }
 
-/** A row of the variable `rows`: name, type, form, option of the launcher, option of the sidecar. */
-function row({ name, type, sets }: Annotation): string {
+/**
+ * A row of the variable `table`: name, type, form, option of the launcher, option of the sidecar, and the name of the
+ * annotation that must not be given too.
+ */
+function row(annotation: Annotation): string {
+  const { name, type, sets } = annotation;
   const option = (tool: Tool) => (typeof sets !== "string" && sets.tools.includes(tool) ? sets.option : "");
   const isFlag = type === "flag" && !(typeof sets !== "string" && SWITCH_OPTIONS.has(sets.option));
   const form = isFlag ? "flag" : valueType(type).list ? "list" : "one";
-  return texts([name, type, form, option("launcher"), option("sidecar")]);
+  const [, excluded] = EXCLUSIVE.find(([first]) => first === annotation) ?? [];
+  return texts([name, type, form, option("launcher"), option("sidecar"), excluded?.name ?? ""]);
 }
 
 /** The words for all options of a tool, in the order of the table. */
 function options(tool: Tool): string {
   const option = `row[${tool === "launcher" ? 3 : 4}]`;
-  return `variables.table.filter(row, ${option} != "").map(row,
+  return `variables.table.map(row, ${option} != "",
   row[2] == "flag" ? (variables.given[row[0]] == "true" ? ["--" + ${option}] : [])
   : row[2] == "list" ? ${LINES("variables.given[row[0]]")}.map(line, "--" + ${option} + "=" + line)
   : ["--" + ${option} + "=" + variables.given[row[0]]]).flatten()`;
@@ -163,7 +167,7 @@ function launcherWords(): string {
   return concatenation([
     texts([LAUNCHER["image-volume"], "--wait-push"]),
     listIf(`variables.inputs.size() > 0 && ${noFolder}`, texts(["--input=."])),
-    "variables.launcherOptions",
+    options("launcher"),
     texts(["--"]),
   ]);
 }
@@ -171,9 +175,8 @@ function launcherWords(): string {
 function sidecarCommand(): string {
   return concatenation([
     texts(["oras-push", "sidecar", "--native"]),
-    listIf('variables.registrySecret != ""', texts([`--registry-config=${PATHS.registrySecret}`])),
-    listIf('variables.authority != ""', texts([`--ca-file=${PATHS.authority}/ca.crt`])),
-    "variables.sidecarOptions",
+    ...FILE_SOURCES.map(({ part: name, words }) => listIf(`${part(name)} != ""`, texts(words))),
+    options("sidecar"),
     'variables.inputs.map(input, "--pull-from=" + input)',
     texts(["NA"]),
     '(variables.pushTo.size() > 0 ? variables.pushTo : ["NA"])',
@@ -181,7 +184,7 @@ function sidecarCommand(): string {
 }
 
 /** The value of the annotation that sets a part; the empty text if there is none. At most one annotation sets a part. */
-function part(name: PodPart): string {
+export function part(name: PodPart): string {
   const names = ANNOTATIONS.filter(({ sets }) => sets === name).map(({ name }) => name);
   return names.reduceRight((rest, key) => `variables.given[?${text(key)}].orValue(${rest})`, '""');
 }

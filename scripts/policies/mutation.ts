@@ -2,6 +2,8 @@
 import {
   COMPLETION_INDEX,
   DEFAULT_GRACE_PERIOD,
+  FILE_SOURCES,
+  type FileSource,
   GRACE_PERIOD,
   INDEX_VARIABLE,
   NAMES,
@@ -10,9 +12,11 @@ import {
   RESOURCES,
   SECURITY_CONTEXT,
   SIDECAR_MOUNTS,
+  SOURCE_FIELDS,
   STARTUP_PROBE,
   VARIABLES,
 } from "oras-push/inject/parts";
+import { part } from "./annotation-variables.ts";
 import { addOperation, concatenation, list, listIf, objectLiteral, text } from "./cel.ts";
 
 const SIDECAR = "/spec/initContainers/0";
@@ -39,13 +43,13 @@ function network(): string {
 }
 
 function step(): string {
+  const words = ["command", "args"].map((field) => `variables.container.?${field}.orValue([])`).join(" + ");
   return concatenation([
     addMissing("variables.spec.volumes", '"/spec/volumes"'),
     addMissing("variables.spec.initContainers", '"/spec/initContainers"'),
     addMissing("variables.container.volumeMounts", `${CONTAINER} + "/volumeMounts"`),
     list([...volumes(), addOperation(text(SIDECAR), sidecar()), ...mounts()]),
-    fileVolume("registrySecret", NAMES.registrySecret, PATHS.registrySecret, "secret", "secretName"),
-    fileVolume("authority", NAMES.authority, PATHS.authority, "configMap", "name"),
+    ...FILE_SOURCES.map(fileVolume),
     listIf(
       `${text(COMPLETION_INDEX.annotation)} in variables.annotations`,
       `[${addOperation(text(`${SIDECAR}/env/-`), objectLiteral("Object.spec.initContainers.env", INDEX_VARIABLE))}]`,
@@ -55,14 +59,14 @@ function step(): string {
       "variables.copied >= 0",
       `[JSONPatch{op: "copy", from: ${CONTAINER} + "/env/" + string(variables.copied), path: ${text(`${SIDECAR}/env/-`)}}]`,
     ),
-    listIf('variables.envSecret != ""', `[${addOperation(text(`${SIDECAR}/envFrom`), envFrom())}]`),
+    listIf(`${part("envSecret")} != ""`, `[${addOperation(text(`${SIDECAR}/envFrom`), envFrom())}]`),
     ...Object.entries(RESOURCES).map(([name, { sidecar: resources }]) =>
       listIf(
         `variables.serviceClass == ${text(name)}`,
         `[${addOperation(text(`${SIDECAR}/resources`), objectLiteral("Object.spec.initContainers.resources", resources))}]`,
       ),
     ),
-    `[${addOperation(`${CONTAINER} + "/command"`, "variables.launcherWords + variables.words")}]`,
+    `[${addOperation(`${CONTAINER} + "/command"`, `variables.launcherWords + ${words}`)}]`,
     listIf("has(variables.container.args)", `[JSONPatch{op: "remove", path: ${CONTAINER} + "/args"}]`),
     listIf(
       `variables.spec.?terminationGracePeriodSeconds.orValue(${DEFAULT_GRACE_PERIOD}) == ${DEFAULT_GRACE_PERIOD}`,
@@ -103,21 +107,21 @@ function mounts(): string[] {
   );
 }
 
-/** The volume and the mount of a Secret or a ConfigMap whose name is in a variable. */
-function fileVolume(variable: string, name: string, mountPath: string, kind: string, field: string): string {
-  const volume = { name, [kind]: { [field]: { cel: `variables.${variable}` } } };
-  const mount = { name, mountPath, readOnly: true };
+/** The volume and the mount of a Secret or a ConfigMap, if an annotation names the object. */
+function fileVolume({ part: name, volume, mountPath, kind }: FileSource): string {
+  const source = { name: volume, [kind]: { [SOURCE_FIELDS[kind]]: { cel: part(name) } } };
+  const mount = { name: volume, mountPath, readOnly: true };
   return listIf(
-    `variables.${variable} != ""`,
+    `${part(name)} != ""`,
     list([
-      addOperation('"/spec/volumes/-"', objectLiteral("Object.spec.volumes", volume)),
+      addOperation('"/spec/volumes/-"', objectLiteral("Object.spec.volumes", source)),
       addOperation(text(`${SIDECAR}/volumeMounts/-`), objectLiteral("Object.spec.initContainers.volumeMounts", mount)),
     ]),
   );
 }
 
 function envFrom(): string {
-  const source = { secretRef: { name: { cel: "variables.envSecret" } } };
+  const source = { secretRef: { name: { cel: part("envSecret") } } };
   return `[${objectLiteral("Object.spec.initContainers.envFrom", source)}]`;
 }
 

@@ -24,19 +24,14 @@ export const POD_VARIABLES: readonly Variable[] = [
   },
   { name: "container", expression: "variables.spec.containers[variables.index]" },
   { name: "conditionVariable", expression: `${givenValue(CONDITION)}.split("=")[0]` },
-  {
-    name: "environment",
-    expression: "variables.container.?env.orValue([]).map(variable, string(variable.name))",
-  },
-  { name: "podProblems", expression: podProblems() },
 ];
 
 /** What a mutation needs besides: the quality of service, and the index of the variable that the sidecar copies. */
 export const MUTATION_VARIABLES: readonly Variable[] = [
   {
     name: "copied",
-    expression: `variables.conditionVariable in ${texts([COMPLETION_INDEX.variable, ...VARIABLES.map(({ name }) => name)])}
-  ? -1 : variables.environment.indexOf(variables.conditionVariable)`,
+    expression: `variables.conditionVariable in ${texts(["", COMPLETION_INDEX.variable, ...VARIABLES.map(({ name }) => name)])}
+  ? -1 : variables.container.?env.orValue([]).map(variable, string(variable.name)).indexOf(variables.conditionVariable)`,
   },
   {
     name: "serviceClass",
@@ -48,24 +43,26 @@ export const MUTATION_VARIABLES: readonly Variable[] = [
   },
 ];
 
-/** The sentences for which a pod is refused. It is no worker if it has such a problem. */
-function podProblems(): string {
+/** The list of the sentences for which a pod is refused because of its specification. A worker has no such problem. */
+export function podProblems(): string {
   const container = "variables.names[variables.index]";
   const taken = texts([NAMES.sidecar, NAMES.install]);
-  const all = `(variables.names + variables.initContainers.map(container, string(container.name)))`;
-  const noEntry = `variables.conditionVariable != ${text(COMPLETION_INDEX.variable)} && !(variables.conditionVariable in variables.environment)`;
+  const containers = "(variables.spec.containers + variables.initContainers)";
+  const noEntry = `variables.conditionVariable != ${text(COMPLETION_INDEX.variable)}
+  && !variables.container.?env.orValue([]).exists(variable, variable.name == variables.conditionVariable)`;
   const problems = concatenation([
     listIf('variables.spec.?restartPolicy.orValue("Always") == "Always"', `[${message("restarts")}]`),
-    `${taken}.filter(name, name in ${all}).map(name, ${message("takenContainer", { name: "name" })})`,
-    `${texts(VOLUME_NAMES)}.filter(name, variables.spec.?volumes.orValue([]).exists(volume, volume.name == name))
-  .map(name, ${message("takenVolume", { name: "name" })})`,
-    `${texts(MOUNT_PATHS)}.filter(path, variables.container.?volumeMounts.orValue([]).exists(mount, mount.mountPath == path))
-  .map(path, ${message("takenPath", { container, path: "path" })})`,
+    `${containers}.filter(container, container.name in ${taken})
+  .map(container, ${message("takenContainer", { name: "string(container.name)" })})`,
+    `variables.spec.?volumes.orValue([]).filter(volume, volume.name in ${texts(VOLUME_NAMES)})
+  .map(volume, ${message("takenVolume", { name: "string(volume.name)" })})`,
+    `variables.container.?volumeMounts.orValue([]).filter(mount, mount.mountPath in ${texts(MOUNT_PATHS)})
+  .map(mount, ${message("takenPath", { container, path: "string(mount.mountPath)" })})`,
     listIf(
       `variables.conditionVariable != "" && ${noEntry}`,
       `[${message("condition", { variable: "variables.conditionVariable", container })}]`,
     ),
     listIf("variables.container.?command.orValue([]).size() == 0", `[${message("noCommand", { container })}]`),
   ]);
-  return `variables.worker ? [] : variables.index < 0 ? [${message("severalContainers")}]\n: ${problems}`;
+  return `(variables.worker ? [] : variables.index < 0 ? [${message("severalContainers")}]\n: ${problems})`;
 }

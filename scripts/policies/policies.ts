@@ -4,11 +4,11 @@ import { ANNOTATIONS, NONE, OWN_PREFIX } from "oras-push/inject/annotations";
 import { MESSAGE_PREFIX } from "oras-push/inject/messages";
 import { NAMES } from "oras-push/inject/parts";
 import { VERSION } from "shared/cli/version";
-import { ANNOTATION_PROBLEMS, ANNOTATION_VARIABLES, isOurs } from "./annotation-variables.ts";
-import { message, text } from "./cel.ts";
+import { ANNOTATION_VARIABLES, annotationProblems, isOurs } from "./annotation-variables.ts";
+import { message, text, texts } from "./cel.ts";
 import { patchExpression } from "./mutation.ts";
-import { MUTATION_VARIABLES, POD_VARIABLES } from "./pod-variables.ts";
-import type { Variable } from "./variable.ts";
+import { MUTATION_VARIABLES, POD_VARIABLES, podProblems } from "./pod-variables.ts";
+import { usedVariables, type Variable } from "./variable.ts";
 
 /** The label of a namespace whose pods are injected. */
 export const NAMESPACE_LABEL = { [`${OWN_PREFIX}injection`]: "enabled" } as const;
@@ -26,11 +26,9 @@ const FOREVER = {
 
 const OBJECT = { name: "pod", expression: "dyn(object)" };
 /** The pod, or the template of a Job, a CronJob or a Deployment. */
-const TEMPLATE = {
-  name: "pod",
-  expression:
-    "has(dyn(object).spec.jobTemplate) ? dyn(object).spec.jobTemplate.spec.template : has(dyn(object).spec.template) ? dyn(object).spec.template : dyn(object)",
-};
+const TEMPLATE_EXPRESSION =
+  "has(dyn(object).spec.jobTemplate) ? dyn(object).spec.jobTemplate.spec.template : has(dyn(object).spec.template) ? dyn(object).spec.template : dyn(object)";
+const TEMPLATE = { name: "pod", expression: TEMPLATE_EXPRESSION };
 
 const COMMON: readonly Variable[] = [
   { name: "annotations", expression: "variables.pod.?metadata.?annotations.orValue({})" },
@@ -47,6 +45,18 @@ export function policies(): readonly object[] {
   ]);
 }
 
+/**
+ * The condition under which a policy reads the annotations of a pod. `pod` is an expression. The API server evaluates the
+ * variables and the messages of a validating policy for each object that meets the conditions, even if the object is
+ * valid. It evaluates all conditions, even if the first one is false. So this single condition saves most of the time
+ * that a policy adds to the creation of a pod.
+ */
+function asksForInjection(pod: string): object[] {
+  const annotated = `(${pod}).?metadata.?annotations.orValue({}).exists(name, ${isOurs("name")})`;
+  const injected = `(${pod}).spec.?initContainers.orValue([]).exists(container, container.name == ${text(NAMES.sidecar)})`;
+  return [{ name: "asks-for-injection", expression: `${annotated}\n&& !${injected}` }];
+}
+
 interface Policy {
   readonly kind: string;
   readonly metadata: { readonly name: string };
@@ -56,13 +66,17 @@ interface Policy {
 }
 
 function mutatingPolicy(): Policy {
-  const annotated = `object.metadata.?annotations.orValue({}).exists(name, ${isOurs("name")})`;
-  const injected = `object.spec.?initContainers.orValue([]).exists(container, container.name == ${text(NAMES.sidecar)})`;
   const images = ANNOTATIONS.filter(({ sets }) => sets === "image").map(({ name }) => name);
   const image = images.reduceRight(
     (rest, name) => `variables.given[?${text(name)}].orValue(${rest})`,
     "variables.toolsImage",
   );
+  const toolsImage = { name: "toolsImage", expression: text(`oras-pod-tools:${VERSION}`) };
+  const own = [
+    { name: "image", expression: image },
+    { name: "problems", expression: `${annotationProblems()}\n+ ${podProblems()}` },
+  ];
+  const expression = patchExpression();
   return {
     kind: "MutatingAdmissionPolicy",
     metadata: { name: "oras-pod-tools" },
@@ -70,23 +84,10 @@ function mutatingPolicy(): Policy {
       failurePolicy: "Fail",
       reinvocationPolicy: "IfNeeded",
       matchConstraints: { resourceRules: [PODS] },
-      matchConditions: [
-        { name: "annotated", expression: annotated },
-        { name: "not-injected", expression: `!${injected}` },
-      ],
-      variables: [
-        { name: "toolsImage", expression: text(`oras-pod-tools:${VERSION}`) },
-        OBJECT,
-        ...COMMON,
-        ...MUTATION_VARIABLES,
-        { name: "image", expression: image },
-        {
-          name: "words",
-          expression: "variables.container.?command.orValue([]) + variables.container.?args.orValue([])",
-        },
-        { name: "problems", expression: `${ANNOTATION_PROBLEMS}\n+ variables.podProblems` },
-      ],
-      mutations: [{ patchType: "JSONPatch", jsonPatch: { expression: patchExpression() } }],
+      matchConditions: asksForInjection("object"),
+      // An overlay sets the image in the first variable.
+      variables: [toolsImage, ...usedVariables([OBJECT, ...COMMON, ...MUTATION_VARIABLES, ...own], [expression])],
+      mutations: [{ patchType: "JSONPatch", jsonPatch: { expression } }],
     },
   };
 }
@@ -133,6 +134,15 @@ function inheritingPolicy(): Policy {
 /** A mutating policy has no messages. So this policy refuses what the mutating policy left as it was. */
 function denyingPolicy(): Policy {
   const controller = message("controller", { kind: "request.kind.kind" });
+  const problems = {
+    name: "problems",
+    expression: `request.kind.group == "apps" ? [${controller}] :\n${annotationProblems()}\n+ ${podProblems()}`,
+  };
+  const validation = {
+    expression: "variables.problems.size() == 0",
+    messageExpression: `${text(MESSAGE_PREFIX)} + variables.problems[0]`,
+    reason: "Forbidden",
+  };
   return {
     kind: "ValidatingAdmissionPolicy",
     metadata: { name: "oras-pod-tools-deny" },
@@ -140,27 +150,27 @@ function denyingPolicy(): Policy {
     spec: {
       failurePolicy: "Fail",
       matchConstraints: { resourceRules: [PODS, JOBS, FOREVER] },
-      variables: [
-        TEMPLATE,
-        ...COMMON,
-        {
-          name: "problems",
-          expression: `request.kind.group == "apps" ? [${controller}] :\n${ANNOTATION_PROBLEMS}\n+ variables.podProblems`,
-        },
-      ],
-      validations: [
-        {
-          expression: "!variables.asks || variables.injected || variables.problems.size() == 0",
-          messageExpression: `${text(MESSAGE_PREFIX)} + variables.problems[0]`,
-          reason: "Forbidden",
-        },
-      ],
+      matchConditions: asksForInjection(TEMPLATE_EXPRESSION),
+      variables: usedVariables([TEMPLATE, ...COMMON, problems], [validation.expression]),
+      validations: [validation],
     },
   };
 }
 
 function warningPolicy(): Policy {
   const ignored = ANNOTATIONS.filter(({ sets, type }) => sets === "nothing" && type === "url");
+  const containers = ANNOTATIONS.filter(({ sets }) => sets === "container");
+  const names = texts([...containers, ...ignored].map(({ name }) => name));
+  const validations = [
+    {
+      expression: "variables.injected || !variables.worker",
+      messageExpression: message("worker", { container: "variables.named" }),
+    },
+    ...ignored.map(({ name }) => ({
+      expression: `variables.annotations[?${text(name)}].orValue(${text(NONE)}) == ${text(NONE)} || variables.worker`,
+      messageExpression: message("ignored", { name: text(name) }),
+    })),
+  ];
   return {
     kind: "ValidatingAdmissionPolicy",
     metadata: { name: "oras-pod-tools-warn" },
@@ -168,17 +178,14 @@ function warningPolicy(): Policy {
     spec: {
       failurePolicy: "Fail",
       matchConstraints: { resourceRules: [PODS, JOBS] },
-      variables: [TEMPLATE, ...COMMON],
-      validations: [
+      matchConditions: [
         {
-          expression: "!variables.asks || variables.injected || !variables.worker",
-          messageExpression: message("worker", { container: "variables.named" }),
+          name: "can-warn",
+          expression: `(${TEMPLATE_EXPRESSION}).?metadata.?annotations.orValue({}).exists(name, name in ${names})`,
         },
-        ...ignored.map(({ name }) => ({
-          expression: `variables.annotations[?${text(name)}].orValue(${text(NONE)}) == ${text(NONE)} || variables.worker`,
-          messageExpression: message("ignored", { name: text(name) }),
-        })),
       ],
+      variables: usedVariables([TEMPLATE, ...COMMON], validations.flatMap(Object.values)),
+      validations,
     },
   };
 }

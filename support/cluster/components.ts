@@ -36,6 +36,8 @@ const COMPONENTS = {
     `--kubelet-certificate-authority=${PKI}/ca.crt`,
     `--kubelet-client-certificate=${PKI}/admin.crt`,
     `--kubelet-client-key=${PKI}/admin.key`,
+    // The node has no kube-proxy. So the API server calls the pods of a webhook's Service, not the address of the Service.
+    "--enable-aggregator-routing",
     "--authorization-mode=Node,RBAC",
     "--enable-admission-plugins=NodeRestriction",
   ],

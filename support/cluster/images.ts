@@ -4,8 +4,11 @@ import { busyboxImage, hwlocImage, mpiImage, pauseImage, registryImage } from ".
 import { PAUSE_IMAGE } from "./configuration.ts";
 import { PROGRAMS } from "./settings.ts";
 
-/** The tag of a local image whose public tag is `latest`. Kubernetes always pulls `latest`. */
-export const LOCAL_TAG = "local";
+/** The names of the public images of the experiments. */
+export const EXPERIMENT_IMAGES = {
+  hwloc: "ghcr.io/converged-computing/metric-hwloc:latest",
+  lammps: "ghcr.io/converged-computing/metric-lammps:latest",
+} as const;
 
 /** The image of OpenMPI. It has the name that the guide gives to the reader's own image. */
 export const MPI_IMAGE = "registry.example.org/lammps-mpi:1.0";
@@ -19,7 +22,7 @@ export async function clusterImages(): Promise<string[]> {
     [PAUSE_IMAGE]: pauseImage(join(PROGRAMS, "pause")),
     "docker.io/library/busybox:1.37": busyboxImage(),
     "docker.io/library/registry:3.0.0": registryImage(),
-    [`ghcr.io/converged-computing/metric-hwloc:${LOCAL_TAG}`]: hwlocImage(),
+    [EXPERIMENT_IMAGES.hwloc]: hwlocImage(),
     [MPI_IMAGE]: mpiImage(),
   };
   const archives: string[] = [];

@@ -10,44 +10,22 @@ import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Cluster } from "../../support/cluster/cluster.ts";
 import { forwardInto } from "../../support/cluster/forwarding.ts";
-import { LOCAL_TAG, MPI_IMAGE } from "../../support/cluster/images.ts";
+import { EXPERIMENT_IMAGES, MPI_IMAGE } from "../../support/cluster/images.ts";
 import { installJobSet } from "../../support/cluster/jobset.ts";
 import { runTool } from "../../support/tools.ts";
+import { annotatedJob, operatorAnnotations } from "../support/annotated-job.ts";
 import { CLUSTER_SKIP, NAMESPACE, podStates, startTestCluster, waitForJob, waitForState } from "../support/cluster.ts";
 import { type ForwardedPort, forwardPort, startRegistry } from "../support/cluster-registries.ts";
 import { MANIFESTS } from "../support/kubernetes.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
-const OPERATOR = "oras.converged-computing.github.io/";
 const POLICIES = join(MANIFESTS, "overlays/kind/injection");
 /** The namespace of the MetricSets, whose pods do not meet the restricted profile. */
 const METRICS = "metrics";
 
-const SECURITY = { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } };
-const POD_SECURITY = { runAsNonRoot: true, runAsUser: 1000, seccompProfile: { type: "RuntimeDefault" } };
-
 interface Pod {
   readonly metadata: { readonly name: string };
   readonly spec: { readonly initContainers?: readonly object[] };
-}
-
-function operator(values: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${OPERATOR}${name}`, value]));
-}
-
-function job(name: string, annotations: object, script: string): object {
-  const container = {
-    name: "app",
-    image: "docker.io/library/busybox:1.37",
-    command: ["sh", "-c", script],
-    securityContext: SECURITY,
-  };
-  return {
-    apiVersion: "batch/v1",
-    kind: "Job",
-    metadata: { name, namespace: NAMESPACE, annotations },
-    spec: { template: { spec: { restartPolicy: "Never", securityContext: POD_SECURITY, containers: [container] } } },
-  };
 }
 
 /** A JobSet as the Metrics Operator makes it: annotations on every pod, restarts, and the subdomain of the registry. */
@@ -91,7 +69,7 @@ describe("in a real cluster, injection", { skip: CLUSTER_SKIP, timeout: 900_000 
     registry = await forwardPort(cluster, "pod/oras-0", 5000);
     await cluster.kubectl("apply", "-k", POLICIES);
     // A policy has an effect some time after its creation.
-    const wrong = JSON.stringify(job("wrong", operator({ debug: "wrong" }), "true"));
+    const wrong = JSON.stringify(annotatedJob("wrong", operatorAnnotations({ debug: "wrong" }), "true"));
     for (let attempt = 0; attempt < 100; attempt++) {
       const { code } = await cluster.startKubectl(["create", "--dry-run=server", "-f", "-"], wrong).ended;
       if (code !== 0) return;
@@ -113,13 +91,13 @@ describe("in a real cluster, injection", { skip: CLUSTER_SKIP, timeout: 900_000 
   }
 
   it("saves the output of a Job with three annotations in a restricted namespace, with 2/2 containers", async () => {
-    const annotations = operator({
+    const annotations = operatorAnnotations({
       "oras-cache": "oras",
       "output-path": "/tmp/answer",
       "output-uri": "guide/answer:annotated",
     });
     await cluster.create(
-      job("annotated", annotations, "sleep 4; mkdir /tmp/answer && echo 42 > /tmp/answer/answer.txt"),
+      annotatedJob("annotated", annotations, "sleep 4; mkdir /tmp/answer && echo 42 > /tmp/answer/answer.txt"),
     );
     const seen = new Set<string>();
     while (!seen.has("2/2")) {
@@ -134,12 +112,12 @@ describe("in a real cluster, injection", { skip: CLUSTER_SKIP, timeout: 900_000 
   });
 
   it("gives each pod of an annotated Indexed Job its index, for its own tag", async () => {
-    const annotations = operator({
+    const annotations = operatorAnnotations({
       "oras-cache": "oras",
       "output-path": "/tmp/square",
       "output-uri": "guide/square:iter-$(JOB_COMPLETION_INDEX)",
     });
-    const { spec, ...rest } = job(
+    const { spec, ...rest } = annotatedJob(
       "squares-annotated",
       annotations,
       "echo $((JOB_COMPLETION_INDEX * JOB_COMPLETION_INDEX)) > /tmp/square",
@@ -154,12 +132,16 @@ describe("in a real cluster, injection", { skip: CLUSTER_SKIP, timeout: 900_000 
   });
 
   it("refuses a Job that it cannot inject, and says what to write", async () => {
-    const object = job("several", operator({ "oras-cache": "oras", "output-path": "/tmp/a" }), "true");
+    const object = annotatedJob(
+      "several",
+      operatorAnnotations({ "oras-cache": "oras", "output-path": "/tmp/a" }),
+      "true",
+    );
     await assert.rejects(cluster.create(object), /oras-pod-tools: the output has no destination: write /);
   });
 
   it("leaves a pod without annotations as it is", async () => {
-    await cluster.create(job("plain", {}, "true"));
+    await cluster.create(annotatedJob("plain", {}, "true"));
     assert.equal(await waitForJob(cluster, "plain"), "Complete");
     const { items: [pod] = [] } = (await cluster.api.get<{ items: Pod[] }>(
       `/api/v1/namespaces/${NAMESPACE}/pods?labelSelector=job-name%3Dplain`,
@@ -174,7 +156,7 @@ describe("in a real cluster, injection", { skip: CLUSTER_SKIP, timeout: 900_000 
     await cluster.kubectl("apply", "-n", METRICS, "-k", join(MANIFESTS, "registry"));
     await cluster.kubectl("rollout", "status", "-n", METRICS, "statefulset/oras", "--timeout=120s");
     await createMpiFiles();
-    const hwloc = operator({
+    const hwloc = operatorAnnotations({
       "oras-cache": "oras",
       "output-uri": "metric/hwloc:iter-0",
       "output-path": "/tmp/analysis",
@@ -182,17 +164,17 @@ describe("in a real cluster, injection", { skip: CLUSTER_SKIP, timeout: 900_000 
     });
     const script =
       "mkdir -p /tmp/analysis; lstopo /tmp/analysis/architecture.png; hwloc-ls /tmp/analysis/machine.xml; busybox ls";
-    const image = `ghcr.io/converged-computing/metric-hwloc:${LOCAL_TAG}`;
     const app = {
       name: "app",
-      image,
+      image: EXPERIMENT_IMAGES.hwloc,
+      imagePullPolicy: "IfNotPresent",
       command: ["/bin/sh", "-c", script],
       stdin: true,
       tty: true,
       securityContext: { privileged: false, capabilities: {} },
     };
     await createJobSet(metricSet("hwloc-0", hwloc, { m: { shareProcessNamespace: true, containers: [app] } }));
-    const lammps = operator({
+    const lammps = operatorAnnotations({
       "oras-cache": "oras",
       container: "launcher",
       "output-uri": "metric/lammps:iter-0",
@@ -217,12 +199,12 @@ describe("in a real cluster, injection", { skip: CLUSTER_SKIP, timeout: 900_000 
   });
 
   it("leaves running pods and the registry alone when the policies are deleted", async () => {
-    const annotations = operator({
+    const annotations = operatorAnnotations({
       "oras-cache": "oras",
       "output-path": "/tmp/answer",
       "output-uri": "guide/answer:late",
     });
-    await cluster.create(job("late", annotations, "sleep 8; echo 42 > /tmp/answer"));
+    await cluster.create(annotatedJob("late", annotations, "sleep 8; echo 42 > /tmp/answer"));
     await waitForState(
       cluster,
       `/apis/batch/v1/namespaces/${NAMESPACE}/jobs/late`,

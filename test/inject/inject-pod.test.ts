@@ -6,6 +6,7 @@ import { ANNOTATIONS, addsUp, setSame } from "oras-push/inject/annotations";
 import { type Injection, injectPod } from "oras-push/inject/inject-pod";
 import { applyPatch } from "oras-push/inject/json-patch";
 import { MESSAGES } from "oras-push/inject/messages";
+import { OPTIONS_WITHOUT_ANNOTATION } from "oras-push/inject/options-without-annotation";
 import { NETWORK_LABEL } from "oras-push/inject/parts";
 import type { Container, PodTemplate } from "oras-push/inject/pod";
 import type { InjectionSettings } from "oras-push/inject/settings";
@@ -165,42 +166,18 @@ describe("injectPod", () => {
   });
 });
 
-/** Options that no annotation sets. Each value says why. */
-const WITHOUT_ANNOTATION = {
-  launcher: {
-    share: "the volume's path is fixed",
-    "wait-push": "always set",
-    install: "another command",
-    "mounted-at": "another command",
-  },
-  sidecar: {
-    share: "the volume's path is fixed",
-    native: "always set",
-    "pull-from": "pull-from and input-uri set it",
-    "annotation-file": "the sidecar has no such file",
-    "ca-file": "ca-config-map sets it",
-    "registry-config": "registry-secret sets it",
-    "cert-file": "the sidecar has no such file",
-    "key-file": "the sidecar has no such file",
-    username: "env-secret sets it",
-    "password-stdin": "the sidecar's stdin is empty",
-    format: "nobody reads the sidecar's stdout",
-    "termination-message": "the default is right in a pod",
-  },
-} as const;
-
 describe("the table of annotations", () => {
   const options = { launcher: LAUNCHER_USAGE.options, sidecar: SIDECAR_USAGE.options } as const;
 
   for (const tool of ["launcher", "sidecar"] as const)
-    it(`sets each option of the ${tool}, or a test says why not`, () => {
+    it(`sets each option of the ${tool}, or docs/annotations.md says why not`, () => {
       const own = ANNOTATIONS.flatMap(({ sets }) =>
         typeof sets === "string" || !sets.tools.includes(tool) ? [] : [sets.option],
       );
       const specs: OptionSpecs = { ...options[tool], debug: COMMON_OPTIONS.debug };
-      const expected = Object.keys(specs).filter((name) => !Object.hasOwn(WITHOUT_ANNOTATION[tool], name));
+      const expected = Object.keys(specs).filter((name) => !Object.hasOwn(OPTIONS_WITHOUT_ANNOTATION[tool], name));
       assert.deepEqual([...new Set(own)].sort(), expected.sort());
-      for (const name of Object.keys(WITHOUT_ANNOTATION[tool])) assert.ok(Object.hasOwn(specs, name), name);
+      for (const name of Object.keys(OPTIONS_WITHOUT_ANNOTATION[tool])) assert.ok(Object.hasOwn(specs, name), name);
     });
 
   it("has the type of each option, and its choices and its default", () => {

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import manifest from "../../package.json" with { type: "json" };
 import { TOOLS_ARCHIVE } from "../../scripts/images.ts";
 import { Cluster } from "../../support/cluster/cluster.ts";
-import { clusterImages, LOCAL_TAG, MPI_IMAGE } from "../../support/cluster/images.ts";
+import { clusterImages, MPI_IMAGE } from "../../support/cluster/images.ts";
 import type { Overlay } from "../../support/cluster/overlay.ts";
 import { clusterObstacle } from "../../support/cluster/programs.ts";
 import { PROGRAMS } from "../../support/cluster/settings.ts";
@@ -23,7 +23,6 @@ const [MPI_NAME = "", MPI_TAG = ""] = MPI_IMAGE.split(/:(?=[^:]*$)/);
 /** The images of the manifests that the node has under a name or tag of its own. */
 const LOCAL_IMAGES: NonNullable<Overlay["images"]> = {
   "oras-pod-tools": { newName: "localhost/oras-pod-tools", newTag: manifest.version },
-  "ghcr.io/converged-computing/metric-hwloc": { newTag: LOCAL_TAG },
   "lammps-mpi": { newName: MPI_NAME, newTag: MPI_TAG },
 };
 

@@ -1,4 +1,4 @@
-import { basename } from "node:path";
+import { basename, join } from "node:path";
 import type { LaunchPlan } from "launcher/launch-plan";
 import { installPlan, launchPlan } from "launcher/options";
 import { USAGE as LAUNCHER_USAGE } from "launcher/usage";
@@ -38,11 +38,12 @@ async function launcherUse(args: readonly string[], env: NodeJS.ProcessEnv): Pro
 }
 
 async function sidecarUse(args: readonly string[], container: Container, env: NodeJS.ProcessEnv): Promise<ToolUse> {
-  // The sidecar's parser reads the files of a Secret or a ConfigMap. They do not exist here, so an empty file replaces
+  // The sidecar's parser reads the files of a Secret or a ConfigMap. They do not exist here, so empty files replace
   // them.
   const isMounted = (path: string) => mountOf(path, container)?.readOnly === true && basename(path).includes(".");
+  const empty = (path: string) => (path.endsWith(".json") ? join(import.meta.dirname, "empty.json") : "/dev/null");
   const words = args.map((word) =>
-    word.replace(/^(--[\w-]+=)?(\/.*)$/, (_, option = "", path) => `${option}${isMounted(path) ? "/dev/null" : path}`),
+    word.replace(/^(--[\w-]+=)?(\/.*)$/, (_, option = "", path) => `${option}${isMounted(path) ? empty(path) : path}`),
   );
   return { sidecar: sidecarPlan(await parseCommandLine(SIDECAR_USAGE, words, env), env) };
 }

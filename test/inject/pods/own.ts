@@ -155,6 +155,26 @@ export const OWN_CASES: readonly PodCase[] = [
       },
     },
   ),
+  toCase(
+    "certificate-and-annotation-files",
+    { operator: STEP, own: { "annotation-config-map": "facts", "client-certificate-secret": "client" } },
+    {
+      kind: "step",
+      launcher: SAVE,
+      sidecar: [
+        "--cert-file=/etc/oras-pod-tools/client/tls.crt",
+        "--key-file=/etc/oras-pod-tools/client/tls.key",
+        "--annotation-file=/etc/oras-pod-tools/annotations/annotations.json",
+        ...PUSH,
+      ],
+      values: {
+        "spec.volumes.3": { name: "oras-client-certificate", secret: { secretName: "client" } },
+        "spec.volumes.4": { name: "oras-annotations", configMap: { name: "facts" } },
+        "spec.initContainers.0.volumeMounts.2.mountPath": "/etc/oras-pod-tools/client",
+        "spec.initContainers.0.volumeMounts.3.mountPath": "/etc/oras-pod-tools/annotations",
+      },
+    },
+  ),
   step(
     "own-image-and-secret",
     { own: { image: "example.org/tools:3", "env-secret": "login" } },

@@ -1,6 +1,5 @@
 /** All differences between the guide and its run in a test. */
 import type { Cluster } from "../../../support/cluster/cluster.ts";
-import { LOCAL_TAG } from "../../../support/cluster/images.ts";
 import { installJobSet } from "../../../support/cluster/jobset.ts";
 import { ADDRESSES } from "../../../support/cluster/settings.ts";
 import type { Step } from "./steps.ts";
@@ -43,12 +42,6 @@ export const EXCEPTIONS: readonly Exception[] = [
 
 /** The changes to the test's copy of the manifests. */
 export const FILE_CHANGES: readonly FileChange[] = [
-  {
-    file: "experiments/kustomization.yaml",
-    from: "newTag: latest",
-    to: `newTag: ${LOCAL_TAG}`,
-    reason: "Kubernetes always pulls the tag `latest`, and the test's cluster has no internet",
-  },
   {
     file: "jobset/jobset.yaml",
     from: 'requests: { cpu: "2",',

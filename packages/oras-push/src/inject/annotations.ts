@@ -23,6 +23,8 @@ export type PodPart =
   | "envSecret"
   | "registrySecret"
   | "authority"
+  | "clientCertificate"
+  | "annotationFile"
   | "nothing";
 
 /** An option, and the tools that get this option. */
@@ -138,6 +140,18 @@ const OWN_ROWS: readonly Row[] = [
     "objectName",
     "authority",
     "a ConfigMap; its file ca.crt is the only certificate authority that the sidecar trusts",
+  ],
+  [
+    "client-certificate-secret",
+    "objectName",
+    "clientCertificate",
+    "a Secret of the type kubernetes.io/tls; the sidecar sends its certificate to the registry",
+  ],
+  [
+    "annotation-config-map",
+    "objectName",
+    "annotationFile",
+    "a ConfigMap; its file annotations.json has annotations of the artifact and of its layers",
   ],
   ["only-if", "condition", both("only-if"), "save the output only if an environment variable has this value"],
   ["allow-missing-output", "flag", launcher("allow-missing-output"), "do not fail if an output is missing", "false"],

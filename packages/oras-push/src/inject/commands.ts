@@ -7,7 +7,7 @@ import {
   SWITCH_OPTIONS,
   type Tool,
 } from "./annotations.ts";
-import { LAUNCHER, PATHS } from "./parts.ts";
+import { FILE_SOURCES, LAUNCHER } from "./parts.ts";
 import type { Delivery } from "./settings.ts";
 import { valueType } from "./value-types.ts";
 
@@ -60,10 +60,7 @@ export function launcherWords(given: GivenAnnotations, delivery: Delivery): stri
 /** Returns the command of the sidecar. */
 export function sidecarCommand(given: GivenAnnotations): string[] {
   const { inputs, pushTo } = transfersOf(given);
-  const files = [
-    ...(partValues(given, "registrySecret").length > 0 ? [`--registry-config=${PATHS.registrySecret}`] : []),
-    ...(partValues(given, "authority").length > 0 ? [`--ca-file=${PATHS.authority}/ca.crt`] : []),
-  ];
+  const files = FILE_SOURCES.filter(({ part }) => partValues(given, part).length > 0).flatMap(({ words }) => words);
   const pulls = inputs.map((input) => `--pull-from=${input}`);
   return ["oras-push", "sidecar", "--native", ...files, ...optionsOf(given, "sidecar"), ...pulls, "NA", pushTo ?? "NA"];
 }

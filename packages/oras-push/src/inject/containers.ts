@@ -2,10 +2,10 @@ import { type GivenAnnotations, partValues } from "./annotation-values.ts";
 import { sidecarCommand } from "./commands.ts";
 import {
   COMPLETION_INDEX,
+  FILE_SOURCES,
   INDEX_VARIABLE,
   INSTALL_COMMAND,
   NAMES,
-  PATHS,
   RESOURCES,
   SECURITY_CONTEXT,
   SIDECAR_MOUNTS,
@@ -59,14 +59,8 @@ function sidecarVariables(given: GivenAnnotations, application: Container): Envi
 }
 
 function sidecarMounts(given: GivenAnnotations): object[] {
-  const files = [
-    ...(partValues(given, "registrySecret").length > 0
-      ? [{ name: NAMES.registrySecret, mountPath: PATHS.registrySecret, readOnly: true }]
-      : []),
-    ...(partValues(given, "authority").length > 0
-      ? [{ name: NAMES.authority, mountPath: PATHS.authority, readOnly: true }]
-      : []),
-  ];
+  const sources = FILE_SOURCES.filter(({ part }) => partValues(given, part).length > 0);
+  const files = sources.map(({ volume, mountPath }) => ({ name: volume, mountPath, readOnly: true }));
   return [...SIDECAR_MOUNTS, ...files];
 }
 

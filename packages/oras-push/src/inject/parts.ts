@@ -1,5 +1,5 @@
 import { DEFAULT_SHARE, SHARE } from "shared/pod/markers";
-import { OWN_PREFIX } from "./annotations.ts";
+import { OWN_PREFIX, type PodPart } from "./annotations.ts";
 import type { EnvironmentVariable, Resources } from "./pod.ts";
 
 /** The names of what injection adds to a pod. */
@@ -11,6 +11,8 @@ export const NAMES = {
   noToken: "oras-no-token",
   registrySecret: "oras-registry-secret",
   authority: "oras-ca",
+  clientCertificate: "oras-client-certificate",
+  annotationFile: "oras-annotations",
 } as const;
 
 /** The paths at which injection mounts volumes. */
@@ -20,9 +22,56 @@ export const PATHS = {
   tools: "/opt/oras-pod-tools",
   /** The service account's token. An empty volume at this path keeps the token out of the sidecar. */
   token: "/var/run/secrets/kubernetes.io/serviceaccount",
-  registrySecret: "/etc/oras-pod-tools/registry",
-  authority: "/etc/oras-pod-tools/ca",
 } as const;
+
+/** Files for the sidecar from a Secret or a ConfigMap. */
+export interface FileSource {
+  /** The part of the pod that an annotation sets to the name of the object. */
+  readonly part: PodPart;
+  /** The name of the volume. */
+  readonly volume: string;
+  readonly mountPath: string;
+  readonly kind: "secret" | "configMap";
+  /** The words of the sidecar's command that name the files. */
+  readonly words: readonly string[];
+}
+
+const FILES = "/etc/oras-pod-tools";
+
+/** All files that annotations give to the sidecar, in the order of their volumes. */
+export const FILE_SOURCES: readonly FileSource[] = [
+  {
+    part: "registrySecret",
+    volume: NAMES.registrySecret,
+    mountPath: `${FILES}/registry`,
+    kind: "secret",
+    words: [`--registry-config=${FILES}/registry`],
+  },
+  {
+    part: "authority",
+    volume: NAMES.authority,
+    mountPath: `${FILES}/ca`,
+    kind: "configMap",
+    words: [`--ca-file=${FILES}/ca/ca.crt`],
+  },
+  {
+    part: "clientCertificate",
+    volume: NAMES.clientCertificate,
+    mountPath: `${FILES}/client`,
+    kind: "secret",
+    words: [`--cert-file=${FILES}/client/tls.crt`, `--key-file=${FILES}/client/tls.key`],
+  },
+  {
+    part: "annotationFile",
+    volume: NAMES.annotationFile,
+    mountPath: `${FILES}/annotations`,
+    kind: "configMap",
+    words: [`--annotation-file=${FILES}/annotations/annotations.json`],
+  },
+];
+
+/** The field of a volume's source that contains the name of the object (Kubernetes API, core/v1, `Volume`). */
+export const SOURCE_FIELDS = { secret: "secretName", configMap: "name" } as const;
 
 /** The launcher's path in the application's container. */
 export const LAUNCHER = {

@@ -2,7 +2,15 @@ import { type GivenAnnotations, partValues } from "./annotation-values.ts";
 import { launcherWords } from "./commands.ts";
 import { injectedContainers } from "./containers.ts";
 import { add, type JsonPatch, move, type PatchOperation, type Path, remove } from "./json-patch.ts";
-import { DEFAULT_GRACE_PERIOD, GRACE_PERIOD, NAMES, NETWORK_LABEL, PATHS } from "./parts.ts";
+import {
+  DEFAULT_GRACE_PERIOD,
+  FILE_SOURCES,
+  GRACE_PERIOD,
+  NAMES,
+  NETWORK_LABEL,
+  PATHS,
+  SOURCE_FIELDS,
+} from "./parts.ts";
 import type { Container, PodTemplate } from "./pod.ts";
 import type { InjectionSettings } from "./settings.ts";
 import { targetIndex } from "./target.ts";
@@ -47,15 +55,14 @@ export function stepPatch(pod: PodTemplate, given: GivenAnnotations, settings: I
 }
 
 function volumes(given: GivenAnnotations, { delivery, image }: InjectionSettings): object[] {
-  const [secretName] = partValues(given, "registrySecret");
-  const [configMap] = partValues(given, "authority");
   const tools = { name: NAMES.tools, image: { reference: image, pullPolicy: "IfNotPresent" } };
   return [
     { name: NAMES.share, emptyDir: {} },
     { name: NAMES.noToken, emptyDir: {} },
     ...(delivery === "image-volume" ? [tools] : []),
-    ...(secretName === undefined ? [] : [{ name: NAMES.registrySecret, secret: { secretName } }]),
-    ...(configMap === undefined ? [] : [{ name: NAMES.authority, configMap: { name: configMap } }]),
+    ...FILE_SOURCES.flatMap(({ part, volume, kind }) =>
+      partValues(given, part).map((object) => ({ name: volume, [kind]: { [SOURCE_FIELDS[kind]]: object } })),
+    ),
   ];
 }
 

@@ -1,7 +1,7 @@
 import { type GivenAnnotations, partValues } from "./annotation-values.ts";
 import { OWN_PREFIX } from "./annotations.ts";
 import { messageText } from "./messages.ts";
-import { COMPLETION_INDEX, NAMES, PATHS, VARIABLES } from "./parts.ts";
+import { COMPLETION_INDEX, FILE_SOURCES, NAMES, PATHS, VARIABLES } from "./parts.ts";
 import type { Container, EnvironmentVariable, PodTemplate } from "./pod.ts";
 
 /** The names of the volumes that injection adds. */
@@ -9,8 +9,7 @@ export const VOLUME_NAMES: readonly string[] = [
   NAMES.share,
   NAMES.tools,
   NAMES.noToken,
-  NAMES.registrySecret,
-  NAMES.authority,
+  ...FILE_SOURCES.map(({ volume }) => volume),
 ];
 
 /** The paths at which injection mounts volumes into the application's container. */
@@ -86,16 +85,16 @@ function restartProblem({ spec: { restartPolicy = "Always" } }: PodTemplate): st
 }
 
 function takenName({ spec }: PodTemplate): string | undefined {
-  const containers = [...spec.containers, ...(spec.initContainers ?? [])].map(({ name }) => name);
-  const container = [NAMES.sidecar, NAMES.install].find((name) => containers.includes(name));
-  if (container !== undefined) return messageText("takenContainer", { name: container });
-  const volume = VOLUME_NAMES.find((name) => spec.volumes?.some((volume) => volume.name === name));
-  return volume && messageText("takenVolume", { name: volume });
+  const containers = [...spec.containers, ...(spec.initContainers ?? [])];
+  const container = containers.find(({ name }) => name === NAMES.sidecar || name === NAMES.install);
+  if (container !== undefined) return messageText("takenContainer", { name: container.name });
+  const volume = spec.volumes?.find(({ name }) => VOLUME_NAMES.includes(name));
+  return volume && messageText("takenVolume", { name: volume.name });
 }
 
 function takenPath({ name, volumeMounts = [] }: Container): string | undefined {
-  const path = MOUNT_PATHS.find((path) => volumeMounts.some(({ mountPath }) => mountPath === path));
-  return path && messageText("takenPath", { container: name, path });
+  const mount = volumeMounts.find(({ mountPath }) => MOUNT_PATHS.includes(mountPath));
+  return mount && messageText("takenPath", { container: name, path: mount.mountPath });
 }
 
 function conditionProblem(given: GivenAnnotations, { name: container, env = [] }: Container): string | undefined {
