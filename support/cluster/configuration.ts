@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { findProgram } from "../debian.ts";
 import { type Identity, kubeconfig, writeCredentials } from "./credentials.ts";
-import { ADDRESSES, INSIDE } from "./settings.ts";
+import { ADDRESSES, FILES, INSIDE } from "./settings.ts";
 
 /** The image of a pod's first process. */
 export const PAUSE_IMAGE = "localhost/pause:1";
@@ -45,6 +45,8 @@ root = "${INSIDE.state}/containerd"
 disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.nri.v1.nri"]
 [${images}.pinned_images]
 sandbox = "${PAUSE_IMAGE}"
+[${images}.registry]
+config_path = "${INSIDE.state}/${FILES.registries}"
 [${runtime}]
 restrict_oom_score_adj = true
 disable_apparmor = true

@@ -38,5 +38,7 @@ export const FILES = {
   kubeconfig: "kubeconfig",
   logs: "log",
   node: "node.json",
+  /** The settings of registries for containerd: a folder for each registry. */
+  registries: "certs.d",
   volumes: "volumes",
 } as const;

@@ -6,10 +6,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Cluster } from "../../support/cluster/cluster.ts";
 import { issueCertificate } from "../../support/cluster/credentials.ts";
 import { forwardInto } from "../../support/cluster/forwarding.ts";
-import { ADDRESSES, INSIDE } from "../../support/cluster/settings.ts";
+import { ADDRESSES, FILES, INSIDE } from "../../support/cluster/settings.ts";
 import { findProgram } from "../../support/debian.ts";
 import { NAMESPACE } from "./cluster.ts";
 import { MANIFESTS } from "./kubernetes.ts";
+
+/** The registry of the manifests in {@link NAMESPACE}, as pods and image references name it. */
+export const REGISTRY = `oras-0.oras.${NAMESPACE}.svc.cluster.local:5000`;
 
 /** A port of a pod, on this machine. */
 export interface ForwardedPort {
@@ -39,13 +42,27 @@ export async function startRegistry(cluster: Cluster): Promise<void> {
 }
 
 /**
+ * Lets the node pull images from the registry that {@link startRegistry} started, under the name that pods use. The node
+ * cannot resolve this name, and expects HTTPS. So this writes the address, with plain HTTP, to a file of containerd.
+ */
+export async function letNodePull(cluster: Cluster): Promise<void> {
+  const folder = join(cluster.folder, FILES.registries, REGISTRY);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "hosts.toml"), `server = "http://${await registryIp(cluster)}:5000"\n`);
+}
+
+/**
  * Forwards a free local port to the registry that {@link startRegistry} started, until the cluster stops. Unlike
  * {@link forwardPort}, this needs neither kubelet nor container runtime. Returns the address, 127.0.0.1:PORT.
  */
 export async function forwardRegistry(cluster: Cluster): Promise<string> {
+  return `127.0.0.1:${await forwardInto(cluster.node, "registry", `${await registryIp(cluster)}:5000`)}`;
+}
+
+async function registryIp(cluster: Cluster): Promise<string> {
   const pod = await cluster.api.get<{ status: { podIP: string } }>(`/api/v1/namespaces/${NAMESPACE}/pods/oras-0`);
   if (pod === undefined) throw new Error("the registry has no pod");
-  return `127.0.0.1:${await forwardInto(cluster.node, "registry", `${pod.status.podIP}:5000`)}`;
+  return pod.status.podIP;
 }
 
 /** Forwards a free local port to a pod's port, as `kubectl port-forward` does. */

@@ -35,6 +35,8 @@ const REQUIRED: Readonly<Record<string, string>> = {
   injection: "1.36",
   "injection-all-namespaces": "1.36",
   "overlays/kind/injection": "1.36",
+  "overlays/kind/workflow-mounts": "1.36",
+  "workflow-mounts": "1.36",
 };
 
 /** The components. They contain patches and no complete objects. */

@@ -2,6 +2,7 @@
 import type { Cluster } from "../../../support/cluster/cluster.ts";
 import { installJobSet } from "../../../support/cluster/jobset.ts";
 import { ADDRESSES } from "../../../support/cluster/settings.ts";
+import { letNodePull } from "../cluster-registries.ts";
 import type { Step } from "./steps.ts";
 
 /** A line of the guide that the test does not run. */
@@ -29,6 +30,11 @@ export const EXCEPTIONS: readonly Exception[] = [
   { command: /^kind load image-archive /, reason: "the test's cluster starts with the image" },
   { command: /^podman load /, reason: "an alternative to `kind load` on a machine with podman" },
   { command: /^skopeo copy /, reason: "an alternative to `kind load` for a cluster that pulls its images" },
+  {
+    command: /^docker (exec|cp) .*kind-control-plane/,
+    reason: "the node of the test's cluster is no container: the test writes the same file to the folder of the node",
+    instead: letNodePull,
+  },
   {
     command: /^kubectl apply --server-side -f https:\/\/\S+\/jobset\/\S+\/manifests\.yaml$/,
     reason: "the test's cluster has no internet: the test installs the same version from its sources",
