@@ -5,13 +5,14 @@
  *   pnpm build [--arch x64|arm64] [--out DIR]
  */
 import { execFileSync } from "node:child_process";
-import { chmodSync, copyFileSync, linkSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ensureProgram } from "../support/debian.ts";
 import { ROOT } from "../support/paths.ts";
 import { bundleExecutable, bundleTool, TOOLS } from "./build/bundle.ts";
 import { EXEC_ARGV, makeCodeCache } from "./build/code-cache.ts";
+import { reduceIcuData } from "./build/icu-data.ts";
 import { nodeBinary } from "./build/node-binary.ts";
 import { sha256 } from "./build/sha256.ts";
 import { writeShare } from "./build/share.ts";
@@ -39,9 +40,7 @@ export async function buildExecutables(arch: Arch, out: string): Promise<void> {
     await bundleTool(tool, join(work, tool));
     if (arch === process.arch) makeCodeCache(tool, work);
   }
-  copyFileSync(nodeBinary(arch), join(work, "node"));
-  chmodSync(join(work, "node"), 0o755);
-  strip(arch, join(work, "node"));
+  writeNode(arch, join(work, "node"));
   writeFileSync(join(work, "sea.json"), JSON.stringify(seaConfig(arch)));
   execFileSync(process.execPath, ["--build-sea", "sea.json"], { cwd: work, stdio: ["ignore", "ignore", "inherit"] });
   searchBeside(join(work, "executable"));
@@ -66,6 +65,15 @@ function seaConfig(arch: Arch) {
     execArgvExtension: "none",
     execArgv: EXEC_ARGV,
   };
+}
+
+/** Writes the Node binary of the executable, without symbols and unused ICU data. */
+function writeNode(arch: Arch, file: string): void {
+  const binary = readFileSync(nodeBinary(arch));
+  reduceIcuData(binary);
+  writeFileSync(file, binary);
+  chmodSync(file, 0o755);
+  strip(arch, file);
 }
 
 function strip(arch: Arch, file: string): void {

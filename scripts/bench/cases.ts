@@ -7,11 +7,13 @@ import { measurePulls } from "./cases/pull.ts";
 import { pushAgain, pushCompressed, pushFile, pushSmall, pushText } from "./cases/push.ts";
 import { measureFirstByte, measureTag } from "./cases/reaction.ts";
 import { measureStart } from "./cases/start.ts";
+import { measureTagTime } from "./cases/tag-time.ts";
 
 /** The cases by name, in the order in which the bench runs them. */
 export const CASES: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
   start: measureStart,
   "first-byte": measureFirstByte,
+  "tag-time": measureTagTime,
   "push-small": pushSmall,
   "push-file": pushFile,
   "push-compressed": pushCompressed,

@@ -1,5 +1,5 @@
 import { type Comparison, classify, compareWithPeers } from "./comparison.ts";
-import { FIRST_BYTE, MEMORY, OPERATOR_SECONDS, SECONDS, SIDECAR_WAITS, TAG } from "./names.ts";
+import { FIRST_BYTE, MEMORY, OPERATOR_SECONDS, SECONDS, SIDECAR_WAITS, SMALL_FILE, TAG } from "./names.ts";
 import { formatNumber } from "./numbers.ts";
 import type { BenchRun, Row } from "./result.ts";
 import { spreadOf } from "./statistics.ts";
@@ -66,9 +66,10 @@ function describeReaction(rows: readonly Row[]): string[] {
     return row && formatNumber(spreadOf(row.values).median);
   };
   const [byte, tag, operatorTag] = [median(FIRST_BYTE, "ms"), median(TAG, SECONDS), median(TAG, OPERATOR_SECONDS)];
-  const memory = median(SIDECAR_WAITS, MEMORY);
+  const [small, memory] = [median(SMALL_FILE, "ms"), median(SIDECAR_WAITS, MEMORY)];
   return [
     ...(byte === undefined ? [] : [`The sidecar sends the first byte ${byte} ms after the done marker.`]),
+    ...(small === undefined ? [] : [`For one small file, the registry has the tag ${small} ms after the done marker.`]),
     ...(tag === undefined ? [] : [`The registry has the tag ${tag} s after the application's end.`]),
     ...(operatorTag === undefined
       ? []

@@ -88,12 +88,14 @@ describe("the conclusions", () => {
   it("describe reaction and waiting", () => {
     const rows = [
       { work: "from the done marker to the first byte sent", figure: "ms", values: [10] },
+      { work: "one small file, from the done marker to the tag", figure: "ms", values: [25] },
       { work: "from the application's end to the tag", figure: "seconds", values: [0.3] },
       { work: "from the application's end to the tag", figure: "seconds with the ORAS Operator scripts", values: [3] },
       { work: "sidecar waits", figure: "MiB of memory", values: [14.1] },
     ];
     const text = describeConclusions(runWith({ rows }));
     assert.match(text, /first byte 10\.0 ms after the done marker/);
+    assert.match(text, /the tag 25\.0 ms after the done marker/);
     assert.match(text, /tag 0\.300 s after the application's end/);
     assert.match(text, /after 3\.00 s/);
     assert.match(text, /waiting sidecar uses 14\.1 MiB/);

@@ -1,16 +1,11 @@
-import { once } from "node:events";
-import { watch } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
-import { dirname, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { SHARE } from "shared/pod/markers";
-import { startTool, toolPath } from "../../../support/tools.ts";
+import { createServer } from "node:net";
+import { dirname } from "node:path";
+import { listen } from "../../../support/registry/server.ts";
+import { toolPath } from "../../../support/tools.ts";
 import { type Bench, secondsOf } from "../bench.ts";
 import { FIRST_BYTE, OPERATOR_SECONDS, SECONDS, TAG } from "../names.ts";
 import { roundRatios } from "../statistics.ts";
-
-/** The time after an event until the sidecar is idle again, in milliseconds. */
-const SETTLE = 1500;
+import { endStep } from "./waiting-sidecar.ts";
 
 /** Measures the time from the done marker to the first byte that the registry receives. */
 export async function measureFirstByte(bench: Bench): Promise<void> {
@@ -20,24 +15,7 @@ export async function measureFirstByte(bench: Bench): Promise<void> {
 }
 
 async function markerToByte(bench: Bench): Promise<number> {
-  const share = bench.emptyFolder("reaction");
-  const output = join(share, "output");
   const server = createServer();
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  const { port } = server.address() as AddressInfo;
-  const sidecar = startTool("oras-push", ["sidecar", "--share", share, "NA", `127.0.0.1:${port}/bench/reaction:1`]);
-  const waiting = new Promise<void>((resolve) => {
-    sidecar.child.stderr?.on("data", (text: string) => text.includes(SHARE.done) && resolve());
-  });
-  await waiting;
-  await sleep(SETTLE);
-  const marked = new Promise<number>((resolve) => {
-    const watcher = watch(share, (_, name) => {
-      if (name !== SHARE.done) return;
-      resolve(performance.now());
-      watcher.close();
-    });
-  });
   const sockets: { destroy(): void }[] = [];
   const received = new Promise<number>((resolve) => {
     server.on("connection", (socket) => {
@@ -45,11 +23,7 @@ async function markerToByte(bench: Bench): Promise<number> {
       sockets.push(socket);
     });
   });
-  // The application ends only after the sidecar has handled the start of the launcher.
-  const script = `sleep ${SETTLE / 1000} && mkdir ${output} && echo done > ${output}/log`;
-  const launcher = startTool("launcher", ["--share", share, "--output", output, "--", "sh", "-c", script], {
-    env: { PATH: process.env.PATH },
-  });
+  const { sidecar, launcher, marked } = await endStep(bench, `${await listen(server)}/bench/reaction:1`);
   const passed = (await received) - (await marked);
   sidecar.child.kill("SIGKILL");
   for (const socket of sockets) socket.destroy();

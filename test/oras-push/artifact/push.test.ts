@@ -25,12 +25,13 @@ import { layerOf } from "oras-push/layer/layer";
 import type { LayerSource } from "oras-push/layer/layer-source";
 import { ANNOTATIONS } from "oras-push/oci/annotations";
 import type { ArtifactStore } from "oras-push/oci/artifact-store";
+import { EMPTY_DESCRIPTOR } from "oras-push/oci/descriptor";
 import { digestOf } from "oras-push/oci/meter";
 import { ToolError } from "shared/cli/tool-error";
 import { type MemoryRegistry, refuse, startMemoryRegistry } from "../../../support/registry/memory-registry.ts";
 import { freePort } from "../../../support/registry/process-registry.ts";
 import { type RunningProcess, run, runTool, startTool } from "../../../support/tools.ts";
-import { chain, failing, first, readBytes, resetting, STEPS } from "../../support/registry/faults.ts";
+import { chain, failing, first, type Match, readBytes, resetting, STEPS } from "../../support/registry/faults.ts";
 import { startTokenServer } from "../../support/registry/token-server.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import {
@@ -251,6 +252,34 @@ describe("pushes", () => {
         assert.equal((await again()).sent, true);
       }
     });
+  });
+
+  it("ask for the empty config while they read the layers", async (t) => {
+    const { registry, base, push } = await setting(t);
+    writeFileSync(join(base, "earlier"), "earlier");
+    await push([join(base, "earlier")]);
+    writeFileSync(join(base, "file"), "content");
+    const asked = registry.requests.length;
+    // The answer about the layer waits for the answer about the config.
+    const config = Promise.withResolvers<void>();
+    registry.intercept(async ({ method, url = "" }) => {
+      if (method === "HEAD" && url.includes(EMPTY_DESCRIPTOR.digest)) config.resolve();
+      if (method === "HEAD" && !url.includes(EMPTY_DESCRIPTOR.digest)) await config.promise;
+      return false;
+    });
+    await push([join(base, "file")]);
+    const methods = registry.requests.slice(asked).map(({ method }) => method);
+    assert.deepEqual(methods, ["HEAD", "HEAD", "POST", "PUT", "PUT"]);
+  });
+
+  it("ask again for the empty config if the registry did not answer", async (t) => {
+    const { registry, base, push } = await setting(t);
+    writeFileSync(join(base, "file"), "content");
+    const isConfig: Match = (method, url) => method === "HEAD" && url.includes(EMPTY_DESCRIPTOR.digest);
+    registry.intercept(failing(500, isConfig));
+    await push([join(base, "file")]);
+    assert.equal(registry.requests.filter(({ method, url }) => isConfig(method, url)).length, 2);
+    assert.ok(registry.blobs.has(EMPTY_DESCRIPTOR.digest));
   });
 
   it("without paths have the empty layer", async (t) => {

@@ -1,7 +1,7 @@
 import type { LayerSource } from "../layer/layer-source.ts";
 import { ANNOTATIONS } from "../oci/annotations.ts";
 import type { ArtifactStore } from "../oci/artifact-store.ts";
-import type { Annotations, Descriptor } from "../oci/descriptor.ts";
+import { type Annotations, type Descriptor, EMPTY_DESCRIPTOR } from "../oci/descriptor.ts";
 import type { StoredManifest } from "../oci/manifest.ts";
 import type { AnyReference } from "../oci/reference.ts";
 import {
@@ -133,6 +133,7 @@ async function pushBlobs(
       targets.map(({ reference }) => reference),
     );
     const first = destinations[0]?.store as ArtifactStore;
+    const empty = probeEmptyConfig(store, artifact);
     const layers = await mapConcurrently([...sources.entries()], concurrency, ([index, source]) => {
       const layer = known?.[index];
       return layer === undefined
@@ -140,10 +141,21 @@ async function pushBlobs(
         : copyLayer(store, source, layer.descriptor, first, progress);
     });
     pushed.push(layers);
-    for (const { bytes, descriptor } of configsOf(artifact, layers))
-      if (!(await store.hasBlob(descriptor.digest, descriptor.size))) await store.pushBlob(bytes, descriptor.digest);
+    for (const { bytes, descriptor } of configsOf(artifact, layers)) {
+      const known = (await empty) ?? (await store.hasBlob(descriptor.digest, descriptor.size));
+      if (!known) await store.pushBlob(bytes, descriptor.digest);
+    }
   }
   return pushed;
+}
+
+/**
+ * Asks whether the store has the empty config, while the layers are packed and sent. Returns undefined if the answer is
+ * unknown, or if the artifact has another config.
+ */
+async function probeEmptyConfig(store: ArtifactStore, { mountable }: Artifact): Promise<boolean | undefined> {
+  if (mountable !== undefined) return undefined;
+  return store.probeBlob(EMPTY_DESCRIPTOR.digest, EMPTY_DESCRIPTOR.size);
 }
 
 /** Writes a tag. Returns the manifest that the tag points to afterwards. */

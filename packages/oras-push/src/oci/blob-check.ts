@@ -11,10 +11,17 @@ const NO_HEAD: ReadonlySet<number> = new Set([405, 501]);
 /**
  * Whether a registry has a blob (distribution-spec, "Checking if content exists in the registry"). `path` is the path
  * of the repository. The status 200 alone does not prove that the registry has the blob, because any web server may
- * send this status. If the registry does not support HEAD, this function requests the first byte of the blob.
+ * send this status. If the registry does not support HEAD, this function requests the first byte of the blob. `retry`
+ * says whether the transport retries a failed request.
  */
-export async function hasBlob(transport: Transport, path: string, scope: string, blob: WantedBlob): Promise<boolean> {
-  const request = { method: "HEAD", target: `${path}/blobs/${blob.digest}`, scope } as const;
+export async function hasBlob(
+  transport: Transport,
+  path: string,
+  scope: string,
+  blob: WantedBlob,
+  retry: boolean = true,
+): Promise<boolean> {
+  const request = { method: "HEAD", target: `${path}/blobs/${blob.digest}`, scope, retry } as const;
   const head = await transport.send({ ...request, expect: [200, 404, ...NO_HEAD] });
   await head.discard();
   if (!NO_HEAD.has(head.status)) return head.status === 200 && proves(head, head.header("content-length"), blob);

@@ -50,6 +50,11 @@ export class Repository implements ArtifactStore {
     return hasBlob(this.#transport, this.#path, this.#scope, { digest, ...(size === undefined ? {} : { size }) });
   }
 
+  /** Asks once whether the registry has a blob. Returns undefined after a failure. */
+  probeBlob(digest: Digest, size: number): Promise<boolean | undefined> {
+    return hasBlob(this.#transport, this.#path, this.#scope, { digest, size }, false).catch(() => undefined);
+  }
+
   /**
    * Downloads a blob ("Pulling blobs"). Resumes the download after a broken connection. The caller must check the size
    * and the digest, because the registry may send too few or too many bytes. `start` is the offset of the first byte.

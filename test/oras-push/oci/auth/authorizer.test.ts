@@ -53,6 +53,15 @@ describe("an authorizer", () => {
     assert.equal(await subject.header("repository:b:pull"), undefined, "a token is for one scope");
   });
 
+  it("requests one token for two requests at the same time", async () => {
+    const { it: subject, requests } = authorizer({ token: "t" });
+    const answers = await Promise.all([subject.answer(BEARER, "a", SECURE), subject.answer(BEARER, "a", SECURE)]);
+    assert.deepEqual(answers, [true, true]);
+    assert.equal(requests.length, 1);
+    assert.equal(await subject.answer(BEARER, "a", SECURE), true);
+    assert.equal(requests.length, 2, "a later challenge needs a new token");
+  });
+
   it("requests an anonymous token without a credential", async () => {
     const { it: subject, requests } = authorizer({ token: "t" });
     assert.equal(await subject.answer(BEARER, "scope", SECURE), true);

@@ -48,6 +48,8 @@ export class Authorizer {
   readonly #credentials: CredentialSource;
   readonly #request: TokenRequest;
   readonly #tokens = new Map<string, Token & TokenChallenge>();
+  /** The running requests for tokens, by scope. */
+  readonly #renewals = new Map<string, Promise<Token>>();
   readonly #secrets = new Set<string>();
   #basic: string | undefined;
   /** A text that describes the refused credentials, such as `bob was refused`. Undefined before the first challenge. */
@@ -122,10 +124,21 @@ export class Authorizer {
     return credential;
   }
 
-  async #renew(scope: string, { challenge, origin }: TokenChallenge): Promise<Token> {
-    const token = await this.#token(challenge, scope, origin);
-    this.#tokens.set(scope, { ...token, challenge, origin });
-    return token;
+  /** Requests a token. If a request for the same scope is running, waits for its token. */
+  #renew(scope: string, challenge: TokenChallenge): Promise<Token> {
+    const renewal = this.#renewals.get(scope) ?? this.#requestToken(scope, challenge);
+    this.#renewals.set(scope, renewal);
+    return renewal;
+  }
+
+  async #requestToken(scope: string, { challenge, origin }: TokenChallenge): Promise<Token> {
+    try {
+      const token = await this.#token(challenge, scope, origin);
+      this.#tokens.set(scope, { ...token, challenge, origin });
+      return token;
+    } finally {
+      this.#renewals.delete(scope);
+    }
   }
 
   async #token(challenge: Challenge, scope: string, origin: URL): Promise<Token> {

@@ -85,6 +85,9 @@ export class Layout implements ArtifactStore {
    * Whether the layout has a blob with the right size and digest. Returns false for a damaged blob, so that a push
    * replaces this blob.
    */
+  /** Returns undefined, because {@link hasBlob} needs no network. */
+  async probeBlob(): Promise<undefined> {}
+
   async hasBlob(digest: Digest, size: number): Promise<boolean> {
     try {
       const stats = await stat(this.#files.pathOf(digest));
