@@ -17,8 +17,17 @@ const SETTLE_TIME = 2000;
 /** The longest time between two looks at the clock and at the request file, in milliseconds. */
 const TICK = 500;
 
-/** A requested checkpoint waits at most this long, in milliseconds, until no matching file changes any more. */
-const REQUEST_TIME = 10_000;
+/**
+ * A checkpoint waits at most this long, in milliseconds, until no matching file changes any more. So files that the
+ * application writes together are in the same checkpoint.
+ */
+const PATIENCE = 10_000;
+
+/**
+ * A file that changes too often causes a warning after this time, in milliseconds. If four intervals between checkpoints
+ * are shorter, they replace this time.
+ */
+const WARNING_TIME = 60_000;
 
 /** The context of the checkpoints of one attempt. */
 export interface CheckpointContext {
@@ -44,8 +53,9 @@ export class Checkpointer {
   #number: number;
   #last = performance.now();
   #urgent = false;
-  /** When this object saw the current request; undefined if there is none. */
-  #requestedAt: number | undefined;
+  /** Since when a checkpoint is due; undefined if none is due. */
+  #dueSince: number | undefined;
+  /** The files of the last checkpoint. */
   #files: readonly CheckpointFile[] = [];
 
   /** `newest` is the number of the newest existing checkpoint, or 0. */
@@ -61,7 +71,8 @@ export class Checkpointer {
   start(): void {
     if (this.#plan.checkpoints.length === 0) return;
     const tick = () => {
-      this.#working = this.#tick().then(() => {
+      const handling = this.#tick().catch((error) => this.#warnFailed(error));
+      this.#working = handling.then(() => {
         this.#timer = setTimeout(tick, Math.min(TICK, this.#settleTime / 2));
       });
     };
@@ -85,43 +96,50 @@ export class Checkpointer {
     clearTimeout(this.#timer);
     if (end.kind === "not started" || (end.kind === "exited" && end.exitCode === 0 && !timedOut)) return;
     const orderly = end.kind === "exited" && end.exitCode < 128;
-    await this.#attempt(orderly ? Number.POSITIVE_INFINITY : ended - this.#settleTime);
+    await this.#attempt(orderly ? Number.POSITIVE_INFINITY : ended - this.#settleTime, false);
   }
 
   async #tick(): Promise<void> {
     const now = performance.now();
     const requested = existsSync(join(this.#plan.share, SHARE.checkpointNow));
-    this.#requestedAt = requested ? (this.#requestedAt ?? now) : undefined;
     const due = now - this.#last >= this.#plan.checkpointSeconds * 1000;
     if (!due && !requested && !this.#urgent) return;
     if (!this.#urgent && (await this.#handled()) < this.#number) return;
-    if (!(await this.#attempt(Date.now() - this.#settleTime))) return;
+    this.#dueSince ??= now;
+    const patience = Math.min(PATIENCE, this.#plan.checkpointSeconds * 1000);
+    const patient = !this.#urgent && now - this.#dueSince < patience;
+    if (!(await this.#attempt(Date.now() - this.#settleTime, patient))) return;
     this.#last = now;
+    this.#dueSince = undefined;
     this.#urgent = false;
     if (requested) await removeFile(join(this.#plan.share, SHARE.checkpointNow)).catch(() => {});
   }
 
   /** Takes a checkpoint, and warns if this fails. Returns false if the checkpoint must be tried again soon. */
-  async #attempt(settledBefore: number): Promise<boolean> {
+  async #attempt(settledBefore: number, patient: boolean): Promise<boolean> {
     try {
-      return await this.#take(settledBefore);
+      return await this.#take(settledBefore, patient);
     } catch (error) {
-      this.#warnOnce(`cannot take a checkpoint: ${describeError(error)}`);
+      this.#warnFailed(error);
       return true;
     }
   }
 
-  /** Takes a checkpoint of the files that have not changed since `settledBefore`, in milliseconds since 1970. */
-  async #take(settledBefore: number): Promise<boolean> {
+  /**
+   * Takes a checkpoint of the files that have not changed since `settledBefore`, in milliseconds since 1970. If
+   * `patient` is true, takes no checkpoint as long as any file changes.
+   */
+  async #take(settledBefore: number, patient: boolean): Promise<boolean> {
     const { share, checkpoints: patterns } = this.#plan;
     const found = findCheckpointFiles(patterns, share);
-    const known = new Set(this.#files.map(({ title }) => title));
     const unsettled = found.filter(({ changed }) => changed > settledBefore);
+    const known = new Set(this.#files.map(({ title }) => title));
     // The application overwrites a file of the last checkpoint. A checkpoint without this file would be useless.
-    if (unsettled.some(({ title }) => known.has(title))) return false;
+    const overwritten = unsettled.find(({ title }) => known.has(title));
+    if (overwritten !== undefined || (patient && unsettled.length > 0)) return this.#postpone(overwritten);
     const files = found.filter((file) => !unsettled.includes(file));
-    if (unsettled.length > 0 && (files.length === 0 || this.#isNewRequest())) return false;
-    if (files.length === 0 || isEqual(files, this.#files)) return true;
+    if (files.length === 0) return unsettled.length === 0 || this.#postpone(unsettled[0]);
+    if (isEqual(files, this.#files)) return true;
     const bytes = files.reduce((sum, { size }) => sum + size, 0);
     if (!this.#fits(files.length, bytes)) return true;
     const folder = await copySnapshot(share, files);
@@ -130,9 +148,13 @@ export class Checkpointer {
     return true;
   }
 
-  /** Whether the application requested a checkpoint a moment ago. It then probably just wrote its files. */
-  #isNewRequest(): boolean {
-    return this.#requestedAt !== undefined && performance.now() - this.#requestedAt < REQUEST_TIME;
+  /** Returns false, because the checkpoint must be tried again. Warns if `file` has changed too often for a long time. */
+  #postpone(file: CheckpointFile | undefined): false {
+    const limit = Math.min(WARNING_TIME, 4000 * this.#plan.checkpointSeconds);
+    const waited = performance.now() - (this.#dueSince ?? performance.now());
+    if (file !== undefined && waited >= limit)
+      this.#warnOnce(`cannot take a checkpoint: ${file.path} never stays unchanged for ${this.#settleTime / 1000} s`);
+    return false;
   }
 
   async #announce(folder: string, files: readonly CheckpointFile[], bytes: number): Promise<void> {
@@ -169,6 +191,10 @@ export class Checkpointer {
   async #handled(): Promise<number> {
     const marker = await this.#context.volume.read(SHARE.checkpointPushed, parseCheckpointPushedMarker);
     return Math.max(marker?.number ?? 0, this.#first);
+  }
+
+  #warnFailed(error: unknown): void {
+    this.#warnOnce(`cannot take a checkpoint: ${describeError(error)}`);
   }
 
   #warnOnce(text: string): void {

@@ -6,10 +6,10 @@ import type { FoundInput, SidecarContext, SidecarOptions, SidecarSteps } from ".
 import { writeFailure } from "./write-failure.ts";
 
 /**
- * Prepares a run: finds and pulls the inputs, and writes the init marker. If the output of the run is already in the
- * registry, pulls nothing. In this case, the marker tells the launcher to skip the run. If the sidecar resumes
- * runs, also pulls the newest checkpoint. Returns the artifacts of the
- * inputs. Before this function throws a failure, it writes the failure to a marker.
+ * Prepares a run: finds and pulls the inputs, and writes the init marker. If the sidecar resumes runs, also pulls the
+ * newest checkpoint. If the output of the run is already in the registry, pulls nothing. In this case, the marker tells
+ * the launcher to skip the run. Returns the artifacts of the inputs. Before this function throws a failure, it writes
+ * the failure to a marker.
  */
 export async function prepareRun(
   options: SidecarOptions,

@@ -5,7 +5,7 @@ import { anySignal } from "shared/cli/deadline";
 import { ToolError } from "shared/cli/tool-error";
 import { reading } from "shared/fs/path-failure";
 import { RESTORED_CHECKPOINT } from "shared/pod/checkpoint-markers";
-import { SHARE } from "shared/pod/markers";
+import { type CheckpointMarker, SHARE } from "shared/pod/markers";
 import type { SharedVolume } from "shared/pod/shared-volume";
 import { openStore } from "../artifact/open-store.ts";
 import { findArtifact } from "../artifact/pull.ts";
@@ -13,7 +13,8 @@ import type { PushResult } from "../artifact/push.ts";
 import { type PushedArtifact, pushedObject } from "../artifact/result.ts";
 import type { TransferContext } from "../artifact/transfer.ts";
 import type { LayerPath } from "../layer/layer-path.ts";
-import { formatReference } from "../oci/reference.ts";
+import { ANNOTATIONS } from "../oci/annotations.ts";
+import { formatReference, type Reference } from "../oci/reference.ts";
 import { podAnnotations } from "./provenance.ts";
 import { checkpointOf } from "./resume.ts";
 import type { CheckpointOrder } from "./sidecar-context.ts";
@@ -63,7 +64,7 @@ async function pushFiles(
   };
   const check = async () => {
     await confirm();
-    if (plan.resume !== undefined) await checkNewer(checkpoint.number, reference, plan, context);
+    if (plan.resume !== undefined) await checkNewest(checkpoint, reference, plan, context);
   };
   const [pushed] = await pushArtifact([reference], layers, artifact, context, check);
   // The pulled checkpoint is older, so no attempt restores it any more.
@@ -71,18 +72,25 @@ async function pushFiles(
   return pushedObject(pushed as PushResult);
 }
 
-/** Throws `cannotCreate` if the registry has a newer checkpoint, for example because another pod continues the run. */
-async function checkNewer(
-  number: number,
-  reference: CheckpointOrder["reference"],
+/**
+ * Throws `cannotCreate` if the registry has the same or a newer checkpoint of another attempt, for example because
+ * another pod continues the run.
+ */
+async function checkNewest(
+  { number, attempt }: CheckpointMarker,
+  reference: Reference,
   plan: SidecarPlan,
   context: TransferContext,
 ): Promise<void> {
   const name = formatReference(reference);
   const store = await openStore(reference, "pull,push", plan, context);
   const found = await findArtifact(store, name, reference.tag ?? "", undefined);
-  if (found !== undefined && checkpointOf(found.artifact.annotations, name).number >= number)
-    throw new ToolError("cannotCreate", `${name} is already a newer checkpoint`, { why: "another pod took it" });
+  if (found === undefined) return;
+  const { annotations } = found.artifact;
+  const newest = checkpointOf(annotations, name).number;
+  // A sidecar that died after the push of this checkpoint may have left it.
+  if (newest < number || (newest === number && annotations[ANNOTATIONS.attempt] === attempt)) return;
+  throw new ToolError("cannotCreate", `${name} already has the checkpoint ${newest}`, { why: "another pod took it" });
 }
 
 function layersOf(folder: string): LayerPath[] {

@@ -78,16 +78,18 @@ async function unusableReason(
 ): Promise<string | undefined> {
   if (!isSameRun(annotations, inputs, cacheKey)) return "it belongs to a run with other inputs or another cache key";
   const output = await findArtifact(store, formatReference(pushTo), pushTo.tag ?? "", undefined);
-  if (output !== undefined && continues(output.artifact.annotations, annotations))
-    return "its run has already succeeded";
+  if (output !== undefined && isAfter(output.artifact.annotations, annotations)) return "its run has already succeeded";
   return undefined;
 }
 
-/** Whether an output comes from a successful attempt that took this checkpoint, or that was resumed from it. */
-function continues(output: Annotations, checkpoint: Annotations): boolean {
+/**
+ * Whether an output comes from a successful run that took this checkpoint, or that was resumed from this checkpoint or
+ * from a later one.
+ */
+function isAfter(output: Annotations, checkpoint: Annotations): boolean {
   if (!isSuccessful(output)) return false;
   const { attempt, checkpoint: number, resumedFrom } = ANNOTATIONS;
-  return output[attempt] === checkpoint[attempt] || output[resumedFrom] === checkpoint[number];
+  return output[attempt] === checkpoint[attempt] || Number(output[resumedFrom] ?? 0) >= Number(checkpoint[number]);
 }
 
 async function pullFiles(

@@ -1,20 +1,10 @@
-import { join } from "node:path";
-import { anySignal, deadline } from "shared/cli/deadline";
 import { describeError, ToolError } from "shared/cli/tool-error";
-import {
-  type ArtifactRecord,
-  type PushedMarker,
-  parseDoneMarker,
-  parsePushedMarker,
-  parseStartedMarker,
-  SHARE,
-} from "shared/pod/markers";
+import { type ArtifactRecord, type PushedMarker, parsePushedMarker, SHARE } from "shared/pod/markers";
 import type { SharedVolume } from "shared/pod/shared-volume";
-import type { WaitNotice } from "shared/pod/wait";
-import { waitNotice } from "shared/pod/wait-notice";
 import { formatReference, type Reference } from "../oci/reference.ts";
-import { type AttemptEnd, hasStarted, mediaTypesOf, nextEnd, observe, type SidecarState } from "./attempt-end.ts";
+import { type AttemptEnd, mediaTypesOf } from "./attempt-end.ts";
 import { CheckpointPushes } from "./checkpoint-pushes.ts";
+import { currentEnd, settleOldEnd, waitForEnd, waitForStart } from "./launcher-wait.ts";
 import { prepareRun } from "./prepare-run.ts";
 import { runIdentity } from "./provenance.ts";
 import { runOutcome, runReference } from "./run-outcome.ts";
@@ -53,100 +43,6 @@ export async function runSidecar(
     const checkpoint = await checkpoints.pending();
     if (checkpoint !== undefined) await checkpoints.push(checkpoint, async () => undefined);
     return result;
-  }
-}
-
-async function waitForStart(options: SidecarOptions, context: SidecarContext, steps: SidecarSteps): Promise<void> {
-  const { volume, signal, terminating } = context;
-  const late = deadline(options.startTimeoutSeconds, () => "the application did not start");
-  if (late === undefined) return;
-  const check = async () => (hasStarted(await observe(volume, steps.lease)) ? true : undefined);
-  try {
-    await volume.until(check, {
-      names: Object.keys(LAUNCHER_MARKERS),
-      signal: anySignal(signal, late, terminating),
-      notice: noticeOf("the start of the application", context, steps),
-    });
-  } catch (error) {
-    if (signal.aborted || !terminating.aborted) throw error;
-  }
-}
-
-const LAUNCHER_MARKERS = {
-  [SHARE.started]: parseStartedMarker,
-  [SHARE.done]: parseDoneMarker,
-  [SHARE.doneFailed]: parseDoneMarker,
-};
-
-function noticeOf(event: string, { volume, warn }: SidecarContext, { lease }: SidecarSteps): WaitNotice {
-  return waitNotice(volume, { event, side: "launcher", lease, markers: LAUNCHER_MARKERS }, warn);
-}
-
-/** Waits a moment if an attempt ended before this sidecar started, because a new attempt may start soon. */
-async function settleOldEnd(context: SidecarContext, steps: SidecarSteps): Promise<void> {
-  if ((await currentEnd(false, context, steps)) !== "wait") await steps.settle(context.signal);
-}
-
-/** Observes the volume, and returns the next step of the sidecar. */
-function currentEnd(
-  terminating: boolean,
-  { volume }: SidecarContext,
-  steps: SidecarSteps,
-): Promise<ReturnType<typeof nextEnd>> {
-  const check = async () => nextEnd(await observe(volume, steps.lease), { handled: undefined, terminating });
-  return volume.until(check, { names: [] });
-}
-
-/** Waits for the end of an attempt. Pushes the checkpoints that the launcher takes in the meantime. */
-async function waitForEnd(
-  handled: string | undefined,
-  checkpoints: CheckpointPushes,
-  options: SidecarOptions,
-  context: SidecarContext,
-  steps: SidecarSteps,
-): Promise<AttemptEnd | "over"> {
-  const { volume, terminating, waitLog } = context;
-  const signal = anySignal(
-    context.signal,
-    deadline(options.timeoutSeconds, () => "the application did not end"),
-  );
-  const check = (state: SidecarState) => async () => {
-    const end = nextEnd(await observe(volume, steps.lease), state);
-    if (typeof end !== "string") return end;
-    const checkpoint = await checkpoints.pending();
-    if (checkpoint !== undefined) return { kind: "checkpoint" as const, checkpoint };
-    return end === "wait" ? undefined : end;
-  };
-  // After the first attempt, a native sidecar may wait until the pod ends. This is normal, so this wait has no notice.
-  const notice = handled === undefined ? noticeOf("the end of the application", context, steps) : undefined;
-  const until = (state: SidecarState, until: AbortSignal) =>
-    volume.until(check(state), {
-      names: [...Object.keys(LAUNCHER_MARKERS), SHARE.checkpoint],
-      signal: until,
-      log: waitLog,
-      notice,
-    });
-  const done = join(volume.folder, SHARE.done);
-  waitLog(done);
-  const next = () =>
-    until({ handled, terminating: false }, anySignal(signal, terminating)).catch(async (error: unknown) => {
-      if (signal.aborted || !terminating.aborted) throw error;
-      if (!options.native && !hasStarted(await observe(volume, steps.lease))) throw terminating.reason;
-      if (handled === undefined) waitLog("the pod terminates: waiting for the end of the launcher");
-      return until({ handled, terminating: true }, signal);
-    });
-  const ended = async () => {
-    const end = nextEnd(await observe(volume, steps.lease), { handled, terminating: terminating.aborted });
-    return typeof end === "string" ? undefined : (true as const);
-  };
-  for (;;) {
-    const end = await next();
-    if (end !== "over" && end.kind === "checkpoint") {
-      await checkpoints.push(end.checkpoint, ended);
-      continue;
-    }
-    if (end !== "over" && end.kind === "done") waitLog(`Found existing path ${done}`);
-    return end;
   }
 }
 
