@@ -70,7 +70,8 @@ describe("in a real cluster, a Job whose pods are deleted", { skip: CLUSTER_SKIP
 
   /** Waits for a running pod of the Job whose application has started. Returns its name and the step before its first. */
   async function startedPod(): Promise<{ readonly pod: string; readonly first: number }> {
-    const end = performance.now() + 120_000;
+    // The Job controller waits longer before each new pod: 10 s, then twice as long after each further loss.
+    const end = performance.now() + 400_000;
     const path = `/api/v1/namespaces/${NAMESPACE}/pods?labelSelector=job-name%3Dresume`;
     while (performance.now() < end) {
       const { items } = (await cluster.api.get<Pods>(path)) ?? { items: [] };

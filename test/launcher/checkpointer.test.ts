@@ -1,6 +1,6 @@
 /** When the launcher takes a checkpoint, and which files the checkpoint contains. */
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -71,6 +71,20 @@ describe("a checkpoint", { timeout: 60_000 }, () => {
     await writing;
     assert.equal(files["restart.0"], "0");
     assert.equal(files[`restart.${readdirSync(state).length - 1}`], undefined);
+  });
+
+  it("copies only the files that changed, and shares the other copies with the last checkpoint", async (context) => {
+    const { share, state } = setting(context);
+    for (const name of ["a", "b"]) writeFileSync(join(state, name), name);
+    await checkpoint(share, 1);
+    const copyOf = (number: number, name: string) => statSync(join(share, SHARE.checkpoints, String(number), name)).ino;
+    const first = { a: copyOf(1, "a"), b: copyOf(1, "b") };
+    writeFileSync(join(share, SHARE.checkpointPushed), JSON.stringify({ schema: 1, number: 1 }));
+    writeFileSync(join(state, "b"), "changed");
+    assert.deepEqual(await checkpoint(share, 2), { a: "a", b: "changed" });
+    assert.equal(copyOf(2, "a"), first.a);
+    assert.notEqual(copyOf(2, "b"), first.b);
+    assert.notEqual(statSync(join(state, "a")).ino, first.a);
   });
 
   it("is not taken, with a warning, if a file never stays unchanged", async (context) => {

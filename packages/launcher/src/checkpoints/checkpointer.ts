@@ -9,7 +9,7 @@ import type { SharedVolume } from "shared/pod/shared-volume";
 import type { RunResult } from "../process/exit-status.ts";
 import { type CheckpointFile, findCheckpointFiles } from "./checkpoint-files.ts";
 import type { CheckpointPlan } from "./checkpoint-plan.ts";
-import { announceSnapshot, copySnapshot, hasSpace, removeOldSnapshots } from "./snapshot.ts";
+import { announceSnapshot, changedFiles, copySnapshot, hasSpace, removeOldSnapshots } from "./snapshot.ts";
 
 /** A file counts only if it has not changed for this time, in milliseconds. */
 const SETTLE_TIME = 2000;
@@ -139,12 +139,12 @@ export class Checkpointer {
     if (overwritten !== undefined || (patient && unsettled.length > 0)) return this.#postpone(overwritten);
     const files = found.filter((file) => !unsettled.includes(file));
     if (files.length === 0) return unsettled.length === 0 || this.#postpone(unsettled[0]);
-    if (isEqual(files, this.#files)) return true;
-    const bytes = files.reduce((sum, { size }) => sum + size, 0);
-    if (!this.#fits(files.length, bytes)) return true;
-    const folder = await copySnapshot(share, files);
+    const changed = changedFiles(files, this.#files);
+    if (changed.length === 0 && files.length === this.#files.length) return true;
+    if (!this.#fits(files.length, sizeOf(changed))) return true;
+    const folder = await copySnapshot(share, files, { number: this.#number, files: this.#files });
     if (folder === undefined) return false;
-    await this.#announce(folder, files, bytes);
+    await this.#announce(folder, files);
     return true;
   }
 
@@ -157,7 +157,7 @@ export class Checkpointer {
     return false;
   }
 
-  async #announce(folder: string, files: readonly CheckpointFile[], bytes: number): Promise<void> {
+  async #announce(folder: string, files: readonly CheckpointFile[]): Promise<void> {
     const { share, checkpoints: patterns } = this.#plan;
     const { attempt, volume } = this.#context;
     const number = this.#number + 1;
@@ -168,7 +168,7 @@ export class Checkpointer {
       number,
       patterns,
       files: files.length,
-      bytes,
+      bytes: sizeOf(files),
       takenAt,
     });
     this.#number = number;
@@ -203,8 +203,7 @@ export class Checkpointer {
   }
 }
 
-function isEqual(files: readonly CheckpointFile[], others: readonly CheckpointFile[]): boolean {
-  const textOf = (list: readonly CheckpointFile[]) =>
-    list.map(({ title, signature }) => `${title} ${signature}`).join("\n");
-  return textOf(files) === textOf(others);
+/** The sum of the sizes of files, in bytes. */
+function sizeOf(files: readonly CheckpointFile[]): number {
+  return files.reduce((sum, { size }) => sum + size, 0);
 }

@@ -1,4 +1,4 @@
-import { chmodSync, constants, lstatSync, readdirSync, renameSync, statfsSync, utimesSync } from "node:fs";
+import { chmodSync, constants, linkSync, lstatSync, readdirSync, renameSync, statfsSync, utimesSync } from "node:fs";
 import { copyFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { makeFolders, makeSharedFolders } from "shared/fs/folders";
@@ -9,18 +9,34 @@ import { type CheckpointMarker, SHARE } from "shared/pod/markers";
 import type { SharedVolume } from "shared/pod/shared-volume";
 import { type CheckpointFile, fileOf } from "./checkpoint-files.ts";
 
+/** A snapshot on the shared volume. */
+export interface Snapshot {
+  readonly number: number;
+  readonly files: readonly CheckpointFile[];
+}
+
 /**
  * Copies files into a new folder below `checkpoints/`. Returns the path of this folder. Returns undefined if a file
  * changed during the copy, because the copy could then contain half a write. The copy shares its blocks with the file
- * if the file system supports this. A hard link would change together with the file.
+ * if the file system supports this. A hard link would change together with the file. But nobody changes the files of
+ * `last`, so a file that has not changed since then becomes a hard link to its last copy.
  */
-export async function copySnapshot(share: string, files: readonly CheckpointFile[]): Promise<string | undefined> {
-  const folder = join(share, SHARE.checkpoints, `.${uniqueName()}`);
-  makeSharedFolders(dirname(folder));
+export async function copySnapshot(
+  share: string,
+  files: readonly CheckpointFile[],
+  last: Snapshot,
+): Promise<string | undefined> {
+  const checkpoints = join(share, SHARE.checkpoints);
+  const folder = join(checkpoints, `.${uniqueName()}`);
+  makeSharedFolders(checkpoints);
+  const changed = new Set(changedFiles(files, last.files));
   try {
     makeReadableFolders(folder);
     for (const file of files) {
-      await copyInto(folder, file);
+      const target = join(folder, file.title);
+      makeReadableFolders(dirname(target));
+      const linked = !changed.has(file) && isLinked(join(checkpoints, String(last.number), file.title), target);
+      if (!linked) await copyTo(target, file);
       if (!isUnchanged(file)) return discard(folder);
     }
     // No file changed while other files were copied. So all copies are of one moment.
@@ -29,6 +45,12 @@ export async function copySnapshot(share: string, files: readonly CheckpointFile
     discard(folder);
     throw error;
   }
+}
+
+/** Returns the files that were added or changed since the last snapshot. This function is pure. */
+export function changedFiles(files: readonly CheckpointFile[], last: readonly CheckpointFile[]): CheckpointFile[] {
+  const signatures = new Map(last.map(({ title, signature }) => [title, signature]));
+  return files.filter(({ title, signature }) => signatures.get(title) !== signature);
 }
 
 /**
@@ -61,14 +83,22 @@ export function hasSpace(share: string, bytes: number): boolean {
   return bytes <= (bavail * bsize) / 2;
 }
 
-async function copyInto(folder: string, { path, title }: CheckpointFile): Promise<void> {
-  const target = join(folder, title);
-  makeReadableFolders(dirname(target));
+async function copyTo(target: string, { path }: CheckpointFile): Promise<void> {
   await copyFile(path, target, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
   const { mode, atime, mtime } = lstatSync(path);
   // The sidecar often runs as a different user than the application.
   ifSupported(() => chmodSync(target, (mode & 0o777) | 0o444));
   ifSupported(() => utimesSync(target, atime, mtime));
+}
+
+/** Links a copy to a new path. Returns false if this is impossible, for example without support of hard links. */
+function isLinked(copy: string, target: string): boolean {
+  try {
+    linkSync(copy, target);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function isUnchanged({ path, signature }: CheckpointFile): boolean {
