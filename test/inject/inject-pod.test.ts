@@ -189,7 +189,7 @@ describe("the table of annotations", () => {
       };
       const spec = specs[sets.option] as OptionSpec;
       assert.equal(type === "flag", spec.type === "flag", name);
-      assert.equal(["seconds", "count", "level"].includes(type), spec.type === "number", name);
+      assert.equal(["seconds", "count", "tagCount", "level"].includes(type), spec.type === "number", name);
       if (name.startsWith("oras-pod-tools.dev/")) assert.equal("list" in VALUE_TYPES[type], spec.type === "list", name);
       if ("default" in spec && spec.default !== undefined) assert.equal(shown, String(spec.default), name);
       if ("choices" in spec)

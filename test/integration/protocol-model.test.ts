@@ -1,20 +1,39 @@
-/** The protocol in every interleaving: the real code of launcher and sidecar with a model of the volume. */
+/**
+ * The protocol in every interleaving: the real code of launcher and sidecar with a model of the volume.
+ * `PROTOCOL_MODEL=full` adds long scenarios.
+ */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { chooseCheckpoint } from "launcher/checkpoints/restore";
 import { launch } from "launcher/launch";
 import type { LaunchContext } from "launcher/launch-context";
 import type { LaunchPlan } from "launcher/launch-plan";
 import { parseReference } from "oras-push/oci/reference";
 import type { KeepPolicy } from "oras-push/sidecar/run-outcome";
 import { runSidecar } from "oras-push/sidecar/sidecar";
-import type { PushOrder } from "oras-push/sidecar/sidecar-context";
+import type { CheckpointOrder, FoundInput, PushOrder } from "oras-push/sidecar/sidecar-context";
 import { ToolError } from "shared/cli/tool-error";
-import { SHARE } from "shared/pod/markers";
+import { parseCheckpointMarker } from "shared/pod/checkpoint-markers";
+import { type CheckpointMarker, type ResumeMode, SHARE } from "shared/pod/markers";
 import { explore, nameOf, type Scenario, type Side, type State } from "../support/model/explore.ts";
 import type { Life, Seams } from "../support/model/process.ts";
-import { OUTPUTS, outputContent } from "../support/model/world.ts";
+import {
+  checkpointContent,
+  checkpointFolder,
+  EMPTY_WORLD,
+  numberOf,
+  OUTPUTS,
+  outputContent,
+} from "../support/model/world.ts";
 
 const TAG = "registry.example/repository:tag";
+/** The only input of a step. The model pulls no bytes, so the store is never used. */
+const INPUT: FoundInput = {
+  reference: parseReference("registry.example/input:tag"),
+  digest: `sha256:${"0".repeat(64)}`,
+  subfolder: undefined,
+  store: { fetchManifest: () => assert.fail(), fetchBlob: () => assert.fail() },
+};
 const silent = () => {};
 
 interface Pod {
@@ -23,16 +42,44 @@ interface Pod {
   readonly inputs: boolean;
   readonly waitPush: boolean;
   readonly native: boolean;
+  readonly skipDone: boolean;
+  /** Whether the registry has the output of an earlier successful run. */
+  readonly finished: boolean;
+  /** Whether the launcher takes one checkpoint in each attempt. */
+  readonly checkpoints: boolean;
+  readonly resume: ResumeMode | undefined;
   readonly policy: KeepPolicy;
 }
 
-const POD: Pod = { exitCodes: [0], inputs: false, waitPush: false, native: false, policy: "push" };
+/** The content of a tag that an earlier run wrote. */
+const FINISHED = "the output of an earlier run";
+
+/** The patterns of every checkpoint. */
+const PATTERNS = ["/state"];
+
+/** A checkpoint of an earlier pod. */
+const EARLIER_CHECKPOINT = checkpointContent("earlier", 3);
+
+const POD: Pod = {
+  exitCodes: [0],
+  inputs: false,
+  waitPush: false,
+  native: false,
+  skipDone: false,
+  finished: false,
+  checkpoints: false,
+  resume: undefined,
+  policy: "push",
+};
 
 function launcherLife(pod: Pod, start: number): Life {
   return async ({ perform, volume, sidecarGone }) => {
     const plan: LaunchPlan = {
       share: volume.folder,
       input: pod.inputs ? "/input" : undefined,
+      skipDone: pod.skipDone,
+      checkpoints: pod.checkpoints ? PATTERNS : [],
+      checkpointSeconds: 1,
       outputs: [{ path: OUTPUTS.direct }, { path: OUTPUTS.copied }],
       allowMissingOutput: false,
       outputPipe: undefined,
@@ -53,6 +100,7 @@ function launcherLife(pod: Pod, start: number): Life {
       waitLog: silent,
       warn: silent,
     };
+    let newest = 0;
     const code = await launch(plan, context, {
       takeLease: async () => {
         await perform({ do: "take lease" });
@@ -65,8 +113,21 @@ function launcherLife(pod: Pod, start: number): Life {
         return [OUTPUTS.direct, OUTPUTS.copied];
       },
       placeInputs: async () => void (await perform({ do: "place inputs" })),
+      restore: async (init) => {
+        const local = await volume.read(SHARE.checkpoint, parseCheckpointMarker);
+        newest = Math.max(local?.number ?? 0, init.lastCheckpoint ?? 0);
+        const chosen = chooseCheckpoint(init, local);
+        if (chosen === undefined) return undefined;
+        await perform({ do: "restore checkpoint", folder: chosen.folder });
+        return chosen.number;
+      },
       run: async () => {
         await perform({ do: "begin application" });
+        if (pod.checkpoints) {
+          const number = newest + 1;
+          await perform({ do: "copy state", number });
+          await volume.write(SHARE.checkpoint, checkpointMarker(context.attempt, number));
+        }
         await perform({ do: "end application" });
         return { end: { kind: "exited", exitCode: pod.exitCodes[start - 1] ?? 0 }, timedOut: false, reason: null };
       },
@@ -83,6 +144,10 @@ function launcherLife(pod: Pod, start: number): Life {
   };
 }
 
+function checkpointMarker(attempt: string, number: number): CheckpointMarker {
+  return { schema: 1, attempt, number, patterns: PATTERNS, files: 1, bytes: 1, takenAt: "" };
+}
+
 function sidecarLife(pod: Pod): Life {
   return async ({ perform, volume, lease, ending }) => {
     const options = {
@@ -93,15 +158,28 @@ function sidecarLife(pod: Pod): Life {
       failedRun: pod.policy,
       incompleteRun: pod.policy,
       native: pod.native,
+      skipDone: pod.skipDone,
+      resume: pod.resume,
+      cacheKey: undefined,
     };
     const never = new AbortController().signal;
     const context = { volume, signal: never, terminating: pod.native ? ending : never, waitLog: silent, warn: silent };
     const steps = {
       takeLease: async () => void (await perform({ do: "take sidecar's lease" })),
-      pull: async () => {
-        await perform({ do: "pull" });
-        return [{ reference: "registry.example/input:tag", digest: "sha256:0" }];
+      findInputs: async () => [INPUT],
+      findFinishedRun: async () => {
+        const digest = await perform({ do: "see tag", tag: "tag" });
+        return digest === null ? undefined : { reference: TAG, digest };
       },
+      pull: async () => void (await perform({ do: "pull" })),
+      pullCheckpoint: async () => {
+        const content = await perform({ do: "see tag", tag: "tag-checkpoint" });
+        if (content === null) return {};
+        await perform({ do: "pull checkpoint", content });
+        const number = numberOf(content);
+        return { checkpoint: { number, patterns: PATTERNS }, lastCheckpoint: number };
+      },
+      pushCheckpoint: (order: CheckpointOrder) => pushCheckpoint(perform, order),
       lease,
       settle: async () => void (await perform({ do: "settle" })),
       savedOutputs: async ({ outputs }: { outputs: readonly string[] | null }) => outputs ?? [],
@@ -124,6 +202,14 @@ async function push(perform: Seams["perform"], { reference, paths, confirm }: Pu
   return { reference: `registry.example/repository:${reference.tag}`, digest: content.join(", ") };
 }
 
+async function pushCheckpoint(perform: Seams["perform"], { reference, checkpoint, confirm }: CheckpointOrder) {
+  const content = await perform({ do: "read checkpoint", folder: checkpointFolder(checkpoint.number) });
+  if (content === null) throw new ToolError("noInput", "the checkpoint is missing");
+  await confirm();
+  await perform({ do: "tag", tag: reference.tag ?? "", content });
+  return { reference: `registry.example/repository:${reference.tag}`, digest: content };
+}
+
 /** The exit code of the attempt whose two complete outputs are the content; undefined for any other content. */
 function exitCodeOfOutputs(content: string | undefined, pod: Pod): number | undefined {
   for (const [index, exitCode] of pod.exitCodes.entries()) {
@@ -141,8 +227,9 @@ function must(holds: boolean, what: string, state: State): void {
 /** Checks the invariants of every state. */
 function checkState(state: State, pod: Pod): void {
   const { tags } = state.world;
+  must(!pod.finished || Object.keys(state.world.outputs).length === 0, "a skipped run started", state);
   must(
-    tags.tag === undefined || exitCodeOfOutputs(tags.tag, pod) === 0,
+    tags.tag === undefined || tags.tag === FINISHED || exitCodeOfOutputs(tags.tag, pod) === 0,
     "the tag does not name the complete output of a success",
     state,
   );
@@ -157,17 +244,26 @@ function checkState(state: State, pod: Pod): void {
     "an incomplete output without a death",
     state,
   );
+  checkCheckpoints(state, pod);
   const { outcome } = state.sidecar;
   const pushed = tags.tag !== undefined;
   must(!pod.waitPush || state.launcher.outcome !== "0" || pushed, "success of the launcher without a push", state);
   const lost = outcome?.startsWith("launcherDied") === true && state.world.markers[SHARE.done] !== undefined;
   must(!lost || pod.exitCodes.length > 1, "a done marker was lost in the race with the end of the lease", state);
   if (outcome?.startsWith("success ") !== true) return;
-  if (outcome === "success unpushed") must(pod.policy === "discard", "success without a push", state);
+  if (outcome === "success unpushed") must(pod.policy === "discard" || pod.finished, "success without a push", state);
   else {
     const tag = outcome.slice("success registry.example/repository:".length);
     must(exitCodeOfOutputs(tags[tag], pod) !== undefined, "success without a complete push", state);
   }
+}
+
+/** Checks that no checkpoint is lost, and that each restored checkpoint was the newest whole one. */
+function checkCheckpoints({ world, ...state }: State, pod: Pod): void {
+  const all = { world, ...state };
+  const number = numberOf(world.tags["tag-checkpoint"]);
+  must(pod.resume === undefined || number >= 3, "an older checkpoint replaced a newer one", all);
+  for (const word of world.restored) must(word === "newest", "a resume from a checkpoint that is not the newest", all);
 }
 
 /**
@@ -185,7 +281,13 @@ function checkEnd(state: State, pod: Pod): void {
 async function exploreAll(pod: Pod, limits: Partial<Scenario>) {
   const life = (side: Side, start: number) => (side === "launcher" ? launcherLife(pod, start) : sidecarLife(pod));
   const scenario = { life, deaths: { launcher: 1, sidecar: 0 }, restarts: () => false, podEnds: false, ...limits };
-  const found = await explore(scenario, (state) => checkState(state, pod));
+  const tags = {
+    ...(pod.finished ? { tag: FINISHED } : {}),
+    ...(pod.resume === undefined ? {} : { "tag-checkpoint": EARLIER_CHECKPOINT }),
+  };
+  const world = { ...EMPTY_WORLD, tags };
+  const unwritten = pod.checkpoints ? [] : [SHARE.checkpoint];
+  const found = await explore({ ...scenario, world, unwritten }, (state) => checkState(state, pod));
   for (const end of found.ends) checkEnd(end, pod);
   return found;
 }
@@ -228,6 +330,41 @@ const SCENARIOS: readonly (readonly [string, Pod, Partial<Scenario>])[] = [
     { ...POD, inputs: true },
     { deaths: { launcher: 0, sidecar: 1 } },
   ],
+  [
+    "the launcher asks whether the run is done, and it is not",
+    { ...POD, skipDone: true, waitPush: true },
+    { deaths: { launcher: 1, sidecar: 1 }, restarts: onFailure({ launcher: 1, sidecar: 2 }) },
+  ],
+  [
+    "the run is already done",
+    { ...POD, exitCodes: [0, 0], skipDone: true, finished: true, waitPush: true },
+    { deaths: { launcher: 1, sidecar: 1 }, restarts: onFailure({ launcher: 1, sidecar: 2 }) },
+  ],
+  [
+    "the run is already done, and the sidecar is native",
+    { ...POD, exitCodes: [0, 0], skipDone: true, finished: true, native: true },
+    { deaths: { launcher: 1, sidecar: 0 }, restarts: onFailure({ launcher: 2, sidecar: 1 }), podEnds: true },
+  ],
+  [
+    "the launcher takes a checkpoint, and the sidecar pushes it",
+    { ...POD, checkpoints: true },
+    { deaths: { launcher: 1, sidecar: 1 } },
+  ],
+  [
+    "a failed application is resumed from the newest checkpoint",
+    { ...POD, exitCodes: [3, 0], checkpoints: true, resume: "required", native: true, policy: "discard" },
+    { deaths: { launcher: 0, sidecar: 0 }, restarts: onFailure({ launcher: 2, sidecar: 1 }) },
+  ],
+  [
+    "a sidecar dies while it pulls or pushes a checkpoint",
+    { ...POD, checkpoints: true, resume: "required" },
+    { deaths: { launcher: 0, sidecar: 1 }, restarts: onFailure({ launcher: 1, sidecar: 2 }) },
+  ],
+  [
+    "a dead launcher is resumed from the newest checkpoint, and the sidecar is restarted",
+    { ...POD, exitCodes: [0, 0], checkpoints: true, resume: "required", policy: "discard" },
+    { deaths: { launcher: 1, sidecar: 0 }, restarts: onFailure({ launcher: 2, sidecar: 2 }) },
+  ],
   ["the sidecar is native", { ...POD, native: true }, { deaths: { launcher: 1, sidecar: 1 }, podEnds: true }],
   [
     "the sidecar is native, and a failed application runs again",
@@ -236,8 +373,19 @@ const SCENARIOS: readonly (readonly [string, Pod, Partial<Scenario>])[] = [
   ],
 ];
 
+/** Scenarios with so many interleavings that they run only on request. */
+const LONG_SCENARIOS: typeof SCENARIOS = [
+  [
+    "a dead launcher is resumed from the newest checkpoint",
+    { ...POD, exitCodes: [0, 0], checkpoints: true, resume: "required", native: true, policy: "discard" },
+    { deaths: { launcher: 1, sidecar: 0 }, restarts: onFailure({ launcher: 2, sidecar: 1 }) },
+  ],
+];
+
+const ALL_SCENARIOS = process.env.PROTOCOL_MODEL === "full" ? [...SCENARIOS, ...LONG_SCENARIOS] : SCENARIOS;
+
 describe("every interleaving", () => {
-  for (const [name, pod, limits] of SCENARIOS)
+  for (const [name, pod, limits] of ALL_SCENARIOS)
     it(`has no deadlock and no success without a complete push: ${name}`, async (context) => {
       const { states, ends } = await exploreAll(pod, limits);
       context.diagnostic(`${states} states, ${ends.length} ends`);

@@ -167,6 +167,9 @@ describe("the arguments of the command", { timeout: 30_000 }, () => {
     const plan: LaunchPlan = {
       share: at.share,
       input: undefined,
+      skipDone: false,
+      checkpoints: [],
+      checkpointSeconds: 300,
       outputs: [],
       allowMissingOutput: false,
       outputPipe: undefined,
@@ -190,7 +193,7 @@ describe("the arguments of the command", { timeout: 30_000 }, () => {
       await launchInProcess(
         plan,
         shared,
-        launchSteps(plan, own, async () => ({ kind: "none" })),
+        launchSteps(plan, shared, async () => ({ kind: "none" })),
       ),
       126,
     );

@@ -14,6 +14,9 @@ async function plan(argv: readonly string[], env: NodeJS.ProcessEnv = {}): Promi
 const DEFAULTS: LaunchPlan = {
   share: "/mnt/oras",
   input: undefined,
+  skipDone: false,
+  checkpoints: [],
+  checkpointSeconds: 300,
   outputs: [],
   allowMissingOutput: false,
   outputPipe: undefined,
@@ -54,6 +57,9 @@ describe("the form with --", () => {
     assert.deepEqual(await plan([...argv, ...more]), {
       share: resolve("share"),
       input: "in",
+      skipDone: false,
+      checkpoints: [],
+      checkpointSeconds: 300,
       outputs: [{ path: "a" }, { path: "b/c" }],
       allowMissingOutput: true,
       outputPipe: "out.txt",
@@ -87,6 +93,9 @@ describe("the form with --", () => {
     assert.deepEqual(await plan(["--", "true"], env), {
       share: "/share",
       input: "/in",
+      skipDone: false,
+      checkpoints: [],
+      checkpointSeconds: 300,
       outputs: [{ path: "/a" }, { path: "/b" }],
       allowMissingOutput: true,
       outputPipe: "out.txt",

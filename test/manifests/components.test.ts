@@ -4,6 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { formatReference } from "oras-push/oci/reference";
+import { formatInput } from "oras-push/oci/tag-pattern";
 import {
   KUBECTLS,
   KUBERNETES_SKIP,
@@ -196,7 +197,7 @@ describe("components", { skip: KUBERNETES_SKIP, timeout: 120_000 }, () => {
         assert.equal(launch?.input, "/tmp/inputs");
         const { sidecar } = await useOf(pod, "oras");
         const pulled = ["registry.example.org/odd:1", "registry.example.org/even:1"];
-        assert.deepEqual(sidecar?.pullFrom.map(formatReference), pulled);
+        assert.deepEqual(sidecar?.pullFrom.map(formatInput), pulled);
         assert.ok((launch?.initTimeoutSeconds ?? 0) > (sidecar?.inputTimeoutSeconds ?? Number.NaN));
       });
 

@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { before, describe, it } from "node:test";
 import type { LaunchPlan } from "launcher/launch-plan";
-import { formatReference } from "oras-push/oci/reference";
+import { formatInput } from "oras-push/oci/tag-pattern";
 import type { SidecarCommandPlan } from "oras-push/options/sidecar";
 import {
   KUBECTLS,
@@ -220,7 +220,7 @@ describe("pods of the manifests", { skip: KUBERNETES_SKIP, timeout: 120_000 }, (
         const registry = remote ? "registry.example.org" : "oras-0.oras.pod-namespace.svc.cluster.local:5000";
         assert.equal(remote || pod.labels["oras-client"], remote || "true", pod.name);
         for (const reference of [...sidecar.pullFrom, ...(sidecar.pushTo === undefined ? [] : [sidecar.pushTo])])
-          assert.ok(formatReference(reference).startsWith(`${registry}/`), formatReference(reference));
+          assert.ok(formatInput(reference).startsWith(`${registry}/`), formatInput(reference));
       }
     }
   });

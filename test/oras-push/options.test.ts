@@ -5,6 +5,7 @@ import { describe, it } from "node:test";
 import { DEFAULT_LEVEL } from "oras-push/layer/compression";
 import { DEFAULT_RETRY } from "oras-push/oci/http/retry";
 import { formatReference } from "oras-push/oci/reference";
+import { formatInput } from "oras-push/oci/tag-pattern";
 import { pullPlan } from "oras-push/options/pull";
 import { PULL_USAGE } from "oras-push/options/pull-usage";
 import { pushPlan } from "oras-push/options/push";
@@ -234,7 +235,7 @@ describe("a sidecar", () => {
 
   it("takes the later form of the operator: PUSH-TO, the word true, PULL-FROM", async () => {
     const plan = await sidecar("r.io/out:3 true r.io/in:1 r.io/in:2 --pull-from r.io/in:4");
-    assert.deepEqual(plan.pullFrom.map(formatReference), ["r.io/in:1", "r.io/in:2", "r.io/in:4"]);
+    assert.deepEqual(plan.pullFrom.map(formatInput), ["r.io/in:1", "r.io/in:2", "r.io/in:4"]);
     assert.equal(plan.pushTo && formatReference(plan.pushTo), "r.io/out:3");
     const none = await sidecar("NA true NA");
     assert.deepEqual([none.pullFrom, none.pushTo], [[], undefined]);

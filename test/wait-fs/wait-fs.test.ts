@@ -197,7 +197,10 @@ describe("the command line of wait-fs", { timeout: 30_000 }, () => {
     assert.equal(stderr, "");
     assert.ok(stdout.includes(FORM));
     assert.match(stdout, /Exit codes:\n {2}0 +the paths exist\n {2}64 +usage error\n/);
-    assert.match(stdout, /\n {2}79 +the launcher ended before the awaited paths existed \(--alive\)\n {2}124 +timed out\n/);
+    assert.match(
+      stdout,
+      /\n {2}79 +the launcher ended before the awaited paths existed \(--alive\)\n {2}124 +timed out\n/,
+    );
   });
 
   it("shows the name and the version with --version", async () => {

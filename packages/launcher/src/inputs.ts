@@ -5,13 +5,13 @@ import { ToolError } from "shared/cli/tool-error";
 import { makeFolders } from "shared/fs/folders";
 import { cannotRead, creatingFolder } from "shared/fs/path-failure";
 import { systemCode } from "shared/fs/system-error";
-import { parseFailureMarker, parseInitMarker, SHARE } from "shared/pod/markers";
+import { type InitMarker, parseFailureMarker, parseInitMarker, SHARE } from "shared/pod/markers";
 import type { SharedVolume } from "shared/pod/shared-volume";
 import { copyTree } from "./outputs/copy-tree.ts";
 import { type SidecarTimeout, waitForSidecar } from "./sidecar-wait.ts";
 
 /**
- * Waits until the sidecar has pulled the inputs. Throws `noInput` with the reason if the pull failed, or if the sidecar
+ * Waits until the sidecar has prepared the run, and returns the sidecar's init marker. Throws `noInput` with the reason if the pull failed, or if the sidecar
  * has been gone for too long. Throws the reason of `signal` if `signal` aborts.
  */
 export async function waitForInit(
@@ -20,22 +20,23 @@ export async function waitForInit(
   signal: AbortSignal,
   log: Log,
   warn: Log,
-): Promise<void> {
+): Promise<InitMarker> {
   const init = join(volume.folder, SHARE.init);
   log(init);
   const check = async () => {
     const marker = await volume.read(SHARE.init, parseInitMarker);
     // If a launcher wrote this marker, the marker is old. It comes from an earlier step that had no inputs. After the
     // pull, the sidecar of this step replaces the old marker.
-    if (marker !== undefined && marker.by !== "launcher") return true;
+    if (marker !== undefined && marker.by !== "launcher") return marker;
     const failure = await volume.read(SHARE.initFailed, parseFailureMarker);
     if (failure === undefined) return undefined;
     throw notPulled(failure.error);
   };
   const markers = { [SHARE.init]: parseInitMarker, [SHARE.initFailed]: parseFailureMarker };
   const result = { event: "the inputs", markers, check, failure: notPulled };
-  await waitForSidecar(volume, result, { signal, log }, timeout, warn);
+  const marker = await waitForSidecar(volume, result, { signal, log }, timeout, warn);
   log(`Found existing path ${init}`);
+  return marker;
 }
 
 function notPulled(why: string): ToolError {

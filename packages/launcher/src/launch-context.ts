@@ -1,6 +1,6 @@
 import type { Log } from "shared/cli/log";
 import type { Lease } from "shared/pod/lease-state";
-import type { OutputRecord } from "shared/pod/markers";
+import type { InitMarker, OutputRecord } from "shared/pod/markers";
 import type { SharedVolume } from "shared/pod/shared-volume";
 import type { OutputFailures } from "./outputs/output-failures.ts";
 import type { ResolvedOutput } from "./outputs/output-paths.ts";
@@ -23,6 +23,11 @@ export interface LaunchSteps {
   readonly prepareOutputs: () => Promise<readonly string[]>;
   /** Copies the pulled inputs into a folder. */
   readonly placeInputs: (folder: string) => Promise<void>;
+  /**
+   * Restores the newest checkpoint if the init marker asks to resume. Returns the number of the checkpoint, or
+   * undefined if the run starts from the beginning. Throws `noInput` if the restore fails.
+   */
+  readonly restore: (init: InitMarker) => Promise<number | undefined>;
   /** Runs the command, and waits until it ends. */
   readonly run: () => Promise<RunResult>;
   /** Completes the copies of the command's stdout and stderr. Returns the saved logs. */

@@ -1,12 +1,13 @@
 import type { Condition } from "shared/cli/condition";
 import type { TypedPath } from "shared/cli/media-type";
+import type { CheckpointPlan } from "./checkpoints/checkpoint-plan.ts";
 
 /** How to run a command in a pod. */
-export interface LaunchPlan {
-  /** The folder of the shared volume. */
-  readonly share: string;
+export interface LaunchPlan extends CheckpointPlan {
   /** The folder for the inputs; undefined if the step has no inputs. */
   readonly input: string | undefined;
+  /** Whether to wait for the sidecar, and to skip the run if the sidecar finds its output in the registry. */
+  readonly skipDone: boolean;
   /** Paths or patterns to save. */
   readonly outputs: readonly TypedPath[];
   /** Whether a missing output is accepted. */

@@ -2,18 +2,22 @@ import { join } from "node:path";
 import type { Log } from "shared/cli/log";
 import { makeSharedFolders } from "shared/fs/folders";
 import { creatingFolder } from "shared/fs/path-failure";
+import { parseCheckpointMarker } from "shared/pod/checkpoint-markers";
 import { holdLease, requireFree } from "shared/pod/lease";
 import { endedFor } from "shared/pod/lease-end";
 import type { ReadLease } from "shared/pod/lease-state";
 import { SHARE } from "shared/pod/markers";
+import { Checkpointer } from "./checkpoints/checkpointer.ts";
+import { chooseCheckpoint, restoreCheckpoint } from "./checkpoints/restore.ts";
 import { placeInputs } from "./inputs.ts";
-import type { LaunchSteps } from "./launch-context.ts";
+import type { LaunchContext, LaunchSteps } from "./launch-context.ts";
 import type { LaunchPlan } from "./launch-plan.ts";
 import { futureOutputPaths, locateOutputs, removeOldCopies } from "./outputs/output-locations.ts";
 import { resolveOutputs } from "./outputs/output-paths.ts";
 import { saveOutput, saveTogether } from "./outputs/save-output.ts";
 import type { RunResult } from "./process/exit-status.ts";
 import { type RunOptions, runApplication } from "./process/run-application.ts";
+import type { SignalSource } from "./process/signals.ts";
 import { LOG_NAMES, openStreams, type Streams } from "./process/streams.ts";
 
 /** The context in which the command runs. */
@@ -27,12 +31,18 @@ export interface RunContext extends Pick<RunOptions, "signals" | "terminal" | "d
  * Implements the steps of a launch with real files and processes. `readSidecarLease` reads the state of the sidecar's
  * lease.
  */
-export function launchSteps(plan: LaunchPlan, context: RunContext, readSidecarLease: ReadLease): LaunchSteps {
+export function launchSteps(
+  plan: LaunchPlan,
+  context: RunContext & Pick<LaunchContext, "attempt" | "volume">,
+  readSidecarLease: ReadLease,
+): LaunchSteps {
   const { share, outputs } = plan;
   const { warn } = context;
   const logNames = plan.logs ? Object.values(LOG_NAMES) : [];
   const sidecarLease = ignoringFailures(readSidecarLease, warn);
   let streams: Streams | undefined;
+  let newest = 0;
+  let resumedFrom: number | undefined;
   return {
     takeLease: async () => {
       creatingFolder(share, () => makeSharedFolders(share));
@@ -50,9 +60,22 @@ export function launchSteps(plan: LaunchPlan, context: RunContext, readSidecarLe
       return [...futureOutputPaths(locations), ...logNames.map((name) => join(SHARE.logs, name))];
     },
     placeInputs: (folder) => placeInputs(share, folder, warn),
+    restore: async (init) => {
+      const local = await context.volume.read(SHARE.checkpoint, parseCheckpointMarker);
+      newest = Math.max(local?.number ?? 0, init.lastCheckpoint ?? 0);
+      const chosen = chooseCheckpoint(init, local);
+      resumedFrom = chosen && restoreCheckpoint(chosen, plan, init.resume, warn);
+      return resumedFrom;
+    },
     run: async () => {
       streams = await openStreams(plan, context);
-      return runApplication(plan.command, { ...plan, ...context, tees: streams.tees });
+      const checkpointer = new Checkpointer(plan, context, newest);
+      const signals = hurryAtSigterm(context.signals, checkpointer);
+      const env = resumedEnvironment(context.env, resumedFrom);
+      checkpointer.start();
+      const result = await runApplication(plan.command, { ...plan, ...context, signals, env, tees: streams.tees });
+      await checkpointer.finish(result);
+      return result;
     },
     finishLogs: async () => (await streams?.finish()) ?? [],
     flush: async (signal) => streams?.flush(signal),
@@ -60,6 +83,22 @@ export function launchSteps(plan: LaunchPlan, context: RunContext, readSidecarLe
     save: (path, failures) => saveOutput(path, { share, warn, failures }),
     saveTogether: (folder, paths, failures) => saveTogether(folder, paths, { share, warn, failures }),
   };
+}
+
+/** Returns a source of signals that also asks for a checkpoint at SIGTERM, because the pod may end soon. */
+function hurryAtSigterm(signals: SignalSource, checkpointer: Checkpointer): SignalSource {
+  return {
+    listen: (listener) =>
+      signals.listen((signal) => {
+        if (signal === "SIGTERM") checkpointer.hurry();
+        listener(signal);
+      }),
+  };
+}
+
+/** Adds variables to the environment that tell the application which checkpoint it starts from. */
+function resumedEnvironment(env: NodeJS.ProcessEnv, number: number | undefined): NodeJS.ProcessEnv {
+  return number === undefined ? env : { ...env, ORAS_RESUMED: "true", ORAS_CHECKPOINT: String(number) };
 }
 
 /**

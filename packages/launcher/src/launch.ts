@@ -51,13 +51,25 @@ async function runAttempt(
   steps: LaunchSteps,
 ): Promise<void> {
   await start(progress, context, steps);
-  await prepareInputs(plan, context, steps);
+  const init = await prepareInputs(plan, context, steps);
+  progress.skipped = init?.done;
+  if (init !== undefined && init.done === undefined) progress.resumedFrom = await steps.restore(init);
+  if (progress.skipped === undefined) await runAndSave(plan, progress, context, steps);
+  else context.warn(`skipped the command: ${progress.skipped.reference} is the output of an earlier successful run`);
+  await context.volume.write(SHARE.done, doneMarker(context.attempt, progress, null));
+}
+
+async function runAndSave(
+  plan: LaunchPlan,
+  progress: Progress,
+  context: LaunchContext,
+  steps: LaunchSteps,
+): Promise<void> {
   await runCommand(plan, progress, context, steps);
   progress.phase = "copy";
   progress.logs = await steps.finishLogs();
   const required = !plan.allowMissingOutput && commandExitCode(progress) === 0;
   await saveOutputs(steps, required, progress, context.warn);
-  await context.volume.write(SHARE.done, doneMarker(context.attempt, progress, null));
 }
 
 /** Removes the markers and the copies that an earlier attempt left. Then writes the started marker. */
@@ -71,18 +83,25 @@ async function start({ startedAt }: Progress, { volume, attempt }: LaunchContext
   await volume.write(SHARE.started, marker);
 }
 
-async function prepareInputs(plan: LaunchPlan, context: LaunchContext, steps: LaunchSteps): Promise<void> {
+/** Places the inputs. Returns the sidecar's init marker, or undefined if the launcher does not wait for a sidecar. */
+async function prepareInputs(
+  plan: LaunchPlan,
+  context: LaunchContext,
+  steps: LaunchSteps,
+): Promise<InitMarker | undefined> {
   const { volume, signals, waitLog, warn } = context;
-  if (plan.input === undefined) {
+  if (plan.input === undefined && !plan.skipDone && plan.checkpoints.length === 0) {
     const marker: InitMarker = { schema: 1, by: "launcher", inputs: [] };
     await volume.write(SHARE.init, marker);
-    return;
+    return undefined;
   }
   const late = deadline(plan.initTimeoutSeconds, () => `no inputs in ${plan.share}`);
   const interrupted = abortOnSignal(signals);
-  await waitForInit(volume, sidecarTimeout(plan, steps), anySignal(interrupted, late), waitLog, warn);
-  await steps.placeInputs(plan.input);
+  const signal = anySignal(interrupted, late);
+  const init = await waitForInit(volume, sidecarTimeout(plan, steps), signal, waitLog, warn);
+  if (plan.input !== undefined && init.done === undefined) await steps.placeInputs(plan.input);
   interrupted.throwIfAborted();
+  return init;
 }
 
 async function runCommand(

@@ -52,6 +52,7 @@ export function main(argv: string[], io: Io): Promise<number> {
 async function run(line: CommandLine<typeof USAGE.options>, io: Io): Promise<number> {
   const installation = installPlan(line);
   if (installation !== undefined) return installTools(installation, io);
+  if (line.options["checkpoint-now"]) return requestCheckpoint(line.options.share);
   const plan = launchPlan(line);
   const log = plan.quiet ? silent : plainLog(io.stderr);
   for (const text of introduction(plan, line.args)) log(text);
@@ -63,11 +64,18 @@ async function run(line: CommandLine<typeof USAGE.options>, io: Io): Promise<num
   const waitLog = plan.quiet ? silent : datedLog("wait-fs", io.stderr);
   const sidecar = watchLease(join(plan.share, SHARE.sidecarLease));
   const volume = openVolume(plan.share, sidecar);
+  const attempt = randomUUID();
   return launch(
     plan,
-    { ...context, attempt: randomUUID(), volume, waitLog },
-    launchSteps(plan, context, sidecar.state),
+    { ...context, attempt, volume, waitLog },
+    launchSteps(plan, { ...context, attempt, volume }, sidecar.state),
   );
+}
+
+/** Asks the launcher that runs on the volume `share` for a checkpoint. */
+async function requestCheckpoint(share: string): Promise<number> {
+  await writeMarker(join(share, SHARE.checkpointNow), { schema: 1 });
+  return 0;
 }
 
 async function installTools(plan: InstallPlan, io: Io): Promise<number> {

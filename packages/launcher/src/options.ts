@@ -67,6 +67,9 @@ export function launchPlan(line: CommandLine<typeof USAGE.options>): LaunchPlan 
   return {
     share: absolutePath(USAGE, options.share),
     input: place,
+    skipDone: options["skip-done"],
+    checkpoints: options.checkpoint.map((pattern) => absolutePath(USAGE, pattern)),
+    checkpointSeconds: options["checkpoint-every"],
     outputs,
     allowMissingOutput: options["allow-missing-output"],
     outputPipe: options["output-pipe"],

@@ -1,4 +1,4 @@
-import type { DoneMarker, OutputRecord, Phase } from "shared/pod/markers";
+import type { ArtifactRecord, DoneMarker, OutputRecord, Phase } from "shared/pod/markers";
 import type { OutputFailures } from "./outputs/output-failures.ts";
 import type { ExitStatus } from "./process/exit-status.ts";
 
@@ -13,6 +13,10 @@ export interface Progress {
   /** The paths that could not be saved; undefined as long as no path is lost. */
   lost: Pick<OutputFailures, "named" | "count"> | undefined;
   logs: readonly OutputRecord[];
+  /** The output of an earlier run, if the launcher skips this run because of it. */
+  skipped: ArtifactRecord | undefined;
+  /** The number of the checkpoint that the launcher restored; undefined if it restored none. */
+  resumedFrom: number | undefined;
 }
 
 /** The progress of an attempt that starts now. */
@@ -24,6 +28,8 @@ export function newProgress(): Progress {
     outputs: [],
     lost: undefined,
     logs: [],
+    skipped: undefined,
+    resumedFrom: undefined,
   };
 }
 
@@ -34,7 +40,7 @@ export function commandExitCode({ status }: Progress): number {
 
 /** Returns the content of the done marker. If `error` is not null, returns the content of the failure marker. */
 export function doneMarker(attempt: string, progress: Progress, error: string | null): DoneMarker {
-  const { startedAt, phase, status, outputs, logs, lost } = progress;
+  const { startedAt, phase, status, outputs, logs, lost, skipped, resumedFrom } = progress;
   return {
     schema: 1,
     attempt,
@@ -48,5 +54,7 @@ export function doneMarker(attempt: string, progress: Progress, error: string | 
     logs,
     error,
     ...(lost === undefined ? {} : { missing: lost.named, missingCount: lost.count }),
+    ...(skipped === undefined ? {} : { skipped }),
+    ...(resumedFrom === undefined ? {} : { resumedFrom }),
   };
 }

@@ -1,5 +1,5 @@
 import { CONDITION_OPTION } from "shared/cli/condition";
-import type { OptionSpecs } from "shared/cli/option-specs";
+import { ABOVE_ZERO, type OptionSpecs } from "shared/cli/option-specs";
 import type { Usage } from "shared/cli/usage";
 import { DEFAULT_SHARE } from "shared/pod/markers";
 import { DEFAULT_SIDECAR_SECONDS } from "./sidecar-wait.ts";
@@ -36,6 +36,13 @@ const DATA_OPTIONS = {
 } as const satisfies OptionSpecs;
 
 const WAITING_OPTIONS = {
+  "skip-done": {
+    type: "flag",
+    description: [
+      "wait for the sidecar, and do not run the command if the sidecar finds the output of an earlier run",
+      "(oras-push sidecar --skip-done)",
+    ].join(" "),
+  },
   "init-timeout": {
     type: "number",
     placeholder: "SECONDS",
@@ -76,6 +83,25 @@ const RUNNING_OPTIONS = {
   },
 } as const satisfies OptionSpecs;
 
+const CHECKPOINT_OPTIONS = {
+  checkpoint: {
+    type: "list",
+    placeholder: "PATTERN",
+    description: [
+      "while the command runs, save the files that match as checkpoints; the sidecar pushes the newest checkpoint as",
+      "TAG-checkpoint",
+    ].join(" "),
+  },
+  "checkpoint-every": {
+    type: "number",
+    placeholder: "SECONDS",
+    default: 300,
+    range: ABOVE_ZERO,
+    description: "take a checkpoint after this time if the files have changed",
+  },
+  "checkpoint-now": { type: "flag", description: "request a checkpoint of the running command, and exit" },
+} as const satisfies OptionSpecs;
+
 const INSTALLATION_OPTIONS = {
   install: { type: "text", placeholder: "DIR", description: "install the tools into DIR and exit" },
   "mounted-at": {
@@ -98,11 +124,13 @@ export const USAGE = {
     "[options] -- COMMAND [ARG ...]",
     "[options] ARTIFACT-INPUT ARTIFACT-OUTPUT COMMAND [ARG ...]",
     "--install DIR [--mounted-at DIR]",
+    "--checkpoint-now",
   ],
   options: {
     ...DATA_OPTIONS,
     ...WAITING_OPTIONS,
     ...RUNNING_OPTIONS,
+    ...CHECKPOINT_OPTIONS,
     ...INSTALLATION_OPTIONS,
     quiet: { type: "flag", alias: "q", description: "write no log" },
   },
@@ -110,6 +138,7 @@ export const USAGE = {
     "Input and output options": DATA_OPTIONS,
     "Waiting options": WAITING_OPTIONS,
     "Running options": RUNNING_OPTIONS,
+    "Checkpoint options": CHECKPOINT_OPTIONS,
     "Installation options": INSTALLATION_OPTIONS,
   },
   wrapsCommand: true,
@@ -142,6 +171,15 @@ export const USAGE = {
         "The pattern of an --output can contain *, **, ?, [a-z] and {a,b}. The launcher searches for matching paths",
         "after the command has ended. A name with a leading dot matches only if the pattern contains the dot. A",
         "pattern does not follow symbolic links to folders after its first pattern character.",
+      ].join(" "),
+    },
+    {
+      title: "Checkpoints",
+      text: [
+        "A checkpoint contains only files that have not changed for 2 seconds. The launcher takes a checkpoint after",
+        "the time of --checkpoint-every, after --checkpoint-now, after SIGTERM, and at the end of a failed command. If",
+        "the sidecar has the option --resume, the launcher restores the newest checkpoint before the command starts.",
+        "The command then has the variables ORAS_RESUMED=true and ORAS_CHECKPOINT=NUMBER.",
       ].join(" "),
     },
     {

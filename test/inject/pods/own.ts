@@ -123,6 +123,42 @@ export const OWN_CASES: readonly PodCase[] = [
     },
   ),
   toCase(
+    "resuming-run",
+    {
+      operator: STEP,
+      own: {
+        checkpoint: "/work/restart.*\n/work/state",
+        "checkpoint-every": "60",
+        resume: "best-effort",
+        "skip-done": "true",
+        "cache-key": "v 3",
+      },
+    },
+    {
+      kind: "step",
+      launcher: [
+        ...SAVE,
+        "--checkpoint=/work/restart.*",
+        "--checkpoint=/work/state",
+        "--checkpoint-every=60",
+        "--skip-done",
+      ],
+      sidecar: ["--resume=best-effort", "--skip-done", "--cache-key=v 3", ...PUSH],
+    },
+  ),
+  toCase(
+    "many-inputs",
+    {
+      operator: { ...STEP, "input-uri": "w/a:iter-*" },
+      own: { "pull-from": "example.org/b:{x,y}", "input-count": "1000" },
+    },
+    {
+      kind: "step",
+      launcher: ["--input=.", ...SAVE],
+      sidecar: ["--input-count=1000", `--pull-from=${HOST}/w/a:iter-*`, "--pull-from=example.org/b:{x,y}", ...PUSH],
+    },
+  ),
+  toCase(
     "logs-only",
     { own: { "push-to": "example.org/a:1", logs: "true" } },
     {

@@ -37,6 +37,10 @@ export interface Scenario {
   readonly restarts: (process: Process, side: Side) => boolean;
   /** Whether the pod may end when the launcher does not run. */
   readonly podEnds: boolean;
+  /** The world at the start; empty by default. */
+  readonly world?: World;
+  /** Markers that no process writes. A read of such a marker is a local step. */
+  readonly unwritten?: readonly string[];
 }
 
 /** The result of an exploration. */
@@ -63,8 +67,9 @@ export const nameOf = (side: Side, start: number): string => `${side}-${start}`;
 export async function explore(scenario: Scenario, check: (state: State) => void): Promise<Exploration> {
   const numbering = new Numbering();
   const position = positionCache(scenario, numbering);
-  const seen = new Set([numbering.keyOf(FIRST)]);
-  const pending = [FIRST];
+  const first = { ...FIRST, world: scenario.world ?? EMPTY_WORLD };
+  const seen = new Set([numbering.keyOf(first)]);
+  const pending: State[] = [first];
   const ends: State[] = [];
   for (let state = pending.pop(); state !== undefined; state = pending.pop()) {
     check(state);
@@ -120,7 +125,7 @@ async function nextStates(
   scenario: Scenario,
   position: PositionOf,
 ): Promise<{ readonly next: readonly State[]; readonly isEnd: boolean }> {
-  const steps = await stepsOf(state, position);
+  const steps = await stepsOf(state, position, scenario);
   const timeouts = await timeoutsOf(state, position);
   const isEnd = steps.length === 0 && timeouts.length === 0;
   const next = steps.map(({ to }) => to);
@@ -137,10 +142,10 @@ interface Transition {
 }
 
 /** The possible steps of both sides. A local step can be taken at once, and is then the only one. */
-async function stepsOf(state: State, position: PositionOf): Promise<Transition[]> {
+async function stepsOf(state: State, position: PositionOf, scenario: Scenario): Promise<Transition[]> {
   const steps: Transition[] = [];
   for (const side of ["launcher", "sidecar"] as const) {
-    const step = await stepOf(side, state, position);
+    const step = await stepOf(side, state, position, scenario);
     if (step?.local === true) return [step];
     if (step !== undefined) steps.push(step);
   }
@@ -148,7 +153,12 @@ async function stepsOf(state: State, position: PositionOf): Promise<Transition[]
 }
 
 /** The next step of a side; undefined if it cannot continue. */
-async function stepOf(side: Side, state: State, position: PositionOf): Promise<Transition | undefined> {
+async function stepOf(
+  side: Side,
+  state: State,
+  position: PositionOf,
+  { unwritten }: Scenario,
+): Promise<Transition | undefined> {
   const process = state[side];
   if (process.state !== "running") return undefined;
   const now = await position(side, process);
@@ -166,13 +176,17 @@ async function stepOf(side: Side, state: State, position: PositionOf): Promise<T
   const { world, answer } = applyStep(state.world, step, who);
   const answered = { ...process, history: [...now.history, answer] };
   const after = { ...state, [side]: { ...answered, history: (await position(side, answered)).history } };
-  return { to: world === state.world ? after : changed(after, side, world), local: isLocal(side, step, state.world) };
+  return {
+    to: world === state.world ? after : changed(after, side, world),
+    local: isLocal(side, step, state.world, unwritten),
+  };
 }
 
 /** The markers that only the launcher writes. The sidecar cannot change that one is missing. */
 const LAUNCHER_MARKERS: readonly string[] = [SHARE.started, SHARE.done, SHARE.doneFailed];
 
-function isLocal(side: Side, step: Step, world: World): boolean {
+function isLocal(side: Side, step: Step, world: World, unwritten: Scenario["unwritten"] = []): boolean {
+  if (step.do === "read" && unwritten.includes(step.name)) return true;
   if (step.do === "settle" || step.do === "pull" || step.do === "place inputs") return true;
   return (
     side === "launcher" && step.do === "remove" && LAUNCHER_MARKERS.includes(step.name) && !(step.name in world.markers)

@@ -19,6 +19,11 @@ export type Step =
   | { readonly do: "begin application" | "end application" }
   | { readonly do: "save copy" }
   | { readonly do: "read output"; readonly path: string }
+  | { readonly do: "see tag"; readonly tag: string }
+  /** Copies the state of the application to the folder of a checkpoint. */
+  | { readonly do: "copy state"; readonly number: number }
+  | { readonly do: "read checkpoint" | "restore checkpoint"; readonly folder: string }
+  | { readonly do: "pull checkpoint"; readonly content: string }
   | { readonly do: "tag"; readonly tag: string; readonly content: string }
   /** Continues when the world has changed. `from` is the index in the history at which the unsuccessful check began. */
   | { readonly do: "wait"; readonly from: number };
@@ -33,6 +38,10 @@ export interface World {
   readonly sidecarLease: LeaseInWorld;
   /** The outputs by path: the attempt that wrote each one, and whether it is complete. */
   readonly outputs: Readonly<Record<string, string>>;
+  /** The content of the folder of each checkpoint on the volume. */
+  readonly checkpoints: Readonly<Record<string, string>>;
+  /** The checkpoints that were restored, and whether each one was the newest whole checkpoint. */
+  readonly restored: readonly string[];
   /** The content of each tag in the registry. */
   readonly tags: Readonly<Record<string, string>>;
 }
@@ -46,7 +55,15 @@ interface LeaseInWorld {
 const FREE: LeaseInWorld = { kind: "none", id: "" };
 
 /** An empty volume and an empty registry. */
-export const EMPTY_WORLD: World = { markers: {}, lease: FREE, sidecarLease: FREE, outputs: {}, tags: {} };
+export const EMPTY_WORLD: World = {
+  markers: {},
+  lease: FREE,
+  sidecarLease: FREE,
+  outputs: {},
+  checkpoints: {},
+  restored: [],
+  tags: {},
+};
 
 /** An output that the application writes to the volume, and an output that the launcher copies there. */
 export const OUTPUTS = { direct: "direct", copied: "outputs/copied" } as const;
@@ -54,6 +71,25 @@ export const OUTPUTS = { direct: "direct", copied: "outputs/copied" } as const;
 /** The content of an output of an attempt, complete or partial. */
 export const outputContent = (attempt: string, complete: boolean): string =>
   `${attempt} ${complete ? "complete" : "partial"}`;
+
+/** The folder of a checkpoint on the volume. */
+export const checkpointFolder = (number: number): string => `checkpoints/${number}`;
+
+/** The content of a checkpoint. */
+export const checkpointContent = (attempt: string, number: number): string => `${attempt} #${number}`;
+
+/** The number of a checkpoint with this content; 0 for none. */
+export const numberOf = (content: string | undefined): number => Number(content?.split("#")[1] ?? 0);
+
+/** Describes a restored checkpoint: `newest`, or a word for the mistake. */
+function restoredWord({ checkpoints, tags, markers }: World, folder: string): string {
+  const content = checkpoints[folder];
+  if (content === undefined) return "missing";
+  const marker = markers["oras-operator-checkpoint.txt"];
+  const announced = marker === undefined ? 0 : (JSON.parse(marker) as { number: number }).number;
+  const newest = Math.max(announced, numberOf(tags["tag-checkpoint"]));
+  return numberOf(content) === newest ? "newest" : `old ${content}, not ${newest}`;
+}
 
 /** Applies a step of the process `who`. Returns the new world and the result of the step. */
 export function applyStep(world: World, step: Step, who: string): { readonly world: World; readonly answer: Answer } {
@@ -86,8 +122,21 @@ export function applyStep(world: World, step: Step, who: string): { readonly wor
       return put({ [OUTPUTS.copied]: outputContent(who, true) });
     case "read output":
       return { world, answer: world.outputs[step.path] ?? null };
+    case "see tag":
+      return { world, answer: world.tags[step.tag] ?? null };
     case "tag":
       return changed({ ...world, tags: { ...world.tags, [step.tag]: step.content } });
+    case "copy state":
+      return changed({
+        ...world,
+        checkpoints: { ...world.checkpoints, [checkpointFolder(step.number)]: checkpointContent(who, step.number) },
+      });
+    case "read checkpoint":
+      return { world, answer: world.checkpoints[step.folder] ?? null };
+    case "restore checkpoint":
+      return changed({ ...world, restored: [...world.restored, restoredWord(world, step.folder)] });
+    case "pull checkpoint":
+      return changed({ ...world, checkpoints: { ...world.checkpoints, "checkpoints/restored": step.content } });
     case "settle":
     case "place inputs":
     case "pull":

@@ -20,6 +20,7 @@ const VOLATILE_ANNOTATIONS: ReadonlySet<string> = new Set([
   ANNOTATIONS.pod,
   ANNOTATIONS.namespace,
   ANNOTATIONS.node,
+  ANNOTATIONS.resumedFrom,
 ]);
 
 /**

@@ -5,10 +5,10 @@ import type { ArtifactStore } from "../oci/artifact-store.ts";
 import type { Annotations } from "../oci/descriptor.ts";
 import { type AnyReference, formatReference, isTag } from "../oci/reference.ts";
 import { openStore } from "./open-store.ts";
-import { findArtifact, pull } from "./pull.ts";
+import { pull } from "./pull.ts";
 import { type PulledArtifact, pulledObject, type SkippedArtifact } from "./result.ts";
 import { failedRunReason } from "./run-annotations.ts";
-import type { ConnectionPlan, TransferContext, TransferPlan } from "./transfer.ts";
+import type { TransferContext, TransferPlan } from "./transfer.ts";
 
 /** Where to restore artifacts. */
 export interface PullDestination {
@@ -22,35 +22,6 @@ export interface PullDestination {
  * the function throws an error.
  */
 export type CheckAnnotations = (reference: AnyReference, annotations: Annotations) => void;
-
-/**
- * Returns a function that searches for artifacts, and returns the artifacts that are still missing. You can call this
- * function repeatedly. It does not search again for an artifact that an earlier call found. When this function finds an
- * artifact, it calls `check` with the annotations of the artifact.
- */
-export async function missingArtifacts(
-  references: readonly AnyReference[],
-  plan: ConnectionPlan,
-  context: TransferContext,
-  check?: CheckAnnotations,
-): Promise<() => Promise<readonly AnyReference[]>> {
-  const open = async (reference: AnyReference) => ({
-    reference,
-    store: await openStore(reference, "pull", plan, context),
-  });
-  let missing = await Promise.all(references.map(open));
-  return async () => {
-    const stillMissing: typeof missing = [];
-    for (const opened of missing) {
-      const { store, reference } = opened;
-      const checkThis = (annotations: Annotations) => check?.(reference, annotations);
-      const found = await findArtifact(store, formatReference(reference), pointerOf(reference), checkThis);
-      if (found === undefined) stillMissing.push(opened);
-    }
-    missing = stillMissing;
-    return missing.map(({ reference }) => reference);
-  };
-}
 
 /**
  * Pulls artifacts into one folder, one after the other. Calls `check` for each artifact before the layers of the

@@ -9,7 +9,7 @@ import { ANNOTATIONS } from "../oci/annotations.ts";
 import type { ArtifactStore } from "../oci/artifact-store.ts";
 import type { Annotations, Descriptor } from "../oci/descriptor.ts";
 import { type Manifest, ManifestError, parseManifest, type StoredManifest } from "../oci/manifest.ts";
-import { EMPTY_JSON } from "../oci/media-types.ts";
+import { EMPTY_JSON, FOLDER_LAYER } from "../oci/media-types.ts";
 import { safeParts, UnsafePathError } from "../tar/entry-path.ts";
 import { mapConcurrently } from "./concurrency.ts";
 import { checkFree, findConflict, merge, namesIn } from "./place-files.ts";
@@ -149,16 +149,26 @@ async function restoreLayers(
   staging: string,
   { concurrency, progress }: PullOptions,
 ): Promise<string> {
-  // Each layer gets a separate folder, because two layers may contain files with the same name.
+  const whole = join(staging, "whole");
+  writing(whole, () => mkdirSync(whole));
+  // If two layers may contain files with the same name, each layer gets a separate folder. Otherwise, one folder is
+  // faster.
+  const apart = !areDistinctFiles(layers);
   const restored = await mapConcurrently([...layers.entries()], concurrency, async ([index, layer]) => {
-    const place = join(staging, String(index));
+    const place = apart ? join(staging, String(index)) : whole;
     await restoreLayer(source, layer, place, progress);
     return { place, layer };
   });
-  const whole = join(staging, "whole");
-  writing(whole, () => mkdirSync(whole));
-  for (const { place, layer } of restored) addLayer(place, whole, layer, name);
+  if (apart) for (const { place, layer } of restored) addLayer(place, whole, layer, name);
   return whole;
+}
+
+/** Whether no two layers restore the same path: all layers are files, and the first part of each title is different. */
+function areDistinctFiles(layers: readonly TitledLayer[]): boolean {
+  const isFile = ({ descriptor: { mediaType, annotations } }: TitledLayer) =>
+    mediaType !== FOLDER_LAYER && annotations?.[ANNOTATIONS.unpack] !== "true";
+  const roots = new Set(layers.map(({ parts }) => parts[0]));
+  return layers.every(isFile) && roots.size === layers.length && !roots.has(undefined);
 }
 
 /**

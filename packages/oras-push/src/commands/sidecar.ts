@@ -13,6 +13,7 @@ import { warnIfNotMounted } from "shared/pod/mounted-share";
 import { openVolume, type SharedVolume } from "shared/pod/shared-volume";
 import { resultText, writeTerminationMessage } from "../artifact/result.ts";
 import { formatReference } from "../oci/reference.ts";
+import { formatInput } from "../oci/tag-pattern.ts";
 import { type SidecarCommandPlan, sidecarPlan } from "../options/sidecar.ts";
 import { SIDECAR_USAGE } from "../options/sidecar-usage.ts";
 import { plainContext } from "./context.ts";
@@ -56,7 +57,7 @@ async function sidecar(plan: SidecarCommandPlan, args: readonly string[], io: Io
   // is not native.
   const never = new AbortController().signal;
   const signal = plan.native ? never : (io.interruptedAgain ?? never);
-  const steps = sidecarSteps(plan, context, watcher.state, signal);
+  const steps = sidecarSteps(plan, context, watcher.state, volume, signal);
   const { failure } = await runSidecar(
     plan,
     { volume, signal, terminating: interrupted, waitLog: datedLog("wait-fs", io.stderr), warn: context.warn },
@@ -89,7 +90,7 @@ async function idle(plan: SidecarCommandPlan, volume: SharedVolume, interrupted:
 
 /** Returns the first log lines. The script of the ORAS Operator prints the same lines. */
 function introduction(plan: SidecarCommandPlan, args: readonly string[]): string[] {
-  const sources = plan.pullFrom.map(formatReference).join(" ") || "NA";
+  const sources = plan.pullFrom.map(formatInput).join(" ") || "NA";
   return [
     "Expecting: <pull-from> <push-to>",
     `Full provided set of arguments are ${oneLine(args.join(" "))}`,

@@ -128,7 +128,13 @@ const OPERATOR_ROWS: readonly Row[] = [
 
 const OWN_ROWS: readonly Row[] = [
   ["push-to", "pushReference", "pushTo", "the artifact to push, with its registry"],
-  ["pull-from", "pullReferences", "inputs", "artifacts to pull, with their registries, one per line", "no input"],
+  [
+    "pull-from",
+    "pullReferences",
+    "inputs",
+    "artifacts to pull, with their registries, one per line; the tag can be a pattern",
+    "no input",
+  ],
   ["output", "paths", launcher("output"), "the files and folders to save, one per line; patterns are possible"],
   ["input", "path", launcher("input"), "the folder for the inputs", "the working directory, if the pod has inputs"],
   ["container", "containerName", "container", "the container whose command the launcher runs", "the only one"],
@@ -167,7 +173,37 @@ const OWN_ROWS: readonly Row[] = [
     "how long the launcher waits for a new sidecar after the old one died",
     "360",
   ],
+  [
+    "checkpoint",
+    "paths",
+    launcher("checkpoint"),
+    "the files with the state of the command, one per line; patterns are possible; the sidecar pushes them as TAG-checkpoint",
+    "no checkpoints",
+  ],
+  ["checkpoint-every", "seconds", launcher("checkpoint-every"), "the time between two checkpoints", "300"],
   ["quiet", "flag", launcher("quiet"), "the launcher writes no log", "false"],
+  [
+    "resume",
+    "resume",
+    sidecar("resume"),
+    "continue an interrupted run from TAG-checkpoint; best-effort starts from the beginning if the restore fails",
+    "start from the beginning",
+  ],
+  [
+    "skip-done",
+    "flag",
+    both("skip-done"),
+    "do not run the command if its output is already in the registry, with the same inputs and the same cache-key",
+    "false",
+  ],
+  ["cache-key", "text", sidecar("cache-key"), "a text that identifies the run, in addition to its inputs", "no text"],
+  [
+    "input-count",
+    "tagCount",
+    sidecar("input-count"),
+    "how many tags the patterns of inputs must match",
+    "one for each pattern",
+  ],
   ["input-timeout", "seconds", sidecar("input-timeout"), "how long to wait for missing inputs", "no wait"],
   [
     "allow-failed-inputs",

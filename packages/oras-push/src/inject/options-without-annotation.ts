@@ -6,6 +6,7 @@ export const OPTIONS_WITHOUT_ANNOTATION: Readonly<Record<Tool, Readonly<Record<s
     share: "the path of the shared volume is fixed",
     "wait-push": "injection always sets this option",
     install: "this option replaces the command of the application",
+    "checkpoint-now": "this option replaces the command of the application",
     "mounted-at": "this option belongs to `--install`",
   },
   sidecar: {

@@ -5,6 +5,8 @@ export interface LayerPath {
   readonly path: string;
   /** The requested media type. If undefined, the layer gets the default media type for a file or a folder. */
   readonly mediaType?: string | undefined;
+  /** The title of the layer; {@link titleOf} the path by default. */
+  readonly title?: string;
 }
 
 /**

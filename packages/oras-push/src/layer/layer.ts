@@ -23,7 +23,7 @@ export async function layerOf(layer: LayerPath, options: LayerOptions): Promise<
   const stats = await stat(path).catch((error: unknown) => {
     throw cannotRead(path, error);
   });
-  const title = titleOf(path);
+  const title = layer.title ?? titleOf(path);
   const annotations = { ...options.annotations?.(layer), [ANNOTATIONS.title]: title };
   if (stats.isDirectory()) return folderLayer({ ...layer, title, annotations }, options);
   if (stats.isFile()) return fileLayer({ ...layer, path: await realpath(path), title, annotations }, stats, options);

@@ -31,8 +31,6 @@ export const ANNOTATIONS = {
   reason: "dev.oras-pod-tools.run.reason",
   /** `"true"` if the launcher did not save all outputs. */
   incomplete: "dev.oras-pod-tools.run.incomplete",
-  /** The number of a checkpoint. Only an artifact with an intermediate state of a run has this annotation. */
-  checkpoint: "dev.oras-pod-tools.run.checkpoint",
   /** A random id. Each start of the launcher gets a new id. */
   attempt: "dev.oras-pod-tools.run.attempt",
   /** The time when the application started (RFC 3339). */
@@ -41,6 +39,14 @@ export const ANNOTATIONS = {
   finishedAt: "dev.oras-pod-tools.run.finished",
   /** The pulled inputs: a JSON array of objects with `reference` and `digest`. */
   inputs: "dev.oras-pod-tools.run.inputs",
+  /** The text of `--cache-key`. It identifies the run, together with the inputs. */
+  cacheKey: "dev.oras-pod-tools.run.cache-key",
+  /** The number of a checkpoint. Only an artifact with an intermediate state of a run has this annotation. */
+  checkpoint: "dev.oras-pod-tools.run.checkpoint",
+  /** The patterns of a checkpoint: a JSON array. */
+  checkpointPatterns: "dev.oras-pod-tools.run.checkpoint-patterns",
+  /** The number of the checkpoint from which the run was resumed. */
+  resumedFrom: "dev.oras-pod-tools.run.resumed-from",
   /** The names of the pod, of the pod's namespace and of the pod's node. */
   pod: "dev.oras-pod-tools.run.pod",
   namespace: "dev.oras-pod-tools.run.namespace",

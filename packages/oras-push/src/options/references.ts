@@ -9,6 +9,7 @@ import {
   type Reference,
   ReferenceSyntaxError,
 } from "../oci/reference.ts";
+import { type InputReference, parseTagPattern } from "../oci/tag-pattern.ts";
 import type { ResultsTarget } from "../results/repositories.ts";
 
 /** The argument that means "no reference", as in the script of the ORAS Operator. */
@@ -63,6 +64,14 @@ export function pushLayoutReference(form: ReferenceForm, text: string): AnyRefer
  */
 export function pullReference(form: ReferenceForm, text: string): Reference {
   return pullable(form, text, parseReference);
+}
+
+/**
+ * Parses an input of a sidecar: the reference of an artifact, or a pattern for the tags of a repository. Throws a usage
+ * failure if the text is invalid.
+ */
+export function inputSource(form: ReferenceForm, text: string): InputReference {
+  return referenceOf(form, text, parseTagPattern) ?? pullReference(form, text);
 }
 
 /**

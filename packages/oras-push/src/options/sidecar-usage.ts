@@ -1,5 +1,5 @@
 import { CONDITION_OPTION } from "shared/cli/condition";
-import type { OptionSpecs } from "shared/cli/option-specs";
+import { type OptionSpecs, wholeNumbers } from "shared/cli/option-specs";
 import type { Usage } from "shared/cli/usage";
 import { DEFAULT_SHARE } from "shared/pod/markers";
 import type { KeepPolicy } from "../sidecar/run-outcome.ts";
@@ -30,7 +30,21 @@ const POD_OPTIONS = {
 } as const satisfies OptionSpecs;
 
 const INPUT_OPTIONS = {
-  "pull-from": { type: "list", placeholder: "REFERENCE", description: "also pull this artifact as an input" },
+  "pull-from": {
+    type: "list",
+    placeholder: "REFERENCE",
+    description: [
+      "also pull this artifact as an input; with REPOSITORY:PATTERN, pull every tag that matches, each into a folder",
+      "with the name of the tag",
+    ].join(" "),
+  },
+  "input-count": {
+    type: "number",
+    placeholder: "N",
+    shownDefault: "1 for each pattern",
+    range: wholeNumbers(1),
+    description: "require N tags that match the patterns of --pull-from",
+  },
   "input-timeout": {
     type: "number",
     placeholder: "SECONDS",
@@ -41,6 +55,27 @@ const INPUT_OPTIONS = {
 } as const satisfies OptionSpecs;
 
 const RUN_OPTIONS = {
+  resume: {
+    type: "text",
+    choices: ["required", "best-effort"],
+    implied: "required",
+    description: [
+      "resume an interrupted run from TAG-checkpoint; with best-effort, start from the beginning if the checkpoint",
+      "cannot be restored",
+    ].join(" "),
+  },
+  "skip-done": {
+    type: "flag",
+    description: [
+      "skip the run if PUSH-TO is already the output of a successful run with the same inputs and --cache-key; also set",
+      "this option for the launcher",
+    ].join(" "),
+  },
+  "cache-key": {
+    type: "text",
+    placeholder: "TEXT",
+    description: "identify the run by TEXT and its inputs, for example by a version of the application",
+  },
   "start-timeout": {
     type: "number",
     placeholder: "SECONDS",
@@ -103,10 +138,10 @@ export const SIDECAR_USAGE = {
       command: "oras-push sidecar NA localhost:5000/metric/hwloc:iter-0",
     },
     {
-      text: "Wait up to an hour for the artifacts of two steps, and pull these artifacts as inputs",
+      text: "Pull the artifacts of all 8 pods of an Indexed Job, and wait up to an hour for them",
       command: [
-        "oras-push sidecar --input-timeout 3600 --pull-from localhost:5000/workflow/even:run-0",
-        "localhost:5000/workflow/odd:run-0 localhost:5000/workflow/all:run-0",
+        "oras-push sidecar --input-timeout 3600 --input-count 8 'localhost:5000/squares:iter-*'",
+        "localhost:5000/squares:sum",
       ].join(" "),
     },
     {
@@ -128,6 +163,29 @@ export const SIDECAR_USAGE = {
       ].join(" "),
     },
     REFERENCES_NOTE,
+    {
+      title: "Patterns of tags",
+      text: [
+        "In PULL-FROM and --pull-from, the tag can be a pattern with *, ?, [a-z] and {a,b}. Tags that end with",
+        "-failed, -incomplete or -checkpoint never match.",
+      ].join(" "),
+    },
+    {
+      title: "Checkpoints",
+      text: [
+        "While the application runs, the sidecar pushes the checkpoints of launcher --checkpoint as TAG-checkpoint.",
+        "With --resume, it pulls this checkpoint before the application starts, unless the inputs or the --cache-key",
+        "have changed, or the run has already succeeded.",
+      ].join(" "),
+    },
+    {
+      title: "Skipped runs",
+      text: [
+        "With --skip-done, the sidecar compares the references and the digests of the inputs, and the text of",
+        "--cache-key, with the annotations of the artifact at PUSH-TO. If they are equal, the launcher does not run",
+        "the command, and both tools exit with 0.",
+      ].join(" "),
+    },
     {
       title: "Unsuccessful runs",
       text: [

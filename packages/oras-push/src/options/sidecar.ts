@@ -2,10 +2,11 @@ import type { CommandLine } from "shared/cli/command-line";
 import { type Condition, parseCondition } from "shared/cli/condition";
 import { usageError } from "shared/cli/usage";
 import { IMAGE_SUFFIX } from "../artifact/image-suffix.ts";
-import { type OutcomePolicies, tagSuffixes } from "../sidecar/run-outcome.ts";
+import { isTagPattern } from "../oci/tag-pattern.ts";
+import { CHECKPOINT_SUFFIX, type OutcomePolicies, tagSuffixes } from "../sidecar/run-outcome.ts";
 import type { SidecarPlan } from "../sidecar/sidecar-plan.ts";
 import { artifactPlan } from "./artifact.ts";
-import { NONE, pullReference, runTagReference } from "./references.ts";
+import { inputSource, NONE, runTagReference } from "./references.ts";
 import { type PasswordVariable, type RegistryPlan, registryPlan } from "./registry.ts";
 import { SIDECAR_USAGE } from "./sidecar-usage.ts";
 
@@ -31,18 +32,31 @@ export function sidecarPlan(
   const sources = [...pullFrom.filter((text) => text !== NONE), ...options["pull-from"]];
   const pulling: readonly PasswordVariable[] = sources.length > 0 ? ["ORAS_PULL_PASS"] : [];
   const pushing: readonly PasswordVariable[] = pushTo === NONE ? [] : ["ORAS_PUSH_PASS"];
+  const inputs = sources.map((text) => inputSource(form, text));
+  if (options["input-count"] !== undefined && !inputs.some(isTagPattern))
+    throw usageError(SIDECAR_USAGE, "--input-count needs an input with a pattern, such as --pull-from 'REPOSITORY:*'");
   const policies = { failedRun: options["failed-run"], incompleteRun: options["incomplete-run"] };
+  const suffixes = [
+    ...allSuffixes(policies, options.mountable),
+    ...(options.resume === undefined ? [] : [CHECKPOINT_SUFFIX]),
+  ];
+  if (options.resume !== undefined && pushTo === NONE)
+    throw usageError(SIDECAR_USAGE, "--resume needs PUSH-TO, because the checkpoint has the tag of the output");
   return {
     ...registryPlan(SIDECAR_USAGE, options, { env, variables: [...pulling, ...pushing] }),
     ...artifactPlan(SIDECAR_USAGE, options),
     share: options.share,
-    pullFrom: sources.map((text) => pullReference(form, text)),
-    pushTo: pushTo === NONE ? undefined : runTagReference(form, pushTo, allSuffixes(policies, options.mountable)),
+    pullFrom: inputs,
+    pushTo: pushTo === NONE ? undefined : runTagReference(form, pushTo, suffixes),
+    inputCount: options["input-count"],
     inputTimeoutSeconds: options["input-timeout"],
     startTimeoutSeconds: options["start-timeout"],
     timeoutSeconds: options.timeout,
     ...policies,
     allowFailedInputs: options["allow-failed-inputs"],
+    skipDone: options["skip-done"],
+    resume: options.resume,
+    cacheKey: options["cache-key"],
     onlyIf: parseCondition(SIDECAR_USAGE, options["only-if"]),
     native: options.native,
   };

@@ -2,7 +2,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "shared/cli/log";
 import { ToolError } from "shared/cli/tool-error";
 import { type Backoff, backOff } from "../oci/http/retry.ts";
-import { type AnyReference, formatReference } from "../oci/reference.ts";
 
 /**
  * The delays between two requests. The sidecar must poll, because a registry sends no events. The delays become longer,
@@ -11,19 +10,19 @@ import { type AnyReference, formatReference } from "../oci/reference.ts";
 const POLLING: Backoff = { firstDelay: 1000, longestDelay: 5000 };
 
 /**
- * Waits until the result of `missing` is empty. This wait lets a user apply all steps of a workflow at once, because
+ * Waits until the result of `missing`, a list of names, is empty. This wait lets a user apply all steps of a workflow at once, because
  * each step waits for the outputs of the previous step. Throws the errors of `missing`. If inputs are still missing
  * after `seconds`, throws `timedOut` with the names of these inputs. Checks once more right before the timeout.
  */
 export async function waitForInputs(
-  missing: () => Promise<readonly AnyReference[]>,
+  missing: () => Promise<readonly string[]>,
   seconds: number,
   signal: AbortSignal,
   log: Log,
 ): Promise<void> {
   const end = performance.now() + seconds * 1000;
   for (let attempts = 0; ; attempts++) {
-    const names = (await missing()).map(formatReference);
+    const names = await missing();
     if (names.length === 0) return;
     const left = end - performance.now();
     if (left <= 0) {

@@ -9,6 +9,14 @@ export function inputAnnotations(inputs: readonly ArtifactRecord[]): Annotations
 }
 
 /**
+ * Returns the annotations that identify a run: its inputs and its cache key. Two runs with equal annotations compute
+ * the same output. Omits an unknown value.
+ */
+export function runIdentity(inputs: readonly ArtifactRecord[], cacheKey: string | undefined): Annotations {
+  return { ...inputAnnotations(inputs), ...annotationsOf({ cacheKey }) };
+}
+
+/**
  * Returns annotations that identify the pod of a run. The values come from the variables `POD_NAME`, `POD_NAMESPACE`
  * and `NODE_NAME`. A pod's manifest can set these variables with the downward API (Kubernetes, "Expose Pod Information
  * to Containers Through Environment Variables").

@@ -62,6 +62,19 @@ export function runReference(reference: Reference, run: RunKind): Reference {
 /** The suffixes of the tags for unsuccessful runs. */
 const SUFFIXES = { failed: "-failed", incomplete: "-incomplete" } as const;
 
+/** The suffix of the tag for the checkpoints of a run. */
+export const CHECKPOINT_SUFFIX = "-checkpoint";
+
+/** The reference for the checkpoints of a run. */
+export function checkpointReference(reference: Reference): Reference {
+  return { ...reference, tag: `${reference.tag}${CHECKPOINT_SUFFIX}` };
+}
+
+/** Whether a tag has the suffix of an unsuccessful run or of a checkpoint. This function is pure. */
+export function isRunSuffixed(tag: string): boolean {
+  return [...Object.values(SUFFIXES), CHECKPOINT_SUFFIX].some((suffix) => tag.endsWith(suffix));
+}
+
 /**
  * The suffixes that a sidecar may add to its tag. If the policy for a kind of run is `discard`, the result does not
  * contain the suffix of this kind.
@@ -97,6 +110,7 @@ function endAnnotations({ kind, attempt, marker }: AttemptEnd, run: RunKind): An
     attempt,
     startedAt: marker?.startedAt,
     finishedAt: marker?.finishedAt,
+    resumedFrom: marker?.resumedFrom?.toString(),
     incomplete: run === "incomplete" ? "true" : null,
   });
 }

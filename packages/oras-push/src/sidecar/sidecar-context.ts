@@ -1,12 +1,18 @@
 import type { Log } from "shared/cli/log";
 import type { ToolError } from "shared/cli/tool-error";
 import type { ReadLease } from "shared/pod/lease-state";
-import type { ArtifactRecord } from "shared/pod/markers";
+import type { ArtifactRecord, CheckpointMarker, InitMarker, ResumeMode } from "shared/pod/markers";
 import type { SharedVolume } from "shared/pod/shared-volume";
+import type { PullSource } from "../artifact/pull.ts";
 import type { Annotations } from "../oci/descriptor.ts";
+import type { Digest } from "../oci/digest.ts";
 import type { Reference } from "../oci/reference.ts";
+import type { InputReference } from "../oci/tag-pattern.ts";
 import type { AttemptEnd } from "./attempt-end.ts";
 import type { OutcomePolicies } from "./run-outcome.ts";
+
+/** The fields of the init marker about the checkpoint in the registry. */
+export type PulledCheckpoint = Pick<InitMarker, "checkpoint" | "lastCheckpoint">;
 
 /** One push of a sidecar. */
 export interface PushOrder {
@@ -25,12 +31,42 @@ export interface PushOrder {
   readonly confirm: () => Promise<void>;
 }
 
+/** An input that exists in the registry. */
+export interface FoundInput {
+  readonly reference: Reference;
+  /** The digest that the reference had when the sidecar found the input. */
+  readonly digest: Digest;
+  /** The subfolder of `inputs/` for an input that a pattern matched: its tag. Undefined for any other input. */
+  readonly subfolder: string | undefined;
+  /** The repository of the input. */
+  readonly store: PullSource;
+}
+
+/** One push of a checkpoint. */
+export interface CheckpointOrder {
+  readonly reference: Reference;
+  readonly checkpoint: CheckpointMarker;
+  /** Annotations of the checkpoint. */
+  readonly annotations: Annotations;
+  /** The push calls this function after the upload. If this function throws, the push does not write the tag. */
+  readonly confirm: () => Promise<void>;
+  /** Returns true as soon as the push must stop, because the outputs of an attempt are ready. */
+  readonly ended: () => Promise<true | undefined>;
+}
+
 /** The operations of a sidecar that have side effects. Tests replace these operations. */
 export interface SidecarSteps {
   /** Takes the sidecar's lease. The lease is never released. It ends when the process ends. */
   readonly takeLease: () => Promise<void>;
-  /** Pulls all inputs. Removes the files of an earlier attempt first. */
-  readonly pull: () => Promise<ArtifactRecord[]>;
+  /** Finds all inputs in the registry, and waits for missing inputs if the sidecar has an input timeout. */
+  readonly findInputs: () => Promise<readonly FoundInput[]>;
+  /**
+   * Returns the artifact at the sidecar's reference if this artifact is the whole output of a successful run with the
+   * same inputs and the same cache key. Otherwise, returns undefined.
+   */
+  readonly findFinishedRun: (inputs: readonly ArtifactRecord[]) => Promise<ArtifactRecord | undefined>;
+  /** Pulls inputs. Removes the files of an earlier attempt first. */
+  readonly pull: (found: readonly FoundInput[]) => Promise<void>;
   /** The state of the launcher's lease. */
   readonly lease: ReadLease;
   /** Waits for a moment, so that a starting launcher can remove the markers of an earlier launcher. */
@@ -38,14 +74,23 @@ export interface SidecarSteps {
   /** The paths of an attempt's outputs. */
   readonly savedOutputs: (end: AttemptEnd) => Promise<readonly string[]>;
   readonly push: (order: PushOrder) => Promise<ArtifactRecord>;
+  /** Pulls the checkpoint of an interrupted run with these inputs, if there is one. */
+  readonly pullCheckpoint: (inputs: readonly ArtifactRecord[]) => Promise<PulledCheckpoint>;
+  readonly pushCheckpoint: (order: CheckpointOrder) => Promise<ArtifactRecord>;
 }
 
 /** How a sidecar behaves. */
 export interface SidecarOptions extends OutcomePolicies {
   /** The inputs; empty if there are none. */
-  readonly pullFrom: readonly Reference[];
+  readonly pullFrom: readonly InputReference[];
   /** The reference for the outputs. If undefined, the sidecar pushes nothing. */
   readonly pushTo: Reference | undefined;
+  /** Whether to skip a run whose output is already in the registry. */
+  readonly skipDone: boolean;
+  /** Whether and how to resume an interrupted run; undefined if a run always starts from the beginning. */
+  readonly resume: ResumeMode | undefined;
+  /** A text that identifies the run, besides its inputs. The artifact's annotations contain this text. */
+  readonly cacheKey: string | undefined;
   /**
    * The seconds within which a launcher must start. By default, there is no limit, because the sidecar cannot detect
    * the start of a launcher that takes no lease.

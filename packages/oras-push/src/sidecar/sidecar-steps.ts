@@ -1,18 +1,14 @@
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ToolError } from "shared/cli/tool-error";
-import { makeSharedFolders } from "shared/fs/folders";
-import { grantReadAccess } from "shared/fs/read-access";
 import { holdLease, requireFree } from "shared/pod/lease";
 import { SHARE } from "shared/pod/markers";
-import type { PulledArtifact } from "../artifact/result.ts";
-import { failedRunReason } from "../artifact/run-annotations.ts";
+import type { SharedVolume } from "shared/pod/shared-volume";
 import type { TransferContext } from "../artifact/transfer.ts";
-import type { Annotations } from "../oci/descriptor.ts";
-import { type AnyReference, formatReference } from "../oci/reference.ts";
-import { waitForInputs } from "./input-wait.ts";
+import { findFinishedRun } from "./finished-run.ts";
+import { findInputs, pullInputs } from "./pull-inputs.ts";
+import { pushCheckpoint } from "./push-checkpoint.ts";
 import { pushOutputs } from "./push-outputs.ts";
+import { pullCheckpoint } from "./resume.ts";
 import { savedOutputs } from "./saved-outputs.ts";
 import type { SidecarSteps } from "./sidecar-context.ts";
 import type { SidecarPlan } from "./sidecar-plan.ts";
@@ -25,6 +21,7 @@ export function sidecarSteps(
   plan: SidecarPlan,
   context: TransferContext,
   lease: SidecarSteps["lease"],
+  volume: SharedVolume,
   signal: AbortSignal,
 ): SidecarSteps {
   return {
@@ -32,39 +29,16 @@ export function sidecarSteps(
       await requireFree(join(plan.share, SHARE.sidecarLease), "sidecar");
       await holdLease(join(plan.share, SHARE.sidecarLease), context.warn);
     },
-    pull: () => pullInputs(plan, context),
+    findInputs: () => findInputs(plan, context),
+    findFinishedRun: (inputs) => findFinishedRun(inputs, plan, context),
+    pull: (found) => pullInputs(found, plan, context),
     lease,
     settle,
     savedOutputs: async (end) => savedOutputs(plan.share, end),
+    pullCheckpoint: (inputs) => pullCheckpoint(inputs, plan, context),
+    pushCheckpoint: (order) => pushCheckpoint(order, plan, { ...context, signal }, volume),
     push: (order) => pushOutputs(order, plan, { ...context, signal }),
   };
-}
-
-/** Waits for missing inputs if the plan has an input timeout. Then pulls all inputs into an empty folder. */
-async function pullInputs(plan: SidecarPlan, context: TransferContext): Promise<PulledArtifact[]> {
-  const { missingArtifacts, pullArtifacts } = await import("../artifact/pull-artifacts.ts");
-  const check = plan.allowFailedInputs ? undefined : refuseFailedRun;
-  if (plan.inputTimeoutSeconds !== undefined) {
-    const missing = await missingArtifacts(plan.pullFrom, plan, context, check);
-    await waitForInputs(missing, plan.inputTimeoutSeconds, context.signal, context.warn);
-  }
-  const folder = join(plan.share, SHARE.inputs);
-  // Removes the files of an interrupted attempt. Otherwise, these files would count as inputs.
-  await rm(folder, { recursive: true, force: true });
-  makeSharedFolders(folder);
-  const pulled = await pullArtifacts(plan.pullFrom, { folder, keepOldFiles: false }, plan, context, check);
-  // The application often runs as a different user than the sidecar.
-  grantReadAccess(folder, (_, failure) => {
-    throw failure;
-  });
-  return pulled;
-}
-
-function refuseFailedRun(reference: AnyReference, annotations: Annotations): void {
-  const why = failedRunReason(annotations);
-  if (why === undefined) return;
-  const hint = "use --allow-failed-inputs to accept this input";
-  throw new ToolError("noInput", `${formatReference(reference)} cannot be used as an input`, { why, hint });
 }
 
 async function settle(signal: AbortSignal): Promise<void> {

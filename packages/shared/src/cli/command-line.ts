@@ -142,7 +142,8 @@ function yargsOption(spec: OptionSpec): Options {
   const alias = spec.alias === undefined ? {} : { alias: spec.alias };
   // `nargs: 0` means that the next word is never the value of a flag. Otherwise, a next word `true` or `false` would
   // become the value.
-  if (spec.type === "flag") return { ...alias, boolean: true, nargs: 0 };
+  if (spec.type === "flag" || (spec.type === "text" && spec.implied !== undefined))
+    return { ...alias, boolean: true, nargs: 0 };
   return { ...alias, string: true, requiresArg: true, ...(spec.type === "list" ? { array: true } : {}) };
 }
 

@@ -4,6 +4,7 @@ import type { Usage } from "./usage.ts";
 import {
   environmentText,
   exitCodeDefinitions,
+  optionalValue,
   optionGroups,
   optionNames,
   optionText,
@@ -66,7 +67,7 @@ function optionSections(usage: Usage<OptionSpecs>, width: number): string[] {
 
 /** Returns an option in the form `-o, --output DIR`. Options without a short name are indented. */
 function optionLabel(name: string, spec: OptionSpec): string {
-  const names = optionNames(name, spec).join(", ");
+  const names = optionNames(name, spec).join(", ") + optionalValue(spec);
   const label = spec.alias === undefined ? `    ${names}` : names;
   const value = valueName(spec);
   return value === undefined ? label : `${label} ${value}`;

@@ -5,6 +5,7 @@ import type { Example, Usage } from "./usage.ts";
 import {
   environmentText,
   exitCodeDefinitions,
+  optionalValue,
   optionGroups,
   optionNames,
   optionText,
@@ -74,7 +75,7 @@ function optionLines({ title, options }: { readonly title: string; readonly opti
 }
 
 function optionTag(name: string, spec: OptionSpec): string {
-  const names = optionNames(name, spec).map(bold).join(", ");
+  const names = optionNames(name, spec).map(bold).join(", ") + escapeRoff(optionalValue(spec));
   const value = valueName(spec);
   return value === undefined ? names : `${names} ${italic(value)}`;
 }

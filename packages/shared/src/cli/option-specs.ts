@@ -26,6 +26,8 @@ interface TextSpec extends SharedSpec {
   readonly type: "text";
   readonly default?: string;
   readonly choices?: readonly string[];
+  /** The value of the option without a value, as in `--resume`. A value then needs the form `--resume=VALUE`. */
+  readonly implied?: string;
 }
 
 interface NumberSpec extends SharedSpec {

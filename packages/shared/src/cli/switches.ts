@@ -19,15 +19,18 @@ export function takeSwitchValues(specs: OptionSpecs, argv: readonly string[]): W
   const end = argv.includes("--") ? argv.indexOf("--") : argv.length;
   const given = new Map<string, string[]>();
   const plain = argv.slice(0, end).map((word) => {
-    const [, name = "", value = "true"] = /^--([^=]+)(?:=(.*))?$/s.exec(word) ?? [];
-    if (!isSwitch(specs, name)) return word;
-    given.set(name, [...(given.get(name) ?? []), value]);
+    const [, name = "", value] = /^--([^=]+)(?:=(.*))?$/s.exec(word) ?? [];
+    const implied = impliedValue(specs, name);
+    if (implied === undefined) return word;
+    given.set(name, [...(given.get(name) ?? []), value ?? implied]);
     return `--${name}`;
   });
   return { argv: [...plain, ...argv.slice(end)], given };
 }
 
-function isSwitch(specs: OptionSpecs, name: string): boolean {
+/** The value of an option that is given without a value. Undefined if the option needs a value, or never has one. */
+function impliedValue(specs: OptionSpecs, name: string): string | undefined {
   const spec = Object.hasOwn(specs, name) ? specs[name] : undefined;
-  return spec?.type === "flag" && spec.switch === true;
+  if (spec?.type === "flag") return spec.switch === true ? "true" : undefined;
+  return spec?.type === "text" ? spec.implied : undefined;
 }

@@ -28,9 +28,23 @@ export function optionNames(name: string, { alias }: OptionSpec): readonly strin
   return alias === undefined ? [`--${name}`] : [`-${alias}`, `--${name}`];
 }
 
-/** The placeholder for the value of an option, such as `DIR` or `text|json`. Returns undefined for a flag. */
+/** The part of a help text that shows the optional value of an option, as in `[=best-effort]`; mostly empty. */
+export function optionalValue(spec: OptionSpec): string {
+  const implied = impliedValue(spec);
+  if (implied === undefined || !("choices" in spec)) return "";
+  return `[=${spec.choices?.filter((choice) => choice !== implied).join("|")}]`;
+}
+
+function impliedValue(spec: OptionSpec): string | undefined {
+  return spec.type === "text" ? spec.implied : undefined;
+}
+
+/**
+ * The placeholder for the value of an option, such as `DIR` or `text|json`. Returns undefined for a flag, and for an
+ * option that needs no value.
+ */
 export function valueName(spec: OptionSpec): string | undefined {
-  if (spec.type === "flag") return undefined;
+  if (spec.type === "flag" || impliedValue(spec) !== undefined) return undefined;
   return spec.placeholder ?? ("choices" in spec ? spec.choices?.join("|") : undefined) ?? "VALUE";
 }
 

@@ -1,4 +1,18 @@
 import { isMediaType } from "../cli/media-type.ts";
+import {
+  type ArtifactRecord,
+  artifactField,
+  isArtifact,
+  isObject,
+  type JsonObject,
+  numberField,
+  parseObject,
+  textField,
+} from "./marker-fields.ts";
+
+export type { CheckpointMarker, CheckpointPushedMarker, RestoredCheckpoint, ResumeMode } from "./checkpoint-markers.ts";
+export { type InitMarker, parseInitMarker } from "./init-marker.ts";
+export type { ArtifactRecord } from "./marker-fields.ts";
 
 /** The default folder of the shared volume. */
 export const DEFAULT_SHARE = "/mnt/oras";
@@ -27,6 +41,14 @@ export const SHARE = {
   pushed: "oras-operator-pushed.txt",
   /** The outputs could not be pushed. The content is a {@link FailureMarker}. */
   pushFailed: "oras-operator-push-failed.txt",
+  /** The newest checkpoint is in its folder. The content is a {@link CheckpointMarker}. */
+  checkpoint: "oras-operator-checkpoint.txt",
+  /** The sidecar has handled a checkpoint. The content is a {@link CheckpointPushedMarker}. */
+  checkpointPushed: "oras-operator-checkpoint-pushed.txt",
+  /** The application requests a checkpoint now. The launcher removes this file. */
+  checkpointNow: "oras-operator-checkpoint-now.txt",
+  /** The checkpoints. The folder of each checkpoint has its number as name. */
+  checkpoints: "checkpoints",
   /** The inputs that the sidecar pulled for the application. */
   inputs: "inputs",
   /** The outputs that the launcher saved for the sidecar. */
@@ -109,20 +131,10 @@ export interface DoneMarker {
   readonly missing?: readonly MissingOutput[];
   /** The number of all paths that could not be saved. */
   readonly missingCount?: number;
-}
-
-/** The content of the init marker. */
-export interface InitMarker {
-  readonly schema: 1;
-  readonly by: "launcher" | "sidecar";
-  /** The pulled artifacts, in the order of the references. */
-  readonly inputs: readonly ArtifactRecord[];
-}
-
-/** An artifact in a registry. */
-export interface ArtifactRecord {
-  readonly reference: string;
-  readonly digest: string;
+  /** The output of an earlier run. If this field is set, the launcher skipped the run because of this artifact. */
+  readonly skipped?: ArtifactRecord;
+  /** The number of the checkpoint that the launcher restored; undefined if it restored none. */
+  readonly resumedFrom?: number;
 }
 
 /** The content of the pushed marker. */
@@ -159,8 +171,6 @@ export const NOTHING_KNOWN: DoneMarker = {
   error: null,
 };
 
-type JsonObject = Readonly<Record<string, unknown>>;
-
 /**
  * Parses a done marker. Returns {@link NOTHING_KNOWN} for an empty text, and undefined if the text is invalid or still
  * incomplete.
@@ -181,6 +191,8 @@ export function parseDoneMarker(text: string): DoneMarker | undefined {
     logs: recordsField(fields, "logs") ?? [],
     error: textField(fields, "error"),
     ...missingFields(fields),
+    ...artifactField(fields, "skipped"),
+    ...numberField(fields, "resumedFrom"),
   };
 }
 
@@ -193,17 +205,6 @@ export function parseStartedMarker(text: string): StartedMarker | undefined {
   if (fields === undefined) return undefined;
   const outputs = Array.isArray(fields.outputs) ? fields.outputs.filter((path) => typeof path === "string") : null;
   return { schema: 1, attempt: textField(fields, "attempt"), startedAt: textField(fields, "startedAt"), outputs };
-}
-
-/**
- * Parses an init marker. If the text is empty, the list of inputs is empty. Returns undefined if the text is invalid or
- * still incomplete.
- */
-export function parseInitMarker(text: string): InitMarker | undefined {
-  const fields = parseObject(text);
-  if (fields === undefined) return undefined;
-  const inputs = Array.isArray(fields.inputs) ? fields.inputs.filter(isArtifact) : [];
-  return { schema: 1, by: fields.by === "launcher" ? "launcher" : "sidecar", inputs };
 }
 
 /** Parses a pushed marker. Returns undefined if the text is invalid or still incomplete. */
@@ -228,29 +229,6 @@ export function parseFailureMarker(text: string): FailureMarker | undefined {
     exitCode: typeof fields.exitCode === "number" ? fields.exitCode : 1,
     error: textField(fields, "error") ?? "no reason given",
   };
-}
-
-function parseObject(text: string): JsonObject | undefined {
-  if (text.trim() === "") return {};
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isArtifact(value: unknown): value is ArtifactRecord {
-  return isObject(value) && typeof value.reference === "string" && typeof value.digest === "string";
-}
-
-function textField(fields: JsonObject, name: string): string | null {
-  const value = fields[name];
-  return typeof value === "string" ? value : null;
 }
 
 function phaseField(fields: JsonObject): Phase {

@@ -2,7 +2,7 @@ import type { OptionSpec } from "../option-specs.ts";
 
 /** The completion of an option's value. */
 export type ValueCompletion =
-  /** The option has no value. */
+  /** The option has no value, or needs none. */
   | { readonly kind: "flag" }
   | { readonly kind: "choices"; readonly choices: readonly string[] }
   | { readonly kind: "files" }
@@ -15,7 +15,7 @@ export type ValueCompletion =
  * value is a path on disk.
  */
 export function valueCompletion(spec: OptionSpec): ValueCompletion {
-  if (spec.type === "flag") return { kind: "flag" };
+  if (spec.type === "flag" || ("implied" in spec && spec.implied !== undefined)) return { kind: "flag" };
   if ("choices" in spec && spec.choices !== undefined) return { kind: "choices", choices: spec.choices };
   if (spec.placeholder === "DIR") return { kind: "folders" };
   return { kind: /^(FILE|PATH|SOCKET)\b/.test(spec.placeholder ?? "") ? "files" : "text" };

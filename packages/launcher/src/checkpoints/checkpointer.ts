@@ -1,0 +1,209 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { Log } from "shared/cli/log";
+import { describeError } from "shared/cli/tool-error";
+import { removeFile } from "shared/fs/remove-file";
+import { parseCheckpointPushedMarker } from "shared/pod/checkpoint-markers";
+import { MAX_OUTPUTS, SHARE } from "shared/pod/markers";
+import type { SharedVolume } from "shared/pod/shared-volume";
+import type { RunResult } from "../process/exit-status.ts";
+import { type CheckpointFile, findCheckpointFiles } from "./checkpoint-files.ts";
+import type { CheckpointPlan } from "./checkpoint-plan.ts";
+import { announceSnapshot, changedFiles, copySnapshot, hasSpace, removeOldSnapshots } from "./snapshot.ts";
+
+/** A file counts only if it has not changed for this time, in milliseconds. */
+const SETTLE_TIME = 2000;
+
+/** The longest time between two looks at the clock and at the request file, in milliseconds. */
+const TICK = 500;
+
+/**
+ * A checkpoint waits at most this long, in milliseconds, until no matching file changes any more. So files that the
+ * application writes together are in the same checkpoint.
+ */
+const PATIENCE = 10_000;
+
+/**
+ * A file that changes too often causes a warning after this time, in milliseconds. If four intervals between checkpoints
+ * are shorter, they replace this time.
+ */
+const WARNING_TIME = 60_000;
+
+/** The context of the checkpoints of one attempt. */
+export interface CheckpointContext {
+  readonly attempt: string;
+  readonly volume: SharedVolume;
+  readonly warn: Log;
+}
+
+/**
+ * Takes checkpoints while the application runs (docs/protocol.md, "Checkpoints"). A failed checkpoint only causes a
+ * warning. At most one regular checkpoint waits for its push: the next one is taken after the sidecar has handled it.
+ */
+export class Checkpointer {
+  readonly #plan: CheckpointPlan;
+  readonly #context: CheckpointContext;
+  /** The number of the newest checkpoint before this attempt, or 0. */
+  readonly #first: number;
+  /** Milliseconds. An interval that is shorter than {@link SETTLE_TIME} also shortens this time. */
+  readonly #settleTime: number;
+  readonly #warned = new Set<string>();
+  #timer: NodeJS.Timeout | undefined;
+  #working: Promise<void> = Promise.resolve();
+  #number: number;
+  #last = performance.now();
+  #urgent = false;
+  /** Since when a checkpoint is due; undefined if none is due. */
+  #dueSince: number | undefined;
+  /** The files of the last checkpoint. */
+  #files: readonly CheckpointFile[] = [];
+
+  /** `newest` is the number of the newest existing checkpoint, or 0. */
+  constructor(plan: CheckpointPlan, context: CheckpointContext, newest: number) {
+    this.#plan = plan;
+    this.#context = context;
+    this.#first = newest;
+    this.#number = newest;
+    this.#settleTime = Math.min(SETTLE_TIME, plan.checkpointSeconds * 1000);
+  }
+
+  /** Starts to take checkpoints. Call this right before the application starts. */
+  start(): void {
+    if (this.#plan.checkpoints.length === 0) return;
+    const tick = () => {
+      const handling = this.#tick().catch((error) => this.#warnFailed(error));
+      this.#working = handling.then(() => {
+        this.#timer = setTimeout(tick, Math.min(TICK, this.#settleTime / 2));
+      });
+    };
+    this.#timer = setTimeout(tick, 0);
+  }
+
+  /** Takes a checkpoint as soon as possible, even if the sidecar has not handled the last one. */
+  hurry(): void {
+    this.#urgent = true;
+  }
+
+  /**
+   * Stops. If the run did not succeed, takes a last checkpoint. Call this after the application has ended. If a signal
+   * ended the application, this checkpoint contains only files that had not changed for a while, because a killed
+   * application may leave half a file.
+   */
+  async finish({ end, timedOut }: RunResult): Promise<void> {
+    if (this.#plan.checkpoints.length === 0) return;
+    const ended = Date.now();
+    await this.#working;
+    clearTimeout(this.#timer);
+    if (end.kind === "not started" || (end.kind === "exited" && end.exitCode === 0 && !timedOut)) return;
+    const orderly = end.kind === "exited" && end.exitCode < 128;
+    await this.#attempt(orderly ? Number.POSITIVE_INFINITY : ended - this.#settleTime, false);
+  }
+
+  async #tick(): Promise<void> {
+    const now = performance.now();
+    const requested = existsSync(join(this.#plan.share, SHARE.checkpointNow));
+    const due = now - this.#last >= this.#plan.checkpointSeconds * 1000;
+    if (!due && !requested && !this.#urgent) return;
+    if (!this.#urgent && (await this.#handled()) < this.#number) return;
+    this.#dueSince ??= now;
+    const patience = Math.min(PATIENCE, this.#plan.checkpointSeconds * 1000);
+    const patient = !this.#urgent && now - this.#dueSince < patience;
+    if (!(await this.#attempt(Date.now() - this.#settleTime, patient))) return;
+    this.#last = now;
+    this.#dueSince = undefined;
+    this.#urgent = false;
+    if (requested) await removeFile(join(this.#plan.share, SHARE.checkpointNow)).catch(() => {});
+  }
+
+  /** Takes a checkpoint, and warns if this fails. Returns false if the checkpoint must be tried again soon. */
+  async #attempt(settledBefore: number, patient: boolean): Promise<boolean> {
+    try {
+      return await this.#take(settledBefore, patient);
+    } catch (error) {
+      this.#warnFailed(error);
+      return true;
+    }
+  }
+
+  /**
+   * Takes a checkpoint of the files that have not changed since `settledBefore`, in milliseconds since 1970. If
+   * `patient` is true, takes no checkpoint as long as any file changes.
+   */
+  async #take(settledBefore: number, patient: boolean): Promise<boolean> {
+    const { share, checkpoints: patterns } = this.#plan;
+    const found = findCheckpointFiles(patterns, share);
+    const unsettled = found.filter(({ changed }) => changed > settledBefore);
+    const known = new Set(this.#files.map(({ title }) => title));
+    // The application overwrites a file of the last checkpoint. A checkpoint without this file would be useless.
+    const overwritten = unsettled.find(({ title }) => known.has(title));
+    if (overwritten !== undefined || (patient && unsettled.length > 0)) return this.#postpone(overwritten);
+    const files = found.filter((file) => !unsettled.includes(file));
+    if (files.length === 0) return unsettled.length === 0 || this.#postpone(unsettled[0]);
+    const changed = changedFiles(files, this.#files);
+    if (changed.length === 0 && files.length === this.#files.length) return true;
+    if (!this.#fits(files.length, sizeOf(changed))) return true;
+    const folder = await copySnapshot(share, files, { number: this.#number, files: this.#files });
+    if (folder === undefined) return false;
+    await this.#announce(folder, files);
+    return true;
+  }
+
+  /** Returns false, because the checkpoint must be tried again. Warns if `file` has changed too often for a long time. */
+  #postpone(file: CheckpointFile | undefined): false {
+    const limit = Math.min(WARNING_TIME, 4000 * this.#plan.checkpointSeconds);
+    const waited = performance.now() - (this.#dueSince ?? performance.now());
+    if (file !== undefined && waited >= limit)
+      this.#warnOnce(`cannot take a checkpoint: ${file.path} never stays unchanged for ${this.#settleTime / 1000} s`);
+    return false;
+  }
+
+  async #announce(folder: string, files: readonly CheckpointFile[]): Promise<void> {
+    const { share, checkpoints: patterns } = this.#plan;
+    const { attempt, volume } = this.#context;
+    const number = this.#number + 1;
+    const takenAt = new Date().toISOString();
+    await announceSnapshot(volume, folder, {
+      schema: 1,
+      attempt,
+      number,
+      patterns,
+      files: files.length,
+      bytes: sizeOf(files),
+      takenAt,
+    });
+    this.#number = number;
+    this.#files = files;
+    removeOldSnapshots(share, number, await this.#handled());
+  }
+
+  #fits(files: number, bytes: number): boolean {
+    if (files > MAX_OUTPUTS)
+      this.#warnOnce(
+        `took no checkpoint: ${files} files match, but a checkpoint can have at most ${MAX_OUTPUTS} files`,
+      );
+    else if (!hasSpace(this.#plan.share, bytes))
+      this.#warnOnce("took no checkpoint: it is larger than half of the volume's free space");
+    else return true;
+    return false;
+  }
+
+  /** The number of the last checkpoint that the sidecar handled. The checkpoints of earlier attempts count as handled. */
+  async #handled(): Promise<number> {
+    const marker = await this.#context.volume.read(SHARE.checkpointPushed, parseCheckpointPushedMarker);
+    return Math.max(marker?.number ?? 0, this.#first);
+  }
+
+  #warnFailed(error: unknown): void {
+    this.#warnOnce(`cannot take a checkpoint: ${describeError(error)}`);
+  }
+
+  #warnOnce(text: string): void {
+    if (!this.#warned.has(text)) this.#context.warn(text);
+    this.#warned.add(text);
+  }
+}
+
+/** The sum of the sizes of files, in bytes. */
+function sizeOf(files: readonly CheckpointFile[]): number {
+  return files.reduce((sum, { size }) => sum + size, 0);
+}

@@ -1,0 +1,64 @@
+import type { ArtifactRecord } from "shared/pod/markers";
+import { mapConcurrently } from "../artifact/concurrency.ts";
+import { openStore } from "../artifact/open-store.ts";
+import type { TransferContext } from "../artifact/transfer.ts";
+import { ANNOTATIONS } from "../oci/annotations.ts";
+import type { ArtifactStore } from "../oci/artifact-store.ts";
+import type { Annotations } from "../oci/descriptor.ts";
+import { type Manifest, ManifestError, parseManifest, type StoredManifest } from "../oci/manifest.ts";
+import { formatReference } from "../oci/reference.ts";
+import { runIdentity } from "./provenance.ts";
+import type { SidecarPlan } from "./sidecar-plan.ts";
+
+/**
+ * Returns the artifact at the reference of the plan if this artifact is the whole output of a successful run with the
+ * same inputs and the same cache key. Otherwise, returns undefined. Throws the errors of the registry.
+ */
+export async function findFinishedRun(
+  inputs: readonly ArtifactRecord[],
+  plan: SidecarPlan,
+  context: TransferContext,
+): Promise<ArtifactRecord | undefined> {
+  const { pushTo } = plan;
+  if (pushTo?.tag === undefined) return undefined;
+  const store = await openStore(pushTo, "pull,push", plan, context);
+  const stored = await store.fetchManifest(pushTo.tag);
+  const manifest = stored === undefined ? undefined : manifestOf(stored);
+  if (stored === undefined || manifest === undefined) return undefined;
+  if (!isSuccessful(manifest.annotations) || !isSameRun(manifest.annotations, inputs, plan.cacheKey)) return undefined;
+  if (!(await isWhole(manifest, store, plan.concurrency))) return undefined;
+  return { reference: formatReference(pushTo), digest: stored.descriptor.digest };
+}
+
+/**
+ * Whether annotations belong to a run with the same inputs and the same cache key. The references, the digests and the
+ * order of the inputs must be equal. This function is pure.
+ */
+export function isSameRun(
+  annotations: Annotations,
+  inputs: readonly ArtifactRecord[],
+  cacheKey: string | undefined,
+): boolean {
+  const wanted = runIdentity(inputs, cacheKey);
+  return [ANNOTATIONS.inputs, ANNOTATIONS.cacheKey].every((name) => annotations[name] === wanted[name]);
+}
+
+/** Whether annotations belong to the output of a run that succeeded. This function is pure. */
+export function isSuccessful(annotations: Annotations): boolean {
+  return annotations[ANNOTATIONS.exitCode] === "0" && annotations[ANNOTATIONS.incomplete] !== "true";
+}
+
+/** Whether the store has every blob. A registry can lose blobs, for example through a garbage collection. */
+async function isWhole({ layers }: Manifest, store: ArtifactStore, concurrency: number): Promise<boolean> {
+  const found = await mapConcurrently(layers, concurrency, ({ digest, size }) => store.hasBlob(digest, size));
+  return found.every((exists) => exists);
+}
+
+function manifestOf({ bytes }: StoredManifest): Manifest | undefined {
+  try {
+    return parseManifest(bytes);
+  } catch (error) {
+    if (error instanceof ManifestError) return undefined;
+    throw error;
+  }
+}

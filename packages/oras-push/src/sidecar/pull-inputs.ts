@@ -1,0 +1,66 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { ToolError } from "shared/cli/tool-error";
+import { makeSharedFolders } from "shared/fs/folders";
+import { grantReadAccess } from "shared/fs/read-access";
+import { SHARE } from "shared/pod/markers";
+import { mapConcurrently } from "../artifact/concurrency.ts";
+import { pull } from "../artifact/pull.ts";
+import type { TransferContext } from "../artifact/transfer.ts";
+import { formatReference } from "../oci/reference.ts";
+import { InputSearch } from "./find-inputs.ts";
+import { waitForInputs } from "./input-wait.ts";
+import type { FoundInput } from "./sidecar-context.ts";
+import type { SidecarPlan } from "./sidecar-plan.ts";
+
+/**
+ * Finds all inputs of a step in the registry. If the plan has an input timeout, waits for missing inputs. Throws
+ * `registry` with the names if inputs are missing, or `timedOut` if they are still missing after the timeout.
+ */
+export async function findInputs(plan: SidecarPlan, context: TransferContext): Promise<FoundInput[]> {
+  const search = await InputSearch.open(plan, context);
+  if (plan.inputTimeoutSeconds !== undefined)
+    await waitForInputs(() => search.missing(), plan.inputTimeoutSeconds, context.signal, context.warn);
+  else {
+    const [first] = await search.missing();
+    if (first !== undefined) throw new ToolError("registry", `no artifact ${first}`, { why: "not found" });
+  }
+  return search.found();
+}
+
+/**
+ * Pulls inputs into the empty folder `inputs/` of the volume. Each input that a pattern matched gets a subfolder with
+ * the name of its tag. Pulls several such inputs at the same time, but transfers at most `concurrency` layers at once.
+ */
+export async function pullInputs(
+  found: readonly FoundInput[],
+  plan: SidecarPlan,
+  context: TransferContext,
+): Promise<void> {
+  const folder = join(plan.share, SHARE.inputs);
+  // Removes the files of an interrupted attempt. Otherwise, these files would count as inputs.
+  await rm(folder, { recursive: true, force: true });
+  makeSharedFolders(folder);
+  // The files of two single inputs may have the same path. Therefore, single inputs are pulled in their order.
+  for (const input of found.filter(({ subfolder }) => subfolder === undefined))
+    await pullInput(input, folder, plan.concurrency, context);
+  const tagged = found.filter(({ subfolder }) => subfolder !== undefined);
+  const atOnce = Math.max(1, Math.min(plan.concurrency, tagged.length));
+  const layersAtOnce = Math.floor(plan.concurrency / atOnce);
+  await mapConcurrently(tagged, atOnce, (input) =>
+    pullInput(input, join(folder, input.subfolder ?? ""), layersAtOnce, context),
+  );
+  // The application often runs as a different user than the sidecar.
+  grantReadAccess(folder, (_, failure) => {
+    throw failure;
+  });
+}
+
+async function pullInput(
+  { reference, digest, store }: FoundInput,
+  folder: string,
+  concurrency: number,
+  { progress, warn }: TransferContext,
+): Promise<void> {
+  await pull(store, formatReference(reference), digest, { folder, keepOldFiles: false, concurrency, progress, warn });
+}

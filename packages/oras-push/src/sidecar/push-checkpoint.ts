@@ -1,0 +1,103 @@
+import { readdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { anySignal } from "shared/cli/deadline";
+import { ToolError } from "shared/cli/tool-error";
+import { reading } from "shared/fs/path-failure";
+import { RESTORED_CHECKPOINT } from "shared/pod/checkpoint-markers";
+import { type CheckpointMarker, SHARE } from "shared/pod/markers";
+import type { SharedVolume } from "shared/pod/shared-volume";
+import { openStore } from "../artifact/open-store.ts";
+import { findArtifact } from "../artifact/pull.ts";
+import type { PushResult } from "../artifact/push.ts";
+import { type PushedArtifact, pushedObject } from "../artifact/result.ts";
+import type { TransferContext } from "../artifact/transfer.ts";
+import type { LayerPath } from "../layer/layer-path.ts";
+import { ANNOTATIONS } from "../oci/annotations.ts";
+import { formatReference, type Reference } from "../oci/reference.ts";
+import { podAnnotations } from "./provenance.ts";
+import { checkpointOf } from "./resume.ts";
+import type { CheckpointOrder } from "./sidecar-context.ts";
+import type { SidecarPlan } from "./sidecar-plan.ts";
+
+/**
+ * Pushes a checkpoint. Each file becomes a layer, and the title of the layer is the path of the file in the checkpoint.
+ * So a file that did not change since the last checkpoint is not sent again. Stops as soon as `order.ended` returns
+ * true, because the outputs of the attempt are more important. Throws `noInput` if the checkpoint is gone.
+ */
+export async function pushCheckpoint(
+  order: CheckpointOrder,
+  plan: SidecarPlan,
+  context: TransferContext,
+  volume: SharedVolume,
+): Promise<PushedArtifact> {
+  const over = new AbortController();
+  const done = new AbortController();
+  const watch = volume
+    .until(order.ended, { names: [SHARE.done, SHARE.doneFailed], signal: done.signal })
+    .then(() => over.abort(new ToolError("noInput", "the attempt has ended")))
+    .catch(() => {});
+  try {
+    const signal = anySignal(context.signal, over.signal);
+    return await pushFiles(order, plan, { ...context, signal });
+  } finally {
+    done.abort();
+    await watch;
+  }
+}
+
+async function pushFiles(
+  { reference, checkpoint, annotations, confirm }: CheckpointOrder,
+  plan: SidecarPlan,
+  context: TransferContext,
+): Promise<PushedArtifact> {
+  const { pushArtifact } = await import("../artifact/push-artifact.ts");
+  const layers = layersOf(join(plan.share, SHARE.checkpoints, String(checkpoint.number)));
+  const artifact = {
+    ...plan,
+    annotations: { ...podAnnotations(context.env), ...plan.annotations, ...annotations },
+    // A new checkpoint must replace the old one.
+    noClobber: false,
+    // No pod mounts a checkpoint.
+    mountable: false,
+    patterns: { include: [], exclude: [] },
+  };
+  const check = async () => {
+    await confirm();
+    if (plan.resume !== undefined) await checkNewest(checkpoint, reference, plan, context);
+  };
+  const [pushed] = await pushArtifact([reference], layers, artifact, context, check);
+  // The pulled checkpoint is older, so no attempt restores it any more.
+  await rm(join(plan.share, SHARE.checkpoints, RESTORED_CHECKPOINT), { recursive: true, force: true });
+  return pushedObject(pushed as PushResult);
+}
+
+/**
+ * Throws `cannotCreate` if the registry has the same or a newer checkpoint of another attempt, for example because
+ * another pod continues the run.
+ */
+async function checkNewest(
+  { number, attempt }: CheckpointMarker,
+  reference: Reference,
+  plan: SidecarPlan,
+  context: TransferContext,
+): Promise<void> {
+  const name = formatReference(reference);
+  const store = await openStore(reference, "pull,push", plan, context);
+  const found = await findArtifact(store, name, reference.tag ?? "", undefined);
+  if (found === undefined) return;
+  const { annotations } = found.artifact;
+  const newest = checkpointOf(annotations, name).number;
+  // A sidecar that died after the push of this checkpoint may have left it.
+  if (newest < number || (newest === number && annotations[ANNOTATIONS.attempt] === attempt)) return;
+  throw new ToolError("cannotCreate", `${name} already has the checkpoint ${newest}`, { why: "another pod took it" });
+}
+
+function layersOf(folder: string): LayerPath[] {
+  const entries = reading(folder, () => readdirSync(folder, { recursive: true, withFileTypes: true }));
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort()
+    .map((path) => ({ path, title: relative(folder, path) }));
+}

@@ -1,0 +1,141 @@
+/** Random kills in pods that take checkpoints. `CHECKPOINT_KILLS=300` makes this test longer. */
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { RunningProcess } from "../../support/tools.ts";
+import { killProcess, type TestPod, testPod } from "../support/pod.ts";
+
+const KILLS = Number(process.env.CHECKPOINT_KILLS ?? 8);
+
+/**
+ * Writes its number and its own id to a large file, in place and in two halves, and to a small file. Exits with 9 if it
+ * finds a torn file, or two files of different numbers or of different processes.
+ */
+const APPLICATION = `
+const { existsSync, mkdirSync, openSync, readFileSync, writeSync, closeSync, writeFileSync } = require("node:fs");
+const LINES = 10000;
+const id = String(process.pid).padStart(8, "0");
+const lineOf = (n, id) => String(n).padStart(9, "0") + " " + id;
+mkdirSync("state", { recursive: true });
+let n = 0;
+if (existsSync("state/large") || existsSync("state/small")) {
+  const lines = readFileSync("state/large", "utf8").trim().split("\\n");
+  const small = readFileSync("state/small", "utf8");
+  if (new Set(lines).size !== 1 || lines.length !== LINES || lines[0] !== small) process.exit(9);
+  n = Number(small.split(" ")[0]);
+}
+if (n > 0 !== (process.env.ORAS_RESUMED === "true")) process.exit(9);
+writeFileSync("first", n + " " + (process.env.ORAS_CHECKPOINT ?? 0));
+const pause = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+for (;;) {
+  n++;
+  const half = (lineOf(n, id) + "\\n").repeat(LINES / 2);
+  const file = openSync("state/large", existsSync("state/large") ? "r+" : "w");
+  writeSync(file, half, 0);
+  pause(30);
+  writeSync(file, half, half.length);
+  closeSync(file);
+  writeFileSync("state/small", lineOf(n, id));
+  writeFileSync("last", String(n));
+  pause(450);
+}
+`;
+
+/** What a kill ends: the whole pod with its volume, the container of the application, or only the sidecar. */
+type Victim = "pod" | "application" | "launcher" | "sidecar";
+
+const VICTIMS: readonly Victim[] = ["pod", "pod", "application", "launcher", "sidecar"];
+
+/** A pod whose parts can be killed. */
+class KillablePod {
+  readonly #pod: TestPod;
+  #sidecar: RunningProcess;
+  #launcher: RunningProcess;
+
+  constructor(pod: TestPod) {
+    this.#pod = pod;
+    this.#sidecar = this.#startSidecar();
+    this.#launcher = this.#startLauncher();
+  }
+
+  /** Waits until the application has read its files. Returns its first number, and the checkpoint that it started from. */
+  async started(): Promise<{ readonly first: number; readonly checkpoint: number }> {
+    const file = join(this.#pod.folder, "first");
+    while (!existsSync(file) || readFileSync(file).length === 0) {
+      assert.equal(this.#launcher.child.exitCode, null, "the application found torn or mixed files");
+      await sleep(10);
+    }
+    const [first = 0, checkpoint = 0] = readFileSync(file, "utf8").split(" ").map(Number);
+    return { first, checkpoint };
+  }
+
+  /** Kills a part of the pod, and starts it again. Returns the number of the newest whole checkpoint. */
+  async kill(victim: Victim): Promise<number> {
+    if (victim === "sidecar" || victim === "pod") this.#sidecar.child.kill("SIGKILL");
+    if (victim === "launcher" || victim === "pod") this.#launcher.child.kill("SIGKILL");
+    if (victim !== "sidecar") killProcess(Number(readFileSync(join(this.#pod.folder, "pid"), "utf8")));
+    if (victim === "sidecar" || victim === "pod") await this.#sidecar.ended;
+    if (victim !== "sidecar") await this.#launcher.ended;
+    // The registry may still process the last request of the sidecar.
+    await sleep(100);
+    const newest = Math.max(await this.#pushedNumber(), victim === "pod" ? 0 : this.#localNumber());
+    if (victim === "pod") rmSync(this.#pod.share, { recursive: true });
+    if (victim !== "sidecar")
+      for (const name of ["state", "first"]) rmSync(join(this.#pod.folder, name), { recursive: true });
+    if (victim === "sidecar" || victim === "pod") this.#sidecar = this.#startSidecar();
+    if (victim !== "sidecar") this.#launcher = this.#startLauncher();
+    return newest;
+  }
+
+  #startSidecar(): RunningProcess {
+    mkdirSync(this.#pod.share, { recursive: true });
+    return this.#pod.start("oras-push", ["sidecar", "--native", "--resume", "NA", this.#pod.reference("count:1")]);
+  }
+
+  #startLauncher(): RunningProcess {
+    const options = ["--checkpoint", "state", "--checkpoint-every", "0.2"];
+    const script = `echo $$ > pid; exec ${process.execPath} application.cjs`;
+    return this.#pod.start("launcher", [...options, "--", "sh", "-c", script]);
+  }
+
+  /** The number of the newest checkpoint on the volume; 0 if there is none. */
+  #localNumber(): number {
+    const marker = join(this.#pod.share, "oras-operator-checkpoint.txt");
+    return existsSync(marker) ? JSON.parse(readFileSync(marker, "utf8")).number : 0;
+  }
+
+  /** The number of the checkpoint in the registry; 0 if there is none. */
+  async #pushedNumber(): Promise<number> {
+    const response = await fetch(`http://${this.#pod.registry.address}/v2/metric/count/manifests/1-checkpoint`);
+    if (response.status === 404) return 0;
+    const { annotations } = (await response.json()) as { annotations: Record<string, string> };
+    return Number(annotations["dev.oras-pod-tools.run.checkpoint"]);
+  }
+}
+
+it(`resumes from the newest whole checkpoint after each of ${KILLS} kills`, {
+  timeout: KILLS * 20_000,
+}, async (context) => {
+  const pod = await testPod(context);
+  writeFileSync(join(pod.folder, "application.cjs"), APPLICATION);
+  const killable = new KillablePod(pod);
+  let newest = 0;
+  let repeated = 0;
+  let most = 0;
+  for (let kill = 0; kill < KILLS; kill++) {
+    await killable.started();
+    await sleep(300 + Math.random() * 2500);
+    const victim = VICTIMS[Math.floor(Math.random() * VICTIMS.length)] ?? "pod";
+    newest = await killable.kill(victim);
+    if (victim === "sidecar") continue;
+    const last = Number(readFileSync(join(pod.folder, "last"), "utf8"));
+    const { first, checkpoint } = await killable.started();
+    assert.equal(checkpoint, newest, `after the kill of the ${victim}: not the newest checkpoint`);
+    repeated += last - first;
+    most = Math.max(most, last - first);
+  }
+  assert.ok(newest > 0, "no kill left a checkpoint");
+  context.diagnostic(`${newest} checkpoints, ${KILLS} kills: ${repeated} steps computed twice, at most ${most} a kill`);
+});
