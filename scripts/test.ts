@@ -12,6 +12,7 @@ import { clusterImages } from "../support/cluster/images.ts";
 import { clusterParts } from "../support/cluster/programs.ts";
 import {
   containerRegistry,
+  craneClient,
   debianProgram,
   distribution3Registry,
   distributionRegistry,
@@ -97,6 +98,8 @@ function testDependencies(): Record<string, Dependency> {
     kubernetes: kubernetesPython(),
     jobset: jobSetDefinition(),
     skopeo: debianProgram("skopeo", ["skopeo"]),
+    crane: craneClient(),
+    buildah: debianProgram("buildah", ["buildah"]),
     busybox: debianProgram("busybox", ["busybox-static"]),
     groff: debianProgram("groff", ["groff"]),
     mandoc: debianProgram("mandoc", ["mandoc"]),

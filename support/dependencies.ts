@@ -30,6 +30,11 @@ export function containerRegistry(): Dependency {
   return goProgram(name, name, "github.com/google/go-containerregistry/cmd/registry");
 }
 
+/** crane, the client of go-containerregistry. */
+export function craneClient(): Dependency {
+  return goProgram("crane", "go-containerregistry", "github.com/google/go-containerregistry/cmd/crane");
+}
+
 /**
  * zot, another registry. It cannot be built here, because the Go module proxy refuses some of its dependencies. The
  * in-process registry emulates it: it answers as zot's documentation says.

@@ -41,6 +41,11 @@ export class Podman {
     };
   }
 
+  /** The environment in which podman and buildah use this folder. */
+  get environment(): NodeJS.ProcessEnv {
+    return this.#env;
+  }
+
   /** Runs a podman command and returns its stdout. Throws with its stderr if it fails. */
   async run(...args: readonly string[]): Promise<string> {
     return (await this.#execute(...args)).stdout;

@@ -1,18 +1,47 @@
 /**
  * Every client restores the artifacts of every other client from every store, except for known faults of other clients.
+ * Clients for images read mountable artifacts as images. `test/cluster/mounts.test.ts` mounts such artifacts in pods.
  */
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { ZOT } from "../../support/dependencies.ts";
 import { run } from "../../support/tools.ts";
-import { CLIENTS, type Client, STORES, type Store, type StoreKind } from "../support/interop.ts";
+import {
+  CLIENTS,
+  type Client,
+  IMAGE_CLIENTS,
+  MOUNTABLE,
+  STORES,
+  type Store,
+  type StoreKind,
+} from "../support/interop.ts";
 import { noise } from "../support/noise.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const PATHS = ["analysis", "lammps.out"];
-const PUSHERS = CLIENTS.filter(({ push }) => push !== undefined);
+const COLUMNS = [...CLIENTS, ...IMAGE_CLIENTS];
+
+/** An artifact that a client pushes. */
+interface Artifact {
+  /** Its name in the table. */
+  readonly name: string;
+  readonly pusher: Client;
+  readonly paths: readonly string[];
+  /** The ending of the reference of its image. Undefined for an artifact that is not mountable. */
+  readonly imageSuffix?: string;
+}
+
+const ARTIFACTS: readonly Artifact[] = [
+  ...CLIENTS.filter(({ push }) => push !== undefined).map((pusher) => ({
+    name: pusher.name,
+    pusher,
+    paths: PATHS,
+  })),
+  { name: "oras-push --mountable, a folder", pusher: MOUNTABLE, paths: ["analysis"], imageSuffix: "" },
+  { name: "oras-push --mountable, with a file", pusher: MOUNTABLE, paths: PATHS, imageSuffix: "-image" },
+];
 
 /** A fault of another client. */
 interface Fault {
@@ -37,7 +66,21 @@ const UNMARKED_FOLDER: Fault = {
   },
 };
 
-const NO_LAYOUTS = "oras-py does not support OCI layouts";
+const IMAGES_ONLY = "because podman, buildah and crane read images, and only --mountable makes an artifact an image";
+
+/** The clients that restore the mode and the time of a single file. In both, `oras-push` does so. */
+const KEEPS_METADATA = ["oras-push", "skopeo copy"];
+
+function assertMetadata(actual: string, expected: string): void {
+  const [is, was] = [statSync(actual), statSync(expected)];
+  assert.equal(is.mode, was.mode);
+  assert.equal(is.mtimeMs, was.mtimeMs);
+}
+
+/** The note for clients of which one does not support OCI layouts. */
+function noLayouts(...clients: readonly Client[]): string {
+  return `${clients.find(({ layouts }) => !layouts)?.name} does not support OCI layouts`;
+}
 
 /** Returns the known fault of a pair of clients. It is a fault of the pinned versions. */
 function findFault(pusher: Client, puller: Client): Fault | undefined {
@@ -55,7 +98,10 @@ function makeSources(folder: string): void {
   writeFileSync(join(tree, "deep", "x".repeat(90), "y".repeat(90), "z".repeat(120)), "long\n");
   writeFileSync(join(tree, "noise"), noise(9 << 20));
   symlinkSync("x y", join(tree, "link"));
-  writeFileSync(join(folder, "lammps.out"), "Loop time of 12.5347 on 4 procs\n");
+  const file = join(folder, "lammps.out");
+  writeFileSync(file, "Loop time of 12.5347 on 4 procs\n");
+  chmodSync(file, 0o750);
+  utimesSync(file, 1e9, 1e9);
 }
 
 async function assertSame(actual: string, expected: string): Promise<void> {
@@ -66,41 +112,55 @@ async function assertSame(actual: string, expected: string): Promise<void> {
 describe("artifacts of all clients", () => {
   const folder = temporaryFolder({ after });
   const sources = join(folder, "sources");
-  const table: string[][] = [["pushed by", "to", ...CLIENTS.map(({ name }) => name)]];
+  const table: string[][] = [["pushed by", "to", ...COLUMNS.map(({ name }) => name)]];
   const notes: string[] = [];
 
   before(() => makeSources(sources));
   after(() => {
-    const lines = [...notes.map((text, index) => `(${index + 1}) ${text}`), `not tested: ${ZOT.missing}`];
+    const lines = [
+      ...notes.map((text, index) => `(${index + 1}) ${text}`),
+      `-: not tested, ${IMAGES_ONLY}`,
+      `not tested: ${ZOT.missing}`,
+    ];
     console.log(`\n${formatTable(table)}\n${lines.join("\n")}\n`);
   });
 
   for (const kind of STORES)
-    for (const pusher of PUSHERS) {
-      const cell = (puller: Client) => (hasNoLayouts(kind, pusher, puller) ? `(${noteNumber(NO_LAYOUTS)})` : "-");
-      const row = [pusher.name, kind.name, ...CLIENTS.map(cell)];
+    for (const artifact of ARTIFACTS) {
+      const { name, pusher, paths } = artifact;
+      const clients = artifact.imageSuffix === undefined ? CLIENTS : COLUMNS;
+      const cell = (client: Client) =>
+        clients.includes(client) && hasNoLayouts(kind, pusher, client)
+          ? `(${noteNumber(noLayouts(pusher, client))})`
+          : "-";
+      const row = [name, kind.name, ...COLUMNS.map(cell)];
       table.push(row);
-      describe(`pushed by ${pusher.name} to ${kind.name}`, { skip: skipReason(kind, pusher) }, () => {
+      describe(`pushed by ${name} to ${kind.name}`, { skip: skipReason(kind, pusher) }, () => {
         let store: Store;
         let reference: string;
         before(async () => {
-          store = await kind.start(join(folder, `${pusher.name} ${kind.name}`));
-          reference = store.reference(pusher.name);
-          await pusher.push?.(store, reference, sources, PATHS);
+          store = await kind.start(join(folder, `${name} ${kind.name}`));
+          reference = store.reference(name.replaceAll(/\W+/g, "-"));
+          await pusher.push?.(store, reference, sources, paths);
         });
         after(() => store.close());
-        for (const [column, puller] of CLIENTS.entries())
-          it(`is restored by ${puller.name}`, { skip: skipReason(kind, puller) }, async () => {
+        for (const [column, client] of clients.entries()) {
+          const suffix = IMAGE_CLIENTS.includes(client) ? artifact.imageSuffix : "";
+          it(`is restored by ${client.name}`, { skip: skipReason(kind, client) }, async () => {
             row[column + 2] = "FAILS";
-            const restored = join(folder, `${kind.name} ${pusher.name} ${puller.name}`);
+            const restored = join(folder, `${kind.name} ${name} ${client.name}`);
             mkdirSync(restored);
-            await puller.pull(store, reference, restored);
-            assert.deepEqual(readFileSync(join(restored, "lammps.out")), readFileSync(join(sources, "lammps.out")));
-            const fault = findFault(pusher, puller);
-            if (fault === undefined) await assertSame(join(restored, "analysis"), join(sources, "analysis"));
-            else await fault.assertFault(restored, sources);
+            await client.pull(store, `${reference}${suffix}`, restored);
+            const fault = findFault(pusher, client);
+            for (const path of paths)
+              if (path !== "analysis" || fault === undefined)
+                await assertSame(join(restored, path), join(sources, path));
+            await fault?.assertFault(restored, sources);
+            if (pusher.name === "oras-push" && KEEPS_METADATA.includes(client.name) && paths.includes("lammps.out"))
+              assertMetadata(join(restored, "lammps.out"), join(sources, "lammps.out"));
             row[column + 2] = fault === undefined ? "same" : `(${noteNumber(fault.note)})`;
           });
+        }
       });
     }
 
@@ -115,7 +175,7 @@ describe("artifacts of all clients", () => {
 function skipReason(kind: StoreKind, client: Client): string | false {
   if (kind.program === undefined) return `${kind.name} is not installed`;
   if (client.program === undefined) return `${client.name} is not installed`;
-  return hasNoLayouts(kind, client) ? NO_LAYOUTS : false;
+  return hasNoLayouts(kind, client) ? noLayouts(client) : false;
 }
 
 function hasNoLayouts(kind: StoreKind, ...clients: readonly Client[]): boolean {

@@ -1,8 +1,9 @@
 /** Mountable artifacts: every client restores them as other artifacts, and podman mounts them as images. */
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { findProgram } from "../../support/debian.ts";
 import { Podman } from "../../support/podman.ts";
 import { run, runTool } from "../../support/tools.ts";
 import { CLIENTS, STORES, type Store } from "../support/interop.ts";
@@ -24,6 +25,14 @@ function makeSources(folder: string): void {
   symlinkSync("noise", join(tree, "link"));
   for (const file of FILES) writeFileSync(join(folder, file), `${file}\n`);
   chmodSync(join(tree, "program"), 0o4755);
+}
+
+/** Builds the image `busybox`. */
+async function buildBusybox(podman: Podman, context: string): Promise<void> {
+  mkdirSync(context);
+  copyFileSync(findProgram("busybox") as string, join(context, "busybox"));
+  writeFileSync(join(context, "Containerfile"), 'FROM scratch\nCOPY busybox /busybox\nENTRYPOINT ["/busybox"]\n');
+  await podman.run("build", "-q", "-t", "busybox", context);
 }
 
 async function assertSame(actual: string, expected: string): Promise<void> {
@@ -73,5 +82,9 @@ describe("mountable artifacts", { skip, timeout: 240_000 }, () => {
       assert.equal(statSync(join(mounted, "analysis", "program")).mode & 0o7777, 0o755);
       assert.equal(readFileSync(join(mounted, "logs", "log"), "utf8"), "line\n");
       await podman.run("image", "unmount", image);
+      await buildBusybox(podman, join(folder, `busybox-${name}`));
+      const mount = ["--mount", `type=image,source=${image},destination=/results`];
+      const output = await podman.run("run", "--rm", "--network=none", ...mount, "busybox", "cat", "/results/logs/log");
+      assert.equal(output, "line\n");
     });
 });

@@ -1,7 +1,8 @@
-import { existsSync } from "node:fs";
-import { isAbsolute, join } from "node:path";
+import { existsSync, mkdtempSync, symlinkSync } from "node:fs";
+import { dirname, isAbsolute, join } from "node:path";
 import { findProgram } from "../../support/debian.ts";
 import { CACHE, PINNED_CLIENTS } from "../../support/paths.ts";
+import { Podman } from "../../support/podman.ts";
 import {
   type ProcessRegistry,
   startContainerRegistry,
@@ -9,6 +10,7 @@ import {
 } from "../../support/registry/process-registry.ts";
 import { run, toolPath } from "../../support/tools.ts";
 import { findBuiltProgram } from "./clients.ts";
+import { PODMAN_SKIP } from "./podman.ts";
 
 /** A store of artifacts: a running registry, or a folder with OCI layouts. */
 export interface Store {
@@ -64,6 +66,12 @@ export const CLIENTS: readonly Client[] = [
   skopeo(),
 ];
 
+/** `oras-push` with the option `--mountable`. */
+export const MOUNTABLE: Client = orasPush("--mountable");
+
+/** Clients that use an artifact as an image. Their `pull` writes the files of the image to a folder. */
+export const IMAGE_CLIENTS: readonly Client[] = [podmanMount(), buildahMount(), craneExport()];
+
 function registryKind(
   name: string,
   program: string | undefined,
@@ -79,14 +87,15 @@ function registryKind(
   };
 }
 
-function orasPush(): Client {
+function orasPush(...options: readonly string[]): Client {
   const program = toolPath("oras-push");
   const flags = ({ layout }: Store) => (layout ? ["--oci-layout"] : []);
   return {
     name: "oras-push",
     program,
     layouts: true,
-    push: (store, reference, folder, paths) => execute(program, [...flags(store), reference, ...paths], folder),
+    push: (store, reference, folder, paths) =>
+      execute(program, [...options, ...flags(store), reference, ...paths], folder),
     pull: (store, reference, folder) => execute(program, ["pull", ...flags(store), reference], folder),
   };
 }
@@ -129,6 +138,78 @@ function skopeo(): Client {
       await execute(toolPath("oras-push"), ["pull", "--oci-layout", "copy:1"], folder);
     },
   };
+}
+
+/** podman mounts the image, as it does for `podman run --mount type=image`. */
+function podmanMount(): Client {
+  return {
+    name: "podman mount",
+    program: PODMAN_SKIP === false ? findProgram("podman") : undefined,
+    layouts: true,
+    pull: async (store, reference, folder) => {
+      const storage = storageBeside(folder);
+      await using podman = new Podman(storage);
+      const image = (await podman.run("pull", "-q", ...imageSource(store, reference, storage))).trim();
+      await copyContent((await podman.run("image", "mount", image)).trim(), folder);
+      await podman.run("image", "unmount", image);
+    },
+  };
+}
+
+/** buildah mounts a container that it made from the image. */
+function buildahMount(): Client {
+  const program = findProgram("buildah");
+  return {
+    name: "buildah mount",
+    program: PODMAN_SKIP === false ? program : undefined,
+    layouts: true,
+    pull: async (store, reference, folder) => {
+      const storage = storageBeside(folder);
+      await using podman = new Podman(storage);
+      const buildah = async (...args: readonly string[]) => {
+        const { code, stdout, stderr } = await run(program as string, args, { cwd: storage, env: podman.environment });
+        if (code !== 0) throw new Error(`buildah ${args.join(" ")} exited with ${code}: ${stderr}`);
+        return stdout.trim();
+      };
+      const container = await buildah("from", "--quiet", ...imageSource(store, reference, storage));
+      await copyContent(await buildah("mount", container), folder);
+      await buildah("rm", container);
+    },
+  };
+}
+
+/** crane writes the files of an image as one archive. */
+function craneExport(): Client {
+  const program = findBuiltProgram("crane");
+  return {
+    name: "crane export",
+    program,
+    layouts: false,
+    pull: async (_, reference, folder) => {
+      await execute(program as string, ["export", "--insecure", reference, `${folder}.tar`], folder);
+      await execute("/usr/bin/tar", ["-xf", `${folder}.tar`, "-C", folder], folder);
+    },
+  };
+}
+
+/** Creates a folder for the images of podman. Its path contains no comma, because the images become options of a mount. */
+function storageBeside(folder: string): string {
+  return mkdtempSync(join(dirname(folder), "podman-"));
+}
+
+/**
+ * The arguments with which podman and buildah find an image. They make the image's name from the path of a layout, so
+ * this path must have only the characters of such a name: a link in the folder where they run.
+ */
+function imageSource({ layout }: Store, reference: string, folder: string): string[] {
+  if (!layout) return ["--tls-verify=false", reference];
+  const colon = reference.lastIndexOf(":");
+  symlinkSync(reference.slice(0, colon), join(folder, "layout"));
+  return [`oci:layout${reference.slice(colon)}`];
+}
+
+async function copyContent(mounted: string, folder: string): Promise<void> {
+  await execute("/usr/bin/cp", ["-a", `${mounted}/.`, folder], folder);
 }
 
 async function execute(program: string, args: readonly string[], cwd: string): Promise<void> {
