@@ -1,4 +1,5 @@
 import type { Bench } from "./bench.ts";
+import { measureCheckpoints } from "./cases/checkpoints.ts";
 import { measureCrowd } from "./cases/crowd.ts";
 import { growWithFiles, growWithPushes, growWithSize, growWithThreads } from "./cases/growth.ts";
 import { measureImage } from "./cases/image.ts";
@@ -24,6 +25,7 @@ export const CASES: Readonly<Record<string, (bench: Bench) => Promise<void>>> = 
   crowd: measureCrowd,
   huge: pushHuge,
   image: measureImage,
+  checkpoints: measureCheckpoints,
   "growth-files": growWithFiles,
   "growth-size": growWithSize,
   "growth-pushes": growWithPushes,

@@ -118,6 +118,22 @@ describe("in a real cluster, the manifests", { skip: CLUSTER_SKIP, timeout: 900_
     assert.equal(readFileSync(join(await pull("workflow/all:run-0"), "all.txt"), "utf8"), numbers);
   });
 
+  it("run no step of a workflow again whose output is in the registry", async () => {
+    await cluster.kubectl("delete", "job", "-n", NAMESPACE, "workflow-odd", "workflow-even", "workflow-all");
+    await cluster.kubectl("apply", "-k", join(MANIFESTS, "overlays/kind/workflow"));
+    for (const name of ["odd", "even", "all"]) {
+      assert.equal(await waitForJob(cluster, `workflow-${name}`), "Complete");
+      const log = await cluster.kubectl("logs", "-n", NAMESPACE, `job/workflow-${name}`, "-c", "application");
+      assert.match(log, /^launcher: skipped the command: \S+:run-0 is the output of an earlier successful run$/m);
+    }
+  });
+
+  it("use the outputs of all pods of an Indexed Job", async () => {
+    await applyManifests(cluster, ["fan-in"]);
+    assert.equal(await waitForJob(cluster, "sum-of-squares"), "Complete");
+    assert.equal(readFileSync(join(await pull("experiment/squares:sum"), "sum.txt"), "utf8"), "285\n");
+  });
+
   it("save the files that hwloc wrote", async () => {
     const command = await commandOf("experiments/hwloc-0.yaml");
     const last = command.length - 1;

@@ -75,6 +75,17 @@ async function manifestOf(pod: TestPod, tag: string) {
   };
 }
 
+/** Pushes a file with annotations of a run, as another pod would do. */
+async function pushAnnotated(pod: TestPod, name: string, annotations: Record<string, string>): Promise<void> {
+  writeFileSync(join(pod.folder, "file"), "x");
+  const options = Object.entries(annotations).flatMap(([key, value]) => [
+    "--annotation",
+    `${ANNOTATION}.${key}=${value}`,
+  ]);
+  const { code, stderr } = await pod.start("oras-push", [pod.reference(name), "file", ...options]).ended;
+  assert.equal(code, 0, stderr);
+}
+
 describe("checkpoints", { timeout: 120_000 }, () => {
   it("are pushed while the application runs, one layer for each file", async (context) => {
     const pod = await testPod(context);
@@ -127,6 +138,43 @@ describe("checkpoints", { timeout: 120_000 }, () => {
       (await second.sidecar.ended).stderr,
       /does not resume from \S+count:1-checkpoint: its run has already/,
     );
+  });
+
+  it("do not resume a run whose later checkpoint led to a success", async (context) => {
+    const pod = await testPod(context);
+    const first = startStep(pod, { goal: 1000 });
+    await waitForPath(join(pod.share, PUSHED));
+    await killPod(pod, first);
+    await pushAnnotated(pod, "count:1", { "exit-code": "0", "resumed-from": "99", attempt: "another" });
+    const second = startStep(pod, { goal: 2, step: "0.1" });
+    assert.equal((await second.launcher.ended).code, 0);
+    assert.equal(starts(pod)[1], "start 0");
+  });
+
+  it("do not replace a newer checkpoint of another pod", async (context) => {
+    const pod = await testPod(context);
+    const run = startStep(pod, { goal: 1000 });
+    await waitForPath(join(pod.share, PUSHED));
+    const newer = { checkpoint: "99", "checkpoint-patterns": "[]", attempt: "another" };
+    await pushAnnotated(pod, "count:1-checkpoint", newer);
+    const { number } = read(pod, PUSHED);
+    await until(() => read(pod, PUSHED).number > number + 1);
+    assert.match(read(pod, PUSHED).error, /already has the checkpoint 99 \(another pod took it\)/);
+    assert.equal((await manifestOf(pod, "1-checkpoint")).annotations[`${ANNOTATION}.checkpoint`], "99");
+    await killPod(pod, run);
+  });
+
+  it("are pushed again if the sidecar died before it wrote its marker", async (context) => {
+    const pod = await testPod(context);
+    const { sidecar, launcher } = startStep(pod, { goal: 1, step: "100" });
+    await waitForPath(join(pod.share, PUSHED));
+    sidecar.child.kill("SIGKILL");
+    await sidecar.ended;
+    rmSync(join(pod.share, PUSHED));
+    pod.start("oras-push", ["sidecar", "--native", "--resume", "NA", pod.reference("count:1")]);
+    await waitForPath(join(pod.share, PUSHED));
+    assert.deepEqual([read(pod, PUSHED).number, read(pod, PUSHED).error], [read(pod, CHECKPOINT).number, null]);
+    await killContainer(pod, launcher);
   });
 
   it("do not resume a run with another cache key", async (context) => {

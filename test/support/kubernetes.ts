@@ -7,7 +7,8 @@ import { run, start } from "../../support/tools.ts";
 /** The folder of the manifests. */
 export const MANIFESTS: string = join(ROOT, "images", "manifests");
 
-const PYTHON = join(CACHE, "kubernetes", "bin", "python");
+/** The Python with the libraries that check schemas. */
+export const PYTHON: string = join(CACHE, "kubernetes", "bin", "python");
 const KUBECTL = join(CACHE, "kubernetes", "bin", "kubectl");
 /** Each kubectl of this machine. The machine's own one is often older than the pinned one, and behaves differently. */
 export const KUBECTLS: readonly string[] = [KUBECTL, findProgram("kubectl") ?? []].flat();
