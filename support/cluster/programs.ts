@@ -4,6 +4,7 @@ import { canInstall, findProgram, installPackages } from "../debian.ts";
 import { debianProgram } from "../dependencies.ts";
 import type { Dependency } from "../dependency.ts";
 import { type GoBuild, goProgram } from "../go.ts";
+import { certManagerControllers } from "./cert-manager.ts";
 import { jobSetController } from "./jobset.ts";
 import { PROGRAMS } from "./settings.ts";
 
@@ -63,6 +64,7 @@ function builtParts(): Record<string, Dependency> {
     kubernetes: kubernetes(),
     ...containerd(),
     jobset: jobSetController(),
+    "cert-manager": certManagerControllers(),
     coredns: goProgram("coredns", "coredns", ".", { duration: "about 2 minutes on 2 cores" }),
     pause: goProgram("pause", "pause", ".", { duration: "some seconds" }),
   };
