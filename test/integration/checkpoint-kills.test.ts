@@ -99,7 +99,7 @@ class KillablePod {
 
   #startLauncher(): RunningProcess {
     const options = ["--checkpoint", "state", "--checkpoint-every", "0.2"];
-    const script = `echo $$ > pid; exec ${process.execPath} application.cjs`;
+    const script = `echo $$ > pid.new; mv pid.new pid; exec ${process.execPath} application.cjs`;
     return this.#pod.start("launcher", [...options, "--", "sh", "-c", script]);
   }
 

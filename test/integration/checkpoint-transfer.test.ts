@@ -24,7 +24,13 @@ it(`sends only the changed file of ${FILES} files of ${FILE_BYTES} bytes`, { tim
   for (let index = 0; index < FILES; index++) writeFileSync(fileOf(index), randomFillSync(Buffer.alloc(FILE_BYTES)));
   pod.start("oras-push", ["sidecar", "--native", "NA", pod.reference("large:1")]);
   const options = ["--checkpoint", "state", "--checkpoint-every", "0.5"];
-  const launcher = pod.start("launcher", [...options, "--", "sh", "-c", "echo $$ > pid; exec sleep 500"]);
+  const launcher = pod.start("launcher", [
+    ...options,
+    "--",
+    "sh",
+    "-c",
+    "echo $$ > pid.new; mv pid.new pid; exec sleep 500",
+  ]);
   const first = await pushedAfter(pod, 1);
   assert.equal(sentBytes(pod) >= FILES * FILE_BYTES, true);
   const before = sentBytes(pod);

@@ -13,7 +13,7 @@ const ANNOTATION = "dev.oras-pod-tools.run";
 
 /** Counts to `$GOAL`, and writes each number to a state file by a rename. Starts from the number in the state file. */
 const COUNTER = [
-  "echo $$ > pid",
+  "echo $$ > pid.new; mv pid.new pid",
   "mkdir -p state",
   "n=$(cat state/n 2>/dev/null || echo 0)",
   'echo "start $n $ORAS_RESUMED $ORAS_CHECKPOINT" >> starts',
@@ -234,7 +234,7 @@ describe("checkpoints", { timeout: 120_000 }, () => {
       "--",
       "sh",
       "-c",
-      "echo $$ > pid; echo x > state/n; sleep 100",
+      "echo $$ > pid.new; mv pid.new pid; echo x > state/n; sleep 100",
     ]);
     await waitForPath(join(pod.folder, "state", "n"));
     assert.equal((await pod.start("launcher", ["--checkpoint-now"]).ended).code, 0);
@@ -250,7 +250,13 @@ describe("checkpoints", { timeout: 120_000 }, () => {
     for (let file = 0; file < 20; file++)
       writeFileSync(join(pod.folder, "state", "deep", `f${file}`), `${file}`.repeat(99));
     const options = ["--checkpoint", "state", "--checkpoint-every", "0.2"];
-    const launcher = pod.start("launcher", [...options, "--", "sh", "-c", "echo $$ > pid; sleep 100"]);
+    const launcher = pod.start("launcher", [
+      ...options,
+      "--",
+      "sh",
+      "-c",
+      "echo $$ > pid.new; mv pid.new pid; sleep 100",
+    ]);
     await until(() => existsSync(join(pod.share, PUSHED)) && read(pod, PUSHED).number === 1);
     const uploads = () =>
       pod.registry.requests.filter(({ method, url }) => method === "POST" && url.includes("/uploads")).length;

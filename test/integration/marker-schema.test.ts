@@ -74,7 +74,7 @@ describe("the JSON Schema of the markers", { skip: KUBERNETES_SKIP, timeout: 120
 
   it("describes the markers of checkpoints, and of a resumed run", async (context) => {
     const pod = await testPod(context);
-    const command = "echo $$ > pid; mkdir -p state; echo x > state/n; sleep 60";
+    const command = "echo $$ > pid.new; mv pid.new pid; mkdir -p state; echo x > state/n; sleep 60";
     const options = ["--checkpoint", "state/*", "--checkpoint-every", "0.2", "--", "sh", "-c", command];
     const run = async (marker: string) => {
       rmSync(pod.share, { recursive: true, force: true });

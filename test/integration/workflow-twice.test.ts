@@ -52,7 +52,7 @@ function startStep(pod: TestPod, index: number): Step {
     env,
   );
   const command = [
-    `echo $$ > ${folder}/pid`,
+    `echo $$ > ${folder}/pid.new; mv ${folder}/pid.new ${folder}/pid`,
     `echo run >> ${pod.folder}/runs/${index}`,
     `before=$(cat ${folder}/in/number 2> /dev/null || echo 0)`,
     "sleep 0.3",
@@ -64,8 +64,10 @@ function startStep(pod: TestPod, index: number): Step {
 }
 
 function kill({ sidecar, launcher, folder }: Step): Promise<unknown> {
+  // An application that has ended has no process any more, and its number may belong to another process.
+  const runs = launcher.child.exitCode === null && existsSync(join(folder, "pid"));
   for (const { child } of [launcher, sidecar]) child.kill("SIGKILL");
-  if (existsSync(join(folder, "pid"))) killProcess(Number(readFileSync(join(folder, "pid"), "utf8")));
+  if (runs) killProcess(Number(readFileSync(join(folder, "pid"), "utf8")));
   return Promise.all([launcher.ended, sidecar.ended]);
 }
 

@@ -96,8 +96,10 @@ export async function waitForLeaseReaders(share: string, count = 1): Promise<voi
   await waitUntil(check, { paths: [], pollSeconds: 0.02, signal: AbortSignal.timeout(20_000) });
 }
 
-/** Kills a process with SIGKILL. Does nothing if it has ended. */
+/** Kills a process with SIGKILL. Does nothing if it has ended. Throws if `pid` is not the id of a process. */
 export function killProcess(pid: number): void {
+  // The number 0 would mean the process group of this test.
+  if (!(pid > 1)) throw new RangeError(`${pid} is not the id of a process`);
   try {
     process.kill(pid, "SIGKILL");
   } catch (error) {
