@@ -27,9 +27,9 @@ export function isMediaType(text: string): boolean {
 }
 
 /**
- * Splits `PATH[:MEDIA-TYPE]` at the last colon. The colon belongs to the path if the text after the colon is not a
- * media type. The colon also belongs to the path if the whole text is an existing path, and the text before the colon
- * is not an existing path.
+ * Splits `PATH[:MEDIA-TYPE]` at the last colon. Does not split a text whose part after the colon is not a media type.
+ * Some files have a name with such a colon, so it also does not split the path of an existing file or folder, unless the
+ * text before the colon is an existing path too.
  */
 export function parseTypedPath(text: string): TypedPath {
   const colon = text.lastIndexOf(":");

@@ -34,7 +34,7 @@ const MAX_BODY_BYTES = 4 << 20;
  */
 const MAX_CONNECTIONS = 32;
 
-/** The time limits in milliseconds. The API server waits for at most 5 seconds (`timeoutSeconds`). */
+/** The time limits in milliseconds. The API server waits for an answer for at most 5 seconds (`timeoutSeconds`). */
 const TIMES = { headers: 2000, request: 5000, idle: 60_000, check: 1000 } as const;
 
 /**
