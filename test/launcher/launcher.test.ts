@@ -6,7 +6,7 @@ import { run, runTool, toolPath } from "../../support/tools.ts";
 import { launch, places } from "./launching.ts";
 
 const FORMS =
-  "launcher [options] -- COMMAND [ARG ...] or launcher [options] ARTIFACT-INPUT ARTIFACT-OUTPUT COMMAND [ARG ...] or launcher --install DIR [--mounted-at DIR]";
+  "launcher [options] -- COMMAND [ARG ...] or launcher [options] ARTIFACT-INPUT ARTIFACT-OUTPUT COMMAND [ARG ...] or launcher --install DIR [--mounted-at DIR] or launcher --checkpoint-now";
 
 describe("the command line and the log", { timeout: 30_000 }, () => {
   it("writes the log lines of the ORAS Operator to stderr", async (context) => {
