@@ -24,7 +24,7 @@ export const VALUE_TYPES = {
   count: { pattern: "^[1-9][0-9]{0,2}$", words: "a whole number from 1 to 999" },
   level: { pattern: "^[1-9]$", words: "a whole number from 1 to 9" },
   keep: { pattern: "^(push|discard)$", words: "push or discard" },
-  compression: { pattern: "^(gzip|none)$", words: "gzip or none" },
+  compression: { pattern: "^(gzip|zstd|none)$", words: "gzip, zstd or none" },
   path: { pattern: "^[^\\r\\n]+$", words: "a path" },
   paths: { pattern: "^[^\\r\\n]+$", words: "paths, one per line", list: true },
   condition: { pattern: "^[A-Za-z_][-._A-Za-z0-9]*=[^\\r\\n]*$", words: "NAME=VALUE" },
