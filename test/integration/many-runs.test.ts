@@ -8,7 +8,7 @@ import { gunzipSync } from "node:zlib";
 import { findProgram } from "../../support/debian.ts";
 import { type MemoryRegistry, startMemoryRegistry } from "../../support/registry/memory-registry.ts";
 import { type ProcessRegistry, startDistribution } from "../../support/registry/process-registry.ts";
-import { type ProcessResult, runTool } from "../../support/tools.ts";
+import { type ProcessResult, run, runTool } from "../../support/tools.ts";
 import { noise } from "../support/noise.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
@@ -271,8 +271,21 @@ describe("with the in-process registry", () => {
     assert.equal(gunzipSync(registry.blobs.get(layer.digest) as Buffer).length, Math.ceil(LARGE / 512) * 512 + 2048);
     const { code, stderr } = await tool([at("stored:1"), "large", "--compression", "none", "--compression-level", "3"]);
     assert.equal(code, 64);
-    assert.match(stderr, /--compression-level needs --compression gzip/);
-    assert.equal((await tool([at("stored:1"), "large", "--compression", "zstd"])).code, 64);
+    assert.match(stderr, /--compression-level needs --compression gzip or zstd/);
+    assert.equal((await tool([at("stored:1"), "large", "--compression", "bzip2"])).code, 64);
+  });
+
+  it("compresses a folder with zstd, and restores it", async () => {
+    const options = ["--compression", "zstd", "--compression-level", "4", "--format", "json"];
+    const pushed = await ok(tool([at("zstd:1"), "analysis", ...options]));
+    const [layer] = JSON.parse(pushed.stdout).layers;
+    assert.equal(layer.mediaType, "application/vnd.oci.image.layer.v1.tar+zstd");
+    assert.equal(registry.blobs.get(layer.digest)?.readUInt32LE(0), 0xfd2fb528);
+    const again = await ok(tool([at("zstd:1"), "analysis", ...options]));
+    assert.equal(JSON.parse(again.stdout).layers[0].digest, layer.digest);
+    await ok(tool(["pull", at("zstd:1"), "-o", "from-zstd"]));
+    const { stdout, stderr } = await run("diff", ["-r", "analysis", "from-zstd/analysis"], { cwd: folder });
+    assert.equal(stdout + stderr, "");
   });
 
   it("annotates manifest, config and layers with --annotation-file, as oras does", async () => {

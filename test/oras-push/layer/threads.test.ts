@@ -2,11 +2,13 @@ import assert from "node:assert/strict";
 import { appendFileSync, mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { DEFAULT_LEVEL, STORED } from "oras-push/layer/compression";
+import { DEFAULT_LEVEL, DEFAULT_ZSTD_LEVEL, STORED } from "oras-push/layer/compression";
 import { layerOf } from "oras-push/layer/layer";
 import type { LayerOptions } from "oras-push/layer/layer-source";
 import { Threads, usefulThreads } from "oras-push/layer/threads";
+import { ANNOTATIONS } from "oras-push/oci/annotations";
 import type { ToolError } from "shared/cli/tool-error";
+import { run } from "../../../support/tools.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { assertBytes, type Cleaner, collect, noise, prose } from "../support.ts";
 
@@ -33,6 +35,13 @@ function threadsOf(t: Cleaner, count: number): Threads {
   return threads;
 }
 
+/** Writes bytes to a file, and returns its path. */
+function writtenTo(t: Cleaner, bytes: Buffer): string {
+  const file = join(temporaryFolder(t), "bytes");
+  writeFileSync(file, bytes);
+  return file;
+}
+
 async function read(folder: string, options: Partial<LayerOptions>) {
   const layer = await layerOf({ path: folder }, { level: DEFAULT_LEVEL, report: () => {}, ...options });
   const { bytes, annotations } = layer.open();
@@ -56,6 +65,23 @@ describe("threads", () => {
         );
       }
     });
+
+  it("give the same zstd frames and annotations as no threads", async (t) => {
+    const folder = largeFolder(t);
+    const expected = await read(folder, { level: DEFAULT_ZSTD_LEVEL, format: "zstd" });
+    const { annotations: asGzip } = await read(folder, {});
+    assert.deepEqual(expected.annotations, asGzip, "the archive is the same in both formats");
+    assert.equal(expected.bytes.readUInt32LE(0), 0xfd2fb528);
+    for (const count of [1, 5]) {
+      const threads = threadsOf(t, count);
+      const { bytes, annotations } = await read(folder, { level: DEFAULT_ZSTD_LEVEL, format: "zstd", threads });
+      assertBytes(bytes, expected.bytes);
+      assert.deepEqual(annotations, expected.annotations);
+    }
+    const { stdout, code } = await run("sh", ["-c", 'zstd -dcq "$0" | sha256sum', writtenTo(t, expected.bytes)]);
+    assert.equal(code, 0);
+    assert.ok(expected.annotations[ANNOTATIONS.contentDigest]?.includes(stdout.slice(0, 64)), stdout);
+  });
 
   it("give the annotations of a folder without compressing it", async (t) => {
     const folder = largeFolder(t);

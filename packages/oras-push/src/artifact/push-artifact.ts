@@ -1,13 +1,14 @@
 import type { Log } from "shared/cli/log";
 import { oneLine, ToolError } from "shared/cli/tool-error";
+import type { Format } from "../layer/compression.ts";
 import { filesLayer } from "../layer/files-layer.ts";
+import { folderType } from "../layer/folder-type.ts";
 import { layerOf } from "../layer/layer.ts";
 import { type LayerPath, titleOf } from "../layer/layer-path.ts";
 import type { LayerOptions, LayerSource } from "../layer/layer-source.ts";
 import { NotMountableError } from "../layer/mountable-entries.ts";
 import { Threads } from "../layer/threads.ts";
 import type { Annotations } from "../oci/descriptor.ts";
-import { FOLDER_LAYER } from "../oci/media-types.ts";
 import type { AnyReference } from "../oci/reference.ts";
 import type { Patterns } from "../tar/selection.ts";
 import type { Mountable } from "./artifact-manifest.ts";
@@ -32,8 +33,10 @@ export interface ArtifactPlan {
   /** Annotations of the manifest. They override annotations from the annotation file. */
   readonly annotations: Annotations;
   readonly annotationFile: AnnotationFile;
-  /** The gzip level: 1 to 9, or 0 to store folders uncompressed. */
+  /** The level of the compression. For gzip: 1 to 9, or 0 to store folders uncompressed. */
   readonly level: number;
+  /** The format of compressed folders; gzip by default. */
+  readonly compression?: Format;
   /** Patterns that select the entries of folders to push. */
   readonly patterns: Patterns;
   /** If true, the push fails if a tag points to different content. If false, the push overwrites the tag. */
@@ -58,11 +61,11 @@ export async function pushArtifact(
   const epoch = sourceDateEpoch(context.env);
   const report = (message: string) => context.warn(oneLine(message));
   const annotations = layerAnnotations(plan.annotationFile, paths, report);
-  const { level, patterns, skipUnreadable, mountable = false } = plan;
+  const { level, compression, patterns, skipUnreadable, mountable = false } = plan;
   const threads = new Threads();
   const { signal } = context;
   const common = { report, annotations, signal, threads, mountable };
-  const options = { level, patterns, skipUnreadable, latest: epoch, ...common };
+  const options = { level, format: compression, patterns, skipUnreadable, latest: epoch, ...common };
   const layers = await Promise.all(paths.map((path) => layerOf(path, options)));
   const destinations = await openDestinations(references, plan, context);
   const created = createdAnnotation(epoch === undefined ? new Date() : new Date(epoch * 1000));
@@ -90,11 +93,12 @@ async function mountableOf(
   options: LayerOptions,
 ): Promise<Mountable> {
   const folders = layers.filter(({ describeArchive }) => describeArchive !== undefined);
-  const other = folders.find(({ mediaType }) => mediaType !== FOLDER_LAYER);
+  const type = folderType(options.format);
+  const other = folders.find(({ mediaType }) => mediaType !== type);
   if (other !== undefined)
     throw new NotMountableError(
       other.title,
-      `a folder in an image has the media type ${FOLDER_LAYER}`,
+      `a folder in an image has the media type ${type}`,
       "push the folder without a media type",
     );
   const files = paths.filter((_, index) => layers[index]?.describeArchive === undefined);

@@ -230,7 +230,7 @@ const OWN_ROWS: readonly Row[] = [
   ],
   ["artifact-type", "mediaType", sidecar("artifact-type"), "the artifact type of the manifest"],
   ["annotation", "keyValues", sidecar("annotation"), "annotations of the artifact, KEY=VALUE, one per line"],
-  ["compression", "compression", sidecar("compression"), "how to compress folders: gzip or none", "gzip"],
+  ["compression", "compression", sidecar("compression"), "how to compress folders: gzip, zstd or none", "gzip"],
   ["compression-level", "level", sidecar("compression-level"), "the compression level, 1 to 9", "5"],
   ["include", "patterns", sidecar("include"), "push entries in folders only if they match, one pattern per line"],
   ["exclude", "patterns", sidecar("exclude"), "skip entries in folders if they match, one pattern per line"],

@@ -27,7 +27,7 @@ export const VALUE_TYPES = {
   keep: { pattern: "^(push|discard)$", words: "push or discard" },
   resume: { pattern: "^(required|best-effort)$", words: "required or best-effort" },
   text: { pattern: "^[^\\r\\n]+$", words: "a text of one line" },
-  compression: { pattern: "^(gzip|none)$", words: "gzip or none" },
+  compression: { pattern: "^(gzip|zstd|none)$", words: "gzip, zstd or none" },
   path: { pattern: "^[^\\r\\n]+$", words: "a path" },
   paths: { pattern: "^[^\\r\\n]+$", words: "paths, one per line", list: true },
   condition: { pattern: "^[A-Za-z_][-._A-Za-z0-9]*=[^\\r\\n]*$", words: "NAME=VALUE" },

@@ -21,12 +21,12 @@ export interface Archive {
 
 /** Returns a layer with a compressed archive. */
 export function archiveLayer({ title, mediaType, entries, annotations }: Archive, options: LayerOptions): LayerSource {
-  const { latest, threads, signal } = options;
+  const { latest, threads, signal, format } = options;
   const openArchive = (level: number | undefined): LayerStream => {
     let sums: ArchiveSums | undefined;
     async function* bytes(): AsyncGenerator<Buffer> {
       const selected = options.mountable === true ? mountableEntries(entries()) : entries();
-      sums = yield* encodedArchive(archiveSegments(selected, latest), { level, threads, signal });
+      sums = yield* encodedArchive(archiveSegments(selected, latest), { level, format, threads, signal });
     }
     return {
       bytes: bytes(),

@@ -16,6 +16,12 @@ export const DEFAULT_LEVEL = 5;
  */
 export const STORED = 0;
 
+/** The default level of zstd, as in the zstd command. */
+export const DEFAULT_ZSTD_LEVEL = 3;
+
+/** The format of compressed folders: one gzip member (RFC 1952), or zstd frames (RFC 8878). */
+export type Format = "gzip" | "zstd";
+
 /** The size of a decompressed chunk, in bytes. */
 const CHUNK = 256 << 10;
 

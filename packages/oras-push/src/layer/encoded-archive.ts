@@ -1,5 +1,6 @@
 import type { Digest } from "../oci/digest.ts";
 import type { SegmentSource } from "../tar/segments.ts";
+import type { Format } from "./compression.ts";
 import { crc32Combine } from "./crc32-combine.ts";
 import { GZIP_HEADER, gzipEnd } from "./gzip.ts";
 import { readAhead } from "./read-ahead.ts";
@@ -8,8 +9,13 @@ import type { Threads } from "./threads.ts";
 
 /** How to encode an archive. */
 export interface ArchiveEncoding {
-  /** The gzip level: 1 to 9, or 0 to store the bytes uncompressed. If undefined, the archive is only read and hashed. */
+  /**
+   * The level of the compression. For gzip: 1 to 9, or 0 to store the bytes uncompressed. If undefined, the archive is
+   * only read and hashed.
+   */
   readonly level: number | undefined;
+  /** The format of the compressed bytes; gzip by default. */
+  readonly format?: Format | undefined;
   /** The threads for a large archive; by default none. */
   readonly threads?: Threads | undefined;
   /** If this signal aborts, the reading stops and throws the signal's reason. */
@@ -40,29 +46,30 @@ interface RunningSegment {
 }
 
 /**
- * Reads an archive, and compresses it to one gzip member (RFC 1952). Several segments are in work at the same time; the
- * results come in order. The result depends only on the archive and the level, not on the number of threads. Returns the
+ * Reads an archive, and compresses it to one gzip member (RFC 1952) or to zstd frames (RFC 8878). Several segments are in work at the same time; the
+ * results come in order. The result depends only on the archive, the format and the level, not on the number of threads. Returns the
  * sums of the uncompressed archive. Throws `noInput` with the path if a file cannot be read or changes while it is read.
  */
 export async function* encodedArchive(
   source: SegmentSource,
   encoding: ArchiveEncoding,
 ): AsyncGenerator<Buffer, ArchiveSums> {
-  const { level, threads } = encoding;
-  if (level !== undefined) yield GZIP_HEADER;
+  const { level, threads, format } = encoding;
+  const isGzip = level !== undefined && format !== "zstd";
+  if (isGzip) yield GZIP_HEADER;
   const segments = encodedSegments(source, encoding);
   const sums = yield* threads?.hashes === true ? readAhead(segments, AHEAD) : segments;
-  if (level !== undefined) yield gzipEnd(sums.checksum, sums.size);
+  if (isGzip) yield gzipEnd(sums.checksum, sums.size);
   return sums;
 }
 
 async function* encodedSegments(
   source: SegmentSource,
-  { level, threads, signal }: ArchiveEncoding,
+  { level, format = "gzip", threads, signal }: ArchiveEncoding,
 ): AsyncGenerator<Buffer, ArchiveSums> {
   const running: RunningSegment[] = [];
   const claimed = threads !== undefined && source.isLarge() && threads.claim();
-  const encoder = claimed ? threadEncoder(threads, level) : await ownEncoder(level);
+  const encoder = claimed ? threadEncoder(threads, level, format) : await ownEncoder(level, format);
   const { ring, hash } = encoder;
   const start = (index: number) => {
     const segment = source.next(ring.segment(index));

@@ -2,9 +2,9 @@ import { realpath, stat } from "node:fs/promises";
 import { toBytePath } from "shared/fs/byte-path";
 import { cannotRead } from "shared/fs/path-failure";
 import type { Annotations } from "../oci/descriptor.ts";
-import { FOLDER_LAYER } from "../oci/media-types.ts";
 import type { TreeEntry } from "../tar/walk.ts";
 import { archiveLayer } from "./archive-layer.ts";
+import { folderType } from "./folder-type.ts";
 import { type LayerPath, titleOf } from "./layer-path.ts";
 import type { LayerOptions, LayerSource } from "./layer-source.ts";
 
@@ -16,7 +16,7 @@ export async function filesLayer(files: readonly LayerPath[], options: LayerOpti
   const entries = await Promise.all(files.map(({ path }) => entryOf(path)));
   const archive = {
     title: "(files of the image)",
-    mediaType: FOLDER_LAYER,
+    mediaType: folderType(options.format),
     entries: () => entries,
     annotations: (content: Annotations) => content,
   };

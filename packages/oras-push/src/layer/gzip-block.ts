@@ -27,6 +27,12 @@ const MEMORY_LEVEL = 9;
  */
 const COLLECTED = 32;
 
+/**
+ * After this number of blocks that are stored uncompressed, a thread collects new garbage. V8 alone would keep tens of
+ * megabytes of sent blocks.
+ */
+const COLLECTED_STORED = 16;
+
 /** The minimum size in bytes of a block that is tested for incompressible content. Shorter blocks are not tested. */
 const MIN_SAMPLED = 2 * WINDOW;
 
@@ -54,8 +60,9 @@ export async function syncCompressor(level: number): Promise<SyncCompressor> {
   const { constants, deflateRawSync } = await zlib();
   const options = optionsOf(level, constants.Z_SYNC_FLUSH);
   const collect = periodicCollection(COLLECTED);
+  const storeBlock = storing();
   const compress = (block: Buffer, dictionary: Buffer | undefined) => {
-    if (isStored(block, level)) return storedBlocks(block);
+    if (isStored(block, level)) return storeBlock(block);
     collect();
     const compressed = deflateRawSync(block, dictionary === undefined ? options : { ...options, dictionary });
     return compressed.length > block.length ? storedBlocks(block) : compressed;
@@ -78,13 +85,23 @@ export async function asyncCompressor(level: number): Promise<AsyncCompressor> {
   const deflate = promisify(deflateRaw);
   const options = optionsOf(level, constants.Z_SYNC_FLUSH);
   const collect = periodicCollection(COLLECTED);
+  const storeBlock = storing();
   const compress = async (block: Buffer, dictionary: Buffer | undefined) => {
-    if (isStored(block, level)) return storedBlocks(block);
+    if (isStored(block, level)) return storeBlock(block);
     collect();
     const compressed: Buffer = await deflate(block, dictionary === undefined ? options : { ...options, dictionary });
     return compressed.length > block.length ? storedBlocks(block) : withOwnMemory(compressed);
   };
   return (segment, dictionary) => Promise.all(blocksOf(segment, dictionary).map((block) => compress(...block)));
+}
+
+/** Returns a function that stores blocks uncompressed, and collects the garbage of earlier blocks. */
+function storing(): (block: Buffer) => Buffer {
+  const collect = periodicCollection(COLLECTED_STORED, "minor");
+  return (block) => {
+    collect();
+    return storedBlocks(block);
+  };
 }
 
 function optionsOf(level: number, finishFlush: number) {

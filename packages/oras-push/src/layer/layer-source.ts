@@ -1,12 +1,15 @@
 import type { Annotations } from "../oci/descriptor.ts";
 import type { Patterns } from "../tar/selection.ts";
+import type { Format } from "./compression.ts";
 import type { LayerPath } from "./layer-path.ts";
 import type { Threads } from "./threads.ts";
 
 /** How to make layers. */
 export interface LayerOptions {
-  /** The gzip level: 1 to 9, or 0 to store folders uncompressed. */
+  /** The level of the compression. For gzip: 1 to 9, or 0 to store folders uncompressed. */
   readonly level: number;
+  /** The format of compressed folders; gzip by default. */
+  readonly format?: Format | undefined;
   /** Patterns that select the entries of folders. By default, all entries are selected. */
   readonly patterns?: Patterns;
   /**

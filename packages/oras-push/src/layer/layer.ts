@@ -5,12 +5,13 @@ import { toBytePath } from "shared/fs/byte-path";
 import { cannotRead } from "shared/fs/path-failure";
 import { ANNOTATIONS } from "../oci/annotations.ts";
 import type { Annotations } from "../oci/descriptor.ts";
-import { FILE_LAYER, FOLDER_LAYER } from "../oci/media-types.ts";
+import { FILE_LAYER } from "../oci/media-types.ts";
 import { readLarge } from "../tar/content.ts";
 import { selection } from "../tar/selection.ts";
 import { walk } from "../tar/walk.ts";
 import { archiveLayer } from "./archive-layer.ts";
 import { metadataAnnotations } from "./file-metadata.ts";
+import { folderType } from "./folder-type.ts";
 import { type LayerPath, titleOf } from "./layer-path.ts";
 import type { LayerOptions, LayerSource } from "./layer-source.ts";
 
@@ -36,13 +37,13 @@ interface NamedLayer extends LayerPath {
   readonly annotations: Annotations;
 }
 
-function folderLayer({ path, title, mediaType = FOLDER_LAYER, annotations }: NamedLayer, options: LayerOptions) {
+function folderLayer({ path, title, mediaType, annotations }: NamedLayer, options: LayerOptions) {
   const unreadable = options.skipUnreadable === true ? () => {} : undefined;
   const selected = options.patterns === undefined ? undefined : selection(options.patterns);
   const report = once(options.report);
   const archive = {
     title,
-    mediaType,
+    mediaType: mediaType ?? folderType(options.format),
     entries: () => walk(path, title, report, selected, unreadable),
     annotations: (content: Annotations) => ({ ...annotations, ...content, [ANNOTATIONS.unpack]: "true" }),
   };

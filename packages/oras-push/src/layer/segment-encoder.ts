@@ -1,10 +1,12 @@
 import type { Segment } from "../tar/segments.ts";
 import { type ArchiveHash, ownHash, threadHash } from "./archive-hash.ts";
+import type { Format } from "./compression.ts";
 import { asyncCompressor } from "./gzip-block.ts";
 import { fillSegment, SegmentRing } from "./segment-ring.ts";
 import { encodeParts } from "./thread-task.ts";
 import type { Threads } from "./threads.ts";
 import { zlib } from "./zlib.ts";
+import { asyncZstd } from "./zstd-segment.ts";
 
 /** A segment after its compression. */
 export interface EncodedSegment {
@@ -26,13 +28,14 @@ export interface SegmentEncoder {
 const OWN_SLOTS = 3;
 
 /**
- * Returns an encoder that works on the current thread, and compresses on libuv's threads. `level` is the gzip level: 1 to
- * 9, or 0 to store the bytes uncompressed. If `level` is undefined, the segments are only filled and hashed.
+ * Returns an encoder that works on the current thread, and compresses on libuv's threads. `level` is the level of
+ * `format`; at level 0 of gzip, the bytes are stored uncompressed. If `level` is undefined, the segments are only filled and hashed.
  */
-export async function ownEncoder(level: number | undefined): Promise<SegmentEncoder> {
+export async function ownEncoder(level: number | undefined, format: Format = "gzip"): Promise<SegmentEncoder> {
   const ring = new SegmentRing(OWN_SLOTS);
   const { crc32 } = await zlib();
-  const compress = level === undefined ? undefined : await asyncCompressor(level);
+  const compressor = format === "zstd" ? asyncZstd : asyncCompressor;
+  const compress = level === undefined ? undefined : await compressor(level);
   const encode = async (index: number, { length, parts }: Segment) => {
     fillSegment(ring, index, parts);
     const segment = ring.segment(index, length);
@@ -47,11 +50,11 @@ export async function ownEncoder(level: number | undefined): Promise<SegmentEnco
  * Returns an encoder that works on threads. The consumer may keep the compressed bytes, so they are copied out of the
  * ring. They are copied as late as possible, because the garbage collection frees only short-lived buffers at once.
  */
-export function threadEncoder(threads: Threads, level: number | undefined): SegmentEncoder {
+export function threadEncoder(threads: Threads, level: number | undefined, format: Format): SegmentEncoder {
   const ring = new SegmentRing(2 * threads.count + 2);
   const { memory, slots } = ring;
   const encode = async (index: number, { length, parts }: Segment) => {
-    const task = { kind: "encode", index, length, memory, slots, level, ...encodeParts(parts) } as const;
+    const task = { kind: "encode", index, length, memory, slots, level, format, ...encodeParts(parts) } as const;
     const { size, checksum } = await threads.encode(task);
     return { checksum, take: () => (size === 0 ? [] : [copyOf(ring.compressed(index, size))]) };
   };

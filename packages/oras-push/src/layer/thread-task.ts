@@ -2,6 +2,7 @@ import type { FailureCode } from "shared/cli/exit-codes";
 import { ToolError } from "shared/cli/tool-error";
 import type { Digest } from "../oci/digest.ts";
 import type { FilePart } from "../tar/file-part.ts";
+import type { Format } from "./compression.ts";
 
 /** A segment in a ring that several threads share. */
 interface SharedSegment {
@@ -17,8 +18,9 @@ interface SharedSegment {
 /** A segment to fill and to compress, in the form in which it is sent to a thread. */
 export interface EncodeTask extends SharedSegment {
   readonly kind: "encode";
-  /** The level of the compression: 0 to 9. If undefined, the thread only fills the segment. */
+  /** The level of the compression. If undefined, the thread only fills the segment. */
   readonly level: number | undefined;
+  readonly format: Format;
   /** The paths of the parts, separated by NUL bytes. */
   readonly paths: string;
   /** The numbers of all parts. Each part has {@link NUMBERS} numbers. */

@@ -4,6 +4,7 @@
  */
 import { parentPort } from "node:worker_threads";
 import { Meter } from "../oci/meter.ts";
+import type { Format } from "./compression.ts";
 import { type SyncCompressor, syncCompressor } from "./gzip-block.ts";
 import { fillSegment, SegmentRing } from "./segment-ring.ts";
 import {
@@ -16,8 +17,9 @@ import {
   type ThreadTask,
 } from "./thread-task.ts";
 import { zlib } from "./zlib.ts";
+import { syncZstd } from "./zstd-segment.ts";
 
-const compressors = new Map<number, SyncCompressor>();
+const compressors = new Map<string, SyncCompressor>();
 let meter = new Meter();
 let before: Promise<void> = Promise.resolve();
 
@@ -40,15 +42,16 @@ function work(task: ThreadTask): Promise<TaskResults["encode"]> | TaskResults["h
 }
 
 async function encode(task: EncodeTask): Promise<TaskResults["encode"]> {
-  const { index, length, level } = task;
+  const { index, length, level, format } = task;
   const ring = new SegmentRing(task.slots, task.memory);
   fillSegment(ring, index, decodeParts(task));
   const segment = ring.segment(index, length);
   const { crc32 } = await zlib();
   const checksum = crc32(segment);
   if (level === undefined) return { size: 0, checksum };
-  const compress = await compressorOf(level);
-  return { size: compress(segment, ring.dictionary(index), ring.compressed(index)), checksum };
+  const compress = await compressorOf(format, level);
+  const dictionary = format === "gzip" ? ring.dictionary(index) : undefined;
+  return { size: compress(segment, dictionary, ring.compressed(index)), checksum };
 }
 
 function hash({ index, length, memory, slots }: HashTask): undefined {
@@ -58,8 +61,9 @@ function hash({ index, length, memory, slots }: HashTask): undefined {
   meter.update(ring.segment(index, length));
 }
 
-async function compressorOf(level: number): Promise<SyncCompressor> {
-  const compressor = compressors.get(level) ?? (await syncCompressor(level));
-  compressors.set(level, compressor);
+async function compressorOf(format: Format, level: number): Promise<SyncCompressor> {
+  const name = `${format} ${level}`;
+  const compressor = compressors.get(name) ?? (await (format === "zstd" ? syncZstd : syncCompressor)(level));
+  compressors.set(name, compressor);
   return compressor;
 }

@@ -2,7 +2,7 @@ import { isMediaType } from "shared/cli/media-type";
 import { type OptionSpecs, type OptionValues, wholeNumbers } from "shared/cli/option-specs";
 import { type Usage, usageError } from "shared/cli/usage";
 import type { AnnotationFile, ArtifactPlan } from "../artifact/push-artifact.ts";
-import { DEFAULT_LEVEL, STORED } from "../layer/compression.ts";
+import { DEFAULT_LEVEL, DEFAULT_ZSTD_LEVEL, STORED } from "../layer/compression.ts";
 import { ANNOTATIONS } from "../oci/annotations.ts";
 import type { Annotations } from "../oci/descriptor.ts";
 import { MAX_MANIFEST_BYTES } from "../oci/manifest-size.ts";
@@ -24,16 +24,16 @@ export const ARTIFACT_OPTIONS = {
   },
   compression: {
     type: "text",
-    choices: ["gzip", "none"],
+    choices: ["gzip", "zstd", "none"],
     default: "gzip",
-    description: "compression of folders: gzip, or none (gzip format, but not compressed)",
+    description: "compression of folders: gzip, zstd (not for oras), or none (gzip format, but not compressed)",
   },
   "compression-level": {
     type: "number",
     placeholder: "1-9",
-    shownDefault: String(DEFAULT_LEVEL),
+    shownDefault: `${DEFAULT_LEVEL}, or ${DEFAULT_ZSTD_LEVEL} for zstd`,
     range: wholeNumbers(1, 9),
-    description: "compression level for --compression gzip",
+    description: "compression level for --compression gzip or zstd",
   },
   include: { type: "list", placeholder: "PATTERN", description: "in folders, push only entries that match PATTERN" },
   exclude: { type: "list", placeholder: "PATTERN", description: "in folders, skip entries that match PATTERN" },
@@ -62,6 +62,7 @@ export function artifactPlan(usage: Usage<OptionSpecs>, options: OptionValues<ty
     annotations,
     annotationFile,
     level: compressionLevel(usage, options.compression, options["compression-level"]),
+    compression: options.compression === "zstd" ? "zstd" : "gzip",
     patterns: { include: options.include, exclude: options.exclude },
     mountable: options.mountable,
     noClobber: options["no-clobber"],
@@ -70,10 +71,10 @@ export function artifactPlan(usage: Usage<OptionSpecs>, options: OptionValues<ty
 
 function compressionLevel(usage: Usage<OptionSpecs>, compression: string, level: number | undefined): number {
   if (compression === "none") {
-    if (level !== undefined) throw usageError(usage, "--compression-level needs --compression gzip");
+    if (level !== undefined) throw usageError(usage, "--compression-level needs --compression gzip or zstd");
     return STORED;
   }
-  return level ?? DEFAULT_LEVEL;
+  return level ?? (compression === "zstd" ? DEFAULT_ZSTD_LEVEL : DEFAULT_LEVEL);
 }
 
 /**

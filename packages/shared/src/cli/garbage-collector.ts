@@ -21,15 +21,16 @@ export function garbageCollector(): NodeJS.GCFunction {
 
 /**
  * Returns a function that counts its own calls. At every `interval`-th call, the function collects the garbage of the
- * thread, and blocks the thread for a few milliseconds.
+ * thread. A `major` collection blocks the thread for a few milliseconds. A `minor` collection frees only new objects, and
+ * takes less than a millisecond.
  */
-export function periodicCollection(interval: number): () => void {
+export function periodicCollection(interval: number, type: "major" | "minor" = "major"): () => void {
   let collect: NodeJS.GCFunction | undefined;
   let calls = 0;
   return () => {
     calls++;
     if (calls % interval !== 0) return;
     collect ??= garbageCollector();
-    collect();
+    collect({ type, execution: "sync" });
   };
 }
