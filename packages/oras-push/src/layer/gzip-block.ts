@@ -22,8 +22,8 @@ export const WINDOW = 32 << 10;
 const MEMORY_LEVEL = 9;
 
 /**
- * After this number of compressed blocks, a thread collects its garbage. Node keeps the dictionary of each block, which has
- * {@link WINDOW} bytes, until a garbage collection. V8 does not know about these bytes, and would collect too late.
+ * After this number of compressed blocks, a thread collects its garbage. Each block leaves a dictionary of {@link WINDOW}
+ * bytes in memory until then. V8 does not know about these bytes, and would collect too late.
  */
 const COLLECTED = 32;
 
