@@ -38,13 +38,20 @@ async function probe(pod: TestPod, command: readonly string[], seconds: number):
 
 describe("startup probes of the manifests", { skip: KUBERNETES_SKIP, timeout: 120_000 }, () => {
   let probes: string[][] = [];
+  let timeouts: (number | undefined)[] = [];
   before(async () => {
     const built = await Promise.all(kustomizations().map((name) => kustomize(name)));
     const objects = (await validate(built)).flat().map(({ object }) => object);
     const containers = objects.flatMap(podsOf).flatMap(containersOf);
-    const commands = containers.flatMap(({ startupProbe }) => startupProbe?.exec?.command.join(" ") ?? []);
+    const ofSidecars = containers.flatMap(({ startupProbe }) => startupProbe ?? []);
+    timeouts = ofSidecars.map(({ timeoutSeconds }) => timeoutSeconds);
+    const commands = ofSidecars.flatMap(({ exec }) => exec?.command.join(" ") ?? []);
     probes = [...new Set(commands)].map((command) => command.split(" "));
     assert.equal(probes.length, 2, "the component has its own probe");
+  });
+
+  it("have a minute to end, because 50 pods that start at once on a small node delay each probe by many seconds", () => {
+    assert.deepEqual([...new Set(timeouts)], [60]);
   });
 
   it("fail while no sidecar runs", async (t) => {

@@ -9,7 +9,7 @@ export interface Container {
   readonly workingDir?: string;
   readonly env?: readonly Variable[];
   readonly ports?: readonly { readonly hostPort?: number }[];
-  readonly startupProbe?: { readonly exec?: { readonly command: readonly string[] } };
+  readonly startupProbe?: { readonly exec?: { readonly command: readonly string[] }; readonly timeoutSeconds?: number };
   readonly resources?: {
     readonly requests?: Readonly<Record<string, string>>;
     readonly limits?: Readonly<Record<string, string>>;

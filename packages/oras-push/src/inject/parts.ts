@@ -155,7 +155,8 @@ export const STARTUP_PROBE = {
     ],
   },
   periodSeconds: 2,
-  timeoutSeconds: 5,
+  // On a node with too little processor time, a probe needs many seconds. A probe that is cut short only wastes this time.
+  timeoutSeconds: 60,
   failureThreshold: 900,
 } as const;
 
