@@ -22,7 +22,7 @@ import { type ResultsTarget, repositoriesOf } from "./repositories.ts";
 /** What to delete, and where. */
 export interface PruneOrder extends TransferPlan {
   readonly policy: PrunePolicy;
-  /** The repositories whose artifacts may be deleted. */
+  /** The repositories in which `prune` can delete artifacts. */
   readonly targets: readonly ResultsTarget[];
   /** The repositories to search for artifacts that were made from artifacts of the targets. */
   readonly users: readonly ResultsTarget[];
@@ -102,7 +102,7 @@ function checkComplete(unreadable: readonly Unreadable[]): void {
   });
 }
 
-/** The stores of the repositories whose artifacts may be deleted. */
+/** The stores of the repositories in which `prune` can delete artifacts. */
 class Stores {
   readonly #references: ReadonlyMap<string, AnyReference>;
   readonly #opener: StoreOpener;

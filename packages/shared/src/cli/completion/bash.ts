@@ -65,7 +65,7 @@ function allNames(usage: Usage<OptionSpecs>): string[] {
 }
 
 /**
- * Returns the branches of a `case` statement. The statement completes the value of the option in the previous word. If
+ * Returns the branches of a `case` statement. If the previous word is an option, the statement completes its value. If
  * several options have the same completion, they share one branch.
  */
 function valueArms(usage: Usage<OptionSpecs>): string[] {
