@@ -41,6 +41,7 @@ function runTests(tests: readonly string[]): number {
 async function startCluster(): Promise<number> {
   const missing = Object.values(clusterParts()).find((part) => "missing" in part);
   if (missing !== undefined) return fail(missing.missing);
+  console.error("building the executables and their image");
   await buildExecutables(process.arch as Arch, DIST);
   await writeImageArchive();
   const archives = [TOOLS_ARCHIVE, ...(await clusterImages()), await lammpsArchive()];
@@ -48,11 +49,12 @@ async function startCluster(): Promise<number> {
   const report = (line: string) => console.error(`${((performance.now() - started) / 1000).toFixed(1)} s: ${line}`);
   const cluster = await Cluster.start(NAME, { archives, bound: false, report });
   report("the cluster is ready");
+  console.error("to use the cluster, run these commands; to stop it, run `pnpm cluster down`:");
   console.log(`export KUBECONFIG=${cluster.kubeconfig}`);
   console.log(`export PATH=${PROGRAMS}:$PATH`);
   for (const overlay of ["registry", "injection", "experiments"])
-    console.log(`kubectl apply -k images/manifests/overlays/kind/${overlay}`);
-  console.error("run these commands to use the cluster, and `pnpm cluster down` to stop it");
+    console.log(`kubectl apply -k ${join(ROOT, "images", "manifests", "overlays", "kind", overlay)}`);
+  console.log("kubectl config set-context --current --namespace experiments");
   return 0;
 }
 

@@ -479,10 +479,7 @@ describe("the executable", () => {
     await pushTool(registry, args, { cwd: base });
     const message = readFileSync(termination, "utf8");
     assert.ok(message.length <= 4096 && message.length > 3500, `${message.length} bytes`);
-    const lines = message
-      .trimEnd()
-      .split("\n")
-      .map((line) => JSON.parse(line) as Record<string, string>);
+    const lines = message.split("\n").map((line) => JSON.parse(line) as Record<string, string>);
     assert.deepEqual(
       lines.map(({ reference }) => reference),
       [`${registry.address}/metric/run:1`, ...references].slice(0, lines.length),

@@ -118,7 +118,8 @@ export function writeTerminationMessage(file: string, artifacts: readonly Artifa
 function terminationMessage(artifacts: readonly ArtifactRecord[]): string {
   let message = "";
   for (const { reference, digest } of artifacts) {
-    const line = `${JSON.stringify({ reference, digest })}\n`;
+    // kubectl would print a newline at the end of the message as an empty line.
+    const line = `${message === "" ? "" : "\n"}${JSON.stringify({ reference, digest })}`;
     if (Buffer.byteLength(message + line) > MAX_TERMINATION_MESSAGE) break;
     message += line;
   }

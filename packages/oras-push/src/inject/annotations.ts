@@ -110,7 +110,12 @@ const OPERATOR_ROWS: readonly Row[] = [
     "the folder for the inputs",
     "the working directory, if the pod has inputs",
   ],
-  ["output-path", "path", launcher("output"), "the file or folder to save, or a pattern"],
+  [
+    "output-path",
+    "path",
+    launcher("output"),
+    "the file or folder to save, or a pattern; a relative path starts at the working directory of the container",
+  ],
   ["output-pipe", "path", launcher("output-pipe"), "also write the command's stdout to this file"],
   ["container", "containerName", "container", "the container whose command the launcher runs", "the only one"],
   ["unpack", "true", "nothing", "accepted for compatibility; a pull always restores folders", "true"],
