@@ -15,6 +15,7 @@ import { POLICIES, policiesFile } from "../../scripts/policies.ts";
 import { ROOT } from "../../support/paths.ts";
 import { API_SERVER_SKIP, type ApiServer, startApiServer } from "../support/api-server/api-server.ts";
 import { assertInjected, comparablePod, dryRunPod } from "../support/api-server/injected-pods.ts";
+import { kustomize } from "../support/kubernetes.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { PODS, type TestPod } from "./pods.ts";
 
@@ -274,6 +275,25 @@ describe("the admission policies in an API server", { skip: API_SERVER_SKIP, tim
     const { pod } = caseNamed("shortest");
     const { body } = await dryRunPod(server.client, PLAIN, pod);
     assert.doesNotMatch(JSON.stringify(body.spec), /oras-tools/);
+  });
+
+  it("act in all namespaces except kube-system and excluded ones, with injection-all-namespaces", async () => {
+    const { text } = await kustomize("injection-all-namespaces");
+    for (const policy of policyObjects(text)) await replacePolicy(policy);
+    await server.createNamespace("excluded", { "oras-pod-tools.dev/injection": "disabled" });
+    const account = { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "default" } };
+    await server.client.create("/api/v1/namespaces/kube-system/serviceaccounts", account);
+    const isInjected = async (namespace: string) => {
+      const { status, body } = await dryRunPod(server.client, namespace, caseNamed("shortest").pod);
+      assert.equal(status, 201, String(body.message));
+      return /oras-tools/.test(JSON.stringify(body.spec));
+    };
+    for (let attempt = 0; !(await isInjected(PLAIN)); attempt++) {
+      assert.ok(attempt < 100);
+      await sleep(200);
+    }
+    assert.equal(await isInjected("excluded"), false);
+    assert.equal(await isInjected("kube-system"), false);
   });
 
   it("have no effect on later pods after their deletion", async () => {
