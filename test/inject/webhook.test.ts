@@ -162,6 +162,21 @@ describe("oras-push inject --webhook", { timeout: 120_000 }, () => {
     assert.equal((await send(webhook, "GET", "/livez")).status, 200);
   });
 
+  it("stays below the memory limit of its Deployment while many large objects arrive", async (t) => {
+    const manifest = readFileSync(join(MANIFESTS, "injection-webhook", "deployment.yaml"), "utf8");
+    const limit = Number(/limits: \{ memory: (\d+)Mi \}/.exec(manifest)?.[1]);
+    const pod = podNamed("shortest");
+    // As large as an object can be: the API server accepts 3 MiB.
+    const large = { ...pod, metadata: { ...pod.metadata, labels: { large: "x".repeat(3e6) } } };
+    const answers = await Promise.all(
+      Array.from({ length: 60 }, () => send(webhook, "POST", "/inject", review(large)).catch(() => undefined)),
+    );
+    assert.ok(answers.filter((answer) => answer?.status === 200).length >= 20, "too few answers");
+    const peak = Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${webhook.process.pid}/status`, "utf8"))?.[1]) / 1024;
+    t.diagnostic(`at most ${peak.toFixed(0)} of ${limit} MiB`);
+    assert.ok(peak < limit, `${peak} of ${limit} MiB`);
+  });
+
   it("uses a new certificate without a restart, and keeps the old one if the new one is invalid", async () => {
     const subject = () =>
       new Promise<string>((resolve, reject) => {
