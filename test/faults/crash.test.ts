@@ -16,7 +16,8 @@ import { randomNumbers } from "../support/random.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { FAULT_TIME, faultsByRepository, REGISTRY_FAULTS, type RegistryFault } from "./crash-faults.ts";
 
-const RUNS = 300;
+/** The number of pods: 120, or the number in CRASH_RUNS. A full run has 300. */
+const RUNS = Number(process.env.CRASH_RUNS ?? 120);
 const AT_ONCE = 6;
 /** The time limit of a pod, in milliseconds. A usual run takes less than two seconds. */
 const LIMIT = 30_000;
