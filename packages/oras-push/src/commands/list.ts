@@ -1,6 +1,7 @@
 import type { Command } from "shared/cli/command";
 import { listPlan } from "../options/list.ts";
 import { LIST_USAGE } from "../options/list-usage.ts";
+import { mayBeSeveral } from "../results/repositories.ts";
 import { plainContext } from "./context.ts";
 import { reportUnreadable } from "./unreadable.ts";
 
@@ -17,7 +18,7 @@ export const listCommand: Command<typeof LIST_USAGE.options> = {
     ]);
     const context = plainContext(io);
     const { found, unreadable, total } = await listRuns(plan, context);
-    io.stdout(formatRuns(found, plan.format));
+    io.stdout(formatRuns(found, plan.format, mayBeSeveral(plan.targets)));
     if (total === 0 && unreadable.length === 0) context.warn(NOTHING_FOUND);
     reportUnreadable(unreadable, context.warn);
     return 0;
