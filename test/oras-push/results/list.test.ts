@@ -155,7 +155,18 @@ describe("oras-push list", () => {
     }
     const none = await runTool("oras-push", ["list", `${registry.address}/group-0`]);
     assert.equal(none.code, 0);
-    assert.match(none.stderr, /found no artifacts; to list all repositories below a path, end the path with a slash/);
+    for (const command of ["list", "report", "prune --keep 1"]) {
+      const args = [...command.split(" "), `${registry.address}/group-0/repository-0`, `${registry.address}/no/such`];
+      const { code, stderr } = await runTool("oras-push", args, { cwd: temporaryFolder(t) });
+      assert.equal(code, 0);
+      assert.match(stderr, /^[^\n]*found no artifacts in [^\n]*\/no\/such: the repository does not exist[^\n]*\n$/);
+    }
+    const prefix = await runTool("oras-push", ["list", `${registry.address}/none/`]);
+    assert.match(prefix.stderr, /found no artifacts in .*\/none\/\n$/);
+    assert.match(
+      none.stderr,
+      /found no artifacts in .*\/group-0: the repository does not exist or has no tags; .* add a slash\n/,
+    );
   });
 
   it("names a repository that cannot be read, and lists the others", async (t) => {
