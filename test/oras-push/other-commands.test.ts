@@ -17,6 +17,7 @@ describe("a command that oras-push does not have", () => {
     [["login", "localhost:5000"], /^use oras login /],
     [["help"], /^write oras-push --help$/],
     [["version"], /^write oras-push --version$/],
+    [["liste", "localhost:5000"], /^did you mean oras-push list\?$/],
     [["repo", "ls", "localhost:5000"], /^use oras repo$/],
   ] as const)
     it(`gets a hint: ${argv.join(" ")}`, async () => {

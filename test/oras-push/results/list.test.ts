@@ -50,9 +50,11 @@ describe("a list of runs", () => {
 
 describe("a table of runs", () => {
   it("has aligned columns", () => {
-    const lines = formatRuns([run("iter-0", 0), run("iter-10", 90, { exitCode: 143, size: 5 << 20 })], "text").split(
-      "\n",
-    );
+    const lines = formatRuns(
+      [run("iter-0", 0), run("iter-10", 90, { exitCode: 143, size: 5 << 20 })],
+      "text",
+      false,
+    ).split("\n");
     assert.deepEqual(
       lines.map((line) => line.replace(/[0-9a-f]{12}$/, "DIGEST")),
       [
@@ -64,20 +66,22 @@ describe("a table of runs", () => {
     );
   });
 
-  it("shows the repositories if there are several", () => {
-    const lines = formatRuns([run("a", 0), run("a", 0, { repository: "localhost:5000/other" })], "text").split("\n");
+  it("shows the repositories if there may be several", () => {
+    const lines = formatRuns([run("a", 0), run("a", 0, { repository: "localhost:5000/other" })], "text", true).split(
+      "\n",
+    );
     assert.match(lines[0] as string, /^REPOSITORY +TAG/);
     assert.match(lines[2] as string, /^localhost:5000\/other +a /);
   });
 
   it("shows control characters and marks of direction as escapes, and cuts long values", () => {
-    const text = formatRuns([run("a", 0, { pod: "\u001b[2J\u202e\u009bx", node: "n".repeat(1000) })], "text");
+    const text = formatRuns([run("a", 0, { pod: "\u001b[2J\u202e\u009bx", node: "n".repeat(1000) })], "text", false);
     assert.ok(text.includes("\\u001b[2J\\u202e\\u009bx"));
     assert.ok(text.includes(` ${"n".repeat(59)}… `));
   });
 
   it("is also JSON, one object per line, without unknown values", () => {
-    const [line = ""] = formatRuns([run("a", 0, { pod: undefined, exitCode: 3 })], "json").split("\n");
+    const [line = ""] = formatRuns([run("a", 0, { pod: undefined, exitCode: 3 })], "json", false).split("\n");
     const { digest, ...object } = JSON.parse(line);
     assert.match(digest, /^sha256:/);
     assert.deepEqual(object, {
@@ -98,7 +102,7 @@ describe("a table of runs", () => {
   });
 
   it("is also CSV, with quotes where a value needs them", () => {
-    const text = formatRuns([run("a", 0, { reason: 'he said "no", twice\n', exitCode: undefined })], "csv");
+    const text = formatRuns([run("a", 0, { reason: 'he said "no", twice\n', exitCode: undefined })], "csv", true);
     const [header, row] = text.split("\r\n");
     assert.equal(
       header,
@@ -145,9 +149,24 @@ describe("oras-push list", () => {
     const { code, stdout } = await runTool("oras-push", ["list", `${registry.address}/group-0/repository-0`]);
     assert.equal(code, 0);
     assert.match(stdout, /^TAG +STATE .*\nrun-0 +succeeded +0 .*\nrun-1 +failed +3 .*\n$/);
+    for (const names of [["/group-0/"], [""], ["/group-0/repository-0", "/group-0/none"]]) {
+      const several = await runTool("oras-push", ["list", ...names.map((name) => `${registry.address}${name}`)]);
+      assert.match(several.stdout, /^REPOSITORY +TAG /, `also if only one repository of ${names} has runs`);
+    }
     const none = await runTool("oras-push", ["list", `${registry.address}/group-0`]);
     assert.equal(none.code, 0);
-    assert.match(none.stderr, /found no artifacts; to list all repositories below a path, end the path with a slash/);
+    for (const command of ["list", "report", "prune --keep 1"]) {
+      const args = [...command.split(" "), `${registry.address}/group-0/repository-0`, `${registry.address}/no/such`];
+      const { code, stderr } = await runTool("oras-push", args, { cwd: temporaryFolder(t) });
+      assert.equal(code, 0);
+      assert.match(stderr, /^[^\n]*found no artifacts in [^\n]*\/no\/such: the repository does not exist[^\n]*\n$/);
+    }
+    const prefix = await runTool("oras-push", ["list", `${registry.address}/none/`]);
+    assert.match(prefix.stderr, /found no artifacts in .*\/none\/\n$/);
+    assert.match(
+      none.stderr,
+      /found no artifacts in .*\/group-0: the repository does not exist or has no tags; .* add a slash\n/,
+    );
   });
 
   it("names a repository that cannot be read, and lists the others", async (t) => {

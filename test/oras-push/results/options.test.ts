@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { listPlan } from "oras-push/options/list";
 import { LIST_USAGE } from "oras-push/options/list-usage";
 import { reportPlan } from "oras-push/options/report";
 import { REPORT_USAGE } from "oras-push/options/report-usage";
 import { parseCommandLine } from "shared/cli/command-line";
+import type { ToolError } from "shared/cli/tool-error";
+import { temporaryFolder } from "../../support/temporary.ts";
 
 const NOW = Date.UTC(2026, 5, 15);
 const DAY = 86_400_000;
@@ -30,6 +33,24 @@ describe("oras-push report", () => {
     it(`refuses "${line}"`, async () => {
       await assert.rejects(report(line), { code: "usage", message });
     });
+});
+
+it("a layout without its option, or with a tag, gets a hint", async (t) => {
+  const folder = temporaryFolder(t);
+  const layout = `${folder}/demo/x`;
+  mkdirSync(layout, { recursive: true });
+  const refused = { code: "usage", message: /is not a reference/ };
+  await assert.rejects(list(layout), (error: ToolError) => error.code === "usage" && error.hint === undefined);
+  writeFileSync(`${layout}/oci-layout`, "{}");
+  await assert.rejects(list(layout), { ...refused, hint: "to read the OCI layout in this folder, add --oci-layout" });
+  await assert.rejects(list(`${layout}/`), { ...refused, hint: /add --oci-layout/ });
+  await assert.rejects(list(`--oci-layout ${layout}:run-3`), {
+    code: "usage",
+    message: `expected an OCI layout without tag and digest, not ${layout}:run-3`,
+    hint: `leave out the tag or digest: write ${layout}`,
+  });
+  mkdirSync(`${layout}:run-3`);
+  assert.equal((await list(`--oci-layout ${layout}:run-3`)).targets.length, 1);
 });
 
 describe("oras-push list", () => {
@@ -72,7 +93,8 @@ describe("oras-push list", () => {
     ["r.io/a:1", /expected a repository without tag and digest, not r.io\/a:1/],
     ["registry/", /"registry" is not a registry/],
     ["r.io/A/", /not a valid repository/],
-    ["--state done r.io/a", /--state must be succeeded, failed, incomplete, checkpoint, other, not "done"/],
+    ["--state done r.io/a", /--state must be succeeded, failed, incomplete, checkpoint or other, not "done"/],
+    ["--sort name r.io/a", /--sort must be start, end, duration, size, state or tag, not "name"/],
     ["--since monday r.io/a", /--since must be a date or a duration/],
     ["--since 2026-13-01 r.io/a", /--since must be a date or a duration/],
   ] as const)

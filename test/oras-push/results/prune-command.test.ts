@@ -135,6 +135,23 @@ describe("oras-push prune", () => {
     assert.deepEqual(tagsIn(registry), ["a:input", "a:locked"]);
   });
 
+  it("says how many artifacts it ignored because of their states, if it selects none", async (t) => {
+    const registry = await memoryRegistry(t);
+    put(registry, "a:1", 0);
+    put(registry, "a:2", 1);
+    put(registry, "a:3", 2, 1);
+    const { stdout } = await runTool("oras-push", ["prune", "--state", "checkpoint", `${registry.address}/a`]);
+    const ignored = "2 with the state succeeded, 1 with the state failed";
+    assert.equal(stdout, `would delete 0 artifacts; ignored ${ignored}; see --state\n`);
+  });
+
+  it("refuses a folder that is not an OCI layout, without a hint about users", async (t) => {
+    const folder = temporaryFolder(t);
+    const { code, stderr } = await runTool("oras-push", ["prune", "--keep", "1", "--oci-layout", folder]);
+    assert.equal(code, 66);
+    assert.match(stderr, /is not an OCI layout \(it has no oci-layout file\)\n$/);
+  });
+
   it("deletes nothing if a manifest cannot be fetched, because the manifest could name an input", async (t) => {
     const registry = await memoryRegistry(t);
     const input = put(registry, "a:1", 0);
@@ -214,7 +231,7 @@ describe("oras-push prune", () => {
     const { code, stderr } = await runTool("oras-push", args);
     assert.equal(code, 76);
     assert.match(stderr, new RegExp(`the registry ${registry.address} does not delete manifests`));
-    assert.match(stderr, /hint: allow deletion in the registry/);
+    assert.match(stderr, /hint: allow deletion in the settings of the registry/);
   });
 
   it("prunes an OCI layout", async (t) => {

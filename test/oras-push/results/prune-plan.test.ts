@@ -165,9 +165,7 @@ describe("a prune", () => {
   it("deletes the image of an artifact before the artifact, and keeps it with the artifact", () => {
     const artifact = run("artifact", 1);
     const image = run("artifact-image", 2, { imageOf: artifact.digest });
-    const elsewhere = run("elsewhere", 900, { repository: "s", imageOf: artifact.digest });
-    const lone = run("lone-image", 3, { imageOf: digestOf(Buffer.from("gone")) });
-    const all = [artifact, image, elsewhere, lone];
+    const all = [artifact, image];
     assert.deepEqual(plan(all), { deleted: [["artifact-image"], ["artifact"]], kept: {} });
     const user = run("user", 900, { prunable: false, ...from(artifact) });
     assert.deepEqual(plan([...all, user]), {
@@ -179,6 +177,24 @@ describe("a prune", () => {
       deleted: [["artifact"]],
       kept: { "artifact-image": "r:index lists it" },
     });
+  });
+
+  it("applies the rules to an image whose artifact has no tag any more, but does not count it among the newest", () => {
+    const gone = run("gone", 1);
+    const elsewhere = run("elsewhere", 2, { repository: "s", digest: gone.digest, prunable: false });
+    const image = run("1-image", 900, { imageOf: gone.digest });
+    const [first, second] = [run("first", 10), run("second", 20)];
+    const all = [elsewhere, image, first, second];
+    assert.deepEqual(plan(all, { keep: 2 }), { deleted: [["1-image"]], kept: {} });
+    assert.deepEqual(plan(all, { states: new Set(["failed"]) }).deleted, []);
+    assert.deepEqual(plan(all, { olderThan: 500 * MINUTE }).deleted, [["first", "second"]]);
+    assert.equal(
+      selectArtifacts(all, POLICY, NOW).get(image),
+      "succeeded, image of an artifact that has no tag any more",
+    );
+    const index = run("index", 5, { run: undefined, listed: [{ digest: gone.digest, mediaType: undefined }] });
+    assert.deepEqual(plan([...all, index], { keep: 2 }).deleted, []);
+    assert.deepEqual(plan([...all, gone], { keep: 3 }).deleted, []);
   });
 
   it("ends although annotations claim a circle", () => {

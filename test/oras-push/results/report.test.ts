@@ -78,9 +78,24 @@ describe("oras-push report", () => {
     assert.equal(stdout, "Wrote out.html: 1 run\n");
     const page = readFileSync(join(folder, "out.html"), "utf8");
     assert.match(page, /<pre tabindex="0">last<\/pre>/);
-    assert.match(page, /oras-push pull --oci-layout archive@sha256:[0-9a-f]{64} -o 1</);
+    assert.match(page, /oras-push pull --oci-layout archive@sha256:[0-9a-f]{64} -o archive-1</);
+    assert.match(page, /oras-push lineage --oci-layout archive@sha256:[0-9a-f]{64}</);
     assert.equal((await run("report", "--oci-layout", "archive", "-o", "none/out.html")).code, 73);
   });
+});
+
+it("a report shows the artifact of an image instead of a command that pulls the image", async (t) => {
+  const folder = temporaryFolder(t);
+  writeFileSync(join(folder, "a.txt"), "a");
+  const run = (...args: string[]) => runTool("oras-push", args, { cwd: folder });
+  assert.equal((await run("--oci-layout", "--mountable", "archive:1", "a.txt")).code, 0);
+  assert.equal((await run("report", "--oci-layout", "archive", "-o", "out.html")).code, 0);
+  const page = readFileSync(join(folder, "out.html"), "utf8");
+  assert.deepEqual(
+    [...page.matchAll(/<code>oras-push pull .* -o (.*?)</g)].map(([, name]) => name),
+    ["archive-1"],
+  );
+  assert.match(page, /<dt>Image of<\/dt><dd><a href="#run-\d"><code>sha256:[0-9a-f]{64}</);
 });
 
 /** Stores a run with logs. */
@@ -266,8 +281,24 @@ describe("a report in a browser", { skip: NO_BROWSER, timeout: 240_000 }, () => 
     })()`);
     assert.match(
       shown,
-      new RegExp(`^(Copied|Selected) oras-push pull ${registry.address}/flow/even@sha256:[0-9a-f]{64} -o 1$`),
+      new RegExp(`^(Copied|Selected) oras-push pull ${registry.address}/flow/even@sha256:[0-9a-f]{64} -o flow-even-1$`),
     );
+  });
+
+  it("shows each state on one line, and the last lines of a log", async (t) => {
+    const page = await open(t, 1200);
+    const heights = "[...document.querySelectorAll('td .state')].map((one) => one.getClientRects().length)";
+    assert.deepEqual([...new Set(await page.evaluate<number[]>(heights))], [1]);
+    const [hidden, above] = await page.evaluate<[number, number]>(`(async () => {
+      const details = [...document.querySelectorAll("details")].find((one) => one.textContent.includes("line 4999"));
+      const log = details.querySelector("pre");
+      log.style.maxHeight = "5rem";
+      details.open = true;
+      await new Promise((done) => setTimeout(done, 200));
+      return [log.scrollHeight - log.clientHeight - log.scrollTop, log.scrollTop];
+    })()`);
+    assert.ok(hidden < 2, `${hidden} px are hidden below`);
+    assert.ok(above > 50, `${above} px are hidden above`);
   });
 
   for (const [width, scheme] of [

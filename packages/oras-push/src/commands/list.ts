@@ -1,10 +1,9 @@
 import type { Command } from "shared/cli/command";
 import { listPlan } from "../options/list.ts";
 import { LIST_USAGE } from "../options/list-usage.ts";
+import { mayBeSeveral } from "../results/repositories.ts";
 import { plainContext } from "./context.ts";
-import { reportUnreadable } from "./unreadable.ts";
-
-const NOTHING_FOUND = "found no artifacts; to list all repositories below a path, end the path with a slash";
+import { reportEmpty, reportUnreadable } from "./unreadable.ts";
 
 /** The command `oras-push list`. */
 export const listCommand: Command<typeof LIST_USAGE.options> = {
@@ -16,9 +15,9 @@ export const listCommand: Command<typeof LIST_USAGE.options> = {
       import("../results/table.ts"),
     ]);
     const context = plainContext(io);
-    const { found, unreadable, total } = await listRuns(plan, context);
-    io.stdout(formatRuns(found, plan.format));
-    if (total === 0 && unreadable.length === 0) context.warn(NOTHING_FOUND);
+    const { found, empty, unreadable, total } = await listRuns(plan, context);
+    io.stdout(formatRuns(found, plan.format, mayBeSeveral(plan.targets)));
+    reportEmpty(plan.targets, empty, total + unreadable.length, context.warn);
     reportUnreadable(unreadable, context.warn);
     return 0;
   },

@@ -1,3 +1,4 @@
+import { suggestion } from "shared/cli/suggestion";
 import { ToolError } from "shared/cli/tool-error";
 
 /** Commands that oras or other tools have, but oras-push does not have. Each value is a hint for the user. */
@@ -25,16 +26,25 @@ const ONLY_IN_ORAS = [
   "tag",
 ];
 
+/** The commands of oras-push. */
+const OWN = ["inject", "lineage", "list", "prune", "pull", "report", "sidecar"];
+
 /**
- * Adds a hint to the failure if the first word of a command line is a command of another tool. The original failure
+ * Adds a hint to the failure if the first word of a command line is a command of another tool, or is similar to a
+ * command. The original failure
  * says only that the word is not a reference. Returns any other error unchanged.
  */
 export function withCommandHint(name: string | undefined, error: unknown): unknown {
   if (name === undefined || !(error instanceof ToolError) || !error.message.startsWith(`"${name}" is not a reference`))
     return error;
-  const hint = Object.hasOwn(INSTEAD, name) ? INSTEAD[name] : oras(name);
+  const hint = Object.hasOwn(INSTEAD, name) ? INSTEAD[name] : (oras(name) ?? similar(name));
   if (hint === undefined) return error;
   return new ToolError("usage", `there is no command ${name}`, { why: error.why ?? "", hint, cause: error });
+}
+
+function similar(name: string): string | undefined {
+  const meant = suggestion(name, OWN);
+  return meant === undefined ? undefined : `did you mean oras-push ${meant}?`;
 }
 
 function oras(name: string): string | undefined {

@@ -1,6 +1,26 @@
 import type { Log } from "shared/cli/log";
 import { describeError, ToolError } from "shared/cli/tool-error";
+import { formatReference } from "../oci/reference.ts";
 import type { Unreadable } from "../results/read-artifacts.ts";
+import type { ResultsTarget } from "../results/repositories.ts";
+
+/**
+ * Warns about each repository that the user named and that has no tags, or does not exist. Also warns if there are no
+ * artifacts at all (`total` is 0).
+ */
+export function reportEmpty(targets: readonly ResultsTarget[], empty: readonly string[], total: number, warn: Log) {
+  for (const target of targets) {
+    if ("prefix" in target) {
+      const { registry, prefix } = target;
+      if (total === 0) warn(`found no artifacts in ${registry}/${prefix}`);
+      continue;
+    }
+    const name = formatReference(target);
+    if (!empty.includes(name)) continue;
+    const why = ": the repository does not exist or has no tags; to select all repositories below it, add a slash";
+    warn(`found no artifacts in ${name}${"layout" in target ? "" : why}`);
+  }
+}
 
 /**
  * Logs each artifact that cannot be read. Throws the failure of the command if there are unreadable artifacts. The

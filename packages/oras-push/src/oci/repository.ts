@@ -220,7 +220,10 @@ export class Repository implements ArtifactStore {
     if (!(error instanceof RegistryError) || !NO_DELETION.has(error.status)) return error;
     return new ToolError("registry", `the registry ${this.#transport.registry} does not delete manifests`, {
       why: error.message,
-      hint: "allow deletion in the registry; the image registry:3 needs REGISTRY_STORAGE_DELETE_ENABLED=true",
+      hint: [
+        "allow deletion in the settings of the registry; the image registry:3 needs",
+        "REGISTRY_STORAGE_DELETE_ENABLED=true, or storage: {delete: {enabled: true}} in its configuration file",
+      ].join(" "),
       cause: error,
     });
   }

@@ -54,8 +54,11 @@ export const LINEAGE_USAGE = {
     {
       title: "Formats",
       text: [
-        "json gives one object per artifact and line, and the REFERENCE comes first. mermaid gives a flowchart for",
-        "Markdown documents, and dot a graph for Graphviz.",
+        "json writes one JSON object for each artifact, each on its own line (JSON Lines). The object of the REFERENCE",
+        "comes first. The fields are reference, digest, state, exitCode, started, error and inputs. If a value is unknown,",
+        "its field is missing. The field inputs is a list of objects with the fields reference, digest, tag and movedTo.",
+        "The value of tag is same, moved, gone or unknown, and movedTo is the digest that a moved tag now refers to.",
+        "mermaid writes a flowchart for Markdown documents, and dot writes a graph for Graphviz.",
       ].join(" "),
     },
     REFERENCES_NOTE,

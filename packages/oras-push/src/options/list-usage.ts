@@ -26,7 +26,7 @@ const SELECTION_OPTIONS = {
     type: "text",
     choices: SORT_FIELDS,
     default: "start",
-    description: "sort the runs by this value, smallest or oldest first",
+    description: "sort the runs by this value: smallest or oldest first, states by alphabet, unknown values first",
   },
   reverse: { type: "flag", description: "show the runs in reverse order" },
 } as const satisfies OptionSpecs;
@@ -71,6 +71,16 @@ export const LIST_USAGE = {
       text: [
         "A TIME is a date such as 2026-01-31 or 2026-01-31T12:00:00Z, or a duration such as 90m, 12h, 7d or 2w. The",
         "times of the list are in UTC. If the start of a run is unknown, the list shows when the artifact was created.",
+      ].join(" "),
+    },
+    {
+      title: "Formats",
+      text: [
+        "json writes one JSON object for each tag, each on its own line (JSON Lines), with the fields reference, digest,",
+        "mediaType, artifactType, state, exitCode, signal, reason, attempt, started, finished, created, seconds, size, pod,",
+        "namespace and node. If a value is unknown, its field is missing. csv writes a first line with the names of the",
+        "columns: repository, tag, state, exit-code, signal, reason, started, finished, seconds, size, namespace, pod, node",
+        "and digest. Sizes are in bytes. Times are in RFC 3339 format.",
       ].join(" "),
     },
     {

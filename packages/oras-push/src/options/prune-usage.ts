@@ -106,7 +106,9 @@ export const PRUNE_USAGE = {
         "An artifact with several tags is one artifact: all its tags stay, or none. The command keeps an artifact if a",
         "kept artifact was made from it, at any level, or if a kept image index lists it. It also keeps an artifact that",
         "another manifest refers to. The command never deletes an index, a signature, or a manifest that it cannot read.",
-        "To delete artifacts with the state other, name this state with --state. Manifests without a tag stay.",
+        "To delete artifacts with the state other, name this state with --state. Manifests without a tag stay. The image",
+        "TAG-image of a mountable artifact is deleted together with its artifact. If the artifact has no tag any more,",
+        "the image is an artifact with the state other, which --keep does not keep.",
       ].join(" "),
     },
     {

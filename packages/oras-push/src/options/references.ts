@@ -1,4 +1,7 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { OptionSpecs } from "shared/cli/option-specs";
+import { ToolError } from "shared/cli/tool-error";
 import { type Usage, usageError } from "shared/cli/usage";
 import {
   type AnyReference,
@@ -96,16 +99,41 @@ export function wholeReference(form: ReferenceForm, text: string, ociLayout: boo
  * a tag or a digest.
  */
 export function resultsTarget(form: ReferenceForm, text: string, ociLayout: boolean): ResultsTarget {
+  if (ociLayout) checkNoTag(form, text);
   if (!ociLayout && (text.endsWith("/") || !text.includes("/"))) {
     const prefix = text.replace(/\/$/, "");
     const whole = !prefix.includes("/");
-    const { registry, repository } = referenceOf(form, whole ? `${prefix}/x` : prefix, parseReference);
+    const named = whole ? `${prefix}/x` : prefix;
+    const { registry, repository } = orLayoutHint(text, () => referenceOf(form, named, parseReference));
     return { registry, prefix: whole ? "" : `${repository}/` };
   }
-  const reference = repositoryOf(form, text, ociLayout);
+  const reference = orLayoutHint(text, () => repositoryOf(form, text, ociLayout));
   if (reference.tag !== undefined || reference.digest !== undefined)
     throw usageError(form.usage, `expected a repository without tag and digest, not ${text}`);
   return reference;
+}
+
+/** Throws a usage failure if a text is the name of an existing layout with a tag or a digest. */
+function checkNoTag({ usage }: ReferenceForm, text: string): void {
+  const [layout = ""] = /^.+(?=@sha256:|:[^/:]*$)/.exec(text) ?? [];
+  if (layout === "" || existsSync(text) || !isLayout(layout)) return;
+  const hint = `leave out the tag or digest: write ${layout}`;
+  throw usageError(usage, `expected an OCI layout without tag and digest, not ${text}`, hint);
+}
+
+/** Calls `parse`. If the text is no reference, but an OCI layout, the failure has a hint. */
+function orLayoutHint<R>(text: string, parse: () => R): R {
+  try {
+    return parse();
+  } catch (error) {
+    if (!(error instanceof ToolError) || error.code !== "usage" || !isLayout(text)) throw error;
+    const hint = "to read the OCI layout in this folder, add --oci-layout";
+    throw new ToolError("usage", error.message, { why: error.why ?? "", hint, cause: error });
+  }
+}
+
+function isLayout(folder: string): boolean {
+  return existsSync(join(folder, "oci-layout"));
 }
 
 /** Parses a repository or a layout. If a repository has a tag or a digest, the result contains it. */

@@ -1,4 +1,5 @@
 import { type OptionSpecs, wholeNumbers } from "shared/cli/option-specs";
+import { alternatives } from "shared/cli/option-values";
 import { type Note, type Usage, usageError } from "shared/cli/usage";
 import { RUN_STATES, type RunState } from "../artifact/run-annotations.ts";
 import { REGISTRY_OPTIONS } from "./registry.ts";
@@ -47,7 +48,7 @@ export function runStates(usage: Usage<OptionSpecs>, texts: readonly string[]): 
     names.map((name) => {
       const state = RUN_STATES.find((known) => known === name);
       if (state === undefined)
-        throw usageError(usage, `--state must be ${RUN_STATES.join(", ")}, not ${JSON.stringify(name)}`);
+        throw usageError(usage, `--state must be ${alternatives(RUN_STATES)}, not ${JSON.stringify(name)}`);
       return state;
     }),
   );

@@ -26,6 +26,6 @@ export async function listRuns(plan: RunListPlan, context: TransferContext): Pro
   const opener = storeOpener(plan, context);
   const repositories = await repositoriesOf(plan.targets, opener);
   const options = { opener, limit: limiter(plan.concurrency), access: "pull" } as const;
-  const { found, unreadable } = await readArtifacts(repositories, listedRun, options);
-  return { found: selectRuns(found, plan), unreadable, total: found.length };
+  const { found, empty, unreadable } = await readArtifacts(repositories, listedRun, options);
+  return { found: selectRuns(found, plan), empty, unreadable, total: found.length };
 }

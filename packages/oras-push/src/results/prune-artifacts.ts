@@ -9,6 +9,8 @@ import { INDEXES, type Run, readLinks, readRun } from "./run.ts";
 /** The artifacts that a prune must know. */
 export interface PruneArtifacts {
   readonly artifacts: readonly PruneArtifact[];
+  /** The repositories without tags. */
+  readonly empty: readonly string[];
   readonly unreadable: readonly Unreadable[];
 }
 
@@ -27,7 +29,7 @@ export async function readPruneArtifacts(
     stores.set(name, store);
     return artifactOf(name, [tag], manifest, prunable.has(name));
   };
-  const { found, unreadable } = await readArtifacts(repositories, read, options);
+  const { found, empty, unreadable } = await readArtifacts(repositories, read, options);
   const tagged = [...Map.groupBy(found, ({ repository, digest }) => `${repository}@${digest}`).values()].map(
     (same) => ({
       ...(same[0] as PruneArtifact),
@@ -37,7 +39,7 @@ export async function readPruneArtifacts(
   const nested = await readNested(tagged, (repository, digest) =>
     options.limit(async () => stores.get(repository)?.fetchManifest(digest)),
   );
-  return { artifacts: [...tagged, ...nested], unreadable };
+  return { artifacts: [...tagged, ...nested], empty, unreadable };
 }
 
 /** Reads the indexes that other indexes list, and the indexes below these indexes. */

@@ -61,8 +61,9 @@ export interface PrunePlan {
 export type Referrers = ReadonlyMap<Digest, readonly Digest[]>;
 
 /**
- * Selects artifacts by the rules of a policy. If an artifact is selected, its images are selected too. Returns the
- * reason for each selected artifact and image. `now` is in milliseconds since 1970.
+ * Selects artifacts by the rules of a policy. If an artifact is selected, its images are selected too. If the artifact
+ * of an image has no tag any more, the rules also apply to the image, except the number of artifacts to keep. Returns
+ * the reason for each selected artifact and image. `now` is in milliseconds since 1970.
  */
 export function selectArtifacts(
   artifacts: readonly PruneArtifact[],
@@ -70,13 +71,19 @@ export function selectArtifacts(
   now: number,
 ): ReadonlyMap<PruneArtifact, string> {
   const selected = new Map<PruneArtifact, string>();
-  const candidates = artifacts.filter((artifact) => artifact.prunable && mayBeSelected(artifact, policy));
-  for (const group of Map.groupBy(candidates, ({ repository }) => repository).values())
-    for (const artifact of withoutNewest(group, policy.keep)) {
+  const stranded = strandedImages(artifacts);
+  const isImage = ({ imageOf }: PruneArtifact) => imageOf !== undefined;
+  const candidates = artifacts
+    .filter((artifact) => !isImage(artifact) || stranded.has(artifact))
+    .filter((artifact) => artifact.prunable && mayBeSelected(artifact, policy));
+  for (const group of Map.groupBy(candidates, ({ repository }) => repository).values()) {
+    const others = group.filter((artifact) => !isImage(artifact));
+    for (const artifact of [...withoutNewest(others, policy.keep), ...group.filter(isImage)]) {
       const age = ageOf(artifact, now);
       if (policy.olderThan === undefined || (age !== undefined && age > policy.olderThan))
         selected.set(artifact, reasonOf(artifact, policy, age));
     }
+  }
   const images = imagesByArtifact(artifacts.filter(({ prunable }) => prunable));
   for (const artifact of [...selected.keys()])
     for (const image of images.get(keyOf(artifact)) ?? []) selected.set(image, `image of ${referenceOf(artifact)}`);
@@ -129,6 +136,18 @@ function imagesByArtifact(artifacts: readonly PruneArtifact[]): ReadonlyMap<stri
   return Map.groupBy(images, ({ repository, imageOf }) => `${repository}@${imageOf}`);
 }
 
+/** The images whose artifacts have no tag any more. An artifact that an index lists still belongs to its image. */
+function strandedImages(artifacts: readonly PruneArtifact[]): ReadonlySet<PruneArtifact> {
+  const known = new Set(
+    artifacts.flatMap(({ repository, digest, listed }) =>
+      [digest, ...listed.map((one) => one.digest)].map((one) => `${repository}@${one}`),
+    ),
+  );
+  return new Set(
+    artifacts.filter(({ repository, imageOf }) => imageOf !== undefined && !known.has(`${repository}@${imageOf}`)),
+  );
+}
+
 function keyOf({ repository, digest }: PruneArtifact): string {
   return `${repository}@${digest}`;
 }
@@ -163,13 +182,10 @@ function hasForeignReferrer(
   return (referrers.get(digest) ?? []).some((referrer) => !selected.has(referrer));
 }
 
-/**
- * Whether the rules can select an artifact. They never select an index, a signature, or an invalid manifest. They do
- * not select the image of an artifact either, because the image is deleted together with its artifact.
- */
+/** Whether the rules can select an artifact. They never select an index, a signature, or an invalid manifest. */
 function mayBeSelected(artifact: PruneArtifact, { states, keep, olderThan }: PrunePolicy): boolean {
-  const { run, subject, imageOf, tags } = artifact;
-  if (run === undefined || subject !== undefined || imageOf !== undefined || INDEXES.has(run.mediaType)) return false;
+  const { run, subject, tags } = artifact;
+  if (run === undefined || subject !== undefined || INDEXES.has(run.mediaType)) return false;
   if (tags.some((tag) => subjectOfTag(tag) !== undefined)) return false;
   // These two rules compare the ages of artifacts. They never select an artifact if its age is unknown.
   if ((keep !== undefined || olderThan !== undefined) && endOf(run) === undefined) return false;
@@ -191,11 +207,12 @@ function ageOf(artifact: PruneArtifact, now: number): number | undefined {
   return Number.isFinite(time) ? now - time : undefined;
 }
 
-function reasonOf({ run }: PruneArtifact, { keep, olderThan }: PrunePolicy, age: number | undefined): string {
+function reasonOf({ run, imageOf }: PruneArtifact, { keep, olderThan }: PrunePolicy, age: number | undefined): string {
   return [
     run?.state ?? "",
     ...(olderThan === undefined || age === undefined ? [] : [`${durationText(age)} old`]),
-    ...(keep === undefined ? [] : [`not among the newest ${keep}`]),
+    ...(imageOf === undefined ? [] : ["image of an artifact that has no tag any more"]),
+    ...(keep === undefined || imageOf !== undefined ? [] : [`not among the newest ${keep}`]),
   ].join(", ");
 }
 

@@ -50,9 +50,10 @@ function lineText({ action, artifact, why }: Line): string {
   return `${action.padEnd(12)}  ${referenceOf(artifact)}${also}  ${shortDigest(digest)}  ${visibleText(why)}\n`;
 }
 
-function summary({ plan, outcomes }: PruneResult): string {
+function summary({ plan, outcomes, ignored }: PruneResult): string {
   const kept = plan.protected.length;
-  const also = kept === 0 ? "" : `; kept ${kept} that other artifacts need`;
+  const nothing = plan.groups.length === 0 && kept === 0;
+  const also = nothing ? ignoredText(ignored) : kept === 0 ? "" : `; kept ${kept} that other artifacts need`;
   if (outcomes === undefined) {
     const count = plan.groups.flat().length;
     const hint = count === 0 ? "" : "; to delete them, add --yes";
@@ -62,6 +63,14 @@ function summary({ plan, outcomes }: PruneResult): string {
   return `deleted ${deleted} of ${countOf(outcomes.length)}${also}`;
 }
 
-function countOf(count: number): string {
+/** Says which artifacts the rules left out because of their states. */
+function ignoredText(ignored: PruneResult["ignored"]): string {
+  if (ignored.size === 0) return "";
+  const counts = [...ignored].map(([state, count]) => `${count} with the state ${state}`);
+  return `; ignored ${counts.join(", ")}; see --state`;
+}
+
+/** The number of artifacts, in words. */
+export function countOf(count: number): string {
   return count === 1 ? "1 artifact" : `${count} artifacts`;
 }

@@ -1,6 +1,7 @@
 import { describeError, ToolError } from "shared/cli/tool-error";
 import { type Limiter, limiter, mapConcurrently } from "../artifact/concurrency.ts";
 import { type StoreOpener, storeOpener } from "../artifact/open-store.ts";
+import { RUN_STATES, type RunState } from "../artifact/run-annotations.ts";
 import type { TransferContext, TransferPlan } from "../artifact/transfer.ts";
 import type { Access, ArtifactStore } from "../oci/artifact-store.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -45,6 +46,12 @@ export interface PruneResult {
   readonly plan: PrunePlan;
   /** One outcome for each artifact that the plan deletes. Undefined if the deletion was not confirmed. */
   readonly outcomes: readonly PruneOutcome[] | undefined;
+  /** The number of artifacts with each state that the policy does not select. */
+  readonly ignored: ReadonlyMap<RunState | undefined, number>;
+  /** The number of all artifacts in the repositories in which `prune` can delete artifacts. */
+  readonly total: number;
+  /** The repositories without tags. */
+  readonly empty: readonly string[];
   /** What could not be read, and therefore stays. */
   readonly unreadable: readonly Unreadable[];
 }
@@ -61,8 +68,12 @@ export async function prune(order: PruneOrder, context: TransferContext): Promis
   const users = order.policy.ignoreLineage ? [] : await usersOf(order, opener);
   const repositories = [...new Map([...targets, ...users].map((one) => [formatReference(one), one])).values()];
   const prunable = new Set(targets.map(formatReference));
-  const { artifacts, unreadable } = await readPruneArtifacts(repositories, prunable, { opener, limit, access: "pull" });
-  checkComplete(unreadable);
+  const { artifacts, empty, unreadable } = await readPruneArtifacts(repositories, prunable, {
+    opener,
+    limit,
+    access: "pull",
+  });
+  checkComplete(unreadable, prunable);
   const selected = selectArtifacts(artifacts, order.policy, order.now);
   const stores = new Stores(targets, opener);
   const referrers = order.policy.ignoreReferrers
@@ -70,7 +81,25 @@ export async function prune(order: PruneOrder, context: TransferContext): Promis
     : await readReferrers([...selected.keys()], stores, limit, order.concurrency);
   const plan = planPrune(artifacts, selected, referrers, order.policy);
   const outcomes = order.confirmed ? await deleteAll(plan, stores, order.concurrency) : undefined;
-  return { plan, outcomes, unreadable };
+  return {
+    plan,
+    outcomes,
+    ignored: ignoredBy(order, artifacts),
+    total: artifacts.filter(({ prunable }) => prunable).length,
+    empty,
+    unreadable,
+  };
+}
+
+/** Counts the artifacts that a rule could select if the policy had all states. */
+function ignoredBy(
+  { policy, now }: PruneOrder,
+  artifacts: readonly PruneArtifact[],
+): ReadonlyMap<RunState | undefined, number> {
+  const states = new Set(RUN_STATES.filter((state) => !policy.states.has(state)));
+  const ignored = selectArtifacts(artifacts, { ...policy, states, keep: undefined, olderThan: undefined }, now);
+  const byState = Map.groupBy(ignored.keys(), ({ run }) => run?.state);
+  return new Map([...byState].map(([state, same]) => [state, same.length]));
 }
 
 /** If `ORAS_PULL_PASS` is not set, `ORAS_PUSH_PASS` is also the password for requests that read. */
@@ -91,7 +120,10 @@ async function usersOf({ users }: PruneOrder, opener: StoreOpener): Promise<AnyR
   }
 }
 
-function checkComplete(unreadable: readonly Unreadable[]): void {
+function checkComplete(unreadable: readonly Unreadable[], targets: ReadonlySet<string>): void {
+  // Such a layout is the layout that the user named, so the hint below is of no use.
+  const missing = unreadable.find(({ reference, failure }) => failure.code === "noInput" && targets.has(reference));
+  if (missing !== undefined) throw missing.failure;
   const failed = unreadable.filter(({ kind }) => kind === "failed");
   const [first] = failed;
   if (first === undefined) return;

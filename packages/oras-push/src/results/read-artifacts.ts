@@ -40,6 +40,8 @@ export interface Unreadable {
 /** What {@link readArtifacts} found. */
 export interface Artifacts<T> {
   readonly found: readonly T[];
+  /** The repositories without tags. A repository that does not exist has no tags either. */
+  readonly empty: readonly string[];
   readonly unreadable: readonly Unreadable[];
 }
 
@@ -63,23 +65,24 @@ export async function readArtifacts<T>(
   options: ReadOptions,
 ): Promise<Artifacts<T>> {
   const unreadable: Unreadable[] = [];
+  const empty: string[] = [];
   const collect = periodicCollection(MANIFESTS_PER_COLLECTION);
   const readOne = (artifact: TaggedManifest) => {
     collect();
     return read(artifact);
   };
   const found = await mapConcurrently(repositories, REPOSITORIES_AT_ONCE, async (repository) => {
-    const results = await readRepository(repository, readOne, options, unreadable);
+    const results = await readRepository(repository, readOne, options, { unreadable, empty });
     return results.filter((result) => result !== undefined);
   });
-  return { found: found.flat(), unreadable };
+  return { found: found.flat(), empty, unreadable };
 }
 
 async function readRepository<T>(
   repository: AnyReference,
   read: (artifact: TaggedManifest) => T,
   { opener, limit, access }: ReadOptions,
-  unreadable: Unreadable[],
+  { unreadable, empty }: { readonly unreadable: Unreadable[]; readonly empty: string[] },
 ): Promise<readonly (T | undefined)[]> {
   const name = formatReference(repository);
   const listed = await orUnreadable(unreadable, name, async () => {
@@ -88,6 +91,7 @@ async function readRepository<T>(
   });
   if (listed === undefined) return [];
   const { store, tags } = listed;
+  if (tags.length === 0) empty.push(name);
   return mapConcurrently(tags, REPOSITORIES_AT_ONCE, (tag) =>
     orUnreadable(unreadable, nameOf(repository, tag), async () => {
       if (!isTag(tag)) throw new UnreadableError("invalid", "it is not a valid tag");

@@ -35,6 +35,12 @@ export async function repositoriesOf(targets: readonly ResultsTarget[], opener: 
   return [...found.values()];
 }
 
+/** Whether targets can mean more than one repository or layout, even if only one of them exists. */
+export function mayBeSeveral(targets: readonly ResultsTarget[]): boolean {
+  const keys = targets.map((target) => ("prefix" in target ? undefined : keyOf(target)));
+  return keys.includes(undefined) || new Set(keys).size > 1;
+}
+
 function keyOf(reference: AnyReference): string {
   return "layout" in reference ? reference.layout : `${reference.registry}/${reference.repository}`;
 }

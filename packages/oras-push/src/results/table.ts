@@ -6,10 +6,13 @@ import { durationOf, startOf } from "./run.ts";
 /** The maximum width of a column in a table for people, in characters. A longer value is cut off. */
 const MAX_WIDTH = 60;
 
-/** Formats runs as a table for people, as one JSON object per line, or as CSV (RFC 4180). */
-export function formatRuns(runs: readonly ListedRun[], format: ListFormat): string {
+/**
+ * Formats runs as a table for people, as one JSON object per line, or as CSV (RFC 4180). `several` is whether the runs
+ * may be in several repositories. If not, the table omits the column of the repository.
+ */
+export function formatRuns(runs: readonly ListedRun[], format: ListFormat, several: boolean): string {
   if (format === "json") return runs.map((run) => `${JSON.stringify(runObject(run))}\n`).join("");
-  return format === "csv" ? csv(runs) : textTable(runs);
+  return format === "csv" ? csv(runs) : textTable(runs, several);
 }
 
 /**
@@ -80,9 +83,7 @@ const COLUMNS: readonly { readonly title: string; readonly right?: true; readonl
     { title: "DIGEST", cell: (run) => runCells(run).digest },
   ];
 
-/** Formats a table. Omits the column of the repository if all runs are in one repository. */
-function textTable(runs: readonly ListedRun[]): string {
-  const several = new Set(runs.map(({ repository }) => repository)).size > 1;
+function textTable(runs: readonly ListedRun[], several: boolean): string {
   const columns = several ? COLUMNS : COLUMNS.slice(1);
   const rows = [
     columns.map(({ title }) => title),

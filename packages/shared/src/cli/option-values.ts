@@ -7,6 +7,11 @@ export interface ReadValue {
   readonly problem?: string;
 }
 
+/** Joins words for a message, as in `text, json or csv`. */
+export function alternatives(words: readonly string[]): string {
+  return [...(words.length > 1 ? [words.slice(0, -1).join(", ")] : []), ...words.slice(-1)].join(" or ");
+}
+
 /** The name of the environment variable that sets an option. For `plain-http`, the name is `ORAS_PLAIN_HTTP`. */
 export function environmentName(option: string): string {
   return `ORAS_${option.replaceAll("-", "_").toUpperCase()}`;
@@ -45,7 +50,7 @@ function listValue(source: string, texts: readonly string[]): ReadValue {
 
 function problemOf(spec: Extract<OptionSpec, { type: "text" | "number" }>, text: string): string | undefined {
   if (spec.type === "text")
-    return spec.choices === undefined || spec.choices.includes(text) ? undefined : spec.choices.join(" or ");
+    return spec.choices === undefined || spec.choices.includes(text) ? undefined : alternatives(spec.choices);
   if (!/^-?\d+(\.\d+)?$/.test(text)) return "a number";
   const range = spec.range ?? FROM_ZERO;
   return range.includes(Number(text)) ? undefined : range.words;

@@ -3,6 +3,7 @@ import { type Limiter, mapConcurrently } from "../../artifact/concurrency.ts";
 import { ANNOTATIONS } from "../../oci/annotations.ts";
 import type { ArtifactStore } from "../../oci/artifact-store.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
+import type { Digest } from "../../oci/digest.ts";
 import { ManifestError, parseManifest, type StoredManifest } from "../../oci/manifest.ts";
 import { type ListedRun, listedRun } from "../listing.ts";
 import type { TaggedManifest } from "../read-artifacts.ts";
@@ -29,6 +30,8 @@ export interface ReportRun extends ListedRun {
   /** Whether the artifact is in an OCI layout on disk. */
   readonly inLayout: boolean;
   readonly inputs: readonly RunInput[];
+  /** The artifact whose files are in this image. Undefined for any other artifact. */
+  readonly imageOf: Digest | undefined;
   readonly logs: readonly LogEnd[];
 }
 
@@ -37,6 +40,7 @@ export interface UnreadRun {
   readonly run: ListedRun;
   readonly inLayout: boolean;
   readonly inputs: readonly RunInput[];
+  readonly imageOf: Digest | undefined;
   readonly store: ArtifactStore;
   readonly logs: readonly Descriptor[];
 }
@@ -45,12 +49,13 @@ export interface UnreadRun {
 export function unreadRun(artifact: TaggedManifest): UnreadRun {
   const { manifest, store, repository } = artifact;
   const inLayout = "layout" in repository;
-  return { run: listedRun(artifact), inLayout, inputs: readLinks(manifest).inputs, store, logs: logsOf(manifest) };
+  const { inputs, imageOf } = readLinks(manifest);
+  return { run: listedRun(artifact), inLayout, inputs, imageOf, store, logs: logsOf(manifest) };
 }
 
 /** Reads the last `lines` lines of each log of the runs. If a log cannot be read, the text of the log is the reason. */
 export function readLogs(runs: readonly UnreadRun[], lines: number, limit: Limiter, concurrency: number) {
-  return mapConcurrently(runs, concurrency, async ({ run, inLayout, inputs, store, logs }): Promise<ReportRun> => {
+  return mapConcurrently(runs, concurrency, async ({ run, store, logs, ...more }): Promise<ReportRun> => {
     const wanted = lines > 0 ? logs : [];
     const read = wanted.map(
       async (descriptor): Promise<LogEnd> => ({
@@ -58,7 +63,7 @@ export function readLogs(runs: readonly UnreadRun[], lines: number, limit: Limit
         text: await limit(() => readEnd(store, descriptor, lines)),
       }),
     );
-    return { ...run, inLayout, inputs, logs: await Promise.all(read) };
+    return { ...run, ...more, logs: await Promise.all(read) };
   });
 }
 

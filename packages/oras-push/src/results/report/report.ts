@@ -22,7 +22,11 @@ export interface ReportPlan extends TransferPlan, RunQuery {
 /** A report, and what could not be read. */
 export interface Report {
   readonly page: string;
+  /** The repositories without tags. */
+  readonly empty: readonly string[];
   readonly unreadable: readonly Unreadable[];
+  /** The number of all tags that were read. Tags that were not selected count too. */
+  readonly total: number;
   /** The number of runs in the report. */
   readonly runs: number;
 }
@@ -32,10 +36,10 @@ export async function makeReport(plan: ReportPlan, context: TransferContext): Pr
   const opener = storeOpener(plan, context);
   const limit = limiter(plan.concurrency);
   const repositories = await repositoriesOf(plan.targets, opener);
-  const { found, unreadable } = await readArtifacts(repositories, unreadRun, { opener, limit, access: "pull" });
+  const { found, empty, unreadable } = await readArtifacts(repositories, unreadRun, { opener, limit, access: "pull" });
   const byRun = new Map(found.map((one) => [one.run, one]));
   const selected = selectRuns([...byRun.keys()], plan).flatMap((run) => byRun.get(run) ?? []);
   const runs = await readLogs(selected, plan.logLines, limit, plan.concurrency);
   const page = reportPage({ title: plan.title, time: plan.now, runs, unreadable });
-  return { page, unreadable, runs: runs.length };
+  return { page, empty, unreadable, total: found.length, runs: runs.length };
 }

@@ -41,7 +41,7 @@ th[aria-sort=descending] button::after { content: " \\2193"; }
 td:nth-child(1) { width: 40%; min-width: 20rem; }
 td:nth-child(n+3):nth-child(-n+6) { white-space: nowrap; }
 tr:target td { background: var(--panel); }
-.state { font-weight: 600; }
+.state { font-weight: 600; white-space: nowrap; }
 .state.succeeded { color: var(--succeeded); } .state.failed { color: var(--failed); }
 .state.incomplete { color: var(--incomplete); } .state.checkpoint { color: var(--checkpoint); }
 .state.other { color: var(--other); }

@@ -67,18 +67,34 @@ function row(run: ReportRun, index: number, ids: RunIds): Html {
 
 /** The name of a run, with details that a reader can open. */
 function nameCell(run: ReportRun, ids: RunIds): Html {
-  const reference = referenceOf(run);
-  const { repository } = run;
-  const layout = run.inLayout ? "--oci-layout " : "";
-  return html`<details><summary>${repository}<wbr><strong>:${run.tag}</strong></summary>
+  return html`<details><summary>${run.repository}<wbr><strong>:${run.tag}</strong></summary>
 <dl>
 <dt>Digest</dt><dd><code>${run.digest}</code></dd>
 ${fact("Reason", run.reason)}${fact("Signal", run.signal)}${fact("Namespace", run.namespace)}${fact("Attempt", run.attempt)}
-<dt>Pull</dt><dd>${command(`oras-push pull ${layout}${shellWord(`${repository}@${run.digest}`)} -o ${shellWord(run.tag)}`)}</dd>
-<dt>Show the lineage</dt><dd>${command(`oras-push lineage ${layout}${shellWord(reference)}`)}</dd>
+${run.imageOf === undefined ? commands(run) : imageOf(run.imageOf, ids)}
 ${run.inputs.length === 0 ? "" : html`<dt>Made from</dt><dd><ul>${run.inputs.map((input) => inputItem(input, ids))}</ul></dd>`}
 ${run.logs.map(({ title, text }) => html`<dt>End of ${title}</dt><dd><pre tabindex="0">${text}</pre></dd>`)}
 </dl></details>`;
+}
+
+/** The commands name the artifact by its digest, because the tag may point to another artifact later. */
+function commands(run: ReportRun): Html {
+  const artifact = `${run.inLayout ? "--oci-layout " : ""}${shellWord(`${run.repository}@${run.digest}`)}`;
+  return html`<dt>Pull</dt><dd>${command(`oras-push pull ${artifact} -o ${shellWord(folderName(run))}`)}</dd>
+<dt>Show the lineage</dt><dd>${command(`oras-push lineage ${artifact}`)}</dd>`;
+}
+
+/** The name of a folder for the files of a run. Runs in different repositories have different folders. */
+function folderName({ repository, tag, inLayout }: ReportRun): string {
+  const names = repository.split("/").filter((name) => name !== "");
+  return [...(inLayout ? names.slice(-1) : names.slice(1)), tag].join("-");
+}
+
+/** The artifact of an image. A pull cannot restore the files of the image, so there is no command for a pull. */
+function imageOf(digest: string, ids: RunIds): Html {
+  const id = ids.get(digest);
+  const name = html`<code>${digest}</code>`;
+  return html`<dt>Image of</dt><dd>${id === undefined ? name : html`<a href="#${id}">${name}</a>`}</dd>`;
 }
 
 function fact(title: string, text: string | undefined): Html {
