@@ -96,29 +96,6 @@ describe("a mountable artifact", () => {
     assert.equal((await run("tar", ["-tf", file])).stdout, "c.txt\nd.txt\n");
   });
 
-  it("leaves an old image beside a later push without files, with a warning", async (t) => {
-    const registry = await memoryRegistry(t);
-    const folder = sources(t);
-    const env = { ...process.env, SOURCE_DATE_EPOCH: "1700000000" };
-    const plain = (...args: string[]) =>
-      runTool("oras-push", [`${registry.address}/run:1`, ...args], { cwd: folder, env });
-    const warning = /\/run:1-image still has the files of an earlier push, because this push writes no image\n/;
-    assert.doesNotMatch((await plain("c.txt")).stderr, warning);
-    assert.doesNotMatch((await push(registry, folder, "c.txt")).stderr, warning);
-    assert.doesNotMatch((await plain("c.txt")).stderr, warning, "the image has the same files");
-    const other = await plain("d.txt");
-    assert.equal(other.code, 0);
-    assert.match(other.stderr, warning);
-    assert.match((await push(registry, folder, "a")).stderr, warning);
-    const args = ["prune", "--state", "other", "--keep", "1", "--yes", `${registry.address}/run`];
-    const pruned = await runTool("oras-push", args);
-    assert.match(
-      pruned.stdout,
-      /^deleted .*run:1-image .*image of an artifact that has no tag any more\ndeleted 1 of 1/,
-    );
-    assert.deepEqual(tagsIn(registry), ["1"]);
-  });
-
   it("is the same after a second push, which sends nothing and keeps the tags", async (t) => {
     const registry = await memoryRegistry(t);
     const folder = sources(t);

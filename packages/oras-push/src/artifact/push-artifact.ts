@@ -9,11 +9,10 @@ import type { LayerOptions, LayerSource } from "../layer/layer-source.ts";
 import { NotMountableError } from "../layer/mountable-entries.ts";
 import { Threads } from "../layer/threads.ts";
 import type { Annotations } from "../oci/descriptor.ts";
-import { type AnyReference, formatReference } from "../oci/reference.ts";
+import type { AnyReference } from "../oci/reference.ts";
 import type { Patterns } from "../tar/selection.ts";
 import type { Mountable } from "./artifact-manifest.ts";
 import { checkLayerCount } from "./image.ts";
-import { findOldImages } from "./old-images.ts";
 import { groupByStore, openStore } from "./open-store.ts";
 import { createdAnnotation, type Destination, type PushResult, push } from "./push.ts";
 import type { TransferContext, TransferPlan } from "./transfer.ts";
@@ -44,8 +43,6 @@ export interface ArtifactPlan {
   readonly noClobber: boolean;
   /** Whether to make the artifact mountable as an image; false by default. */
   readonly mountable?: boolean;
-  /** Whether to warn if the image of an earlier push stays beside a tag; false by default. */
-  readonly warnOldImages?: boolean;
   /** Whether to skip unreadable paths in folders. By default, an unreadable path is an error. */
   readonly skipUnreadable?: boolean;
 }
@@ -80,27 +77,9 @@ export async function pushArtifact(
   };
   const { concurrency, noClobber } = plan;
   try {
-    const pushOptions = { concurrency, noClobber, progress: context.progress, confirm };
-    const results = await push(destinations, layers, artifact, pushOptions);
-    if (plan.warnOldImages === true && artifact.mountable?.files === undefined)
-      await warnOldImages(destinations, results, report);
-    return results;
+    return await push(destinations, layers, artifact, { concurrency, noClobber, progress: context.progress, confirm });
   } finally {
     await threads.close();
-  }
-}
-
-/** Warns about each image of an earlier push that does not belong to the artifact that its tag now points to. */
-async function warnOldImages(
-  destinations: readonly Destination[],
-  results: readonly PushResult[],
-  warn: Log,
-): Promise<void> {
-  const found = await Promise.all(destinations.map(({ store, references }) => findOldImages(store, references)));
-  for (const { reference, image, imageOf } of found.flat()) {
-    const pushed = results.find((result) => result.reference === reference);
-    if (pushed?.manifest.descriptor.digest !== imageOf)
-      warn(`${formatReference(image)} still has the files of an earlier push, because this push writes no image`);
   }
 }
 

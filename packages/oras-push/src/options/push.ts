@@ -44,7 +44,6 @@ export function pushPlan({ args, options }: CommandLine<typeof PUSH_USAGE.option
     ...artifactPlan(PUSH_USAGE, options),
     references,
     paths: layerPaths(paths),
-    warnOldImages: true,
     exportManifest: options["export-manifest"],
     noTty: options["no-tty"],
   };
