@@ -33,8 +33,8 @@ import { lammpsArchive, reaxffLammps } from "./lammps.ts";
 
 /** The number of test files that run at the same time. Node's default is one less, so that two processors run one file. */
 const FILES_AT_ONCE = availableParallelism();
-/** The same for the tests in the cluster. They wait most of the time, and each file has a cluster of its own. */
-const CLUSTERS_AT_ONCE = 4;
+/** The same for the tests in the cluster. Each file has a cluster of its own, and needs the processors to keep its times. */
+const CLUSTERS_AT_ONCE = 1;
 
 const only = process.argv.slice(2);
 const bin = (name: string) => join(ROOT, "node_modules", ".bin", name);
