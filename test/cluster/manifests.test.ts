@@ -118,7 +118,7 @@ describe("in a real cluster, the manifests", { skip: CLUSTER_SKIP, timeout: 900_
     assert.equal(readFileSync(join(await pull("workflow/all:run-0"), "all.txt"), "utf8"), numbers);
   });
 
-  it("run no step of a workflow again whose output is in the registry", async () => {
+  it("skip the steps of a workflow whose outputs are in the registry", async () => {
     await cluster.kubectl("delete", "job", "-n", NAMESPACE, "workflow-odd", "workflow-even", "workflow-all");
     await cluster.kubectl("apply", "-k", join(MANIFESTS, "overlays/kind/workflow"));
     for (const name of ["odd", "even", "all"]) {

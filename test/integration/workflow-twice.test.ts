@@ -80,7 +80,7 @@ function runsOf(pod: TestPod, index: number): number {
   return existsSync(file) ? readFileSync(file, "utf8").trim().split("\n").length : 0;
 }
 
-it(`runs no step again whose output was pushed before one of ${KILLS} kills`, { timeout: 600_000 }, async (context) => {
+it(`skips the steps whose outputs were pushed before one of ${KILLS} kills`, { timeout: 600_000 }, async (context) => {
   const pod = await testPod(context);
   mkdirSync(join(pod.folder, "runs"));
   const indexes = Array.from({ length: STEPS }, (_, index) => index);

@@ -112,7 +112,7 @@ export class Checkpointer {
     this.#last = now;
     this.#dueSince = undefined;
     this.#urgent = false;
-    if (requested) await removeFile(join(this.#plan.share, SHARE.checkpointNow)).catch(() => {});
+    if (requested) await removeFile(join(this.#plan.share, SHARE.checkpointNow));
   }
 
   /** Takes a checkpoint, and warns if this fails. Returns false if the checkpoint must be tried again soon. */
