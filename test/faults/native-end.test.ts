@@ -1,8 +1,9 @@
-/** A native sidecar watches the launcher again after each push. This must not delay the end of the launcher. */
+/** How a native sidecar ends, and how its next launchers end. */
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { it } from "node:test";
+import { SHARE } from "shared/pod/markers";
 import { runTool, startTool } from "../../support/tools.ts";
 import { memoryRegistry } from "../oras-push/support.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -23,4 +24,19 @@ it(`a launcher with a native sidecar exits in each of ${ROUNDS} rounds`, { timeo
     assert.equal((await runTool("launcher", [...args, "mkdir -p share/out; exit 4"], options)).code, 4);
   sidecar.child.kill("SIGTERM");
   assert.equal((await sidecar.ended).code, 0);
+});
+
+it("a native sidecar that starts after the end of the application ends without SIGTERM", {
+  timeout: 60_000,
+}, async (t) => {
+  const registry = await memoryRegistry(t);
+  const share = temporaryFolder(t);
+  mkdirSync(join(share, "outputs"));
+  writeFileSync(join(share, "outputs", "f"), "content");
+  writeFileSync(join(share, SHARE.done), "");
+  const args = ["sidecar", "--native", "--share", share, "NA", `${registry.address}/metric/late:1`];
+  const { code, stderr } = await runTool("oras-push", args);
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /no new launcher has started/);
+  assert.ok(registry.manifests.has("metric/late:1"));
 });

@@ -182,6 +182,8 @@ function sidecarLife(pod: Pod): Life {
       pushCheckpoint: (order: CheckpointOrder) => pushCheckpoint(perform, order),
       lease,
       settle: async () => void (await perform({ do: "settle" })),
+      // The time for another launcher may end at any moment.
+      expectLauncher: async (started: () => Promise<true | undefined>) => (await started()) === true,
       savedOutputs: async ({ outputs }: { outputs: readonly string[] | null }) => outputs ?? [],
       push: (order: PushOrder) => push(perform, order),
     };
@@ -300,6 +302,12 @@ function onFailure(starts: Readonly<Record<Side, number>>): Scenario["restarts"]
   };
 }
 
+/** Restarts processes of a pod with a native sidecar: failed launchers, and every sidecar. */
+function native(starts: Readonly<Record<Side, number>>): Scenario["restarts"] {
+  const failed = onFailure(starts);
+  return (process, side) => (side === "sidecar" ? process.start < starts.sidecar : failed(process, side));
+}
+
 const SCENARIOS: readonly (readonly [string, Pod, Partial<Scenario>])[] = [
   ["launcher and sidecar may die", POD, { deaths: { launcher: 1, sidecar: 1 } }],
   ["the application fails", { ...POD, exitCodes: [3] }, { deaths: { launcher: 1, sidecar: 1 } }],
@@ -370,6 +378,16 @@ const SCENARIOS: readonly (readonly [string, Pod, Partial<Scenario>])[] = [
     "the sidecar is native, and a failed application runs again",
     { ...POD, native: true, exitCodes: [3, 0] },
     { deaths: { launcher: 0, sidecar: 0 }, restarts: onFailure({ launcher: 2, sidecar: 1 }), podEnds: true },
+  ],
+  [
+    "a native sidecar is restarted, and may miss SIGTERM",
+    { ...POD, native: true, waitPush: true },
+    { deaths: { launcher: 1, sidecar: 1 }, restarts: native({ launcher: 1, sidecar: 3 }), podEnds: true },
+  ],
+  [
+    "a failed application runs again, and its native sidecar ends and is restarted in the meantime",
+    { ...POD, native: true, exitCodes: [3, 0] },
+    { deaths: { launcher: 0, sidecar: 0 }, restarts: native({ launcher: 2, sidecar: 2 }), podEnds: true },
   ],
 ];
 

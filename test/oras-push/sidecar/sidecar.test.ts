@@ -59,6 +59,7 @@ function setting(t: TestContext, options: Partial<SidecarOptions & SidecarContex
     },
     lease: lease.state,
     settle: async () => {},
+    expectLauncher: () => assert.fail(),
     savedOutputs: async (end) => end.outputs?.map((path) => join(share, path)) ?? savedOutputs(share, end),
     push: async ({ reference, paths, annotations }) => {
       pushes.push({ tag: reference.tag, paths, annotations });
@@ -108,6 +109,12 @@ function setting(t: TestContext, options: Partial<SidecarOptions & SidecarContex
 async function appears(path: string): Promise<void> {
   const paths = [path];
   await waitUntil(existingPaths({ paths }), { paths, pollSeconds: 0.05 });
+}
+
+async function attemptPushed(share: string, attempt: string): Promise<void> {
+  const check = async () => marker(share, SHARE.pushed).attempt === attempt || undefined;
+  await appears(join(share, SHARE.pushed));
+  await waitUntil(check, { paths: [join(share, SHARE.pushed)], pollSeconds: 0.05 });
 }
 
 function marker(share: string, name: string): Record<string, unknown> {
@@ -264,6 +271,25 @@ describe("a restarted sidecar", { timeout: 120_000 }, () => {
     await run();
     assert.equal(pushes.length, 2);
     assert.equal(marker(share, SHARE.pushed).attempt, "a2");
+  });
+
+  it("handles further attempts if it is native and a launcher starts after an attempt that ended earlier", async (t) => {
+    const ending = new AbortController();
+    const { share, pushes, run } = setting(t, { native: true, terminating: ending.signal });
+    await writeMarker(join(share, SHARE.done), DONE);
+    let next = "a2";
+    const expectLauncher = async () => {
+      await writeMarker(join(share, SHARE.done), { ...DONE, attempt: next });
+      return true;
+    };
+    const running = run({ expectLauncher });
+    await attemptPushed(share, "a2");
+    next = "a4";
+    await writeMarker(join(share, SHARE.done), { ...DONE, attempt: "a3" });
+    await attemptPushed(share, "a3");
+    ending.abort();
+    await running;
+    assert.equal(pushes.length, 3);
   });
 
   it("pulls changed inputs", async (t) => {

@@ -209,8 +209,13 @@ function startsOf(state: State, scenario: Scenario): State[] {
     .filter((side) => state[side].state !== "running" && scenario.restarts(state[side], side))
     .map((side) => ({ ...state, [side]: { ...FRESH, start: state[side].start + 1 } }));
   if (!scenario.podEnds || state.launcher.state === "running") return starts;
-  const notified: Process = { ...state.sidecar, history: [...state.sidecar.history, { event: "ending" }] };
-  return [...starts, { ...state, ending: true, sidecar: state.sidecar.state === "running" ? notified : state.sidecar }];
+  const { sidecar } = state;
+  const ending = { ...state, ending: true };
+  if (sidecar.state !== "running") return [...starts, ending];
+  const notified: Process = { ...sidecar, history: [...sidecar.history, { event: "ending" }] };
+  // The kernel discards a signal to PID 1 that arrives before the process can handle the signal.
+  const unnotified = sidecar.history.length === 0 ? [ending] : [];
+  return [...starts, { ...ending, sidecar: notified }, ...unnotified];
 }
 
 /** A waiting launcher may time out for a dead sidecar at any moment before another sidecar starts. */

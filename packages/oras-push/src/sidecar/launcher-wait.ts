@@ -34,13 +34,37 @@ export async function waitForStart(
   }
 }
 
-/** Waits a moment if an attempt ended before this sidecar started, because a new attempt may start soon. */
-export async function settleOldEnd(context: SidecarContext, steps: SidecarSteps): Promise<void> {
-  if ((await currentEnd(false, context, steps)) !== "wait") await steps.settle(context.signal);
+/**
+ * Waits a moment if an attempt ended before this sidecar started, because a new attempt may start soon. Returns whether
+ * an attempt had ended. If so, the pod may have been terminating already when this sidecar started. The SIGTERM is then
+ * lost if it arrived before Node could handle it (docs/protocol.md, "Native sidecars").
+ */
+export async function settleOldEnd(context: SidecarContext, steps: SidecarSteps): Promise<boolean> {
+  if ((await currentEnd(false, context, steps)) === "wait") return false;
+  await steps.settle(context.signal);
+  return true;
+}
+
+/** Whether a launcher starts after the attempt that ended with `end`. Waits for this launcher for a limited time. */
+export async function nextLauncherStarts(
+  end: AttemptEnd,
+  context: SidecarContext,
+  steps: SidecarSteps,
+): Promise<boolean> {
+  const started = async () => ((await isSuperseded(end, context, steps)) ? true : undefined);
+  const starts = await steps.expectLauncher(started, context);
+  if (!starts) context.waitLog("no new launcher has started: the sidecar ends, in case that the pod is terminating");
+  return starts;
+}
+
+/** Whether the newest attempt is no longer the attempt that ended with `end`. */
+export async function isSuperseded(end: AttemptEnd, context: SidecarContext, steps: SidecarSteps): Promise<boolean> {
+  const now = await currentEnd(context.terminating.aborted, context, steps);
+  return typeof now === "string" || now.id !== end.id;
 }
 
 /** Observes the volume, and returns the next step of the sidecar. */
-export function currentEnd(
+function currentEnd(
   terminating: boolean,
   { volume }: SidecarContext,
   steps: SidecarSteps,

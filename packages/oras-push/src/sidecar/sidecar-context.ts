@@ -71,6 +71,14 @@ export interface SidecarSteps {
   readonly lease: ReadLease;
   /** Waits for a moment, so that a starting launcher can remove the markers of an earlier launcher. */
   readonly settle: (signal: AbortSignal) => Promise<void>;
+  /**
+   * Waits until `started` returns true, and returns true. Returns false if this takes too long, and true if the pod
+   * terminates.
+   */
+  readonly expectLauncher: (
+    started: () => Promise<true | undefined>,
+    context: Pick<SidecarContext, "signal" | "terminating">,
+  ) => Promise<boolean>;
   /** The paths of an attempt's outputs. */
   readonly savedOutputs: (end: AttemptEnd) => Promise<readonly string[]>;
   readonly push: (order: PushOrder) => Promise<ArtifactRecord>;

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { anySignal, deadline } from "shared/cli/deadline";
 import { holdLease, requireFree } from "shared/pod/lease";
 import { SHARE } from "shared/pod/markers";
 import type { SharedVolume } from "shared/pod/shared-volume";
@@ -10,11 +11,17 @@ import { pushCheckpoint } from "./push-checkpoint.ts";
 import { pushOutputs } from "./push-outputs.ts";
 import { pullCheckpoint } from "./resume.ts";
 import { savedOutputs } from "./saved-outputs.ts";
-import type { SidecarSteps } from "./sidecar-context.ts";
+import type { SidecarContext, SidecarSteps } from "./sidecar-context.ts";
 import type { SidecarPlan } from "./sidecar-plan.ts";
 
 /** The time, in milliseconds, in which a starting launcher removes the markers of an earlier attempt. */
 const SETTLE_TIME = 800;
+
+/**
+ * The time, in seconds, that a native sidecar waits for another launcher if an attempt had ended before the sidecar
+ * started. The kubelet first restarts a failed container after 10 seconds.
+ */
+const NEXT_LAUNCHER_SECONDS = 15;
 
 /** Creates the operations of the sidecar that `plan` describes. `signal` stops a push. */
 export function sidecarSteps(
@@ -34,6 +41,7 @@ export function sidecarSteps(
     pull: (found) => pullInputs(found, plan, context),
     lease,
     settle,
+    expectLauncher: (started, context) => expectLauncher(started, volume, context),
     savedOutputs: async (end) => savedOutputs(plan.share, end),
     pullCheckpoint: (inputs) => pullCheckpoint(inputs, plan, context),
     pushCheckpoint: (order) => pushCheckpoint(order, plan, { ...context, signal }, volume),
@@ -43,4 +51,23 @@ export function sidecarSteps(
 
 async function settle(signal: AbortSignal): Promise<void> {
   await sleep(SETTLE_TIME, undefined, { signal }).catch(() => signal.throwIfAborted());
+}
+
+async function expectLauncher(
+  started: () => Promise<true | undefined>,
+  volume: SharedVolume,
+  { signal, terminating }: Pick<SidecarContext, "signal" | "terminating">,
+): Promise<boolean> {
+  const late = deadline(NEXT_LAUNCHER_SECONDS, () => "no new launcher started");
+  try {
+    return await volume.until(started, {
+      names: [SHARE.started],
+      signal: anySignal(signal, late, terminating),
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (terminating.aborted) return true;
+    if (late?.aborted === true) return false;
+    throw error;
+  }
 }

@@ -4,7 +4,7 @@ import type { SharedVolume } from "shared/pod/shared-volume";
 import { formatReference, type Reference } from "../oci/reference.ts";
 import { type AttemptEnd, mediaTypesOf } from "./attempt-end.ts";
 import { CheckpointPushes } from "./checkpoint-pushes.ts";
-import { currentEnd, settleOldEnd, waitForEnd, waitForStart } from "./launcher-wait.ts";
+import { isSuperseded, nextLauncherStarts, settleOldEnd, waitForEnd, waitForStart } from "./launcher-wait.ts";
 import { prepareRun } from "./prepare-run.ts";
 import { runIdentity } from "./provenance.ts";
 import { runOutcome, runReference } from "./run-outcome.ts";
@@ -26,7 +26,7 @@ export async function runSidecar(
   await steps.takeLease();
   const inputs = await prepareRun(options, context, steps);
   await waitForStart(options, context, steps);
-  await settleOldEnd(context, steps);
+  let endedEarlier = await settleOldEnd(context, steps);
   let result: SidecarResult = { pushed: undefined, failure: undefined };
   const checkpoints = new CheckpointPushes(inputs, options, context, steps);
   for (let handled: string | undefined; ; ) {
@@ -38,11 +38,12 @@ export async function runSidecar(
     report(result);
     if (runOutcome(end, options).run === "succeeded") checkpoints.skip(end.attempt);
     handled = end.id;
-    if (options.native) continue;
+    if (options.native && !endedEarlier) continue;
     // The last checkpoint may have waited for the push of the outputs.
     const checkpoint = await checkpoints.pending();
     if (checkpoint !== undefined) await checkpoints.push(checkpoint, async () => undefined);
-    return result;
+    if (!options.native || !(await nextLauncherStarts(end, context, steps))) return result;
+    endedEarlier = false;
   }
 }
 
@@ -169,9 +170,4 @@ async function pushOutputs(
   const { reference, digest } = await steps.push({ ...to, paths, mediaTypes: mediaTypesOf(end), confirm });
   await writePushed(end.attempt, { reference, digest }, volume);
   return { reference, digest };
-}
-
-async function isSuperseded(end: AttemptEnd, context: SidecarContext, steps: SidecarSteps): Promise<boolean> {
-  const now = await currentEnd(context.terminating.aborted, context, steps);
-  return typeof now === "string" || now.id !== end.id;
 }
