@@ -17,7 +17,7 @@ import { temporaryFolder } from "../support/temporary.ts";
 import { FAULT_TIME, faultsByRepository, REGISTRY_FAULTS, type RegistryFault } from "./crash-faults.ts";
 
 /** The number of pods: 120, or the number in CRASH_RUNS. A full run has 300. */
-const RUNS = Number(process.env.CRASH_RUNS ?? 120);
+const RUNS = Number(process.env.CRASH_RUNS ?? 90);
 const AT_ONCE = 6;
 /** The time limit of a pod, in milliseconds. A usual run takes less than two seconds. */
 const LIMIT = 30_000;

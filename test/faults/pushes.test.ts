@@ -22,7 +22,7 @@ import { temporaryFolder } from "../support/temporary.ts";
 import { FAULTS, type Fault, startFaultProxy } from "./fault-proxy.ts";
 
 /** The number of pushes for each registry: 100 in CI, else 20. A full run has 250 of them. */
-const PUSHES = Number(process.env.FAULT_PUSHES ?? (process.env.CI === "true" ? 100 : 20));
+const PUSHES = Number(process.env.FAULT_PUSHES ?? (process.env.CI === "true" ? 60 : 20));
 const TREE_BYTES = 20e6;
 
 /** The faults after which a push may fail: no client can go on if the registry answers with a web page. */

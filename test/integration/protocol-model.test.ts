@@ -314,11 +314,6 @@ const SCENARIOS: readonly (readonly [string, Pod, Partial<Scenario>])[] = [
   ["the launcher dies, and incomplete outputs are discarded", { ...POD, policy: "discard" }, {}],
   ["the application fails, and its outputs are discarded", { ...POD, exitCodes: [3], policy: "discard" }, {}],
   [
-    "launcher and sidecar are restarted",
-    { ...POD, exitCodes: [0, 0] },
-    { deaths: { launcher: 1, sidecar: 1 }, restarts: onFailure({ launcher: 2, sidecar: 2 }) },
-  ],
-  [
     "a failed application runs again while its output is pushed",
     { ...POD, exitCodes: [3, 0] },
     { deaths: { launcher: 0, sidecar: 1 }, restarts: onFailure({ launcher: 2, sidecar: 2 }) },
@@ -375,11 +370,6 @@ const SCENARIOS: readonly (readonly [string, Pod, Partial<Scenario>])[] = [
   ],
   ["the sidecar is native", { ...POD, native: true }, { deaths: { launcher: 1, sidecar: 1 }, podEnds: true }],
   [
-    "the sidecar is native, and a failed application runs again",
-    { ...POD, native: true, exitCodes: [3, 0] },
-    { deaths: { launcher: 0, sidecar: 0 }, restarts: onFailure({ launcher: 2, sidecar: 1 }), podEnds: true },
-  ],
-  [
     "a native sidecar is restarted, and may miss SIGTERM",
     { ...POD, native: true, waitPush: true },
     { deaths: { launcher: 1, sidecar: 1 }, restarts: native({ launcher: 1, sidecar: 3 }), podEnds: true },
@@ -393,6 +383,11 @@ const SCENARIOS: readonly (readonly [string, Pod, Partial<Scenario>])[] = [
 
 /** Scenarios with so many interleavings that they run only on request. */
 const LONG_SCENARIOS: typeof SCENARIOS = [
+  [
+    "launcher and sidecar are restarted",
+    { ...POD, exitCodes: [0, 0] },
+    { deaths: { launcher: 1, sidecar: 1 }, restarts: onFailure({ launcher: 2, sidecar: 2 }) },
+  ],
   [
     "a dead launcher is resumed from the newest checkpoint",
     { ...POD, exitCodes: [0, 0], checkpoints: true, resume: "required", native: true, policy: "discard" },

@@ -9,7 +9,7 @@ import { startDistribution } from "../../support/registry/process-registry.ts";
 import { runTool, startTool } from "../../support/tools.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
-const COMPLETIONS = 100;
+const COMPLETIONS = Number(process.env.COMPLETIONS ?? 50);
 
 const DISTRIBUTION = findProgram("docker-registry");
 
@@ -53,7 +53,7 @@ async function mapIndexes<T>(limit: number, call: (index: number) => Promise<T>)
   return results;
 }
 
-describe("100 completions with one registry", {
+describe(`${COMPLETIONS} completions with one registry`, {
   skip: DISTRIBUTION === undefined && "docker-registry is not installed",
   timeout: 300_000,
 }, () => {
