@@ -33,8 +33,11 @@ import { lammpsArchive, reaxffLammps } from "./lammps.ts";
 
 /** The number of test files that run at the same time. Node's default is one less, so that two processors run one file. */
 const FILES_AT_ONCE = availableParallelism();
-/** The same for the tests in the cluster. Each file has a cluster of its own, and waits for most of its time. */
-const CLUSTERS_AT_ONCE = availableParallelism();
+/**
+ * The same for the tests in the cluster. Each file has a cluster of its own, which waits for most of its time, and needs
+ * about 1 GB of memory.
+ */
+const CLUSTERS_AT_ONCE = Math.min(availableParallelism(), 4);
 
 const only = process.argv.slice(2);
 const bin = (name: string) => join(ROOT, "node_modules", ".bin", name);
