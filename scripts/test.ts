@@ -4,10 +4,11 @@
  *
  *   pnpm test [FILE ...]
  */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { globSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import { clusterImages } from "../support/cluster/images.ts";
 import { clusterParts } from "../support/cluster/programs.ts";
 import {
@@ -33,10 +34,7 @@ import { lammpsArchive, reaxffLammps } from "./lammps.ts";
 
 /** The number of test files that run at the same time. Node's default is one less, so that two processors run one file. */
 const FILES_AT_ONCE = availableParallelism();
-/**
- * The same for the tests in the cluster. Each file has a cluster of its own, which waits for most of its time, and needs
- * about 1 GB of memory.
- */
+/** The same for the tests in the cluster. Each file has a cluster of its own, which needs about 1 GB of memory. */
 const CLUSTERS_AT_ONCE = Math.min(availableParallelism(), 4);
 
 const only = process.argv.slice(2);
@@ -57,15 +55,12 @@ if (inFolders(/(^|\/)test\/((images|pods|cluster)\/|release\.test\.ts$)/).length
 if (clusterFiles.length > 0 && (process.env.CI === "true" || only.length > 0))
   Object.assign(dependencies, await timed("cluster's parts", clusterDependencies));
 const missing = Object.values(dependencies).filter((dependency) => "missing" in dependency);
-const results = [
-  await timed("tests", () =>
-    runTests(
-      files.filter((file) => !clusterFiles.includes(file)),
-      FILES_AT_ONCE,
-    ),
-  ),
-  await timed("tests in the cluster", () => runTests(clusterFiles, CLUSTERS_AT_ONCE)),
-];
+const otherFiles = files.filter((file) => !clusterFiles.includes(file));
+// The clusters wait for most of their time. So the other tests run beside them, and print first.
+const results = await Promise.all([
+  timed("tests", () => runTests(otherFiles, FILES_AT_ONCE)),
+  timed("tests in the cluster", () => runTests(clusterFiles, CLUSTERS_AT_ONCE, otherFiles.length > 0)),
+]);
 const tests = results.find((code) => code !== 0) ?? 0;
 
 for (const dependency of missing) console.log(`not tested: ${dependency.missing}`);
@@ -138,7 +133,8 @@ function guidePrograms(): Record<string, Dependency> {
   };
 }
 
-function runTests(tests: readonly string[], atOnce: number): number {
+/** Runs test files. With `later`, prints the whole output after the end. Returns the exit code of the test runner. */
+async function runTests(tests: readonly string[], atOnce: number, later = false): Promise<number> {
   if (tests.length === 0) return 0;
   // Without --test-force-exit, a process or timer that a failed test leaves behind keeps the whole run from ending.
   const options = [
@@ -147,7 +143,18 @@ function runTests(tests: readonly string[], atOnce: number): number {
     "--test-force-exit",
     `--test-concurrency=${atOnce}`,
   ];
-  return run(process.execPath, ["--test", ...options, ...tests]);
+  if (later) console.log("the tests in the cluster run beside the other tests, and print their results at the end");
+  const output = later ? ("pipe" as const) : ("inherit" as const);
+  const runner = spawn(process.execPath, ["--test", ...options, ...tests], {
+    cwd: ROOT,
+    stdio: ["inherit", output, "inherit"],
+  });
+  const [text, code] = await Promise.all([
+    runner.stdout === null ? "" : buffer(runner.stdout),
+    new Promise<number>((resolve) => runner.once("close", (code) => resolve(code ?? 1))),
+  ]);
+  process.stdout.write(text);
+  return code;
 }
 
 function run(program: string, args: readonly string[]): number {
