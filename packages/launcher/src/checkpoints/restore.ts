@@ -34,9 +34,9 @@ export function chooseCheckpoint(
 }
 
 /**
- * Puts the files of a checkpoint back to their places, and removes all other files that match the patterns. So the
- * application finds the files of exactly one checkpoint. Returns the number of the checkpoint. If `mode` is
- * `best-effort`, a failure only causes a warning, and this function returns undefined. Otherwise, throws `noInput`.
+ * Copies the files of a checkpoint back to their original paths, and removes all other files that match the patterns.
+ * Therefore, the application finds the files of exactly one checkpoint. Returns the number of the checkpoint. If `mode`
+ * is `best-effort`, a failure only causes a warning, and this function returns undefined. Otherwise, throws `noInput`.
  */
 export function restoreCheckpoint(
   checkpoint: AvailableCheckpoint,

@@ -31,8 +31,7 @@ const OWN = ["inject", "lineage", "list", "prune", "pull", "report", "sidecar"];
 
 /**
  * Adds a hint to the failure if the first word of a command line is a command of another tool, or is similar to a
- * command. The original failure
- * says only that the word is not a reference. Returns any other error unchanged.
+ * command. The original failure says only that the word is not a reference. Returns any other error unchanged.
  */
 export function withCommandHint(name: string | undefined, error: unknown): unknown {
   if (name === undefined || !(error instanceof ToolError) || !error.message.startsWith(`"${name}" is not a reference`))
