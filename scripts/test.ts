@@ -31,11 +31,14 @@ import { buildExecutables } from "./build.ts";
 import { TOOLS_ARCHIVE, writeImageArchive } from "./images.ts";
 import { lammpsArchive, reaxffLammps } from "./lammps.ts";
 
-/** The number of test files that run at the same time. Node's default is one less, so that two processors run one file. */
+/**
+ * The number of test files that run at the same time. Node's default is one file less. With two processors, Node would
+ * run only one file at a time.
+ */
 const FILES_AT_ONCE = availableParallelism();
 /**
- * The same for the tests in the cluster. Each file has a cluster of its own, which waits for most of its time, and needs
- * about 1 GB of memory.
+ * The number of test files that run at the same time in clusters. Each file has its own cluster. A cluster waits most
+ * of the time, and needs about 1 GB of memory.
  */
 const CLUSTERS_AT_ONCE = Math.min(availableParallelism(), 4);
 
@@ -53,7 +56,7 @@ const clusterFiles = inFolders(/(^|\/)test\/cluster\//);
 const dependencies = await timed("dependencies", testDependencies);
 if (inFolders(/(^|\/)test\/((images|pods|cluster)\/|release\.test\.ts$)/).length > 0)
   dependencies.image = await timed("image", toolsImage);
-// The build of Kubernetes takes long. So a user's test run only uses what `pnpm cluster` has built.
+// The build of Kubernetes takes long. Therefore, a test run of a user needs an earlier build by `pnpm cluster`.
 if (clusterFiles.length > 0 && (process.env.CI === "true" || only.length > 0))
   Object.assign(dependencies, await timed("cluster's parts", clusterDependencies));
 const missing = Object.values(dependencies).filter((dependency) => "missing" in dependency);
@@ -140,7 +143,7 @@ function guidePrograms(): Record<string, Dependency> {
 
 function runTests(tests: readonly string[], atOnce: number): number {
   if (tests.length === 0) return 0;
-  // Without --test-force-exit, a process or timer that a failed test leaves behind keeps the whole run from ending.
+  // A failed test may leave a process or a timer. Without --test-force-exit, the whole run would then never end.
   const options = [
     "--test-reporter=spec",
     "--test-timeout=300000",
