@@ -86,8 +86,8 @@ export class Checkpointer {
 
   /**
    * Stops. If the run did not succeed, takes a last checkpoint. Call this after the application has ended. If a signal
-   * ended the application, this checkpoint contains only files that had not changed for a while, because a killed
-   * application may leave half a file.
+   * ended the application, this checkpoint contains only files that had not changed for a while. The other files may be
+   * incomplete.
    */
   async finish({ end, timedOut }: RunResult): Promise<void> {
     if (this.#plan.checkpoints.length === 0) return;

@@ -119,8 +119,8 @@ export class Threads {
 }
 
 /**
- * Returns the number of threads to use: one for each processor that the process may use, but only as many as fit into
- * the memory limit of the process's cgroup. Returns 0 if fewer than {@link MIN_THREADS} threads are possible. `memory`
+ * Returns the number of threads to use: one for each processor that the process may use. The memory limit of the
+ * process's cgroup can reduce this number. Returns 0 if fewer than {@link MIN_THREADS} threads are possible. `memory`
  * is the limit in bytes, or 0 if no limit is known.
  */
 export function usefulThreads(processors = availableParallelism(), memory = process.constrainedMemory()): number {

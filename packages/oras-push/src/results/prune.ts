@@ -58,7 +58,7 @@ export interface PruneResult {
 
 /**
  * Deletes artifacts by the rules of a policy, or only makes the plan. Throws `registry` before the first deletion if a
- * manifest or a list of tags could not be fetched, because an unknown manifest could name an artifact that the rules
+ * manifest or a list of tags could not be fetched. Such an unknown manifest could name an artifact that the rules
  * select. A broken manifest names no artifact. It causes no error, and is not deleted.
  */
 export async function prune(order: PruneOrder, context: TransferContext): Promise<PruneResult> {

@@ -73,8 +73,8 @@ async function pushFiles(
 }
 
 /**
- * Throws `cannotCreate` if the registry has the same or a newer checkpoint of another attempt, for example because
- * another pod continues the run.
+ * Throws `cannotCreate` if the registry has a newer checkpoint, or a checkpoint with the same number from another
+ * attempt. For example, another pod may have continued the run.
  */
 async function checkNewest(
   { number, attempt }: CheckpointMarker,

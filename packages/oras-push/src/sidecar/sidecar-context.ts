@@ -63,8 +63,8 @@ export interface SidecarSteps {
   /** Finds all inputs in the registry, and waits for missing inputs if the sidecar has an input timeout. */
   readonly findInputs: () => Promise<readonly FoundInput[]>;
   /**
-   * Returns the artifact at the sidecar's reference if this artifact is the whole output of a successful run with the
-   * same inputs and the same cache key. Otherwise, returns undefined.
+   * Searches for the artifact at the sidecar's reference. Returns the artifact if it is the whole output of a
+   * successful run with the same inputs and the same cache key. Otherwise, returns undefined.
    */
   readonly findFinishedRun: (inputs: readonly ArtifactRecord[]) => Promise<ArtifactRecord | undefined>;
   /** Pulls inputs. Removes the files of an earlier attempt first. */
