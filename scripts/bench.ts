@@ -21,7 +21,10 @@ import type { BenchRun } from "./bench/result.ts";
 import { costTable, figureTable, formatText } from "./bench/table.ts";
 import { Trees } from "./bench/trees.ts";
 
-/** The free space in memory that the registry needs, in bytes. With less, its data goes to the temporary folder. */
+/**
+ * The free space in memory that the registry needs, in bytes. If there is less space, the data goes to the temporary
+ * folder.
+ */
 const REGISTRY_SPACE = 6 * 2 ** 30;
 
 const { values } = parseArgs({
@@ -96,7 +99,10 @@ function versionCommands({ oras, pigz, gzip, curl, openssl, zstd }: Peers) {
   return commands;
 }
 
-/** Starts a registry with its data in memory if that has enough space, so that the disk does not affect the times. */
+/**
+ * Starts a registry. Keeps its data in memory if there is enough free memory, so that the disk does not affect the
+ * times.
+ */
 async function startRegistry(folder: string, quick: boolean): Promise<BenchRegistry & { close(): Promise<void> }> {
   const part = distributionRegistry();
   if ("missing" in part) throw new Error(part.missing);

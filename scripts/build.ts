@@ -1,6 +1,6 @@
 /**
- * Builds the tools for one architecture into a folder: `launcher`, `wait-fs` and `oras-push`, which are one executable under
- * three names, and `share` with man pages and shell completion.
+ * Builds the tools for one architecture into a folder. The tools `launcher`, `wait-fs` and `oras-push` are one
+ * executable with three names. The subfolder `share` contains the man pages and the shell completion.
  *
  *   pnpm build [--arch x64|arm64] [--out DIR]
  */
@@ -29,7 +29,7 @@ const STRIP = {
 /** An architecture, by its name in Node. */
 export type Arch = keyof typeof STRIP;
 
-/** Builds the tools for an architecture into a folder. Replaces older ones, which may be running. */
+/** Builds the tools for an architecture into a folder. Replaces older executables, even if they are running. */
 export async function buildExecutables(arch: Arch, out: string): Promise<void> {
   const work = join(ROOT, ".cache", `build-${arch}`);
   rmSync(work, { recursive: true, force: true });
@@ -83,8 +83,9 @@ function strip(arch: Arch, file: string): void {
 }
 
 /**
- * Makes the loader search for libraries in `lib` beside the executable, where `launcher --install` puts them, before the usual
- * folders. RPATH instead of RUNPATH, because it comes before LD_LIBRARY_PATH, which is meant for the application.
+ * Makes the loader search for libraries first in the folder `lib` beside the executable. `launcher --install` puts the
+ * libraries into this folder. Sets RPATH and not RUNPATH, because the loader reads RPATH before LD_LIBRARY_PATH. The
+ * variable LD_LIBRARY_PATH is meant for the application.
  */
 function searchBeside(executable: string): void {
   ensureProgram("patchelf", ["patchelf"]);

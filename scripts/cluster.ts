@@ -1,6 +1,6 @@
 /**
- * Runs a real Kubernetes cluster with one node in namespaces of its own. Needs root and Go. The first run builds
- * Kubernetes and containerd, which takes about 15 minutes on 2 cores.
+ * Runs a real Kubernetes cluster with one node. The node has its own namespaces. Needs root and Go. The first run
+ * builds Kubernetes and containerd, which takes about 15 minutes on 2 cores.
  *
  *   pnpm cluster [TEST ...]     runs the tests of `test/cluster`, or only these
  *   pnpm cluster up             starts a cluster and leaves it running

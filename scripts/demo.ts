@@ -25,7 +25,7 @@ interface ToolRun {
 
 const started = performance.now();
 const work = mkdtempSync(join(tmpdir(), "oras-pod-tools-demo-"));
-/** The folder that the application writes. */
+/** The folder into which the application writes. */
 const analysis = join(work, "analysis");
 const cleanups: (() => Promise<void> | void)[] = [() => rmSync(work, { recursive: true, force: true })];
 for (const signal of ["SIGINT", "SIGTERM"] as const)
@@ -105,7 +105,8 @@ function compareFiles(): void {
 }
 
 /**
- * Writes a script that runs hwloc as the hwloc experiment does. Without hwloc, the script saves facts from the kernel.
+ * Writes a script that runs hwloc as the hwloc experiment does. If hwloc is missing, the script saves facts from the
+ * kernel instead.
  */
 function writeApplication(): string {
   const hwloc = debianProgram("lstopo", ["hwloc"]);

@@ -31,8 +31,8 @@ export const SIZE_LIMIT = 45_000_000;
 export const ARCHES: readonly Arch[] = Object.keys(DEBIAN_ARCH) as Arch[];
 
 /**
- * Builds the image for all architectures with a podman, from the executables in `dist`. Exports it, uncompressed, to a
- * folder in the format of podman's `dir` transport. Throws if a dependency is missing.
+ * Builds the image for all architectures with `podman`, from the executables in `dist`. Exports the uncompressed image
+ * to a folder, in the format of podman's `dir` transport. Throws if a dependency is missing.
  */
 export async function buildImage(podman: Podman, exported: string): Promise<void> {
   const context = join(CACHE, `images.${process.pid}`);
@@ -48,9 +48,10 @@ export async function buildImage(podman: Podman, exported: string): Promise<void
 }
 
 /**
- * Builds the image into {@link IMAGE_STORE}, for the pods of the tests, and into {@link TOOLS_ARCHIVE}. The executables
- * of this machine's architecture must be in `dist`; this function builds the others. Throws if a dependency is missing
- * or if the image is larger than {@link SIZE_LIMIT}.
+ * Builds the image. Stores it in {@link IMAGE_STORE} for the pods of the tests, and in {@link TOOLS_ARCHIVE}. The
+ * folder `dist` must already contain the executables for the architecture of this machine. This function builds the
+ * executables for the other architectures. Throws if a dependency is missing or if the image is larger than
+ * {@link SIZE_LIMIT}.
  */
 export async function writeImageArchive(): Promise<WrittenImage> {
   rmSync(TOOLS_ARCHIVE, { force: true });
@@ -66,7 +67,9 @@ export async function writeImageArchive(): Promise<WrittenImage> {
   return image;
 }
 
-/** Returns the software of others in the image, except for the software in the tools. Throws if a library has no license. */
+/**
+ * Returns the third-party software in the image, except the software in the tools. Throws if a library has no license.
+ */
 export function imageComponents(arches: readonly Arch[]): Component[] {
   return debianComponents(new Map(arches.map((arch) => [arch, join(executablesFolder(arch), "launcher")])));
 }
@@ -81,7 +84,7 @@ async function runBuild(podman: Podman, context: string): Promise<void> {
     "build",
     "--quiet",
     ...["--platform", platforms, "--manifest", TOOLS_IMAGE, "--file", join(ROOT, "images", "Containerfile")],
-    // One layer; layer and configuration are the same on each machine and at each time.
+    // The image has one layer. The layer and the configuration are the same on each machine and at each time.
     ...["--layers=false", "--identity-label=false", "--omit-history", "--timestamp", `${time}`],
     ...Object.entries(values).flatMap(([name, value]) => ["--build-arg", `${name}=${value}`]),
     context,

@@ -18,7 +18,7 @@ const PROGRAM = join(FOLDER, "lmp");
 const SETTINGS = {
   PKG_REAXFF: "on",
   BUILD_MPI: "off",
-  // CMake searches for MPI even so, and an incomplete installation of it makes the build fail.
+  // Otherwise, CMake would search for MPI, and an incomplete installation of MPI would make the build fail.
   CMAKE_DISABLE_FIND_PACKAGE_MPI: "on",
   BUILD_OMP: "off",
   BUILD_SHARED_LIBS: "off",
@@ -29,8 +29,8 @@ const SETTINGS = {
 };
 
 /**
- * LAMMPS with ReaxFF, which Debian's own LAMMPS lacks: one static program. It is optional, because the build takes
- * minutes; {@link buildLammps} does it.
+ * LAMMPS with ReaxFF, as one static program. Debian's own LAMMPS does not contain ReaxFF. This dependency is optional,
+ * because the build takes minutes. {@link buildLammps} builds it.
  */
 export function reaxffLammps(): Dependency {
   if (existsSync(PROGRAM)) return { path: PROGRAM };
@@ -47,7 +47,10 @@ export async function lammpsArchive(): Promise<string> {
   return await imageArchive(plan, EXPERIMENT_IMAGES.lammps);
 }
 
-/** Builds LAMMPS with ReaxFF from Debian's sources, unless it is built. Takes about four minutes on two processors. */
+/**
+ * Builds LAMMPS with ReaxFF from Debian's sources, unless an earlier call has built it. Takes about four minutes on two
+ * processors.
+ */
 export function buildLammps(): void {
   if (existsSync(PROGRAM)) return;
   console.error("building LAMMPS with ReaxFF");

@@ -5,7 +5,8 @@
  *
  *   pnpm pods [--lammps]
  *
- * `--lammps` builds LAMMPS with ReaxFF. The tests that need it are skipped until it is built once.
+ * `--lammps` builds LAMMPS with ReaxFF. Without this build, the tests that need ReaxFF are skipped. One build is enough
+ * for all later runs.
  */
 import { spawnSync } from "node:child_process";
 import { globSync } from "node:fs";

@@ -1,7 +1,7 @@
 /**
- * Builds a release into `dist/release`: for each architecture an archive of the tools, the image, the licenses of the software
- * in them, a list of this software (SPDX), a manifest for Kubernetes, and the checksums of these files. The same commit gives
- * the same bytes.
+ * Builds a release into `dist/release`. A release contains an archive of the tools for each architecture, the image,
+ * the licenses and a list (SPDX) of the software in them, a manifest for Kubernetes, and the checksums of all these
+ * files. The same commit gives the same bytes.
  *
  *   pnpm release [--image NAME]
  *
@@ -32,8 +32,8 @@ export const RELEASE_NAME = `${manifest.name}-${manifest.version}`;
 export const CHECKSUMS = "SHA256SUMS";
 
 /**
- * Writes a release into a folder, which it empties first, from the executables and the image in `dist`. `image` is the name of
- * the image in the manifest. Throws if software in the release has no license.
+ * Empties a folder, and writes a release into it. The executables and the image come from `dist`. `image` is the name
+ * of the image in the manifest. Throws if software in the release has no license.
  */
 export async function writeRelease(out: string, image: string): Promise<void> {
   const manifestText = installYaml(image);
@@ -71,7 +71,9 @@ function writeToolsArchive(arch: Arch, { tools, time }: ReleaseContents, staging
   writeArchive(staging, name, time, out);
 }
 
-/** Writes the archive of all licenses: those of the tools, and those of the other software in the image. */
+/**
+ * Writes the archive of all licenses: the licenses of the tools, and the licenses of the other software in the image.
+ */
 function writeLicensesArchive({ tools, image, time }: ReleaseContents, staging: string, out: string): void {
   const name = `${RELEASE_NAME}-licenses`;
   writeLicenses([...tools, ...image], join(staging, name));

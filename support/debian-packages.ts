@@ -6,7 +6,7 @@ import { controlFolder, type DEBIAN_ARCH } from "./debian-root.ts";
 export interface DebianPackage {
   readonly name: string;
   readonly version: string;
-  /** The paths of its regular files, from the folder. */
+  /** The paths of its regular files, relative to the folder. */
   readonly files: readonly string[];
 }
 

@@ -4,15 +4,15 @@ import { join } from "node:path";
 import { ensureProgram, findProgram } from "./debian.ts";
 import { CACHE } from "./paths.ts";
 
-/** The architecture names of Debian, by those of Node. Images use the same names as Debian. */
+/** Maps Node's name of each architecture to Debian's name. Images use the same names as Debian. */
 export const DEBIAN_ARCH = { x64: "amd64", arm64: "arm64" } as const;
 
 type Apt = (...args: readonly string[]) => void;
 
 /**
  * Returns a folder with the files of Debian packages and of all their dependencies, for one architecture. The packages
- * are extracted but not installed, so the machine does not change. The first call downloads them from Debian's archive,
- * and apt checks the signatures; later calls reuse the folder. Throws if the download fails.
+ * are extracted but not installed, so the machine does not change. The first call downloads the packages from Debian's
+ * archive, and apt checks their signatures. Later calls reuse the folder. Throws if the download fails.
  */
 export function debianRoot(arch: keyof typeof DEBIAN_ARCH, packages: readonly string[]): string {
   const root = rootFolder(arch, packages);
@@ -21,13 +21,14 @@ export function debianRoot(arch: keyof typeof DEBIAN_ARCH, packages: readonly st
 }
 
 /**
- * Returns a folder with the control files of the packages in `debianRoot(arch, packages)`, in one folder for each package.
- * Throws if a download fails.
+ * Returns a folder with the control files of the packages in `debianRoot(arch, packages)`, in one folder for each
+ * package. Throws if a download fails.
  */
 export function controlFolder(arch: keyof typeof DEBIAN_ARCH, packages: readonly string[]): string {
   const root = rootFolder(arch, packages);
   const control = `${root}.control`;
-  // Control files without their packages, or the other way around, may be of another version.
+  // If only one of the two folders exists, both are fetched again. Otherwise, the packages and the control files could
+  // have different versions.
   if (!existsSync(root) || !existsSync(control)) fetchRoot(DEBIAN_ARCH[arch], packages, root);
   return control;
 }
@@ -47,7 +48,7 @@ export function fetchDebianSource(name: string, folder: string): void {
   apt(...options, "source", name);
 }
 
-/** The source repositories beside the package repositories of this machine, in the format of `sources.list`. */
+/** The source repositories that belong to the package repositories of this machine, in the format of `sources.list`. */
 function sourceRepositories(): Buffer {
   const format = "deb-src $(REPO_URI) $(RELEASE) $(COMPONENT)";
   return execFileSync("apt-get", ["indextargets", "--format", format, "Created-By: Packages", "Origin: Debian"]);

@@ -17,14 +17,14 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** Returns whether this process can install Debian packages: as root, on Debian, with apt-get. */
+/** Whether this process can install Debian packages. This is true if it runs as root on Debian, and apt-get exists. */
 export function canInstall(): boolean {
   return process.getuid?.() === 0 && findProgram("apt-get") !== undefined && existsSync("/etc/debian_version");
 }
 
 /**
- * Installs the Debian packages of a program if the program is not on PATH. Throws if this process cannot install
- * packages; the message then names the packages.
+ * Installs the Debian packages of a program if the program is not on PATH. If this process cannot install packages,
+ * throws an error that names the packages.
  */
 export function ensureProgram(program: string, packages: readonly string[]): void {
   if (findProgram(program) !== undefined) return;
@@ -34,7 +34,7 @@ export function ensureProgram(program: string, packages: readonly string[]): voi
   if (findProgram(program) === undefined) throw new Error(`${program} not found after installing ${names}`);
 }
 
-/** Installs Debian packages. Needs root. Throws with the stderr of apt-get if it fails. */
+/** Installs Debian packages. Needs root. If apt-get fails, throws an error with its stderr. */
 export function installPackages(packages: readonly string[]): void {
   console.error(`installing ${packages.join(" ")}`);
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };

@@ -4,7 +4,7 @@ import type { Dependency, MissingDependency } from "./dependency.ts";
 import { goModuleFile, goProgram } from "./go.ts";
 import { pythonPackages } from "./python.ts";
 
-/** A program of a Debian package. Installs the package if this process can. */
+/** A program of a Debian package. Installs the package if possible. */
 export function debianProgram(program: string, packages: readonly string[]): Dependency {
   try {
     ensureProgram(program, packages);
@@ -14,7 +14,7 @@ export function debianProgram(program: string, packages: readonly string[]): Dep
   }
 }
 
-/** Debian's `docker-registry` (distribution 2.8). Installs it if this process can. */
+/** Debian's `docker-registry` (distribution 2.8). Installs it if possible. */
 export function distributionRegistry(): Dependency {
   return debianProgram("docker-registry", ["docker-registry"]);
 }
@@ -36,8 +36,8 @@ export function craneClient(): Dependency {
 }
 
 /**
- * zot, another registry. It cannot be built here, because the Go module proxy refuses some of its dependencies. The
- * in-process registry emulates it: it answers as zot's documentation says.
+ * zot, another registry. The tests cannot build zot, because the Go module proxy refuses some of its dependencies.
+ * Instead, the in-process registry answers as zot's documentation says.
  */
 export const ZOT: MissingDependency = {
   missing: "zot: the Go module proxy refuses some of its dependencies; the in-process registry emulates it",
@@ -64,7 +64,7 @@ export function orasPython(): Dependency {
   return pythonPackages("oras-py");
 }
 
-/** A Python with the schemas of Kubernetes; kubectl is beside it. */
+/** A Python with the schemas of Kubernetes. kubectl is in the same folder. */
 export function kubernetesPython(): Dependency {
   return pythonPackages("kubernetes");
 }

@@ -5,7 +5,9 @@ export type Dependency = { readonly path: string } | MissingDependency;
 export interface MissingDependency {
   /** The dependency and the reason. */
   readonly missing: string;
-  /** Whether a test run in CI succeeds without it, because a test run cannot install it; false by default. */
+  /**
+   * Whether a test run in CI succeeds without this dependency, because a test run cannot install it. False by default.
+   */
   readonly optional?: boolean;
 }
 

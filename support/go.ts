@@ -11,13 +11,13 @@ export interface GoBuild {
   /** Variables of the program that the linker sets. */
   readonly variables?: Readonly<Record<string, string>>;
   readonly tags?: readonly string[];
-  /** How long the first build takes, for the user who waits. */
+  /** The duration of the first build, in words. The user sees this text during the build. */
   readonly duration: string;
 }
 
 /**
- * Builds a Go program once. The `go.sum` in `support/clients/FOLDER` pins its sources. Builds it again if these pins
- * change.
+ * Builds a Go program once. The `go.sum` in `support/clients/FOLDER` pins its sources. If these pins change, builds the
+ * program again.
  */
 export function goProgram(name: string, folder: string, source: string, build?: GoBuild): Dependency {
   const path = join(CACHE, "bin", name);
@@ -37,7 +37,7 @@ export function goProgram(name: string, folder: string, source: string, build?: 
   return withGo(name, (go) => {
     mkdirSync(dirname(path), { recursive: true });
     console.error(`building ${name}${build === undefined ? "" : `: ${build.duration}, once`}`);
-    // Without C code, Go's cache serves machines with and without a C compiler alike.
+    // Without C code, machines with and without a C compiler can use the same cache of Go.
     const env = { ...goEnvironment(), CGO_ENABLED: "0" };
     execFileSync(go, args, { cwd: module, env, stdio: ["ignore", 2, 2] });
     writeFileSync(stamp, pins);

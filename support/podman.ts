@@ -9,7 +9,7 @@ import { CACHE } from "./paths.ts";
 /** The folder of the {@link Podman} that builds and keeps this project's images. */
 export const IMAGE_STORE: string = join(CACHE, "podman");
 
-/** podman, with all that it needs to run pods. Installs the packages if this process can. */
+/** podman, with everything that it needs to run pods. Installs the packages if possible. */
 export function podmanProgram(): Dependency {
   return debianProgram("podman", ["podman", "runc", "catatonit", "netavark", "aardvark-dns", "iptables"]);
 }
@@ -26,7 +26,7 @@ export class Podman {
   readonly #folder: string;
   readonly #env: NodeJS.ProcessEnv;
 
-  /** `stores` are folders of other such podmans. Their images are available here too. */
+  /** `stores` are the folders of other {@link Podman} objects. This podman can also use their images. */
   constructor(folder: string, stores: readonly string[] = []) {
     this.#folder = folder;
     mkdirSync(folder, { recursive: true });
@@ -46,12 +46,15 @@ export class Podman {
     return this.#env;
   }
 
-  /** Runs a podman command and returns its stdout. Throws with its stderr if it fails. */
+  /** Runs a podman command and returns its stdout. If the command fails, throws an error with its stderr. */
   async run(...args: readonly string[]): Promise<string> {
     return (await this.#execute(...args)).stdout;
   }
 
-  /** Runs a podman command and returns its stdout, followed by its stderr. Throws with its stderr if it fails. */
+  /**
+   * Runs a podman command and returns its stdout, followed by its stderr. If the command fails, throws an error with
+   * its stderr.
+   */
   async runCombined(...args: readonly string[]): Promise<string> {
     const { stdout, stderr } = await this.#execute(...args);
     return `${stdout}${stderr}`;
@@ -96,7 +99,8 @@ export class Podman {
 
 /**
  * Configures podman for a machine without a podman setup, such as a container: without systemd, with runc, and with its
- * own networks. The default `tmp_dir` belongs to all podmans of the machine, and a reset of one of them removes it.
+ * own networks. Sets `tmp_dir`, because all podmans of the machine share the default folder, and a reset of one podman
+ * removes this folder.
  */
 function containersConf(folder: string): string {
   return `[containers]

@@ -13,7 +13,8 @@ export function pythonPackages(name: string): Dependency {
   const requirements = join(PINNED_CLIENTS, name, "requirements.txt");
   const folder = join(CACHE, name);
   const path = join(folder, "bin", "python");
-  // This copy is written last: if it has the pinned content, the environment is complete and up to date.
+  // This copy is written last. Therefore, if the copy has the pinned content, the environment is complete and up to
+  // date.
   const installed = join(folder, "requirements.txt");
   const pinned = readFileSync(requirements);
   if (existsSync(installed) && readFileSync(installed).equals(pinned)) return { path };
@@ -27,7 +28,10 @@ export function pythonPackages(name: string): Dependency {
   });
 }
 
-/** Creates an empty virtual environment. Debian has Python's support for that in its own package. */
+/**
+ * Creates an empty virtual environment. In Debian, a separate package contains Python's support for virtual
+ * environments.
+ */
 function createEnvironment(folder: string): void {
   ensureProgram("python3", ["python3"]);
   const { status } = spawnSync("python3", ["-c", "import ensurepip"], { stdio: "ignore" });

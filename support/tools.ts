@@ -39,8 +39,8 @@ export function toolPath(tool: Tool): string {
 let copies: string | undefined;
 
 /**
- * The path of a built executable that every user can run. The clone may be in a folder that only its owner can open, such as
- * /root. In that case this is a copy, which is removed when this process ends.
+ * The path of a built executable that every user can run. If the clone is in a folder that only its owner can open,
+ * such as /root, this is the path of a copy. The copy is removed when this process ends.
  */
 export function sharedToolPath(tool: Tool): string {
   if (isOpenToAll(DIST)) return toolPath(tool);
@@ -61,8 +61,8 @@ function isOpenToAll(folder: string): boolean {
 }
 
 /**
- * Starts a built executable. Its environment is empty unless `options.env` is given. With `options.uid`, it runs as that
- * user.
+ * Starts a built executable. By default, its environment is empty. `options.env` sets the environment, and
+ * `options.uid` sets the user.
  */
 export function startTool(tool: Tool, args: readonly string[], options: SpawnOptions = {}): RunningProcess {
   const path = options.uid === undefined ? toolPath(tool) : sharedToolPath(tool);

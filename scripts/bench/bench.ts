@@ -30,7 +30,7 @@ export interface Scale {
   readonly imageLevels: readonly [zstd: number, gzip: number];
 }
 
-/** The scale of the goals. */
+/** The scale that the goals refer to. */
 export const FULL: Scale = {
   large: 1024,
   huge: 10_240,
@@ -58,7 +58,7 @@ export const QUICK: Scale = {
   imageLevels: [1, 1],
 };
 
-/** The paths of the programs that we compare with. A program that this machine lacks is undefined. */
+/** The paths of the programs to compare with. A path is undefined if this machine does not have the program. */
 export interface Peers {
   readonly oras: string | undefined;
   readonly pigz: string | undefined;
@@ -70,13 +70,15 @@ export interface Peers {
 
 /** A command that does the work. */
 export interface Contestant {
-  /** Begins with the command of a tool in the table of styles. A comma separates the variant. */
+  /**
+   * The name begins with the command of a tool in the table of styles. A comma separates the command from the variant.
+   */
   readonly name: string;
-  /** Undefined if this machine lacks the program. */
+  /** Undefined if this machine does not have the program. */
   readonly job: ((round: number) => Job | Promise<Job>) | undefined;
   /** Prepares a round. Its time is not measured. */
   readonly before?: (round: number) => void | Promise<void>;
-  /** Number of rounds, if fewer than for the others are enough. */
+  /** Number of rounds. Set this field if this contestant needs fewer rounds than the other contestants. */
   readonly rounds?: number;
 }
 
@@ -112,8 +114,8 @@ export class Bench {
   }
 
   /**
-   * Measures contestants in turns. Every second round runs in reverse order, so that a disturbance affects all of them.
-   * With `inOrder`, all rounds run in the given order.
+   * Measures contestants alternately, one round of each at a time. Every second round runs in reverse order, so that a
+   * disturbance affects all of them. With `inOrder`, all rounds run in the given order.
    */
   async runContest(
     work: string,
@@ -140,7 +142,7 @@ export class Bench {
     return measured;
   }
 
-  /** Adds our time relative to a peer's. Adds nothing if one of both did not run. */
+  /** Adds the ratio of our time to the peer's time. Adds nothing if one of the two did not run. */
   addRatio(work: string, contest: Contest, ours: string, peer: string, goal?: number): void {
     const values = roundRatios(secondsOf(contest.get(ours)), secondsOf(contest.get(peer)));
     const figure = `x the time of ${peer}`;

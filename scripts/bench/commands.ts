@@ -9,7 +9,7 @@ export type Pusher = readonly [program: string, ...args: string[]];
 /** A push by our tool. */
 export const OUR_PUSHER: Pusher = [toolPath("oras-push")];
 
-/** A push by `oras`. Undefined if this machine lacks `oras`. */
+/** A push by `oras`. Undefined if this machine does not have `oras`. */
 export function orasPusher(oras: string | undefined): Pusher | undefined {
   return oras === undefined ? undefined : [oras, "push", "--plain-http"];
 }

@@ -2,13 +2,13 @@ import type { BenchRun, Sample } from "./result.ts";
 import { spreadOf } from "./statistics.ts";
 import { isOurs, toolOf } from "./styles.ts";
 
-/** Tools that do the same work as ours, or the compression part of it. */
+/** Tools that do the same work as our tools, or only the compression. */
 const PEERS: readonly string[] = ["oras", "pigz", "gzip"];
 
 /** Ratios from 1 / TOLERANCE to TOLERANCE count as equal. */
 const TOLERANCE = 1.05;
 
-/** One of our tools and a peer in the same work. All values are medians. */
+/** A comparison of one of our tools with a peer that does the same work. All values are medians. */
 export interface Comparison {
   readonly work: string;
   /** How both sides did the work, such as `8 at once`. Empty if there is only one way. */
@@ -17,9 +17,9 @@ export interface Comparison {
   readonly peer: string;
   /** The peer's tool, such as `oras`. */
   readonly tool: string;
-  /** Our time divided by the peer's. */
+  /** Our time divided by the peer's time. */
   readonly time: number;
-  /** Our memory divided by the peer's. */
+  /** Our memory divided by the peer's memory. */
   readonly memory: number;
   readonly seconds: Sides;
   /** Anonymous memory, in MiB. */
@@ -32,7 +32,7 @@ export interface Sides {
   readonly peer: number;
 }
 
-/** Pairs each of our contestants with the peers of the same work and variant. */
+/** Compares each of our contestants with the peers in the same work and variant. */
 export function compareWithPeers({ works }: Pick<BenchRun, "works">): Comparison[] {
   return works.flatMap(({ name, samples }) => {
     const contestants = Object.entries(samples).filter(([, taken]) => taken.length > 0);
@@ -46,7 +46,7 @@ export function compareWithPeers({ works }: Pick<BenchRun, "works">): Comparison
   });
 }
 
-/** Classifies our cost relative to the peer's. Differences within the tolerance count as equal. */
+/** Classifies the ratio of our cost to the peer's cost. Differences within the tolerance count as equal. */
 export function classify(ratio: number): "less" | "equal" | "more" {
   if (ratio > TOLERANCE) return "more";
   return ratio < 1 / TOLERANCE ? "less" : "equal";
@@ -71,7 +71,7 @@ function compare(name: string, own: readonly Sample[], other: string, theirs: re
   };
 }
 
-/** The part of a contestant's name after its command: `8 at once` of `oras push, 8 at once`. */
+/** Returns the part of a contestant's name after the command. For `oras push, 8 at once`, returns `8 at once`. */
 function variantOf(contestant: string): string {
   return contestant.split(", ").slice(1).join(", ");
 }

@@ -5,7 +5,7 @@ import type { BenchRun, Row } from "./result.ts";
 import { spreadOf } from "./statistics.ts";
 import { reachesGoal } from "./table.ts";
 
-/** Describes the run as Markdown: a summary, then the works in which we are as fast as a peer, or faster. */
+/** Describes the run as Markdown: first a summary, then each work in which our tool is as fast as a peer or faster. */
 export function describeConclusions(run: BenchRun): string {
   const comparisons = compareWithPeers(run);
   const fast = keepLargestSteps(run, comparisons).filter(({ time }) => classify(time) !== "more");
@@ -13,7 +13,10 @@ export function describeConclusions(run: BenchRun): string {
   return [summarize(run, comparisons), "", ...lines.map(formatItem)].join("\n");
 }
 
-/** Describes as Markdown each missed goal, each work in which a peer is faster, and our memory relative to the peers. */
+/**
+ * Returns Markdown text about each missed goal, each work in which a peer is faster, and our memory compared with the
+ * peers.
+ */
 export function describeWeakSpots(run: BenchRun): string {
   const comparisons = compareWithPeers(run);
   const missed = run.rows.filter((row) => reachesGoal(row) === false);
@@ -83,7 +86,10 @@ function describeMissedGoal({ work, figure, values, goal, atLeast }: Row): strin
   return `**${work}**: ${formatNumber(spreadOf(values).median)} ${figure}. The goal is ${bound} ${goal}.`;
 }
 
-/** One line for each peer with less memory: how often, the range of ratios, and the largest difference. */
+/**
+ * Returns one line for each peer that uses less memory: the number of cases, the range of ratios, and the largest
+ * difference.
+ */
 function describeMemory(comparisons: readonly Comparison[]): string[] {
   // A process that ends before the first sample has no measured memory.
   const measured = comparisons.filter(({ mebibytes }) => mebibytes.peer > 0);

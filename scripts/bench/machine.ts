@@ -13,7 +13,7 @@ export interface Machine {
   readonly versions: Readonly<Record<string, string>>;
 }
 
-/** Describes this machine. `programs` holds for each peer the command line that prints its version. */
+/** Describes this machine. `programs` maps each peer to the command line that prints its version. */
 export function describeMachine(programs: Readonly<Record<string, readonly [string, ...string[]]>>): Machine {
   return {
     processor: cpus()[0]?.model ?? "unknown",

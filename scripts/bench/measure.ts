@@ -34,7 +34,7 @@ const WRAPPER = [
   "exit $code",
 ].join("\n");
 
-/** Runs a command to its end and measures it. Throws with its stderr if it fails. */
+/** Runs a command to its end and measures it. If the command fails, throws an error with its stderr. */
 export async function measure({ argv, cwd, env }: Job): Promise<Measured> {
   const child = spawn("bash", ["-c", WRAPPER, "bash", ...argv], {
     cwd,
@@ -75,7 +75,8 @@ export function anonymousMemory(pid: number, descendants = true): number {
 
 /** Returns the CPU time that a running process has used, in seconds. */
 export function processorTime(pid: number): number {
-  // The name in parentheses can contain spaces. User and system time are the 12th and 13th fields after it.
+  // The name in parentheses can contain spaces. The 12th and 13th fields after the name are the user time and the
+  // system time.
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS;

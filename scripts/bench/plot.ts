@@ -44,7 +44,10 @@ export function barChart(title: string, bars: readonly Bar[], unit: string): str
   return svg(title, y + 6, parts);
 }
 
-/** Draws curves as SVG. The x axis is logarithmic, the y axis only for a wide range. Throws if there are no points. */
+/**
+ * Draws curves as SVG. The x axis is logarithmic. The y axis is logarithmic only if the values span a wide range.
+ * Throws if there are no points.
+ */
 export function lineChart({ title, x, y, curves }: Growth): string {
   const points = curves.flatMap((curve) => curve.points);
   const scaleX = stepScale(
@@ -74,7 +77,7 @@ export function lineChart({ title, x, y, curves }: Growth): string {
   return svg(title, bottom + 52, [...axes, ...lines.flat()]);
 }
 
-/** Draws a curve with its markers, and its line of the legend. */
+/** Draws a curve with its markers, and its line in the legend. */
 function drawCurve({ name, points }: Curve, index: number, dash: string, scaleX: Scale, scaleY: Scale): string[] {
   const { color, marker } = styleOf(name);
   const pixels = points.map(([px, py]) => [scaleX.at(px), scaleY.at(py)] as const);

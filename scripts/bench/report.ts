@@ -78,7 +78,7 @@ ${formatMarkdown(costTable(run))}
 ${run.missing.map((reason) => `- Not measured: ${reason}.\n`).join("")}`;
 }
 
-/** Draws the plots of a run. A run without the measurements of a plot gets no such plot. */
+/** Draws the plots of a run. If a run does not contain the measurements for a plot, skips the plot. */
 export function drawPlots(run: BenchRun): Plot[] {
   const inGrowth = new Set(run.growth.flatMap(({ works }) => works));
   // The times from the application's end to the tag include the application itself.

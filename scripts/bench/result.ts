@@ -12,7 +12,10 @@ export interface Row {
   readonly figure: string;
   /** One value per round. A ratio compares two runs of the same round. */
   readonly values: readonly number[];
-  /** The largest median that reaches the goal, or with `atLeast` the smallest. Undefined for a figure without a goal. */
+  /**
+   * The largest median that reaches the goal. With `atLeast`, the smallest median that reaches the goal. Undefined for
+   * a figure without a goal.
+   */
   readonly goal?: number;
   readonly atLeast?: boolean;
 }

@@ -22,8 +22,8 @@ export function stepScale(values: readonly number[], from: number, to: number): 
 }
 
 /**
- * Makes a scale that encloses the values: linear from 0, or logarithmic with a tick at each power of ten if the values span a
- * wide range. Throws if there are no values.
+ * Makes a scale that encloses the values: linear from 0, or logarithmic with a tick at each power of ten if the values
+ * span a wide range. Throws if there are no values.
  */
 export function valueScale(values: readonly number[], from: number, to: number): Scale {
   const [low, high] = [Math.min(...values), Math.max(...values)];
@@ -50,7 +50,7 @@ function logScale(ticks: readonly number[], from: number, to: number): Scale {
   return { at, ticks, logarithmic: true };
 }
 
-/** The pixel at a fraction of the way, rounded to a tenth. */
+/** The position at a fraction of the way from `from` to `to`, in pixels, rounded to a tenth. */
 function pixel(fraction: number, from: number, to: number): number {
   return Math.round((from + fraction * (to - from)) * 10) / 10;
 }

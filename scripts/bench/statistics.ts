@@ -16,7 +16,7 @@ export function spreadOf(values: readonly number[]): Spread {
   return { median: (lower + upper) / 2, low, high };
 }
 
-/** Divides the values of each round by the peer's. Rounds that only one side ran are left out. */
+/** Divides our value of each round by the peer's value. Skips rounds that only one side ran. */
 export function roundRatios(ours: readonly number[], peer: readonly number[]): number[] {
   return ours.slice(0, peer.length).map((value, round) => value / (peer[round] as number));
 }

@@ -23,8 +23,8 @@ export const STYLES: Readonly<Record<string, Style>> = {
 };
 
 /**
- * Returns the tool of a contestant: `oras` for `oras push, 8 at once`, `pigz` for `tar | pigz -6`. Throws if the table of
- * styles lacks it.
+ * Returns the tool of a contestant: `oras` for `oras push, 8 at once`, `pigz` for `tar | pigz -6`. Throws if the table
+ * of styles does not contain the tool.
  */
 export function toolOf(contestant: string): string {
   const command = `${contestant.replace(/^tar \| /, "").replace(/,.*$/, "")} `;
@@ -34,7 +34,7 @@ export function toolOf(contestant: string): string {
   return tool;
 }
 
-/** Returns the style of a contestant's tool. Throws if the table of styles lacks it. */
+/** Returns the style of a contestant's tool. Throws if the table of styles does not contain the tool. */
 export function styleOf(contestant: string): Style {
   return STYLES[toolOf(contestant)] as Style;
 }

@@ -12,7 +12,7 @@ export function reachesGoal({ values, goal, atLeast }: Row): boolean | undefined
   return atLeast === true ? median >= goal : median <= goal;
 }
 
-/** Makes the table of figures: median, range and goal of each. */
+/** Makes the table of figures. Each line has the median, the range and the goal of a figure. */
 export function figureTable({ rows }: BenchRun): Table {
   const header = ["work", "median", "range", "unit", "goal", "reached"];
   const lines = rows.map((row) => {

@@ -11,7 +11,10 @@ const POOL = 32 << 20;
 
 const MIB = 1 << 20;
 
-/** Creates the files and folders for the bench, once. They have the same bytes on every machine. */
+/**
+ * Creates the files and folders for the bench. Creates each of them only once. They have the same bytes on every
+ * machine.
+ */
 export class Trees {
   readonly #folder: string;
   #text: Buffer | undefined;
@@ -130,7 +133,10 @@ function tableRow(step: number, random: () => number): string {
   return `${String(step).padStart(10)}${numbers.map((number) => number.toFixed(5).padStart(14)).join("")}\n`;
 }
 
-/** Pseudo-random numbers from 0 to 1, the same sequence for the same seed (Marsaglia's xorshift). */
+/**
+ * Returns a generator of pseudo-random numbers from 0 to 1 (Marsaglia's xorshift). The same seed gives the same
+ * numbers.
+ */
 function randomNumbers(seed: number): () => number {
   let state = seed;
   return () => {

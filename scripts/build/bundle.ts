@@ -10,7 +10,10 @@ export const TOOLS = ["launcher", "wait-fs", "oras-push"] as const;
 
 const FOLDER = join(ROOT, "scripts", "build");
 
-/** Bundles a tool into one CommonJS file. Returns esbuild's list of its sources, also of those in its embedded threads. */
+/**
+ * Bundles a tool into one CommonJS file. Returns esbuild's list of the sources, including the sources of embedded
+ * threads.
+ */
 export function bundleTool(tool: (typeof TOOLS)[number], outfile: string): Promise<Metafile> {
   const contents = `export { main } from "${tool}/main"; export { runProcess } from "shared/cli/process";`;
   return bundle({ stdin: { contents, resolveDir: ROOT }, outfile });
@@ -32,8 +35,8 @@ const OPTIONS = {
   supported: { "dynamic-import": false },
   minify: true,
   legalComments: "none",
-  // yargs-parser reads its own URL, but loads nothing. `import.meta.main` would start a tool twice. With `esbuildDetection`,
-  // undici omits its experimental parser, as it does inside of Node.
+  // yargs-parser reads its own URL, but loads nothing. `import.meta.main` would start a tool twice. With
+  // `esbuildDetection`, undici omits its experimental parser. Node does the same with its own undici.
   define: { "import.meta.url": '"file:///"', "import.meta.main": "false", esbuildDetection: "true" },
   logLevel: "error",
 } as const satisfies BuildOptions;

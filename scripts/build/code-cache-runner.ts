@@ -1,6 +1,6 @@
 /**
- * Makes the code cache of a tool: runs the tool's script as a pod does, and keeps the code of the functions that ran. Run it
- * with the flags of the executable, because V8 rejects a code cache that was made with other flags.
+ * Makes the code cache of a tool: runs the tool's script as a pod does, and keeps the code of the functions that ran.
+ * Run this script with the flags of the executable, because V8 rejects a code cache that was made with other flags.
  *
  *   node FLAGS scripts/build/code-cache-runner.ts TOOL SCRIPT CACHE
  */
@@ -14,7 +14,7 @@ import { SHARE } from "shared/pod/markers";
 import { startMemoryRegistry } from "../../support/registry/memory-registry.ts";
 import { loadTool } from "./tool-script.ts";
 
-// The optimizing compilers run at different times in each run, and the cache records it.
+// The optimizing compilers work at different times in each run. This would change the cache.
 const TIERS = ["opt", "maglev", "sparkplug"];
 for (const tier of TIERS) setFlagsFromString(`--no-${tier}`);
 
@@ -22,7 +22,7 @@ const [tool = "", script = "", cache = ""] = process.argv.slice(2);
 const { main, codeCache } = loadTool(tool, readFileSync(script), undefined, createRequire(process.execPath));
 const folder = mkdtempSync(join(tmpdir(), "code-cache-"));
 
-/** The order of events differs between runs. After several rounds, the same functions have run. */
+/** The order of events differs between runs. Several rounds make it likely that the same functions have run. */
 const ROUNDS = 2;
 
 const RUNS: Readonly<Record<string, (share: string) => Promise<void>>> = {

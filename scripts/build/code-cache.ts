@@ -4,9 +4,9 @@ import { ROOT } from "../../support/paths.ts";
 import { sha256 } from "./sha256.ts";
 
 /**
- * The flags that Node runs the tools with. V8 accepts a code cache only with the flags that it was made with. The OpenSSL
- * configuration of an image, in OPENSSL_CONF or a file, is meant for the application, and so are the proxies of Node's own
- * HTTP client (NODE_USE_ENV_PROXY). Invalid ones would end the tools.
+ * The flags that Node runs the tools with. V8 accepts a code cache only with the flags that it was made with. Two flags
+ * turn off settings that are meant for the application: the OpenSSL configuration of the image, and the proxies of
+ * Node's own HTTP client (NODE_USE_ENV_PROXY). If such a setting was invalid, the tools would not start.
  */
 export const EXEC_ARGV = [
   "--disable-sigusr1",
@@ -18,8 +18,8 @@ export const EXEC_ARGV = [
 ];
 
 /**
- * Flags for reproducible code caches. V8 orders a cache at random, and it records garbage collections: a fixed seed and a large
- * young generation prevent both.
+ * Flags for reproducible code caches. The order in a cache is random, and garbage collections change a cache. The fixed
+ * seed prevents the first effect, and the large young generation prevents the second effect.
  */
 const REPRODUCIBLE = ["--random-seed=1", "--min-semi-space-size=256", "--max-semi-space-size=256"];
 
@@ -27,8 +27,9 @@ const REPRODUCIBLE = ["--random-seed=1", "--min-semi-space-size=256", "--max-sem
 const MAX_ROUNDS = 10;
 
 /**
- * Makes the code cache `TOOL.cache` of the script `TOOL` in a folder. The order of events decides which functions run, so one
- * of about forty caches differs: the first cache that was made twice is kept. Throws if all of ten caches differ.
+ * Makes the code cache `TOOL.cache` of the script `TOOL` in a folder. The order of events can change which functions
+ * run. As a result, about one of forty caches differs. Therefore, this function makes caches until two are equal, and
+ * keeps the last one. Throws if ten caches all differ.
  */
 export function makeCodeCache(tool: string, folder: string): void {
   const cache = join(folder, `${tool}.cache`);
@@ -45,7 +46,7 @@ export function makeCodeCache(tool: string, folder: string): void {
 function runTool(tool: string, script: string, cache: string): void {
   const runner = join(ROOT, "scripts", "build", "code-cache-runner.ts");
   const args = [...EXEC_ARGV, ...REPRODUCIBLE, runner, tool, script, cache];
-  // Without an environment: it decides which functions run, too.
+  // The environment is empty, because it would also change which functions run.
   const { status, stderr } = spawnSync(process.execPath, args, { env: {}, stdio: ["ignore", "ignore", "pipe"] });
   // Node prints the whole bundle, in one line, before the error.
   if (status !== 0) throw new Error(`cannot make the code cache of ${tool}: ${stderr.toString().slice(-1000)}`);

@@ -1,6 +1,6 @@
 /**
- * The main script of the executable. The name by which the executable was started selects the tool. Each tool is an asset, and
- * its code cache is another: only those of the selected tool are read.
+ * The main script of the executable. The name by which the executable was started selects the tool. Each tool is one
+ * asset, and its code cache is another asset. This script reads only the assets of the selected tool.
  */
 import { basename } from "node:path";
 import { getAssetKeys, getRawAsset } from "node:sea";
@@ -21,8 +21,8 @@ if (assets.includes(name)) {
 }
 
 /**
- * The signals that the tool handles when it is loaded. A push and a pull handle them only when they have read the password, which
- * a signal must be able to end.
+ * The signals that the tool handles when it is loaded. Returns no signal for a push and a pull. They handle signals
+ * only after they have read the password, because a signal must be able to end this read.
  */
 function handledSignals(): NodeJS.Signals[] {
   const common: NodeJS.Signals[] = ["SIGTERM", "SIGINT", "SIGHUP"];
@@ -31,7 +31,7 @@ function handledSignals(): NodeJS.Signals[] {
   return [...common, "SIGQUIT", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGXCPU", "SIGIO", "SIGPWR"];
 }
 
-/** The bytes of an asset. They are not copied: they are in the memory of the executable. */
+/** Returns the bytes of an asset. Does not copy the bytes, because they are in the memory of the executable. */
 function asset(key: string): Buffer {
   return Buffer.from(getRawAsset(key) as ArrayBuffer);
 }

@@ -1,6 +1,6 @@
 /**
- * The start of an ICU data package after its first two bytes: magic bytes, the size of the information, the byte order, the
- * size of a character, and the format `CmnD` (ICU, "udata.h" and "ucmndata.h").
+ * The start of an ICU data package after its first two bytes: magic bytes, the size of the information, the byte order,
+ * the size of a character, and the format `CmnD` (ICU, "udata.h" and "ucmndata.h").
  */
 const SIGNATURE = Buffer.from([0xda, 0x27, 20, 0, 0, 0, 0, 0, 2, 0, ...Buffer.from("CmnD")]);
 
@@ -13,7 +13,7 @@ const ENTRY = 8;
 /** The locales to keep. ICU uses English for all other locales. With `LANG=C`, the locale is `en_US_POSIX`. */
 const LOCALES = ["root", "en", "en_US", "en_US_POSIX"];
 
-/** The items to keep that do not belong to a locale. `/` separates the folder. */
+/** The items to keep that do not belong to a locale. In a name, `/` separates the folder from the rest. */
 const COMMON = [
   ...["pool", "res_index", "supplementalData", "currencyNumericCodes", "dayPeriods", "genderList"],
   ...["grammaticalFeatures", "icustd", "icuver", "keyTypeData", "langInfo", "metaZones", "metadata"],
@@ -54,10 +54,11 @@ export interface Reduction {
 }
 
 /**
- * Removes the ICU data that the tools do not need from a Node binary, in place: all locales except English, converters of
- * character sets, dictionaries, transliterations and names of characters. Writes the smaller package at the place of the old
- * package, and zeros after it, because the size of the binary must not change. The result depends only on the binary. Throws if
- * the binary does not have exactly one package, or if the package lacks an item that the tools need.
+ * Removes the ICU data that the tools do not need from a Node binary, in place. This data is: all locales except
+ * English, converters of character sets, dictionaries, transliterations and names of characters. Overwrites the old
+ * package with the smaller package, and fills the rest with zeros, because the size of the binary must not change. The
+ * result depends only on the binary. Throws if the binary does not have exactly one package, or if an item that the
+ * tools need is missing.
  */
 export function reduceIcuData(binary: Buffer): Reduction {
   const { start, end, header, items } = findPackage(binary);

@@ -15,7 +15,10 @@ export interface LoadedTool extends ToolScript {
   readonly codeCache: () => Buffer;
 }
 
-/** Loads a tool's script: CommonJS in ASCII. V8 rejects a code cache that another version of Node or of the script made. */
+/**
+ * Loads a tool's script. The script is CommonJS in ASCII. V8 rejects a code cache from another version of Node or of
+ * the script.
+ */
 export function loadTool(
   name: string,
   source: Buffer,

@@ -1,8 +1,8 @@
 import type { Plugin } from "esbuild";
 
 /**
- * A module with the exports of undici that the tools use, made from undici's parts like undici's own main file. That file also
- * loads `fetch`, mocks, caches and web sockets: loading them takes longer than a small push.
+ * The text of a module that replaces undici's main file. The module contains only the exports that the tools use. The
+ * main file also loads `fetch`, mocks, caches and web sockets, which takes longer than a small push.
  */
 export const UNDICI_CORE = `
 Object.assign(require("undici/lib/dispatcher/dispatcher.js").prototype, require("undici/lib/api/index.js"));
@@ -12,7 +12,10 @@ exports.buildConnector = require("undici/lib/core/connect.js");
 exports.errors = require("undici/lib/core/errors.js");
 `;
 
-/** Replaces undici by {@link UNDICI_CORE}, and its HTTP/2 client, which the tools do not use, by an empty module. */
+/**
+ * Replaces undici with {@link UNDICI_CORE}. Replaces undici's HTTP/2 client with an empty module, because the tools do
+ * not use this client.
+ */
 export const undiciCore: Plugin = {
   name: "undici-core",
   setup: ({ onResolve, onLoad }) => {

@@ -1,9 +1,10 @@
 import type { Plugin } from "esbuild";
 
 /**
- * The platform of yargs in the executable, instead of Node's. yargs would read a translation beside the executable, and the nearest
- * `package.json` above the working directory: files of the application, or of nobody. It would also load code that lays out help
- * texts, which takes half of a tool's start. The tools format their help themselves, and English needs no translation.
+ * The text of the module that yargs uses in the executable to access the system. The original module would read a
+ * translation beside the executable, and the nearest `package.json` above the working directory. These files could
+ * belong to the application. The original module would also load code that lays out help texts. Loading this code takes
+ * half of a tool's start time. The tools format their help themselves, and English needs no translation.
  */
 const YARGS_PLATFORM = `
 import { basename, dirname, extname, join, relative, resolve } from "node:path";
@@ -58,7 +59,7 @@ export default {
 };
 `;
 
-/** Replaces the platform of yargs by {@link YARGS_PLATFORM}. */
+/** Replaces the module that yargs uses to access the system. The new module is {@link YARGS_PLATFORM}. */
 export const yargsPlatform: Plugin = {
   name: "yargs-platform",
   setup: ({ onLoad }) => {

@@ -15,9 +15,9 @@ export interface Libraries {
 }
 
 /**
- * Finds the loader and the shared libraries of an executable, and the libraries that these need in turn. Searches a
- * folder with Debian's packages (see `debianRoot`). Throws if a library is missing. patchelf reads the files of any
- * architecture.
+ * Finds the loader and all shared libraries of an executable, including the libraries that other libraries need.
+ * Searches in a folder with Debian's packages (see `debianRoot`). Throws if a library is missing. patchelf reads the
+ * files of any architecture.
  */
 export function findLibraries(executable: string, arch: keyof typeof DEBIAN_ARCH, root: string): Libraries {
   const find = (name: string) => {

@@ -41,9 +41,9 @@ export interface WrittenImage {
 }
 
 /**
- * Writes an image for several platforms to an archive of an OCI layout. The image is in a folder in the format of
- * podman's `dir` transport, uncompressed. libdeflate compresses the layers, because podman's own compression is weaker.
- * The same image always gives the same bytes. An engine that loads the archive gives the image the name `name`.
+ * Writes an image for several platforms to an archive of an OCI layout. The uncompressed image is in `folder`, in the
+ * format of podman's `dir` transport. libdeflate compresses the layers, because podman's own compression is weaker. The
+ * same image always gives the same bytes. After an engine has loaded the archive, the image has the name `name`.
  */
 export async function writeOciArchive(folder: string, archive: string, name: string): Promise<WrittenImage> {
   ensureProgram("libdeflate-gzip", ["libdeflate-tools"]);

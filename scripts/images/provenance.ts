@@ -5,13 +5,13 @@ import { ROOT } from "../../support/paths.ts";
 
 /** The source revision of an image. */
 export interface Provenance {
-  /** The commit, with `-changed` behind it if there are uncommitted changes. Empty if it is unknown. */
+  /** The commit. If there are uncommitted changes, `-changed` follows. Empty if the commit is unknown. */
   readonly revision: string;
   /** The time of the commit, in seconds since 1970; 0 if it is unknown. */
   readonly time: number;
 }
 
-/** Returns the git commit of these sources. Warns on stderr if there is none, as in a source archive. */
+/** Returns the git commit of these sources. Warns on stderr if there is no commit, for example in a source archive. */
 export function readProvenance(): Provenance {
   const git = (...args: string[]) => spawnSync("git", ["-C", ROOT, ...args], { encoding: "utf8" });
   const commit = existsSync(join(ROOT, ".git")) ? git("log", "-1", "--format=%H %ct") : undefined;

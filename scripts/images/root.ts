@@ -19,18 +19,18 @@ import { findLibraries } from "./libraries.ts";
 /** The path of the image's root, both inside the image and in a container that mounts the image as a volume. */
 export const TOOLS_FOLDER = "/opt/oras-pod-tools";
 
-/** The Debian packages that the image has files of, with their dependencies. */
+/** The Debian packages whose files are in the image. The image also contains files of their dependencies. */
 export const IMAGE_PACKAGES: readonly string[] = ["ca-certificates", "libatomic1", "libstdc++6"];
 
 /**
- * Writes the root file system of the image for one architecture. `built` has the executables, and `components` is the software
- * of others in the image.
+ * Writes the root file system of the image for one architecture. `built` is the folder of the executables, and
+ * `components` is the third-party software in the image.
  */
 export function writeImageRoot(arch: Arch, built: string, components: readonly Component[], root: string): void {
   const debian = debianRoot(arch, IMAGE_PACKAGES);
   for (const path of ["lib", "etc", "etc/ssl", "etc/ssl/certs", "mnt", "opt"]) addFolder(join(root, path), 0o755);
-  // podman gives a volume the mode of this folder; the kubelet always uses 0777. There is no sticky bit, because
-  // launcher and sidecar replace each other's files and may run as different users.
+  // podman gives a volume the mode of this folder. The kubelet always uses 0777. The mode has no sticky bit, because
+  // the launcher and the sidecar replace each other's files, and may run as different users.
   addFolder(join(root, "mnt/oras"), 0o777);
   addExecutables(arch, built, root, debian);
   writeLicenses(components, join(root, "licenses"));

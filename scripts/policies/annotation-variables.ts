@@ -21,7 +21,7 @@ export function isOurs(name: string): string {
   return `(${name}.startsWith(${text(OPERATOR_PREFIX)}) || ${name}.startsWith(${text(OWN_PREFIX)}))`;
 }
 
-/** The value of an annotation that is set; the empty text if it is not. */
+/** The value of an annotation. The empty text if the annotation sets nothing. */
 export function givenValue(name: string): string {
   return `variables.given[?${text(name)}].orValue("")`;
 }
@@ -41,7 +41,8 @@ export const ANNOTATION_VARIABLES: readonly Variable[] = [
     name: "rank",
     expression: `{\n${ANNOTATIONS.map(({ name }, index) => `  ${text(name)}: ${index}`).join(",\n")}\n}`,
   },
-  // The given rows, in the order of the table. A loop over all rows would cost more time than all other expressions.
+  // The rows of the given annotations, in the order of the table. A loop over all rows would take longer than all other
+  // expressions.
   {
     name: "table",
     expression: `variables.given.map(name, name in variables.rank, variables.rank[name]).sort()
@@ -76,7 +77,7 @@ export const ANNOTATION_VARIABLES: readonly Variable[] = [
   { name: "sidecarCommand", expression: sidecarCommand() },
 ];
 
-/** The list of the sentences for which a pod is refused because of its annotations. */
+/** The list of the messages about invalid annotations of a pod. If the list is not empty, the pod is refused. */
 export function annotationProblems(): string {
   return concatenation([unknownProblems(), valueProblems(), exclusiveProblems(), transferProblems()]);
 }
@@ -87,7 +88,7 @@ function unknownProblems(): string {
   .map(name, ${message("unknown", { name: "name" })})`;
 }
 
-/** No type accepts an empty text. An empty line of a list is no item of the list. */
+/** No type accepts an empty text. In a list, an empty line is not an item. */
 function valueProblems(): string {
   const rows = `(variables.table + variables.numbered.map(name, ${texts(["pullUri", "one", "", "", ""]).replace("[", "[name, ")}))`;
   const value = "variables.given[row[0]]";
@@ -102,9 +103,9 @@ function valueProblems(): string {
 }
 
 /**
- * Whether a value has the pattern of its type. The API server compiles a regular expression once if the pattern is a
- * literal, and for each pod if the pattern comes from a table. The types of the first annotations come first, because
- * most pods use them.
+ * Whether a value matches the pattern of its type. If a pattern is a literal, the API server compiles the regular
+ * expression only once. If a pattern comes from a table, the API server compiles it for each pod. The types of the
+ * first annotations come first, because most pods use them.
  */
 function isValid(type: string, value: string): string {
   const types = [...new Set(ANNOTATIONS.map((annotation) => annotation.type))];
@@ -141,7 +142,7 @@ function saves(): string {
 
 /**
  * A row of the variable `table`: name, type, form, option of the launcher, option of the sidecar, and the name of the
- * annotation that must not be given too.
+ * annotation that excludes this annotation.
  */
 function row(annotation: Annotation): string {
   const { name, type, sets } = annotation;
@@ -183,7 +184,10 @@ function sidecarCommand(): string {
   ]);
 }
 
-/** The value of the annotation that sets a part; the empty text if there is none. At most one annotation sets a part. */
+/**
+ * The value of the annotation that sets a part. The empty text if no annotation sets the part. At most one annotation
+ * sets a part.
+ */
 export function part(name: PodPart): string {
   const names = ANNOTATIONS.filter(({ sets }) => sets === name).map(({ name }) => name);
   return names.reduceRight((rest, key) => `variables.given[?${text(key)}].orValue(${rest})`, '""');
@@ -197,7 +201,7 @@ function absolute(name: PodPart): readonly Annotation[] {
   return ANNOTATIONS.filter(({ name: key, sets }) => sets === name && key.startsWith(OWN_PREFIX));
 }
 
-/** The names of those annotations that are given. */
+/** The names of the annotations in `rows` that are given. */
 function givenNames(rows: readonly Annotation[]): string {
   return `${texts(rows.map(({ name }) => name))}.filter(name, name in variables.given)`;
 }

@@ -29,7 +29,7 @@ export function listIf(condition: string, then: string): string {
   return `(${condition} ? ${then} : [])`;
 }
 
-/** Lists one after the other. */
+/** Joins lists into one list. */
 export function concatenation(lists: readonly string[]): string {
   return lists.join("\n+ ");
 }

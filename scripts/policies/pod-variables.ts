@@ -1,4 +1,6 @@
-/** The variables of the policies that read the pod. The rules are those of `inject/target.ts` and `service-class.ts`. */
+/**
+ * The variables of the policies that read the pod. The rules are those of `inject/target.ts` and `service-class.ts`.
+ */
 import { COMPLETION_INDEX, NAMES, VARIABLES } from "oras-push/inject/parts";
 import { CONDITION, MOUNT_PATHS, VOLUME_NAMES } from "oras-push/inject/target";
 import { givenValue } from "./annotation-variables.ts";
@@ -26,7 +28,9 @@ export const POD_VARIABLES: readonly Variable[] = [
   { name: "conditionVariable", expression: `${givenValue(CONDITION)}.split("=")[0]` },
 ];
 
-/** What a mutation needs besides: the quality of service, and the index of the variable that the sidecar copies. */
+/**
+ * Additional variables for a mutation: the quality of service, and the index of the variable that the sidecar copies.
+ */
 export const MUTATION_VARIABLES: readonly Variable[] = [
   {
     name: "copied",
@@ -43,7 +47,10 @@ export const MUTATION_VARIABLES: readonly Variable[] = [
   },
 ];
 
-/** The list of the sentences for which a pod is refused because of its specification. A worker has no such problem. */
+/**
+ * The list of the messages about an invalid specification of a pod. If the list is not empty, the pod is refused. The
+ * list is always empty for a worker.
+ */
 export function podProblems(): string {
   const container = "variables.names[variables.index]";
   const taken = texts([NAMES.sidecar, NAMES.install]);

@@ -46,10 +46,10 @@ export function policies(): readonly object[] {
 }
 
 /**
- * The condition under which a policy reads the annotations of a pod. `pod` is an expression. The API server evaluates the
- * variables and the messages of a validating policy for each object that meets the conditions, even if the object is
- * valid. It evaluates all conditions, even if the first one is false. So this single condition saves most of the time
- * that a policy adds to the creation of a pod.
+ * The condition under which a policy reads the annotations of a pod. `pod` is an expression. The API server evaluates
+ * the variables and the messages of a validating policy for each object that meets the conditions, even if the object
+ * is valid. It evaluates all conditions, even if the first condition is false. Therefore, this policy has only one
+ * condition. This saves most of the time that a policy adds to the creation of a pod.
  */
 function asksForInjection(pod: string): object[] {
   const annotated = `(${pod}).?metadata.?annotations.orValue({}).exists(name, ${isOurs("name")})`;
@@ -131,7 +131,10 @@ function inheritingPolicy(): Policy {
   };
 }
 
-/** A mutating policy has no messages. So this policy refuses what the mutating policy left as it was. */
+/**
+ * A mutating policy cannot refuse a pod with a message. Therefore, this policy refuses the pods that the mutating
+ * policy did not change.
+ */
 function denyingPolicy(): Policy {
   const controller = message("controller", { kind: "request.kind.kind" });
   const problems = {
@@ -203,7 +206,7 @@ function binding({ kind, metadata: { name }, actions }: Policy): object {
   };
 }
 
-/** Returns an object as it is written, with its version. */
+/** Returns an object in the form in which it is written to the file: with its API version. */
 export function withVersion(policy: object): object {
   const { actions: _, ...fields } = policy as Policy;
   return { apiVersion: API, ...fields };

@@ -12,8 +12,8 @@ const POLICY_IMAGE = /'"oras-pod-tools:[^"]+"'/g;
 const IMAGE_NAME = /^[a-z0-9][A-Za-z0-9._/:@-]*$/;
 
 /**
- * Returns one manifest with the admission policies and the registry. The policies use the image `image` for the tools. Throws
- * if `image` is no name of an image.
+ * Returns one manifest with the admission policies and the registry. The policies use the image `image` for the tools.
+ * Throws if `image` is not a valid name of an image.
  */
 export function installYaml(image: string): string {
   if (!IMAGE_NAME.test(image)) throw new Error(`invalid name of an image: ${image}`);

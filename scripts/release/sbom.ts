@@ -25,8 +25,8 @@ const TOOLS = { name: manifest.name, ...OWN } as const;
 const IMAGE = { name: `${manifest.name}-image`, ...OWN } as const;
 
 /**
- * Returns the list of the software in a release, as a document of SPDX 2.3 in JSON. The image contains the tools. The same
- * contents give the same text.
+ * Returns the list of the software in a release, as a document of SPDX 2.3 in JSON. The image contains the tools. The
+ * same contents give the same text.
  */
 export function sbom({ tools, image, time }: ReleaseContents): string {
   const components = [...tools, ...image];
@@ -51,13 +51,13 @@ export function sbom({ tools, image, time }: ReleaseContents): string {
     dataLicense: "CC0-1.0",
     SPDXID: DOCUMENT,
     name,
-    // Each document needs a name of its own (SPDX 2.3, section 6.5).
+    // Each document needs a unique name (SPDX 2.3, section 6.5).
     documentNamespace: `https://spdx.org/spdxdocs/${name}-${digest}`,
   };
   return `${JSON.stringify({ ...head, ...body }, undefined, 2)}\n`;
 }
 
-/** The package of a component (SPDX 2.3, section 7), and those of its parts. */
+/** Returns the package of a component (SPDX 2.3, section 7), and the packages of its parts. */
 function packagesOf(component: Component | typeof TOOLS | typeof IMAGE): object[] {
   const license = component.license ?? licenseReference(component);
   const urls = "urls" in component ? component.urls : [genericUrl(component)];
@@ -89,7 +89,7 @@ function packageOf({ name, version }: Part, SPDXID: string, urls: readonly strin
   };
 }
 
-/** The text of a license without a name in the list of SPDX (SPDX 2.3, section 10). */
+/** The text of a license that has no name in the license list of SPDX (SPDX 2.3, section 10). */
 function extractedLicense(component: Component): object {
   const name = `Licenses of ${component.name} ${component.version}`;
   return { licenseId: licenseReference(component), name, extractedText: component.text };

@@ -1,10 +1,13 @@
-/** Software of others in the tools or in the image, and its license. */
+/** Third-party software in the tools or in the image, and its license. */
 export interface Component {
   readonly name: string;
   readonly version: string;
-  /** The package URLs (purl specification), one for each architecture if it has packages of its own. */
+  /**
+   * The package URLs (purl specification). If each architecture has its own package, there is one URL for each
+   * architecture.
+   */
   readonly urls: readonly string[];
-  /** The license as an SPDX expression. It is missing if the origin names no expression. */
+  /** The license as an SPDX expression. Undefined if the source of the software names no expression. */
   readonly license?: string;
   /** The text of the license. */
   readonly text: string;
@@ -18,7 +21,7 @@ export interface Part {
   readonly version: string;
 }
 
-/** Returns the name and version of a component, as a text that is safe in the name of a file and in an SPDX identifier. */
+/** Returns the name and the version of a component as text. File names and SPDX identifiers can contain this text. */
 export function componentId({ name, version }: Part): string {
   return `${name}-${version}`.replaceAll(/[^A-Za-z0-9.-]+/g, "-");
 }

@@ -7,13 +7,16 @@ import { findLibraries } from "../images/libraries.ts";
 import { IMAGE_PACKAGES } from "../images/root.ts";
 import { type Component, componentId } from "./component.ts";
 
-/** The folder of licenses that the copyright files of Debian only name. The package `base-files` contains them. */
+/**
+ * The folder of common licenses. The copyright files of Debian packages only name these licenses. The package
+ * `base-files` contains their texts.
+ */
 const COMMON = "usr/share/common-licenses";
 
 /**
- * Returns the Debian packages of which the image has files: those of the libraries that the executables need, and the
- * certificate authorities. `launchers` are the executables by architecture. A package with the same version for several
- * architectures is one component. Throws if a library belongs to no package.
+ * Returns the Debian packages whose files are in the image: the packages of the libraries that the executables need,
+ * and the package of the certificate authorities. `launchers` are the executables by architecture. A package with the
+ * same version for several architectures is one component. Throws if a library belongs to no package.
  */
 export function debianComponents(launchers: ReadonlyMap<Arch, string>): Component[] {
   const all = [...launchers].flatMap(([arch, launcher]) => componentsFor(arch, launcher));

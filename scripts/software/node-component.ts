@@ -4,12 +4,13 @@ import manifest from "../../package.json" with { type: "json" };
 import type { Arch } from "../build.ts";
 import type { Component } from "./component.ts";
 
-/** Versions of interfaces and of data formats in `process.versions`. They are no software. */
+/** Versions of interfaces and of data formats in `process.versions`. They are not software. */
 const NO_SOFTWARE: readonly string[] = ["node", "modules", "napi", "unicode"];
 
 /**
- * Returns Node with the libraries that its binary contains, as the binary itself lists them. The package of Node contains one
- * text with all licenses. Throws if this process runs with another version of Node than the lockfile pins.
+ * Returns Node, with the libraries that its binary contains. The binary itself lists these libraries. The package of
+ * Node contains one text with all licenses. Throws if the version of Node in this process differs from the version in
+ * the lockfile.
  */
 export function nodeComponent(): Component {
   const name = `node-linux-${process.arch as Arch}` as const;

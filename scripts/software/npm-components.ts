@@ -11,8 +11,8 @@ const PACKAGE_PATH = /^(?<folder>.*\bnode_modules\/(?:@[^/]+\/)?[^/]+)\//;
 const LICENSE_FILE = /^(licen[cs]e|copying)([.-].*)?$/i;
 
 /**
- * Returns the npm packages whose code is in bundles, sorted by name and version. Throws if a package has no license in its
- * `package.json`, or no file with the text of the license.
+ * Returns the npm packages whose code is in bundles, sorted by name and version. Throws if a package has no license in
+ * its `package.json`, or no file with the text of the license.
  */
 export function npmComponents(bundles: readonly Metafile[]): Component[] {
   const outputs = bundles.flatMap((bundle) => Object.values(bundle.outputs));

@@ -31,8 +31,9 @@ export class Api {
   }
 
   /**
-   * Passes the objects of a list and each later state of them to `receive`, until the returned function is called. The
-   * last state of a deleted object is its state before the deletion. Throws later if the API server ends the watch.
+   * Calls `receive` with each object of a list, and again at each change of an object. If an object is deleted, its
+   * last state is the state before the deletion. Returns a function that stops the watch. If the API server ends the
+   * watch, the error is thrown later.
    */
   watch<T>(path: string, receive: (object: T) => void): () => void {
     const separator = path.includes("?") ? "&" : "?";
@@ -53,7 +54,7 @@ export class Api {
     };
   }
 
-  /** Waits until the API server is ready. Throws after a time in seconds. */
+  /** Waits until the API server is ready. Throws if this takes longer than `seconds`. */
   async untilReady(seconds: number): Promise<void> {
     const end = Date.now() + seconds * 1000;
     for (;;) {

@@ -17,8 +17,8 @@ export function certManagerControllers(): Dependency {
 }
 
 /**
- * Installs cert-manager in a cluster. Its controllers are a process of the node, not pods. The webhook of cert-manager is
- * not installed, because it only checks the objects that users write.
+ * Installs cert-manager in a cluster. Its controllers are a process of the node, not pods. The webhook of cert-manager
+ * is not installed, because it only checks the objects that users write.
  */
 export async function installCertManager(cluster: Cluster): Promise<void> {
   const module = goModule(NAME, MODULE);

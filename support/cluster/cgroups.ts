@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const ROOT = "/sys/fs/cgroup";
 
-/** A hierarchy of cgroups. Version 1 has several of them, version 2 has one. */
+/** A hierarchy of cgroups. Version 1 of cgroups has several hierarchies, and version 2 has one. */
 export interface Hierarchy {
   /** Its mount point. */
   readonly path: string;
@@ -12,7 +12,7 @@ export interface Hierarchy {
   readonly mount: readonly string[];
 }
 
-/** Returns the hierarchies of this machine. If it has controllers of version 1, these are the ones that it uses. */
+/** Returns the hierarchies that this machine uses. If the machine has hierarchies of version 1, returns only these. */
 export function cgroupHierarchies(): Hierarchy[] {
   const mounts = readFileSync("/proc/self/mounts", "utf8")
     .trim()
@@ -27,8 +27,8 @@ export function cgroupHierarchies(): Hierarchy[] {
 }
 
 /**
- * Removes a cgroup and all cgroups in it, from all hierarchies. Their processes must be ending. Throws if a process is
- * still there after ten seconds.
+ * Removes a cgroup and all cgroups in it, from all hierarchies. Their processes must already be ending. Throws if a
+ * process is still running after ten seconds.
  */
 export async function removeCgroup(name: string): Promise<void> {
   for (const { path } of cgroupHierarchies()) {
@@ -44,7 +44,7 @@ export async function removeCgroup(name: string): Promise<void> {
   }
 }
 
-/** The files of a cgroup cannot be removed, and disappear with it. */
+/** Removes only folders. The files of a cgroup cannot be removed, and disappear together with its folder. */
 function removeFolders(folder: string): void {
   for (const entry of readdirSync(folder, { withFileTypes: true }))
     if (entry.isDirectory()) removeFolders(join(folder, entry.name));

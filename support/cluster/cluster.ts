@@ -28,7 +28,7 @@ export interface ClusterPlan {
 /** The number of volumes for claims. There is no provisioner. */
 const VOLUMES = 4;
 
-/** A Kubernetes cluster with one node, in namespaces of its own. */
+/** A Kubernetes cluster with one node. The node has its own namespaces. */
 export class Cluster {
   readonly folder: string;
   readonly node: Node;
@@ -42,13 +42,13 @@ export class Cluster {
   }
 
   /**
-   * Starts an empty cluster. Its state is in `.cache/cluster/NAME`. Stops an earlier cluster of this name. Throws with the
-   * last lines of the logs if a component does not start.
+   * Starts an empty cluster. Its state is in `.cache/cluster/NAME`. Stops an earlier cluster of this name. If a
+   * component does not start, throws an error with the last lines of the logs.
    */
   static async start(name: string, { archives, bound, report = () => {} }: ClusterPlan): Promise<Cluster> {
     const folder = join(CLUSTERS, name);
     await Cluster.stop(name);
-    // A cluster whose files were deleted leaves its cgroup.
+    // If the files of a cluster were deleted, its cgroup may still exist.
     await removeCgroup(cgroupName(folder));
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
@@ -73,7 +73,7 @@ export class Cluster {
     return node === undefined ? undefined : new Cluster(node);
   }
 
-  /** Stops a cluster and removes its files, except the logs. Returns whether there was one. */
+  /** Stops a cluster and removes its files, except the logs. Returns false if there was no such cluster. */
   static async stop(name: string): Promise<boolean> {
     const folder = join(CLUSTERS, name);
     if (!existsSync(join(folder, FILES.node))) return false;
@@ -94,7 +94,7 @@ export class Cluster {
     return join(this.folder, FILES.kubeconfig);
   }
 
-  /** Runs kubectl and returns its stdout. Throws with its stderr if it fails. */
+  /** Runs kubectl and returns its stdout. If kubectl fails, throws an error with its stderr. */
   async kubectl(...args: readonly string[]): Promise<string> {
     const options = { env: this.environment(), cwd: this.folder, maxBuffer: 2 ** 28 };
     const { stdout } = await promisify(execFile)(join(PROGRAMS, "kubectl"), args, options);

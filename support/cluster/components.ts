@@ -31,12 +31,13 @@ const COMPONENTS = {
     "--service-account-issuer=https://kubernetes.default.svc",
     `--service-account-key-file=${PKI}/tokens.pub`,
     `--service-account-signing-key-file=${PKI}/tokens.key`,
-    // For logs, exec and port-forward, the API server connects to the kubelet. The node's name has no address.
+    // For logs, exec and port-forward, the API server connects to the kubelet. The name of the node cannot be resolved.
     "--kubelet-preferred-address-types=InternalIP",
     `--kubelet-certificate-authority=${PKI}/ca.crt`,
     `--kubelet-client-certificate=${PKI}/admin.crt`,
     `--kubelet-client-key=${PKI}/admin.key`,
-    // The node has no kube-proxy. So the API server calls the pods of a webhook's Service, not the address of the Service.
+    // The node has no kube-proxy. Therefore, the API server calls the pods of a webhook's Service, not the address of
+    // the Service.
     "--enable-aggregator-routing",
     "--authorization-mode=Node,RBAC",
     "--enable-admission-plugins=NodeRestriction",

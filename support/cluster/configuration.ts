@@ -34,8 +34,8 @@ function configuration(cgroup: string): Readonly<Record<string, string>> {
 }
 
 /**
- * `restrict_oom_score_adj`: a test machine may itself be a container, which cannot decrease this value. The plugins that
- * are disabled write outside of the folder of the cluster.
+ * The option `restrict_oom_score_adj` is set, because a test machine may itself be a container, and a container cannot
+ * decrease this score. Some plugins are disabled, because they write outside of the folder of the cluster.
  */
 function containerdConfiguration(runc: string): string {
   const runtime = `plugins."io.containerd.cri.v1.runtime"`;
@@ -86,10 +86,11 @@ function kubeletConfiguration(cgroup: string): object {
     failSwapOn: false,
     clusterDomain: "cluster.local",
     clusterDNS: [ADDRESSES.bridge],
-    // An empty file: the pods do not inherit the name servers of the machine.
+    // An empty file, so that the pods do not inherit the name servers of the machine.
     resolvConf: "/dev/null",
     podLogsDir: `${INSIDE.state}/pod-logs`,
-    // How often the kubelet measures the volumes, which it compares with their limits.
+    // The interval at which the kubelet measures the volumes. The kubelet compares the sizes with the limits of the
+    // volumes.
     volumeStatsAggPeriod: "10s",
     // Never remove images, because the node cannot pull them again.
     imageGCHighThresholdPercent: 100,

@@ -3,7 +3,10 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ADDRESSES, NODE_NAME } from "./settings.ts";
 
-/** The identities in the cluster, by their names. The API server reads group (O) and user (CN) from the subject. */
+/**
+ * The identities in the cluster, by their names. The API server reads the group (O) and the user (CN) from the subject
+ * of the certificate.
+ */
 const IDENTITIES = {
   "kube-apiserver": {
     subject: "/CN=kube-apiserver",
@@ -25,8 +28,8 @@ export type Identity = keyof typeof IDENTITIES;
 const NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
 
 /**
- * Creates a certificate authority (`ca.crt`, `ca.key`), a certificate for each identity (`NAME.crt`, `NAME.key`), and the
- * keys for the tokens of service accounts (`tokens.key`, `tokens.pub`). Does nothing if the folder exists.
+ * Creates a certificate authority (`ca.crt`, `ca.key`), a certificate for each identity (`NAME.crt`, `NAME.key`), and
+ * the keys for the tokens of service accounts (`tokens.key`, `tokens.pub`). Does nothing if the folder exists.
  */
 export function writeCredentials(folder: string): void {
   if (existsSync(folder)) return;

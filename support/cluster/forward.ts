@@ -1,10 +1,10 @@
 /**
- * Forwards connections from outside of the node to an address inside. Runs inside the node:
+ * Forwards connections from outside of the node to an address inside the node. Runs inside the node:
  *
  *   node forward.ts HOST PORT
  *
- * The listening socket comes from the process outside, as a message. A socket stays in the network namespace where it was
- * created, so this needs no network device between the namespaces.
+ * A process outside of the node creates the listening socket, and sends it as a message. A socket stays in the network
+ * namespace in which it was created. Therefore, no network device between the namespaces is necessary.
  */
 import { connect, type Server, type Socket } from "node:net";
 import { pipeline } from "node:stream";

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import type { Node } from "./node.ts";
 
 /**
- * Forwards a free port of the loopback interface to an address inside a node, HOST:PORT. Returns the port. It is open
- * until the node stops. NAME is part of the name of the log.
+ * Forwards a free port of the loopback interface to an address inside a node. `address` has the form HOST:PORT. Returns
+ * the port. The port is open until the node stops. `name` is a part of the name of the log.
  */
 export async function forwardInto(node: Node, name: string, address: string): Promise<number> {
   const server = createServer();

@@ -68,8 +68,8 @@ function writeConfiguration(folder: string): void {
 }
 
 /**
- * Waits until the controller answers a webhook's requests. It first listens, and adds the webhooks later. Throws after 30
- * seconds.
+ * Waits until the controller answers a webhook's requests. The controller starts to listen before it adds the webhooks.
+ * Throws after 30 seconds.
  */
 async function untilAnswered(cluster: Cluster, path: string): Promise<void> {
   const options = '{ method: "POST", rejectUnauthorized: false }';

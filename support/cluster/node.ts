@@ -8,19 +8,19 @@ import { removeCgroup } from "./cgroups.ts";
 import { childrenOf, identifyProcess, isRunning, killProcess, type ProcessIdentity } from "./process-identity.ts";
 import { FILES, INSIDE, PROGRAMS } from "./settings.ts";
 
-/** The content of the file `node.json`. The IDs are those outside of the namespaces. */
+/** The content of the file `node.json`. The process IDs are valid outside of the namespaces. */
 interface NodeRecord {
   /** If this process ends, the kernel kills all processes of the node. */
   readonly holder: ProcessIdentity;
   /** The first process inside the namespaces. */
   readonly first: ProcessIdentity;
-  /** The processes outside whose children are the programs inside, by the names of their logs. */
+  /** The parents of the programs inside the node, by the names of their logs. These parents run outside of the node. */
   readonly programs: Readonly<Record<string, ProcessIdentity>>;
 }
 
 const NAMESPACES = ["--mount", "--propagation=private", "--net", "--uts", "--pid", "--mount-proc"];
 
-/** The namespaces of a node: mounts, network, host name and processes. */
+/** The namespaces of a node, for mounts, network, host name and processes. */
 export class Node {
   readonly folder: string;
   #record: NodeRecord;
@@ -31,8 +31,8 @@ export class Node {
   }
 
   /**
-   * Creates the namespaces of a node. `folder` contains the configuration. If `bound`, the kernel stops the node when
-   * this process ends, even by SIGKILL.
+   * Creates the namespaces of a node. `folder` contains the configuration. If `bound` is true, the kernel stops the
+   * node when this process ends, even if SIGKILL ends this process.
    */
   static async start(folder: string, bound: boolean): Promise<Node> {
     const command = ["unshare", ...NAMESPACES, "--fork", "--kill-child", "catatonit", "-P"];
@@ -52,26 +52,30 @@ export class Node {
     return record !== undefined && isRunning(record.first) ? new Node(folder, record) : undefined;
   }
 
-  /** Stops the node of a folder and removes what it left outside of its namespaces. Does nothing if there is none. */
+  /**
+   * Stops the node of a folder, and removes the traces of the node outside of its namespaces. Does nothing if there is
+   * no node.
+   */
   static async stop(folder: string): Promise<void> {
     const record = readRecord(folder);
     if (record === undefined) return;
-    // The other processes collect the exit codes of these two, and then end.
+    // When the first process ends, the kernel kills all processes inside the namespaces. Their parents outside then end
+    // too.
     await killProcess(record.first);
     for (const parent of [record.holder, ...Object.values(record.programs)]) await untilEnded(parent);
     await removeCgroup(cgroupName(folder));
     rmSync(join(folder, FILES.node));
   }
 
-  /** Runs a command inside the node and returns its stdout. Throws with its stderr if it fails. */
+  /** Runs a command inside the node and returns its stdout. If the command fails, throws an error with its stderr. */
   async exec(...command: readonly string[]): Promise<string> {
     const [program, ...args] = this.inside(command);
     return (await promisify(execFile)(program, args, { cwd: "/", maxBuffer: 2 ** 28 })).stdout;
   }
 
   /**
-   * Starts a program inside the node. It runs until the node stops. Its output goes to the log NAME. With `channel`, the
-   * program receives messages of this process.
+   * Starts a program inside the node. It runs until the node stops. The log `name` contains its output. With `channel`,
+   * the program receives messages from this process.
    */
   start(name: string, command: readonly string[], channel = false): ChildProcess {
     const log = openSync(logFile(this.folder, name), "a");
@@ -125,7 +129,7 @@ export function cgroupName(folder: string): string {
   return `oras-pod-tools-${createHash("sha256").update(folder).digest("hex").slice(0, 12)}`;
 }
 
-/** Waits until the first process of the namespaces runs; from then on, the namespaces are complete. */
+/** Waits until the first process of the namespaces runs. The namespaces are then complete. */
 async function firstProcess(unshare: ChildProcess): Promise<number> {
   for (let attempt = 0; attempt < 500; attempt++) {
     const [pid] = childrenOf(unshare.pid as number);

@@ -1,16 +1,16 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 
-/** The changes that a user makes to a folder of manifests, in an own `kustomization.yaml`. */
+/** The changes that a user makes to a folder of manifests, in a separate `kustomization.yaml`. */
 export interface Overlay {
   /** The folders of manifests. */
   readonly resources: readonly string[];
   readonly namespace: string;
   /** The images that the node has, by the names in the manifests. */
   readonly images?: Readonly<Record<string, { readonly newName?: string; readonly newTag: string }>>;
-  /** Patches in the form of kustomize. */
+  /** Patches in the format of kustomize. */
   readonly patches?: readonly object[];
-  /** Components in the sense of kustomize, as folders. */
+  /** The folders of kustomize components. */
   readonly components?: readonly string[];
 }
 

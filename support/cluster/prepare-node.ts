@@ -1,10 +1,10 @@
 /**
- * Prepares the namespaces of a node. Runs once inside of them, before the components start:
+ * Prepares the namespaces of a node. Runs once inside the namespaces, before the components start:
  *
  *   node prepare-node.ts STATE PROGRAMS CGROUP
  *
- * The mounts, the host name, the addresses and the settings of the kernel exist only in these namespaces. The cgroup
- * CGROUP is the only trace outside.
+ * The mounts, the host name, the addresses and the settings of the kernel exist only in these namespaces. Only the
+ * cgroup CGROUP also exists outside of the namespaces.
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -13,8 +13,8 @@ import { cgroupHierarchies, type Hierarchy } from "./cgroups.ts";
 import { ADDRESSES, INSIDE, NODE_NAME } from "./settings.ts";
 
 /**
- * Settings of the kernel that the kubelet requires. They belong to the whole machine, so the node only sees files with
- * these values.
+ * Settings of the kernel that the kubelet requires. These settings belong to the whole machine. Therefore, this script
+ * does not change them. Instead, the node sees files with these values.
  */
 const KERNEL_SETTINGS = {
   "vm/overcommit_memory": 1,
@@ -40,7 +40,8 @@ mount("--make-rshared", "/");
 
 /** Gives the node its own /run, which contains its folders at short paths. */
 function mountRun(): void {
-  // If the clone is itself in /run, the new /run hides it. So this mounts the folders before it moves the new /run there.
+  // If the clone itself is in /run, the new /run hides the clone. Therefore, the folders are mounted before the new
+  // /run is moved to its place.
   const fresh = join(state, "run");
   mkdirSync(fresh, { recursive: true });
   mount("-t", "tmpfs", "-o", "mode=0755", "tmpfs", fresh);
@@ -53,7 +54,7 @@ function mountRun(): void {
   mount("--move", fresh, "/run");
 }
 
-/** Keeps in memory what programs write to /var. */
+/** Keeps the files that programs write to /var in memory. */
 function mountVar(): void {
   const [upper, work] = ["/run/var/upper", "/run/var/work"];
   for (const folder of [upper, work]) mkdirSync(folder, { recursive: true });
@@ -105,13 +106,13 @@ function addNetwork(): void {
   ip("link", "add", "cni0", "type", "bridge");
   ip("address", "add", `${ADDRESSES.bridge}/${prefix}`, "dev", "cni0");
   ip("link", "set", "cni0", "up");
-  // The components require a default route. Its packets arrive nowhere.
+  // The components require a default route. Packets on this route arrive nowhere.
   ip("route", "add", "default", "dev", "cni0");
   writeFileSync("/proc/sys/net/ipv4/ip_forward", "1");
 }
 
 function mount(...args: readonly string[]): void {
-  // The table of mounts in /run is that of the machine.
+  // The table of mounts in /run belongs to the machine, not to the node.
   run("mount", "--no-mtab", ...args);
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** A process of this machine. The kernel reuses process IDs, so the start time is part of the identity. */
+/** A process of this machine. The kernel reuses process IDs. Therefore, the start time is a part of the identity. */
 export interface ProcessIdentity {
   readonly pid: number;
   /** When it started, in clock ticks since the machine's start. */

@@ -19,8 +19,8 @@ const NEEDS_GO = "needs Go, which is not installed";
 const CNI_FOLDER = "/usr/lib/cni";
 
 /**
- * The dependencies of a cluster, by name. Installs Debian packages and builds Go programs that are missing. If this
- * process is not root or Go is not installed, this returns at once.
+ * The dependencies of a cluster, by name. Installs missing Debian packages, and builds missing Go programs. If this
+ * process is not root or Go is not installed, returns at once.
  */
 export function clusterParts(): Record<string, Dependency> {
   const reason = clusterObstacle();
@@ -29,7 +29,10 @@ export function clusterParts(): Record<string, Dependency> {
   return { ...debianParts(), ...builtParts() };
 }
 
-/** The reason why this machine cannot run a cluster, even if all packages are installed; undefined if there is none. */
+/**
+ * The reason why this machine cannot run a cluster, even if all packages are installed. Undefined if the machine can
+ * run one.
+ */
 export function clusterObstacle(): string | undefined {
   if (process.getuid?.() !== 0) return "needs root, because it creates namespaces and mounts";
   if (findProgram("go") === undefined) return NEEDS_GO;

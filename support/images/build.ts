@@ -18,7 +18,7 @@ import { CACHE } from "../paths.ts";
 import { IMAGE_STORE, Podman } from "../podman.ts";
 import { BUSYBOX, hostArch, type ImagePlan } from "./plans.ts";
 
-/** Builds an image, unless the podman already has it from the same plan. */
+/** Builds an image, unless `podman` already has the image of the same plan. */
 export async function buildImage(podman: Podman, plan: ImagePlan, folder: string): Promise<void> {
   const label = `plan=${planDigest(plan)}`;
   const filters = ["--filter", `reference=${plan.name}`, "--filter", `label=${label}`];
@@ -33,8 +33,8 @@ export async function buildImage(podman: Podman, plan: ImagePlan, folder: string
 }
 
 /**
- * Builds an image and writes it to an archive under another name, unless this was done before. Returns the path of the
- * archive, which any container engine can load.
+ * Builds an image, and writes it to an archive under another name. Does nothing if the archive already exists. Returns
+ * the path of the archive, which any container engine can load.
  */
 export async function imageArchive(plan: ImagePlan, name: string): Promise<string> {
   const folder = join(CACHE, "images");

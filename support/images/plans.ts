@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { findProgram } from "../debian.ts";
 import { debianRoot } from "../debian-root.ts";
 
-/** A test image. It replaces a public image, which a machine without the internet cannot pull. */
+/** A test image. It replaces a public image, because a machine without internet access cannot pull the public image. */
 export interface ImagePlan {
   readonly name: string;
-  /** The Debian packages whose files are in it; none for an image with only static programs. */
+  /** The Debian packages whose files are in the image. An image with only static programs has no packages. */
   readonly packages?: readonly string[];
   /** The paths of the packages' folders that the image does not need. */
   readonly without?: readonly string[];
@@ -78,7 +78,7 @@ export function lammpsImage(lmp: string): ImagePlan {
   return { name: "localhost/lammps:test", files: { "/bin/lmp": lmp, ...exampleFiles() }, shared: ["/tmp"] };
 }
 
-/** Debian's LAMMPS, which lacks ReaxFF, and the same example. */
+/** Debian's LAMMPS without ReaxFF, and the same example. */
 export function debianLammpsImage(): ImagePlan {
   return { name: "localhost/lammps-debian:test", packages: ["lammps"], files: exampleFiles(), shared: ["/tmp"] };
 }
@@ -108,7 +108,7 @@ export function simpleLammpsImage(): ImagePlan {
     name: "localhost/lammps-simple:test",
     without: ["/usr/lib/gcc", "/usr/share/lammps"],
     texts: { [join(EXAMPLES, "in.reaxc.hns")]: SIMPLE_INPUT },
-    // OpenMPI does not start processes for a LAMMPS that runs alone, and does not report the drivers that Debian lacks.
+    // With these settings, OpenMPI starts no processes if LAMMPS runs alone, and does not report missing drivers.
     instructions: [
       "ENV HOME=/tmp OMP_NUM_THREADS=1",
       "ENV OMPI_MCA_ess_singleton_isolated=1 OMPI_MCA_mca_base_component_show_load_errors=0",
@@ -126,7 +126,7 @@ if world.Get_rank() == 0:
     print("\\n".join(lines))
 `;
 
-/** OpenMPI, ssh, and a program in the place of LAMMPS that sends messages between the processes. */
+/** OpenMPI, ssh, and a program that replaces LAMMPS. This program sends messages between the processes. */
 export function mpiImage(): ImagePlan {
   return {
     name: "localhost/mpi:test",

@@ -25,7 +25,7 @@ export interface MemoryRegistry {
   readonly blobs: Map<string, Buffer>;
   /** The manifests, by `REPOSITORY:TAG` and `REPOSITORY@DIGEST`. */
   readonly manifests: Map<string, StoredManifest>;
-  /** The chunks of open uploads, by the ids of these. Finished and cancelled uploads are removed. */
+  /** The chunks of open uploads, by the ids of the uploads. Finished and cancelled uploads are removed. */
   readonly uploads: Map<string, Buffer[]>;
   /** Sets the interceptor of later requests; undefined for none. */
   intercept(interceptor: Interceptor | undefined): void;

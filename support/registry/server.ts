@@ -13,7 +13,10 @@ export function closeServer(server: HttpServer): Promise<void> {
   return new Promise((resolve) => server.close(() => resolve()));
 }
 
-/** Calls `add` with the size of each chunk of a body. Does not read the body, because that would start its flow. */
+/**
+ * Calls `add` with the size of each chunk of a body. Does not read the body, because a read would start the flow of the
+ * stream.
+ */
 export function countBody(request: IncomingMessage, add: (bytes: number) => void): void {
   const emit = request.emit;
   request.emit = function (this: IncomingMessage, event: string | symbol, ...rest: unknown[]) {

@@ -6,7 +6,9 @@ import type { CheckpointPlan } from "./checkpoints/checkpoint-plan.ts";
 export interface LaunchPlan extends CheckpointPlan {
   /** The folder for the inputs; undefined if the step has no inputs. */
   readonly input: string | undefined;
-  /** Whether to wait for the sidecar, and to skip the run if the sidecar finds its output in the registry. */
+  /**
+   * Whether to wait for the sidecar, and to skip the run if the sidecar finds the output of the run in the registry.
+   */
   readonly skipDone: boolean;
   /** Paths or patterns to save. */
   readonly outputs: readonly TypedPath[];

@@ -19,7 +19,7 @@ import type { SidecarTimeout } from "./sidecar-wait.ts";
  * too, the launcher's failure only causes a warning, and this function returns the exit code of the command.
  *
  * Takes the lease first and releases it last. If the launcher can write neither a done marker nor a failure marker, it
- * keeps the lease until its process ends. From the end of the lease, the sidecar detects that the attempt is over.
+ * keeps the lease until its process ends. When the lease ends, the sidecar detects that the attempt is over.
  */
 export async function launch(plan: LaunchPlan, context: LaunchContext, steps: LaunchSteps): Promise<number> {
   const lease = await steps.takeLease();

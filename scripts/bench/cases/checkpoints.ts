@@ -12,12 +12,12 @@ import { formatNumber } from "../numbers.ts";
 /** The number of files in a checkpoint. */
 const FILES = 200;
 
-/** Seconds between two checkpoints. A file counts after the same time without a change. */
+/** Seconds between two checkpoints. A checkpoint contains only files that have not changed for this time. */
 const INTERVAL = 1;
 
 /**
- * Measures the cost of checkpoints: of the first one, of one in which a single file has changed, and of the checks while
- * no file changes. The command of the launcher sleeps, so the CPU time is only that of the tools.
+ * Measures three costs of checkpoints: the first checkpoint, a checkpoint after a change of one file, and the checks
+ * while no file changes. The launcher's command sleeps. Therefore, only the tools use CPU time.
  */
 export async function measureCheckpoints(bench: Bench): Promise<void> {
   bench.registry.empty();

@@ -35,7 +35,10 @@ export async function measureCrowd(bench: Bench): Promise<void> {
   bench.addRow({ work, figure: "x the memory of a single push, for each push", values: memory, goal: 1.1 });
 }
 
-/** Pushes a path to `count` repositories, `atOnce` of them at the same time. The job fails if one push fails. */
+/**
+ * Pushes a path to `count` repositories, with at most `atOnce` pushes at the same time. The job fails if one push
+ * fails.
+ */
 export function pushMany(pusher: Pusher, address: string, path: string, count: number, atOnce: number): Job {
   const script = 'count=$1 atOnce=$2; shift 2; seq "$count" | xargs -P "$atOnce" -I "{}" "$@"';
   const push = [...pusher, `${address}/bench/crowd-{}:1`, basename(path)];

@@ -111,7 +111,7 @@ interface Plan extends Pick<Growth, "name" | "title" | "x" | "y"> {
   readonly value?: (step: number, seconds: number) => number;
 }
 
-/** Measures each contestant once at each step, and stores one curve for each. */
+/** Measures each contestant once at each step, and stores one curve for each contestant. */
 async function measureGrowth(bench: Bench, plan: Plan): Promise<void> {
   const { name, title, x, y, steps, work, contestants, value = (_, seconds) => seconds } = plan;
   const curves = new Map<string, (readonly [number, number])[]>();

@@ -18,9 +18,9 @@ export async function measurePulls(bench: Bench): Promise<void> {
 }
 
 /**
- * Pulls into a new folder each time. Folders with many files stay until all rounds are done: for minutes, ext4 does not
- * reuse the inodes of removed files and searches through all of them for each new file. Folders with large files are
- * removed before the next round, before the kernel writes them to disk.
+ * Each round pulls into a new folder. Folders with many files are removed after the last round. Otherwise, ext4 would
+ * be slow: for minutes, it does not reuse the inodes of removed files, and searches all of them for each new file.
+ * Folders with large files are removed before the next round, so that the kernel does not write them to disk.
  */
 async function pull(bench: Bench, what: string, path: string, rounds: number): Promise<void> {
   const { registry, peers } = bench;

@@ -13,7 +13,7 @@ const OURS = "oras-push";
 const PEER = "oras push";
 const PIGZ = "tar | pigz -6";
 const GZIP = "tar | gzip -6";
-/** Our push to a repository that has a tag, and so may have the blobs already. */
+/** Our push to a repository that has a tag. Such a repository may already have the blobs. */
 const TAGGED = "oras-push, repository with a tag";
 const HASH = "openssl dgst -sha256";
 const SEND = "curl -T";
@@ -55,8 +55,8 @@ export async function pushSmall(bench: Bench): Promise<void> {
 }
 
 /**
- * Pushes one incompressible file. A push hashes and sends it at the same time. If the repository has a tag, the push hashes
- * the file first.
+ * Pushes one incompressible file. A push hashes and sends the file at the same time. But if the repository has a tag,
+ * the push first hashes the file.
  */
 export async function pushFile(bench: Bench): Promise<void> {
   const { scale, peers, registry } = bench;
@@ -88,7 +88,7 @@ export async function pushFile(bench: Bench): Promise<void> {
   bench.addRow({ work: `${work} to a repository with a tag`, figure, values: values(TAGGED) });
 }
 
-/** Pushes a folder of compressed files. A push saves time if it does not compress them again. */
+/** Pushes a folder of compressed files. A push saves time if it does not compress these files again. */
 export async function pushCompressed(bench: Bench): Promise<void> {
   const { scale } = bench;
   const work = `push ${formatCount(scale.large)} MiB of compressed files`;
@@ -129,8 +129,8 @@ function pushers(bench: Bench, path: string): Contestant[] {
 }
 
 /**
- * Adds the bytes that our push wrote to disk, with the goal 0. The values are rounded to 0.1 MB, because the kernel writes
- * the access times of read files.
+ * Adds the bytes that our push wrote to disk, with the goal 0. The values are rounded to 0.1 MB, because the kernel
+ * writes the access times of read files.
  */
 export function addWrittenBytes(bench: Bench, work: string, contest: Contest): void {
   const values = (contest.get(OURS) ?? []).map(({ written }) => Math.round(written * 10) / 10);

@@ -32,7 +32,10 @@ async function markerToByte(bench: Bench): Promise<number> {
   return passed;
 }
 
-/** The relevant steps of the two operator scripts: copy, write the marker, poll for it every five seconds, push. */
+/**
+ * The relevant steps of the two operator scripts: copy, write the marker, poll for the marker every five seconds, and
+ * push.
+ */
 const OPERATOR = [
   "share=$1 from=$2 oras=$3 reference=$4 seconds=$5",
   'mkdir "$share/outputs"',
@@ -49,7 +52,9 @@ const OURS = [
   "wait",
 ].join("\n");
 
-/** Measures the time from the application's end to the tag, with our tools and with the scripts of the ORAS Operator. */
+/**
+ * Measures the time from the application's end to the tag, with our tools and with the scripts of the ORAS Operator.
+ */
 export async function measureTag(bench: Bench): Promise<void> {
   const { scale, registry, trees, peers } = bench;
   const { oras } = peers;

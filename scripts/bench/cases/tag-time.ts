@@ -14,13 +14,13 @@ export interface TagTime {
   readonly upload: number;
   /** From the end of the upload to the tag. */
   readonly tag: number;
-  /** The time in which the registry has at least one request. */
+  /** The time in which the registry handles at least one request. */
   readonly registry: number;
 }
 
 /**
- * Measures the time from the done marker to the tag, for one small file and a waiting sidecar. A proxy between the sidecar and
- * the registry records the times of the requests.
+ * Measures the time from the done marker to the tag, for one small file and a waiting sidecar. A proxy between the
+ * sidecar and the registry records the times of the requests.
  */
 export async function measureTagTime(bench: Bench): Promise<void> {
   const times: TagTime[] = [];
@@ -51,7 +51,9 @@ async function timeOfTag(bench: Bench, round: number): Promise<TagTime> {
   }
 }
 
-/** Computes the times of a push. `marker` is the time of the done marker. `requests` contains the requests of the push. */
+/**
+ * Computes the times of a push. `marker` is the time of the done marker. `requests` contains the requests of the push.
+ */
 export function tagTime(marker: number, requests: readonly TimedRequest[]): TagTime {
   const uploads = requests.filter(({ path }) => path.includes("/blobs/uploads/"));
   const first = Math.min(...requests.map(({ start }) => start));
@@ -68,7 +70,7 @@ export function tagTime(marker: number, requests: readonly TimedRequest[]): TagT
   };
 }
 
-/** The time in which at least one request is in work, in milliseconds. */
+/** The time in which at least one request is in progress, in milliseconds. */
 function busyTime(requests: readonly TimedRequest[]): number {
   let until = Number.NEGATIVE_INFINITY;
   let sum = 0;

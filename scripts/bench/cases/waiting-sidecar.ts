@@ -17,8 +17,8 @@ export interface EndedStep {
 }
 
 /**
- * Starts a sidecar, and waits until it is idle. Then starts a launcher with an application that writes one small file. The
- * sidecar pushes this file to `reference`.
+ * Starts a sidecar, and waits until it is idle. Then starts a launcher with an application that writes one small file.
+ * The sidecar pushes this file to `reference`.
  */
 export async function endStep(bench: Bench, reference: string): Promise<EndedStep> {
   const share = bench.emptyFolder("reaction");
@@ -36,8 +36,8 @@ export async function endStep(bench: Bench, reference: string): Promise<EndedSte
       watcher.close();
     });
   });
-  // The application ends only after the sidecar has handled the start of the launcher. Each round writes another text.
-  // Otherwise, the registry would already have the layer.
+  // The application ends only after the sidecar has handled the start of the launcher. Each round writes a different
+  // text. Otherwise, the registry would already have the layer.
   const script = `sleep ${SETTLE / 1000} && mkdir ${output} && echo "done $$" > ${output}/log`;
   const launcher = startTool("launcher", ["--share", share, "--output", output, "--", "sh", "-c", script], {
     env: { PATH: process.env.PATH },

@@ -28,7 +28,10 @@ export function checkpointFolder(pattern: string): string {
   return mayBePattern(pattern) ? fixedFolder(pattern) : dirname(resolve(pattern));
 }
 
-/** The folder of each pattern below the folder of a checkpoint. A single pattern has no folder of its own. */
+/**
+ * The name of the folder for the files of one pattern, in the folder of the checkpoint. Empty if there is only one
+ * pattern.
+ */
 export function titlePrefix(patterns: readonly string[], index: number): string {
   return patterns.length > 1 ? String(index) : "";
 }

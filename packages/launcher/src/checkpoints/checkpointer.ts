@@ -18,14 +18,14 @@ const SETTLE_TIME = 2000;
 const TICK = 500;
 
 /**
- * A checkpoint waits at most this long, in milliseconds, until no matching file changes any more. So files that the
- * application writes together are in the same checkpoint.
+ * While a matching file changes, a checkpoint waits, but at most for this number of milliseconds. As a result, files
+ * that the application writes together are in the same checkpoint.
  */
 const PATIENCE = 10_000;
 
 /**
- * A file that changes too often causes a warning after this time, in milliseconds. If four intervals between checkpoints
- * are shorter, they replace this time.
+ * A file that changes too often causes a warning after this time, in milliseconds. If four intervals between
+ * checkpoints are shorter than this time, the warning comes after these intervals.
  */
 const WARNING_TIME = 60_000;
 
@@ -45,7 +45,7 @@ export class Checkpointer {
   readonly #context: CheckpointContext;
   /** The number of the newest checkpoint before this attempt, or 0. */
   readonly #first: number;
-  /** Milliseconds. An interval that is shorter than {@link SETTLE_TIME} also shortens this time. */
+  /** The smaller of {@link SETTLE_TIME} and the interval between checkpoints, in milliseconds. */
   readonly #settleTime: number;
   readonly #warned = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
@@ -86,8 +86,8 @@ export class Checkpointer {
 
   /**
    * Stops. If the run did not succeed, takes a last checkpoint. Call this after the application has ended. If a signal
-   * ended the application, this checkpoint contains only files that had not changed for a while, because a killed
-   * application may leave half a file.
+   * ended the application, this checkpoint contains only files that had not changed for a while. The other files may be
+   * incomplete.
    */
   async finish({ end, timedOut }: RunResult): Promise<void> {
     if (this.#plan.checkpoints.length === 0) return;
@@ -115,7 +115,7 @@ export class Checkpointer {
     if (requested) await removeFile(join(this.#plan.share, SHARE.checkpointNow));
   }
 
-  /** Takes a checkpoint, and warns if this fails. Returns false if the checkpoint must be tried again soon. */
+  /** Takes a checkpoint, and warns if this fails. Returns false if the checkpoint must be retried soon. */
   async #attempt(settledBefore: number, patient: boolean): Promise<boolean> {
     try {
       return await this.#take(settledBefore, patient);
@@ -148,7 +148,7 @@ export class Checkpointer {
     return true;
   }
 
-  /** Returns false, because the checkpoint must be tried again. Warns if `file` has changed too often for a long time. */
+  /** Returns false, because the checkpoint must be retried. Warns if `file` has changed too often for a long time. */
   #postpone(file: CheckpointFile | undefined): false {
     const limit = Math.min(WARNING_TIME, 4000 * this.#plan.checkpointSeconds);
     const waited = performance.now() - (this.#dueSince ?? performance.now());
@@ -187,7 +187,9 @@ export class Checkpointer {
     return false;
   }
 
-  /** The number of the last checkpoint that the sidecar handled. The checkpoints of earlier attempts count as handled. */
+  /**
+   * The number of the last checkpoint that the sidecar handled. The checkpoints of earlier attempts count as handled.
+   */
   async #handled(): Promise<number> {
     const marker = await this.#context.volume.read(SHARE.checkpointPushed, parseCheckpointPushedMarker);
     return Math.max(marker?.number ?? 0, this.#first);

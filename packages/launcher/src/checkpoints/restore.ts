@@ -19,9 +19,9 @@ export interface AvailableCheckpoint extends RestoredCheckpoint {
 }
 
 /**
- * Chooses the checkpoint to restore: the checkpoint that an earlier attempt of this pod took, or the checkpoint that
- * the sidecar pulled. Chooses the newer one. Returns undefined if the sidecar did not ask to resume, or if there is no
- * checkpoint. This function is pure.
+ * Chooses the checkpoint to restore. This is the newer one of two checkpoints: the checkpoint that an earlier attempt
+ * of this pod took, and the checkpoint that the sidecar pulled. Returns undefined if the sidecar did not ask to resume,
+ * or if there is no checkpoint. This function is pure.
  */
 export function chooseCheckpoint(
   { resume, checkpoint, lastCheckpoint = 0 }: InitMarker,
@@ -34,9 +34,9 @@ export function chooseCheckpoint(
 }
 
 /**
- * Puts the files of a checkpoint back to their places, and removes all other files that match the patterns. So the
- * application finds the files of exactly one checkpoint. Returns the number of the checkpoint. If `mode` is
- * `best-effort`, a failure only causes a warning, and this function returns undefined. Otherwise, throws `noInput`.
+ * Copies the files of a checkpoint back to their original paths, and removes all other files that match the patterns.
+ * Therefore, the application finds the files of exactly one checkpoint. Returns the number of the checkpoint. If `mode`
+ * is `best-effort`, a failure only causes a warning, and this function returns undefined. Otherwise, throws `noInput`.
  */
 export function restoreCheckpoint(
   checkpoint: AvailableCheckpoint,

@@ -18,8 +18,8 @@ export interface Snapshot {
 /**
  * Copies files into a new folder below `checkpoints/`. Returns the path of this folder. Returns undefined if a file
  * changed during the copy, because the copy could then contain half a write. The copy shares its blocks with the file
- * if the file system supports this. A hard link would change together with the file. But nobody changes the files of
- * `last`, so a file that has not changed since then becomes a hard link to its last copy.
+ * if the file system supports this. A changed file is copied, because a hard link to the file itself would change with
+ * the file. An unchanged file becomes a hard link to its copy in `last`, because nobody changes this copy.
  */
 export async function copySnapshot(
   share: string,
@@ -39,7 +39,7 @@ export async function copySnapshot(
       if (!linked) await copyTo(target, file);
       if (!isUnchanged(file)) return discard(folder);
     }
-    // No file changed while other files were copied. So all copies are of one moment.
+    // If no file changed while the other files were copied, all copies are from the same moment.
     return files.every(isUnchanged) ? folder : discard(folder);
   } catch (error) {
     discard(folder);
@@ -54,8 +54,8 @@ export function changedFiles(files: readonly CheckpointFile[], last: readonly Ch
 }
 
 /**
- * Makes a copied snapshot the newest checkpoint: gives the folder its final name, and writes the marker. A death
- * between these two steps leaves the earlier checkpoint as the newest.
+ * Makes a copied snapshot the newest checkpoint: gives the folder its final name, and writes the marker. If the
+ * launcher dies between these two steps, the earlier checkpoint stays the newest checkpoint.
  */
 export async function announceSnapshot(volume: SharedVolume, folder: string, marker: CheckpointMarker): Promise<void> {
   const final = join(dirname(folder), String(marker.number));

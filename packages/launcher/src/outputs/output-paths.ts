@@ -26,11 +26,11 @@ export interface ResolvedOutput {
 const MAX_PATH_BYTES = 128 << 10;
 
 /**
- * Resolves outputs to paths. If an output exists as a path, the output is this path, even if the path contains pattern
- * characters. Any other output with `*`, `?`, `[a-z]`, `{a,b}` or `**` is a pattern. A name with a leading dot matches
- * only if the pattern contains the dot. Each path is listed once. The matches of all patterns are counted together. If
- * a pattern brings this count above {@link MAX_OUTPUTS}, the matches of this pattern are saved together as one folder.
- * The same applies to each later pattern.
+ * Resolves outputs to paths. If a file or folder has exactly the name of an output, this output is a path, even if the
+ * name contains pattern characters. Any other output with `*`, `?`, `[a-z]`, `{a,b}` or `**` is a pattern. A name with
+ * a leading dot matches only if the pattern contains the dot. Each path is listed once. The matches of all patterns are
+ * counted together. If a pattern brings this count above {@link MAX_OUTPUTS}, the matches of this pattern are saved
+ * together as one folder. The same applies to each later pattern.
  *
  * Reports `copyFailed` for a path if an earlier path has the same name, or if `taken` contains this name. An artifact
  * can contain each name only once. Reports `noInput` if the name of a match is not UTF-8, because a title in an

@@ -27,8 +27,8 @@ export function unblockSignal(signal: NodeJS.Signals): void {
 }
 
 /**
- * Opens a pipe of the kernel (pipe(2)). Node's own streams for a child are sockets, but an application cannot open
- * `/dev/stdout` if its stdout is a socket. Throws if no file descriptor is free.
+ * Opens a pipe of the kernel (pipe(2)). By default, Node connects a child through sockets. But an application cannot
+ * open `/dev/stdout` if its stdout is a socket. Throws if no file descriptor is free.
  */
 export function openPipe(): { readonly readEnd: number; readonly writeEnd: number } {
   const ends = Buffer.alloc(8);

@@ -44,7 +44,7 @@ export interface StoreOpener {
 
 /** Creates a {@link StoreOpener}. Use an opener if a command reads many repositories. */
 export function storeOpener(plan: ConnectionPlan, context: TransferContext): StoreOpener {
-  // Node reads a copy much faster than the environment of the process.
+  // Node reads variables from a copy of the environment much faster than from the original object.
   const connections = new Connections({ ...plan, env: { ...context.env } });
   return {
     open: async (reference, access) => {

@@ -163,7 +163,10 @@ async function restoreLayers(
   return whole;
 }
 
-/** Whether no two layers restore the same path: all layers are files, and the first part of each title is different. */
+/**
+ * Whether each layer restores a different path. This is true if all layers are files, and the first part of each title
+ * is different.
+ */
 function areDistinctFiles(layers: readonly TitledLayer[]): boolean {
   const isFile = ({ descriptor: { mediaType, annotations } }: TitledLayer) =>
     mediaType !== FOLDER_LAYER && annotations?.[ANNOTATIONS.unpack] !== "true";

@@ -73,9 +73,8 @@ async function sidecar(plan: SidecarCommandPlan, args: readonly string[], io: Io
 }
 
 /**
- * This function runs instead of the sidecar if the condition of `--only-if` is not met. If the sidecar is native, the
- * function keeps running until a signal interrupts it, because the kubelet would restart a native sidecar after an
- * exit.
+ * This function runs instead of the sidecar if the condition of `--only-if` is not met. The kubelet restarts a native
+ * sidecar after an exit. Therefore, if the sidecar is native, the function keeps running until a signal interrupts it.
  */
 async function idle(plan: SidecarCommandPlan, volume: SharedVolume, interrupted: AbortSignal): Promise<number> {
   if (!plan.native) return 0;

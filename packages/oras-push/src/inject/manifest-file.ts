@@ -18,9 +18,7 @@ export interface ManifestDocument {
   readonly object: unknown;
   /** Returns the text after a patch is applied. If the patch is empty, returns the exact text of the file. */
   patched(patch: JsonPatch): string;
-  /**
-   * Returns the text without changes. The format is the same as in the result of {@link patched} for a changed object.
-   */
+  /** Returns the unchanged object as text, in the format that {@link patched} uses for a changed object. */
   formatted(): string;
 }
 
@@ -81,9 +79,7 @@ function yamlDocument(name: string, text: string): ManifestDocument {
   };
 }
 
-/**
- * Parses a document. Returns undefined if the document contains no object, but only comments or directives, or nothing.
- */
+/** Parses a document. Returns undefined if the document is empty, or contains only comments or directives. */
 function readYaml(name: string, text: string): Document | undefined {
   if (text.split("\n").every((line) => /^(\s*|---\s*|\.\.\.\s*|[%#].*|\s+#.*|---\s+#.*)$/.test(line))) return undefined;
   const document: Document.Parsed<ParsedNode> = parseDocument(text, READ);

@@ -1,6 +1,6 @@
 import type { Tool } from "./annotations.ts";
 
-/** Why no annotation sets an option, for each such option of a tool. The option is the name without the dashes. */
+/** The options of each tool that no annotation sets, without their dashes. Each value is the reason why. */
 export const OPTIONS_WITHOUT_ANNOTATION: Readonly<Record<Tool, Readonly<Record<string, string>>>> = {
   launcher: {
     share: "the path of the shared volume is fixed",

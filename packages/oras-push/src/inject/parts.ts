@@ -26,7 +26,10 @@ export const PATHS = {
 
 /** Files for the sidecar from a Secret or a ConfigMap. */
 export interface FileSource {
-  /** The part of the pod that an annotation sets to the name of the object. */
+  /**
+   * The part of the pod that an annotation sets. The value of the annotation is the name of the Secret or the
+   * ConfigMap.
+   */
   readonly part: PodPart;
   /** The name of the volume. */
   readonly volume: string;
@@ -155,7 +158,7 @@ export const STARTUP_PROBE = {
     ],
   },
   periodSeconds: 2,
-  // On a node with too little processor time, a probe needs many seconds. A probe that is cut short only wastes this time.
+  // On a node with too little processor time, a probe needs many seconds. A probe that times out only wastes this time.
   timeoutSeconds: 60,
   failureThreshold: 900,
 } as const;

@@ -47,8 +47,8 @@ function parentOf(document: Document, path: string): { parent: YAMLMap | YAMLSeq
 }
 
 /**
- * Returns the node of a key in a map. A comment in the document belongs to this node. Returns the name if the map does
- * not have the key.
+ * Returns the node of a key in a map. If the document has a comment on the key, this node contains the comment. Returns
+ * `name` if the map does not have the key.
  */
 function keyIn({ items }: YAMLMap, name: string): unknown {
   return items.map(({ key }) => key).find((key) => isNode(key) && String(key) === name) ?? name;

@@ -5,8 +5,8 @@ import { zlib } from "./zlib.ts";
 
 /**
  * The default gzip level. At this level, compression takes two thirds of the time that the gzip command takes at its
- * default level. The compressed data is at most 2 % larger than the data of the gzip command. This comparison is valid
- * only for the memory level of this compressor.
+ * default level. The compressed data is at most 2 % larger than the data of the gzip command. These two values depend
+ * on the `memLevel` of this compressor.
  */
 export const DEFAULT_LEVEL = 5;
 

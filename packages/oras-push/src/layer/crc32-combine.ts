@@ -1,6 +1,6 @@
 /**
- * The polynomial of CRC-32 (RFC 1952, section 8). The highest bit of a number is the coefficient of x^0. The coefficient
- * of x^32 is not stored.
+ * The polynomial of CRC-32 (RFC 1952, section 8). The highest bit of a number is the coefficient of x^0. The
+ * coefficient of x^32 is not stored.
  */
 const POLYNOMIAL = 0xedb88320;
 
@@ -11,8 +11,8 @@ const ONE = 0x80000000;
 const ONE_BYTE = 0x00800000;
 
 /**
- * Returns the CRC-32 of two joined byte sequences, from the CRC-32 of each sequence. `length` is the length of the second
- * sequence in bytes.
+ * Returns the CRC-32 of two joined byte sequences, from the CRC-32 of each sequence. `length` is the length of the
+ * second sequence in bytes.
  */
 export function crc32Combine(first: number, second: number, length: number): number {
   let shifted = first;

@@ -22,7 +22,7 @@ export interface ArchiveEncoding {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The sums of all bytes of an archive. */
+/** The size and the checksums of an archive. */
 export interface ArchiveSums {
   /** The size in bytes. */
   readonly size: number;
@@ -32,12 +32,12 @@ export interface ArchiveSums {
 }
 
 /**
- * With many threads, this number of compressed segments may wait for the consumer. Without this queue, the threads would
- * get no new segments while the consumer waits for the network.
+ * With many threads, this number of compressed segments may wait for the consumer. Without this queue, the threads
+ * would get no new segments while the consumer waits for the network.
  */
 const AHEAD = 8;
 
-/** A segment in work. */
+/** A segment that is being encoded. */
 interface RunningSegment {
   /** The length in bytes. */
   readonly length: number;
@@ -46,9 +46,10 @@ interface RunningSegment {
 }
 
 /**
- * Reads an archive, and compresses it to one gzip member (RFC 1952) or to zstd frames (RFC 8878). Several segments are in work at the same time; the
- * results come in order. The result depends only on the archive, the format and the level, not on the number of threads. Returns the
- * sums of the uncompressed archive. Throws `noInput` with the path if a file cannot be read or changes while it is read.
+ * Reads an archive, and compresses it to one gzip member (RFC 1952) or to zstd frames (RFC 8878). Encodes several
+ * segments at the same time, and yields the results in order. The result depends only on the archive, the format and
+ * the level, not on the number of threads. Returns the size and the checksums of the uncompressed archive. Throws
+ * `noInput` with the path if a file cannot be read or changes while it is read.
  */
 export async function* encodedArchive(
   source: SegmentSource,
@@ -89,7 +90,7 @@ async function* encodedSegments(
   let checksum = 0;
   try {
     for (let index = 0; ; index++) {
-      // One slot stays free of new segments: it holds the dictionary of the segment at `index`.
+      // One slot gets no new segment, because it holds the dictionary of the segment at `index`.
       while (next < index + ring.slots - 1 && start(next)) next++;
       const first = running.shift();
       if (first === undefined) return { size, checksum, digest: await hash.digest() };

@@ -22,14 +22,14 @@ export const WINDOW = 32 << 10;
 const MEMORY_LEVEL = 9;
 
 /**
- * After this number of compressed blocks, a thread collects its garbage. Each block leaves a dictionary of {@link WINDOW}
- * bytes in memory until then. V8 does not know about these bytes, and would collect too late.
+ * After this number of compressed blocks, a thread collects its garbage. Each block leaves a dictionary of
+ * {@link WINDOW} bytes in memory until then. V8 does not know about these bytes, and would collect too late.
  */
 const COLLECTED = 32;
 
 /**
- * After this number of blocks that are stored uncompressed, a thread collects new garbage. V8 alone would keep tens of
- * megabytes of sent blocks.
+ * After this number of blocks that are stored uncompressed, a thread collects new garbage. Otherwise, V8 would keep
+ * blocks that are already sent: tens of megabytes.
  */
 const COLLECTED_STORED = 16;
 
@@ -117,14 +117,14 @@ function blocksOf(segment: Buffer, before: Buffer | undefined): [block: Buffer, 
   });
 }
 
-/** Whether to store a block uncompressed, and not to try to compress it. */
+/** Whether to store a block uncompressed, without an attempt to compress it. */
 function isStored(block: Buffer, level: number): boolean {
   return level === 0 || (block.length >= MIN_SAMPLED && looksRandom(block) && !repeatsItself(block, WINDOW));
 }
 
 /**
- * Copies a result of zlib to a new buffer, and frees the buffer of zlib at once. The buffer of zlib is usually larger than
- * the result, and the garbage collection would free it too late.
+ * Copies a result of zlib to a new buffer, and frees the buffer of zlib at once. The buffer of zlib is usually larger
+ * than the result, and the garbage collection would free it too late.
  */
 function withOwnMemory(bytes: Buffer): Buffer {
   const copy = Buffer.allocUnsafeSlow(bytes.length);

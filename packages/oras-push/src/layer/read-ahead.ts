@@ -1,6 +1,6 @@
 /**
- * Passes on the values of a generator, and requests up to `count` values in advance. Therefore, the generator works while
- * the consumer is busy with earlier values. Returns the result of the generator.
+ * Passes on the values of a generator, and requests up to `count` values in advance. Therefore, the generator works
+ * while the consumer is busy with earlier values. Returns the result of the generator.
  */
 export async function* readAhead<T, R>(source: AsyncGenerator<T, R>, count: number): AsyncGenerator<T, R> {
   const requests: Promise<IteratorResult<T, R>>[] = [];

@@ -24,12 +24,13 @@ export interface SegmentEncoder {
   encode(index: number, segment: Segment): Promise<EncodedSegment>;
 }
 
-/** The number of slots without threads. libuv compresses up to four blocks at the same time. */
+/** The number of slots if no threads are used. libuv compresses up to four blocks at the same time. */
 const OWN_SLOTS = 3;
 
 /**
  * Returns an encoder that works on the current thread, and compresses on libuv's threads. `level` is the level of
- * `format`; at level 0 of gzip, the bytes are stored uncompressed. If `level` is undefined, the segments are only filled and hashed.
+ * `format`; at level 0 of gzip, the bytes are stored uncompressed. If `level` is undefined, the segments are only
+ * filled and hashed.
  */
 export async function ownEncoder(level: number | undefined, format: Format = "gzip"): Promise<SegmentEncoder> {
   const ring = new SegmentRing(OWN_SLOTS);

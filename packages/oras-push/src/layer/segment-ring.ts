@@ -5,8 +5,9 @@ import { MAX_COMPRESSED, SEGMENT, WINDOW } from "./gzip-block.ts";
 const SLOT: number = SEGMENT + MAX_COMPRESSED;
 
 /**
- * Shared memory for the segments of one archive that are in work. Segment n is in the slot n modulo the number of slots.
- * The threads that fill and compress segments, and the thread that hashes them, use the same memory without copies.
+ * Shared memory for the segments of one archive that are being encoded. Segment n is in the slot n modulo the number of
+ * slots. The threads that fill and compress segments, and the thread that hashes them, use the same memory without
+ * copies.
  */
 export class SegmentRing {
   readonly memory: SharedArrayBuffer;

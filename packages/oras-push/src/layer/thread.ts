@@ -1,6 +1,6 @@
 /**
- * A thread for archives. It fills and compresses segments ({@link EncodeTask}), or hashes segments ({@link HashTask}). It
- * takes its tasks in the order in which they arrive.
+ * A thread for archives. It fills and compresses segments ({@link EncodeTask}), or hashes segments ({@link HashTask}).
+ * It takes its tasks in the order in which they arrive.
  */
 import { parentPort } from "node:worker_threads";
 import { Meter } from "../oci/meter.ts";

@@ -3,7 +3,7 @@ import type { Digest } from "../oci/digest.ts";
 import { ArchiveThread } from "./archive-thread.ts";
 import type { EncodeTask, HashTask, TaskResults } from "./thread-task.ts";
 
-/** More threads that encode than this number do not pay: the thread that walks and sends is then the slowest. */
+/** The maximum number of threads that encode. With more threads, the main thread would be the bottleneck. */
 const MAX_THREADS = 16;
 
 /** The memory of a thread, in bytes: 7 MiB for V8 and Node, and 1 MiB for its segments and for zlib. */
@@ -12,7 +12,10 @@ const THREAD_MEMORY = 8 << 20;
 /** The memory of the other parts of the process during a push, in bytes. */
 const OTHER_MEMORY = 64 << 20;
 
-/** Fewer threads than this number do not pay: libuv's threads compress as fast, and need less memory. */
+/**
+ * The minimum number of threads that encode. Fewer threads would not be faster than libuv's threads, and would need
+ * more memory.
+ */
 const MIN_THREADS = 3;
 
 /**
@@ -21,9 +24,9 @@ const MIN_THREADS = 3;
  */
 const HASHED_BY_MAIN = 4;
 
-/** Threads for archives. Each thread that encodes is started when all others have work. */
+/** Threads for archives. A new thread starts only when all running threads that encode have work. */
 export class Threads {
-  /** The largest number of threads that encode. At 0 there are none. */
+  /** The maximum number of threads that encode. If the number is 0, no threads are used. */
   readonly count: number;
   readonly #encoding: ArchiveThread[] = [];
   #hashing: ArchiveThread | undefined;
@@ -45,8 +48,8 @@ export class Threads {
   }
 
   /**
-   * Claims the threads for one archive. Two archives at once would need twice the memory. Returns false if there are no
-   * threads, or if another archive has them.
+   * Claims the threads for one archive. Only one archive at a time can use the threads, because two archives would need
+   * twice the memory. Returns false if there are no threads, or if another archive has them.
    */
   claim(): boolean {
     if (this.#claimed || this.count === 0) return false;
@@ -60,14 +63,14 @@ export class Threads {
 
   /**
    * Fills and compresses a segment on the thread that has the fewest tasks. Each thread takes its tasks in the order of
-   * the calls. Therefore, a thread waits only for segments that a thread has already, and two threads never wait for each
-   * other.
+   * the calls. Therefore, a thread only waits for a segment that a thread received earlier, and two threads never wait
+   * for each other.
    */
   async encode(task: EncodeTask): Promise<TaskResults["encode"]> {
     return this.#leastBusy().run(task);
   }
 
-  /** Hashes a segment. The segments come in order. Each segment must be given to {@link encode} before. */
+  /** Hashes a segment. Pass the segments in order. Pass each segment to {@link encode} first. */
   async hash(task: HashTask): Promise<void> {
     await this.#hasher().run(task);
   }
@@ -101,7 +104,10 @@ export class Threads {
     return new ArchiveThread((reason) => void this.#end(reason));
   }
 
-  /** Ends all threads. If one thread ends, the others may wait for its segment forever. Therefore, all tasks fail. */
+  /**
+   * Ends all threads. All tasks fail. Otherwise, if one thread ended, the other threads could wait for its segment
+   * forever.
+   */
   async #end(reason: Error): Promise<void> {
     const ended = this.#ended ?? reason;
     this.#ended = ended;
@@ -113,9 +119,9 @@ export class Threads {
 }
 
 /**
- * The number of threads that pay: one for each processor that the process may use, but only as many as fit into the
- * memory limit of the process's cgroup. With one or two processors, threads do not pay. `memory` is the limit in bytes, or
- * 0 if no limit is known.
+ * Returns the number of threads to use: one for each processor that the process may use. The memory limit of the
+ * process's cgroup can reduce this number. Returns 0 if fewer than {@link MIN_THREADS} threads are possible. `memory`
+ * is the limit in bytes, or 0 if no limit is known.
  */
 export function usefulThreads(processors = availableParallelism(), memory = process.constrainedMemory()): number {
   const fitting = memory > 0 ? Math.floor((memory - OTHER_MEMORY) / THREAD_MEMORY) : MAX_THREADS;

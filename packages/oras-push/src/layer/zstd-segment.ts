@@ -10,8 +10,8 @@ const COLLECTED = 16;
 const EMPTY_FRAME = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x20, 0, 1, 0, 0]);
 
 /**
- * Returns a compressor that works on this thread. It compresses each segment to one zstd frame (RFC 8878, section 3.1), and
- * needs no dictionary. A zstd layer consists of these frames. `level` is a level of zstd.
+ * Returns a compressor that works on this thread. It compresses each segment to one zstd frame (RFC 8878, section 3.1),
+ * and needs no dictionary. A zstd layer consists of these frames. `level` is a level of zstd.
  */
 export async function syncZstd(level: number): Promise<SyncCompressor> {
   const { constants, zstdCompressSync } = await zlib();
@@ -30,7 +30,8 @@ export async function syncZstd(level: number): Promise<SyncCompressor> {
 export async function asyncZstd(level: number): Promise<AsyncCompressor> {
   const { constants, zstdCompress } = await zlib();
   const compress = promisify(zstdCompress);
-  // Without this flag, Node would end the frame with an empty block, and the bytes would differ from those of `syncZstd`.
+  // Without this flag, Node would end the frame with an empty block, and the bytes would differ from those of
+  // `syncZstd`.
   const options = { ...optionsOf(level, constants.ZSTD_c_compressionLevel), flush: constants.ZSTD_e_end };
   const collect = periodicCollection(COLLECTED);
   return async (segment) => {
@@ -44,7 +45,10 @@ export async function asyncZstd(level: number): Promise<AsyncCompressor> {
   };
 }
 
-/** Frees the memory of a frame at once, because the garbage collection would come too late. A short frame is in Node's pool. */
+/**
+ * Frees the memory of a frame at once, because the garbage collection would come too late. Does not free a short frame,
+ * because its memory belongs to Node's pool.
+ */
 function free({ buffer }: Buffer): void {
   if (buffer.byteLength > SEGMENT) (buffer as ArrayBuffer).transfer(0);
 }
@@ -53,14 +57,19 @@ function optionsOf(level: number, levelParameter: number) {
   return { params: { [levelParameter]: level }, chunkSize: SEGMENT + (64 << 10) };
 }
 
-/** Removes the empty frame that Node writes at the end, because the flag `ZSTD_e_end` has already ended the first frame. */
+/**
+ * Removes the empty frame that Node writes at the end, because the flag `ZSTD_e_end` has already ended the first frame.
+ */
 function withoutEmptyFrame(frames: Buffer): Buffer {
   const end = frames.length - EMPTY_FRAME.length;
   if (!frames.subarray(end).equals(EMPTY_FRAME)) throw new Error("zstd returned no empty frame at the end");
   return frames.subarray(0, end);
 }
 
-/** zstd stores incompressible blocks uncompressed, so that a frame is at most a few bytes longer than its segment. */
+/**
+ * Throws if a frame is too long. zstd stores incompressible blocks uncompressed. Therefore, a frame is at most a few
+ * bytes longer than its segment.
+ */
 function checked(frame: Buffer): Buffer {
   if (frame.length > MAX_COMPRESSED) throw new Error(`zstd returned a frame of ${frame.length} bytes`);
   return frame;

@@ -29,8 +29,8 @@ export interface ArtifactStore {
    */
   hasBlob(digest: Digest, size?: number): Promise<boolean>;
   /**
-   * Asks once whether the store has a blob. Never throws, so that the caller can do other work at the same time. Returns
-   * undefined if the answer is unknown: the store did not answer, or an answer would save no time.
+   * Asks once whether the store has a blob. Never throws, so that the caller can do other work at the same time.
+   * Returns undefined if the answer is unknown: the store did not answer, or an answer would save no time.
    */
   probeBlob(digest: Digest, size: number): Promise<boolean | undefined>;
   /**

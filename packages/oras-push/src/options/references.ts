@@ -121,7 +121,7 @@ function checkNoTag({ usage }: ReferenceForm, text: string): void {
   throw usageError(usage, `expected an OCI layout without tag and digest, not ${text}`, hint);
 }
 
-/** Calls `parse`. If the text is no reference, but an OCI layout, the failure has a hint. */
+/** Calls `parse`. If the text is not a reference but the path of an OCI layout, adds a hint to the failure. */
 function orLayoutHint<R>(text: string, parse: () => R): R {
   try {
     return parse();

@@ -62,8 +62,8 @@ function nodeText(node: LineageNode, input: LineageInput | undefined): string {
 }
 
 /**
- * Returns a mark if the tag of an input was deleted, or if the tag now refers to another artifact than the run used.
- * Returns an empty list for any other input.
+ * Returns a mark if the tag of an input was deleted, or now refers to a different artifact. Returns an empty list for
+ * any other input.
  */
 function tagMarks({ tag }: LineageInput): string[] {
   if (tag.kind === "gone") return ["the tag was deleted"];

@@ -12,7 +12,7 @@ export interface RunListPlan extends TransferPlan, RunQuery {
   readonly targets: readonly ResultsTarget[];
 }
 
-/** The selected runs, and what could not be read. */
+/** The selected runs, and the artifacts that could not be read. */
 export interface RunList extends Artifacts<ListedRun> {
   /** The number of all tags that were read. Tags that were not selected count too. */
   readonly total: number;

@@ -34,9 +34,7 @@ export interface PruneArtifact extends RunLinks {
 export interface Deletion {
   readonly artifact: PruneArtifact;
   readonly why: string;
-  /**
-   * The artifacts whose manifests name this artifact, and that are also deleted. They are deleted before this artifact.
-   */
+  /** The artifacts of the plan whose manifests name this artifact. They are deleted before this artifact. */
   readonly namedBy: readonly PruneArtifact[];
 }
 
@@ -62,8 +60,8 @@ export type Referrers = ReadonlyMap<Digest, readonly Digest[]>;
 
 /**
  * Selects artifacts by the rules of a policy. If an artifact is selected, its images are selected too. If the artifact
- * of an image has no tag any more, the rules also apply to the image, except the number of artifacts to keep. Returns
- * the reason for each selected artifact and image. `now` is in milliseconds since 1970.
+ * of an image has no tag any more, all rules except `keep` also apply to the image. Returns the reason for each
+ * selected artifact and image. `now` is in milliseconds since 1970.
  */
 export function selectArtifacts(
   artifacts: readonly PruneArtifact[],
@@ -136,7 +134,10 @@ function imagesByArtifact(artifacts: readonly PruneArtifact[]): ReadonlyMap<stri
   return Map.groupBy(images, ({ repository, imageOf }) => `${repository}@${imageOf}`);
 }
 
-/** The images whose artifacts have no tag any more. An artifact that an index lists still belongs to its image. */
+/**
+ * The images whose artifacts have no tag any more. If an index lists the artifact of an image, this artifact counts as
+ * tagged.
+ */
 function strandedImages(artifacts: readonly PruneArtifact[]): ReadonlySet<PruneArtifact> {
   const known = new Set(
     artifacts.flatMap(({ repository, digest, listed }) =>

@@ -52,13 +52,13 @@ export interface PruneResult {
   readonly total: number;
   /** The repositories without tags. */
   readonly empty: readonly string[];
-  /** What could not be read, and therefore stays. */
+  /** The artifacts and tag lists that could not be read. These artifacts are not deleted. */
   readonly unreadable: readonly Unreadable[];
 }
 
 /**
  * Deletes artifacts by the rules of a policy, or only makes the plan. Throws `registry` before the first deletion if a
- * manifest or a list of tags could not be fetched, because an unknown manifest could name an artifact that the rules
+ * manifest or a list of tags could not be fetched. Such an unknown manifest could name an artifact that the rules
  * select. A broken manifest names no artifact. It causes no error, and is not deleted.
  */
 export async function prune(order: PruneOrder, context: TransferContext): Promise<PruneResult> {
@@ -121,7 +121,7 @@ async function usersOf({ users }: PruneOrder, opener: StoreOpener): Promise<AnyR
 }
 
 function checkComplete(unreadable: readonly Unreadable[], targets: ReadonlySet<string>): void {
-  // Such a layout is the layout that the user named, so the hint below is of no use.
+  // The user named this unreadable layout, so the hint below would not help.
   const missing = unreadable.find(({ reference, failure }) => failure.code === "noInput" && targets.has(reference));
   if (missing !== undefined) throw missing.failure;
   const failed = unreadable.filter(({ kind }) => kind === "failed");

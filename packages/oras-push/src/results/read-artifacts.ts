@@ -37,7 +37,7 @@ export interface Unreadable {
   readonly kind: "missing" | "invalid" | "failed";
 }
 
-/** What {@link readArtifacts} found. */
+/** The result of {@link readArtifacts}. */
 export interface Artifacts<T> {
   readonly found: readonly T[];
   /** The repositories without tags. A repository that does not exist has no tags either. */

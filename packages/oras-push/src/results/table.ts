@@ -7,8 +7,8 @@ import { durationOf, startOf } from "./run.ts";
 const MAX_WIDTH = 60;
 
 /**
- * Formats runs as a table for people, as one JSON object per line, or as CSV (RFC 4180). `several` is whether the runs
- * may be in several repositories. If not, the table omits the column of the repository.
+ * Formats runs as a table for people, as one JSON object per line, or as CSV (RFC 4180). `several` is true if the runs
+ * may be in several repositories. If `several` is false, the table omits the column of the repository.
  */
 export function formatRuns(runs: readonly ListedRun[], format: ListFormat, several: boolean): string {
   if (format === "json") return runs.map((run) => `${JSON.stringify(runObject(run))}\n`).join("");

@@ -50,8 +50,9 @@ export class CheckpointPushes {
   }
 
   /**
-   * Pushes a checkpoint. `ended` returns true when an attempt has ended whose outputs are not pushed yet. Then this
-   * function stops the push at once. The checkpoint stays pending, and can be pushed after the outputs.
+   * Pushes a checkpoint. `ended` returns true when the outputs of an ended attempt are waiting for their push. This
+   * function then stops the push of the checkpoint at once. The checkpoint stays pending, and can be pushed after the
+   * outputs.
    */
   async push(marker: CheckpointMarker, ended: () => Promise<true | undefined>): Promise<void> {
     const { pushTo, cacheKey } = this.#options;

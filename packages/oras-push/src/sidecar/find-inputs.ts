@@ -54,7 +54,7 @@ export class InputSearch {
   }
 
   /**
-   * The inputs that exist: in the order of the command line, and the tags of each pattern in the order of their names.
+   * Returns the inputs that exist, in the order of the command line. The tags of each pattern are sorted by name.
    * Throws `noInput` if two inputs would get the same subfolder.
    */
   found(): FoundInput[] {

@@ -11,8 +11,9 @@ import { runIdentity } from "./provenance.ts";
 import type { SidecarPlan } from "./sidecar-plan.ts";
 
 /**
- * Returns the artifact at the reference of the plan if this artifact is the whole output of a successful run with the
- * same inputs and the same cache key. Otherwise, returns undefined. Throws the errors of the registry.
+ * Searches for the artifact at the reference of the plan. Returns the artifact if it is the whole output of a
+ * successful run with the same inputs and the same cache key. Otherwise, returns undefined. Throws the errors of the
+ * registry.
  */
 export async function findFinishedRun(
   inputs: readonly ArtifactRecord[],

@@ -35,9 +35,9 @@ export async function waitForStart(
 }
 
 /**
- * Waits a moment if an attempt ended before this sidecar started, because a new attempt may start soon. Returns whether
- * an attempt had ended. If so, the pod may have been terminating already when this sidecar started. The SIGTERM is then
- * lost if it arrived before Node could handle it (docs/protocol.md, "Native sidecars").
+ * If an attempt ended before this sidecar started, waits a moment, because a new attempt may start soon. Then returns
+ * true. In this case, the pod may already have been terminating when this sidecar started. A SIGTERM is lost if it
+ * arrived before Node could handle it (docs/protocol.md, "Native sidecars").
  */
 export async function settleOldEnd(context: SidecarContext, steps: SidecarSteps): Promise<boolean> {
   if ((await currentEnd(false, context, steps)) === "wait") return false;

@@ -49,7 +49,10 @@ async function prepare(options: SidecarOptions, { warn }: SidecarContext, steps:
   return { ...marker, resume: options.resume, ...(await steps.pullCheckpoint(inputs)) };
 }
 
-/** Whether an init marker describes the same inputs. If the launcher must read the marker, a sidecar must write it. */
+/**
+ * Whether an init marker describes the same inputs. Returns false for a marker from a launcher if the plan can skip or
+ * resume a run, because only a sidecar writes the necessary fields.
+ */
 function isUsable({ by, inputs, sources }: InitMarker, options: SidecarOptions): boolean {
   if (by === "launcher" && (options.skipDone || options.resume !== undefined)) return false;
   return isDeepStrictEqual(sources ?? inputs.map(({ reference }) => reference), sourcesOf(options));

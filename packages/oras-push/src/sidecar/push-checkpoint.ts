@@ -22,8 +22,8 @@ import type { SidecarPlan } from "./sidecar-plan.ts";
 
 /**
  * Pushes a checkpoint. Each file becomes a layer, and the title of the layer is the path of the file in the checkpoint.
- * So a file that did not change since the last checkpoint is not sent again. Stops as soon as `order.ended` returns
- * true, because the outputs of the attempt are more important. Throws `noInput` if the checkpoint is gone.
+ * Therefore, a file that did not change since the last checkpoint is not sent again. Stops as soon as `order.ended`
+ * returns true, because the outputs of the attempt are more important. Throws `noInput` if the checkpoint is gone.
  */
 export async function pushCheckpoint(
   order: CheckpointOrder,
@@ -73,8 +73,8 @@ async function pushFiles(
 }
 
 /**
- * Throws `cannotCreate` if the registry has the same or a newer checkpoint of another attempt, for example because
- * another pod continues the run.
+ * Throws `cannotCreate` if the registry has a newer checkpoint, or a checkpoint with the same number from another
+ * attempt. For example, another pod may have continued the run.
  */
 async function checkNewest(
   { number, attempt }: CheckpointMarker,
@@ -88,7 +88,7 @@ async function checkNewest(
   if (found === undefined) return;
   const { annotations } = found.artifact;
   const newest = checkpointOf(annotations, name).number;
-  // A sidecar that died after the push of this checkpoint may have left it.
+  // An earlier sidecar of this pod may have pushed this checkpoint and then died.
   if (newest < number || (newest === number && annotations[ANNOTATIONS.attempt] === attempt)) return;
   throw new ToolError("cannotCreate", `${name} already has the checkpoint ${newest}`, { why: "another pod took it" });
 }

@@ -13,7 +13,7 @@ import { MAX_REASON } from "./run-outcome.ts";
 import type { PushOrder } from "./sidecar-context.ts";
 import type { SidecarPlan } from "./sidecar-plan.ts";
 
-/** The log and the artifact name at most this many unreadable paths. */
+/** The maximum number of unreadable paths to list in the log and in the artifact. */
 const MAX_NAMED = 100;
 
 /**

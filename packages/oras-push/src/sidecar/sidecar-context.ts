@@ -36,7 +36,9 @@ export interface FoundInput {
   readonly reference: Reference;
   /** The digest that the reference had when the sidecar found the input. */
   readonly digest: Digest;
-  /** The subfolder of `inputs/` for an input that a pattern matched: its tag. Undefined for any other input. */
+  /**
+   * The subfolder of `inputs/` for an input that a pattern matched. The name is the tag. Undefined for other inputs.
+   */
   readonly subfolder: string | undefined;
   /** The repository of the input. */
   readonly store: PullSource;
@@ -61,8 +63,8 @@ export interface SidecarSteps {
   /** Finds all inputs in the registry, and waits for missing inputs if the sidecar has an input timeout. */
   readonly findInputs: () => Promise<readonly FoundInput[]>;
   /**
-   * Returns the artifact at the sidecar's reference if this artifact is the whole output of a successful run with the
-   * same inputs and the same cache key. Otherwise, returns undefined.
+   * Searches for the artifact at the sidecar's reference. Returns the artifact if it is the whole output of a
+   * successful run with the same inputs and the same cache key. Otherwise, returns undefined.
    */
   readonly findFinishedRun: (inputs: readonly ArtifactRecord[]) => Promise<ArtifactRecord | undefined>;
   /** Pulls inputs. Removes the files of an earlier attempt first. */
@@ -72,8 +74,8 @@ export interface SidecarSteps {
   /** Waits for a moment, so that a starting launcher can remove the markers of an earlier launcher. */
   readonly settle: (signal: AbortSignal) => Promise<void>;
   /**
-   * Waits until `started` returns true, and returns true. Returns false if this takes too long, and true if the pod
-   * terminates.
+   * Waits until `started` returns true or the pod terminates, and then returns true. Returns false if this wait takes
+   * too long.
    */
   readonly expectLauncher: (
     started: () => Promise<true | undefined>,

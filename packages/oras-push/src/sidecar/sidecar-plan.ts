@@ -8,7 +8,10 @@ export interface SidecarPlan extends TransferPlan, ArtifactPlan, SidecarOptions 
   readonly share: string;
   /** Seconds to wait for missing inputs. If undefined, the sidecar does not wait, and fails if an input is missing. */
   readonly inputTimeoutSeconds: number | undefined;
-  /** The number of tags that the patterns of inputs must match. If undefined, each pattern must match one tag. */
+  /**
+   * The minimum number of tags that all patterns together must match. If undefined, each pattern must match at least
+   * one tag.
+   */
   readonly inputCount: number | undefined;
   /** Whether to accept inputs from failed or incomplete runs. */
   readonly allowFailedInputs: boolean;

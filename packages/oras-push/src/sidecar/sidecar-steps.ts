@@ -19,7 +19,7 @@ const SETTLE_TIME = 800;
 
 /**
  * The time, in seconds, that a native sidecar waits for another launcher if an attempt had ended before the sidecar
- * started. The kubelet first restarts a failed container after 10 seconds.
+ * started. The kubelet waits 10 seconds before the first restart of a failed container.
  */
 const NEXT_LAUNCHER_SECONDS = 15;
 

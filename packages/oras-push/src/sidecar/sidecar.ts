@@ -116,8 +116,8 @@ async function reportNotPushed(
 }
 
 /**
- * Reports that the launcher skipped the run, because `artifact` is the output of an earlier run. A launcher may wait for
- * the pushed marker.
+ * Reports that the launcher skipped the run, because `artifact` is the output of an earlier run. A launcher may wait
+ * for the pushed marker.
  */
 async function reportSkipped(
   { attempt }: AttemptEnd,

@@ -59,7 +59,7 @@ export function* walk(
  * entry.
  */
 class Walk {
-  /** The walk has found this number of files with more than one hard link so far. */
+  /** The number of files with several hard links that the walk has found so far. */
   hardLinks = 0;
   readonly #root: BytePath;
   /**

@@ -21,8 +21,8 @@ export function garbageCollector(): NodeJS.GCFunction {
 
 /**
  * Returns a function that counts its own calls. At every `interval`-th call, the function collects the garbage of the
- * thread. A `major` collection blocks the thread for a few milliseconds. A `minor` collection frees only new objects, and
- * takes less than a millisecond.
+ * thread. A `major` collection blocks the thread for a few milliseconds. A `minor` collection frees only new objects,
+ * and takes less than a millisecond.
  */
 export function periodicCollection(interval: number, type: "major" | "minor" = "major"): () => void {
   let collect: NodeJS.GCFunction | undefined;

@@ -27,9 +27,9 @@ export function isMediaType(text: string): boolean {
 }
 
 /**
- * Splits `PATH[:MEDIA-TYPE]` at the last colon. Does not split a text whose part after the colon is not a media type.
- * Some files have a name with such a colon, so it also does not split the path of an existing file or folder, unless the
- * text before the colon is an existing path too.
+ * Splits `PATH[:MEDIA-TYPE]` at the last colon. If the part after the colon is not a media type, the whole text is the
+ * path. The colon may also be a part of a file name. Therefore, if the whole text is an existing path and the part
+ * before the colon is not, the whole text is the path.
  */
 export function parseTypedPath(text: string): TypedPath {
   const colon = text.lastIndexOf(":");

@@ -26,7 +26,10 @@ interface TextSpec extends SharedSpec {
   readonly type: "text";
   readonly default?: string;
   readonly choices?: readonly string[];
-  /** The value of the option without a value, as in `--resume`. A value then needs the form `--resume=VALUE`. */
+  /**
+   * The value that the option gets if the user gives no value, as in `--resume`. Such an option accepts a value only in
+   * the form `--resume=VALUE`.
+   */
   readonly implied?: string;
 }
 

@@ -56,9 +56,10 @@ interface Stdout {
 }
 
 /**
- * Watches the writes to stdout. If the reader of a pipe is slow, a part of a text waits in memory, and would be lost at
- * the end of the process. After `stopped` aborts, `finish` does not wait: the reader may never read. `finish` also does
- * not wait for the output of an application, because the launcher writes this output in another way.
+ * Watches the writes to stdout. If the reader of a pipe is slow, a part of a text waits in memory. At the end of the
+ * process, this part would be lost. After `stopped` aborts, `finish` does not wait, because the reader may never read
+ * again. `finish` also does not wait for the output of an application, because the launcher writes this output in
+ * another way.
  */
 function watchStdout(stopped: AbortSignal): Stdout {
   let failure: ToolError | undefined;

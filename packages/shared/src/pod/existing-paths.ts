@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { type Log, silent } from "../cli/log.ts";
 import { reasonOf } from "../fs/system-error.ts";
 
-/** The paths that a program waits for, and the number of these paths that must exist. */
+/** The paths that a program waits for, and whether one or all of them must exist. */
 export interface PathCheck {
   readonly paths: readonly string[];
   /** If true, one existing path is enough. By default, all paths must exist. */

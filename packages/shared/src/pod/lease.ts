@@ -76,7 +76,7 @@ function socketLease(path: string, server: Server): Lease {
   const watchers = new Set<Socket>();
   let released = false;
   server.on("connection", (socket) => {
-    // A connection that arrives after the release is closed. Otherwise, the connection would keep this process alive,
+    // Closes a connection that arrives after the release. Otherwise, the connection would keep this process alive,
     // while the watcher waits for the end of this process.
     if (released) return void socket.destroy();
     watchers.add(socket);

@@ -44,7 +44,9 @@ export function textField(fields: JsonObject, name: string): string | null {
   return typeof value === "string" ? value : null;
 }
 
-/** Returns an object with the field `name` if this field is a whole number from 0. Otherwise, returns an empty object. */
+/**
+ * Returns an object with the field `name` if this field is a whole number from 0. Otherwise, returns an empty object.
+ */
 export function numberField<const N extends string>(fields: JsonObject, name: N): { readonly [K in N]?: number } {
   const value = fields[name];
   if (!Number.isSafeInteger(value) || (value as number) < 0) return {};

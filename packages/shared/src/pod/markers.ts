@@ -47,7 +47,7 @@ export const SHARE = {
   checkpointPushed: "oras-operator-checkpoint-pushed.txt",
   /** The application requests a checkpoint now. The launcher removes this file. */
   checkpointNow: "oras-operator-checkpoint-now.txt",
-  /** The checkpoints. The folder of each checkpoint has its number as name. */
+  /** The folders of the checkpoints. The name of each folder is the number of its checkpoint. */
   checkpoints: "checkpoints",
   /** The inputs that the sidecar pulled for the application. */
   inputs: "inputs",

@@ -1,8 +1,8 @@
 /**
- * Returns a function that checks for a result of another process. The returned function calls `check`. If `check` finds
- * no result and the other process is gone, the returned function calls `check` once more, because the other process may
- * have produced the result just before its end. If there is still no result, the returned function throws the error
- * from `failure`.
+ * Returns a function that checks for a result of another process. The returned function calls `check`. The other
+ * process may produce the result just before its end. Therefore, if `check` finds no result and the other process is
+ * gone, the returned function calls `check` once more. If there is still no result, the returned function throws the
+ * error from `failure`.
  */
 export function whileAlive<T>(
   check: () => Promise<T | undefined>,

@@ -17,7 +17,7 @@ export interface WebhookPlan {
   readonly certificates: string;
 }
 
-/** The surroundings of a webhook. */
+/** The context in which a webhook runs. */
 export interface WebhookContext {
   readonly log: (line: string) => void;
   readonly warn: (text: string) => void;

@@ -68,8 +68,8 @@ export function withManifest(index: LayoutIndex, { mediaType, digest, size }: De
 }
 
 /**
- * Removes the entries of a manifest from an index if an entry has one of these tags or has no tag. Keeps an entry with
- * any other tag. Returns the same index if nothing is removed.
+ * Removes each entry of a manifest, if the entry has no tag or one of these tags. Keeps each entry with any other tag.
+ * Returns the same index if nothing is removed.
  */
 export function withoutManifest(index: LayoutIndex, digest: Digest, tags: readonly string[]): LayoutIndex {
   const stays = (entry: IndexEntry) => {

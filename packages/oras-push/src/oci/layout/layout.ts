@@ -217,8 +217,8 @@ export class Layout implements ArtifactStore {
   }
 
   /**
-   * Removes the entries of a manifest with these tags or without a tag from the index. Keeps the blobs until the next
-   * call of {@link deleteUnusedBlobs}.
+   * Removes each entry of a manifest from the index, if the entry has no tag or one of these tags. Keeps the blobs
+   * until the next call of {@link deleteUnusedBlobs}.
    */
   async deleteManifest(digest: Digest, tags: readonly string[]): Promise<void> {
     const blobs = await blobsOf(digest, this.#readBlob);

@@ -15,7 +15,7 @@ import { type RunInput, readLinks } from "../run.ts";
  */
 const LOGS: ReadonlySet<string> = new Set(["stdout.log", "stderr.log"]);
 
-/** At most this number of bytes at the end of a log is read. */
+/** The maximum number of bytes to read from the end of a log. */
 const MAX_LOG_BYTES = 8192;
 
 /** The last lines of a log. */

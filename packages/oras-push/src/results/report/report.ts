@@ -19,7 +19,7 @@ export interface ReportPlan extends TransferPlan, RunQuery {
   readonly now: number;
 }
 
-/** A report, and what could not be read. */
+/** A report, and the artifacts that could not be read. */
 export interface Report {
   readonly page: string;
   /** The repositories without tags. */
