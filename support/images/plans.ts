@@ -65,7 +65,8 @@ export function pauseImage(program: string): ImagePlan {
   return { name: "localhost/pause:test", files: { "/pause": program }, instructions: ['ENTRYPOINT ["/pause"]'] };
 }
 
-const EXAMPLES = "/opt/lammps/examples/reaxff/HNS";
+/** The folder of the example of ReaxFF in the images with LAMMPS. */
+export const EXAMPLES = "/opt/lammps/examples/reaxff/HNS";
 
 function exampleFiles(): Record<string, string> {
   const folder = join(debianRoot(hostArch(), ["lammps-examples"]), "usr/share/lammps/examples/reaxff/HNS");
@@ -126,19 +127,37 @@ if world.Get_rank() == 0:
     print("\\n".join(lines))
 `;
 
+/** The parts of an image that starts processes of OpenMPI in several pods with ssh. */
+const MPI = {
+  packages: ["openmpi-bin", "openssh-client", "openssh-server", "busybox-static"],
+  applets: ["/bin/sh"],
+  // Debian creates such links when it installs a package.
+  links: { "/usr/bin/mpirun": "mpirun.openmpi" },
+  texts: { "/etc/passwd": "root:x:0:0::/root:/bin/sh\nuser:x:1000:1000::/tmp:/bin/sh\n" },
+} as const;
+
 /** OpenMPI, ssh, and a program that replaces LAMMPS. This program sends messages between the processes. */
 export function mpiImage(): ImagePlan {
   return {
+    ...MPI,
     name: "localhost/mpi:test",
-    packages: ["openmpi-bin", "openssh-client", "openssh-server", "python3-mpi4py", "busybox-static"],
-    applets: ["/bin/sh"],
-    // Debian creates such links when it installs a package.
-    links: { "/usr/bin/mpirun": "mpirun.openmpi" },
-    texts: {
-      "/bin/lmp": RANKS,
-      "/etc/passwd": "root:x:0:0::/root:/bin/sh\nuser:x:1000:1000::/tmp:/bin/sh\n",
-    },
+    packages: [...MPI.packages, "python3-mpi4py"],
+    texts: { ...MPI.texts, "/bin/lmp": RANKS },
     shared: ["/tmp", EXAMPLES],
+  };
+}
+
+/** OpenMPI, ssh, Debian's LAMMPS, and the example of {@link simpleLammpsImage}. */
+export function mpiLammpsImage(): ImagePlan {
+  const lammps = simpleLammpsImage();
+  return {
+    ...lammps,
+    ...MPI,
+    name: "localhost/mpi-lammps:test",
+    packages: [...(lammps.packages ?? []), ...MPI.packages],
+    texts: { ...lammps.texts, ...MPI.texts },
+    shared: ["/tmp", EXAMPLES],
+    instructions: ["ENV HOME=/tmp OMP_NUM_THREADS=1"],
   };
 }
 
