@@ -19,6 +19,7 @@ import { annotatedJob, operatorAnnotations } from "../support/annotated-job.ts";
 import { CLUSTER_SKIP, NAMESPACE, podStates, startTestCluster, waitForJob, waitForState } from "../support/cluster.ts";
 import { type ForwardedPort, forwardPort, startRegistry } from "../support/cluster-registries.ts";
 import { MANIFESTS } from "../support/kubernetes.ts";
+import { untilPoliciesAct } from "../support/policies.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const POLICIES = join(MANIFESTS, "overlays/kind/injection");
@@ -70,14 +71,7 @@ describe("in a real cluster, injection", { skip: CLUSTER_SKIP, timeout: 900_000 
     await startRegistry(cluster);
     registry = await forwardPort(cluster, "pod/oras-0", 5000);
     await cluster.kubectl("apply", "-k", POLICIES);
-    // A policy has an effect some time after its creation.
-    const wrong = JSON.stringify(annotatedJob("wrong", operatorAnnotations({ debug: "wrong" }), "true"));
-    for (let attempt = 0; attempt < 100; attempt++) {
-      const { code } = await cluster.startKubectl(["create", "--dry-run=server", "-f", "-"], wrong).ended;
-      if (code !== 0) return;
-      await sleep(200);
-    }
-    throw new Error("the policies have no effect after 20 s");
+    await untilPoliciesAct(cluster);
   });
 
   after(async () => {

@@ -16,7 +16,7 @@ import { runTool } from "../../support/tools.ts";
 import { annotatedJob, operatorAnnotations } from "../support/annotated-job.ts";
 import { CLUSTER_SKIP, NAMESPACE, podStates, startTestCluster, waitForJob, waitForState } from "../support/cluster.ts";
 import { forwardRegistry, startRegistry } from "../support/cluster-registries.ts";
-import { commandsOfSection } from "../support/guide/section.ts";
+import { blocksOfSection } from "../support/guide/section.ts";
 import { MANIFESTS } from "../support/kubernetes.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
@@ -25,7 +25,7 @@ const CONFIGURATION = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconf
 const DEPLOYMENT = `/apis/apps/v1/namespaces/${OWN_NAMESPACE}/deployments/oras-pod-tools-webhook`;
 const COMPONENT = "components:\n  - ../../components/webhook-cert-manager\n";
 
-const [INSTALL = "", CREATE_SECRET = ""] = commandsOfSection("### Inject with a webhook");
+const [INSTALL = "", CREATE_SECRET = ""] = blocksOfSection("### Inject with a webhook");
 
 const ANNOTATIONS = operatorAnnotations({
   "oras-cache": "oras",

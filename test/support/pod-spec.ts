@@ -9,13 +9,22 @@ export interface Container {
   readonly workingDir?: string;
   readonly env?: readonly Variable[];
   readonly ports?: readonly { readonly hostPort?: number }[];
-  readonly startupProbe?: { readonly exec?: { readonly command: readonly string[] }; readonly timeoutSeconds?: number };
+  readonly startupProbe?: Probe;
+  readonly readinessProbe?: Probe;
+  readonly livenessProbe?: Probe;
   readonly resources?: {
     readonly requests?: Readonly<Record<string, string>>;
     readonly limits?: Readonly<Record<string, string>>;
   };
   readonly securityContext?: SecurityContext;
   readonly volumeMounts?: readonly VolumeMount[];
+}
+
+/** A probe of a container. */
+export interface Probe {
+  readonly exec?: { readonly command: readonly string[] };
+  /** The time limit of the probe. The default of Kubernetes is one second. */
+  readonly timeoutSeconds?: number;
 }
 
 /** An environment variable, with a value or with a field of the pod as its value. */

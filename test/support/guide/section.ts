@@ -2,10 +2,22 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../../../support/paths.ts";
 
-/** Returns the blocks `sh` of a section of the guide, in order. Throws if the guide has no such section. */
-export function commandsOfSection(heading: string): string[] {
-  const guide = readFileSync(join(ROOT, "docs", "guide.md"), "utf8");
-  const section = guide.split(/^(?=#{2,4} )/m).find((text) => text.startsWith(`${heading}\n`));
-  if (section === undefined) throw new Error(`docs/guide.md has no section "${heading}"`);
-  return [...section.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, commands = ""]) => commands);
+/** Which blocks of a section {@link blocksOfSection} returns. */
+export interface SectionBlocks {
+  /** The path of the page from the root of the repository. By default the guide. */
+  readonly page?: string;
+  /** The language of the blocks. By default `sh`. */
+  readonly language?: string;
+}
+
+/** Returns the code blocks of a section of a page, in order. Throws if the page has no such section. */
+export function blocksOfSection(
+  heading: string,
+  { page = "docs/guide.md", language = "sh" }: SectionBlocks = {},
+): string[] {
+  const text = readFileSync(join(ROOT, page), "utf8");
+  const section = text.split(/^(?=#{2,4} )/m).find((part) => part.startsWith(`${heading}\n`));
+  if (section === undefined) throw new Error(`${page} has no section "${heading}"`);
+  const blocks = section.matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\`$`, "gm"));
+  return [...blocks].map(([, block = ""]) => block);
 }
