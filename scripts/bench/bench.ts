@@ -24,6 +24,8 @@ export interface Scale {
   readonly rounds: number;
   /** Rounds of a work that takes milliseconds. */
   readonly quickRounds: number;
+  /** Rounds of a work that takes milliseconds, if each round waits for seconds until the tools are idle. */
+  readonly idleRounds: number;
   /** Minimum time that the idle tools wait, in seconds. */
   readonly wait: number;
   /** Compression levels of image layers. A layer is compressed once and pulled often. */
@@ -40,6 +42,7 @@ export const FULL: Scale = {
   fewPushes: 8,
   rounds: 3,
   quickRounds: 21,
+  idleRounds: 11,
   wait: 600,
   imageLevels: [19, 9],
 };
@@ -54,6 +57,7 @@ export const QUICK: Scale = {
   fewPushes: 2,
   rounds: 1,
   quickRounds: 2,
+  idleRounds: 2,
   wait: 1,
   imageLevels: [1, 1],
 };
