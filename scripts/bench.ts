@@ -24,6 +24,9 @@ import { Trees } from "./bench/trees.ts";
 /** The free space in memory that the registry needs, in bytes. With less, its data goes to the temporary folder. */
 const REGISTRY_SPACE = 6 * 2 ** 30;
 
+/** The goal for the time of a run of all cases, in minutes. */
+const MINUTES = 30;
+
 const { values } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
@@ -64,6 +67,8 @@ async function runBench(chosen: readonly string[], quick: boolean): Promise<Benc
     for (const [name, measureCase] of Object.entries(CASES)) if (chosen.includes(name)) await measureCase(bench);
     await finishIdle();
     const seconds = (Date.now() - started.getTime()) / 1000;
+    if (chosen.length > Object.keys(CASES).length)
+      bench.addRow({ work: "the whole bench", figure: "minutes", values: [seconds / 60], goal: MINUTES });
     const { rows, works, growth } = bench;
     const machine = describeMachine(versionCommands(peers));
     const missing = [...bench.missing];

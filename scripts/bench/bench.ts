@@ -8,8 +8,10 @@ import type { Trees } from "./trees.ts";
 
 /** The amount of work. */
 export interface Scale {
-  /** Size of the large trees and files, in MiB. */
+  /** Size of the large file without a pattern, in MiB. */
   readonly large: number;
+  /** Size of the large trees, in MiB. */
+  readonly tree: number;
   /** Size of the largest tree, in MiB. */
   readonly huge: number;
   /** Number of small files. */
@@ -35,7 +37,8 @@ export interface Scale {
 /** The scale of the goals. */
 export const FULL: Scale = {
   large: 1024,
-  huge: 10_240,
+  tree: 512,
+  huge: 4096,
   files: 10_000,
   mostFiles: 100_000,
   pushes: 200,
@@ -50,6 +53,7 @@ export const FULL: Scale = {
 /** A small scale, to check in seconds that the bench works. */
 export const QUICK: Scale = {
   large: 4,
+  tree: 4,
   huge: 16,
   files: 100,
   mostFiles: 100,

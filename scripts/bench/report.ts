@@ -80,6 +80,12 @@ ${formatMarkdown(costTable(run))}
 - Files are in the page cache.
 - Memory is the peak of the anonymous memory, of all processes of a contestant together.
 - "About as fast" means a difference of at most 5 percent between the medians.
+- The decisions contain figures of other machines, what bounds them, and why goals are missed:
+  [pushes on 16 processors](decisions/0101-measured-on-sixteen-processors.md),
+  [the memory of a push](decisions/0102-what-forty-eight-mebibytes-cost.md),
+  [many pushes at once](decisions/0051-what-bounds-a-push-and-a-pull.md),
+  [from the done marker to the tag](decisions/0053-from-the-marker-to-the-tag.md), and
+  [starting and waiting](decisions/0050-what-a-start-loads.md).
 ${run.missing.map((reason) => `- Not measured: ${reason}.\n`).join("")}`;
 }
 

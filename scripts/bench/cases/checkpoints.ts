@@ -15,6 +15,9 @@ const FILES = 200;
 /** Seconds between two checkpoints. A file counts after the same time without a change. */
 const INTERVAL = 1;
 
+/** The longest time that a checkpoint may take, in milliseconds. */
+const LIMIT = 180_000;
+
 /**
  * Measures the cost of checkpoints: of the first one, of one in which a single file has changed, and of the checks while
  * no file changes. The command of the launcher sleeps, so the CPU time is only that of the tools.
@@ -24,14 +27,14 @@ export async function measureCheckpoints(bench: Bench): Promise<void> {
   const folder = bench.emptyFolder("checkpoints");
   const state = bench.emptyFolder("checkpoints/state");
   const share = bench.emptyFolder("checkpoints/share");
-  const bytes = Math.floor((bench.scale.large * 2 ** 20) / FILES);
+  const bytes = Math.floor((bench.scale.tree * 2 ** 20) / FILES);
   for (let index = 0; index < FILES; index++)
     writeFileSync(join(state, `part-${index}`), randomFillSync(Buffer.alloc(bytes)));
   const options = { cwd: folder, env: { ORAS_SHARE: share, PATH: process.env.PATH }, stdio: "ignore" } as const;
   const sidecar = startTool("oras-push", ["sidecar", "NA", `${bench.registry.address}/bench/checkpoints:1`], options);
   const args = ["--checkpoint", state, "--checkpoint-every", String(INTERVAL), "--", "sleep", "100000"];
   const launcher = startTool("launcher", args, options);
-  const size = `${formatNumber(bench.scale.large)} MiB in ${FILES} files`;
+  const size = `${formatNumber(bench.scale.tree)} MiB in ${FILES} files`;
   await measureOne(bench, `first checkpoint of ${size}`, { launcher, sidecar, share, number: 1 });
   await measureChecks(bench, `no change of ${size}`, launcher);
   writeFileSync(join(state, "part-77"), randomFillSync(Buffer.alloc(bytes)));
@@ -54,7 +57,11 @@ async function measureOne(bench: Bench, work: string, { launcher, sidecar, share
   const before = { launcher: costOf(launcher), sidecar: costOf(sidecar) };
   const start = performance.now();
   const until = async (read: () => number) => {
-    while (read() < number) await sleep(10);
+    while (read() < number) {
+      if (performance.now() - start > LIMIT)
+        throw new Error(`${work}: no checkpoint ${number} after ${LIMIT / 1000} s`);
+      await sleep(10);
+    }
     return (performance.now() - start) / 1000;
   };
   const taken = await until(() => numberIn(join(share, SHARE.checkpoint), parseCheckpointMarker));

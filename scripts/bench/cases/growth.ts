@@ -12,7 +12,7 @@ import { addWrittenBytes } from "./push.ts";
 const CORES = [1, 2, 4, 8, 16];
 
 /** Numbers of pushes at once. */
-const PUSHES = [1, 2, 4, 8, 20, 50, 100];
+const PUSHES = [1, 2, 4, 8, 20, 50];
 
 /** The size of each of the many pushes at once, in MiB. */
 const SIZE = 5;
@@ -45,8 +45,8 @@ export async function growWithFiles(bench: Bench): Promise<void> {
 /** Measures how the time of a push grows with the size. The memory of our push must not grow with the size. */
 export async function growWithSize(bench: Bench): Promise<void> {
   const { scale, trees } = bench;
-  const tree = (size: number) => (size > scale.large ? trees.repeated(size, scale.large) : trees.text(size));
-  const steps = [1, 10, 100, 256, 10_240].filter((size) => size <= scale.huge);
+  const tree = (size: number) => (size > scale.tree ? trees.repeated(size, scale.tree) : trees.text(size));
+  const steps = [1, 10, 100, 4096].filter((size) => size <= scale.huge);
   const work = (size: number) => `push a tree of ${formatCount(size)} MiB`;
   const contests = await measureGrowth(bench, {
     name: "size",
@@ -57,7 +57,7 @@ export async function growWithSize(bench: Bench): Promise<void> {
     work,
     // The peers would need several minutes for the largest tree.
     contestants: (size) =>
-      size > scale.large ? pushers(bench, tree(size)).slice(0, 1) : allContestants(bench, tree(size)),
+      size > scale.tree ? pushers(bench, tree(size)).slice(0, 1) : allContestants(bench, tree(size)),
   });
   const largest = contests.at(-1) as Contest;
   const values = (largest.get(OURS) ?? []).map(({ memory }) => memory);
@@ -94,7 +94,7 @@ export async function growWithPushes(bench: Bench): Promise<void> {
 /** Measures how the time of a push changes with the number of processors. */
 export async function growWithCores(bench: Bench): Promise<void> {
   const { scale, trees } = bench;
-  const size = Math.min(256, scale.large);
+  const size = Math.min(256, scale.tree);
   const path = trees.text(size);
   const processors = allowedProcessors();
   const steps = CORES.filter((count) => count <= processors.length);

@@ -20,8 +20,8 @@ const SECOND = "oras-push, second push";
 /** Pushes a folder of text. Compression takes most of the time. */
 export async function pushText(bench: Bench): Promise<void> {
   const { scale } = bench;
-  const path = bench.trees.text(scale.large);
-  const work = `push ${formatCount(scale.large)} MiB of text`;
+  const path = bench.trees.text(scale.tree);
+  const work = `push ${formatCount(scale.tree)} MiB of text`;
   const contest = await bench.runContest(work, scale.rounds, [...pushers(bench, path, 1), ...compressors(bench, path)]);
   bench.addRatio(work, contest, OURS, ORAS, 0.35);
   bench.addRatio(work, contest, OURS, PIGZ, 1);
@@ -83,8 +83,8 @@ export async function pushFile(bench: Bench): Promise<void> {
 /** Pushes a folder of compressed files. A push saves time if it does not compress them again. */
 export async function pushCompressed(bench: Bench): Promise<void> {
   const { scale } = bench;
-  const work = `push ${formatCount(scale.large)} MiB of compressed files`;
-  const contest = await bench.runContest(work, scale.rounds, pushers(bench, bench.trees.compressed(scale.large)));
+  const work = `push ${formatCount(scale.tree)} MiB of compressed files`;
+  const contest = await bench.runContest(work, scale.rounds, pushers(bench, bench.trees.compressed(scale.tree)));
   bench.addRatio(work, contest, OURS, ORAS, 0.2);
   addWrittenBytes(bench, work, contest);
 }
@@ -92,8 +92,8 @@ export async function pushCompressed(bench: Bench): Promise<void> {
 /** Pushes the same folder twice. */
 export async function pushAgain(bench: Bench): Promise<void> {
   const { scale, registry, trees } = bench;
-  const path = trees.text(scale.large);
-  const work = `push ${formatCount(scale.large)} MiB of text twice`;
+  const path = trees.text(scale.tree);
+  const work = `push ${formatCount(scale.tree)} MiB of text twice`;
   const reference = `${registry.address}/bench/again:1`;
   const job = () => pushWithOurs(reference, path, "--format", "json");
   const contestants = [

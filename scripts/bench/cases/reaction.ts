@@ -53,7 +53,7 @@ const OURS = [
 export async function measureTag(bench: Bench): Promise<void> {
   const { scale, registry, trees, peers } = bench;
   const { oras } = peers;
-  const from = trees.text(Math.min(10, scale.large));
+  const from = trees.text(Math.min(10, scale.tree));
   const rounds = Math.min(3, scale.quickRounds);
   // The application ends at a different moment of the polling interval in each round.
   const lifetime = (round: number) => ((round + 0.5) / rounds) * Math.min(5, scale.wait);

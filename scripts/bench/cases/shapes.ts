@@ -30,7 +30,7 @@ export async function pushSource(bench: Bench): Promise<void> {
 /** Pushes several folders with one command. Each folder becomes a layer. */
 export async function pushFolders(bench: Bench): Promise<void> {
   const { scale, trees, registry, peers } = bench;
-  const size = Math.min(256, scale.large) / FOLDERS;
+  const size = Math.min(256, scale.tree) / FOLDERS;
   const path = trees.folders(FOLDERS, size);
   const names = Array.from({ length: FOLDERS }, (_, index) => `run-${index}`);
   const oras = orasPusher(peers.oras);
