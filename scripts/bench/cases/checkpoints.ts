@@ -35,13 +35,16 @@ export async function measureCheckpoints(bench: Bench): Promise<void> {
   const args = ["--checkpoint", state, "--checkpoint-every", String(INTERVAL), "--", "sleep", "100000"];
   const launcher = startTool("launcher", args, options);
   const size = `${formatNumber(bench.scale.tree)} MiB in ${FILES} files`;
-  await measureOne(bench, `first checkpoint of ${size}`, { launcher, sidecar, share, number: 1 });
-  await measureChecks(bench, `no change of ${size}`, launcher);
-  writeFileSync(join(state, "part-77"), randomFillSync(Buffer.alloc(bytes)));
-  await measureOne(bench, `next checkpoint of ${size}, one changed`, { launcher, sidecar, share, number: 2 });
-  launcher.child.kill("SIGTERM");
-  sidecar.child.kill("SIGKILL");
-  await Promise.all([launcher.ended, sidecar.ended]);
+  try {
+    await measureOne(bench, `first checkpoint of ${size}`, { launcher, sidecar, share, number: 1 });
+    await measureChecks(bench, `no change of ${size}`, launcher);
+    writeFileSync(join(state, "part-77"), randomFillSync(Buffer.alloc(bytes)));
+    await measureOne(bench, `next checkpoint of ${size}, one changed`, { launcher, sidecar, share, number: 2 });
+  } finally {
+    launcher.child.kill("SIGTERM");
+    sidecar.child.kill("SIGKILL");
+    await Promise.all([launcher.ended, sidecar.ended]);
+  }
 }
 
 interface Running {
