@@ -27,6 +27,9 @@ import { Trees } from "./bench/trees.ts";
  */
 const REGISTRY_SPACE = 6 * 2 ** 30;
 
+/** The goal for the time of a run of all cases, in minutes. */
+const MINUTES = 30;
+
 const { values } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
@@ -67,6 +70,8 @@ async function runBench(chosen: readonly string[], quick: boolean): Promise<Benc
     for (const [name, measureCase] of Object.entries(CASES)) if (chosen.includes(name)) await measureCase(bench);
     await finishIdle();
     const seconds = (Date.now() - started.getTime()) / 1000;
+    if (chosen.length > Object.keys(CASES).length)
+      bench.addRow({ work: "the whole bench", figure: "minutes", values: [seconds / 60], goal: MINUTES });
     const { rows, works, growth } = bench;
     const machine = describeMachine(versionCommands(peers));
     const missing = [...bench.missing];

@@ -8,8 +8,10 @@ import type { Trees } from "./trees.ts";
 
 /** The amount of work. */
 export interface Scale {
-  /** Size of the large trees and files, in MiB. */
+  /** Size of the large file without a pattern, in MiB. */
   readonly large: number;
+  /** Size of the large trees, in MiB. */
+  readonly tree: number;
   /** Size of the largest tree, in MiB. */
   readonly huge: number;
   /** Number of small files. */
@@ -24,6 +26,8 @@ export interface Scale {
   readonly rounds: number;
   /** Rounds of a work that takes milliseconds. */
   readonly quickRounds: number;
+  /** Rounds of a work that takes milliseconds, if each round waits for seconds until the tools are idle. */
+  readonly idleRounds: number;
   /** Minimum time that the idle tools wait, in seconds. */
   readonly wait: number;
   /** Compression levels of image layers. A layer is compressed once and pulled often. */
@@ -33,13 +37,15 @@ export interface Scale {
 /** The scale that the goals refer to. */
 export const FULL: Scale = {
   large: 1024,
-  huge: 10_240,
+  tree: 512,
+  huge: 4096,
   files: 10_000,
   mostFiles: 100_000,
   pushes: 200,
   fewPushes: 8,
   rounds: 3,
   quickRounds: 21,
+  idleRounds: 11,
   wait: 600,
   imageLevels: [19, 9],
 };
@@ -47,6 +53,7 @@ export const FULL: Scale = {
 /** A small scale, to check in seconds that the bench works. */
 export const QUICK: Scale = {
   large: 4,
+  tree: 4,
   huge: 16,
   files: 100,
   mostFiles: 100,
@@ -54,6 +61,7 @@ export const QUICK: Scale = {
   fewPushes: 2,
   rounds: 1,
   quickRounds: 2,
+  idleRounds: 2,
   wait: 1,
   imageLevels: [1, 1],
 };

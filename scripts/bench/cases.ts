@@ -1,12 +1,12 @@
 import type { Bench } from "./bench.ts";
 import { measureCheckpoints } from "./cases/checkpoints.ts";
 import { measureCrowd } from "./cases/crowd.ts";
-import { growWithFiles, growWithPushes, growWithSize, growWithThreads } from "./cases/growth.ts";
+import { growWithCores, growWithFiles, growWithPushes, growWithSize } from "./cases/growth.ts";
 import { measureImage } from "./cases/image.ts";
-import { pushHuge } from "./cases/large.ts";
 import { measurePulls } from "./cases/pull.ts";
 import { pushAgain, pushCompressed, pushFile, pushSmall, pushText } from "./cases/push.ts";
 import { measureFirstByte, measureTag } from "./cases/reaction.ts";
+import { pushFolders, pushOne, pushSource } from "./cases/shapes.ts";
 import { measureStart } from "./cases/start.ts";
 import { measureTagTime } from "./cases/tag-time.ts";
 
@@ -15,7 +15,10 @@ export const CASES: Readonly<Record<string, (bench: Bench) => Promise<void>>> = 
   start: measureStart,
   "first-byte": measureFirstByte,
   "tag-time": measureTagTime,
+  "push-one": pushOne,
   "push-small": pushSmall,
+  "push-source": pushSource,
+  "push-folders": pushFolders,
   "push-file": pushFile,
   "push-compressed": pushCompressed,
   "push-text": pushText,
@@ -23,13 +26,12 @@ export const CASES: Readonly<Record<string, (bench: Bench) => Promise<void>>> = 
   pull: measurePulls,
   operator: measureTag,
   crowd: measureCrowd,
-  huge: pushHuge,
   image: measureImage,
   checkpoints: measureCheckpoints,
   "growth-files": growWithFiles,
   "growth-size": growWithSize,
   "growth-pushes": growWithPushes,
-  "growth-threads": growWithThreads,
+  "growth-cores": growWithCores,
 };
 
 /** The case that runs in parallel with all others. */

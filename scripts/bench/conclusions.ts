@@ -5,12 +5,18 @@ import type { BenchRun, Row } from "./result.ts";
 import { spreadOf } from "./statistics.ts";
 import { reachesGoal } from "./table.ts";
 
-/** Describes the run as Markdown: first a summary, then each work in which our tool is as fast as a peer or faster. */
-export function describeConclusions(run: BenchRun): string {
+/** Describes as Markdown how many goals the run missed, and for each peer how often our tool was slower or faster. */
+export function describeSummary(run: BenchRun): string {
   const comparisons = compareWithPeers(run);
-  const fast = keepLargestSteps(run, comparisons).filter(({ time }) => classify(time) !== "more");
-  const lines = [...fast.map(describeSpeed), ...describeReaction(run.rows)];
-  return [summarize(run, comparisons), "", ...lines.map(formatItem)].join("\n");
+  return [describeGoals(run.rows), ...[...Map.groupBy(comparisons, ({ tool }) => tool)].map(describeTool)]
+    .map(formatItem)
+    .join("\n");
+}
+
+/** Describes as Markdown the works in which we are as fast as a peer, or faster, and the reaction times. */
+export function describeStrongPoints(run: BenchRun): string {
+  const fast = keepLargestSteps(run, compareWithPeers(run)).filter(({ time }) => classify(time) !== "more");
+  return [...fast.map(describeSpeed), ...describeReaction(run.rows)].map(formatItem).join("\n");
 }
 
 /**
@@ -28,14 +34,20 @@ export function describeWeakSpots(run: BenchRun): string {
   ].join("\n\n");
 }
 
-function summarize({ rows }: BenchRun, comparisons: readonly Comparison[]): string {
+function describeGoals(rows: readonly Row[]): string {
   const answers = rows.map(reachesGoal).filter((answer) => answer !== undefined);
-  const times = comparisons.filter(({ tool }) => tool === "oras").map(({ time }) => classify(time));
-  const count = (wanted: string) => times.filter((one) => one === wanted).length;
-  return [
-    `The run reached ${answers.filter(Boolean).length} of ${answers.length} goals. In ${times.length} comparisons with \`oras\`, our tool was faster in`,
-    `${count("less")}, about as fast in ${count("equal")}, and slower in ${count("more")}.`,
-  ].join("\n");
+  const missed = answers.filter((answer) => !answer).length;
+  return `The run missed ${missed} of ${answers.length} goals.`;
+}
+
+/** Counts the comparisons with one tool. Begins with those in which our tool lost, and names the largest loss. */
+function describeTool([tool, comparisons]: [string, readonly Comparison[]]): string {
+  const count = (wanted: string) => comparisons.filter(({ time }) => classify(time) === wanted).length;
+  const [worst] = comparisons.toSorted((a, b) => b.time - a.time);
+  const counts = `slower in ${count("more")}, about as fast in ${count("equal")}, and faster in ${count("less")}`;
+  const sentence = `In ${formatComparisons(comparisons.length)} with \`${tool}\`, our tool was ${counts}.`;
+  if (worst === undefined || classify(worst.time) !== "more") return sentence;
+  return `${sentence} The largest loss is ${describeDelay(worst)}`;
 }
 
 /** Keeps only the largest step of a growth plot for each peer, and all comparisons that belong to no plot. */

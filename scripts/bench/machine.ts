@@ -26,6 +26,15 @@ export function describeMachine(programs: Readonly<Record<string, readonly [stri
   };
 }
 
+/** The numbers of the processors that this process may use, in ascending order. */
+export function allowedProcessors(): number[] {
+  const [, list = ""] = /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
+  return list.split(",").flatMap((range) => {
+    const [first, last = first] = range.split("-").map(Number) as [number, number?];
+    return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  });
+}
+
 function osName(): string {
   return /^PRETTY_NAME="(.*)"$/m.exec(readFileSync("/etc/os-release", "utf8"))?.[1] ?? "Linux";
 }

@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { describeConclusions, describeWeakSpots } from "./conclusions.ts";
+import { describeStrongPoints, describeSummary, describeWeakSpots } from "./conclusions.ts";
+import { costPlots } from "./cost-plots.ts";
 import { TAG } from "./names.ts";
 import { type Bar, barChart, lineChart } from "./plot.ts";
 import type { BenchRun, Work } from "./result.ts";
@@ -36,18 +37,22 @@ export function formatPage(run: BenchRun, plots: readonly Pick<Plot, "file" | "t
 This page shows one run of the bench, on ${run.date.slice(0, 10)}. \`pnpm bench --report\` writes it from
 [the stored results](performance.json).
 
-## Conclusions
+## Summary
 
-${describeConclusions(run)}
+${describeSummary(run)}
 
 ## Weak spots
 
 ${describeWeakSpots(run)}
 
+## Strong points
+
+${describeStrongPoints(run)}
+
 ## Plots
 
 A tool has the same color in each plot. In a bar chart, each group of bars has its own scale. In a line chart, the x axis is
-logarithmic.
+logarithmic. CPU time and memory are those of all processes of a contestant together.
 
 ${images.join("\n\n")}
 
@@ -75,6 +80,12 @@ ${formatMarkdown(costTable(run))}
 - Files are in the page cache.
 - Memory is the peak of the anonymous memory, of all processes of a contestant together.
 - "About as fast" means a difference of at most 5 percent between the medians.
+- The decisions contain figures of other machines, what bounds them, and why goals are missed:
+  [pushes on 16 processors](decisions/0101-measured-on-sixteen-processors.md),
+  [the memory of a push](decisions/0102-what-forty-eight-mebibytes-cost.md),
+  [many pushes at once](decisions/0051-what-bounds-a-push-and-a-pull.md),
+  [from the done marker to the tag](decisions/0053-from-the-marker-to-the-tag.md), and
+  [starting and waiting](decisions/0050-what-a-start-loads.md).
 ${run.missing.map((reason) => `- Not measured: ${reason}.\n`).join("")}`;
 }
 
@@ -94,7 +105,13 @@ export function drawPlots(run: BenchRun): Plot[] {
   const growth = run.growth.filter(({ curves }) => curves.some(({ points }) => points.length > 0));
   return [
     ...charts.map(({ file, title, bars }) => ({ file, title, content: barChart(`${title}, medians`, bars, "s") })),
-    ...growth.map((plot) => ({ file: `growth-${plot.name}.svg`, title: plot.title, content: lineChart(plot) })),
+    ...growth.flatMap((plot) =>
+      [plot, ...costPlots(plot, run.works)].map((one) => ({
+        file: `growth-${one.name}.svg`,
+        title: `${one.title}: ${one.y}`,
+        content: lineChart(one),
+      })),
+    ),
   ];
 }
 

@@ -58,6 +58,35 @@ export class Trees {
     });
   }
 
+  /**
+   * A tree that resembles the sources of a program: 100 files per folder. Half of the files have less than 5 KiB, and a few
+   * have a mebibyte. The mean size is about 10 KiB.
+   */
+  source(count: number): string {
+    return this.#once(`source-${count}`, (folder) => {
+      const pool = this.#textPool();
+      const random = randomNumbers(7);
+      for (let index = 0; index < count; index++) {
+        const subfolder = join(folder, `d${String(Math.floor(index / 100)).padStart(4, "0")}`);
+        if (index % 100 === 0) mkdirSync(subfolder);
+        const size = sourceSize(random());
+        const start = (index * 104_729) % (pool.length - size);
+        writeFileSync(join(subfolder, `f${index}.c`), pool.subarray(start, start + size));
+      }
+    });
+  }
+
+  /** A folder with `count` folders of text files, `mebibytes` in each. No two files have the same text. */
+  folders(count: number, mebibytes: number): string {
+    return this.#once(`folders-${count}-${mebibytes}`, (folder) => {
+      for (let index = 0; index < count; index++) {
+        const subfolder = join(folder, `run-${index}`);
+        mkdirSync(subfolder);
+        this.#fill(subfolder, mebibytes, this.#textPool(), index * mebibytes);
+      }
+    });
+  }
+
   /** An incompressible file of `mebibytes`. Returns its path. */
   noise(mebibytes: number): string {
     const folder = this.#once(`noise-${mebibytes}`, (target) => {
@@ -69,10 +98,11 @@ export class Trees {
     return join(folder, "noise.bin");
   }
 
-  #fill(folder: string, mebibytes: number, pool: Buffer): void {
+  /** Writes files that are cut from `pool`. With another `first`, their texts begin elsewhere. */
+  #fill(folder: string, mebibytes: number, pool: Buffer, first = 0): void {
     const size = Math.min(FILE, mebibytes * MIB);
     for (let index = 0; index * size < mebibytes * MIB; index++) {
-      const start = (index * 7_919_777) % (pool.length - size);
+      const start = ((first + index) * 7_919_777) % (pool.length - size);
       writeFileSync(join(folder, fileName(index)), pool.subarray(start, start + size));
     }
   }
@@ -104,6 +134,11 @@ export class Trees {
 
 function fileName(index: number): string {
   return `part-${String(index).padStart(5, "0")}.log`;
+}
+
+/** The size of a source file in bytes, for a random number from 0 to 1. */
+function sourceSize(random: number): number {
+  return Math.min(MIB, Math.floor(500 + 2500 * (1 - random) ** -0.8));
 }
 
 /** Text of `size` bytes: sentences with a realistic distribution of words, and rows of numbers. */

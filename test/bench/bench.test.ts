@@ -34,7 +34,7 @@ describe("the bench", { timeout: 600_000 }, () => {
     const [push] = measured["push 100 small files"]?.["oras-push"] ?? [];
     assert.ok(push !== undefined && push.seconds > 0 && push.cpu > 0 && push.memory > 1 && push.written < 0.1);
     assert.ok(stored.rows.some(({ work, figure }) => work === "sidecar waits" && figure === "MiB of memory"));
-    assert.deepEqual(stored.growth.map(({ name }) => name).sort(), ["files", "pushes", "size", "threads"]);
+    assert.deepEqual(stored.growth.map(({ name }) => name).sort(), ["cores", "files", "pushes", "size"]);
     checkPeers(stored);
 
     writeReport(stored, join(folder, "page.md"));
@@ -55,12 +55,14 @@ describe("the bench", { timeout: 600_000 }, () => {
   });
 });
 
-/** Checks that each growth plot has a curve of `oras`, unless this machine lacks it. */
+/** Checks that each growth plot has a curve of each peer, unless this machine lacks the program. */
 function checkPeers({ growth, missing }: BenchRun): void {
-  if (missing.some((reason) => reason.startsWith("oras "))) return;
-  for (const { name, curves } of growth)
-    assert.ok(
-      curves.some((curve) => curve.name.startsWith("oras push") && curve.points.length > 0),
-      `growth with ${name}`,
-    );
+  for (const peer of ["oras push", "tar | pigz -6", "tar | gzip -6"]) {
+    if (missing.some((reason) => reason.startsWith(`${peer}: `))) continue;
+    for (const { name, curves } of growth)
+      assert.ok(
+        curves.some((curve) => curve.name === peer && curve.points.length > 0),
+        `growth with ${name}: no curve of ${peer}`,
+      );
+  }
 }

@@ -15,6 +15,9 @@ const FILES = 200;
 /** Seconds between two checkpoints. A checkpoint contains only files that have not changed for this time. */
 const INTERVAL = 1;
 
+/** The longest time that a checkpoint may take, in milliseconds. */
+const LIMIT = 180_000;
+
 /**
  * Measures three costs of checkpoints: the first checkpoint, a checkpoint after a change of one file, and the checks
  * while no file changes. The launcher's command sleeps. Therefore, only the tools use CPU time.
@@ -24,21 +27,24 @@ export async function measureCheckpoints(bench: Bench): Promise<void> {
   const folder = bench.emptyFolder("checkpoints");
   const state = bench.emptyFolder("checkpoints/state");
   const share = bench.emptyFolder("checkpoints/share");
-  const bytes = Math.floor((bench.scale.large * 2 ** 20) / FILES);
+  const bytes = Math.floor((bench.scale.tree * 2 ** 20) / FILES);
   for (let index = 0; index < FILES; index++)
     writeFileSync(join(state, `part-${index}`), randomFillSync(Buffer.alloc(bytes)));
   const options = { cwd: folder, env: { ORAS_SHARE: share, PATH: process.env.PATH }, stdio: "ignore" } as const;
   const sidecar = startTool("oras-push", ["sidecar", "NA", `${bench.registry.address}/bench/checkpoints:1`], options);
   const args = ["--checkpoint", state, "--checkpoint-every", String(INTERVAL), "--", "sleep", "100000"];
   const launcher = startTool("launcher", args, options);
-  const size = `${formatNumber(bench.scale.large)} MiB in ${FILES} files`;
-  await measureOne(bench, `first checkpoint of ${size}`, { launcher, sidecar, share, number: 1 });
-  await measureChecks(bench, `no change of ${size}`, launcher);
-  writeFileSync(join(state, "part-77"), randomFillSync(Buffer.alloc(bytes)));
-  await measureOne(bench, `next checkpoint of ${size}, one changed`, { launcher, sidecar, share, number: 2 });
-  launcher.child.kill("SIGTERM");
-  sidecar.child.kill("SIGKILL");
-  await Promise.all([launcher.ended, sidecar.ended]);
+  const size = `${formatNumber(bench.scale.tree)} MiB in ${FILES} files`;
+  try {
+    await measureOne(bench, `first checkpoint of ${size}`, { launcher, sidecar, share, number: 1 });
+    await measureChecks(bench, `no change of ${size}`, launcher);
+    writeFileSync(join(state, "part-77"), randomFillSync(Buffer.alloc(bytes)));
+    await measureOne(bench, `next checkpoint of ${size}, one changed`, { launcher, sidecar, share, number: 2 });
+  } finally {
+    launcher.child.kill("SIGTERM");
+    sidecar.child.kill("SIGKILL");
+    await Promise.all([launcher.ended, sidecar.ended]);
+  }
 }
 
 interface Running {
@@ -54,7 +60,11 @@ async function measureOne(bench: Bench, work: string, { launcher, sidecar, share
   const before = { launcher: costOf(launcher), sidecar: costOf(sidecar) };
   const start = performance.now();
   const until = async (read: () => number) => {
-    while (read() < number) await sleep(10);
+    while (read() < number) {
+      if (performance.now() - start > LIMIT)
+        throw new Error(`${work}: no checkpoint ${number} after ${LIMIT / 1000} s`);
+      await sleep(10);
+    }
     return (performance.now() - start) / 1000;
   };
   const taken = await until(() => numberIn(join(share, SHARE.checkpoint), parseCheckpointMarker));

@@ -1,37 +1,50 @@
 import { basename, dirname } from "node:path";
-import { type Bench, secondsOf } from "../bench.ts";
+import { type Bench, type Contest, secondsOf } from "../bench.ts";
 import { OUR_PUSHER, orasPusher, type Pusher } from "../commands.ts";
 import { type Job, measure } from "../measure.ts";
+import { MEMORY } from "../names.ts";
+import { ORAS, OURS } from "../pushers.ts";
 import { roundRatios } from "../statistics.ts";
 
 /** The size of each push, in MiB. */
 const SIZE = 5;
 
-/** Measures many pushes at once to one registry. */
+/** The goal for the memory of all pushes at once, in MiB. */
+const ALL_MEMORY = 3072;
+
+/** The number of all pushes, divided by the number at once, when few pushes run at once. */
+const REPEATED = 4;
+
+/** Measures many pushes at once to one registry, and compares them with few pushes at once. */
 export async function measureCrowd(bench: Bench): Promise<void> {
   const { scale, trees, registry, peers } = bench;
-  const path = trees.text(SIZE);
   const { pushes, fewPushes } = scale;
-  const work = `${pushes} pushes of ${SIZE} MiB`;
-  const all = `${pushes} at once`;
-  const few = `${fewPushes} at once`;
-  const before = () => registry.empty();
-  const many = (pusher: Pusher, atOnce: number) => () => pushMany(pusher, registry.address, path, pushes, atOnce);
+  const path = trees.text(SIZE);
   const oras = orasPusher(peers.oras);
-  const contest = await bench.runContest(work, scale.rounds, [
-    { name: `oras-push, ${all}`, before, job: many(OUR_PUSHER, pushes) },
-    { name: `oras-push, ${few}`, before, job: many(OUR_PUSHER, fewPushes) },
-    { name: `oras push, ${all}`, before, job: oras && many(oras, pushes), rounds: 1 },
-    { name: `oras push, ${few}`, before, job: oras && many(oras, fewPushes), rounds: 1 },
-  ]);
-  const throughput = (pusher: string) =>
-    roundRatios(secondsOf(contest.get(`${pusher}, ${few}`)), secondsOf(contest.get(`${pusher}, ${all}`)));
-  const figure = `x the throughput of ${few}`;
-  bench.addRow({ work, figure, values: throughput("oras-push"), goal: 0.8, atLeast: true });
-  if (oras !== undefined) bench.addRow({ work: `${work} with oras`, figure, values: throughput("oras push") });
+  const before = () => registry.empty();
+  const run = (count: number, atOnce: number) => {
+    const many = (pusher: Pusher) => () => pushMany(pusher, registry.address, path, count, atOnce);
+    return bench.runContest(`${count} pushes of ${SIZE} MiB, ${atOnce} at once`, Math.min(2, scale.rounds), [
+      { name: OURS, before, job: many(OUR_PUSHER) },
+      { name: ORAS, before, job: oras && many(oras), rounds: 1 },
+    ]);
+  };
+  const few = fewPushes * REPEATED;
+  const fewContest = await run(few, fewPushes);
+  const allContest = await run(pushes, pushes);
+  const work = `${pushes} pushes of ${SIZE} MiB at once`;
+  const throughput = (who: string) => {
+    const seconds = (contest: Contest, count: number) => secondsOf(contest.get(who)).map((value) => value / count);
+    return roundRatios(seconds(fewContest, few), seconds(allContest, pushes));
+  };
+  const figure = `x the throughput of ${fewPushes} at once`;
+  bench.addRow({ work, figure, values: throughput(OURS), goal: 0.9, atLeast: true });
+  if (oras !== undefined) bench.addRow({ work: `${work} with oras`, figure, values: throughput(ORAS) });
+  const together = (allContest.get(OURS) ?? []).map(({ memory }) => memory);
+  bench.addRow({ work, figure: `${MEMORY}, all pushes together`, values: together, goal: ALL_MEMORY });
   registry.empty();
   const alone = await measure(pushMany(OUR_PUSHER, registry.address, path, 1, 1));
-  const memory = (contest.get(`oras-push, ${all}`) ?? []).map((result) => result.memory / pushes / alone.memory);
+  const memory = together.map((sum) => sum / pushes / alone.memory);
   bench.addRow({ work, figure: "x the memory of a single push, for each push", values: memory, goal: 1.1 });
 }
 

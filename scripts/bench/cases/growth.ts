@@ -1,46 +1,70 @@
-import type { Bench, Contestant } from "../bench.ts";
-import { compressFolder, OUR_PUSHER, orasPusher, type Pusher, pushWithOras, pushWithOurs } from "../commands.ts";
-import type { Job } from "../measure.ts";
+import { type Bench, type Contest, type Contestant, secondsOf } from "../bench.ts";
+import { OUR_PUSHER, orasPusher, type Pusher } from "../commands.ts";
+import { allowedProcessors } from "../machine.ts";
+import { MEMORY } from "../names.ts";
 import { formatCount } from "../numbers.ts";
+import { compressors, GZIP, ORAS, OURS, onProcessors, PIGZ, pushers } from "../pushers.ts";
 import type { Growth } from "../result.ts";
 import { pushMany } from "./crowd.ts";
+import { addWrittenBytes } from "./push.ts";
 
-/** Numbers of compression threads. If the machine has fewer processors, threads share them. */
-const THREADS = [1, 2, 4, 8, 16];
+/** Numbers of processors. The bench leaves out the numbers that the machine lacks. */
+const CORES = [1, 2, 4, 8, 16];
 
 /** Numbers of pushes at once. */
-const PUSHES = [1, 2, 4, 8, 20, 50, 100, 200];
+const PUSHES = [1, 2, 4, 8, 20, 50];
 
 /** The size of each of the many pushes at once, in MiB. */
 const SIZE = 5;
 
+/** The goal for the time that each small file adds to a push, in microseconds. */
+const FILE_COST = 25;
+
+/** The goal for the memory of a push of any size, in MiB. */
+const PUSH_MEMORY = 48;
+
 /** Measures how the time of a push grows with the number of files. */
 export async function growWithFiles(bench: Bench): Promise<void> {
-  await measureGrowth(bench, {
+  const steps = [1, 10, 100, 1000, 10_000, 100_000].filter((count) => count <= bench.scale.mostFiles);
+  const contests = await measureGrowth(bench, {
     name: "files",
-    title: "Time to push small files",
+    title: "Push small files",
     x: "files",
     y: "seconds",
-    steps: [1, 10, 100, 1000, 10_000, 100_000].filter((count) => count <= bench.scale.mostFiles),
+    steps,
     work: (count) => `push a tree of ${formatCount(count)} ${count === 1 ? "file" : "files"}`,
-    contestants: (count) => pushers(bench, bench.trees.small(count)),
+    contestants: (count) => allContestants(bench, bench.trees.small(count)),
   });
+  const [few, most] = [contests.at(-2), contests.at(-1)].map((contest) => secondsOf(contest?.get(OURS))[0] ?? 0);
+  const [fewer = 0, all = 0] = steps.slice(-2);
+  const values = [(((most as number) - (few as number)) / (all - fewer)) * 1e6];
+  const figure = "microseconds for each additional file";
+  bench.addRow({ work: `push a tree of ${formatCount(all)} files`, figure, values, goal: FILE_COST });
 }
 
-/** Measures how the time of a push grows with the size. */
+/** Measures how the time of a push grows with the size. The memory of our push must not grow with the size. */
 export async function growWithSize(bench: Bench): Promise<void> {
   const { scale, trees } = bench;
-  const tree = (size: number) => (size > scale.large ? trees.repeated(size, scale.large) : trees.text(size));
-  await measureGrowth(bench, {
+  const tree = (size: number) => (size > scale.tree ? trees.repeated(size, scale.tree) : trees.text(size));
+  const steps = [1, 10, 100, 4096].filter((size) => size <= scale.huge);
+  const work = (size: number) => `push a tree of ${formatCount(size)} MiB`;
+  const contests = await measureGrowth(bench, {
     name: "size",
-    title: "Time to push text",
+    title: "Push text",
     x: "MiB",
     y: "seconds",
-    steps: [1, 10, 100, 1024, 10_240].filter((size) => size <= scale.huge),
-    work: (size) => `push a tree of ${formatCount(size)} MiB`,
-    // The peer would need several minutes for the largest tree.
-    contestants: (size) => pushers(bench, tree(size)).slice(0, size > scale.large ? 1 : 2),
+    steps,
+    work,
+    // The peers would need several minutes for the largest tree.
+    contestants: (size) =>
+      size > scale.tree ? pushers(bench, tree(size)).slice(0, 1) : allContestants(bench, tree(size)),
   });
+  const largest = contests.at(-1) as Contest;
+  const values = (largest.get(OURS) ?? []).map(({ memory }) => memory);
+  const name = work(steps.at(-1) as number);
+  bench.addRow({ work: name, figure: MEMORY, values, goal: PUSH_MEMORY });
+  addWrittenBytes(bench, name, largest);
+  bench.registry.empty();
 }
 
 /** Measures how the throughput changes with the number of pushes at once. */
@@ -52,52 +76,38 @@ export async function growWithPushes(bench: Bench): Promise<void> {
   const oras = orasPusher(peers.oras);
   await measureGrowth(bench, {
     name: "pushes",
-    title: `Throughput of pushes of ${SIZE} MiB at once to one registry`,
+    title: `Pushes of ${SIZE} MiB at once to one registry`,
     x: "pushes at once",
     y: "MiB per second, all pushes together",
     steps: PUSHES.filter((count) => count <= scale.pushes),
     work: (count) => `${count} ${count === 1 ? "push" : "pushes"} of ${SIZE} MiB at once`,
     contestants: (count) => [
-      { name: "oras-push", before, job: many(OUR_PUSHER, count) },
-      { name: "oras push", before, job: oras && many(oras, count) },
+      { name: OURS, before, job: many(OUR_PUSHER, count) },
+      { name: ORAS, before, job: oras && many(oras, count) },
+      { name: PIGZ, job: peers.pigz === undefined ? undefined : many(compressorOf(peers.pigz), count) },
+      { name: GZIP, job: peers.gzip === undefined ? undefined : many(compressorOf(peers.gzip), count) },
     ],
     value: (count, seconds) => (count * SIZE) / seconds,
   });
 }
 
-/** Measures how the time of a push changes with the number of threads and of processors. */
-export async function growWithThreads(bench: Bench): Promise<void> {
-  const { scale, trees, registry, peers } = bench;
-  const { oras, pigz } = peers;
-  const size = Math.min(256, scale.large);
+/** Measures how the time of a push changes with the number of processors. */
+export async function growWithCores(bench: Bench): Promise<void> {
+  const { scale, trees } = bench;
+  const size = Math.min(256, scale.tree);
   const path = trees.text(size);
-  const reference = `${registry.address}/bench/threads:1`;
-  const before = () => registry.empty();
-  const ours = (threads: number, ...prefix: readonly string[]): Job => {
-    const { argv, ...job } = pushWithOurs(reference, path);
-    const env = { UV_THREADPOOL_SIZE: String(threads) };
-    return { ...job, argv: [...prefix, ...argv] as unknown as Job["argv"], env };
-  };
-  const theirs = (program: string, threads: number): Job => ({
-    ...pushWithOras(program, reference, path),
-    env: { GOMAXPROCS: String(threads) },
-  });
+  const processors = allowedProcessors();
+  const steps = CORES.filter((count) => count <= processors.length);
+  for (const count of CORES.filter((one) => !steps.includes(one)))
+    bench.missing.add(`pushes with ${count} processors: this machine has ${processors.length}`);
   await measureGrowth(bench, {
-    name: "threads",
-    title: `Time to push ${size} MiB of text`,
-    x: "threads",
+    name: "cores",
+    title: `Push ${size} MiB of text`,
+    x: "processors",
     y: "seconds",
-    steps: THREADS,
-    work: (threads) => `push ${size} MiB of text with ${threads} ${threads === 1 ? "thread" : "threads"}`,
-    contestants: (threads) => [
-      { name: "oras-push, all processors", before, job: () => ours(threads) },
-      { name: "oras-push, one processor", before, job: () => ours(threads, "taskset", "-c", "0") },
-      { name: "oras push, all processors", before, job: oras === undefined ? undefined : () => theirs(oras, threads) },
-      {
-        name: "tar | pigz -6, all processors",
-        job: pigz === undefined ? undefined : () => compressFolder(pigz, path, "-p", String(threads)),
-      },
-    ],
+    steps,
+    work: (count) => `push ${size} MiB of text with ${count} ${count === 1 ? "processor" : "processors"}`,
+    contestants: (count) => onProcessors(allContestants(bench, path), processors.slice(0, count)),
   });
 }
 
@@ -111,13 +121,27 @@ interface Plan extends Pick<Growth, "name" | "title" | "x" | "y"> {
   readonly value?: (step: number, seconds: number) => number;
 }
 
-/** Measures each contestant once at each step, and stores one curve for each contestant. */
-async function measureGrowth(bench: Bench, plan: Plan): Promise<void> {
+/** Our push, the push of `oras`, and the programs that only compress. */
+function allContestants(bench: Bench, path: string): Contestant[] {
+  return [...pushers(bench, path), ...compressors(bench, path)];
+}
+
+/** A command that takes a reference and a path like a push, but only compresses the path. */
+function compressorOf(program: string): Pusher {
+  return ["sh", "-c", `tar -cf - "$2" | ${program} -6 -c | wc -c`, "sh"];
+}
+
+/** Measures each contestant once at each step, and stores one curve for each. Returns the measurements of each step. */
+async function measureGrowth(bench: Bench, plan: Plan): Promise<Contest[]> {
   const { name, title, x, y, steps, work, contestants, value = (_, seconds) => seconds } = plan;
   const curves = new Map<string, (readonly [number, number])[]>();
-  for (const step of steps)
-    for (const [who, [result]] of await bench.runContest(work(step), 1, contestants(step)))
+  const contests: Contest[] = [];
+  for (const step of steps) {
+    const contest = await bench.runContest(work(step), 1, contestants(step));
+    contests.push(contest);
+    for (const [who, [result]] of contest)
       if (result !== undefined) curves.set(who, [...(curves.get(who) ?? []), [step, value(step, result.seconds)]]);
+  }
   bench.growth.push({
     name,
     title,
@@ -126,16 +150,5 @@ async function measureGrowth(bench: Bench, plan: Plan): Promise<void> {
     curves: [...curves].map(([who, points]) => ({ name: who, points })),
     works: steps.map(work),
   });
-}
-
-/** Our push and the push of `oras`, each into an empty registry. */
-function pushers(bench: Bench, path: string): readonly Contestant[] {
-  const { registry, peers } = bench;
-  const { oras } = peers;
-  const reference = `${registry.address}/bench/growth:1`;
-  const before = () => registry.empty();
-  return [
-    { name: "oras-push", before, job: () => pushWithOurs(reference, path) },
-    { name: "oras push", before, job: oras === undefined ? undefined : () => pushWithOras(oras, reference, path) },
-  ];
+  return contests;
 }

@@ -15,11 +15,11 @@ export async function startIdle(bench: Bench): Promise<() => Promise<void>> {
   const share = bench.emptyFolder("idle");
   const options = { stdio: "ignore" } as const;
   const running: readonly (readonly [work: string, tool: RunningProcess, memory?: number])[] = [
-    ["wait-fs waits", startTool("wait-fs", ["-p", `${share}/never`], options), 12],
+    ["wait-fs waits", startTool("wait-fs", ["-p", `${share}/never`], options), 8],
     [
       SIDECAR_WAITS,
       startTool("oras-push", ["sidecar", "--share", share, "NA", "127.0.0.1:9/never/run:1"], options),
-      16,
+      10,
     ],
     ["launcher waits", startTool("launcher", ["--share", share, "--", "sleep", "100000"], options)],
   ];

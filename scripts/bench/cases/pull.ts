@@ -10,11 +10,11 @@ const PEER = "oras pull";
 /** Measures pulls of the trees that the push cases push. */
 export async function measurePulls(bench: Bench): Promise<void> {
   const { scale, trees } = bench;
-  const size = formatCount(scale.large);
-  await pull(bench, `${size} MiB of text`, trees.text(scale.large), scale.rounds);
+  const size = formatCount(scale.tree);
+  await pull(bench, `${size} MiB of text`, trees.text(scale.tree), scale.rounds);
   await pull(bench, `${formatCount(scale.files)} small files`, trees.small(scale.files), scale.rounds + 2);
-  await pull(bench, `a file of ${size} MiB`, trees.noise(scale.large), scale.rounds);
-  await pull(bench, `${size} MiB of compressed files`, trees.compressed(scale.large), scale.rounds);
+  await pull(bench, `a file of ${formatCount(scale.large)} MiB`, trees.noise(scale.large), scale.rounds);
+  await pull(bench, `${size} MiB of compressed files`, trees.compressed(scale.tree), scale.rounds);
 }
 
 /**

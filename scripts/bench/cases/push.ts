@@ -2,17 +2,14 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { runTool } from "../../../support/tools.ts";
-import { type Bench, type Contest, type Contestant, secondsOf } from "../bench.ts";
-import { compressFolder, pushWithOras, pushWithOurs } from "../commands.ts";
+import { type Bench, type Contest, secondsOf } from "../bench.ts";
+import { pushWithOurs } from "../commands.ts";
 import type { Job, Measured } from "../measure.ts";
 import { SECONDS } from "../names.ts";
 import { formatCount } from "../numbers.ts";
+import { compressors, GZIP, ORAS, OURS, PIGZ, pushers } from "../pushers.ts";
 import { roundRatios } from "../statistics.ts";
 
-const OURS = "oras-push";
-const PEER = "oras push";
-const PIGZ = "tar | pigz -6";
-const GZIP = "tar | gzip -6";
 /** Our push to a repository that has a tag. Such a repository may already have the blobs. */
 const TAGGED = "oras-push, repository with a tag";
 const HASH = "openssl dgst -sha256";
@@ -22,16 +19,11 @@ const SECOND = "oras-push, second push";
 
 /** Pushes a folder of text. Compression takes most of the time. */
 export async function pushText(bench: Bench): Promise<void> {
-  const { scale, peers } = bench;
-  const { pigz, gzip } = peers;
-  const path = bench.trees.text(scale.large);
-  const work = `push ${formatCount(scale.large)} MiB of text`;
-  const contest = await bench.runContest(work, scale.rounds, [
-    ...pushers(bench, path),
-    { name: PIGZ, job: pigz === undefined ? undefined : () => compressFolder(pigz, path) },
-    { name: GZIP, job: gzip === undefined ? undefined : () => compressFolder(gzip, path), rounds: 1 },
-  ]);
-  bench.addRatio(work, contest, OURS, PEER, 0.35);
+  const { scale } = bench;
+  const path = bench.trees.text(scale.tree);
+  const work = `push ${formatCount(scale.tree)} MiB of text`;
+  const contest = await bench.runContest(work, scale.rounds, [...pushers(bench, path, 1), ...compressors(bench, path)]);
+  bench.addRatio(work, contest, OURS, ORAS, 0.35);
   bench.addRatio(work, contest, OURS, PIGZ, 1);
   bench.addRatio(work, contest, OURS, GZIP);
   addWrittenBytes(bench, work, contest);
@@ -49,7 +41,7 @@ export async function pushSmall(bench: Bench): Promise<void> {
   const { scale } = bench;
   const work = `push ${formatCount(scale.files)} small files`;
   const contest = await bench.runContest(work, scale.rounds + 2, pushers(bench, bench.trees.small(scale.files)));
-  bench.addRatio(work, contest, OURS, PEER, 0.5);
+  bench.addRatio(work, contest, OURS, ORAS, 0.5);
   bench.addRow({ work, figure: SECONDS, values: secondsOf(contest.get(OURS)), goal: 1 });
   addWrittenBytes(bench, work, contest);
 }
@@ -70,13 +62,13 @@ export async function pushFile(bench: Bench): Promise<void> {
   };
   const hash = openssl === undefined ? undefined : () => ({ argv: [openssl, "dgst", "-sha256", path] as const });
   const send = curl === undefined ? undefined : () => upload(curl, registry.address, digest, path);
-  const contest = await bench.runContest(work, scale.rounds + 2, [
+  const contest = await bench.runContest(work, scale.rounds, [
     ...pushers(bench, path),
     { name: TAGGED, before: beforeTagged, job: () => pushWithOurs(`${registry.address}/bench/push:1`, path) },
     { name: HASH, job: hash },
     { name: SEND, before: () => registry.empty(), job: send },
   ]);
-  bench.addRatio(work, contest, OURS, PEER);
+  bench.addRatio(work, contest, OURS, ORAS);
   const hashed = contest.get(HASH);
   const sent = contest.get(SEND);
   if (hashed === undefined || sent === undefined) return;
@@ -91,17 +83,17 @@ export async function pushFile(bench: Bench): Promise<void> {
 /** Pushes a folder of compressed files. A push saves time if it does not compress these files again. */
 export async function pushCompressed(bench: Bench): Promise<void> {
   const { scale } = bench;
-  const work = `push ${formatCount(scale.large)} MiB of compressed files`;
-  const contest = await bench.runContest(work, scale.rounds, pushers(bench, bench.trees.compressed(scale.large)));
-  bench.addRatio(work, contest, OURS, PEER, 0.2);
+  const work = `push ${formatCount(scale.tree)} MiB of compressed files`;
+  const contest = await bench.runContest(work, scale.rounds, pushers(bench, bench.trees.compressed(scale.tree)));
+  bench.addRatio(work, contest, OURS, ORAS, 0.2);
   addWrittenBytes(bench, work, contest);
 }
 
 /** Pushes the same folder twice. */
 export async function pushAgain(bench: Bench): Promise<void> {
   const { scale, registry, trees } = bench;
-  const path = trees.text(scale.large);
-  const work = `push ${formatCount(scale.large)} MiB of text twice`;
+  const path = trees.text(scale.tree);
+  const work = `push ${formatCount(scale.tree)} MiB of text twice`;
   const reference = `${registry.address}/bench/again:1`;
   const job = () => pushWithOurs(reference, path, "--format", "json");
   const contestants = [
@@ -114,18 +106,6 @@ export async function pushAgain(bench: Bench): Promise<void> {
   const again = contest.get(SECOND) ?? [];
   const sent = again.map((one) => pushedArtifact(one).layers.length - pushedArtifact(one).skipped);
   bench.addRow({ work, figure: "blobs sent by the second push", values: sent, goal: 0 });
-}
-
-/** Our push and the push of `oras`, each into an empty registry. */
-function pushers(bench: Bench, path: string): Contestant[] {
-  const { registry, peers } = bench;
-  const { oras } = peers;
-  const before = () => registry.empty();
-  const reference = `${registry.address}/bench/push:1`;
-  return [
-    { name: OURS, before, job: () => pushWithOurs(reference, path, "--format", "json") },
-    { name: PEER, before, job: oras === undefined ? undefined : () => pushWithOras(oras, reference, path) },
-  ];
 }
 
 /**

@@ -10,7 +10,7 @@ import { endStep } from "./waiting-sidecar.ts";
 /** Measures the time from the done marker to the first byte that the registry receives. */
 export async function measureFirstByte(bench: Bench): Promise<void> {
   const values: number[] = [];
-  for (let round = 0; round < bench.scale.quickRounds; round++) values.push(await markerToByte(bench));
+  for (let round = 0; round < bench.scale.idleRounds; round++) values.push(await markerToByte(bench));
   bench.addRow({ work: FIRST_BYTE, figure: "ms", values, goal: 15 });
 }
 
@@ -58,8 +58,8 @@ const OURS = [
 export async function measureTag(bench: Bench): Promise<void> {
   const { scale, registry, trees, peers } = bench;
   const { oras } = peers;
-  const from = trees.text(Math.min(10, scale.large));
-  const rounds = Math.min(5, scale.quickRounds);
+  const from = trees.text(Math.min(10, scale.tree));
+  const rounds = Math.min(3, scale.quickRounds);
   // The application ends at a different moment of the polling interval in each round.
   const lifetime = (round: number) => ((round + 0.5) / rounds) * Math.min(5, scale.wait);
   const job = (script: string, program: string) => (round: number) => {

@@ -24,7 +24,7 @@ export interface TagTime {
  */
 export async function measureTagTime(bench: Bench): Promise<void> {
   const times: TagTime[] = [];
-  for (let round = 0; round < bench.scale.quickRounds; round++) times.push(await timeOfTag(bench, round));
+  for (let round = 0; round < bench.scale.idleRounds; round++) times.push(await timeOfTag(bench, round));
   const add = (part: keyof TagTime, figure: string, goal?: number) => {
     const values = times.map((time) => time[part]);
     bench.addRow({ work: SMALL_FILE, figure, values, ...(goal === undefined ? {} : { goal }) });

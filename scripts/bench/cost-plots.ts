@@ -1,0 +1,32 @@
+import type { Curve, Growth, Work } from "./result.ts";
+import { spreadOf } from "./statistics.ts";
+
+/** The costs that have a plot beside the plot of the time. */
+const COSTS = [
+  { field: "cpu", y: "CPU seconds" },
+  { field: "memory", y: "MiB of memory" },
+] as const;
+
+/**
+ * Makes the plots of CPU time and memory of a growth plot, from the measurements of its works. A process that ends before the
+ * first sample of its memory has no point in the plot of the memory. Returns no plot without points.
+ */
+export function costPlots(growth: Growth, works: readonly Work[]): Growth[] {
+  const steps = [...new Set(growth.curves.flatMap(({ points }) => points.map(([x]) => x)))].sort((a, b) => a - b);
+  const measured = growth.works.map((name) => works.find((work) => work.name === name));
+  // In each step, at least one contestant is measured. So the n-th work belongs to the n-th value of x.
+  if (measured.length !== steps.length) return [];
+  return COSTS.map(({ field, y }) => {
+    const curve = ({ name }: Curve): Curve => ({
+      name,
+      points: steps.flatMap((x, index) => {
+        const values = (measured[index]?.samples[name] ?? [])
+          .map((sample) => sample[field])
+          .filter((value) => value > 0);
+        return values.length === 0 ? [] : [[x, spreadOf(values).median] as const];
+      }),
+    });
+    const curves = growth.curves.map(curve).filter(({ points }) => points.length > 0);
+    return { ...growth, name: `${growth.name}-${field}`, y, curves };
+  }).filter(({ curves }) => curves.length > 0);
+}
