@@ -8,9 +8,9 @@ import { runTool, startTool } from "../../support/tools.ts";
 import { memoryRegistry } from "../oras-push/support.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
-const ROUNDS = 60;
+const ROUNDS = 40;
 
-it(`a launcher with a native sidecar exits in each of ${ROUNDS} rounds`, { timeout: 60_000 }, async (t) => {
+it(`a launcher with a native sidecar exits in each of ${ROUNDS} rounds`, { timeout: 240_000 }, async (t) => {
   const registry = await memoryRegistry(t);
   const folder = temporaryFolder(t);
   const reference = `${registry.address}/metric/native:1`;

@@ -16,8 +16,8 @@ const VARIABLE_PARTS: readonly (readonly [pattern: RegExp, name: string])[] = [
   [/(?<=\S) {2,}/g, " "],
 ];
 
-/** Lines that appear only if the parts of a workflow start in a certain order. */
-const OPTIONAL_LINE = /^oras-push: waiting up to \d+ s for missing inputs: /;
+/** Lines that appear only if the parts of a workflow start in a certain order, or if an application takes long. */
+const OPTIONAL_LINE = /^oras-push: (?:waiting up to \d+ s for missing inputs: |still waiting for )/;
 
 /** A line about a layer. The tools transfer several layers at once, so the order of these lines varies. */
 const LAYER_LINE = /^(?:Up|Down)load(?:ing|ed) /;

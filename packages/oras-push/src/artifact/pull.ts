@@ -1,10 +1,11 @@
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import type { Log } from "shared/cli/log";
 import { ToolError } from "shared/cli/tool-error";
 import { toBytePath } from "shared/fs/byte-path";
 import { makeFolders } from "shared/fs/folders";
 import { writing } from "shared/fs/path-failure";
+import { uniqueName } from "shared/fs/unique-name";
 import { ANNOTATIONS } from "../oci/annotations.ts";
 import type { ArtifactStore } from "../oci/artifact-store.ts";
 import type { Annotations, Descriptor } from "../oci/descriptor.ts";
@@ -26,6 +27,11 @@ export interface PullOptions {
   readonly folder: string;
   /** If true, the pull fails if a file exists already. If false, the pull overwrites the file. */
   readonly keepOldFiles: boolean;
+  /**
+   * A staging folder that several pulls share. It must be on the file system of `folder`, and the parent of `folder`
+   * must exist. By default, the pull creates its own staging folder in `folder`.
+   */
+  readonly staging?: string;
   /** Number of layers that are fetched at the same time. */
   readonly concurrency: number;
   readonly progress: Progress;
@@ -65,10 +71,12 @@ export async function pull(
   const { manifest } = found;
   const layers = titledLayers(found.artifact, name);
   checkTitles(found.artifact, layers.length, name, options.warn);
-  await withStaging(options.folder, async (staging) => {
+  const restore = async (staging: string) => {
     const whole = await restoreLayers(source, layers, name, staging, options);
     moveIntoPlace(whole, options);
-  });
+  };
+  if (options.staging === undefined) await withStaging(options.folder, restore);
+  else await restore(options.staging);
   return { manifest, layers };
 }
 
@@ -141,7 +149,7 @@ function titleParts(title: string): string[] {
   }
 }
 
-/** Restores layers below the folder `staging`. Returns the subfolder that contains the files of all layers. */
+/** Restores layers into subfolders of `staging`. Returns the subfolder that contains the files of all layers. */
 async function restoreLayers(
   source: PullSource,
   layers: readonly TitledLayer[],
@@ -149,13 +157,13 @@ async function restoreLayers(
   staging: string,
   { concurrency, progress }: PullOptions,
 ): Promise<string> {
-  const whole = join(staging, "whole");
+  const whole = join(staging, uniqueName());
   writing(whole, () => mkdirSync(whole));
   // If two layers may contain files with the same name, each layer gets a separate folder. Otherwise, one folder is
   // faster.
   const apart = !areDistinctFiles(layers);
   const restored = await mapConcurrently([...layers.entries()], concurrency, async ([index, layer]) => {
-    const place = apart ? join(staging, String(index)) : whole;
+    const place = apart ? `${whole}-${index}` : whole;
     await restoreLayer(source, layer, place, progress);
     return { place, layer };
   });
@@ -176,9 +184,10 @@ function areDistinctFiles(layers: readonly TitledLayer[]): boolean {
 
 /**
  * Moves the content of `whole` to the target folder. First checks that no file or folder conflicts with an existing
- * one.
+ * one. If the target folder does not exist, `whole` becomes the target folder.
  */
 function moveIntoPlace(whole: string, { folder, keepOldFiles }: PullOptions): void {
+  if (!existsSync(folder)) return writing(folder, () => renameSync(whole, folder));
   const moves = namesIn(toBytePath(whole)).map((top) => ({
     from: `${toBytePath(whole)}/${top}`,
     to: `${toBytePath(folder)}/${top}`,

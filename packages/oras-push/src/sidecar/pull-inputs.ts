@@ -5,7 +5,8 @@ import { makeSharedFolders } from "shared/fs/folders";
 import { grantReadAccess } from "shared/fs/read-access";
 import { SHARE } from "shared/pod/markers";
 import { mapConcurrently } from "../artifact/concurrency.ts";
-import { pull } from "../artifact/pull.ts";
+import { type PullOptions, pull } from "../artifact/pull.ts";
+import { withStaging } from "../artifact/staging.ts";
 import type { TransferContext } from "../artifact/transfer.ts";
 import { formatReference } from "../oci/reference.ts";
 import { InputSearch } from "./find-inputs.ts";
@@ -43,12 +44,14 @@ export async function pullInputs(
   makeSharedFolders(folder);
   // The files of two single inputs may have the same path. Therefore, single inputs are pulled in their order.
   for (const input of found.filter(({ subfolder }) => subfolder === undefined))
-    await pullInput(input, folder, plan.concurrency, context);
+    await pullInput(input, { folder, concurrency: plan.concurrency }, context);
   const tagged = found.filter(({ subfolder }) => subfolder !== undefined);
   const atOnce = Math.max(1, Math.min(plan.concurrency, tagged.length));
-  const layersAtOnce = Math.floor(plan.concurrency / atOnce);
-  await mapConcurrently(tagged, atOnce, (input) =>
-    pullInput(input, join(folder, input.subfolder ?? ""), layersAtOnce, context),
+  const concurrency = Math.floor(plan.concurrency / atOnce);
+  await withStaging(folder, (staging) =>
+    mapConcurrently(tagged, atOnce, (input) =>
+      pullInput(input, { folder: join(folder, input.subfolder ?? ""), staging, concurrency }, context),
+    ),
   );
   // The application often runs as a different user than the sidecar.
   grantReadAccess(folder, (_, failure) => {
@@ -58,9 +61,8 @@ export async function pullInputs(
 
 async function pullInput(
   { reference, digest, store }: FoundInput,
-  folder: string,
-  concurrency: number,
+  place: Pick<PullOptions, "folder" | "staging" | "concurrency">,
   { progress, warn }: TransferContext,
 ): Promise<void> {
-  await pull(store, formatReference(reference), digest, { folder, keepOldFiles: false, concurrency, progress, warn });
+  await pull(store, formatReference(reference), digest, { ...place, keepOldFiles: false, progress, warn });
 }

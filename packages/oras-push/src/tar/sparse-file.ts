@@ -18,10 +18,12 @@ const BATCH = 256 << 10;
  * {@link writeSparse}.
  */
 export function writeSmall(file: number, content: Buffer): void {
-  let done = 0;
-  for (const [start, end] of dataRanges(content))
-    for (done = start; done < end; ) done += writeSync(file, content, done, end - done, done);
-  if (done < content.length) ftruncateSync(file, content.length);
+  let written = 0;
+  for (const [start, end] of dataRanges(content)) {
+    writeAllSync(file, content.subarray(start, end), start);
+    written = end;
+  }
+  if (written < content.length) ftruncateSync(file, content.length);
 }
 
 /**
@@ -37,11 +39,11 @@ export async function writeSparse(file: number, content: AsyncIterable<Buffer> |
       for (const [start, end] of dataRanges(chunk)) await writer.add(chunk.subarray(start, end), position + start);
       position += chunk.length;
     }
-    await writer.flush();
+    await writer.finish();
   } finally {
     await writer.written;
   }
-  ftruncateSync(file, position);
+  if (writer.end < position) ftruncateSync(file, position);
 }
 
 /** Collects adjacent data of a file, and writes the data in batches, one batch at a time. */
@@ -66,6 +68,21 @@ class BatchWriter {
     if (this.#size >= BATCH) await this.flush();
   }
 
+  /** The position after the last added byte. */
+  get end(): number {
+    return this.#start + this.#size;
+  }
+
+  /** Writes the last batch. A synchronous write is faster here, because a small file has only this batch. */
+  async finish(): Promise<void> {
+    await this.written;
+    let position = this.#start;
+    for (const data of this.#batch) {
+      writeAllSync(this.#file, data, position);
+      position += data.length;
+    }
+  }
+
   /** Waits for the previous write, and starts to write the batch. */
   async flush(): Promise<void> {
     await this.written;
@@ -74,6 +91,7 @@ class BatchWriter {
     // report an unhandled rejection.
     this.written.catch(() => {});
     this.#batch = [];
+    this.#start = this.end;
     this.#size = 0;
   }
 }
@@ -104,6 +122,10 @@ function nextHole(chunk: Buffer, start: number): number {
   let end = start + HOLE.length;
   while (end < chunk.length && endOfZeros(chunk, end) === end) end += HOLE.length;
   return Math.min(end, chunk.length);
+}
+
+function writeAllSync(file: number, data: Buffer, position: number): void {
+  for (let done = 0; done < data.length; ) done += writeSync(file, data, done, data.length - done, position + done);
 }
 
 async function writeAll(file: number, batch: readonly Buffer[], position: number): Promise<void> {
