@@ -29,7 +29,7 @@ if (existsSync("state/large") || existsSync("state/small")) {
 if (n > 0 && process.env.ORAS_RESUMED !== "true") process.exit(9);
 if (n > 0 && readFileSync("state/constant", "utf8") !== "constant") process.exit(9);
 writeFileSync("state/constant", "constant", { flag: existsSync("state/constant") ? "r+" : "w" });
-writeFileSync("first", n + " " + (process.env.ORAS_CHECKPOINT ?? 0));
+writeFileSync("first", n + " " + (process.env.ORAS_RESUMED_FROM ?? 0));
 const pause = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 for (;;) {
   n++;

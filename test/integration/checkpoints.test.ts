@@ -16,7 +16,7 @@ const COUNTER = [
   "echo $$ > pid.new; mv pid.new pid",
   "mkdir -p state",
   "n=$(cat state/n 2>/dev/null || echo 0)",
-  'echo "start $n $ORAS_RESUMED $ORAS_CHECKPOINT" >> starts',
+  'echo "start $n $ORAS_RESUMED $ORAS_RESUMED_FROM" >> starts',
   "while [ $n -lt $GOAL ]; do n=$((n+1)); echo $n > state/.n; mv state/.n state/n; sleep $STEP; done",
   "cp state/n share/result",
 ].join("\n");

@@ -9,6 +9,7 @@ import type { ReadLease } from "shared/pod/lease-state";
 import { SHARE } from "shared/pod/markers";
 import { Checkpointer } from "./checkpoints/checkpointer.ts";
 import { chooseCheckpoint, restoreCheckpoint } from "./checkpoints/restore.ts";
+import { resumedVariables } from "./checkpoints/resumed-variables.ts";
 import { placeInputs } from "./inputs.ts";
 import type { LaunchContext, LaunchSteps } from "./launch-context.ts";
 import type { LaunchPlan } from "./launch-plan.ts";
@@ -71,7 +72,7 @@ export function launchSteps(
       streams = await openStreams(plan, context);
       const checkpointer = new Checkpointer(plan, context, newest);
       const signals = hurryAtSigterm(context.signals, checkpointer);
-      const env = resumedEnvironment(context.env, resumedFrom);
+      const env = { ...context.env, ...resumedVariables(resumedFrom) };
       checkpointer.start();
       const result = await runApplication(plan.command, { ...plan, ...context, signals, env, tees: streams.tees });
       await checkpointer.finish(result);
@@ -94,11 +95,6 @@ function hurryAtSigterm(signals: SignalSource, checkpointer: Checkpointer): Sign
         listener(signal);
       }),
   };
-}
-
-/** Adds variables to the environment that tell the application which checkpoint it starts from. */
-function resumedEnvironment(env: NodeJS.ProcessEnv, number: number | undefined): NodeJS.ProcessEnv {
-  return number === undefined ? env : { ...env, ORAS_RESUMED: "true", ORAS_CHECKPOINT: String(number) };
 }
 
 /**

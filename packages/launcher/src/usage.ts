@@ -179,7 +179,7 @@ export const USAGE = {
         "A checkpoint contains only files that have not changed for 2 seconds. The launcher takes a checkpoint after",
         "the time of --checkpoint-every, after --checkpoint-now, after SIGTERM, and at the end of a failed command. If",
         "the sidecar has the option --resume, the launcher restores the newest checkpoint before the command starts.",
-        "The command then has the variables ORAS_RESUMED=true and ORAS_CHECKPOINT=NUMBER.",
+        "The command then has the variables ORAS_RESUMED=true and ORAS_RESUMED_FROM=NUMBER.",
       ].join(" "),
     },
     {

@@ -1,10 +1,12 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { silent } from "shared/cli/log";
 import { ToolError } from "shared/cli/tool-error";
 import { makeSharedFolders } from "shared/fs/folders";
 import { grantReadAccess } from "shared/fs/read-access";
 import { SHARE } from "shared/pod/markers";
 import { mapConcurrently } from "../artifact/concurrency.ts";
+import { plainProgress } from "../artifact/progress.ts";
 import { type PullOptions, pull } from "../artifact/pull.ts";
 import { withStaging } from "../artifact/staging.ts";
 import type { TransferContext } from "../artifact/transfer.ts";
@@ -49,9 +51,13 @@ export async function pullInputs(
   const atOnce = Math.max(1, Math.min(plan.concurrency, tagged.length));
   const concurrency = Math.floor(plan.concurrency / atOnce);
   await withStaging(folder, (staging) =>
-    mapConcurrently(tagged, atOnce, (input) =>
-      pullInput(input, { folder: join(folder, input.subfolder ?? ""), staging, concurrency }, context),
-    ),
+    mapConcurrently(tagged, atOnce, async (input) => {
+      // A pattern can match hundreds of artifacts. So the log has only two lines for each artifact.
+      const report = context.progress.download(formatReference(input.reference), { digest: input.digest, size: 0 });
+      const place = { folder: join(folder, input.subfolder ?? ""), staging, concurrency };
+      await pullInput(input, place, { ...context, progress: plainProgress(silent) });
+      report.done({ digest: input.digest, size: 0 });
+    }),
   );
   // The application often runs as a different user than the sidecar.
   grantReadAccess(folder, (_, failure) => {
