@@ -10,7 +10,7 @@ import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { run, startTool } from "../../support/tools.ts";
 import { findBuiltProgram, ORAS_SKIP } from "../support/clients.ts";
-import { DISTRIBUTION_3 } from "../support/registries.ts";
+import { CONTAINER_REGISTRY, DISTRIBUTION_3 } from "../support/registries.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const TAGS = Number(process.env.FAN_IN_TAGS ?? 60);
@@ -19,38 +19,39 @@ const MAX_RATIO = Number(process.env.FAN_IN_MAX_RATIO ?? Number.POSITIVE_INFINIT
 /** The largest memory of the sidecar, in MiB. The manifests give the sidecar 256 MiB. */
 const MAX_MEMORY = 160;
 
-describe("a fan-in", { skip: ORAS_SKIP || DISTRIBUTION_3.skip, timeout: 600_000 }, () => {
-  const folder = temporaryFolder({ after });
-  let registry: Awaited<ReturnType<typeof DISTRIBUTION_3.start>>;
+for (const kind of [CONTAINER_REGISTRY, DISTRIBUTION_3])
+  describe(`a fan-in from ${kind.name}`, { skip: ORAS_SKIP || kind.skip, timeout: 600_000 }, () => {
+    const folder = temporaryFolder({ after });
+    let registry: Awaited<ReturnType<typeof kind.start>>;
 
-  before(async () => {
-    registry = await DISTRIBUTION_3.start(folder);
-    const tags = Array.from({ length: TAGS }, (_, index) => index);
-    const push = async () => {
-      for (let index = tags.pop(); index !== undefined; index = tags.pop()) await pushTag(registry.address, index);
-    };
-    await Promise.all([push(), push(), push(), push()]);
-  });
+    before(async () => {
+      registry = await kind.start(folder);
+      const tags = Array.from({ length: TAGS }, (_, index) => index);
+      const push = async () => {
+        for (let index = tags.pop(); index !== undefined; index = tags.pop()) await pushTag(registry.address, index);
+      };
+      await Promise.all([push(), push(), push(), push()]);
+    });
 
-  after(() => registry?.close());
+    after(() => registry?.close());
 
-  it(`of ${TAGS} tags restores the same files as oras pull in a loop, with bounded memory`, async (context) => {
-    const fanIn = await pullWithSidecar(registry.address, join(folder, "share"));
-    const loop = await pullWithOras(registry.address, join(folder, "loop"));
-    for (let index = 0; index < TAGS; index++) {
-      const [ours, theirs] = [join(folder, "share", "inputs"), join(folder, "loop")].map((root) =>
-        join(root, `iter-${index}`),
+    it(`of ${TAGS} tags restores the same files as oras pull in a loop, with bounded memory`, async (context) => {
+      const fanIn = await pullWithSidecar(registry.address, join(folder, "share"));
+      const loop = await pullWithOras(registry.address, join(folder, "loop"));
+      for (let index = 0; index < TAGS; index++) {
+        const [ours, theirs] = [join(folder, "share", "inputs"), join(folder, "loop")].map((root) =>
+          join(root, `iter-${index}`),
+        );
+        assert.deepEqual(contentOf(ours as string), contentOf(theirs as string));
+      }
+      const ratio = fanIn.seconds / loop;
+      context.diagnostic(
+        `${TAGS} tags of ${FILES} files: ${fanIn.seconds.toFixed(2)} s, oras pull in a loop ${loop.toFixed(2)} s, ratio ${ratio.toFixed(3)}; at most ${fanIn.memory.toFixed(0)} MiB`,
       );
-      assert.deepEqual(contentOf(ours as string), contentOf(theirs as string));
-    }
-    const ratio = fanIn.seconds / loop;
-    context.diagnostic(
-      `${TAGS} tags of ${FILES} files: ${fanIn.seconds.toFixed(2)} s, oras pull in a loop ${loop.toFixed(2)} s, ratio ${ratio.toFixed(3)}; at most ${fanIn.memory.toFixed(0)} MiB`,
-    );
-    assert.ok(ratio <= MAX_RATIO, `ratio ${ratio}`);
-    assert.ok(fanIn.memory <= MAX_MEMORY, `${fanIn.memory} MiB`);
+      assert.ok(ratio <= MAX_RATIO, `ratio ${ratio}`);
+      assert.ok(fanIn.memory <= MAX_MEMORY, `${fanIn.memory} MiB`);
+    });
   });
-});
 
 /** Pulls all tags with a sidecar. Returns the time until the init marker exists, and the largest memory in MiB. */
 async function pullWithSidecar(address: string, share: string): Promise<{ seconds: number; memory: number }> {

@@ -27,7 +27,7 @@ export const DISTRIBUTION_3: RegistryKind = {
 const container = findBuiltProgram("go-containerregistry");
 
 /** The registry of go-containerregistry, which shares no code with distribution. */
-const CONTAINER_REGISTRY: RegistryKind = {
+export const CONTAINER_REGISTRY: RegistryKind = {
   name: "go-containerregistry",
   skip: container === undefined ? "go-containerregistry is not built: needs Go" : false,
   start: () => startContainerRegistry(container as string),

@@ -1,5 +1,6 @@
-import { closeSync, fchmodSync, futimesSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, fchmodSync, futimesSync, mkdirSync, open as openCallback } from "node:fs";
 import { dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { ToolError } from "shared/cli/tool-error";
 import { makeFolders } from "shared/fs/folders";
 import { cannotWrite, writing } from "shared/fs/path-failure";
@@ -17,6 +18,8 @@ import { Meter, metered } from "../oci/meter.ts";
 import { writeSparse } from "../tar/sparse-file.ts";
 import { unpack } from "../tar/unpack.ts";
 import type { Progress } from "./progress.ts";
+
+const open = promisify(openCallback);
 
 /** A layer that is restored under its title. */
 export interface TitledLayer {
@@ -61,7 +64,8 @@ async function isFolder({ title, descriptor }: TitledLayer, blob: PeekedStream):
 async function restoreFile(bytes: AsyncIterable<Buffer>, path: string, { mode, mtime }: FileMetadata): Promise<void> {
   writing(path, () => makeFolders(dirname(path)));
   try {
-    const file = openSync(path, "wx", 0o666);
+    // The creation of a file can take a millisecond. So other layers continue in the meantime.
+    const file = await open(path, "wx", 0o666);
     try {
       await writeSparse(file, bytes);
       if (mode !== undefined) fchmodSync(file, mode);
