@@ -26,7 +26,8 @@ export const ARTIFACT_OPTIONS = {
     type: "text",
     choices: ["gzip", "zstd", "none"],
     default: "gzip",
-    description: "compression of folders: gzip, zstd (not for oras), or none (gzip format, but not compressed)",
+    description:
+      "compression of folders: gzip, zstd (the oras client cannot unpack it), or none (gzip format, not compressed)",
   },
   "compression-level": {
     type: "number",

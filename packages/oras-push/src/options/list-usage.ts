@@ -26,7 +26,7 @@ const SELECTION_OPTIONS = {
     type: "text",
     choices: SORT_FIELDS,
     default: "start",
-    description: "sort the runs by this value: smallest or oldest first, states by alphabet, unknown values first",
+    description: "sort the runs by this value: unknown values first, then the smallest or oldest; states by alphabet",
   },
   reverse: { type: "flag", description: "show the runs in reverse order" },
 } as const satisfies OptionSpecs;

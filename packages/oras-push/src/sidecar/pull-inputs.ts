@@ -33,7 +33,7 @@ export async function findInputs(plan: SidecarPlan, context: TransferContext): P
 
 /**
  * Pulls inputs into the empty folder `inputs/` of the volume. Each input that a pattern matched gets a subfolder with
- * the name of its tag. Pulls several such inputs at the same time, but transfers at most `concurrency` layers at once.
+ * the name of its tag. Pulls several inputs with a subfolder at the same time, but transfers at most `concurrency` layers at once.
  */
 export async function pullInputs(
   found: readonly FoundInput[],
