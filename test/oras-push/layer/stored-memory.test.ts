@@ -23,6 +23,7 @@ describe("a folder that is stored uncompressed", () => {
       await nextTurn();
     }
     assert.ok(size > 96 * MIB);
-    assert.ok(peak < 12 * MIB, `${peak / MIB} MiB`);
+    // 9 to 14 MiB; without the collection, 38 to 43 MiB.
+    assert.ok(peak < 24 * MIB, `${peak / MIB} MiB`);
   });
 });
