@@ -159,7 +159,9 @@ export const ENDINGS: readonly Ending[] = [
     registry: "stopped",
     changes: { ...script(), sidecar: ["--retry-for", "3"] },
     act: async (step, registry) => {
-      await step.ended("oras");
+      // The kubelet may restart the sidecar before it notices the end of the application. If the registry were back by
+      // then, the second sidecar would push the output.
+      await step.podEnded();
       await registry.start();
     },
   },

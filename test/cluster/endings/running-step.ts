@@ -91,6 +91,12 @@ export class RunningStep {
     await this.#until(`${container} has ended`, () => this.#states(container).some(({ terminated }) => terminated));
   }
 
+  /** Waits until any pod has ended. */
+  async podEnded(): Promise<void> {
+    const ended = ({ status }: Pod) => status.phase === "Failed" || status.phase === "Succeeded";
+    await this.#until("a pod has ended", () => [...this.pods.values()].some(ended));
+  }
+
   /** Creates an empty file on the volume of the current pod, as a signal for the application. */
   signal(name: string): void {
     const volume = join("kubelet/pods", this.#current.metadata.uid, "volumes/kubernetes.io~empty-dir/oras");
