@@ -25,6 +25,9 @@ const KERNEL_SETTINGS = {
   "kernel/keys/root_maxbytes": 25_000_000,
 };
 
+/** The processor time of all pods together, as a multiple of the time of one thread of another process. */
+const PROCESSOR_WEIGHT = 16;
+
 const [state = "", programs = "", cgroup = ""] = process.argv.slice(2);
 const hierarchies = cgroupHierarchies();
 mountRun();
@@ -75,15 +78,22 @@ function mountSys(): void {
   }
 }
 
-/** Creates the cgroup of the pods, with all resources of its parent. */
+/**
+ * Creates the cgroup of the pods, with all resources of its parent. Without a weight, other processes could slow down
+ * the pods too much, because all pods together would count as one thread.
+ */
 function addCgroup({ path, mount: [, type] }: Hierarchy): void {
   const folder = join(path, cgroup);
   mkdirSync(folder);
+  const controllers = basename(path).split(",");
   if (type === "cgroup2") {
-    const controllers = readFileSync(join(path, "cgroup.controllers"), "utf8").trim().split(" ");
-    const enabled = controllers.map((name) => `+${name}`).join(" ");
+    const available = readFileSync(join(path, "cgroup.controllers"), "utf8").trim().split(" ");
+    const enabled = available.map((name) => `+${name}`).join(" ");
     for (const parent of [path, folder]) writeFileSync(join(parent, "cgroup.subtree_control"), enabled);
-  } else if (basename(path).split(",").includes("cpuset")) {
+    writeFileSync(join(folder, "cpu.weight"), `${100 * PROCESSOR_WEIGHT}`);
+  } else if (controllers.includes("cpu")) {
+    writeFileSync(join(folder, "cpu.shares"), `${1024 * PROCESSOR_WEIGHT}`);
+  } else if (controllers.includes("cpuset")) {
     for (const name of ["cpuset.cpus", "cpuset.mems"])
       writeFileSync(join(folder, name), readFileSync(join(path, name), "utf8"));
   }

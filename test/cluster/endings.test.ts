@@ -60,7 +60,11 @@ describe("in a real cluster, a step whose ending is", { skip: CLUSTER_SKIP, time
         // The file `a` was written, unless the application never ran.
         const isPushed = Object.values(result.registry).some((files) => files.length > 0);
         assert.ok(isPushed || result.messages.length > 0, `output was lost without a message: ${rowOf(result)}`);
-        if (process.env.WRITE_ENDINGS !== "true") assert.equal(rowOf(result), documentedRows().get(ending.name));
+        if (process.env.WRITE_ENDINGS === "true") return;
+        const documented = (name: string) => documentedRows().get(name);
+        const { name, onBusyNode = name } = ending;
+        if (documented(onBusyNode) !== rowOf({ ...result, name: onBusyNode }))
+          assert.equal(rowOf(result), documented(name));
       });
   }
 
