@@ -13,7 +13,7 @@ import { ENDINGS, type Ending } from "./endings/endings.ts";
 import { changedJob, type Job, REPOSITORY, standardJob } from "./endings/job.ts";
 import { type EndingResult, exitCodes, failureMessages, filesByTag } from "./endings/result.ts";
 import { RunningStep } from "./endings/running-step.ts";
-import { documentedRows, rowOf, writeRows } from "./endings/table.ts";
+import { documentedRows, isDocumentedRow, rowOf, writeRows } from "./endings/table.ts";
 
 /** A node with 2 processors runs about 8 of these pods at once. */
 const CONCURRENCY = 6;
@@ -61,10 +61,9 @@ describe("in a real cluster, a step whose ending is", { skip: CLUSTER_SKIP, time
         const isPushed = Object.values(result.registry).some((files) => files.length > 0);
         assert.ok(isPushed || result.messages.length > 0, `output was lost without a message: ${rowOf(result)}`);
         if (process.env.WRITE_ENDINGS === "true") return;
-        const documented = (name: string) => documentedRows().get(name);
+        const isResultOf = (name: string) => isDocumentedRow(rowOf({ ...result, name }), documentedRows().get(name));
         const { name, onBusyNode = name } = ending;
-        if (documented(onBusyNode) !== rowOf({ ...result, name: onBusyNode }))
-          assert.equal(rowOf(result), documented(name));
+        if (!isResultOf(onBusyNode) && !isResultOf(name)) assert.equal(rowOf(result), documentedRows().get(name));
       });
   }
 

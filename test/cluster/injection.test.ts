@@ -117,7 +117,7 @@ describe("in a real cluster, injection", { skip: CLUSTER_SKIP, timeout: 900_000 
       "squares-annotated",
       annotations,
       "echo $((JOB_COMPLETION_INDEX * JOB_COMPLETION_INDEX)) > /tmp/square",
-    ) as { spec: object };
+    );
     await cluster.create({ ...rest, spec: { ...spec, completionMode: "Indexed", completions: 3, parallelism: 3 } });
     assert.equal(await waitForJob(cluster, "squares-annotated"), "Complete");
     for (const index of [0, 1, 2])

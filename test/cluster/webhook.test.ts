@@ -89,7 +89,7 @@ describe("in a real cluster, the webhook of injection", { skip: CLUSTER_SKIP, ti
   }
 
   function annotatedPod(annotations: object = ANNOTATIONS, namespace = NAMESPACE): object {
-    const { spec } = annotatedJob("pod", {}, "true") as { spec: { template: { spec: object } } };
+    const { spec } = annotatedJob("pod", {}, "true");
     const metadata = { name: "dry", namespace, annotations };
     return { apiVersion: "v1", kind: "Pod", metadata, spec: spec.template.spec };
   }

@@ -10,13 +10,24 @@ export function operatorAnnotations(values: Readonly<Record<string, string>>): R
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${OPERATOR}${name}`, value]));
 }
 
-/** A busybox Job that meets the `restricted` profile and runs a shell script. Injection has not changed it. */
-export function annotatedJob(name: string, annotations: object, script: string): object {
+/** The fields of an annotated Job. */
+export interface AnnotatedJob {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: object;
+  readonly spec: { readonly template: { readonly spec: object } };
+}
+
+/**
+ * A Job that meets the `restricted` profile. Injection has not changed it. It runs a shell script in busybox, unless its
+ * container has other fields.
+ */
+export function annotatedJob(name: string, annotations: object, application: string | object): AnnotatedJob {
+  const script = { image: "docker.io/library/busybox:1.37", command: ["sh", "-c", application] };
   const container = {
     name: "app",
-    image: "docker.io/library/busybox:1.37",
-    command: ["sh", "-c", script],
     securityContext: SECURITY,
+    ...(typeof application === "string" ? script : application),
   };
   return {
     apiVersion: "batch/v1",

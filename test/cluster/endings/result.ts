@@ -3,29 +3,38 @@ import { join, relative } from "node:path";
 import { runTool } from "../../../support/tools.ts";
 import { containerStatuses, type Pod } from "./running-step.ts";
 
+/** The exit codes of a container's runs, or only `unknown`. */
+type ExitCodes = readonly (number | "unknown")[];
+
 /** What an ending left: a row of the table in `docs/endings.md`. */
 export interface EndingResult {
   readonly name: string;
   /** `Complete`, or `Failed` with Kubernetes' reason. */
   readonly job: string;
   /** The exit codes of the application's container, in the order of its runs. */
-  readonly application: readonly number[];
+  readonly application: ExitCodes;
   /**
    * The exit codes of the sidecar's container, in the order of its runs. Equal codes in a row appear once: the number of
    * restarts of a failed sidecar depends on the time.
    */
-  readonly sidecar: readonly number[];
+  readonly sidecar: ExitCodes;
   /** The paths of the files of each tag. */
   readonly registry: Readonly<Record<string, readonly string[]>>;
   /** What Kubernetes shows about the failures of the pods. */
   readonly messages: readonly string[];
 }
 
-/** Returns the exit codes of all runs of a container in all pods of a Job. Kubernetes keeps the last two runs of a pod. */
-export function exitCodes(pods: readonly Pod[], container: string): number[] {
-  return containerStatuses(pods, container).flatMap(({ state, lastState }) =>
-    [lastState.terminated, state.terminated].flatMap((end) => end?.exitCode ?? []),
-  );
+/** Kubernetes sometimes removes the containers of an evicted pod before it has read how they ended. */
+const UNKNOWN_END = "ContainerStatusUnknown";
+
+/**
+ * Returns the exit codes of all runs of a container in all pods of a Job. Kubernetes keeps the last two runs of a pod.
+ * Returns only `unknown` if Kubernetes does not know how a run ended. It then shows the exit code 137.
+ */
+export function exitCodes(pods: readonly Pod[], container: string): ExitCodes {
+  const statuses = containerStatuses(pods, container);
+  const ends = statuses.flatMap(({ state, lastState }) => [lastState.terminated ?? [], state.terminated ?? []].flat());
+  return ends.some(({ reason }) => reason === UNKNOWN_END) ? ["unknown"] : ends.map(({ exitCode }) => exitCode);
 }
 
 /**

@@ -28,6 +28,14 @@ export function rowOf({ name, job, application, sidecar, registry, messages }: E
   return `| ${[name, job, application.join(", "), sidecar.join(", "), content.join("<br>")].join(" | ")} |`;
 }
 
+/** Checks whether a row equals a documented row. An unknown exit code equals every exit code. */
+export function isDocumentedRow(row: string, documented: string | undefined): boolean {
+  const expected = documented?.split("|") ?? [];
+  const cells = row.split("|");
+  const known = cells.map((cell, index) => (cell === " unknown " ? expected[index] : cell));
+  return known.join("|") === documented;
+}
+
 function withoutDetails(message: string): string {
   return message
     .replaceAll(/[\d.]+:5\d{3}/g, "REGISTRY")

@@ -26,7 +26,7 @@ export type Injection =
 /**
  * Decides how to change a pod so that its output is saved. The patch adds the launcher in front of the command, the
  * shared volume and the sidecar. The decision depends on the annotations of the pod. The function has no side effects.
- * A second call for the patched pod returns `unchanged`. For a worker, a second call returns the same patch again.
+ * A second call for a patched pod returns `unchanged`, except for a worker: it gets the same patch again.
  */
 export function injectPod(pod: PodTemplate, settings: InjectionSettings): Injection {
   const given = annotationsOf(pod);

@@ -20,7 +20,7 @@ const WHITEOUT = ".wh.";
 
 /**
  * Yields the entries of an archive, and removes the set-user-ID and set-group-ID bits. Throws {@link NotMountableError}
- * for a name that would delete files of the image.
+ * for a whiteout: a container runtime would delete files of the image because of this name.
  */
 export function* mountableEntries(entries: Iterable<TreeEntry>): Generator<TreeEntry> {
   for (const entry of entries) {

@@ -33,7 +33,10 @@ export async function runSidecar(
     const end = await waitForEnd(handled, checkpoints, options, context, steps);
     if (end === "over") return result;
     const outcome = await handleEnd(end, inputs, options, context, steps);
-    if (outcome === "superseded") continue;
+    if (outcome === "superseded") {
+      endedEarlier = false;
+      continue;
+    }
     result = outcome;
     report(result);
     if (runOutcome(end, options).run === "succeeded") checkpoints.skip(end.attempt);

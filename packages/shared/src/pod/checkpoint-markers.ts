@@ -1,8 +1,8 @@
 import { isObject, type JsonObject, numberField, parseObject, textField } from "./marker-fields.ts";
 
 /**
- * How to resume a run. `required`: the run fails if a checkpoint exists, but cannot be restored. `best-effort`: the run
- * then starts from the beginning.
+ * What happens if a checkpoint exists, but cannot be restored. `required`: the run fails. `best-effort`: the run starts
+ * from the beginning.
  */
 export type ResumeMode = "required" | "best-effort";
 

@@ -210,7 +210,7 @@ export class Layout implements ArtifactStore {
     return tagsOf(await this.#files.readIndex());
   }
 
-  /** Lists the manifests in the index whose subject is `digest`. Reads all manifests of the index, but only once. */
+  /** Lists the manifests of the layout whose subject is `digest`. Reads all manifests, but only in the first call. */
   async listReferrers(digest: Digest): Promise<readonly Digest[]> {
     this.#referrers ??= this.#findReferrers();
     return (await this.#referrers).get(digest) ?? [];
