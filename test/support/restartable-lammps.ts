@@ -5,13 +5,11 @@ import { EXAMPLES, mpiLammpsImage } from "../../support/images/plans.ts";
 import { annotatedJob } from "./annotated-job.ts";
 import { NAMESPACE } from "./cluster.ts";
 
-const FOLDER = "/tmp/hns";
-
 /** The log of LAMMPS. It contains every tenth step. */
-export const LAMMPS_LOG: string = `${FOLDER}/log.lammps`;
+export const LAMMPS_LOG: string = "/tmp/log.lammps";
 
 /** The restart files. LAMMPS writes one after every tenth step. */
-export const RESTART_FILES: string = `${FOLDER}/state.*.restart`;
+export const RESTART_FILES: string = "/tmp/state.*.restart";
 
 const REAXFF = {
   replicate: "1 1 1",
@@ -40,8 +38,9 @@ export async function restartableLammpsArchive(): Promise<string> {
 export function lammpsJob(name: string, annotations: object, steps: number): readonly object[] {
   const { spec, ...job } = annotatedJob(name, annotations, {
     image: EXPERIMENT_IMAGES.lammps,
+    imagePullPolicy: "IfNotPresent",
     workingDir: "/tmp",
-    command: ["lmp", "-in", "/etc/hns/in.hns", "-log", LAMMPS_LOG],
+    command: ["lmp", "-in", "/etc/hns/in.hns"],
     volumeMounts: [{ name: "hns", mountPath: "/etc/hns" }],
   });
   const { spec: pod, ...template } = spec.template;
@@ -68,7 +67,6 @@ function input(steps: number): string {
   const { replicate, potential, run } = hasReaxff() ? REAXFF : SIMPLE;
   return `variable resumed getenv ORAS_RESUMED
 if "x\${resumed} == xtrue" then "jump SELF resumed"
-shell mkdir ${FOLDER}
 units real
 atom_style charge
 box tilt large
