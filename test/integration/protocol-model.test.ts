@@ -27,12 +27,12 @@ import {
 } from "../support/model/world.ts";
 
 const TAG = "registry.example/repository:tag";
-/** The only input of a step. The model pulls no bytes, so the store is never used. */
+/** The only input of a step. The model pulls no bytes, so the source is never used. */
 const INPUT: FoundInput = {
   reference: parseReference("registry.example/input:tag"),
   digest: `sha256:${"0".repeat(64)}`,
   subfolder: undefined,
-  store: { fetchManifest: () => assert.fail(), fetchBlob: () => assert.fail() },
+  source: { fetchManifest: () => assert.fail(), fetchBlob: () => assert.fail() },
 };
 const silent = () => {};
 

@@ -1,11 +1,11 @@
 /**
  * A fan-in of many tags beside the command `oras pull` in a shell loop. `FAN_IN_TAGS=300` sets the number of tags. On an
- * idle machine, `FAN_IN_MAX_RATIO=0.3` limits the time of the fan-in, as a part of the time of the loop.
+ * idle machine, `FAN_IN_MAX_RATIO=0.3` limits the time of the fan-in, as a part of the time of the loop. Set TMPDIR to a
+ * file system on which no files were deleted in the last minutes.
  */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -39,7 +39,8 @@ for (const kind of [CONTAINER_REGISTRY, DISTRIBUTION_3])
         const repository = `${registry.address}/fan/${shape}`;
         const indexes = Array.from({ length: TAGS }, (_, index) => index);
         const push = async () => {
-          for (let index = indexes.pop(); index !== undefined; index = indexes.pop()) await pushTag(repository, index);
+          for (let index = indexes.pop(); index !== undefined; index = indexes.pop())
+            await pushTag(repository, index, folder);
         };
         await Promise.all([push(), push(), push(), push()]);
         const fanIn = await pullWithSidecar(repository, join(folder, `${shape}-share`));
@@ -99,15 +100,17 @@ function contentOfFile(index: number, file: number): string {
   return `tag ${index}, file ${file}\n`.repeat(500);
 }
 
-/** Pushes a folder of {@link FILES} small files as `iter-INDEX`, as a step does. */
-async function pushFolder(repository: string, index: number): Promise<void> {
-  const cwd = mkdtempSync(join(tmpdir(), "fan-in-"));
+/**
+ * Pushes a folder of {@link FILES} small files as `iter-INDEX`, as a step does. Deletes nothing: on ext4, the creation of
+ * files is slow for minutes after many files were deleted.
+ */
+async function pushFolder(repository: string, index: number, folder: string): Promise<void> {
+  const cwd = mkdtempSync(join(folder, "step-"));
   mkdirSync(join(cwd, "out"));
   for (let file = 0; file < FILES; file++)
     writeFileSync(join(cwd, "out", `file-${file}.txt`), contentOfFile(index, file));
   const { code, stderr } = await runTool("oras-push", [`${repository}:iter-${index}`, "out"], { cwd });
   assert.equal(code, 0, stderr);
-  rmSync(cwd, { recursive: true });
 }
 
 /** Pushes an artifact of {@link FILES} small files as `iter-INDEX`, with plain requests. */

@@ -27,6 +27,12 @@ async function inputsOf(pod: TestPod, ...args: readonly string[]): Promise<Recor
   );
 }
 
+/** Returns the tags and digests of the manifests that the registry has sent. */
+function fetchedManifests(pod: TestPod): string[] {
+  const fetched = pod.registry.requests.filter(({ method, url }) => method === "GET" && url.includes("/manifests/"));
+  return fetched.map(({ url }) => url.slice(url.lastIndexOf("/") + 1));
+}
+
 const initMarker = (pod: TestPod) => JSON.parse(readFileSync(join(pod.share, "oras-operator-init.txt"), "utf8"));
 
 describe("a pattern of tags", () => {
@@ -119,16 +125,23 @@ describe("a fan-in", { timeout: 120_000 }, () => {
     assert.match(stderr, /two inputs have the tag run-1 \(\S+odd:run-1, \S+even:run-1\)/);
   });
 
-  it("pulls the digest that it found, even if the tag changes after that", async (context) => {
+  it("requests the manifest of each tag once, so that it pulls the digest that it found", async (context) => {
     const pod = await testPod(context);
-    await push(pod, "squares:iter-0", "0");
+    for (const tag of ["iter-0", "iter-1"]) await push(pod, `squares:${tag}`, tag);
     await inputsOf(pod, pod.reference("squares:iter-*"));
-    const fetched = pod.registry.requests.filter(({ method, url }) => method === "GET" && url.includes("/manifests/"));
-    const { digest } = initMarker(pod).inputs[0];
-    assert.deepEqual(
-      fetched.map(({ url }) => url.split("/").at(-1)),
-      ["iter-0", digest],
-    );
+    assert.deepEqual(fetchedManifests(pod).sort(), ["iter-0", "iter-1"]);
+  });
+
+  it("requests manifests again by their digests if all manifests together exceed 4 MiB", async (context) => {
+    const pod = await testPod(context);
+    const annotations = Array.from({ length: 12 }, (_, index) => ["--annotation", `a${index}=${"x".repeat(120_000)}`]);
+    const tags = ["iter-0", "iter-1", "iter-2"];
+    for (const tag of tags) await push(pod, `squares:${tag}`, tag, ...annotations.flat());
+    await inputsOf(pod, pod.reference("squares:iter-*"));
+    const digests = initMarker(pod).inputs.map(({ digest }: { digest: string }) => digest);
+    const again = fetchedManifests(pod).filter((name) => !tags.includes(name));
+    assert.equal(again.length, 1);
+    assert.ok(digests.includes(again[0]));
   });
 
   it("does not pull again after a restart of the sidecar, even if a new tag matches", async (context) => {

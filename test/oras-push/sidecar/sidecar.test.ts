@@ -28,7 +28,7 @@ const FOUND: FoundInput = {
   reference: IN,
   digest: `sha256:${"1".repeat(64)}`,
   subfolder: undefined,
-  store: { fetchManifest: () => assert.fail(), fetchBlob: () => assert.fail() },
+  source: { fetchManifest: () => assert.fail(), fetchBlob: () => assert.fail() },
 };
 const IN_RECORD: ArtifactRecord = { reference: "r/in:1", digest: `sha256:${"1".repeat(64)}` };
 const OUT_DIGEST = `sha256:${"2".repeat(64)}`;

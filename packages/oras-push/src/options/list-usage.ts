@@ -26,7 +26,8 @@ const SELECTION_OPTIONS = {
     type: "text",
     choices: SORT_FIELDS,
     default: "start",
-    description: "sort the runs by this value, in ascending order; states are in alphabetical order; runs without the value are first",
+    description:
+      "sort the runs by this value, in ascending order; states are in alphabetical order; runs without the value are first",
   },
   reverse: { type: "flag", description: "show the runs in reverse order" },
 } as const satisfies OptionSpecs;

@@ -3,22 +3,25 @@ import type { Log } from "shared/cli/log";
 import { ToolError } from "shared/cli/tool-error";
 import { mapConcurrently } from "../artifact/concurrency.ts";
 import { openStore } from "../artifact/open-store.ts";
-import { findArtifact } from "../artifact/pull.ts";
+import { findArtifact, type PullSource } from "../artifact/pull.ts";
 import { failedRunReason } from "../artifact/run-annotations.ts";
 import type { TransferContext } from "../artifact/transfer.ts";
 import { ANNOTATIONS } from "../oci/annotations.ts";
 import type { ArtifactStore } from "../oci/artifact-store.ts";
 import type { Annotations } from "../oci/descriptor.ts";
+import type { StoredManifest } from "../oci/manifest.ts";
 import { formatReference, isTag, type Reference } from "../oci/reference.ts";
 import { formatInput, type InputReference, isTagPattern, type TagPattern } from "../oci/tag-pattern.ts";
 import { isRunSuffixed } from "./run-outcome.ts";
 import type { FoundInput } from "./sidecar-context.ts";
 import type { SidecarPlan } from "./sidecar-plan.ts";
 
+/** The most bytes of manifests that a search keeps. The pull requests all other manifests again. */
+const KEPT_BYTES = 4 * 1024 * 1024;
+
 /**
  * Searches the registry for the inputs of a step. A search can be repeated. A repeated search does not ask again for an
- * input that an earlier search found. Keeps only the digest of each input, so the memory does not depend on the size of
- * the manifests.
+ * input that an earlier search found. Keeps manifests for the pull, but at most {@link KEPT_BYTES}.
  */
 export class InputSearch {
   readonly #plan: SidecarPlan;
@@ -26,6 +29,7 @@ export class InputSearch {
   readonly #stores: ReadonlyMap<InputReference, ArtifactStore>;
   readonly #found = new Map<string, FoundInput>();
   readonly #refused = new Set<string>();
+  #keptBytes = 0;
 
   private constructor(plan: SidecarPlan, context: TransferContext, stores: ReadonlyMap<InputReference, ArtifactStore>) {
     this.#plan = plan;
@@ -73,7 +77,7 @@ export class InputSearch {
     const pointer = reference.digest ?? reference.tag ?? "latest";
     const artifact = await findArtifact(store, name, pointer, check);
     if (artifact === undefined) return;
-    this.#found.set(name, { reference, digest: artifact.manifest.descriptor.digest, subfolder: undefined, store });
+    this.#add(name, reference, undefined, artifact.manifest, store);
   }
 
   async #findTags(source: TagPattern, store: ArtifactStore): Promise<void> {
@@ -91,8 +95,24 @@ export class InputSearch {
     if (found === undefined || found.artifact.annotations[ANNOTATIONS.imageOf] !== undefined) return;
     const reason = failedRunReason(found.artifact.annotations);
     if (reason !== undefined) return this.#refuse(name, reason, this.#context.warn);
-    const { digest } = found.manifest.descriptor;
-    this.#found.set(taggedName(reference), { reference, digest, subfolder: reference.tag, store });
+    this.#add(taggedName(reference), reference, reference.tag, found.manifest, store);
+  }
+
+  #add(
+    key: string,
+    reference: Reference,
+    subfolder: string | undefined,
+    manifest: StoredManifest,
+    store: ArtifactStore,
+  ): void {
+    const isKept = this.#keptBytes + manifest.bytes.length <= KEPT_BYTES;
+    if (isKept) this.#keptBytes += manifest.bytes.length;
+    const kept: PullSource = {
+      fetchManifest: async () => manifest,
+      fetchBlob: (...args) => store.fetchBlob(...args),
+    };
+    const { digest } = manifest.descriptor;
+    this.#found.set(key, { reference, digest, subfolder, source: isKept ? kept : store });
   }
 
   #refuse(name: string, reason: string, warn: Log): void {

@@ -66,9 +66,9 @@ export async function pullInputs(
 }
 
 async function pullInput(
-  { reference, digest, store }: FoundInput,
+  { reference, digest, source }: FoundInput,
   place: Pick<PullOptions, "folder" | "staging" | "concurrency">,
   { progress, warn }: TransferContext,
 ): Promise<void> {
-  await pull(store, formatReference(reference), digest, { ...place, keepOldFiles: false, progress, warn });
+  await pull(source, formatReference(reference), digest, { ...place, keepOldFiles: false, progress, warn });
 }

@@ -40,8 +40,8 @@ export interface FoundInput {
    * The subfolder of `inputs/` for an input that a pattern matched. The name is the tag. Undefined for other inputs.
    */
   readonly subfolder: string | undefined;
-  /** The repository of the input. */
-  readonly store: PullSource;
+  /** The source of the input's manifest and layers. */
+  readonly source: PullSource;
 }
 
 /** One push of a checkpoint. */
