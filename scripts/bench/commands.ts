@@ -9,6 +9,9 @@ export type Pusher = readonly [program: string, ...args: string[]];
 /** A push by our tool. */
 export const OUR_PUSHER: Pusher = [toolPath("oras-push")];
 
+/** `oras-push` beside many other pushes. It retries as long as a sidecar, because the registry may be slow. */
+export const OUR_CROWD_PUSHER: Pusher = [...OUR_PUSHER, "--retry-for", "120"];
+
 /** A push by `oras`. Undefined if this machine does not have `oras`. */
 export function orasPusher(oras: string | undefined): Pusher | undefined {
   return oras === undefined ? undefined : [oras, "push", "--plain-http"];

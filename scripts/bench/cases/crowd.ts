@@ -1,6 +1,6 @@
 import { basename, dirname } from "node:path";
 import { type Bench, type Contest, secondsOf } from "../bench.ts";
-import { OUR_PUSHER, orasPusher, type Pusher } from "../commands.ts";
+import { OUR_CROWD_PUSHER, orasPusher, type Pusher } from "../commands.ts";
 import { type Job, measure } from "../measure.ts";
 import { MEMORY } from "../names.ts";
 import { ORAS, OURS } from "../pushers.ts";
@@ -25,7 +25,7 @@ export async function measureCrowd(bench: Bench): Promise<void> {
   const run = (count: number, atOnce: number) => {
     const many = (pusher: Pusher) => () => pushMany(pusher, registry.address, path, count, atOnce);
     return bench.runContest(`${count} pushes of ${SIZE} MiB, ${atOnce} at once`, Math.min(2, scale.rounds), [
-      { name: OURS, before, job: many(OUR_PUSHER) },
+      { name: OURS, before, job: many(OUR_CROWD_PUSHER) },
       { name: ORAS, before, job: oras && many(oras), rounds: 1 },
     ]);
   };
@@ -43,7 +43,7 @@ export async function measureCrowd(bench: Bench): Promise<void> {
   const together = (allContest.get(OURS) ?? []).map(({ memory }) => memory);
   bench.addRow({ work, figure: `${MEMORY}, all pushes together`, values: together, goal: ALL_MEMORY });
   registry.empty();
-  const alone = await measure(pushMany(OUR_PUSHER, registry.address, path, 1, 1));
+  const alone = await measure(pushMany(OUR_CROWD_PUSHER, registry.address, path, 1, 1));
   const memory = together.map((sum) => sum / pushes / alone.memory);
   bench.addRow({ work, figure: "x the memory of a single push, for each push", values: memory, goal: 1.1 });
 }

@@ -1,5 +1,5 @@
 import { type Bench, type Contest, type Contestant, secondsOf } from "../bench.ts";
-import { OUR_PUSHER, orasPusher, type Pusher } from "../commands.ts";
+import { OUR_CROWD_PUSHER, orasPusher, type Pusher } from "../commands.ts";
 import { allowedProcessors } from "../machine.ts";
 import { MEMORY } from "../names.ts";
 import { formatCount } from "../numbers.ts";
@@ -82,7 +82,7 @@ export async function growWithPushes(bench: Bench): Promise<void> {
     steps: PUSHES.filter((count) => count <= scale.pushes),
     work: (count) => `${count} ${count === 1 ? "push" : "pushes"} of ${SIZE} MiB at once`,
     contestants: (count) => [
-      { name: OURS, before, job: many(OUR_PUSHER, count) },
+      { name: OURS, before, job: many(OUR_CROWD_PUSHER, count) },
       { name: ORAS, before, job: oras && many(oras, count) },
       { name: PIGZ, job: peers.pigz === undefined ? undefined : many(compressorOf(peers.pigz), count) },
       { name: GZIP, job: peers.gzip === undefined ? undefined : many(compressorOf(peers.gzip), count) },
