@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Checkpointer } from "launcher/checkpoints/checkpointer";
+import { copySnapshot } from "launcher/checkpoints/snapshot";
 import { SHARE } from "shared/pod/markers";
 import { openVolume } from "shared/pod/shared-volume";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -97,8 +98,17 @@ describe("a checkpoint", { timeout: 60_000 }, () => {
     }
     assert.equal(numberIn(join(share, SHARE.checkpoint)), 0);
     assert.deepEqual(warnings, [
-      `cannot take a checkpoint: ${join(state, "number")} never stays unchanged for ${INTERVAL} s`,
+      `cannot take a checkpoint: ${join(state, "number")} never stays unchanged for ${INTERVAL} s: write it less often, or write a new file each time`,
     ]);
+  });
+
+  it("is not copied if the application removes a file during the copy", async (context) => {
+    const { share, state, stop } = setting(context);
+    await stop();
+    const path = join(state, "removed");
+    const file = { path, title: "removed", signature: "of the removed file", size: 0, changed: 0 };
+    assert.equal(await copySnapshot(share, [file], { number: 0, files: [] }), undefined);
+    assert.deepEqual(readdirSync(join(share, SHARE.checkpoints)), []);
   });
 
   it("is skipped, with a warning, if the volume's markers cannot be read", async (context) => {

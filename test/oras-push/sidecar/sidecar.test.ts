@@ -209,6 +209,13 @@ describe("a sidecar", { timeout: 120_000 }, () => {
     await Promise.all([failed, whenReady(done)]);
     assert.deepEqual(pushes, []);
   });
+
+  it("says that the launcher could not start the command if it failed before the command", async (t) => {
+    const { run, whenReady } = setting(t);
+    const done = { ...DONE, phase: "init", error: "cannot restore checkpoint 1" } as const;
+    const message = "the launcher could not start the command";
+    await Promise.all([assert.rejects(run(), { message: new RegExp(message) }), whenReady(done)]);
+  });
 });
 
 describe("a failing sidecar", { timeout: 120_000 }, () => {

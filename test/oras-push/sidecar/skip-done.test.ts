@@ -49,7 +49,7 @@ describe("a run whose output is in the registry", { timeout: 120_000 }, () => {
     assert.equal(ran, false);
     assert.deepEqual([launched.code, pushed.code], [0, 0]);
     const name = pod.reference("step:1");
-    const reason = `${name} is already the output of a successful run with the same inputs`;
+    const reason = `${name} is already the output of a successful run with the same inputs and --cache-key`;
     assert.ok(pushed.stderr.includes(`\noras-push: skipped the run: ${reason}\n`), pushed.stderr);
     const skipped = `\nlauncher: skipped the command: ${name} is the output of an earlier successful run\n`;
     assert.ok(launched.stderr.includes(skipped), launched.stderr);
@@ -85,11 +85,16 @@ describe("a run whose output is in the registry", { timeout: 120_000 }, () => {
     ["a cache key that the output does not have", [], ["--cache-key", "v1"]],
     ["no cache key", ["--cache-key", "v1"], []],
   ] as const)
-    it(`runs with ${change}`, async (context) => {
+    it(`runs with ${change}, and says why`, async (context) => {
       const pod = await testPod(context);
       await step(pod, { sidecar: [...SKIP_DONE, ...before] });
       assert.equal((await step(pod, { sidecar: [...SKIP_DONE, ...before] })).ran, false);
-      assert.equal((await step(pod, { sidecar: [...SKIP_DONE, ...after] })).ran, true);
+      const { ran, pushed } = await step(pod, { sidecar: [...SKIP_DONE, ...after] });
+      assert.equal(ran, true);
+      assert.match(
+        pushed.stderr,
+        /: the run is not skipped: \S+step:1 exists, but its run had other inputs or another /,
+      );
     });
 
   it("runs if an input has changed", async (context) => {

@@ -153,7 +153,9 @@ export class Checkpointer {
     const limit = Math.min(WARNING_TIME, 4000 * this.#plan.checkpointSeconds);
     const waited = performance.now() - (this.#dueSince ?? performance.now());
     if (file !== undefined && waited >= limit)
-      this.#warnOnce(`cannot take a checkpoint: ${file.path} never stays unchanged for ${this.#settleTime / 1000} s`);
+      this.#warnOnce(
+        `cannot take a checkpoint: ${file.path} never stays unchanged for ${this.#settleTime / 1000} s: write it less often, or write a new file each time`,
+      );
     return false;
   }
 

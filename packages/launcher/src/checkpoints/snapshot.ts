@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { makeFolders, makeSharedFolders } from "shared/fs/folders";
 import { ifSupported } from "shared/fs/missing-feature";
 import { removeTree } from "shared/fs/remove-tree";
+import { systemCode } from "shared/fs/system-error";
 import { uniqueName } from "shared/fs/unique-name";
 import { type CheckpointMarker, SHARE } from "shared/pod/markers";
 import type { SharedVolume } from "shared/pod/shared-volume";
@@ -17,7 +18,7 @@ export interface Snapshot {
 
 /**
  * Copies files into a new folder below `checkpoints/`. Returns the path of this folder. Returns undefined if a file
- * changed during the copy, because the copy could then contain half a write. The copy shares its blocks with the file
+ * changed or disappeared during the copy, because the copy could then contain half a write. The copy shares its blocks with the file
  * if the file system supports this. A changed file is copied, because a hard link to the file itself would change with
  * the file. An unchanged file becomes a hard link to its copy in `last`, because nobody changes this copy.
  */
@@ -43,6 +44,8 @@ export async function copySnapshot(
     return files.every(isUnchanged) ? folder : discard(folder);
   } catch (error) {
     discard(folder);
+    // The application removed a file, for example because it keeps only its newest state files.
+    if (systemCode(error) === "ENOENT" && !files.every(isUnchanged)) return undefined;
     throw error;
   }
 }

@@ -12,8 +12,8 @@ import type { SidecarPlan } from "./sidecar-plan.ts";
 
 /**
  * Searches for the artifact at the reference of the plan. Returns the artifact if it is the whole output of a
- * successful run with the same inputs and the same cache key. Otherwise, returns undefined. Throws the errors of the
- * registry.
+ * successful run with the same inputs and the same cache key. Otherwise, logs the reason and returns
+ * undefined. Throws the errors of the registry.
  */
 export async function findFinishedRun(
   inputs: readonly ArtifactRecord[],
@@ -26,9 +26,24 @@ export async function findFinishedRun(
   const stored = await store.fetchManifest(pushTo.tag);
   const manifest = stored === undefined ? undefined : manifestOf(stored);
   if (stored === undefined || manifest === undefined) return undefined;
-  if (!isSuccessful(manifest.annotations) || !isSameRun(manifest.annotations, inputs, plan.cacheKey)) return undefined;
-  if (!(await isWhole(manifest, store, plan.concurrency))) return undefined;
-  return { reference: formatReference(pushTo), digest: stored.descriptor.digest };
+  const reference = formatReference(pushTo);
+  const reason = await reasonToRun(manifest, inputs, plan, store);
+  if (reason === undefined) return { reference, digest: stored.descriptor.digest };
+  context.warn(`the run is not skipped: ${reference} exists, but ${reason}`);
+  return undefined;
+}
+
+/** Returns why a run is necessary although the artifact of its output exists. Returns undefined if it is not necessary. */
+async function reasonToRun(
+  manifest: Manifest,
+  inputs: readonly ArtifactRecord[],
+  { cacheKey, concurrency }: SidecarPlan,
+  store: ArtifactStore,
+): Promise<string | undefined> {
+  if (!isSuccessful(manifest.annotations)) return "it is not the whole output of a successful run";
+  if (!isSameRun(manifest.annotations, inputs, cacheKey)) return "its run had other inputs or another --cache-key";
+  if (!(await isWhole(manifest, store, concurrency))) return "the registry has lost a part of it";
+  return undefined;
 }
 
 /**

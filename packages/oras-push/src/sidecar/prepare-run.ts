@@ -41,7 +41,9 @@ async function prepare(options: SidecarOptions, { warn }: SidecarContext, steps:
   const marker: InitMarker = { schema: 1, by: "sidecar", inputs, ...sources };
   const done = options.skipDone ? await steps.findFinishedRun(inputs) : undefined;
   if (done !== undefined) {
-    warn(`skipped the run: ${done.reference} is already the output of a successful run with the same inputs`);
+    warn(
+      `skipped the run: ${done.reference} is already the output of a successful run with the same inputs and --cache-key`,
+    );
     return { ...marker, done };
   }
   if (found.length > 0) await steps.pull(found);

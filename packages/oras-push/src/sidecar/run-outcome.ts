@@ -126,5 +126,6 @@ function failureOf({ kind, marker }: AttemptEnd): ToolError | undefined {
       hint: "the pod was deleted before its application started, or the application died before it wrote a marker",
     });
   const why = marker?.error ?? "no reason given";
-  return new ToolError("noInput", "the launcher could not save the outputs", { why });
+  const what = marker?.phase === "init" ? "start the command" : "save the outputs";
+  return new ToolError("noInput", `the launcher could not ${what}`, { why });
 }
