@@ -68,7 +68,8 @@ describe("a server that is no registry", () => {
       assert.equal(code, 69, stderr);
       assert.match(stderr, /cannot reach the registry \S+ \(no response /);
     }
-    assert.ok(performance.now() - start < 9000);
+    // Without the option, the pushes and pulls would retry for 30 s. The start of a tool takes seconds on a busy machine.
+    assert.ok(performance.now() - start < 20_000);
   });
 });
 
