@@ -101,7 +101,7 @@ describe("a sidecar with a missing input", { timeout: 60_000 }, () => {
       const sent = performance.now();
       sidecar.child.kill("SIGTERM");
       assert.equal((await sidecar.ended).code, 143);
-      assert.ok(performance.now() - sent < 1000);
+      assert.ok(performance.now() - sent < 5000);
     });
 
   it("fails at once if another input is the output of a failed run", async (context) => {

@@ -88,7 +88,7 @@ describe("the end of the command", { timeout: 30_000 }, () => {
     const started = performance.now();
     const { code, stdout } = await running.ended;
     assert.equal(code, 3);
-    assert.ok(performance.now() - started < 1000, `${performance.now() - started} ms`);
+    assert.ok(performance.now() - started < 5000, `${performance.now() - started} ms`);
     await waitForEnd(Number(stdout));
   });
 

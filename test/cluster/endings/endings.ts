@@ -218,6 +218,8 @@ export const ENDINGS: readonly Ending[] = [
     act: async (step) => {
       await step.written();
       await step.cluster.restart("containerd");
+      // If the application ends before containerd has found its containers again, containerd reports the exit code 255.
+      await step.reachable();
       step.signal("go");
     },
   },

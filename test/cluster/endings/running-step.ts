@@ -92,6 +92,16 @@ export class RunningStep {
     await this.#until("a pod has ended", () => [...this.pods.values()].some(ended));
   }
 
+  /** Waits until the container runtime can start a program in the application's container. */
+  async reachable(): Promise<void> {
+    await this.#until("the container runtime responds", () =>
+      this.kubectl("exec", this.pod, "--container=application", "--", "true").then(
+        () => true,
+        () => false,
+      ),
+    );
+  }
+
   /** Creates an empty file on the volume of the current pod, as a signal for the application. */
   signal(name: string): void {
     const volume = join("kubelet/pods", this.#current.metadata.uid, "volumes/kubernetes.io~empty-dir/oras");

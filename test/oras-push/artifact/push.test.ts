@@ -621,7 +621,7 @@ describe("the executable", () => {
       running.child.kill("SIGTERM");
       const { code, stderr } = await running.ended;
       assert.equal(code, 143, stderr);
-      assert.ok(performance.now() - start < 3000);
+      assert.ok(performance.now() - start < 10_000);
       const sending = registry.requests.filter(({ method }) => method !== "GET" && method !== "HEAD");
       assert.deepEqual(sending, []);
       assert.equal(registry.manifests.size, before);

@@ -56,7 +56,7 @@ describe("a lease", { timeout: 120_000 }, () => {
     ["", temporaryFolder],
     [" at a path of more than 107 bytes", deepFolder],
   ] as const)
-    it(`ends within a second after SIGKILL of its holder${place}`, async (context) => {
+    it(`ends soon after SIGKILL of its holder${place}`, async (context) => {
       const path = join(folderOf(context), "lease.sock");
       const holder = await startHolder(context, path);
       const watcher = watching(context, path);
@@ -65,7 +65,7 @@ describe("a lease", { timeout: 120_000 }, () => {
       const killed = performance.now();
       holder.child.kill("SIGKILL");
       await ended;
-      assert.ok(performance.now() - killed < 1000);
+      assert.ok(performance.now() - killed < 5000);
       // The kernel may close the watcher's connection shortly before the socket itself, so that a new connection succeeds.
       await holder.ended;
       assert.equal((await watcher.state()).kind, "ended");

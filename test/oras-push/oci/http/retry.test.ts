@@ -83,7 +83,7 @@ describe("retries", () => {
       retrying(attempt, () => ({ retry: true, delay: 3_600_000 }), POLICY, never),
       /busy/,
     );
-    assert.ok(performance.now() - start < 1000);
+    assert.ok(performance.now() - start < 3000);
   });
 
   it("back off if the server asks for a delay of 0", async () => {
@@ -116,7 +116,7 @@ describe("retries", () => {
       retrying(attempt, decision, POLICY, controller.signal, () => controller.abort(new Error("stop"))),
       /^Error: stop$/,
     );
-    assert.ok(performance.now() - start < 1000);
+    assert.ok(performance.now() - start < 3000);
   });
 
   it("throw the reason of an abort during an attempt, not the failure", async () => {

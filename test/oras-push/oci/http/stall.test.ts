@@ -92,7 +92,7 @@ describe("a registry that does not respond", () => {
     setTimeout(() => controller.abort(new Error("stop")), 50);
     const start = performance.now();
     await assert.rejects(transport.send(GET), /^Error: stop$/);
-    assert.ok(performance.now() - start < 1000);
+    assert.ok(performance.now() - start < 5000);
   });
 
   it("has more time to respond after a large body", async (t) => {
