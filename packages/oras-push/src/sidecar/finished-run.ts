@@ -12,8 +12,8 @@ import type { SidecarPlan } from "./sidecar-plan.ts";
 
 /**
  * Searches for the artifact at the reference of the plan. Returns the artifact if it is the whole output of a
- * successful run with the same inputs and the same cache key. Otherwise, logs the reason and returns
- * undefined. Throws the errors of the registry.
+ * successful run with the same inputs and the same cache key. Otherwise, returns undefined. If there is an artifact of
+ * another run, logs the reason. Throws the errors of the registry.
  */
 export async function findFinishedRun(
   inputs: readonly ArtifactRecord[],
