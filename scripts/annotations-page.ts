@@ -8,7 +8,7 @@ const INTRODUCTION = `# Annotations
 This page lists the annotations of a pod that injection reads. The [guide](guide.md#annotate-your-own-jobs) explains how
 to use the annotations. \`pnpm write-docs\` writes this page.
 
-- The value of an annotation is always a text. So write numbers, \`true\` and \`false\` in quotes.
+- The value of an annotation must be a string. So write numbers, \`true\` and \`false\` in quotes.
 - You can use annotations of both prefixes in one pod. But two annotations must not set the same thing: for example, use
   either \`output-uri\` or \`push-to\`. Several annotations for inputs or for output paths are allowed.
 - A reference can contain \`$(POD_NAMESPACE)\`, \`$(POD_NAME)\` and \`$(NODE_NAME)\`. In an Indexed Job, it can also contain

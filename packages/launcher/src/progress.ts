@@ -13,7 +13,7 @@ export interface Progress {
   /** The paths that could not be saved; undefined as long as no path is lost. */
   lost: Pick<OutputFailures, "named" | "count"> | undefined;
   logs: readonly OutputRecord[];
-  /** The output of an earlier run, if the launcher skips this run because of it. */
+  /** The existing output of an earlier run. If this field is set, the launcher skips the command. */
   skipped: ArtifactRecord | undefined;
   /** The number of the checkpoint that the launcher restored; undefined if it restored none. */
   resumedFrom: number | undefined;

@@ -40,7 +40,7 @@ const WAITING_OPTIONS = {
     type: "flag",
     description: [
       "wait for the sidecar, and do not run the command if the sidecar finds the output of an earlier run",
-      "(oras-push sidecar --skip-done)",
+      "(set --skip-done in oras-push sidecar too)",
     ].join(" "),
   },
   "init-timeout": {
@@ -97,7 +97,7 @@ const CHECKPOINT_OPTIONS = {
     placeholder: "SECONDS",
     default: 300,
     range: ABOVE_ZERO,
-    description: "take a checkpoint after this time if the files have changed",
+    description: "time between two checkpoints; there is no checkpoint if no file has changed",
   },
   "checkpoint-now": { type: "flag", description: "request a checkpoint of the running command, and exit" },
 } as const satisfies OptionSpecs;

@@ -8,8 +8,8 @@ export interface CheckpointFile {
   /** The absolute path of the file. */
   readonly path: string;
   /**
-   * The path of the file in the checkpoint: the path below the fixed part of its pattern. If there are several
-   * patterns, the number of the pattern comes first, as in `1/state.bin`.
+   * The path of the file in the checkpoint, relative to the {@link checkpointFolder} of the file's pattern. If there
+   * are several patterns, the number of the pattern comes first, as in `1/state.bin`.
    */
   readonly title: string;
   /** A text that changes when the file changes. */
@@ -21,16 +21,16 @@ export interface CheckpointFile {
 }
 
 /**
- * The folder from which the titles of a pattern start. A pattern without pattern characters is a path, and its title
- * starts from the folder of this path.
+ * Returns a folder. The titles of a pattern's files are relative to this folder. A pattern without pattern characters
+ * is a path. For such a path, returns its parent folder.
  */
 export function checkpointFolder(pattern: string): string {
   return mayBePattern(pattern) ? fixedFolder(pattern) : dirname(resolve(pattern));
 }
 
 /**
- * The name of the folder for the files of one pattern, in the folder of the checkpoint. Empty if there is only one
- * pattern.
+ * Returns the name of a subfolder in a checkpoint. This subfolder contains the files of one pattern. If there is only
+ * one pattern, returns an empty name.
  */
 export function titlePrefix(patterns: readonly string[], index: number): string {
   return patterns.length > 1 ? String(index) : "";

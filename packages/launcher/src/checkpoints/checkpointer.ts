@@ -11,10 +11,10 @@ import { type CheckpointFile, findCheckpointFiles } from "./checkpoint-files.ts"
 import type { CheckpointPlan } from "./checkpoint-plan.ts";
 import { announceSnapshot, changedFiles, copySnapshot, hasSpace, removeOldSnapshots } from "./snapshot.ts";
 
-/** A file counts only if it has not changed for this time, in milliseconds. */
+/** While the application runs, a checkpoint contains only files that have not changed for this many milliseconds. */
 const SETTLE_TIME = 2000;
 
-/** The longest time between two looks at the clock and at the request file, in milliseconds. */
+/** The maximum time between two checks whether a checkpoint is due or requested, in milliseconds. */
 const TICK = 500;
 
 /**
@@ -24,8 +24,8 @@ const TICK = 500;
 const PATIENCE = 10_000;
 
 /**
- * A file that changes too often causes a warning after this time, in milliseconds. If four intervals between
- * checkpoints are shorter than this time, the warning comes after these intervals.
+ * A file that changes too often causes a warning after this time, in milliseconds. If four times the interval between
+ * checkpoints is shorter than this time, the warning comes after four times the interval.
  */
 const WARNING_TIME = 60_000;
 
@@ -38,7 +38,8 @@ export interface CheckpointContext {
 
 /**
  * Takes checkpoints while the application runs (docs/protocol.md, "Checkpoints"). A failed checkpoint only causes a
- * warning. At most one regular checkpoint waits for its push: the next one is taken after the sidecar has handled it.
+ * warning. At most one regular checkpoint waits for its push. The sidecar must handle this checkpoint before the
+ * launcher takes the next regular checkpoint.
  */
 export class Checkpointer {
   readonly #plan: CheckpointPlan;
@@ -53,7 +54,7 @@ export class Checkpointer {
   #number: number;
   #last = performance.now();
   #urgent = false;
-  /** Since when a checkpoint is due; undefined if none is due. */
+  /** The time when a checkpoint became due; undefined if no checkpoint is due. */
   #dueSince: number | undefined;
   /** The files of the last checkpoint. */
   #files: readonly CheckpointFile[] = [];
@@ -134,7 +135,7 @@ export class Checkpointer {
     const found = findCheckpointFiles(patterns, share);
     const unsettled = found.filter(({ changed }) => changed > settledBefore);
     const known = new Set(this.#files.map(({ title }) => title));
-    // The application overwrites a file of the last checkpoint. A checkpoint without this file would be useless.
+    // If the application is overwriting a file of the last checkpoint, a checkpoint without this file would be useless.
     const overwritten = unsettled.find(({ title }) => known.has(title));
     if (overwritten !== undefined || (patient && unsettled.length > 0)) return this.#postpone(overwritten);
     const files = found.filter((file) => !unsettled.includes(file));

@@ -85,7 +85,7 @@ function ownInterpreter(): InterpreterSegment {
 /**
  * Returns the paths of the shared libraries of this process. Each path ends with the name that the loader searches for.
  * Does not read the paths from /proc/self/maps. If a library is a link, /proc/self/maps shows the target of the link,
- * and the loader does not search for the name of the target.
+ * but the loader searches for the name of the link.
  */
 function ownLibraries(loader: string): string[] {
   const { sharedObjects } = process.report.getReport() as { readonly sharedObjects: readonly string[] };

@@ -31,7 +31,7 @@ export interface RunOptions extends StopOptions {
  * Runs a command and waits until the command ends. The command receives its arguments unchanged. The command inherits
  * the launcher's working directory and stdin. If an output stream has no tee, the command inherits this stream too. If
  * stdin is not a terminal, the command has its own process group, and signals are forwarded to the whole group. When
- * the command has ended, the remaining processes of this group are killed. Otherwise, such a process could change an
+ * the command has ended, this function kills the remaining processes of this group. Such a process could change an
  * output while the launcher saves this output. This function never throws.
  */
 export async function runApplication(command: readonly [string, ...string[]], options: RunOptions): Promise<RunResult> {

@@ -33,9 +33,8 @@ export interface Tee {
 /**
  * Opens a tee to the launcher's own stream and to files. The tee copies one chunk at a time. Therefore, a slow reader
  * of the launcher's own stream slows down the application. If this reader disconnects, the tee closes the pipe, and the
- * next write of the application fails. Without a tee, a slow reader and a disconnected reader would have the same
- * effects. If one file cannot be written, the tee still copies everything to the other files. Throws if no file
- * descriptor is free.
+ * next write of the application fails. Both effects would also occur without a tee. If one file cannot be written, the
+ * tee still copies everything to the other files. Throws if no file descriptor is free.
  */
 export function openTee(own: Writable, files: readonly TeeFile[]): Tee {
   return new PipeTee(own, files);

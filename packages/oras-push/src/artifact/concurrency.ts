@@ -26,10 +26,10 @@ export async function mapConcurrently<T, R>(
   return results;
 }
 
-/** A function that calls `act` when a place is free, and returns the result of `act`. */
+/** A function that calls `act` when a slot is free, and returns the result of `act`. */
 export type Limiter = <T>(act: () => Promise<T>) => Promise<T>;
 
-/** Creates a {@link Limiter} with `limit` places. The calls start in the order of their requests. */
+/** Creates a {@link Limiter} with `limit` slots. The calls start in the order of their requests. */
 export function limiter(limit: number): Limiter {
   let free = Math.max(1, limit);
   const waiting: (() => void)[] = [];

@@ -58,7 +58,7 @@ export function checkFree(from: BytePath, to: BytePath, keepOldFiles: boolean): 
 /**
  * Finds the first conflict that would occur if `from` and its content were moved to `to`. A folder must not replace a
  * file. A file must not replace a folder or a special file. If `keepOldFiles` is true, a file must not replace another
- * file. `parents` are the paths of the folders above `to`. A parent that exists must be a folder.
+ * file. `parents` are the paths above `to`. If a parent exists, it must be a folder.
  */
 export function findConflict(
   from: BytePath,

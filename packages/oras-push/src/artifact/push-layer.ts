@@ -144,7 +144,7 @@ async function pushSmallLayer(
   return { descriptor, sent: true };
 }
 
-/** Sends a blob from memory. Does not join the chunks, because the joined content would need as much memory again. */
+/** Sends a blob from memory. Does not join the chunks, because a joined copy would double the needed memory. */
 function sendFromMemory(store: ArtifactStore, blob: BlobInfo, chunks: readonly Buffer[]): Promise<void> {
   if (chunks.length < 2) return store.pushBlob(chunks[0] ?? Buffer.alloc(0), blob.digest);
   return store.pushKnownBlob(blob, () => streamOf(chunks));

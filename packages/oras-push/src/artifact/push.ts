@@ -150,8 +150,8 @@ async function pushBlobs(
 }
 
 /**
- * Asks whether the store has the empty config, while the layers are packed and sent. Returns undefined if the answer is
- * unknown, or if the artifact has another config.
+ * Asks whether the store has the empty config. The layers are packed and sent at the same time. Returns undefined if
+ * the answer is unknown, or if the artifact has another config.
  */
 async function probeEmptyConfig(store: ArtifactStore, { mountable }: Artifact): Promise<boolean | undefined> {
   if (mountable !== undefined) return undefined;

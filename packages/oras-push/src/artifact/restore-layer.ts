@@ -64,7 +64,7 @@ async function isFolder({ title, descriptor }: TitledLayer, blob: PeekedStream):
 async function restoreFile(bytes: AsyncIterable<Buffer>, path: string, { mode, mtime }: FileMetadata): Promise<void> {
   writing(path, () => makeFolders(dirname(path)));
   try {
-    // The creation of a file can take a millisecond. So other layers continue in the meantime.
+    // Creating a file can take a millisecond. An asynchronous call lets other layers continue in the meantime.
     const file = await open(path, "wx", 0o666);
     try {
       await writeSparse(file, bytes);

@@ -118,7 +118,7 @@ export function writeTerminationMessage(file: string, artifacts: readonly Artifa
 function terminationMessage(artifacts: readonly ArtifactRecord[]): string {
   let message = "";
   for (const { reference, digest } of artifacts) {
-    // kubectl would print a newline at the end of the message as an empty line.
+    // A newline at the end of the message would appear as an empty line in the output of kubectl.
     const line = `${message === "" ? "" : "\n"}${JSON.stringify({ reference, digest })}`;
     if (Buffer.byteLength(message + line) > MAX_TERMINATION_MESSAGE) break;
     message += line;

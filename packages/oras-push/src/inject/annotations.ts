@@ -12,7 +12,7 @@ export const OWN_PREFIX = "oras-pod-tools.dev/";
  */
 export type Tool = "launcher" | "sidecar";
 
-/** A part of a pod or of a command line that is not an option. An annotation can set such a part. */
+/** Something that an annotation can set, other than an option: a part of a pod or of a command line. */
 export type PodPart =
   | "cache"
   | "registry"

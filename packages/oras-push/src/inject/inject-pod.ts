@@ -26,7 +26,7 @@ export type Injection =
 /**
  * Decides how to change a pod so that its output is saved. The patch adds the launcher in front of the command, the
  * shared volume and the sidecar. The decision depends on the annotations of the pod. The function has no side effects.
- * A second call for a patched pod returns `unchanged`, except for a worker: it gets the same patch again.
+ * For a patched pod, a second call returns `unchanged`. For a patched worker, it returns the same patch again.
  */
 export function injectPod(pod: PodTemplate, settings: InjectionSettings): Injection {
   const given = annotationsOf(pod);
@@ -49,7 +49,7 @@ export function injectPod(pod: PodTemplate, settings: InjectionSettings): Inject
   return { kind: "step", patch, warnings: ignoredAnnotations(given) };
 }
 
-/** Checks whether valid annotations describe a step. Returns a message if they do not, and otherwise undefined. */
+/** Checks whether valid annotations describe a step. Returns undefined if they do, and otherwise a message. */
 function transferProblem(given: GivenAnnotations): string | undefined {
   const { inputs, pushTo, registryMissing, saves } = transfersOf(given);
   const problems: Partial<Record<MessageName, boolean>> = {

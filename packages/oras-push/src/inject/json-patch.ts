@@ -1,8 +1,8 @@
-/** An operation of a JSON patch (RFC 6902, section 4). Injection needs only these three. */
+/** An operation of a JSON patch (RFC 6902, section 4). Injection needs only these three operations. */
 export type PatchOperation =
   | {
       readonly op: "add";
-      /** The JSON pointer of the new value (RFC 6901). Its last part is `-` to append to an array. */
+      /** The JSON pointer of the new value (RFC 6901). If its last part is `-`, the value is appended to an array. */
       readonly path: string;
       readonly value: unknown;
     }

@@ -22,7 +22,7 @@ export interface ManifestDocument {
   formatted(): string;
 }
 
-/** Types of YAML 1.1 that kubectl does not support. For example, kubectl reads `12:30` and `2026-01-31` as texts. */
+/** Types of YAML 1.1 that kubectl does not support. For example, kubectl reads `12:30` and `2026-01-31` as strings. */
 const UNKNOWN_TAGS = /timestamp|binary|omap|pairs|set/;
 
 /** kubectl reads YAML 1.1, in which `yes` is true and `0777` is octal. */

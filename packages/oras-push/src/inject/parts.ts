@@ -158,7 +158,7 @@ export const STARTUP_PROBE = {
     ],
   },
   periodSeconds: 2,
-  // On a node with too little processor time, a probe needs many seconds. A probe that times out only wastes this time.
+  // On a node with too little processor time, a probe needs many seconds. A short timeout would make each probe fail.
   timeoutSeconds: 60,
   failureThreshold: 900,
 } as const;
@@ -180,8 +180,8 @@ export type ServiceClass = "burstable" | "guaranteed";
 
 /**
  * The resources of the injected containers. With these resources, the pod keeps its class. If no container of a pod has
- * requests or limits, the injected containers get no resources. Otherwise, this pod and its workers would have
- * different classes.
+ * requests or limits, the injected containers get no resources. With resources, this pod would have a different class
+ * than its workers.
  */
 export const RESOURCES: Readonly<Record<ServiceClass, { readonly sidecar: Resources; readonly install: Resources }>> = {
   burstable: {

@@ -72,7 +72,7 @@ export function copiedVariable(given: GivenAnnotations, { env = [] }: Container)
 
 /**
  * Returns the reason why the pod cannot run the launcher, or undefined. Does not check whether the container has a
- * command. The pod must not be a worker.
+ * command. Call this only for a pod that is not a worker.
  */
 export function podProblem(pod: PodTemplate, given: GivenAnnotations): string | undefined {
   const container = pod.spec.containers[targetIndex(pod, given)];

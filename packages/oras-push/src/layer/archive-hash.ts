@@ -28,7 +28,7 @@ export function ownHash(ring: SegmentRing): ArchiveHash {
   };
 }
 
-/** Hashes on a thread of its own. This thread waits for the content of a segment, and does not use `filled`. */
+/** Hashes on a separate thread. The ring, not `filled`, tells that thread when a segment has its content. */
 export function threadHash({ memory, slots }: SegmentRing, threads: Threads): ArchiveHash {
   return {
     add: async (index, length, filled) => {

@@ -10,7 +10,7 @@ import type { LayerOptions, LayerSource } from "./layer-source.ts";
 
 /**
  * Returns a layer with an archive of files, for an image. The layer has no title, so that other clients do not restore
- * the layer. In the archive, the name of each file is the title of the file's own layer.
+ * the layer. In the artifact, each file has its own layer. The title of that layer is the file's name in the archive.
  */
 export async function filesLayer(files: readonly LayerPath[], options: LayerOptions): Promise<LayerSource> {
   const entries = await Promise.all(files.map(({ path }) => entryOf(path)));

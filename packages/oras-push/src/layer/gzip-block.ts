@@ -28,8 +28,8 @@ const MEMORY_LEVEL = 9;
 const COLLECTED = 32;
 
 /**
- * After this number of blocks that are stored uncompressed, a thread collects new garbage. Otherwise, V8 would keep
- * blocks that are already sent: tens of megabytes.
+ * After this number of blocks that are stored uncompressed, a thread runs a minor garbage collection. Otherwise, V8
+ * would keep tens of megabytes of blocks that are already sent.
  */
 const COLLECTED_STORED = 16;
 
@@ -44,8 +44,8 @@ export const MAX_COMPRESSED: number = SEGMENT + 64;
 
 /**
  * Compresses one segment to deflate blocks, and writes them into `target`. Returns the length of the deflate blocks in
- * bytes. They end at a byte boundary, and no deflate block is marked as the last one. `dictionary` holds the last
- * {@link WINDOW} bytes before the segment.
+ * bytes. The deflate blocks end at a byte boundary, and none of them is marked as the last block. `dictionary` holds
+ * the last {@link WINDOW} bytes before the segment.
  */
 export type SyncCompressor = (segment: Buffer, dictionary: Buffer | undefined, target: Buffer) => number;
 
@@ -79,7 +79,7 @@ export async function syncCompressor(level: number): Promise<SyncCompressor> {
   };
 }
 
-/** Returns a compressor like {@link syncCompressor} that works on libuv's threads. */
+/** Does the same as {@link syncCompressor}, but the returned compressor works on libuv's threads. */
 export async function asyncCompressor(level: number): Promise<AsyncCompressor> {
   const { constants, deflateRaw } = await zlib();
   const deflate = promisify(deflateRaw);

@@ -5,7 +5,7 @@ export interface LayerPath {
   readonly path: string;
   /** The requested media type. If undefined, the layer gets the default media type for a file or a folder. */
   readonly mediaType?: string | undefined;
-  /** The title of the layer; {@link titleOf} the path by default. */
+  /** The title of the layer. By default, the title is the result of {@link titleOf} for the path. */
   readonly title?: string;
 }
 

@@ -29,8 +29,8 @@ export interface LayerOptions {
   /** The user's annotations for a layer; none by default. */
   readonly annotations?: (layer: LayerPath) => Annotations;
   /**
-   * A signal that stops the read of a layer, because a read may take minutes. The read then throws the signal's reason.
-   * If this field is undefined, nothing stops the read.
+   * If this signal aborts, the read of a layer stops and throws the signal's reason. A read may take minutes. If this
+   * field is undefined, nothing stops the read.
    */
   readonly signal?: AbortSignal;
   /** The threads for large folders. By default, no threads are used. */
@@ -53,8 +53,8 @@ export interface LayerSource {
   readonly size: number | undefined;
   readonly open: () => LayerStream;
   /**
-   * Reads the archive of a folder, does not compress the archive, and returns the annotations of the layer. Undefined
-   * if the layer is a file.
+   * Reads the archive of a folder without compression, and returns the annotations of the layer. Undefined if the layer
+   * is a file.
    */
   readonly describeArchive: (() => Promise<Annotations>) | undefined;
 }

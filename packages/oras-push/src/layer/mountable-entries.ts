@@ -20,7 +20,7 @@ const WHITEOUT = ".wh.";
 
 /**
  * Yields the entries of an archive, and removes the set-user-ID and set-group-ID bits. Throws {@link NotMountableError}
- * for a whiteout: a container runtime would delete files of the image because of this name.
+ * if a name starts with {@link WHITEOUT}, because a container runtime would then delete files of the image.
  */
 export function* mountableEntries(entries: Iterable<TreeEntry>): Generator<TreeEntry> {
   for (const entry of entries) {

@@ -24,7 +24,10 @@ export interface SegmentEncoder {
   encode(index: number, segment: Segment): Promise<EncodedSegment>;
 }
 
-/** The number of slots if no threads are used. libuv compresses up to four blocks at the same time. */
+/**
+ * The number of slots if no threads are used. libuv compresses four blocks at the same time: two slots. The third slot
+ * holds the dictionary.
+ */
 const OWN_SLOTS = 3;
 
 /**

@@ -6,8 +6,8 @@ const SLOT: number = SEGMENT + MAX_COMPRESSED;
 
 /**
  * Shared memory for the segments of one archive that are being encoded. Segment n is in the slot n modulo the number of
- * slots. The threads that fill and compress segments, and the thread that hashes them, use the same memory without
- * copies.
+ * slots. Several threads fill and compress segments, and one thread hashes segments. All these threads use the same
+ * memory without copies.
  */
 export class SegmentRing {
   readonly memory: SharedArrayBuffer;
@@ -51,7 +51,7 @@ export class SegmentRing {
 
   /**
    * Waits until the segment before `index` has its content ({@link waitUntilFilled}). Returns the end of this content,
-   * which is the dictionary of the segment. Returns undefined for the first segment.
+   * which is the dictionary of the segment at `index`. Returns undefined for the first segment.
    */
   dictionary(index: number): Buffer | undefined {
     if (index === 0) return undefined;

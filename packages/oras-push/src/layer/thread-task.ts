@@ -48,7 +48,7 @@ export interface TaskResults {
   readonly digest: Digest;
 }
 
-/** The answer of a thread: the result of a task, or why there is none. */
+/** The answer of a thread: the result of a task, or the failure of the task. */
 export type ThreadAnswer = { readonly result: TaskResults[keyof TaskResults] } | { readonly failure: SentFailure };
 
 /** A failure in the form in which it is sent. `code` is undefined for an unexpected error. */

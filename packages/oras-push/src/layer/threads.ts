@@ -63,8 +63,7 @@ export class Threads {
 
   /**
    * Fills and compresses a segment on the thread that has the fewest tasks. Each thread takes its tasks in the order of
-   * the calls. Therefore, a thread only waits for a segment that a thread received earlier, and two threads never wait
-   * for each other.
+   * the calls. Therefore, a task waits only for segments of earlier calls, and two threads never wait for each other.
    */
   async encode(task: EncodeTask): Promise<TaskResults["encode"]> {
     return this.#leastBusy().run(task);
@@ -105,8 +104,7 @@ export class Threads {
   }
 
   /**
-   * Ends all threads. All tasks fail. Otherwise, if one thread ended, the other threads could wait for its segment
-   * forever.
+   * Ends all threads. All tasks fail. If only one thread ended, the other threads could wait for its segment forever.
    */
   async #end(reason: Error): Promise<void> {
     const ended = this.#ended ?? reason;

@@ -26,7 +26,7 @@ export async function syncZstd(level: number): Promise<SyncCompressor> {
   };
 }
 
-/** Returns a compressor like {@link syncZstd} that works on libuv's threads. */
+/** Does the same as {@link syncZstd}, but the returned compressor works on libuv's threads. */
 export async function asyncZstd(level: number): Promise<AsyncCompressor> {
   const { constants, zstdCompress } = await zlib();
   const compress = promisify(zstdCompress);
@@ -58,7 +58,7 @@ function optionsOf(level: number, levelParameter: number) {
 }
 
 /**
- * Removes the empty frame that Node writes at the end, because the flag `ZSTD_e_end` has already ended the first frame.
+ * Removes the empty frame at the end. Node writes it because the flag `ZSTD_e_end` has already ended the first frame.
  */
 function withoutEmptyFrame(frames: Buffer): Buffer {
   const end = frames.length - EMPTY_FRAME.length;

@@ -39,7 +39,7 @@ export const ANNOTATIONS = {
   finishedAt: "dev.oras-pod-tools.run.finished",
   /** The pulled inputs: a JSON array of objects with `reference` and `digest`. */
   inputs: "dev.oras-pod-tools.run.inputs",
-  /** The text of `--cache-key`. It identifies the run, together with the inputs. */
+  /** The text of `--cache-key`. This text and the inputs together identify the run. */
   cacheKey: "dev.oras-pod-tools.run.cache-key",
   /** The number of a checkpoint. Only an artifact with an intermediate state of a run has this annotation. */
   checkpoint: "dev.oras-pod-tools.run.checkpoint",

@@ -75,8 +75,8 @@ export interface ArtifactStore {
    */
   deleteManifest(digest: Digest, tags: readonly string[]): Promise<void>;
   /**
-   * Deletes the blobs of the manifests that this object has deleted, unless another manifest uses these blobs. Does
-   * nothing in a registry, because the garbage collection of the registry deletes unused blobs.
+   * Deletes the blobs of the manifests that {@link deleteManifest} has deleted. Keeps a blob if another manifest uses
+   * it. Does nothing in a registry, because the garbage collection of the registry deletes unused blobs.
    */
   deleteUnusedBlobs(): Promise<void>;
 }

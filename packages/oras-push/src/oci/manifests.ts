@@ -68,8 +68,8 @@ export class Manifests {
 
   /**
    * Stores a manifest under a new tag. If the tag already exists, stores nothing and returns the manifest that has this
-   * tag. The specification has no write that fails if the tag exists. Therefore, this method looks up the tag right
-   * before the write. If the registry refuses the write, this method looks up the tag again.
+   * tag. The specification defines no request that fails if the tag already exists. Therefore, this method looks up the
+   * tag right before the write. If the registry refuses the write, this method looks up the tag again.
    */
   async add(manifest: StoredManifest, tag: string): Promise<StoredManifest | undefined> {
     const existing = await this.fetch(tag);

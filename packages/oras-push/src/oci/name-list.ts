@@ -13,7 +13,7 @@ export interface NameList {
   readonly scope: string;
   /** The field of the response that contains the names. */
   readonly field: "tags" | "repositories";
-  /** The status codes of a response that mean "there are no names". Any other status except 200 causes an error. */
+  /** The status codes that mean "there are no names". Except for 200, any other status causes an error. */
   readonly none: readonly number[];
 }
 
@@ -60,8 +60,8 @@ export async function hasNames(transport: Transport, list: NameList, patience: n
 }
 
 /**
- * Returns the request target of the page after a full page. Returns undefined if the page is not full, because it is
- * then the last page.
+ * Returns the request target of the next page if the current page is full. Otherwise, the current page is the last
+ * page, and this function returns undefined. `names` contains the names of the current page.
  */
 function guessedPage({ path }: NameList, names: readonly string[]): string | undefined {
   if (names.length < NAMES_PER_PAGE) return undefined;

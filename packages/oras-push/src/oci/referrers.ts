@@ -5,7 +5,7 @@ import { MAX_MANIFEST_BYTES } from "./manifest-size.ts";
 import { OCI_INDEX } from "./media-types.ts";
 import { nextPage } from "./name-list.ts";
 
-/** The status codes of a response if the registry cannot list referrers. */
+/** If a response has one of these status codes, the registry cannot list referrers. */
 const UNSUPPORTED: readonly number[] = [400, 404, 405, 501];
 
 /**

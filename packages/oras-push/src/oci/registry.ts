@@ -3,7 +3,7 @@ import type { Transport } from "./http/transport.ts";
 import { listNames } from "./name-list.ts";
 import { RegistryError } from "./registry-error.ts";
 
-/** The status codes of a response if the registry does not show its list of repositories to this user. */
+/** If a response has one of these status codes, the registry does not list its repositories for this user. */
 const REFUSED: ReadonlySet<number> = new Set([400, 401, 403, 404, 405, 501]);
 
 /**

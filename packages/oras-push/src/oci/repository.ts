@@ -21,7 +21,7 @@ import { Uploads, uploadLocation } from "./upload.ts";
  */
 const TAGS_TIME = 5000;
 
-/** The status codes of a response if the registry does not support deletion. */
+/** If a response has one of these status codes, the registry does not support deletion. */
 const NO_DELETION: ReadonlySet<number> = new Set([405, 501]);
 
 /**
@@ -197,8 +197,8 @@ export class Repository implements ArtifactStore {
   }
 
   /**
-   * Deletes a manifest and these tags ("Deleting Manifests"). Most registries delete the tags together with the
-   * manifest. If a tag still refers to the manifest after this, deletes the tag too.
+   * Deletes a manifest and the given tags ("Deleting Manifests"). Most registries delete the tags together with the
+   * manifest. If a tag still refers to the manifest afterwards, deletes this tag too.
    */
   async deleteManifest(digest: Digest, tags: readonly string[]): Promise<void> {
     try {

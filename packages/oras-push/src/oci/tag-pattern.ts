@@ -36,7 +36,7 @@ export function formatInput(input: InputReference): string {
   return `${registry}/${repository}:${pattern}`;
 }
 
-/** Whether this is a pattern. Otherwise, it is the reference of a single artifact. */
+/** Whether an input is a pattern. Any other input is the reference of a single artifact. */
 export function isTagPattern(input: InputReference): input is TagPattern {
   return "pattern" in input;
 }

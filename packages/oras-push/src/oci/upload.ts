@@ -215,8 +215,8 @@ export class Uploads {
   /**
    * Prepares the session of a broken upload for the next attempt. After a 413 or 429, returns the same session, because
    * the registry stored no byte of the last body. After any other error, requests the current offset from the registry,
-   * and returns the session with this offset. If the offset is 0 or greater than `size`, cancels the upload and returns
-   * undefined. There is one exception: after a 503, the offset may be 0.
+   * and returns the session with this offset. If the offset is 0, or if it exceeds `size`, cancels the upload and
+   * returns undefined. There is one exception: after a 503, the offset may be 0.
    */
   async #continued(session: UploadSession, error: unknown, size: number): Promise<UploadSession | undefined> {
     session.repeated = true;

@@ -27,7 +27,7 @@ export const ARTIFACT_OPTIONS = {
     choices: ["gzip", "zstd", "none"],
     default: "gzip",
     description:
-      "compression of folders: gzip, zstd (the oras client cannot unpack it), or none (gzip format, not compressed)",
+      "compression of folders: gzip, zstd (the oras client cannot unpack it), or none (a gzip file whose content is not compressed)",
   },
   "compression-level": {
     type: "number",

@@ -26,7 +26,7 @@ export interface InjectPlan {
 
 /**
  * Converts a command line of `oras-push inject` into a plan. Throws a usage failure if the command line is invalid, or
- * `noInput` if a file of an option is unreadable.
+ * `noInput` if the file that an option names cannot be read.
  */
 export function injectPlan(line: CommandLine<typeof INJECT_USAGE.options>): InjectPlan {
   const { args, options } = line;

@@ -113,7 +113,7 @@ export function resultsTarget(form: ReferenceForm, text: string, ociLayout: bool
   return reference;
 }
 
-/** Throws a usage failure if a text is the name of an existing layout with a tag or a digest. */
+/** Throws a usage failure if a text is the path of an existing layout, followed by a tag or a digest. */
 function checkNoTag({ usage }: ReferenceForm, text: string): void {
   const [layout = ""] = /^.+(?=@sha256:|:[^/:]*$)/.exec(text) ?? [];
   if (layout === "" || existsSync(text) || !isLayout(layout)) return;

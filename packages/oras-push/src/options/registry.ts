@@ -54,7 +54,7 @@ export const REGISTRY_OPTIONS = {
   },
 } as const satisfies OptionSpecs;
 
-/** The options for the result. Every command that connects to a registry has these options. */
+/** The options that say how a command reports its result. */
 export const RESULT_OPTIONS = {
   format: { type: "text", choices: ["text", "json"], default: "text", description: "format of the result on stdout" },
   "termination-message": {

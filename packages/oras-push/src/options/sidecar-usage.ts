@@ -43,7 +43,7 @@ const INPUT_OPTIONS = {
     placeholder: "N",
     shownDefault: "1 for each pattern",
     range: wholeNumbers(1),
-    description: "require N tags that match the patterns of --pull-from",
+    description: "require at least N tags that match the patterns of --pull-from",
   },
   "input-timeout": {
     type: "number",

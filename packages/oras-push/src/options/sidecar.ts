@@ -63,8 +63,8 @@ export function sidecarPlan(
 }
 
 /**
- * Returns the suffixes that the sidecar may add to its tag. Each suffix depends on the outcome of the run. If the
- * artifact is mountable, the suffix of the image is added to each result.
+ * Returns the suffixes that the sidecar may add to its tag. The outcome of the run determines the suffix. If the
+ * artifact is mountable, each suffix ends with the suffix for images.
  */
 function allSuffixes(policies: OutcomePolicies, mountable: boolean): readonly string[] {
   const suffixes = tagSuffixes(policies);

@@ -45,9 +45,9 @@ export class InputStores {
   }
 
   /**
-   * Lists the stores that may contain an input. The registry of the artifact comes first. It may also contain an input
-   * whose reference has another address, because a registry can have a different address inside a cluster. If the
-   * artifact is in a layout, its inputs are in the same layout.
+   * Lists the stores that may contain an input. The registry of the artifact comes first. This registry may contain an
+   * input even if the input's reference names a different address. The reason is that a registry can have a different
+   * address inside a cluster. If the artifact is in a layout, its inputs are in the same layout.
    */
   sourcesOf(input: Reference): readonly InputSource[] {
     const artifact = this.#artifact;

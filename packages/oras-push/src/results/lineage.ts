@@ -23,7 +23,7 @@ export interface LineageInput extends RunInput {
 
 /** An artifact in a lineage. */
 export interface LineageNode {
-  /** The reference with which the artifact occurs first in the lineage. */
+  /** The first reference to the artifact in the lineage. */
   readonly reference: string;
   readonly digest: Digest;
   /** The facts about the artifact. Undefined if the artifact cannot be read. */

@@ -12,7 +12,7 @@ export interface PrunePolicy {
   readonly keep: number | undefined;
   /** Selects artifacts that are older than this number of milliseconds. Undefined if there is no such rule. */
   readonly olderThan: number | undefined;
-  /** Whether to delete an artifact even if a kept artifact was made from the deleted artifact. */
+  /** Whether to delete an artifact even if it is an input of a kept artifact. */
   readonly ignoreLineage: boolean;
   /** Whether to delete an artifact even if another manifest, such as a signature, refers to the artifact. */
   readonly ignoreReferrers: boolean;
@@ -55,7 +55,7 @@ export interface PrunePlan {
   readonly protected: readonly Protection[];
 }
 
-/** Manifests without a tag that refer to an artifact. The key is the digest of the artifact. */
+/** The manifests that refer to each artifact, with or without a tag. The key is the digest of the artifact. */
 export type Referrers = ReadonlyMap<Digest, readonly Digest[]>;
 
 /**
@@ -174,7 +174,7 @@ function namedBy({ inputs, listed, subject, tags }: PruneArtifact, policy: Prune
   ];
 }
 
-/** Whether a manifest that is not selected refers to an artifact. `referrers` also lists manifests that have no tag. */
+/** Whether an artifact has a referrer that is not selected. This referrer may be a manifest without a tag. */
 function hasForeignReferrer(
   { digest }: PruneArtifact,
   referrers: Referrers,
@@ -236,8 +236,8 @@ function inGroups(
   while (done.size < deleted.size) {
     const rest = [...deleted].filter((artifact) => !done.has(artifact));
     const free = rest.filter((artifact) => namers.get(artifact)?.every((namer) => done.has(namer)));
-    // Manifests cannot name each other in a circle, because a manifest must exist before another manifest can contain
-    // its digest. A wrong annotation can still describe a circle. Then the order does not matter.
+    // Manifests cannot name each other in a cycle, because a manifest must exist before another manifest can contain
+    // its digest. A wrong annotation can still describe a cycle. In this case, the order does not matter.
     const group = free.length > 0 ? free : rest;
     groups.push(
       group.map((artifact) => ({ artifact, why: reasons.get(artifact) ?? "", namedBy: namers.get(artifact) ?? [] })),

@@ -63,7 +63,7 @@ function summary({ plan, outcomes, ignored }: PruneResult): string {
   return `deleted ${deleted} of ${countOf(outcomes.length)}${also}`;
 }
 
-/** Says which artifacts the rules left out because of their states. */
+/** Says how many artifacts with each state were ignored. */
 function ignoredText(ignored: PruneResult["ignored"]): string {
   if (ignored.size === 0) return "";
   const counts = [...ignored].map(([state, count]) => `${count} with the state ${state}`);

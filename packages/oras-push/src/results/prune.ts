@@ -46,7 +46,7 @@ export interface PruneResult {
   readonly plan: PrunePlan;
   /** One outcome for each artifact that the plan deletes. Undefined if the deletion was not confirmed. */
   readonly outcomes: readonly PruneOutcome[] | undefined;
-  /** The number of artifacts with each state that the policy does not select. */
+  /** Maps each state that is not in the policy to the number of artifacts with this state. */
   readonly ignored: ReadonlyMap<RunState | undefined, number>;
   /** The number of all artifacts in the repositories in which `prune` can delete artifacts. */
   readonly total: number;
@@ -91,7 +91,7 @@ export async function prune(order: PruneOrder, context: TransferContext): Promis
   };
 }
 
-/** Counts the artifacts that a rule could select if the policy had all states. */
+/** For each state that is not in the policy, counts the prunable artifacts with this state. */
 function ignoredBy(
   { policy, now }: PruneOrder,
   artifacts: readonly PruneArtifact[],

@@ -50,9 +50,8 @@ export class CheckpointPushes {
   }
 
   /**
-   * Pushes a checkpoint. `ended` returns true when the outputs of an ended attempt are waiting for their push. This
-   * function then stops the push of the checkpoint at once. The checkpoint stays pending, and can be pushed after the
-   * outputs.
+   * Pushes a checkpoint. Stops the push as soon as `ended` returns true. In this case, an attempt has ended, and its
+   * outputs are waiting for their push. The checkpoint stays pending, and can be pushed after the outputs.
    */
   async push(marker: CheckpointMarker, ended: () => Promise<true | undefined>): Promise<void> {
     const { pushTo, cacheKey } = this.#options;

@@ -91,7 +91,7 @@ export class InputSearch {
   async #examine(reference: Reference, store: ArtifactStore): Promise<void> {
     const name = formatReference(reference);
     const found = await findArtifact(store, name, reference.tag ?? "", undefined);
-    // An image contains the files of an artifact that has a tag of its own.
+    // Skips an image. The artifact whose files are in the image has its own tag.
     if (found === undefined || found.artifact.annotations[ANNOTATIONS.imageOf] !== undefined) return;
     const reason = failedRunReason(found.artifact.annotations);
     if (reason !== undefined) return this.#refuse(name, reason, this.#context.warn);

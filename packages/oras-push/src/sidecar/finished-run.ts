@@ -12,8 +12,8 @@ import type { SidecarPlan } from "./sidecar-plan.ts";
 
 /**
  * Searches for the artifact at the reference of the plan. Returns the artifact if it is the whole output of a
- * successful run with the same inputs and the same cache key. Otherwise, returns undefined. If there is an artifact of
- * another run, logs the reason. Throws the errors of the registry.
+ * successful run with the same inputs and the same cache key. Otherwise, returns undefined. If an artifact exists but
+ * is not suitable, logs the reason. Throws the errors of the registry.
  */
 export async function findFinishedRun(
   inputs: readonly ArtifactRecord[],
@@ -33,7 +33,7 @@ export async function findFinishedRun(
   return undefined;
 }
 
-/** Returns why a run is necessary although the artifact of its output exists. Returns undefined if it is not necessary. */
+/** Returns why a run is necessary although its artifact exists. Returns undefined if the run is not necessary. */
 async function reasonToRun(
   manifest: Manifest,
   inputs: readonly ArtifactRecord[],

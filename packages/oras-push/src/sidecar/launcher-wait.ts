@@ -35,9 +35,9 @@ export async function waitForStart(
 }
 
 /**
- * If an attempt ended before this sidecar started, waits a moment, because a new attempt may start soon. Then returns
- * true. In this case, the pod may already have been terminating when this sidecar started. A SIGTERM is lost if it
- * arrived before Node could handle it (docs/protocol.md, "Native sidecars").
+ * Returns true if an attempt ended before this sidecar started. Before it returns true, this function waits a moment,
+ * because a new attempt may start soon. If the result is true, the pod may already be terminating. The sidecar
+ * misses a SIGTERM that arrives before Node can handle signals (docs/protocol.md, "Native sidecars").
  */
 export async function settleOldEnd(context: SidecarContext, steps: SidecarSteps): Promise<boolean> {
   if ((await currentEnd(false, context, steps)) === "wait") return false;

@@ -17,8 +17,8 @@ import type { FoundInput } from "./sidecar-context.ts";
 import type { SidecarPlan } from "./sidecar-plan.ts";
 
 /**
- * Finds all inputs of a step in the registry. If the plan has an input timeout, waits for missing inputs. Throws
- * `registry` with the names if inputs are missing, or `timedOut` if they are still missing after the timeout.
+ * Finds all inputs of a step in the registry. If the plan has an input timeout, waits for missing inputs, and throws
+ * `timedOut` with their names after the timeout. Without an input timeout, throws `registry` if an input is missing.
  */
 export async function findInputs(plan: SidecarPlan, context: TransferContext): Promise<FoundInput[]> {
   const search = await InputSearch.open(plan, context);
@@ -33,7 +33,8 @@ export async function findInputs(plan: SidecarPlan, context: TransferContext): P
 
 /**
  * Pulls inputs into the empty folder `inputs/` of the volume. Each input that a pattern matched gets a subfolder with
- * the name of its tag. Pulls several inputs with a subfolder at the same time, but transfers at most `concurrency` layers at once.
+ * the name of its tag. Pulls several of these inputs at the same time, but transfers at most `concurrency` layers at
+ * once. All other inputs are pulled one after the other.
  */
 export async function pullInputs(
   found: readonly FoundInput[],

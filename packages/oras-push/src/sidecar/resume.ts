@@ -83,8 +83,8 @@ async function unusableReason(
 }
 
 /**
- * Whether an output comes from a successful run that took this checkpoint, or that was resumed from this checkpoint or
- * from a later one.
+ * Whether an output comes from a successful run that has reached this checkpoint. The attempt of the output took the
+ * checkpoint, or was resumed from this checkpoint or from a later checkpoint.
  */
 function isAfter(output: Annotations, checkpoint: Annotations): boolean {
   if (!isSuccessful(output)) return false;

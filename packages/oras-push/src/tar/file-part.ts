@@ -21,8 +21,8 @@ export interface FilePart {
 }
 
 /**
- * Reads a part of a file into a segment. The read is synchronous, because an asynchronous call would take longer than
- * the read of a small file itself. Throws `noInput` with the path if the file cannot be read, or if the file changed
+ * Reads a part of a file into a segment. The read is synchronous. For a small file, an asynchronous call would take
+ * longer than the read itself. Throws `noInput` with the path if the file cannot be read, or if the file changed
  * after the walk found it.
  */
 export function readPart(part: FilePart, segment: Uint8Array): void {

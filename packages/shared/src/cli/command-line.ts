@@ -21,7 +21,7 @@ export interface CommandLine<S extends OptionSpecs> {
 export interface ReadCommandLine<S extends OptionSpecs> {
   /**
    * The valid parts of the command line. An option with an invalid value gets its default. A text option without a
-   * value gets the empty text.
+   * value gets an empty string.
    */
   readonly line: CommandLine<S>;
   /** The first usage failure; undefined if the command line is valid. */
@@ -140,8 +140,8 @@ async function parseWithYargs(specs: OptionSpecs, argv: readonly string[], wraps
 
 function yargsOption(spec: OptionSpec): Options {
   const alias = spec.alias === undefined ? {} : { alias: spec.alias };
-  // `nargs: 0` means that the next word is never the value of a flag. Otherwise, a next word `true` or `false` would
-  // become the value.
+  // With `nargs: 0`, yargs never takes the next word as the value of a flag. Without it, yargs would take the next word
+  // as the value if this word is `true` or `false`.
   if (spec.type === "flag" || (spec.type === "text" && spec.implied !== undefined))
     return { ...alias, boolean: true, nargs: 0 };
   return { ...alias, string: true, requiresArg: true, ...(spec.type === "list" ? { array: true } : {}) };

@@ -12,7 +12,7 @@ export interface Command<S extends OptionSpecs> extends Usage<S> {
   /**
    * Called if the command cannot start its work. There are two reasons: the command line is invalid, or a limit
    * of this process is too low. After this call, `failure` is thrown. In `options`, an option with an invalid value has
-   * its default. A text option without a value has the empty text.
+   * its default. A text option without a value has an empty string.
    */
   onRefusal?(failure: ToolError, options: GivenOptions<S>): Promise<void>;
 }

@@ -7,7 +7,7 @@ export interface ExitCode {
 
 /**
  * The exit codes of all three tools. The keys are used only in the source code. Help texts, man pages and
- * docs/commands.md are made from this table. If sysexits(3) has a code with the same meaning, the tools use this code.
+ * docs/commands.md are made from this table. If sysexits(3) defines a code for a failure, the tools use that code.
  */
 export const EXIT_CODES = {
   usage: { code: 64, meaning: "usage error" },

@@ -13,7 +13,7 @@ export function garbageCollector(): NodeJS.GCFunction {
     setFlagsFromString("--expose-gc");
     const gc: NodeJS.GCFunction | undefined = runInNewContext("globalThis.gc");
     setFlagsFromString("--no-expose-gc");
-    // All threads share the flags. Another thread may have removed the flag too early.
+    // All threads share the flags. If another thread removed the flag before this thread read `gc`, `gc` is undefined.
     if (gc !== undefined) return gc;
   }
   throw new Error("V8 does not offer its garbage collection");

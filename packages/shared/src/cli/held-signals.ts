@@ -59,9 +59,9 @@ export function ignoredSignals(status: string): NodeJS.Signals[] {
 
 /**
  * Reads `/proc/self/status`. Returns undefined if /proc is not mounted. A signal is lost if it arrives after this read,
- * but before {@link holdSignals} adds its handlers. This time must be short. Therefore, this function reads the file
- * twice, and uses only the second text. During the first read, Node compiles the code. The second read is then so fast
- * that the time is only microseconds.
+ * but before {@link holdSignals} adds its handlers. The time between these two steps must be short. Therefore, this
+ * function reads the file twice, and uses only the second text. During the first read, Node compiles the code. The
+ * second read is then so fast that a signal can be lost only within a few microseconds.
  */
 function nodeHandlers(): Buffer | undefined {
   try {

@@ -56,9 +56,9 @@ interface Stdout {
 }
 
 /**
- * Watches the writes to stdout. If the reader of a pipe is slow, a part of a text waits in memory. At the end of the
- * process, this part would be lost. After `stopped` aborts, `finish` does not wait, because the reader may never read
- * again. `finish` also does not wait for the output of an application, because the launcher writes this output in
+ * Watches the writes to stdout. If the reader of a pipe is slow, a part of a text waits in memory. This part would be
+ * lost if the process ended too early. After `stopped` aborts, `finish` does not wait, because the reader may never
+ * read again. `finish` also does not wait for the output of an application, because the launcher writes this output in
  * another way.
  */
 function watchStdout(stopped: AbortSignal): Stdout {
@@ -81,7 +81,7 @@ function watchStdout(stopped: AbortSignal): Stdout {
   };
 }
 
-/** `stopped` aborts when the first signal arrives that `main` handles. */
+/** `main` handles some signals. `stopped` aborts when the first of these signals arrives. */
 function processIo(held: HeldSignals | undefined, stopped: AbortController, stdout: Stdout): Io {
   const again = new AbortController();
   let signal: AbortSignal | undefined;

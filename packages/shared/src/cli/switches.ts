@@ -28,7 +28,7 @@ export function takeSwitchValues(specs: OptionSpecs, argv: readonly string[]): W
   return { argv: [...plain, ...argv.slice(end)], given };
 }
 
-/** The value of an option that is given without a value. Undefined if the option needs a value, or never has one. */
+/** The value of an option in the form `--NAME`. Undefined if the option needs a value, or never has a value. */
 function impliedValue(specs: OptionSpecs, name: string): string | undefined {
   const spec = Object.hasOwn(specs, name) ? specs[name] : undefined;
   if (spec?.type === "flag") return spec.switch === true ? "true" : undefined;

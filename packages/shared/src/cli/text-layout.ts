@@ -1,12 +1,12 @@
 /** A term and its explanation. */
 export type Definition = readonly [term: string, text: string];
 
-/** The column of the terms gets at most this share of the width. A longer term gets a separate line. */
+/** The column of the terms gets at most this share of the width. A term that does not fit gets a separate line. */
 const TERM_SHARE = 0.4;
 
 /**
  * Breaks text at spaces into lines of at most `width` characters. The first line starts with `first`, and every further
- * line starts with `next`. Replaces no-break spaces (U+00A0) by spaces.
+ * line starts with `next`. Replaces no-break spaces (U+00A0) with normal spaces.
  */
 export function wrapText(text: string, width: number, first = "", next = first): string {
   return wrapWords(text.split(/ +/), width, first, next, "").replaceAll("\u00a0", " ");
@@ -39,7 +39,7 @@ export function layOutDefinitions(definitions: readonly Definition[], width: num
 }
 
 /**
- * Returns the position of the second column. This column starts after the longest term. A term does not count if it is
+ * Returns the position of the second column. The second column starts after the longest term. Ignores terms that are
  * longer than {@link TERM_SHARE} of `width`.
  */
 export function definitionColumn(definitions: readonly Definition[], width: number): number {

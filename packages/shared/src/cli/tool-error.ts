@@ -29,7 +29,7 @@ export class ToolError extends Error {
   }
 }
 
-/** The error if a signal ends the tool. For signal n, the exit code is 128 + n. */
+/** The error that a tool reports if a signal ends the tool. For signal n, the exit code is 128 + n. */
 export class InterruptedError extends Error {
   override readonly name = "InterruptedError";
   readonly exitCode: number;

@@ -28,7 +28,7 @@ export function optionNames(name: string, { alias }: OptionSpec): readonly strin
   return alias === undefined ? [`--${name}`] : [`-${alias}`, `--${name}`];
 }
 
-/** The part of a help text that shows the optional value of an option, as in `[=best-effort]`; mostly empty. */
+/** The optional value of an option for a help text, such as `[=best-effort]`. Most options have an empty text here. */
 export function optionalValue(spec: OptionSpec): string {
   const implied = impliedValue(spec);
   if (implied === undefined || !("choices" in spec)) return "";

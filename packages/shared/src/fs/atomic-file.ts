@@ -4,9 +4,9 @@ import { uniqueName } from "./unique-name.ts";
 
 /**
  * Creates a file, a link or a socket atomically: readers see the complete file or no file. `create` makes the file at a
- * temporary path. This path is a hidden name in the folder of `path`. Then this function renames the file to `path`. If
- * a file exists at `path`, the new file replaces it. If `create` or the rename fails, this function removes the
- * temporary file and throws the error.
+ * temporary path. The temporary file has a hidden name in the folder of `path`. Then this function renames the file to
+ * `path`. If a file exists at `path`, the new file replaces it. If `create` or the rename fails, this function removes
+ * the temporary file and throws the error.
  */
 export async function placeAtomically(
   path: string,

@@ -5,8 +5,8 @@ import { systemCode } from "./system-error.ts";
 
 /**
  * Creates a folder and its missing parents. Calls `created` for each new folder. Throws the system's error if a folder
- * cannot be created. Does not use Node's recursive `mkdir`, because `mkdir` never returns for a folder below /proc.
- * Below /proc, the kernel reports ENOENT although the parent folder exists.
+ * cannot be created. Does not use Node's recursive `mkdir`, because this kind of `mkdir` never returns for a folder
+ * below /proc. Below /proc, the kernel reports ENOENT although the parent folder exists.
  */
 export function makeFolders(path: string, created: (folder: string) => void = () => {}): void {
   try {

@@ -12,7 +12,7 @@ export const RESTORED_CHECKPOINT = "restored";
 /** A checkpoint that the sidecar pulled. */
 export interface RestoredCheckpoint {
   readonly number: number;
-  /** The patterns of the launcher that took the checkpoint. */
+  /** The launcher took the checkpoint with these patterns. */
   readonly patterns: readonly string[];
 }
 

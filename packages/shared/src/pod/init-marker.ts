@@ -7,7 +7,7 @@ export interface InitMarker {
   readonly by: "launcher" | "sidecar";
   /** The pulled artifacts, in the order of the references. */
   readonly inputs: readonly ArtifactRecord[];
-  /** The references and the patterns of the sidecar's command line. Undefined if no input is a pattern. */
+  /** The references and the patterns from the sidecar's command line. Undefined if no input is a pattern. */
   readonly sources?: readonly string[];
   /** The output of an earlier run with the same inputs. If this field is set, the launcher must skip the run. */
   readonly done?: ArtifactRecord;

@@ -2,8 +2,8 @@ import type { ReadLease } from "./lease-state.ts";
 
 /**
  * Returns a function that finds out whether the holder of a lease is gone. The function returns true if the lease has
- * ended. If an earlier call found a holder, the function also returns true after the release of the lease. The function
- * returns false if nobody has taken the lease yet.
+ * ended. It also returns true if an earlier call found a holder, and the lease has been released since that call. The
+ * function returns false if nobody has taken the lease yet.
  */
 export function holderGone(lease: ReadLease): () => Promise<boolean> {
   let seen = false;

@@ -114,8 +114,8 @@ export function watchLease(path: string): LeaseWatcher {
     if (id === undefined) return heartbeat();
     const answer = await connect(path);
     if (answer === "refused") return { kind: "ended", id };
-    // If the holder has already ended, the socket is destroyed. The event "close" may be over, so this function reads
-    // the state again.
+    // If the holder has already ended, the socket is destroyed. Node may have emitted the event "close" already, so
+    // this function reads the state again.
     if (answer === "gone" || answer.destroyed) return state();
     connection = { socket: answer.once("close", ended), id };
     return { kind: "held", id };
@@ -144,8 +144,8 @@ async function listen(path: string): Promise<Server> {
     await placeAtomically(path, async (temporary) => {
       await withSocketAddress(temporary, (address) => {
         return new Promise<void>((resolve, reject) => {
-          // If the variable NODE_UNIQUE_ID is set, Node assumes that a primary process listens for this process. But no
-          // primary process exists. With `exclusive`, Node listens in this process.
+          // If the variable NODE_UNIQUE_ID is set, Node assumes that a primary process listens on behalf of this
+          // process. But no primary process exists. With `exclusive`, Node listens in this process.
           server.once("error", reject).listen({ path: address, exclusive: true }, resolve);
         });
       });

@@ -38,14 +38,14 @@ export function artifactField<const N extends string>(
   return { [name]: { reference: value.reference, digest: value.digest } } as { readonly [K in N]: ArtifactRecord };
 }
 
-/** Returns a field that contains text. Returns null for any other value. */
+/** Returns the field `name` if this field is a string. Otherwise, returns null. */
 export function textField(fields: JsonObject, name: string): string | null {
   const value = fields[name];
   return typeof value === "string" ? value : null;
 }
 
 /**
- * Returns an object with the field `name` if this field is a whole number from 0. Otherwise, returns an empty object.
+ * Returns an object with the field `name` if this field is an integer, 0 or more. Otherwise, returns an empty object.
  */
 export function numberField<const N extends string>(fields: JsonObject, name: N): { readonly [K in N]?: number } {
   const value = fields[name];

@@ -46,7 +46,7 @@ export function readMarker<T>(path: string, parse: (text: string) => T | undefin
     if (stats === undefined) return undefined;
     if (!stats.isFile()) throw new Error("it is not a regular file");
     if (stats.size > MAX_MARKER_BYTES) throw new Error(`it is longer than ${MAX_MARKER_BYTES} bytes`);
-    // Since the check, a FIFO may have replaced the file. Because of O_NONBLOCK, this process does not wait for a
+    // After the check, a FIFO may have replaced the file. Because of O_NONBLOCK, this process does not wait for a
     // writer of the FIFO.
     return parse(readFileSync(path, { encoding: "utf8", flag: constants.O_RDONLY | constants.O_NONBLOCK }));
   } catch (error) {

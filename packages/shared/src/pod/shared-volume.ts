@@ -12,7 +12,7 @@ export interface UntilOptions {
   readonly names: readonly string[];
   /** The wait ends when this signal aborts. The signal's reason is then thrown. */
   readonly signal?: AbortSignal | undefined;
-  /** Seconds between two checks if no change is reported. The default is the default of {@link waitUntil}. */
+  /** Seconds between two checks if no change is reported. If undefined, {@link waitUntil} uses its own default. */
   readonly pollSeconds?: number | undefined;
   readonly log?: Log | undefined;
   /** The notice that is logged once if the wait takes long; no notice by default. */

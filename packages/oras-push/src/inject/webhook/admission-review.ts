@@ -24,8 +24,8 @@ const REVIEW = { apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview" } as
 const FORBIDDEN = 403;
 
 /**
- * Returns the admission request in the body of an HTTP request. Returns undefined if the body is not a review of this
- * version.
+ * Returns the admission request in the body of an HTTP request. Returns undefined if the body is not an
+ * `AdmissionReview` of admission.k8s.io/v1 with an object.
  */
 export function parseReview(body: string): AdmissionRequest | undefined {
   const review = parseObject(body);

@@ -114,7 +114,7 @@ async function respond(request: IncomingMessage, { settings, signal }: Exchange)
 
 /**
  * Reads the body of a request. Returns undefined if the body is too large. Reads a large body to its end too, but does
- * not keep it in memory. The reason is that a client may read the response only after it has sent the whole body.
+ * not keep it in memory. Some clients read the response only after they have sent the whole body.
  */
 async function readBody(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = [];

@@ -64,7 +64,7 @@ function parseAnswer(text: string): { Username?: string; Secret?: string } | und
   }
 }
 
-/** Each pattern finds a secret in a helper's stderr. The text after the pattern replaces the secret. */
+/** Pairs of a pattern and a replacement. The pattern finds a secret in a helper's stderr. */
 const SECRETS: readonly [RegExp, string][] = [
   [/(:\/\/)[^/\s@]+@/g, "$1***@"],
   [/\b(basic|bearer)\s+[\w.~+/=-]{8,}/gi, "$1 ***"],

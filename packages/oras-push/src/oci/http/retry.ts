@@ -145,7 +145,7 @@ export const isTransient: RetryPredicate = (error) => {
   return { retry: isNetworkCode(systemCode(error.cause) ?? "") };
 };
 
-/** A predicate that allows a retry only if an overloaded registry did not handle the request. */
+/** A predicate that allows a retry only if the registry refused the request because of overload. */
 export const isRefusedForNow: RetryPredicate = (error) =>
   error instanceof RegistryError && isOverloaded(error.status)
     ? { retry: true, delay: error.retryAfter }
@@ -164,7 +164,7 @@ const MAX_MISSING_BLOB_RETRIES = 4;
 
 /**
  * Creates a predicate for the push of a manifest. A registry may confirm that it stored a blob, but then fail to find
- * the blob for a short time. There are two examples. In a replicated storage, a new blob may become visible late. In
+ * the blob for a short time. There are two examples. In replicated storage, a new blob may become visible late. In
  * version 2 of distribution, the metadata of a blob is empty while another push to the repository overwrites this
  * metadata. The predicate allows only {@link MAX_MISSING_BLOB_RETRIES} retries for a missing blob, because the blob may
  * also have been deleted.
@@ -174,7 +174,7 @@ export function manifestRetry(): RetryPredicate {
   return (error) => (isMissingBlob(error) ? { retry: missing++ < MAX_MISSING_BLOB_RETRIES } : isTransient(error));
 }
 
-/** A download can be resumed this many times in a row if no new byte arrives. */
+/** The maximum number of times that a download is resumed in a row without a new byte. */
 const MAX_STALLED_DOWNLOADS = 5;
 
 /**

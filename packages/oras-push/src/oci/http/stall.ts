@@ -76,7 +76,7 @@ export class StallWatch {
     this.wait();
   }
 
-  /** Call this before the first piece of a body. At this time, this process does not wait for the registry yet. */
+  /** Call this before the first piece of a body. This call does not start a wait for the registry. */
   startBody(): void {
     this.moved(MIN_PROGRESS);
     this.#code = "UND_ERR_BODY_TIMEOUT";

@@ -58,7 +58,7 @@ const DEFAULT_STALL_SECONDS = 60;
 /** Sends HTTP requests to one registry. Handles the scheme, credentials, redirects, retries and errors. */
 export class Transport {
   readonly registry: string;
-  /** The limits of the registry. All transports of this process share these limits. */
+  /** The limits of the registry. All transports to this registry share these limits. */
   readonly limits: RegistryLimits;
   readonly #options: TransportOptions;
   readonly #connections: Connections;

@@ -68,8 +68,8 @@ export function withManifest(index: LayoutIndex, { mediaType, digest, size }: De
 }
 
 /**
- * Removes each entry of a manifest, if the entry has no tag or one of these tags. Keeps each entry with any other tag.
- * Returns the same index if nothing is removed.
+ * Removes an entry of a manifest if the entry has no tag, or if its tag is in `tags`. Keeps all other entries. Returns
+ * the same index if nothing is removed.
  */
 export function withoutManifest(index: LayoutIndex, digest: Digest, tags: readonly string[]): LayoutIndex {
   const stays = (entry: IndexEntry) => {

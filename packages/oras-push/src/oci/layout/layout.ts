@@ -210,14 +210,14 @@ export class Layout implements ArtifactStore {
     return tagsOf(await this.#files.readIndex());
   }
 
-  /** Lists the manifests of the layout whose subject is `digest`. Reads all manifests, but only in the first call. */
+  /** Lists the manifests whose subject is `digest`. Caches the referrers until this object changes the index. */
   async listReferrers(digest: Digest): Promise<readonly Digest[]> {
     this.#referrers ??= this.#findReferrers();
     return (await this.#referrers).get(digest) ?? [];
   }
 
   /**
-   * Removes each entry of a manifest from the index, if the entry has no tag or one of these tags. Keeps the blobs
+   * Removes an entry of a manifest from the index if the entry has no tag, or if its tag is in `tags`. Keeps the blobs
    * until the next call of {@link deleteUnusedBlobs}.
    */
   async deleteManifest(digest: Digest, tags: readonly string[]): Promise<void> {
@@ -228,8 +228,8 @@ export class Layout implements ArtifactStore {
 
   /**
    * Deletes the blobs of the manifests that this object has deleted, unless another manifest in the index uses these
-   * blobs. During this call, no process may push to the layout. A push does not write a blob that already exists, so
-   * this method could delete a blob that the pushed manifest needs.
+   * blobs. During this call, no process may push to the layout. A push reuses existing blobs, and this method could
+   * delete such a blob before the push ends.
    */
   async deleteUnusedBlobs(): Promise<void> {
     if (this.#deletedBlobs.size === 0) return;

@@ -53,7 +53,7 @@ export function unreadRun(artifact: TaggedManifest): UnreadRun {
   return { run: listedRun(artifact), inLayout, inputs, imageOf, store, logs: logsOf(manifest) };
 }
 
-/** Reads the last `lines` lines of each log of the runs. If a log cannot be read, the text of the log is the reason. */
+/** Reads the last `lines` lines of each log of the runs. For an unreadable log, returns the reason instead. */
 export function readLogs(runs: readonly UnreadRun[], lines: number, limit: Limiter, concurrency: number) {
   return mapConcurrently(runs, concurrency, async ({ run, store, logs, ...more }): Promise<ReportRun> => {
     const wanted = lines > 0 ? logs : [];

@@ -8,7 +8,7 @@ import type { ReportRun } from "./report-run.ts";
 const WIDTH = 1000;
 /** The height of one lane and of a bar. */
 const [LANE, BAR] = [16, 12];
-/** The smallest width of a bar, so that a reader can see it. */
+/** The minimum width of a bar. A narrower bar would be hard to see. */
 const MIN_BAR = 3;
 /** The space between two bars in a lane. */
 const GAP = 2;
