@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 
 /**
  * Whether an argument of this process is not UTF-8 text. `argv` contains the arguments after Node decoded them. Node
- * replaces invalid bytes by U+FFFD, so the command would receive a changed argument.
+ * replaces invalid bytes with U+FFFD, so the command would receive a changed argument.
  */
 export function hasInvalidArgument(argv: readonly string[]): boolean {
   return argv.some(mayBeChanged) && originalWords("cmdline").some((word) => !isUtf8(word));
@@ -11,7 +11,7 @@ export function hasInvalidArgument(argv: readonly string[]): boolean {
 
 /**
  * Returns the names of the environment variables whose name or value is not UTF-8 text. Node replaces the invalid bytes
- * by U+FFFD, so the command receives a changed text.
+ * with U+FFFD, so the command receives a changed text.
  */
 export function invalidVariables(env: NodeJS.ProcessEnv): readonly string[] {
   if (!Object.entries(env).some(([name, value]) => mayBeChanged(name) || mayBeChanged(value ?? ""))) return [];
@@ -39,7 +39,7 @@ function variable(word: Buffer): [name: string, value: string] {
 }
 
 /**
- * Whether Node may have changed this text. Node replaces invalid bytes by U+FFFD. Only a text with U+FFFD must be
+ * Whether Node may have changed this text. Node replaces invalid bytes with U+FFFD. Only a text with U+FFFD must be
  * compared with the original bytes in /proc.
  */
 function mayBeChanged(text: string): boolean {

@@ -88,7 +88,7 @@ const CHECKPOINT_OPTIONS = {
     type: "list",
     placeholder: "PATTERN",
     description: [
-      "while the command runs, save the files that match as checkpoints; the sidecar pushes the newest checkpoint as",
+      "while the command runs, save checkpoints of the files that match PATTERN; the sidecar pushes the newest checkpoint as",
       "TAG-checkpoint",
     ].join(" "),
   },

@@ -21,8 +21,8 @@ export interface CheckpointFile {
 }
 
 /**
- * Returns a folder. The titles of a pattern's files are relative to this folder. A pattern without pattern characters
- * is a path. For such a path, returns its parent folder.
+ * Returns the base folder of a pattern. The titles of the matching files are relative to this folder. If the pattern
+ * contains no pattern characters, it is a path, and the base folder is its parent folder.
  */
 export function checkpointFolder(pattern: string): string {
   return mayBePattern(pattern) ? fixedFolder(pattern) : dirname(resolve(pattern));

@@ -14,7 +14,7 @@ import { announceSnapshot, changedFiles, copySnapshot, hasSpace, removeOldSnapsh
 /** While the application runs, a checkpoint contains only files that have not changed for this many milliseconds. */
 const SETTLE_TIME = 2000;
 
-/** The maximum time between two checks whether a checkpoint is due or requested, in milliseconds. */
+/** The maximum time, in milliseconds, between two checks for a due or requested checkpoint. */
 const TICK = 500;
 
 /**
@@ -24,8 +24,8 @@ const TICK = 500;
 const PATIENCE = 10_000;
 
 /**
- * A file that changes too often causes a warning after this time, in milliseconds. If four times the interval between
- * checkpoints is shorter than this time, the warning comes after four times the interval.
+ * A file that changes too often causes a warning after this time, in milliseconds. If four checkpoint intervals are
+ * shorter than this time, the warning comes after four intervals.
  */
 const WARNING_TIME = 60_000;
 
@@ -149,7 +149,7 @@ export class Checkpointer {
     return true;
   }
 
-  /** Returns false, because the checkpoint must be retried. Warns if `file` has changed too often for a long time. */
+  /** Returns false, because the checkpoint must be retried. Warns if `file` has delayed the checkpoint for too long. */
   #postpone(file: CheckpointFile | undefined): false {
     const limit = Math.min(WARNING_TIME, 4000 * this.#plan.checkpointSeconds);
     const waited = performance.now() - (this.#dueSince ?? performance.now());

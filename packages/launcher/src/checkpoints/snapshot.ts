@@ -18,9 +18,9 @@ export interface Snapshot {
 
 /**
  * Copies files into a new folder below `checkpoints/`. Returns the path of this folder. Returns undefined if a file
- * changed or disappeared during the copy, because the copy could then contain half a write. The copy shares its blocks
- * with the file if the file system supports this. A changed file is copied, because a hard link to the file itself would
- * change with the file. An unchanged file becomes a hard link to its copy in `last`, because nobody changes this copy.
+ * changed or disappeared during the copy, because this copy could contain a partial write. A file that changed since
+ * `last` is copied, because a hard link would change with the file. This copy shares blocks with the file if the file
+ * system supports this. An unchanged file becomes a hard link to its copy in `last`, because nobody changes this copy.
  */
 export async function copySnapshot(
   share: string,

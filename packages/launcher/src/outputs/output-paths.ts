@@ -99,7 +99,7 @@ class Resolver {
 function matches(output: string, report: FailureReport): string[] {
   const paths = globSync(output).sort();
   reportUnreadableFolders(output, report);
-  // Node replaces invalid UTF-8 by U+FFFD, and the changed path does not exist. Without this check, the file would be
+  // Node replaces invalid UTF-8 with U+FFFD, and the changed path does not exist. Without this check, the file would be
   // skipped without a message.
   return paths.filter((path) => {
     const text = !path.includes("\ufffd") || exists(path);

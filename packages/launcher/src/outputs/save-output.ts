@@ -94,7 +94,7 @@ function topmost(paths: readonly string[]): string[] {
   return [...full].filter((path) => !isBelowAnother(path));
 }
 
-/** Returns a new hidden path for a copy with the given name. The next attempt removes this copy. */
+/** Returns a new hidden path for a copy with the given name. A new attempt removes the copies of earlier attempts. */
 function hiddenTarget(share: string, name: string): { readonly target: string; readonly record: string } {
   const record = join(SHARE.outputs, `.saved-${uniqueName()}`, name);
   return { target: join(share, record), record };

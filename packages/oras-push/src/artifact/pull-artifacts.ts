@@ -59,8 +59,8 @@ export interface PulledTags {
 /**
  * Pulls every tag of a repository or a layout, each into a separate folder. If a tag cannot be pulled, logs a warning
  * and skips the tag. Also pulls the outputs of failed runs, but warns about them. Throws `registry` if there are no
- * tags. If an error affects every tag, throws this error and skips no tag. Examples are an unreachable registry and
- * refused credentials.
+ * tags. If an error affects every tag, throws this error instead of skipping the tag. Examples are an unreachable
+ * registry and refused credentials.
  */
 export async function pullAllTags(
   repository: AnyReference,

@@ -208,7 +208,7 @@ async function readStart(source: LayerSource) {
   return { head, rest: iterator, annotations };
 }
 
-/** Yields all bytes. Removes each chunk from `head` before it is sent, so that its memory can be freed early. */
+/** Yields all bytes. Removes each chunk from `head` before the chunk is sent. Its memory can then be freed early. */
 async function* continued(head: Buffer[], rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
   for (let chunk = head.shift(); chunk !== undefined; chunk = head.shift()) yield chunk;
   yield* { [Symbol.asyncIterator]: () => rest };

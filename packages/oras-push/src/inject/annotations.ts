@@ -267,8 +267,8 @@ export function setSame({ sets: a }: Annotation, { sets: b }: Annotation): boole
 }
 
 /**
- * Whether several annotations can set this part together. For example, each annotation for an input adds one more
- * input.
+ * Whether other annotations can set the same part or option together with this annotation. For example, each
+ * annotation for an input adds one more input.
  */
 export function addsUp({ sets }: Annotation): boolean {
   return sets === "nothing" || sets === "inputs" || (typeof sets !== "string" && sets.option === "output");

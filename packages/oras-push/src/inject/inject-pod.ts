@@ -26,7 +26,7 @@ export type Injection =
 /**
  * Decides how to change a pod so that its output is saved. The patch adds the launcher in front of the command, the
  * shared volume and the sidecar. The decision depends on the annotations of the pod. The function has no side effects.
- * For a patched pod, a second call returns `unchanged`. For a patched worker, it returns the same patch again.
+ * For a patched step, a second call returns `unchanged`. For a worker ({@link isWorker}), it returns the same patch.
  */
 export function injectPod(pod: PodTemplate, settings: InjectionSettings): Injection {
   const given = annotationsOf(pod);

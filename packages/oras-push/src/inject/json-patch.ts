@@ -46,7 +46,7 @@ export function pointerParts(path: string): string[] {
   return parts.map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
 }
 
-/** Returns a copy of a JSON value to which a patch is applied. Throws if the path of an operation does not exist. */
+/** Applies a patch to a copy of a JSON value. Returns the copy. Throws if the path of an operation does not exist. */
 export function applyPatch<T>(value: T, patch: JsonPatch): T {
   // If an array occurs twice in the value, structuredClone would create only one copy of the array for both places. A
   // change at one place would then also change the other place.

@@ -29,7 +29,7 @@ export function networkPatch({ metadata, spec }: PodTemplate, given: GivenAnnota
   ];
 }
 
-/** Returns the rest of the patch, in addition to {@link networkPatch}, for a pod whose container runs the launcher. */
+/** Returns the part of the patch for a pod whose container runs the launcher. {@link networkPatch} returns the rest. */
 export function stepPatch(pod: PodTemplate, given: GivenAnnotations, settings: InjectionSettings): JsonPatch {
   const { spec } = pod;
   const index = targetIndex(pod, given);

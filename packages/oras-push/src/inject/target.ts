@@ -61,7 +61,7 @@ export function conditionVariable(given: GivenAnnotations): string | undefined {
 }
 
 /**
- * Returns the variable that the sidecar copies from the container, because the condition of the sidecar reads it.
+ * Returns the variable that the sidecar copies from the container. The sidecar needs this variable for its condition.
  * Returns undefined if the sidecar does not need to copy a variable.
  */
 export function copiedVariable(given: GivenAnnotations, { env = [] }: Container): EnvironmentVariable | undefined {

@@ -80,7 +80,7 @@ function inheritedPatch({ metadata }: PodTemplate, missing: readonly (readonly [
   ];
 }
 
-/** Returns the position of a field. In `spec.template`, the owner is the object that contains this `spec`. */
+/** Returns the position of a field. The position of `spec.template` has an `owner`: the object that contains `spec`. */
 function child(parent: Fields, name: string, position: Position): Position {
   const below = inside(position, name);
   if (name === "spec") return { ...below, owner: parent };

@@ -53,8 +53,8 @@ export interface LayerSource {
   readonly size: number | undefined;
   readonly open: () => LayerStream;
   /**
-   * Reads the archive of a folder without compression, and returns the annotations of the layer. Undefined if the layer
-   * is a file.
+   * Reads the folder as an uncompressed archive, and returns the annotations of the layer. Undefined if the layer is a
+   * file.
    */
   readonly describeArchive: (() => Promise<Annotations>) | undefined;
 }

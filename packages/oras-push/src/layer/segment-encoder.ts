@@ -25,15 +25,15 @@ export interface SegmentEncoder {
 }
 
 /**
- * The number of slots if no threads are used. libuv compresses four blocks at the same time: two slots. The third slot
- * holds the dictionary.
+ * The number of slots if no threads are used. libuv compresses four blocks at the same time. These four blocks fill two
+ * slots. The third slot holds the dictionary.
  */
 const OWN_SLOTS = 3;
 
 /**
- * Returns an encoder that works on the current thread, and compresses on libuv's threads. `level` is the level of
- * `format`; at level 0 of gzip, the bytes are stored uncompressed. If `level` is undefined, the segments are only
- * filled and hashed.
+ * Returns an encoder that works on the current thread, and compresses on libuv's threads. `level` is the compression
+ * level; with gzip, level 0 stores the bytes uncompressed. If `level` is undefined, the segments are only filled and
+ * hashed.
  */
 export async function ownEncoder(level: number | undefined, format: Format = "gzip"): Promise<SegmentEncoder> {
   const ring = new SegmentRing(OWN_SLOTS);

@@ -12,7 +12,7 @@ const SLOT: number = SEGMENT + MAX_COMPRESSED;
 export class SegmentRing {
   readonly memory: SharedArrayBuffer;
   readonly slots: number;
-  /** For each slot, the number of the last segment that was filled, plus one. */
+  /** For each slot, the index of its last filled segment, plus one. */
   readonly #filled: Int32Array<SharedArrayBuffer>;
 
   /** `slots` is the number of slots. Pass `memory` to use the ring of another thread. */

@@ -10,8 +10,9 @@ interface SharedSegment {
   readonly index: number;
   /** The length of the segment in bytes. */
   readonly length: number;
-  /** The memory of the segment's ring, and the number of slots. */
+  /** The memory of the segment's ring. */
   readonly memory: SharedArrayBuffer;
+  /** The number of slots in the ring. */
   readonly slots: number;
 }
 
@@ -23,7 +24,7 @@ export interface EncodeTask extends SharedSegment {
   readonly format: Format;
   /** The paths of the parts, separated by NUL bytes. */
   readonly paths: string;
-  /** The numbers of all parts. Each part has {@link NUMBERS} numbers. */
+  /** The numeric fields of all parts. Each part has {@link NUMBERS} fields. */
   readonly numbers: Float64Array;
 }
 
@@ -51,7 +52,7 @@ export interface TaskResults {
 /** The answer of a thread: the result of a task, or the failure of the task. */
 export type ThreadAnswer = { readonly result: TaskResults[keyof TaskResults] } | { readonly failure: SentFailure };
 
-/** A failure in the form in which it is sent. `code` is undefined for an unexpected error. */
+/** A failure in the form that a thread sends. `code` is undefined for an unexpected error. */
 export interface SentFailure {
   readonly code: FailureCode | undefined;
   readonly message: string;

@@ -19,8 +19,8 @@ const OTHER_MEMORY = 64 << 20;
 const MIN_THREADS = 3;
 
 /**
- * Up to this number of threads, the main thread has time to hash the archive. With more threads, one further thread
- * hashes.
+ * With at most this number of threads, the main thread has time to hash the archive. With more threads, one further
+ * thread hashes the archive.
  */
 const HASHED_BY_MAIN = 4;
 

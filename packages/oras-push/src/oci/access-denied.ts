@@ -4,7 +4,7 @@ export interface ErrorAnswer {
   readonly message?: string | undefined;
 }
 
-/** The error codes that mean a missing right. Any other error code means that the failure has a different reason. */
+/** The error codes that mean denied access. Any other error code means that the failure has a different reason. */
 const ACCESS_CODE = /UNAUTHORI[SZ]ED|DENIED|FORBIDDEN|SCOPE|PERMISSION|ACCESS|AUTH/i;
 
 /** Words about rights and credentials in an error message. */
@@ -12,8 +12,8 @@ const ACCESS_WORDS =
   /access|allowed|authenticat|authori[sz]|credential|denied|forbidden|log ?in|password|permission|permitted|privilege|scope|token/i;
 
 /**
- * Words for reasons that have nothing to do with credentials, such as a quota. A 403 with one of these words does not
- * deny access, even if the message also contains one of {@link ACCESS_WORDS}.
+ * Words for reasons such as a quota, which have nothing to do with credentials. A 403 with one of these words does not
+ * count as denied access, even if the message also contains one of {@link ACCESS_WORDS}.
  */
 const OTHER_REASON =
   /already exists|archived|capacity|exceed|frozen|immutab|\blimit|\block(ed)?\b|maintenance|overwrit|payment|quarantin|quota|read[- ]?only|too (large|big|many)|vulnerab/i;

@@ -30,7 +30,8 @@ export interface ArtifactStore {
   hasBlob(digest: Digest, size?: number): Promise<boolean>;
   /**
    * Asks once whether the store has a blob. Never throws, so that the caller can do other work at the same time.
-   * Returns undefined if the answer is unknown: the store did not answer, or an answer would save no time.
+   * Returns undefined if the store did not answer. An OCI layout always returns undefined, because there this early
+   * question would save no time.
    */
   probeBlob(digest: Digest, size: number): Promise<boolean | undefined>;
   /**
@@ -70,7 +71,7 @@ export interface ArtifactStore {
   /** Lists the manifests whose subject is `digest`, such as signatures. The list includes manifests without a tag. */
   listReferrers(digest: Digest): Promise<readonly Digest[]>;
   /**
-   * Deletes a manifest and its tags in `tags`. Keeps a tag that now refers to a different manifest. Does nothing if the
+   * Deletes a manifest. Also deletes each tag in `tags` that still refers to this manifest. Does nothing if the
    * manifest is already deleted. Throws `registry` if the registry refuses the deletion.
    */
   deleteManifest(digest: Digest, tags: readonly string[]): Promise<void>;

@@ -13,7 +13,7 @@ export interface NameList {
   readonly scope: string;
   /** The field of the response that contains the names. */
   readonly field: "tags" | "repositories";
-  /** The status codes that mean "there are no names". Except for 200, any other status causes an error. */
+  /** The status codes that mean "there are no names". Any status except these and 200 causes an error. */
   readonly none: readonly number[];
 }
 

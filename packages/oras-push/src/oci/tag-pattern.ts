@@ -29,7 +29,7 @@ export function parseTagPattern(text: string): TagPattern | undefined {
   return { registry, repository, pattern };
 }
 
-/** Formats the inputs of a step as text: a reference, or a pattern. */
+/** Formats an input of a step as text. The input is a reference or a pattern. */
 export function formatInput(input: InputReference): string {
   if (!isTagPattern(input)) return formatReference(input);
   const { registry, repository, pattern } = input;

@@ -25,8 +25,8 @@ export interface InjectPlan {
 }
 
 /**
- * Converts a command line of `oras-push inject` into a plan. Throws a usage failure if the command line is invalid, or
- * `noInput` if the file that an option names cannot be read.
+ * Converts a command line of `oras-push inject` into a plan. Throws a usage failure if the command line is invalid.
+ * Throws `noInput` if an option names a file that cannot be read.
  */
 export function injectPlan(line: CommandLine<typeof INJECT_USAGE.options>): InjectPlan {
   const { args, options } = line;

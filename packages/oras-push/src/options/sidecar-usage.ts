@@ -74,7 +74,7 @@ const RUN_OPTIONS = {
   "cache-key": {
     type: "text",
     placeholder: "TEXT",
-    description: "identify the run by TEXT and its inputs, for example by a version of the application",
+    description: "identify the run by its inputs and TEXT, for example the version of the application",
   },
   "start-timeout": {
     type: "number",

@@ -132,7 +132,7 @@ function graph(nodes: Lineage["nodes"], { start, node, edge, end }: GraphSyntax)
   return `${[start, ...labels, ...edges].join("\n")}\n${end}`;
 }
 
-/** Replaces each character that may have a special meaning in Mermaid with a character code. */
+/** Escapes all characters that may have a special meaning in Mermaid. Replaces each of them with a character code. */
 function mermaidText(text: string): string {
   return text.replace(/[^\w .:/@-]/gu, (found) => `#${found.codePointAt(0)};`);
 }

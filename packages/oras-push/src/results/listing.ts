@@ -21,8 +21,8 @@ export function referenceOf({ repository, tag }: Pick<ListedRun, "repository" | 
 }
 
 /**
- * Selects and sorts runs. The smallest value comes first. A run whose value is unknown comes before all other runs.
- * Runs with the same value are sorted by their references. This function is pure.
+ * Selects runs, and sorts them by the value that `sort` names. The smallest value comes first. A run whose value is
+ * unknown comes before all other runs. Runs with the same value are sorted by their references. This function is pure.
  */
 export function selectRuns(runs: readonly ListedRun[], { states, since, sort, reverse }: RunQuery): ListedRun[] {
   const selected = runs.filter(

@@ -15,8 +15,8 @@ export interface PruneArtifacts {
 }
 
 /**
- * Reads all artifacts of these repositories, with their tags. Artifacts of the repositories in `prunable` may be
- * selected. The result also contains indexes that another index lists, even if they have no tag.
+ * Reads all artifacts of these repositories, with their tags. The rules apply only to the repositories in `prunable`.
+ * The result also contains indexes that another index lists, even if they have no tag.
  */
 export async function readPruneArtifacts(
   repositories: readonly AnyReference[],
@@ -42,7 +42,7 @@ export async function readPruneArtifacts(
   return { artifacts: [...tagged, ...nested], empty, unreadable };
 }
 
-/** Reads the indexes that other indexes list, and the indexes below these indexes. */
+/** Reads all indexes that the given artifacts list directly or through other indexes. */
 async function readNested(
   artifacts: readonly PruneArtifact[],
   fetch: (repository: string, digest: Digest) => Promise<StoredManifest | undefined>,

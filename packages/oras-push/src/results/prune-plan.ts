@@ -34,7 +34,7 @@ export interface PruneArtifact extends RunLinks {
 export interface Deletion {
   readonly artifact: PruneArtifact;
   readonly why: string;
-  /** The artifacts of the plan whose manifests name this artifact. They are deleted before this artifact. */
+  /** Other artifacts in the plan that name this artifact in their manifests. They are deleted before this artifact. */
   readonly namedBy: readonly PruneArtifact[];
 }
 
@@ -55,7 +55,7 @@ export interface PrunePlan {
   readonly protected: readonly Protection[];
 }
 
-/** The manifests that refer to each artifact, with or without a tag. The key is the digest of the artifact. */
+/** For each artifact, all manifests that refer to it, even untagged ones. The key is the digest of the artifact. */
 export type Referrers = ReadonlyMap<Digest, readonly Digest[]>;
 
 /**

@@ -11,7 +11,7 @@ interface Line {
   readonly why: string;
 }
 
-/** Formats the result of a prune. The format is lines for people, or one JSON object on a line for each artifact. */
+/** Formats the result of a prune as text for people, or as JSON with one line for each artifact. */
 export function formatPrune(result: PruneResult, format: string): string {
   const lines = linesOf(result);
   if (format === "json") return lines.map((line) => `${JSON.stringify(lineObject(line))}\n`).join("");

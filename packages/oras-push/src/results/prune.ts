@@ -25,7 +25,7 @@ export interface PruneOrder extends TransferPlan {
   readonly policy: PrunePolicy;
   /** The repositories in which `prune` can delete artifacts. */
   readonly targets: readonly ResultsTarget[];
-  /** The repositories to search for artifacts that were made from artifacts of the targets. */
+  /** `prune` searches these repositories for artifacts that were made from artifacts of the targets. */
   readonly users: readonly ResultsTarget[];
   /** Whether to delete artifacts. If false, {@link prune} only makes the plan. */
   readonly confirmed: boolean;

@@ -114,8 +114,8 @@ class UnreadableError extends Error {
 }
 
 /**
- * Calls `act`, and returns the result. If `act` fails because of this artifact only, adds the failure to `unreadable`,
- * and returns undefined.
+ * Calls `act`, and returns the result. If `act` fails for a reason that affects only `reference`, adds the failure to
+ * `unreadable`, and returns undefined.
  */
 async function orUnreadable<T>(
   unreadable: Unreadable[],

@@ -44,7 +44,7 @@ export interface RunLinks {
    * manifest.
    */
   readonly subject: Digest | undefined;
-  /** The artifact whose files are in this image. Undefined for any other manifest. */
+  /** The artifact whose files are in this image. Undefined if the manifest is not such an image. */
   readonly imageOf: Digest | undefined;
 }
 

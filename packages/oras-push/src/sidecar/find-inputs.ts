@@ -16,12 +16,12 @@ import { isRunSuffixed } from "./run-outcome.ts";
 import type { FoundInput } from "./sidecar-context.ts";
 import type { SidecarPlan } from "./sidecar-plan.ts";
 
-/** The most bytes of manifests that a search keeps. The pull requests all other manifests again. */
+/** A search keeps manifests up to this total size, in bytes. The pull downloads all other manifests again. */
 const KEPT_BYTES = 4 * 1024 * 1024;
 
 /**
  * Searches the registry for the inputs of a step. A search can be repeated. A repeated search does not ask again for an
- * input that an earlier search found. Keeps manifests for the pull, but at most {@link KEPT_BYTES}.
+ * input that an earlier search found. Keeps manifests for the pull, up to {@link KEPT_BYTES} in total.
  */
 export class InputSearch {
   readonly #plan: SidecarPlan;
@@ -174,7 +174,7 @@ function checkSubfolders(found: readonly FoundInput[]): void {
   }
 }
 
-/** The key of an input that a pattern matched. A single input with the same reference has a different key. */
+/** The key of an input that a pattern matched. The same reference without a pattern has a different key. */
 function taggedName(reference: Reference): string {
   return `${formatReference(reference)} by pattern`;
 }

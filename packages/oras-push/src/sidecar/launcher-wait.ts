@@ -57,7 +57,7 @@ export async function nextLauncherStarts(
   return starts;
 }
 
-/** Whether the newest attempt is no longer the attempt that ended with `end`. */
+/** Whether a newer attempt has replaced the attempt that ended with `end`. */
 export async function isSuperseded(end: AttemptEnd, context: SidecarContext, steps: SidecarSteps): Promise<boolean> {
   const now = await currentEnd(context.terminating.aborted, context, steps);
   return typeof now === "string" || now.id !== end.id;
@@ -110,7 +110,7 @@ interface CheckpointEvent {
   readonly checkpoint: CheckpointMarker;
 }
 
-/** Waits for the end of an attempt, or for a checkpoint. The end of an attempt comes first. */
+/** Waits for the end of an attempt, or for a checkpoint. If both exist, returns the end of the attempt. */
 async function nextEvent(
   handled: string | undefined,
   checkpoints: CheckpointPushes,

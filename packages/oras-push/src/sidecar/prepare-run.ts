@@ -52,8 +52,8 @@ async function prepare(options: SidecarOptions, { warn }: SidecarContext, steps:
 }
 
 /**
- * Whether an init marker describes the same inputs. If the plan can skip or resume a run, returns false for a marker
- * from a launcher. Such a marker lacks the fields about skipping and resuming.
+ * Whether an init marker lists the inputs that the plan requests. If the plan can skip or resume a run, returns false
+ * for a marker from a launcher. Such a marker lacks the fields about skipping and resuming.
  */
 function isUsable({ by, inputs, sources }: InitMarker, options: SidecarOptions): boolean {
   if (by === "launcher" && (options.skipDone || options.resume !== undefined)) return false;

@@ -45,7 +45,7 @@ export async function pullInputs(
   // Removes the files of an interrupted attempt. Otherwise, these files would count as inputs.
   await rm(folder, { recursive: true, force: true });
   makeSharedFolders(folder);
-  // The files of two single inputs may have the same path. Therefore, single inputs are pulled in their order.
+  // Two single inputs may contain the same path. Therefore, they are pulled in the order of the command line.
   for (const input of found.filter(({ subfolder }) => subfolder === undefined))
     await pullInput(input, { folder, concurrency: plan.concurrency }, context);
   const tagged = found.filter(({ subfolder }) => subfolder !== undefined);

@@ -19,8 +19,8 @@ import type { SidecarPlan } from "./sidecar-plan.ts";
 
 /**
  * Pulls the checkpoint of an interrupted run to the volume. Pulls nothing if there is no checkpoint, if the checkpoint
- * belongs to a run with other inputs, or if the run of the checkpoint has already succeeded. Throws `noInput` if the
- * checkpoint cannot be pulled. If the plan resumes with `best-effort`, only warns in this case.
+ * belongs to a run with other inputs, or if the run of the checkpoint has already succeeded. If the checkpoint cannot
+ * be pulled, throws `noInput`. With `best-effort` in the plan, only warns instead.
  */
 export async function pullCheckpoint(
   inputs: readonly ArtifactRecord[],
@@ -83,8 +83,8 @@ async function unusableReason(
 }
 
 /**
- * Whether an output comes from a successful run that has reached this checkpoint. The attempt of the output took the
- * checkpoint, or was resumed from this checkpoint or from a later checkpoint.
+ * Whether an output comes from a successful run that has reached this checkpoint. A run has reached it if the attempt
+ * of the output took the checkpoint, or was resumed from this checkpoint or from a later checkpoint.
  */
 function isAfter(output: Annotations, checkpoint: Annotations): boolean {
   if (!isSuccessful(output)) return false;

@@ -52,7 +52,7 @@ export interface CheckpointOrder {
   readonly annotations: Annotations;
   /** The push calls this function after the upload. If this function throws, the push does not write the tag. */
   readonly confirm: () => Promise<void>;
-  /** Returns true as soon as the push must stop, because the outputs of an attempt are ready. */
+  /** Returns true if the outputs of an attempt are ready. The push of the checkpoint must then stop. */
   readonly ended: () => Promise<true | undefined>;
 }
 
@@ -99,7 +99,7 @@ export interface SidecarOptions extends OutcomePolicies {
   readonly skipDone: boolean;
   /** Whether and how to resume an interrupted run; undefined if a run always starts from the beginning. */
   readonly resume: ResumeMode | undefined;
-  /** A text that identifies the run, besides its inputs. The artifact's annotations contain this text. */
+  /** The inputs and this text together identify the run. The artifact's annotations contain this text. */
   readonly cacheKey: string | undefined;
   /**
    * The seconds within which a launcher must start. By default, there is no limit, because the sidecar cannot detect

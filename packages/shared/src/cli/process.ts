@@ -105,7 +105,7 @@ function processIo(held: HeldSignals | undefined, stopped: AbortController, stdo
 }
 
 /**
- * Returns an `AbortSignal` that aborts when one of the signals in `names` arrives. `again` aborts when a second signal
+ * Returns an `AbortSignal` that aborts when one of the signals in `names` arrives. Aborts `again` when a second signal
  * arrives.
  */
 function abortOnSignals(

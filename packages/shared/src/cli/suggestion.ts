@@ -1,7 +1,7 @@
 /** The maximum number of edits between a word and its suggestion. */
 const MAX_EDITS = 2;
 
-/** The minimum number of characters in a word. A shorter word is not completed to a longer suggestion. */
+/** A word with fewer characters than this number is not completed to a longer suggestion. */
 const MIN_PREFIX = 3;
 
 /**

@@ -95,7 +95,7 @@ export async function retrying<T>(
 
 /**
  * Returns a random delay before the next attempt, in milliseconds. The maximum of the delay doubles with each attempt.
- * The minimum is 1 ms. Otherwise, if a server requests a delay of 0, this process could retry with no pause.
+ * The minimum is 1 ms. Without this minimum, the process could retry with no pause if a server requests a delay of 0.
  */
 export function backOff(attempts: number, policy: Backoff, random: () => number = Math.random): number {
   const longest = Math.min(policy.firstDelay * 2 ** attempts, policy.longestDelay);

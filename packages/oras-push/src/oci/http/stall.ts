@@ -40,7 +40,7 @@ export class StallWatch {
   #waited = 0;
   #bytes = 0;
 
-  /** Calls `stalled` once if fewer than {@link MIN_PROGRESS} bytes move within `limit` milliseconds of waiting. */
+  /** Calls `stalled` once if the process waits `limit` milliseconds in total before {@link MIN_PROGRESS} bytes move. */
   constructor(limit: number, code: StallCode, stalled: (error: StalledError) => void) {
     this.#limit = limit;
     this.#code = code;

@@ -217,8 +217,8 @@ export class Layout implements ArtifactStore {
   }
 
   /**
-   * Removes an entry of a manifest from the index if the entry has no tag, or if its tag is in `tags`. Keeps the blobs
-   * until the next call of {@link deleteUnusedBlobs}.
+   * Removes entries of a manifest from the index: each entry without a tag, and each entry whose tag is in `tags`.
+   * Keeps the blobs until the next call of {@link deleteUnusedBlobs}.
    */
   async deleteManifest(digest: Digest, tags: readonly string[]): Promise<void> {
     const blobs = await blobsOf(digest, this.#readBlob);

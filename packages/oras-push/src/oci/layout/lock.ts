@@ -107,8 +107,8 @@ async function removeStale(path: string, token: string, own: string): Promise<vo
     if (systemCode(error) === "ENOENT") return;
     throw error;
   }
-  // If a third process takes the lock first, this process cannot restore the renamed lock. The process that held the
-  // renamed lock then gets an error from `check`.
+  // The renamed lock may be the new lock of another process. If a third process creates a lock at `path` first, the new
+  // lock cannot be restored. The owner of the new lock then gets an error from `check`.
   if ((await tokenOf(aside)) !== token) await linkLock(aside, path);
   await removeFile(aside);
 }

@@ -19,7 +19,7 @@ interface Box {
   row: number;
 }
 
-/** The graph of the runs that have inputs, and of these inputs. The data flow from left to right. */
+/** The graph of the runs that have inputs, and of these inputs. Each input is to the left of the runs that use it. */
 export function graphSection(runs: readonly ReportRun[], ids: ReadonlyMap<string, string>): Html {
   const boxes = boxesOf(runs);
   if (boxes.size === 0) return html``;

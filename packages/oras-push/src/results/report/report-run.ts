@@ -30,7 +30,7 @@ export interface ReportRun extends ListedRun {
   /** Whether the artifact is in an OCI layout on disk. */
   readonly inLayout: boolean;
   readonly inputs: readonly RunInput[];
-  /** The artifact whose files are in this image. Undefined for any other artifact. */
+  /** If this run is an image, the artifact whose files are in the image. Otherwise undefined. */
   readonly imageOf: Digest | undefined;
   readonly logs: readonly LogEnd[];
 }

@@ -73,7 +73,7 @@ for (const button of table.tHead.querySelectorAll("button")) button.addEventList
 body.addEventListener("click", (event) => {
   if (event.target.classList.contains("copy")) void copy(event.target);
 });
-// This event does not bubble, so the listener must capture it. Scrolls each log to its last line.
+// This event does not bubble, so the listener must capture it. The listener scrolls each log to its last line.
 body.addEventListener("toggle", (event) => {
   for (const log of event.target.querySelectorAll("pre")) log.scrollTop = log.scrollHeight;
 }, true);

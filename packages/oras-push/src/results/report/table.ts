@@ -90,7 +90,7 @@ function folderName({ repository, tag, inLayout }: ReportRun): string {
   return [...(inLayout ? names.slice(-1) : names.slice(1)), tag].join("-");
 }
 
-/** The artifact whose files are in an image. A pull cannot restore these files, so there is no pull command. */
+/** Names the artifact whose files an image contains. A pull cannot restore an image, so there is no pull command. */
 function imageOf(digest: string, ids: RunIds): Html {
   const id = ids.get(digest);
   const name = html`<code>${digest}</code>`;
