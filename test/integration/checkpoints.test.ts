@@ -159,7 +159,7 @@ describe("checkpoints", { timeout: 120_000 }, () => {
     await pushAnnotated(pod, "count:1-checkpoint", newer);
     const { number } = read(pod, PUSHED);
     await until(() => read(pod, PUSHED).number > number + 1);
-    assert.match(read(pod, PUSHED).error, /already has the checkpoint 99 \(another pod took it\)/);
+    assert.match(read(pod, PUSHED).error, /already has the checkpoint 99 \(another pod pushed it\)/);
     assert.equal((await manifestOf(pod, "1-checkpoint")).annotations[`${ANNOTATION}.checkpoint`], "99");
     await killPod(pod, run);
   });

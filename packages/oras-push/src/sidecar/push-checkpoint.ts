@@ -90,7 +90,7 @@ async function checkNewest(
   const newest = checkpointOf(annotations, name).number;
   // An earlier sidecar of this pod may have pushed this checkpoint and then died.
   if (newest < number || (newest === number && annotations[ANNOTATIONS.attempt] === attempt)) return;
-  throw new ToolError("cannotCreate", `${name} already has the checkpoint ${newest}`, { why: "another pod took it" });
+  throw new ToolError("cannotCreate", `${name} already has the checkpoint ${newest}`, { why: "another pod pushed it" });
 }
 
 function layersOf(folder: string): LayerPath[] {

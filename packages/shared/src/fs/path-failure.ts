@@ -4,16 +4,16 @@ import { type BytePath, type RawPath, rawPath, shownPath } from "./byte-path.ts"
 import { reasonOf } from "./system-error.ts";
 
 /**
- * Returns the failure `noInput` for a path that cannot be read. The text `path` may contain words before the path, such
- * as "the marker /x".
+ * Returns the failure `noInput` for a path that cannot be read. In the message, words can come
+ * before the path: `path` may be a text such as "the marker /x".
  */
 export function cannotRead(path: string, cause: unknown): ToolError {
   return new ToolError("noInput", `cannot read ${path}`, { why: reasonOf(cause), cause });
 }
 
 /**
- * Returns the failure for a path that cannot be written. As in {@link cannotRead}, the text `path` may contain words
- * before the path.
+ * Returns the failure for a path that cannot be written. As in {@link cannotRead}, `path` may be a text such as "the
+ * marker /x".
  */
 export function cannotWrite(path: string, cause: unknown, code: FailureCode = "cannotCreate"): ToolError {
   return new ToolError(code, `cannot write ${path}`, { why: reasonOf(cause), cause });

@@ -45,7 +45,7 @@ export const SHARE = {
   checkpoint: "oras-operator-checkpoint.txt",
   /** The sidecar has handled a checkpoint. The content is a {@link CheckpointPushedMarker}. */
   checkpointPushed: "oras-operator-checkpoint-pushed.txt",
-  /** The application requests a checkpoint now. The launcher removes this file. */
+  /** The application creates this file to request a checkpoint at once. The launcher removes the file. */
   checkpointNow: "oras-operator-checkpoint-now.txt",
   /** The folders of the checkpoints. The name of each folder is the number of its checkpoint. */
   checkpoints: "checkpoints",

@@ -42,7 +42,7 @@ export async function openLayout(folder: string, access: Access, signal: AbortSi
 export class Layout implements ArtifactStore {
   readonly #files: LayoutFiles;
   readonly #signal: AbortSignal;
-  /** The blobs of the manifests that this object has deleted. */
+  /** The blobs of those manifests that this object has deleted. */
   readonly #deletedBlobs = new Set<Digest>();
   /** The referrers of each manifest. Undefined before the first use, and after each change of the index. */
   #referrers: Promise<ReadonlyMap<Digest, readonly Digest[]>> | undefined;
@@ -227,8 +227,8 @@ export class Layout implements ArtifactStore {
   }
 
   /**
-   * Deletes the blobs of the manifests that this object has deleted, unless another manifest in the index uses these
-   * blobs. During this call, no process may push to the layout. A push reuses existing blobs, and this method could
+   * Deletes the blobs of manifests that {@link deleteManifest} has deleted. Keeps a blob if another manifest in the
+   * index uses it. During this call, no process may push to the layout. A push reuses existing blobs, and this method could
    * delete such a blob before the push ends.
    */
   async deleteUnusedBlobs(): Promise<void> {
