@@ -89,7 +89,7 @@ describe("a sidecar with a missing input", { timeout: 60_000 }, () => {
     const pod = await testPod(context);
     const { code, stderr } = await waiting(pod).ended;
     assert.equal(code, 76);
-    assert.match(stderr, /\noras-push: no artifact \S+missing:1 \(not found\)\n$/);
+    assert.match(stderr, /\noras-push: cannot find the input \S+missing:1\n$/);
     assert.equal(polls(pod).length, 1);
   });
 

@@ -88,7 +88,7 @@ for (const kind of REGISTRIES) {
         [reference("missing:1"), reference("never:1")],
       );
       assert.equal(launched.code, 66);
-      assert.match(launched.stderr, /the inputs were not pulled .*no artifact \S+\/metric\/missing:1/);
+      assert.match(launched.stderr, /the inputs were not pulled .*cannot find the input \S+\/metric\/missing:1/);
       assert.equal(pushed.code, 76);
       assert.throws(() => readFileSync(witness), { code: "ENOENT" });
     });

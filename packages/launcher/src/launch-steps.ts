@@ -86,7 +86,7 @@ export function launchSteps(
   };
 }
 
-/** Returns a source of signals. At SIGTERM, this source also requests a checkpoint, because the pod may end soon. */
+/** Returns a source of signals. If SIGTERM arrives, this source requests a checkpoint, because the pod may end soon. */
 function hurryAtSigterm(signals: SignalSource, checkpointer: Checkpointer): SignalSource {
   return {
     listen: (listener) =>

@@ -381,8 +381,8 @@ describe("the sidecar executable", { timeout: 120_000 }, () => {
     const args = ["sidecar", `${registry.address}/in:1`, "NA", "--share", share];
     const { code, stderr } = await runTool("oras-push", args);
     assert.equal(code, 76);
-    assert.match(stderr, /^oras-push: no artifact \S+\/in:1 \(not found\)$/m);
-    assert.match(String(marker(share, SHARE.initFailed).error), /no artifact/);
+    assert.match(stderr, /^oras-push: cannot find the input \S+\/in:1$/m);
+    assert.match(String(marker(share, SHARE.initFailed).error), /cannot find the input/);
     assert.equal(existsSync(join(share, "inputs")), false);
   });
 

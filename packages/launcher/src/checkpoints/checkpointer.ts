@@ -128,7 +128,7 @@ export class Checkpointer {
 
   /**
    * Takes a checkpoint of the files that have not changed since `settledBefore`, in milliseconds since 1970. If
-   * `patient` is true, takes no checkpoint as long as any file changes.
+   * `patient` is true and any file has changed since `settledBefore`, postpones the checkpoint.
    */
   async #take(settledBefore: number, patient: boolean): Promise<boolean> {
     const { share, checkpoints: patterns } = this.#plan;

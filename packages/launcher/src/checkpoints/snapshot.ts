@@ -18,9 +18,10 @@ export interface Snapshot {
 
 /**
  * Copies files into a new folder below `checkpoints/`. Returns the path of this folder. Returns undefined if a file
- * changed or disappeared during the copy, because this copy could contain a partial write. A file that changed since
- * `last` is copied, because a hard link would change with the file. This copy shares blocks with the file if the file
- * system supports this. An unchanged file becomes a hard link to its copy in `last`, because nobody changes this copy.
+ * changed or disappeared during the copy, because this copy could contain a partial write. `last` is the previous
+ * snapshot. A file that changed after this snapshot is copied, because a hard link would change with the file. The copy
+ * shares blocks with the file if the file system supports this. An unchanged file becomes a hard link to its copy in
+ * `last`, because nobody changes this copy.
  */
 export async function copySnapshot(
   share: string,
@@ -40,7 +41,7 @@ export async function copySnapshot(
       if (!linked) await copyTo(target, file);
       if (!isUnchanged(file)) return discard(folder);
     }
-    // If no file changed while the other files were copied, all copies are from the same moment.
+    // If no file changed during the copying, all copies are from the same moment.
     return files.every(isUnchanged) ? folder : discard(folder);
   } catch (error) {
     discard(folder);
@@ -94,7 +95,7 @@ async function copyTo(target: string, { path }: CheckpointFile): Promise<void> {
   ifSupported(() => utimesSync(target, atime, mtime));
 }
 
-/** Links a copy to a new path. Returns false if this is impossible, for example without support of hard links. */
+/** Creates a hard link from `target` to a copy. Returns false if the link cannot be created. */
 function isLinked(copy: string, target: string): boolean {
   try {
     linkSync(copy, target);

@@ -30,7 +30,7 @@ const MAX_PATH_BYTES = 128 << 10;
  * name contains pattern characters. Any other output with `*`, `?`, `[a-z]`, `{a,b}` or `**` is a pattern. A name with
  * a leading dot matches only if the pattern contains the dot. Each path is listed once. The matches of all patterns are
  * counted together. If a pattern brings this count above {@link MAX_OUTPUTS}, the matches of this pattern are saved
- * together as one folder. The matches of each later pattern are then also saved as one folder.
+ * together as one folder. Each later pattern then also gets its own folder.
  *
  * Reports `copyFailed` for a path if an earlier path has the same name, or if `taken` contains this name. An artifact
  * can contain each name only once. Reports `noInput` if the name of a match is not UTF-8, because a title in an

@@ -8,7 +8,7 @@ export function mayBePattern(output: string): boolean {
   return /[*?[{]/.test(output);
 }
 
-/** Returns the folder in which a pattern starts. This is the path up to the first part with pattern characters. */
+/** Returns the folder in which a pattern starts: the path before the first part that contains pattern characters. */
 export function fixedFolder(pattern: string): string {
   const parts = resolve(pattern).split(sep);
   return parts.slice(0, parts.findIndex(mayBePattern)).join(sep) || sep;

@@ -30,7 +30,7 @@ export interface Streams {
   readonly tees: { readonly stdout?: Tee; readonly stderr?: Tee };
   /** Completes the saved logs, and returns them. Call this after the application has ended, see {@link Tee.finish}. */
   finish(): Promise<OutputRecord[]>;
-  /** Waits until the launcher's own streams have also received all bytes, see {@link Tee.flush}. */
+  /** Waits until the launcher's own streams have received all bytes, see {@link Tee.flush}. */
   flush(signal: AbortSignal): Promise<void>;
 }
 

@@ -150,7 +150,7 @@ async function pushBlobs(
 }
 
 /**
- * Asks whether the store has the empty config. The layers are packed and sent at the same time. Returns undefined if
+ * Asks whether the store has the empty config. Meanwhile, the push packs and sends the layers. Returns undefined if
  * the answer is unknown, or if the artifact has another config.
  */
 async function probeEmptyConfig(store: ArtifactStore, { mountable }: Artifact): Promise<boolean | undefined> {

@@ -32,7 +32,7 @@ const OWN = ["inject", "lineage", "list", "prune", "pull", "report", "sidecar"];
 /**
  * Adds a hint to the failure if the first word of a command line looks like a command. The word may be a command of
  * another tool, or a misspelled command of this tool. The original failure says only that the word is not a reference.
- * Returns any other error unchanged.
+ * If there is no hint for an error, returns this error unchanged.
  */
 export function withCommandHint(name: string | undefined, error: unknown): unknown {
   if (name === undefined || !(error instanceof ToolError) || !error.message.startsWith(`"${name}" is not a reference`))

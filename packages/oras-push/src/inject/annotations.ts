@@ -12,7 +12,7 @@ export const OWN_PREFIX = "oras-pod-tools.dev/";
  */
 export type Tool = "launcher" | "sidecar";
 
-/** Something that an annotation can set, other than an option: a part of a pod or of a command line. */
+/** A part that an annotation can set in a pod or a command line. For an option, see {@link OptionTarget}. */
 export type PodPart =
   | "cache"
   | "registry"
@@ -267,8 +267,8 @@ export function setSame({ sets: a }: Annotation, { sets: b }: Annotation): boole
 }
 
 /**
- * Whether other annotations can set the same part or option together with this annotation. For example, each
- * annotation for an input adds one more input.
+ * Whether a pod may have several annotations that set this part or option. For example, each annotation for an input
+ * adds one more input.
  */
 export function addsUp({ sets }: Annotation): boolean {
   return sets === "nothing" || sets === "inputs" || (typeof sets !== "string" && sets.option === "output");

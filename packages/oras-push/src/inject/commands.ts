@@ -23,7 +23,7 @@ export interface Transfers {
   readonly saves: boolean;
 }
 
-/** Reads the inputs and the output from valid annotations. Only the operator's annotations need the registry's host. */
+/** Reads the inputs and the output from valid annotations. Adds the registry's host to the operator's values. */
 export function transfersOf(given: GivenAnnotations): Transfers {
   const host = registryHost(given);
   const withHost = (uri: string) => `${host}/${uri}`;

@@ -35,7 +35,7 @@ export interface FileSource {
   readonly volume: string;
   readonly mountPath: string;
   readonly kind: "secret" | "configMap";
-  /** The words of the sidecar's command that name the files. */
+  /** The arguments that pass the location of these files to the sidecar. */
   readonly words: readonly string[];
 }
 
@@ -180,8 +180,8 @@ export type ServiceClass = "burstable" | "guaranteed";
 
 /**
  * The resources of the injected containers. With these resources, the pod keeps its class. If no container of a pod has
- * requests or limits, the injected containers get no resources. With resources, this pod would have a different class
- * than its workers.
+ * requests or limits, the injected containers get no resources. Resources would give this pod a different class than
+ * the workers, which are the pods of its job without a sidecar.
  */
 export const RESOURCES: Readonly<Record<ServiceClass, { readonly sidecar: Resources; readonly install: Resources }>> = {
   burstable: {

@@ -16,8 +16,8 @@ import type { InjectionSettings } from "./settings.ts";
 import { targetIndex } from "./target.ts";
 
 /**
- * Returns the patch for every pod that asks for injection. Workers get this patch too. The patch adds the label for the
- * registry's network. If the pod has no subdomain, the patch also adds the subdomain of the registry.
+ * Returns the patch for every pod that asks for injection, even for a worker (`target.ts`). The patch adds the label
+ * for the registry's network. If the pod has no subdomain, the patch also adds the subdomain of the registry.
  */
 export function networkPatch({ metadata, spec }: PodTemplate, given: GivenAnnotations): JsonPatch {
   const [subdomain] = partValues(given, "cache");

@@ -28,7 +28,7 @@ export function ownHash(ring: SegmentRing): ArchiveHash {
   };
 }
 
-/** Hashes on a separate thread. The ring, not `filled`, tells that thread when a segment has its content. */
+/** Hashes on a separate thread. That thread uses the ring, not `filled`, to wait until a segment has its content. */
 export function threadHash({ memory, slots }: SegmentRing, threads: Threads): ArchiveHash {
   return {
     add: async (index, length, filled) => {

@@ -9,8 +9,8 @@ import { type LayerPath, titleOf } from "./layer-path.ts";
 import type { LayerOptions, LayerSource } from "./layer-source.ts";
 
 /**
- * Returns a layer with an archive of files, for an image. The layer has no title, so that other clients do not restore
- * the layer. In the artifact, each file has its own layer. The title of that layer is the file's name in the archive.
+ * Returns a layer of an image. The layer is an archive of files. It has no title, so that other clients do not restore
+ * it. The artifact itself has a separate layer for each file. That layer's title is the file's name in the archive.
  */
 export async function filesLayer(files: readonly LayerPath[], options: LayerOptions): Promise<LayerSource> {
   const entries = await Promise.all(files.map(({ path }) => entryOf(path)));

@@ -31,9 +31,9 @@ export interface SegmentEncoder {
 const OWN_SLOTS = 3;
 
 /**
- * Returns an encoder that works on the current thread, and compresses on libuv's threads. `level` is the compression
- * level; with gzip, level 0 stores the bytes uncompressed. If `level` is undefined, the segments are only filled and
- * hashed.
+ * Returns an encoder that fills and hashes segments on the current thread, and compresses them on libuv's threads.
+ * `level` is the compression level; with gzip, level 0 stores the bytes uncompressed. If `level` is undefined, the
+ * segments are only filled and hashed.
  */
 export async function ownEncoder(level: number | undefined, format: Format = "gzip"): Promise<SegmentEncoder> {
   const ring = new SegmentRing(OWN_SLOTS);
@@ -51,8 +51,8 @@ export async function ownEncoder(level: number | undefined, format: Format = "gz
 }
 
 /**
- * Returns an encoder that works on threads. The consumer may keep the compressed bytes, so they are copied out of the
- * ring. They are copied as late as possible, because the garbage collection frees only short-lived buffers at once.
+ * Returns an encoder that works on threads. The consumer may keep the compressed bytes, so `take` copies them out of
+ * the ring. This copy is made as late as possible, because garbage collection frees short-lived buffers sooner.
  */
 export function threadEncoder(threads: Threads, level: number | undefined, format: Format): SegmentEncoder {
   const ring = new SegmentRing(2 * threads.count + 2);

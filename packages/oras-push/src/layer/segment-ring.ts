@@ -22,12 +22,12 @@ export class SegmentRing {
     this.#filled = new Int32Array(memory, slots * SLOT, slots);
   }
 
-  /** The memory of a segment. It belongs to this segment until a later segment takes the slot. */
+  /** The memory of a segment. It belongs to this segment until a later segment reuses the slot. */
   segment(index: number, length: number = SEGMENT): Buffer {
     return Buffer.from(this.memory, (index % this.slots) * SLOT, length);
   }
 
-  /** The memory of a compressed segment. It belongs to this segment until a later segment takes the slot. */
+  /** The memory of a compressed segment. It belongs to this segment until a later segment reuses the slot. */
   compressed(index: number, length: number = MAX_COMPRESSED): Buffer {
     return Buffer.from(this.memory, (index % this.slots) * SLOT + SEGMENT, length);
   }

@@ -62,7 +62,7 @@ export interface SentFailure {
 
 const NUMBERS = 6;
 
-/** Encodes the parts of a segment. Two flat values are sent faster than a list of objects. */
+/** Encodes the parts of a segment as a string and an array, because a list of objects would be sent more slowly. */
 export function encodeParts(parts: readonly FilePart[]): Pick<EncodeTask, "paths" | "numbers"> {
   const numbers = new Float64Array(parts.length * NUMBERS);
   for (const [index, { state, from, length, at }] of parts.entries())

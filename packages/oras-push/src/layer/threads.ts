@@ -13,8 +13,8 @@ const THREAD_MEMORY = 8 << 20;
 const OTHER_MEMORY = 64 << 20;
 
 /**
- * The minimum number of threads that encode. Fewer threads would not be faster than libuv's threads, and would need
- * more memory.
+ * The minimum number of threads that encode. With fewer threads, the encoding would need more memory than with libuv's
+ * threads, but would not be faster.
  */
 const MIN_THREADS = 3;
 
@@ -24,7 +24,7 @@ const MIN_THREADS = 3;
  */
 const HASHED_BY_MAIN = 4;
 
-/** Threads for archives. A new thread starts only when all running threads that encode have work. */
+/** Threads for archives. A new encoding thread starts only if each encoding thread already has a task. */
 export class Threads {
   /** The maximum number of threads that encode. If the number is 0, no threads are used. */
   readonly count: number;

@@ -30,8 +30,8 @@ export interface ArtifactStore {
   hasBlob(digest: Digest, size?: number): Promise<boolean>;
   /**
    * Asks once whether the store has a blob. Never throws, so that the caller can do other work at the same time.
-   * Returns undefined if the store did not answer. An OCI layout always returns undefined, because there this early
-   * question would save no time.
+   * Returns undefined if the store did not answer. An OCI layout always returns undefined, because an early answer
+   * would save no time for a layout.
    */
   probeBlob(digest: Digest, size: number): Promise<boolean | undefined>;
   /**

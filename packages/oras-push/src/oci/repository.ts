@@ -187,7 +187,7 @@ export class Repository implements ArtifactStore {
 
   /**
    * Lists the manifests whose subject is `digest` ("Listing Referrers"). If the registry does not support this request,
-   * reads the index that clients keep instead ("Referrers Tag Schema").
+   * this method instead reads the index that clients keep ("Referrers Tag Schema").
    */
   async listReferrers(digest: Digest): Promise<readonly Digest[]> {
     const listed = await listReferrers(this.#transport, this.#path, this.#scope, digest);

@@ -50,7 +50,7 @@ const SAFETY_OPTIONS = {
   "ignore-referrers": {
     type: "flag",
     environment: false,
-    description: "also delete artifacts with a signature, or with another manifest that refers to them",
+    description: "also delete artifacts that a signature or another manifest refers to",
   },
 } as const satisfies OptionSpecs;
 

@@ -17,7 +17,7 @@ const OUTPUT_OPTIONS = {
     alias: "o",
     placeholder: "DIR",
     default: ".",
-    description: "restore the files and folders in DIR",
+    description: "write the restored files and folders to DIR",
   },
   "keep-old-files": {
     type: "flag",

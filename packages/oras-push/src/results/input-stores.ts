@@ -12,7 +12,7 @@ export interface InputSource {
   watch<T>(act: () => Promise<T>): Promise<T>;
 }
 
-/** The environment variables with credentials. They belong to the registry on the command line. */
+/** The environment variables with credentials. These credentials are only for the registry on the command line. */
 const CREDENTIALS = ["ORAS_USER", "ORAS_PULL_PASS", "ORAS_PUSH_PASS"] as const;
 
 /**
@@ -83,7 +83,7 @@ export class InputStores {
   }
 }
 
-/** Parses the reference of an input. Throws `registry` if the annotation contains no valid reference. */
+/** Parses the reference of an input, as found in an annotation. Throws `registry` if the reference is invalid. */
 export function parseInput(text: string): Reference {
   try {
     return parseReference(text);

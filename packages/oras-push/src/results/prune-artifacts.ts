@@ -15,8 +15,8 @@ export interface PruneArtifacts {
 }
 
 /**
- * Reads all artifacts of these repositories, with their tags. The rules apply only to the repositories in `prunable`.
- * The result also contains indexes that another index lists, even if they have no tag.
+ * Reads all artifacts of `repositories`, with their tags. Only artifacts of the repositories in `prunable` may be
+ * deleted. The result also contains indexes that another index lists, even if they have no tag.
  */
 export async function readPruneArtifacts(
   repositories: readonly AnyReference[],

@@ -38,7 +38,7 @@ export interface AttemptEnd {
 
 /** The state of the sidecar itself. */
 export interface SidecarState {
-  /** The id of the end that the sidecar handled last. Undefined if the sidecar has handled no end yet. */
+  /** The id of the last {@link AttemptEnd} that the sidecar handled. Undefined if it has handled none yet. */
   readonly handled: string | undefined;
   /** Whether the pod is terminating. In a terminating pod, no new launcher starts. */
   readonly terminating: boolean;

@@ -16,7 +16,7 @@ import { isRunSuffixed } from "./run-outcome.ts";
 import type { FoundInput } from "./sidecar-context.ts";
 import type { SidecarPlan } from "./sidecar-plan.ts";
 
-/** A search keeps manifests up to this total size, in bytes. The pull downloads all other manifests again. */
+/** A search keeps manifests in memory up to this total size, in bytes. The pull downloads the remaining ones again. */
 const KEPT_BYTES = 4 * 1024 * 1024;
 
 /**
@@ -87,11 +87,11 @@ export class InputSearch {
     await mapConcurrently(unknown, this.#plan.concurrency, (reference) => this.#examine(reference, store));
   }
 
-  /** Adds the artifact of a tag, if it is not the output of an unsuccessful run. */
+  /** Adds the artifact of a tag to the found inputs. Skips the output of an unsuccessful run. */
   async #examine(reference: Reference, store: ArtifactStore): Promise<void> {
     const name = formatReference(reference);
     const found = await findArtifact(store, name, reference.tag ?? "", undefined);
-    // Skips an image. The artifact whose files are in the image has its own tag.
+    // Skips an image. Its files are also in an artifact, and this artifact has its own tag.
     if (found === undefined || found.artifact.annotations[ANNOTATIONS.imageOf] !== undefined) return;
     const reason = failedRunReason(found.artifact.annotations);
     if (reason !== undefined) return this.#refuse(name, reason, this.#context.warn);
@@ -174,7 +174,7 @@ function checkSubfolders(found: readonly FoundInput[]): void {
   }
 }
 
-/** The key of an input that a pattern matched. The same reference without a pattern has a different key. */
+/** The key of an input that a pattern matched. An input that is given without a pattern has a different key. */
 function taggedName(reference: Reference): string {
   return `${formatReference(reference)} by pattern`;
 }

@@ -47,7 +47,7 @@ async function reasonToRun(
 }
 
 /**
- * Whether annotations belong to a run with the same inputs and the same cache key. The references, the digests and the
+ * Whether annotations belong to a run that had these `inputs` and this `cacheKey`. The references, the digests and the
  * order of the inputs must be equal. This function is pure.
  */
 export function isSameRun(

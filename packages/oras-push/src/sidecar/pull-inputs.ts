@@ -26,7 +26,7 @@ export async function findInputs(plan: SidecarPlan, context: TransferContext): P
     await waitForInputs(() => search.missing(), plan.inputTimeoutSeconds, context.signal, context.warn);
   else {
     const [first] = await search.missing();
-    if (first !== undefined) throw new ToolError("registry", `no artifact ${first}`, { why: "not found" });
+    if (first !== undefined) throw new ToolError("registry", `cannot find the input ${first}`);
   }
   return search.found();
 }
@@ -45,7 +45,7 @@ export async function pullInputs(
   // Removes the files of an interrupted attempt. Otherwise, these files would count as inputs.
   await rm(folder, { recursive: true, force: true });
   makeSharedFolders(folder);
-  // Two single inputs may contain the same path. Therefore, they are pulled in the order of the command line.
+  // Inputs without a subfolder may contain the same path. Therefore, they are pulled in the order of the command line.
   for (const input of found.filter(({ subfolder }) => subfolder === undefined))
     await pullInput(input, { folder, concurrency: plan.concurrency }, context);
   const tagged = found.filter(({ subfolder }) => subfolder !== undefined);

@@ -83,8 +83,8 @@ async function unusableReason(
 }
 
 /**
- * Whether an output comes from a successful run that has reached this checkpoint. A run has reached it if the attempt
- * of the output took the checkpoint, or was resumed from this checkpoint or from a later checkpoint.
+ * Whether a successful run wrote this output after this checkpoint. The attempt that wrote the output must have taken
+ * this checkpoint, or must have resumed from this or a later checkpoint.
  */
 function isAfter(output: Annotations, checkpoint: Annotations): boolean {
   if (!isSuccessful(output)) return false;

@@ -86,9 +86,9 @@ export function tagSuffixes({ failedRun, incompleteRun }: OutcomePolicies): stri
 
 function runKind({ kind, marker }: AttemptEnd): RunKind {
   if (kind !== "done" || marker === null) return "incomplete";
-  // Only the exit code decides whether a run succeeded. A run also succeeded if the application received SIGTERM but
-  // exited with 0. If a marker has no exit code and no reason, the run counts as a success. For example, a user can
-  // create an empty marker with `touch`.
+  // If a marker has an exit code, only this code decides whether the run succeeded. A run with exit code 0 succeeded
+  // even if the application received SIGTERM. If a marker has no exit code and no reason, the run counts as a success.
+  // For example, a user can create an empty marker with `touch`.
   const { exitCode, reason } = marker;
   return exitCode === 0 || (exitCode === null && reason === null) ? "succeeded" : "failed";
 }

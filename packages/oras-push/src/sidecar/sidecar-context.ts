@@ -84,7 +84,7 @@ export interface SidecarSteps {
   /** The paths of an attempt's outputs. */
   readonly savedOutputs: (end: AttemptEnd) => Promise<readonly string[]>;
   readonly push: (order: PushOrder) => Promise<ArtifactRecord>;
-  /** Pulls the checkpoint of an interrupted run with these inputs, if there is one. */
+  /** Pulls the checkpoint of an interrupted run that had these `inputs`, if there is one. */
   readonly pullCheckpoint: (inputs: readonly ArtifactRecord[]) => Promise<PulledCheckpoint>;
   readonly pushCheckpoint: (order: CheckpointOrder) => Promise<ArtifactRecord>;
 }

@@ -42,7 +42,7 @@ export async function runSidecar(
     if (runOutcome(end, options).run === "succeeded") checkpoints.skip(end.attempt);
     handled = end.id;
     if (options.native && !endedEarlier) continue;
-    // The last checkpoint may have waited for the push of the outputs.
+    // The last checkpoint may still be pending, because the sidecar pushes the outputs first.
     const checkpoint = await checkpoints.pending();
     if (checkpoint !== undefined) await checkpoints.push(checkpoint, async () => undefined);
     if (!options.native || !(await nextLauncherStarts(end, context, steps))) return result;

@@ -38,7 +38,7 @@ export class ArchiveBytes {
     return padded.subarray(0, size);
   }
 
-  /** Begins the next content. This content has `size` bytes. */
+  /** Begins the content of the next entry. The content has `size` bytes. */
   open(size: number): void {
     this.#left = size;
     this.#padding = (BLOCK - (size % BLOCK)) % BLOCK;

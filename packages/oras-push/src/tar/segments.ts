@@ -76,7 +76,7 @@ class SegmentWriter {
   #target: Uint8Array = new Uint8Array(0);
 
   start(target: Buffer): void {
-    // The methods of a plain array are faster for short pieces than the methods of a buffer.
+    // For short pieces, the methods of a Uint8Array are faster than the methods of a Buffer.
     this.#target = new Uint8Array(target.buffer, target.byteOffset, target.length);
     this.length = 0;
     this.parts = [];

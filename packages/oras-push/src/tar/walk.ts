@@ -63,8 +63,8 @@ class Walk {
   hardLinks = 0;
   readonly #root: BytePath;
   /**
-   * The copied folders that contain the current entry. Each of these folders is stored in place of a link. The
-   * innermost folder comes last.
+   * The folders that contain the current entry and are the targets of links. The archive contains a copy of each of
+   * these folders instead of the link. The innermost folder comes last.
    */
   readonly #copies: BytePath[] = [];
   readonly #title: BytePath;

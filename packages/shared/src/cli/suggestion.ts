@@ -1,7 +1,7 @@
 /** The maximum number of edits between a word and its suggestion. */
 const MAX_EDITS = 2;
 
-/** A word with fewer characters than this number is not completed to a longer suggestion. */
+/** The minimum length of a word that can be completed to a longer suggestion. */
 const MIN_PREFIX = 3;
 
 /**

@@ -4,8 +4,8 @@ import { type BytePath, type RawPath, rawPath, shownPath } from "./byte-path.ts"
 import { reasonOf } from "./system-error.ts";
 
 /**
- * Returns the failure `noInput` for a path that cannot be read. In the message, words can come
- * before the path: `path` may be a text such as "the marker /x".
+ * Returns the failure `noInput` for a path that cannot be read. `path` may also contain words before the path, such as
+ * "the marker /x". The message contains these words.
  */
 export function cannotRead(path: string, cause: unknown): ToolError {
   return new ToolError("noInput", `cannot read ${path}`, { why: reasonOf(cause), cause });

@@ -76,8 +76,8 @@ function socketLease(path: string, server: Server): Lease {
   const watchers = new Set<Socket>();
   let released = false;
   server.on("connection", (socket) => {
-    // Closes a connection that arrives after the release. Otherwise, the connection would keep this process alive,
-    // while the watcher waits for the end of this process.
+    // Closes a connection that arrives after the release. Otherwise, the connection would keep this process alive.
+    // But the watcher waits until this process ends.
     if (released) return void socket.destroy();
     watchers.add(socket);
     // The holder ignores watchers that disconnect.

@@ -38,8 +38,8 @@ const MAX_CONNECTIONS = 32;
 const TIMES = { headers: 2000, request: 5000, idle: 60_000, check: 1000 } as const;
 
 /**
- * The webhook still answers for this time after the end signal, in milliseconds. During this time, Kubernetes stops
- * sending new requests to this replica.
+ * After the signal aborts, the webhook continues to answer requests for this number of milliseconds. During this time,
+ * Kubernetes stops sending new requests to this replica.
  */
 const END_TIME = 5000;
 

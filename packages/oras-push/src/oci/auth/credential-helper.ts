@@ -24,8 +24,8 @@ const MAX_STDERR = 4096;
 const MAX_WORDS = 300;
 
 /**
- * The maximum wait for the end of a helper's stderr after the helper has exited, in milliseconds. Child processes of
- * the helper may keep stderr open.
+ * The maximum time to wait until the stderr of an exited helper closes, in milliseconds. Child processes of the helper
+ * may keep stderr open.
  */
 const STDERR_TIME = 100;
 

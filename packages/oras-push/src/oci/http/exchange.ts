@@ -28,7 +28,7 @@ const LARGEST_WHOLE_BODY = 64 << 10;
  */
 const STORAGE_SPEED = (4 << 20) / 1000;
 
-/** The maximum extra time for a response if the registry first moves a blob, in milliseconds. */
+/** The maximum extra time, in milliseconds, for a registry that moves a blob before it responds. */
 const LONGEST_MOVEMENT = 300_000;
 
 /**

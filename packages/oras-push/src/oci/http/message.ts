@@ -25,7 +25,7 @@ export interface RegistryRequest {
   readonly length?: number;
   /**
    * The size of the blob in bytes, if this request completes the upload of a blob. The registry may move the blob
-   * before the response.
+   * before it responds.
    */
   readonly completes?: number;
   /**

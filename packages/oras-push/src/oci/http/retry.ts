@@ -18,7 +18,7 @@ export interface Backoff {
 export interface RetryPolicy extends Backoff {
   /**
    * The maximum time from the first failure of a request to the last attempt, in seconds. If the registry does not
-   * respond, the failure begins when the registry becomes silent.
+   * respond, this time begins when the registry becomes silent.
    */
   readonly deadlineSeconds: number;
 }
@@ -106,8 +106,9 @@ export function backOff(attempts: number, policy: Backoff, random: () => number 
 const SHORTEST_SILENCE = 5000;
 
 /**
- * The maximum time that a registry may be silent, in milliseconds. This time is half of the deadline, so that one retry
- * is possible. The time is at least 5 seconds, but never more than `stallSeconds`.
+ * The maximum time that a registry may be silent, in milliseconds. Normally, this time is half of the deadline, so that
+ * one retry is possible. If half of the deadline is shorter than 5 seconds, the time is 5 seconds. In each case, the
+ * time is at most `stallSeconds`.
  */
 export function silenceLimit(policy: RetryPolicy, stallSeconds: number): number {
   return Math.ceil(Math.min(stallSeconds * 1000, Math.max(policy.deadlineSeconds * 500, SHORTEST_SILENCE)));

@@ -40,7 +40,10 @@ export class StallWatch {
   #waited = 0;
   #bytes = 0;
 
-  /** Calls `stalled` once if the process waits `limit` milliseconds in total before {@link MIN_PROGRESS} bytes move. */
+  /**
+   * Calls `stalled` if this process waits `limit` milliseconds in total before the registry sends or accepts
+   * {@link MIN_PROGRESS} bytes. Calls `stalled` only one time.
+   */
   constructor(limit: number, code: StallCode, stalled: (error: StalledError) => void) {
     this.#limit = limit;
     this.#code = code;
@@ -127,7 +130,8 @@ function nextSize(size: number, time: number): number {
 }
 
 /**
- * Yields the chunks of a response body. Calls `stalled` if too few bytes arrive within `limit` milliseconds of waiting.
+ * Yields the chunks of a response body. Calls `stalled` if this process waits `limit` milliseconds in total before
+ * {@link MIN_PROGRESS} bytes arrive.
  */
 export async function* watchedResponse(
   body: AsyncIterable<Buffer>,

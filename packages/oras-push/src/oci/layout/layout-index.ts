@@ -68,7 +68,7 @@ export function withManifest(index: LayoutIndex, { mediaType, digest, size }: De
 }
 
 /**
- * Removes an entry if its digest is `digest`, and if it has no tag or a tag in `tags`. Keeps all other entries.
+ * Removes each entry with this digest if the entry has no tag, or if its tag is in `tags`. Keeps all other entries.
  * Returns the given index if nothing is removed.
  */
 export function withoutManifest(index: LayoutIndex, digest: Digest, tags: readonly string[]): LayoutIndex {

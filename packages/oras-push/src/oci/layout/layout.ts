@@ -42,7 +42,7 @@ export async function openLayout(folder: string, access: Access, signal: AbortSi
 export class Layout implements ArtifactStore {
   readonly #files: LayoutFiles;
   readonly #signal: AbortSignal;
-  /** The blobs of those manifests that this object has deleted. */
+  /** The blobs of manifests that {@link deleteManifest} deleted, until {@link deleteUnusedBlobs} runs. */
   readonly #deletedBlobs = new Set<Digest>();
   /** The referrers of each manifest. Undefined before the first use, and after each change of the index. */
   #referrers: Promise<ReadonlyMap<Digest, readonly Digest[]>> | undefined;
@@ -81,13 +81,13 @@ export class Layout implements ArtifactStore {
     if (version !== LAYOUT_VERSION) throw fail(`expected version ${LAYOUT_VERSION}, found ${JSON.stringify(version)}`);
   }
 
+  /** Returns undefined, because {@link hasBlob} needs no network. */
+  async probeBlob(): Promise<undefined> {}
+
   /**
    * Whether the layout has a blob with the right size and digest. Returns false for a damaged blob, so that a push
    * replaces this blob.
    */
-  /** Returns undefined, because {@link hasBlob} needs no network. */
-  async probeBlob(): Promise<undefined> {}
-
   async hasBlob(digest: Digest, size: number): Promise<boolean> {
     try {
       const stats = await stat(this.#files.pathOf(digest));
@@ -228,8 +228,8 @@ export class Layout implements ArtifactStore {
 
   /**
    * Deletes the blobs of manifests that {@link deleteManifest} has deleted. Keeps a blob if another manifest in the
-   * index uses it. During this call, no process may push to the layout. A push reuses existing blobs, and this method could
-   * delete such a blob before the push ends.
+   * index uses it. During this call, no process may push to the layout. A push reuses existing blobs, and this method
+   * could delete such a blob before the push ends.
    */
   async deleteUnusedBlobs(): Promise<void> {
     if (this.#deletedBlobs.size === 0) return;

@@ -30,7 +30,7 @@ export interface ReportRun extends ListedRun {
   /** Whether the artifact is in an OCI layout on disk. */
   readonly inLayout: boolean;
   readonly inputs: readonly RunInput[];
-  /** If this run is an image, the artifact whose files are in the image. Otherwise undefined. */
+  /** The artifact whose files this image contains; undefined if this artifact is not an image. */
   readonly imageOf: Digest | undefined;
   readonly logs: readonly LogEnd[];
 }

@@ -1,4 +1,4 @@
-/** The script of a report. It sorts and filters the table, and copies commands. It contains no data. */
+/** The script of a report. It sorts and filters the runs, and copies commands to the clipboard. It contains no data. */
 export const SCRIPT: string = `
 "use strict";
 const table = document.getElementById("runs");
