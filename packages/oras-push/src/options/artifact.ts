@@ -40,7 +40,8 @@ export const ARTIFACT_OPTIONS = {
   exclude: { type: "list", placeholder: "PATTERN", description: "in folders, skip entries that match PATTERN" },
   mountable: {
     type: "flag",
-    description: "make the artifact mountable as an image; if the artifact contains files, also push the image TAG-image",
+    description:
+      "make the artifact mountable as an image; if the artifact contains files, also push the image TAG-image",
   },
   "no-clobber": { type: "flag", description: "fail if the tag already refers to different content" },
 } as const satisfies OptionSpecs;
