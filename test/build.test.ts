@@ -119,10 +119,9 @@ describe("the bundles", () => {
       const unused = [
         // The layout of yargs' help, and the data of Unicode that it needs.
         /\/(cliui|string-width|get-east-asian-width|wrap-ansi|strip-ansi|emoji-regex)\//,
-        // undici beside its HTTP/1.1 client. The client needs some files of fetch.
-        /\/undici\/lib\/(mock|cache|interceptor)\//,
-        /\/undici\/lib\/web\/(websocket|eventsource|cache|cookies|fetch\/(index|request|response|headers)\.js)/,
-        /\/undici\/.*-h2\b/,
+        // undici beside its HTTP/1.1 client and one of its two parsers.
+        /\/undici\/lib\/(mock|cache|interceptor|web)\//,
+        /\/undici\/.*(-h2|_simd-wasm)\b/,
         // Help texts for man pages and shells.
         /\/shared\/src\/cli\/(man-page|roff|completion\/)/,
       ];

@@ -13,14 +13,18 @@ exports.errors = require("undici/lib/core/errors.js");
 `;
 
 /**
- * Replaces undici with {@link UNDICI_CORE}. Replaces undici's HTTP/2 client with an empty module, because the tools do
- * not use this client.
+ * The files of undici that become empty modules. The tools do not use HTTP/2, and send no `FormData`, which is the only
+ * reason for undici's client to load files of `web/`. Without the HTTP parser for processors with SIMD instructions,
+ * undici uses the parser for every processor.
  */
+const UNUSED = /\/undici\/lib\/(dispatcher\/client-h2|llhttp\/llhttp_simd-wasm|web\/.*)\.js$/;
+
+/** Replaces undici with {@link UNDICI_CORE}, and the files in {@link UNUSED} with empty modules. */
 export const undiciCore: Plugin = {
   name: "undici-core",
   setup: ({ onResolve, onLoad }) => {
     const namespace = "undici-core";
-    onLoad({ filter: /\/undici\/lib\/dispatcher\/client-h2\.js$/ }, () => ({ contents: "" }));
+    onLoad({ filter: UNUSED }, () => ({ contents: "" }));
     onResolve({ filter: /^undici$/ }, ({ path, resolveDir }) => ({ path, namespace, pluginData: resolveDir }));
     onLoad({ filter: /.*/, namespace }, ({ pluginData }) => ({
       contents: UNDICI_CORE,

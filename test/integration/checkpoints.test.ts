@@ -214,6 +214,7 @@ describe("checkpoints", { timeout: 120_000 }, () => {
     assert.equal((await launcher.ended).code, 3);
     const { code, stderr } = await sidecar.ended;
     assert.equal(code, 0, stderr);
+    assert.match(stderr, /^Pushed checkpoint 1 as \S+\/count:1-checkpoint$/m);
     const manifests = pod.registry.requests.filter(
       ({ method, url }) => method === "PUT" && url.includes("/manifests/"),
     );

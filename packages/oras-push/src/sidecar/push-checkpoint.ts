@@ -67,6 +67,7 @@ async function pushFiles(
     if (plan.resume !== undefined) await checkNewest(checkpoint, reference, plan, context);
   };
   const [pushed] = await pushArtifact([reference], layers, artifact, context, check);
+  context.log(`Pushed checkpoint ${checkpoint.number} as ${formatReference(reference)}`);
   // The pushed checkpoint is newer than the pulled one, so no attempt restores the pulled checkpoint any more.
   await rm(join(plan.share, SHARE.checkpoints, RESTORED_CHECKPOINT), { recursive: true, force: true });
   return pushedObject(pushed as PushResult);
