@@ -29,7 +29,7 @@ export function annotationsPage(): string {
     section(
       "Annotations of these tools",
       OWN_PREFIX,
-      "The ORAS Operator does not have these annotations. Most of them set an option of the launcher or of the sidecar.",
+      "The ORAS Operator does not have these annotations. Most annotations in this table set an option of the launcher or of the sidecar.",
     ),
     withoutAnnotation(),
   ].join("\n");

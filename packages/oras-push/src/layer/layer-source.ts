@@ -13,8 +13,8 @@ export interface LayerOptions {
   /** Patterns that select the entries of folders. By default, all entries are selected. */
   readonly patterns?: Patterns;
   /**
-   * The latest time in an archive, in seconds since 1970. A later time is replaced with this time. By default, no time
-   * is replaced.
+   * The upper limit for the times in an archive, in seconds since 1970. A later time is replaced with this limit. By
+   * default, there is no limit.
    */
   readonly latest?: number | undefined;
   /**

@@ -51,7 +51,7 @@ export async function listNames(transport: Transport, list: NameList): Promise<s
 }
 
 /**
- * Whether a list contains a name. Requests only the first name, and does not retry. `patience` is the longest time to
+ * Whether a list contains at least one name. Requests only the first name, and does not retry. `patience` is the longest time to
  * wait for a response, in milliseconds.
  */
 export async function hasNames(transport: Transport, list: NameList, patience: number): Promise<boolean> {

@@ -48,7 +48,7 @@ export interface PruneResult {
   readonly outcomes: readonly PruneOutcome[] | undefined;
   /** Maps each state that is not in the policy to the number of artifacts with this state. */
   readonly ignored: ReadonlyMap<RunState | undefined, number>;
-  /** The number of all artifacts in the repositories in which `prune` can delete artifacts. */
+  /** The number of all artifacts in the repositories of the targets. `prune` deletes only in these repositories. */
   readonly total: number;
   /** The repositories without tags. */
   readonly empty: readonly string[];

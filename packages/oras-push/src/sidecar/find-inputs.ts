@@ -168,7 +168,7 @@ function checkSubfolders(found: readonly FoundInput[]): void {
     if (other !== undefined)
       throw new ToolError("noInput", `two inputs have the tag ${input.subfolder}`, {
         why: `${formatReference(other.reference)}, ${formatReference(input.reference)}`,
-        hint: "use patterns of one repository, or patterns that match different tags",
+        hint: "use only patterns for the same repository, or patterns that match different tags",
       });
     bySubfolder.set(input.subfolder, input);
   }
