@@ -103,7 +103,7 @@ interface JobSetSpec {
   readonly replicatedJobs: readonly { readonly name: string; readonly template: { readonly spec: JobSpec } }[];
 }
 
-/** Returns the pods of an object; none for an object without pods. */
+/** Returns the pods of an object; none for an object without pods. Throws if it does not know where the pods are. */
 export function podsOf(object: KubernetesObject): Pod[] {
   const name = `${object.kind} ${object.metadata.name}`;
   if (object.kind === "Pod") return [pod(name, object as Template)];
@@ -111,6 +111,7 @@ export function podsOf(object: KubernetesObject): Pod[] {
   if (object.kind === "Deployment") return [pod(name, (object.spec as JobSpec).template)];
   if (object.kind === "StatefulSet") return [podOfStatefulSet(name, object.spec as StatefulSetSpec)];
   if (object.kind === "JobSet") return podsOfJobSet(name, object);
+  if (JSON.stringify(object).includes('"containers":')) throw new Error(`podsOf does not know the pods of ${name}`);
   return [];
 }
 
