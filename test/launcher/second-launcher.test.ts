@@ -17,7 +17,7 @@ describe("a second launcher", { timeout: 60_000 }, () => {
       "exits with 73",
       ["--", "touch", "ran"],
       73,
-      /^launcher: another launcher is running on \S+\/share\nhint: .*--share to a separate folder\n$/,
+      /^launcher: another launcher already uses the folder \S+\/share\nhint: .*--share to a separate folder\n$/,
     ],
     ["with an invalid command line writes no marker", ["--no-such-option"], 64, /^launcher: unknown option/],
   ] as const)
@@ -58,7 +58,7 @@ describe("a second sidecar", { timeout: 60_000 }, () => {
     const before = readdirSync(pod.share).sort();
     const second = await pod.start("oras-push", ["sidecar", "NA", pod.reference("metric/run:2")]).ended;
     assert.equal(second.code, 73, second.stderr);
-    assert.match(second.stderr, /\noras-push: another sidecar is running on \S+\/share\nhint: /);
+    assert.match(second.stderr, /\noras-push: another sidecar already uses the folder \S+\/share\nhint: /);
     const invalid = await pod.start("oras-push", ["sidecar", "--no-such-option"]).ended;
     assert.equal(invalid.code, 64);
     assert.deepEqual(readdirSync(pod.share).sort(), before);

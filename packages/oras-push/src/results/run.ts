@@ -44,7 +44,7 @@ export interface RunLinks {
    * manifest.
    */
   readonly subject: Digest | undefined;
-  /** The artifact whose files are in this image. Undefined if the manifest is not such an image. */
+  /** If the manifest is an image with the files of an artifact: this artifact. Otherwise undefined. */
   readonly imageOf: Digest | undefined;
 }
 

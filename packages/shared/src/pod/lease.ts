@@ -47,7 +47,7 @@ export async function isHeld(path: string): Promise<boolean> {
 export async function requireFree(path: string, holder: "launcher" | "sidecar"): Promise<void> {
   if (!(await isHeld(path))) return;
   const hint = `use a separate volume for each ${holder}, or set --share to a separate folder`;
-  throw new ToolError("cannotCreate", `another ${holder} is running on ${dirname(path)}`, { hint });
+  throw new ToolError("cannotCreate", `another ${holder} already uses the folder ${dirname(path)}`, { hint });
 }
 
 /**
@@ -76,8 +76,8 @@ function socketLease(path: string, server: Server): Lease {
   const watchers = new Set<Socket>();
   let released = false;
   server.on("connection", (socket) => {
-    // Closes a connection that arrives after the release. Otherwise, the connection would keep this process alive.
-    // But the watcher waits until this process ends.
+    // Closes a connection that arrives after the release. Otherwise, the connection would keep this process alive,
+    // while the watcher waits for the end of this process.
     if (released) return void socket.destroy();
     watchers.add(socket);
     // The holder ignores watchers that disconnect.

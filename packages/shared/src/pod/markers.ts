@@ -41,7 +41,7 @@ export const SHARE = {
   pushed: "oras-operator-pushed.txt",
   /** The outputs could not be pushed. The content is a {@link FailureMarker}. */
   pushFailed: "oras-operator-push-failed.txt",
-  /** The newest checkpoint is in its folder. The content is a {@link CheckpointMarker}. */
+  /** The newest checkpoint is complete, and its folder has its final name. The content is a {@link CheckpointMarker}. */
   checkpoint: "oras-operator-checkpoint.txt",
   /** The sidecar has handled a checkpoint. The content is a {@link CheckpointPushedMarker}. */
   checkpointPushed: "oras-operator-checkpoint-pushed.txt",

@@ -45,7 +45,7 @@ export interface UnreadRun {
   readonly logs: readonly Descriptor[];
 }
 
-/** Converts an artifact to a run of a report. Throws `ManifestError` if the manifest is invalid. */
+/** Converts an artifact to a run for the report. Throws `ManifestError` if the manifest is invalid. */
 export function unreadRun(artifact: TaggedManifest): UnreadRun {
   const { manifest, store, repository } = artifact;
   const inLayout = "layout" in repository;
