@@ -28,7 +28,7 @@ export interface LaunchPlan extends CheckpointPlan {
   readonly timeoutSeconds: number | undefined;
   /** Seconds from SIGTERM to SIGKILL, if the command does not end. */
   readonly graceSeconds: number;
-  /** If this condition is not met, the launcher only runs the command. */
+  /** If this condition is not met, the launcher runs the command and does nothing else. */
   readonly onlyIf: Condition | undefined;
   /** Whether to wait for the push. */
   readonly waitPush: boolean;

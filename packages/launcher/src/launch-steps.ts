@@ -113,8 +113,8 @@ function ignoringFailures(lease: ReadLease, warn: Log): ReadLease {
 }
 
 /**
- * Runs the command, but saves nothing for the sidecar. The copy of stdout for the user (`--output-pipe`) is still
- * written.
+ * Runs the command, but saves no outputs and no logs for the sidecar. If the user set `--output-pipe`, this function
+ * still writes the copy of stdout.
  */
 export async function runOnly(plan: LaunchPlan, context: RunContext, signal: AbortSignal): Promise<RunResult> {
   const streams = await openStreams({ ...plan, logs: false }, context);

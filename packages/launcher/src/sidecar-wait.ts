@@ -16,7 +16,7 @@ export const DEFAULT_SIDECAR_SECONDS = 360;
 export interface SidecarTimeout {
   /** The state of the sidecar's lease. */
   readonly lease: ReadLease;
-  /** A new sidecar must take the lease within this number of seconds. */
+  /** After a sidecar died, a new sidecar must take the lease within this number of seconds. */
   readonly seconds: number;
   /** Whether the last sidecar died at least `seconds` seconds ago. Returns false if no sidecar ever took the lease. */
   readonly sidecarGone: () => Promise<boolean>;

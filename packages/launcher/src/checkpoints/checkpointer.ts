@@ -44,7 +44,7 @@ export interface CheckpointContext {
 export class Checkpointer {
   readonly #plan: CheckpointPlan;
   readonly #context: CheckpointContext;
-  /** The number of the newest checkpoint before this attempt, or 0. */
+  /** The number of the newest checkpoint at the start of this attempt; 0 if there was none. */
   readonly #first: number;
   /** The smaller of {@link SETTLE_TIME} and the interval between checkpoints, in milliseconds. */
   readonly #settleTime: number;
@@ -135,7 +135,8 @@ export class Checkpointer {
     const found = findCheckpointFiles(patterns, share);
     const unsettled = found.filter(({ changed }) => changed > settledBefore);
     const known = new Set(this.#files.map(({ title }) => title));
-    // If the application is overwriting a file of the last checkpoint, a checkpoint without this file would be useless.
+    // The application may be overwriting a file that the last checkpoint contains. Without this file, a new checkpoint
+    // would be useless.
     const overwritten = unsettled.find(({ title }) => known.has(title));
     if (overwritten !== undefined || (patient && unsettled.length > 0)) return this.#postpone(overwritten);
     const files = found.filter((file) => !unsettled.includes(file));

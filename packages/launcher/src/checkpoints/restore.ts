@@ -34,10 +34,10 @@ export function chooseCheckpoint(
 }
 
 /**
- * Copies the files of a checkpoint back to their original paths. Removes each file that matches the patterns, but is not
- * in the checkpoint.
- * Therefore, the application finds the files of exactly one checkpoint. Returns the number of the checkpoint. If `mode`
- * is `best-effort`, a failure only causes a warning, and this function returns undefined. Otherwise, throws `noInput`.
+ * Copies the files of a checkpoint back to their original paths. Removes each file that matches the patterns, but is
+ * not in the checkpoint. Therefore, the application finds the files of exactly one checkpoint. Returns the number of
+ * the checkpoint. If `mode` is `best-effort`, a failure only causes a warning, and this function returns undefined.
+ * Otherwise, throws `noInput`.
  */
 export function restoreCheckpoint(
   checkpoint: AvailableCheckpoint,

@@ -18,10 +18,10 @@ export interface Snapshot {
 
 /**
  * Copies files into a new folder below `checkpoints/`. Returns the path of this folder. Returns undefined if a file
- * changed or disappeared during the copy, because this copy could contain a partial write. `last` is the previous
- * snapshot. A file that changed after this snapshot is copied, because a hard link would change with the file. The copy
- * shares blocks with the file if the file system supports this. An unchanged file becomes a hard link to its copy in
- * `last`, because nobody changes this copy.
+ * changed or disappeared during the copy, because the new folder could then contain a partial write. `last` is the
+ * previous snapshot. A file that changed after the previous snapshot is copied. A hard link to this file would change
+ * with the file. If the file system supports it, the copy and the file share blocks. For an unchanged file, creates a
+ * hard link to the copy in `last`. Nobody changes the copies in `last`.
  */
 export async function copySnapshot(
   share: string,
@@ -69,8 +69,8 @@ export async function announceSnapshot(volume: SharedVolume, folder: string, mar
 }
 
 /**
- * Removes unfinished snapshots, and the checkpoints that the sidecar has handled. `handled` is the number of the last
- * checkpoint that the sidecar handled. Keeps the newest checkpoint, because a new attempt may restore it.
+ * Removes unfinished snapshots, and the checkpoints that the sidecar no longer needs. The sidecar needs no checkpoint
+ * with a number up to `handled`. Keeps the checkpoint with the number `newest`, because a new attempt may restore it.
  */
 export function removeOldSnapshots(share: string, newest: number, handled: number): void {
   const folder = join(share, SHARE.checkpoints);
@@ -90,12 +90,12 @@ export function hasSpace(share: string, bytes: number): boolean {
 async function copyTo(target: string, { path }: CheckpointFile): Promise<void> {
   await copyFile(path, target, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
   const { mode, atime, mtime } = lstatSync(path);
-  // The sidecar often runs as a different user than the application.
+  // The sidecar must read the copy, but often runs as a different user than the application.
   ifSupported(() => chmodSync(target, (mode & 0o777) | 0o444));
   ifSupported(() => utimesSync(target, atime, mtime));
 }
 
-/** Creates a hard link from `target` to a copy. Returns false if the link cannot be created. */
+/** Creates `target` as a hard link to the file `copy`. Returns false if the link cannot be created. */
 function isLinked(copy: string, target: string): boolean {
   try {
     linkSync(copy, target);

@@ -37,9 +37,10 @@ const SELF = "/proc/self/exe";
 /**
  * Installs the executable into a folder, together with the dynamic loader and the shared libraries of this process. The
  * installed executable then runs in any image. Places each file atomically. A new file replaces an old file with the
- * same name, even if a process is running the old file. Places the libraries first, then the executable, and then the
- * two links to the executable. Every user may read and run the files. Throws `noInput` if a file of this process cannot
- * be read. Throws `cannotCreate` if a file cannot be written, or if the installed executable cannot be run.
+ * same name, even if a process is running the old file. Places the libraries first, then the executable, and then a
+ * link to the executable for each of the other two tools. Every user may read and run the files. Throws `noInput` if a
+ * file of this process cannot be read. Throws `cannotCreate` if a file cannot be written, or if the installed
+ * executable cannot be run.
  */
 export async function install({ folder, mountedAt }: InstallPlan): Promise<void> {
   const segment = ownInterpreter();
@@ -89,8 +90,8 @@ function ownInterpreter(): InterpreterSegment {
  */
 function ownLibraries(loader: string): string[] {
   const { sharedObjects } = process.report.getReport() as { readonly sharedObjects: readonly string[] };
-  // Leaves out linux-vdso and the loader. linux-vdso is a part of the kernel and has no path. If this executable was
-  // installed earlier, the path of the loader in this list may be out of date.
+  // Leaves out linux-vdso, because it is a part of the kernel and has no path. Also leaves out the loader. The path of
+  // the loader in this list may be out of date if this executable is itself an installed copy.
   return sharedObjects.filter((path) => isAbsolute(path) && basename(path) !== basename(loader));
 }
 

@@ -60,7 +60,7 @@ export async function copyTree(from: string, to: string, options: CopyOptions): 
   return copy.size;
 }
 
-/** Copies several trees as {@link copyTree} does. Calls `failed` for a tree that cannot be copied, and continues. */
+/** Copies several trees like {@link copyTree}. If a tree cannot be copied, calls `failed` and copies the next tree. */
 export async function copyTrees(
   pairs: Iterable<CopyPair>,
   options: CopyOptions & Required<Pick<CopyOptions, "failed">>,
@@ -163,8 +163,8 @@ class TreeCopy {
   }
 
   /**
-   * If the file has several hard links and was copied before, creates a hard link to its first copy. Returns false if
-   * no link was created.
+   * Creates `target` as a hard link if another hard link of the source file was already copied. The new link refers to
+   * that first copy. Returns false if no link was created.
    */
   #linkToFirstCopy(target: BytePath, stats: Stats): boolean {
     const first = stats.nlink === 1 ? undefined : this.#firstCopies.get(identityOf(stats));

@@ -51,9 +51,9 @@ export class OutputFailures {
   };
 
   /**
-   * Returns one failure for all added paths, or undefined if no path was added. If there are several paths, and at
-   * least one of them could not be read, the failure has the code `noInput`. If all of them could be read, the failure
-   * has the code `copyFailed`.
+   * Returns one failure for all added paths, or undefined if no path was added. For a single path, returns the failure
+   * of this path. For several paths, the code is `noInput` if at least one path could not be read. Otherwise, the code
+   * is `copyFailed`.
    */
   summary(): ToolError | undefined {
     const [first] = this.#failures;

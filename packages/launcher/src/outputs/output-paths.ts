@@ -13,8 +13,8 @@ export interface ResolvedOutput {
   /** The sorted paths. The list is empty if a pattern matches nothing. */
   readonly paths: readonly string[];
   /**
-   * A folder that contains all paths. If this field is set, all paths are saved together, as one folder with the name
-   * of this folder.
+   * A folder that contains all paths. If this field is set, the launcher saves all paths together, as one folder with
+   * the same name.
    */
   readonly folder?: string;
 }
@@ -57,7 +57,7 @@ class Resolver {
     this.#report = report;
   }
 
-  /** Returns undefined if there is nothing to save: each path is already listed, or has failed. */
+  /** Finds the paths to save. Returns undefined if each path of the output is already listed, or has failed. */
   resolve(output: TypedPath): ResolvedOutput | undefined {
     const { path: text } = output;
     let failed = false;

@@ -59,7 +59,8 @@ export async function saveOutput(path: string, context: SaveContext): Promise<Ou
   if (isOutside(within)) return [await copyOutput(path, context)];
   const name = basename(resolve(path));
   if (toBytePath(source) === real) return saveInPlace(volume, within, name, context);
-  // The marker cannot contain a path that is not UTF-8. Therefore, the output is copied to a path that is UTF-8.
+  // The real path of the output is not UTF-8, so the marker cannot contain this path. Therefore, the output is copied
+  // to a UTF-8 path.
   grantReadAccess(resolve(path), failures.failed);
   return [await copyHidden(resolve(path), name, context)];
 }
@@ -94,7 +95,7 @@ function topmost(paths: readonly string[]): string[] {
   return [...full].filter((path) => !isBelowAnother(path));
 }
 
-/** Returns a new hidden path for a copy with the given name. A new attempt removes the copies of earlier attempts. */
+/** Returns the path of a copy named `name` in a new hidden folder. The next attempt removes this attempt's copies. */
 function hiddenTarget(share: string, name: string): { readonly target: string; readonly record: string } {
   const record = join(SHARE.outputs, `.saved-${uniqueName()}`, name);
   return { target: join(share, record), record };
@@ -153,7 +154,7 @@ function pathWithName(volume: string, within: string, name: string): string {
   return linked ? record : within;
 }
 
-/** Copies the readable part of an output to a hidden place. */
+/** Copies the readable part of an output to a new hidden path on the volume. */
 async function copyHidden(
   source: string,
   name: string,

@@ -8,8 +8,9 @@ import { systemCode } from "shared/fs/system-error";
 import { fixedFolder, mayBePattern } from "./pattern.ts";
 
 /**
- * Reports each unreadable folder that a pattern has to search. If the path of a folder is not UTF-8, reports each match
- * in this folder. Node's glob functions treat both kinds of folders as empty.
+ * Node's glob functions treat two kinds of folders as empty: unreadable folders, and folders whose path is not UTF-8.
+ * This function reports each unreadable folder that the pattern has to search. It also reports each match in a folder
+ * whose path is not UTF-8.
  */
 export function reportUnreadableFolders(pattern: string, report: FailureReport): void {
   const folder = fixedFolder(pattern);
@@ -21,9 +22,9 @@ export function reportUnreadableFolders(pattern: string, report: FailureReport):
 }
 
 /**
- * Returns the parts of a pattern for the search. If braces contain a slash, the alternatives in these braces can have
- * different depths. In this case, replaces the braces and all later parts with `**`. The part `**` searches all folders
- * below.
+ * Returns the parts that {@link search} uses for a pattern. If braces contain a slash, the alternatives in these braces
+ * can have different depths. In this case, replaces the braces and all later parts with `**`. The part `**` searches
+ * all folders below.
  */
 function patternParts(parts: readonly string[]): readonly string[] {
   const unbalanced = parts.findIndex((part) => part.split("{").length !== part.split("}").length);

@@ -51,13 +51,13 @@ class PipeTee implements Tee {
   /** Resolves when the application has ended. After that, the tee does not wait for a slow reader. */
   readonly #ended = Promise.withResolvers<true>();
   /**
-   * Resolves when the last chunk is written to the launcher's own stream. The value is false if the reader has
-   * disconnected.
+   * Resolves when the newest chunk is written to the launcher's own stream. The value is false if the reader of this
+   * stream has disconnected.
    */
   #written: Promise<boolean> = Promise.resolve(true);
   /** The number of bytes that were copied. */
   #copied = 0;
-  /** The number of bytes to copy. This number is known only after the application has ended. */
+  /** The total number of bytes to copy; infinite until the application has ended and the number is known. */
   #limit = Number.POSITIVE_INFINITY;
 
   constructor(own: Writable, files: readonly TeeFile[]) {

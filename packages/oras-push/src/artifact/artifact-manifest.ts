@@ -19,9 +19,9 @@ export interface Artifact {
 /** How to make an artifact mountable as an image. */
 export interface Mountable {
   /**
-   * An archive of all files of the artifact. If the artifact has files, a push also writes a second manifest, which
-   * contains the folders and this archive. Undefined if the artifact has only folders, because the artifact itself is
-   * then mountable.
+   * An archive of all single files of the artifact. If the artifact has single files, a push also writes an image. The
+   * manifest of this image contains the folders and this archive. Undefined if the artifact has only folders, because
+   * an artifact without single files is itself mountable.
    */
   readonly files: LayerSource | undefined;
 }

@@ -29,7 +29,10 @@ export async function mapConcurrently<T, R>(
 /** A function that calls `act` when a slot is free, and returns the result of `act`. */
 export type Limiter = <T>(act: () => Promise<T>) => Promise<T>;
 
-/** Creates a {@link Limiter} with `limit` slots. The calls start in the order of their requests. */
+/**
+ * Creates a {@link Limiter} with `limit` slots. If no slot is free, calls wait. The call that has waited longest starts
+ * next.
+ */
 export function limiter(limit: number): Limiter {
   let free = Math.max(1, limit);
   const waiting: (() => void)[] = [];

@@ -26,7 +26,10 @@ export interface EarlierContent {
   mayHaveBlobs(): Promise<boolean>;
 }
 
-/** Creates the queries for one store. `references` are the references that this push writes in this store. */
+/**
+ * Returns {@link EarlierContent} for one store. `references` are the references that the current push writes to the
+ * store.
+ */
 export function earlierContent(store: ArtifactStore, references: readonly AnyReference[]): EarlierContent {
   const layers = async () => {
     const tags = references.flatMap(({ tag }) => (tag === undefined ? [] : [tag]));
@@ -100,7 +103,7 @@ async function beginsWith(store: ArtifactStore, layer: Descriptor, head: Buffer)
 
 /**
  * Returns the response of a store. Returns undefined if the store refuses the request, or if the content in the store
- * is broken. Broken content is not an error here, because this push may repair the content.
+ * is broken. Broken content is not an error here, because the current push may replace it with correct content.
  */
 async function undefinedIfRefused<T>(answer: Promise<T>): Promise<T | undefined> {
   try {

@@ -1,2 +1,2 @@
-/** The suffix of an image's tag. An image with this suffix contains the files of an artifact. */
+/** A tag with this suffix points to an image that contains the files of an artifact. */
 export const IMAGE_SUFFIX = "-image";

@@ -24,15 +24,15 @@ const VOLATILE_ANNOTATIONS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Layers with the same content may differ in these annotations. For example, a copy of a file may have a newer
- * modification time than the file itself.
+ * Layers with the same content may have different values for these annotations. For example, a copied file may have a
+ * newer modification time than the original file.
  */
 const VOLATILE_OF_LAYERS: ReadonlySet<string> = new Set([ANNOTATIONS.fileTime]);
 
 /**
  * Checks that a tag's manifest has the same artifact type, layers and annotations as the new manifest. Also checks that
- * both manifests can be mounted, or that neither can. Ignores annotations that say when and where the artifact was
- * made. Throws `cannotCreate` with a description of the existing artifact if the manifests differ.
+ * both manifests are mountable, or both are not. Ignores annotations that say when and where the artifact was made.
+ * Throws `cannotCreate` with a description of the existing artifact if the manifests differ.
  */
 export function checkSameContent(reference: AnyReference, existing: StoredManifest, wanted: StoredManifest): void {
   const found = contentOf(existing);
@@ -44,8 +44,8 @@ export function checkSameContent(reference: AnyReference, existing: StoredManife
 }
 
 /**
- * Parses a manifest, and removes the annotations that are not compared. Returns undefined if the manifest does not
- * describe an artifact. For example, an index does not describe an artifact.
+ * Parses a manifest, and removes the annotations that {@link checkSameContent} ignores. Returns undefined if the
+ * manifest does not describe an artifact. For example, an index does not describe an artifact.
  */
 function contentOf(manifest: StoredManifest): (Manifest & { readonly mountable: boolean }) | undefined {
   const parsed = manifestOf(manifest);

@@ -36,7 +36,7 @@ export function groupByStore(references: readonly AnyReference[]): readonly AnyR
 
 /** Opens the repositories and registries of one command. They share their connections. */
 export interface StoreOpener {
-  /** Opens the repository or the layout of a reference, as {@link openStore} does. */
+  /** Does the same as {@link openStore}, but uses the shared connections. */
   open(reference: AnyReference, access: Access): Promise<ArtifactStore>;
   /** Lists the repositories of a registry. See {@link listRepositories}. */
   listRepositories(registry: string): Promise<string[]>;

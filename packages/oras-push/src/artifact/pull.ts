@@ -159,8 +159,8 @@ async function restoreLayers(
 ): Promise<string> {
   const whole = join(staging, uniqueName());
   writing(whole, () => mkdirSync(whole));
-  // If two layers may contain files with the same name, each layer gets a separate folder. Otherwise, one folder is
-  // faster.
+  // If two layers may contain files with the same name, each layer gets a separate folder. Otherwise, all layers share
+  // one folder, because this is faster.
   const apart = !areDistinctFiles(layers);
   const restored = await mapConcurrently([...layers.entries()], concurrency, async ([index, layer]) => {
     const place = apart ? `${whole}-${index}` : whole;

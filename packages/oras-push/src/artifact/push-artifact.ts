@@ -39,7 +39,9 @@ export interface ArtifactPlan {
   readonly compression?: Format;
   /** Patterns that select the entries of folders to push. */
   readonly patterns: Patterns;
-  /** If true, the push fails if a tag points to different content. If false, the push overwrites the tag. */
+  /**
+   * If true, the push fails if one of its tags already points to different content. If false, overwrites such a tag.
+   */
   readonly noClobber: boolean;
   /** Whether to make the artifact mountable as an image; false by default. */
   readonly mountable?: boolean;

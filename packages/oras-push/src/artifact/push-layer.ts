@@ -10,7 +10,7 @@ import type { Progress } from "./progress.ts";
 /** A layer's descriptor in the manifest, and whether its blob was sent. */
 export interface PushedLayer {
   readonly descriptor: Descriptor;
-  /** False if the store already had the blob, or mounted the blob from another repository. */
+  /** True if the blob was uploaded; false if the store already had it, or mounted it from another repository. */
   readonly sent: boolean;
 }
 
@@ -208,7 +208,7 @@ async function readStart(source: LayerSource) {
   return { head, rest: iterator, annotations };
 }
 
-/** Yields all bytes. Removes each chunk from `head` before the chunk is sent. Its memory can then be freed early. */
+/** Yields all bytes. Removes each chunk from `head` before it is yielded, so that its memory can be freed early. */
 async function* continued(head: Buffer[], rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
   for (let chunk = head.shift(); chunk !== undefined; chunk = head.shift()) yield chunk;
   yield* { [Symbol.asyncIterator]: () => rest };

@@ -35,7 +35,10 @@ interface OpenDestination {
 export interface PushOptions {
   /** Number of layers that are sent at the same time. */
   readonly concurrency: number;
-  /** If true, the push fails if a tag points to different content. If false, the push overwrites the tag. */
+  /**
+   * If true, the push fails if a tag already points to content that differs from the pushed content. If false, the push
+   * overwrites the tag.
+   */
   readonly noClobber: boolean;
   readonly progress: Progress;
   /**
@@ -76,7 +79,8 @@ export async function push(
   const results: PushResult[] = [...kept];
   for (const [index, { store, targets }] of open.entries()) {
     const layers = pushed[index] as PushedLayer[];
-    // Push the image first, so that each client that finds the artifact also finds the image.
+    // In `targets`, an artifact comes before its image. The reversed order writes the image first, so that each client
+    // that finds the artifact also finds its image.
     for (const { reference, variant } of targets.toReversed()) {
       const manifest = manifestOf(artifact, layers, variant);
       const stored = await pushTag(store, reference, manifest, options);
@@ -93,7 +97,7 @@ export function createdAnnotation(date: Date): Annotations {
 }
 
 /**
- * Returns results for the references that already point to the content of this push. Sends nothing. Throws
+ * Returns results for the references that already point to the content of this push. Uploads nothing. Throws
  * `cannotCreate` if a reference points to different content.
  */
 async function keptResults(

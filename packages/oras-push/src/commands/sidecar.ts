@@ -24,8 +24,8 @@ export const sidecarCommand: Command<typeof SIDECAR_USAGE.options> = {
   run: (line, io) => sidecar(sidecarPlan(line, io.env), line.args, io),
   onRefusal: async (failure, { share }) => {
     const folder = share || DEFAULT_SHARE;
-    // A second sidecar must not write this marker. The launcher would read the marker, and stop waiting for the first
-    // sidecar.
+    // A second sidecar must not write the marker `initFailed`. The launcher would read this marker, and stop waiting
+    // for the first sidecar.
     if (await isHeld(join(folder, SHARE.sidecarLease)).catch(() => false)) return;
     const { exitCode } = failure;
     const marker: FailureMarker = { schema: 1, attempt: null, exitCode, error: describeError(failure) };
@@ -39,8 +39,8 @@ async function sidecar(plan: SidecarCommandPlan, args: readonly string[], io: Io
   const context = plainContext(io);
   for (const text of introduction(plan, args)) context.log(text);
   warnIfNotMounted(plan.share, context.warn);
-  // A user may try the tools outside Kubernetes, without a mounted volume. The sidecar may then start before the
-  // launcher. Therefore, the sidecar also creates the shared folders.
+  // A user may try the tools outside Kubernetes. In this case, no volume is mounted, and the shared folder may be
+  // missing. The launcher also creates this folder, but the sidecar may start first.
   creatingFolder(plan.share, () => makeSharedFolders(plan.share));
   const watcher = watchLease(join(plan.share, SHARE.lease));
   const volume = openVolume(plan.share, watcher);
@@ -53,8 +53,8 @@ async function sidecar(plan: SidecarCommandPlan, args: readonly string[], io: Io
     import("../artifact/push-artifact.ts"),
     import("../artifact/pull-artifacts.ts"),
   ]);
-  // SIGTERM means that the pod is terminating, so the sidecar finishes its work. A second SIGTERM ends a sidecar that
-  // is not native.
+  // The first SIGTERM means that the pod is terminating, so the sidecar finishes its work. A second SIGTERM ends the
+  // sidecar at once, but a native sidecar ignores it.
   const never = new AbortController().signal;
   const signal = plan.native ? never : (io.interruptedAgain ?? never);
   const steps = sidecarSteps(plan, context, watcher.state, volume, signal);

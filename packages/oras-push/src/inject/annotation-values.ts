@@ -30,7 +30,7 @@ export function isOurs(name: string): boolean {
   return name.startsWith(OPERATOR_PREFIX) || name.startsWith(OWN_PREFIX);
 }
 
-/** Whether a given annotation sets something. The operator's value `NA` sets nothing. */
+/** Whether a pod sets an annotation. An annotation of the ORAS Operator with the value `NA` counts as not set. */
 export function isSet(given: GivenAnnotations, name: string): boolean {
   return Object.hasOwn(given, name) && !(name.startsWith(OPERATOR_PREFIX) && given[name] === NONE);
 }

@@ -257,7 +257,7 @@ export const ANNOTATIONS: readonly Annotation[] = [
   ...annotations(OWN_PREFIX, OWN_ROWS),
 ];
 
-/** The switches that always need a value, because `--plain-http=false` does not mean the same as a missing option. */
+/** The switches that are always passed with a value. `--plain-http=false` differs from a missing `--plain-http`. */
 export const SWITCH_OPTIONS: ReadonlySet<string> = new Set(["plain-http"]);
 
 /** Whether two annotations set the same part of the pod or the same option of the same tools. */
@@ -267,8 +267,8 @@ export function setSame({ sets: a }: Annotation, { sets: b }: Annotation): boole
 }
 
 /**
- * Whether a pod may have several annotations that set this part or option. For example, each annotation for an input
- * adds one more input.
+ * Whether a pod may have several annotations for the part or option that the given annotation sets. For example, each
+ * annotation for an input adds one more input.
  */
 export function addsUp({ sets }: Annotation): boolean {
   return sets === "nothing" || sets === "inputs" || (typeof sets !== "string" && sets.option === "output");

@@ -55,8 +55,8 @@ async function injectFile(
     const result = await injectObject(document.object, settings, readCommand);
     const patched = document.patched(result.patch);
     parts.text += patched;
-    // The tool reformats each document that it changes. Before it compares the two documents, it also reformats the
-    // original document. Therefore, the difference shows only real changes.
+    // If the patch changes a document, `patched` also reformats it. In this case, `before` gets the original document
+    // in the same format. Therefore, the difference shows only real changes.
     const unchanged = result.patch.length === 0;
     parts.before += unchanged ? patched : document.formatted();
     parts.after += patched;

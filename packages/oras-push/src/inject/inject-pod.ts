@@ -14,7 +14,7 @@ export type Injection =
   | { readonly kind: "unchanged" }
   /** The pod cannot be injected. `why` says what to write instead. */
   | { readonly kind: "refused"; readonly why: string }
-  /** The pod would be injected if its container had a command. */
+  /** The pod cannot be injected, because its container has no command. `container` is the index of this container. */
   | { readonly kind: "no-command"; readonly why: string; readonly container: number }
   /** The pod is changed. A worker gets no sidecar. */
   | {
@@ -24,9 +24,10 @@ export type Injection =
     };
 
 /**
- * Decides how to change a pod so that its output is saved. The patch adds the launcher in front of the command, the
- * shared volume and the sidecar. The decision depends on the annotations of the pod. The function has no side effects.
- * For a patched step, a second call returns `unchanged`. For a worker ({@link isWorker}), it returns the same patch.
+ * Decides how to change a pod so that its output is saved. For a step, the patch adds the shared volume and the
+ * sidecar, and puts the launcher in front of the command. The decision depends on the annotations of the pod. The
+ * function has no side effects. After a step is patched, a second call returns `unchanged`. For a worker
+ * ({@link isWorker}), each call returns the same patch.
  */
 export function injectPod(pod: PodTemplate, settings: InjectionSettings): Injection {
   const given = annotationsOf(pod);
@@ -49,7 +50,10 @@ export function injectPod(pod: PodTemplate, settings: InjectionSettings): Inject
   return { kind: "step", patch, warnings: ignoredAnnotations(given) };
 }
 
-/** Checks whether valid annotations describe a step. Returns undefined if they do, and otherwise a message. */
+/**
+ * Checks whether the annotations together describe what to pull or push. Each single annotation is already valid.
+ * Returns the message for the first problem, and undefined if there is no problem.
+ */
 function transferProblem(given: GivenAnnotations): string | undefined {
   const { inputs, pushTo, registryMissing, saves } = transfersOf(given);
   const problems: Partial<Record<MessageName, boolean>> = {

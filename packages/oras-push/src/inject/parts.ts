@@ -20,7 +20,7 @@ export const PATHS = {
   share: DEFAULT_SHARE,
   /** The mount path of the image that contains the tools. The tools look for their loader at this path. */
   tools: "/opt/oras-pod-tools",
-  /** The service account's token. An empty volume at this path keeps the token out of the sidecar. */
+  /** The mount path of the service account's token. An empty volume at this path hides the token from the sidecar. */
   token: "/var/run/secrets/kubernetes.io/serviceaccount",
 } as const;
 
@@ -99,9 +99,9 @@ export const COMPLETION_INDEX = {
 export const DEFAULT_GRACE_PERIOD = 30;
 
 /**
- * The grace period of a pod with a sidecar, in seconds. This time is for the launcher's `--grace`, and then for the
- * push with its retries. Injection replaces only the default grace period, because the user chose any other value on
- * purpose.
+ * The grace period of a pod with a sidecar, in seconds. The launcher needs the first part of this time for its
+ * `--grace`. The sidecar needs the rest for the push and its retries. Injection replaces only
+ * {@link DEFAULT_GRACE_PERIOD}, because the user chose any other value on purpose.
  */
 export const GRACE_PERIOD = 180;
 
@@ -139,9 +139,9 @@ export const INDEX_VARIABLE: EnvironmentVariable = variable(
 );
 
 /**
- * Kubernetes starts the application when the sidecar holds its lease, or when the sidecar has nothing to do. This probe
- * does not wait for the inputs. The launcher waits for the inputs instead, so that the pod fails at once if the sidecar
- * cannot pull them.
+ * Kubernetes starts the application after this probe of the sidecar succeeds. The probe succeeds when the sidecar holds
+ * its lease, or has nothing to do. The probe does not wait for the inputs. The launcher waits for the inputs, so that
+ * the pod fails at once if the sidecar cannot pull them.
  */
 export const STARTUP_PROBE = {
   exec: {
@@ -173,15 +173,15 @@ export const SIDECAR_MOUNTS = [
 export const INSTALL_COMMAND: readonly string[] = ["launcher", "--install", `${PATHS.share}/bin`];
 
 /**
- * The quality-of-service class of a pod (Kubernetes, "Pod Quality of Service Classes"). Injection sets resources only
- * in these classes.
+ * The quality-of-service class of a pod (Kubernetes, "Pod Quality of Service Classes"). Injection sets the resources of
+ * its containers only in pods of these two classes.
  */
 export type ServiceClass = "burstable" | "guaranteed";
 
 /**
- * The resources of the injected containers. With these resources, the pod keeps its class. If no container of a pod has
- * requests or limits, the injected containers get no resources. Resources would give this pod a different class than
- * the workers, which are the pods of its job without a sidecar.
+ * The resources of the injected containers for each class. These resources do not change the class of the pod. If no
+ * container of a pod has requests or limits, the injected containers get no resources either. With resources, this pod
+ * would have a different class than the workers. The workers are the other pods of its job, and have no sidecar.
  */
 export const RESOURCES: Readonly<Record<ServiceClass, { readonly sidecar: Resources; readonly install: Resources }>> = {
   burstable: {

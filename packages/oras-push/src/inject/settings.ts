@@ -8,6 +8,6 @@ export type Delivery = "image-volume" | "install";
 export interface InjectionSettings {
   /** The image of the tools. The annotations `oras-container` and `image` override it. */
   readonly image: string;
-  /** `image-volume` needs Kubernetes 1.36, and a runtime that allows execution from such a volume. */
+  /** `image-volume` needs Kubernetes 1.36, and a container runtime that allows execution from an image volume. */
   readonly delivery: Delivery;
 }

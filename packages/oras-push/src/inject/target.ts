@@ -36,7 +36,7 @@ export function namedContainer(given: GivenAnnotations): string | undefined {
   return partValues(given, "container")[0];
 }
 
-/** Whether the annotations name a container that the pod does not have. Such a pod is a worker of another pod. */
+/** Whether the annotations name a container that this pod lacks. Injection treats such a pod as a worker of a job. */
 export function isWorker({ spec }: PodTemplate, given: GivenAnnotations): boolean {
   const named = namedContainer(given);
   return named !== undefined && !spec.containers.some(({ name }) => name === named);
@@ -61,7 +61,7 @@ export function conditionVariable(given: GivenAnnotations): string | undefined {
 }
 
 /**
- * Returns the variable that the sidecar copies from the container. The sidecar needs this variable for its condition.
+ * Returns the variable that the sidecar copies from the container, to check the condition of `only-if`.
  * Returns undefined if the sidecar does not need to copy a variable.
  */
 export function copiedVariable(given: GivenAnnotations, { env = [] }: Container): EnvironmentVariable | undefined {
@@ -99,7 +99,7 @@ function takenPath({ name, volumeMounts = [] }: Container): string | undefined {
 
 function conditionProblem(given: GivenAnnotations, { name: container, env = [] }: Container): string | undefined {
   const variable = conditionVariable(given);
-  // The Job controller sets the index in the containers of each pod, but not in the template.
+  // The template lacks the variable of the completion index. The Job controller adds this variable to each pod.
   if (variable === undefined || variable === COMPLETION_INDEX.variable) return undefined;
   return env.some(({ name }) => name === variable) ? undefined : messageText("condition", { variable, container });
 }

@@ -16,7 +16,7 @@ export interface FoundTemplate {
   readonly inherited: JsonPatch;
 }
 
-/** The kinds whose pods run forever. Their templates allow only `restartPolicy: Always`. */
+/** The kinds of objects whose pods run forever. In these pods, only `restartPolicy: Always` is allowed. */
 const FOREVER: ReadonlySet<string> = new Set([
   "Deployment",
   "ReplicaSet",
@@ -32,7 +32,8 @@ export function runsForever(kind: string): boolean {
 
 /**
  * Finds all pods and pod templates whose annotations ask for injection. `root` can be a Pod, a Job, a CronJob, a
- * JobSet, a List, or any other object. The annotations of a Job also apply to its pods, as in the ORAS Operator.
+ * JobSet, a List, or any other object. The annotations of a Job also apply to its pods. The ORAS Operator does
+ * the same.
  */
 export function findTemplates(root: unknown): FoundTemplate[] {
   return [...visit(root, { object: "object", kind: "", path: [], owner: undefined })];

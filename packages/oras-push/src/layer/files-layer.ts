@@ -9,8 +9,9 @@ import { type LayerPath, titleOf } from "./layer-path.ts";
 import type { LayerOptions, LayerSource } from "./layer-source.ts";
 
 /**
- * Returns a layer of an image. The layer is an archive of files. It has no title, so that other clients do not restore
- * it. The artifact itself has a separate layer for each file. That layer's title is the file's name in the archive.
+ * Returns the layer of an image. This layer is an archive of all `files`. The layer has no title, so that other clients
+ * do not restore the archive. The artifact of the image has a separate layer for each file. The title of a file's layer
+ * is also the name of the file in the archive.
  */
 export async function filesLayer(files: readonly LayerPath[], options: LayerOptions): Promise<LayerSource> {
   const entries = await Promise.all(files.map(({ path }) => entryOf(path)));

@@ -5,9 +5,9 @@ const SAMPLES = 8;
 const SAMPLE_SIZE = 1024;
 
 /**
- * The maximum result of {@link sumOfSquares} for a sample that counts as random. If all byte values are equally likely,
- * the result is about 5100 on average, and hardly ever reaches 5600. At a result of 6000, a code for single bytes (such
- * as a Huffman code) saves less than 3 %.
+ * A sample counts as random if {@link sumOfSquares} returns at most this number. If all byte values are equally likely,
+ * the function returns about 5100 on average, and hardly ever 5600. If the function returns 6000 for a sample, a code
+ * for single bytes (such as a Huffman code) saves less than 3 % of this sample.
  */
 const MAX_SQUARES = 6000;
 

@@ -1,7 +1,7 @@
 import { type FilePart, readPart } from "../tar/file-part.ts";
 import { MAX_COMPRESSED, SEGMENT, WINDOW } from "./gzip-block.ts";
 
-/** The memory of a slot, in bytes: a segment, and the compressed segment. */
+/** The size of a slot, in bytes. A slot holds a segment and the compressed form of this segment. */
 const SLOT: number = SEGMENT + MAX_COMPRESSED;
 
 /**
@@ -22,12 +22,12 @@ export class SegmentRing {
     this.#filled = new Int32Array(memory, slots * SLOT, slots);
   }
 
-  /** The memory of a segment. It belongs to this segment until a later segment reuses the slot. */
+  /** Returns the memory of a segment. Later, another segment reuses this memory, because it is in the same slot. */
   segment(index: number, length: number = SEGMENT): Buffer {
     return Buffer.from(this.memory, (index % this.slots) * SLOT, length);
   }
 
-  /** The memory of a compressed segment. It belongs to this segment until a later segment reuses the slot. */
+  /** Returns the memory of a compressed segment. Later, another segment reuses this memory. */
   compressed(index: number, length: number = MAX_COMPRESSED): Buffer {
     return Buffer.from(this.memory, (index % this.slots) * SLOT + SEGMENT, length);
   }
@@ -41,7 +41,7 @@ export class SegmentRing {
 
   /**
    * Waits until a segment has its content. Blocks the thread. Another thread must fill the segment. Until this method
-   * returns, no later segment may take the slot.
+   * returns, no later segment may use the slot of this segment.
    */
   waitUntilFilled(index: number): void {
     const slot = index % this.slots;

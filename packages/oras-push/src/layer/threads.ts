@@ -9,18 +9,18 @@ const MAX_THREADS = 16;
 /** The memory of a thread, in bytes: 7 MiB for V8 and Node, and 1 MiB for its segments and for zlib. */
 const THREAD_MEMORY = 8 << 20;
 
-/** The memory of the other parts of the process during a push, in bytes. */
+/** The memory that a push needs in addition to the memory of these threads, in bytes. */
 const OTHER_MEMORY = 64 << 20;
 
 /**
- * The minimum number of threads that encode. With fewer threads, the encoding would need more memory than with libuv's
- * threads, but would not be faster.
+ * The minimum number of encoding threads. If fewer threads are possible, libuv's threads encode the archive. Fewer
+ * encoding threads would need more memory than libuv's threads, and would not be faster.
  */
 const MIN_THREADS = 3;
 
 /**
- * With at most this number of threads, the main thread has time to hash the archive. With more threads, one further
- * thread hashes the archive.
+ * If at most this number of threads encode, the main thread has time to hash the archive. If more threads encode, a
+ * separate thread hashes the archive.
  */
 const HASHED_BY_MAIN = 4;
 
@@ -69,7 +69,7 @@ export class Threads {
     return this.#leastBusy().run(task);
   }
 
-  /** Hashes a segment. Pass the segments in order. Pass each segment to {@link encode} first. */
+  /** Hashes a segment. Pass the segments in the order of the archive, and each segment to {@link encode} first. */
   async hash(task: HashTask): Promise<void> {
     await this.#hasher().run(task);
   }
@@ -104,7 +104,8 @@ export class Threads {
   }
 
   /**
-   * Ends all threads. All tasks fail. If only one thread ended, the other threads could wait for its segment forever.
+   * Ends all threads. All tasks fail. It is not enough to end one thread, because another thread could then wait for a
+   * segment of this thread forever.
    */
   async #end(reason: Error): Promise<void> {
     const ended = this.#ended ?? reason;

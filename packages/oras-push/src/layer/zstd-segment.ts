@@ -3,7 +3,10 @@ import { periodicCollection } from "shared/cli/garbage-collector";
 import { type AsyncCompressor, MAX_COMPRESSED, SEGMENT, type SyncCompressor } from "./gzip-block.ts";
 import { zlib } from "./zlib.ts";
 
-/** After this number of frames, a thread collects its garbage. V8 does not know about the memory of zstd's contexts. */
+/**
+ * After this number of frames, a thread collects its garbage. V8 would collect this garbage too late, because V8 does
+ * not know about the memory of zstd's contexts.
+ */
 const COLLECTED = 16;
 
 /** A frame without content: one empty raw block (RFC 8878, section 3.1.1). */
@@ -58,7 +61,8 @@ function optionsOf(level: number, levelParameter: number) {
 }
 
 /**
- * Removes the empty frame at the end. Node writes it because the flag `ZSTD_e_end` has already ended the first frame.
+ * Returns `frames` without the empty frame at the end. The flag `ZSTD_e_end` ends the first frame before the stream
+ * ends. Therefore, at the end of the stream, Node writes a second frame without content.
  */
 function withoutEmptyFrame(frames: Buffer): Buffer {
   const end = frames.length - EMPTY_FRAME.length;

@@ -16,14 +16,14 @@ export const ANNOTATIONS = {
    * the tar archive contains the permissions.
    */
   fileMode: "dev.oras-pod-tools.file.mode",
-  /** The modification time of a single file (RFC 3339), in UTC and whole seconds. */
+  /** The modification time (RFC 3339) of a file that is a layer of its own, in UTC and whole seconds. */
   fileTime: "dev.oras-pod-tools.file.mtime",
   /**
-   * The digest of the artifact that an image belongs to. The image contains the files of this artifact. Other manifests
-   * do not have this annotation.
+   * The digest of the artifact that an image belongs to. The image contains the files of this artifact. Only images
+   * have this annotation.
    */
   imageOf: "dev.oras-pod-tools.image-of",
-  /** The exit code of the application that wrote the content. */
+  /** The exit code of the application that wrote the files of the artifact. */
   exitCode: "dev.oras-pod-tools.run.exit-code",
   /** The signal that ended the application. */
   signal: "dev.oras-pod-tools.run.signal",

@@ -2,8 +2,8 @@ import { parseReference, type Reference } from "./reference.ts";
 
 /**
  * Parses the name of an image as a container runtime does. If the name has no registry, the registry is docker.io. If
- * such a name has no slash, the image is below `library`. If the name has no tag and no digest, the tag is `latest`.
- * Throws `ReferenceSyntaxError` if the name is invalid.
+ * the name has no slash, the repository is below `library`: `alpine` means `docker.io/library/alpine`. If the name has
+ * no tag and no digest, the tag is `latest`. Throws `ReferenceSyntaxError` if the name is invalid.
  */
 export function parseImageReference(name: string): Reference {
   const [first = "", ...rest] = name.split("/");

@@ -37,9 +37,7 @@ export function manifestLinks(bytes: Buffer): ManifestLinks {
   };
 }
 
-/**
- * Finds digests as {@link manifestLinks} does. Returns no digests if the bytes are missing or are not a JSON object.
- */
+/** Does the same as {@link manifestLinks}, but returns no digests if the bytes are missing or are not a JSON object. */
 export function linksOrNone(bytes: Buffer | undefined): ManifestLinks {
   try {
     return manifestLinks(bytes ?? Buffer.alloc(0));

@@ -25,8 +25,8 @@ export interface NamePage {
 }
 
 /**
- * Lists the names of all pages (distribution-spec, "Listing Tags"). Some registries do not name the next page.
- * Therefore, after a full page, this function requests the names that follow the last name.
+ * Returns the names on all pages of a list (distribution-spec, "Listing Tags"). Some registries do not send the URL of
+ * the next page. Therefore, after a full page, this function requests the names that follow the last name.
  */
 export async function listNames(transport: Transport, list: NameList): Promise<string[]> {
   const names = new Set<string>();
@@ -51,8 +51,8 @@ export async function listNames(transport: Transport, list: NameList): Promise<s
 }
 
 /**
- * Whether a list contains at least one name. Requests only the first name, and does not retry. `patience` is the longest time to
- * wait for a response, in milliseconds.
+ * Whether a list of tags or repositories contains at least one name. Requests only the first name, and does not retry.
+ * `patience` is the longest time to wait for a response, in milliseconds.
  */
 export async function hasNames(transport: Transport, list: NameList, patience: number): Promise<boolean> {
   const { names, next } = await fetchPage(transport, list, `${list.path}?n=1`, patience);

@@ -95,8 +95,8 @@ export class Repository implements ArtifactStore {
   }
 
   /**
-   * Requests a mount. Returns undefined if the registry rejects the mount. In this case, the caller can still upload
-   * the blob.
+   * Requests the mount of a blob from `repository`. Returns undefined if the registry rejects the request. In this
+   * case, the caller can still upload the blob.
    */
   async #requestMount(digest: Digest, repository: string): Promise<RegistryResponse | undefined> {
     try {
@@ -114,8 +114,8 @@ export class Repository implements ArtifactStore {
   }
 
   /**
-   * Sends a blob from memory ("Pushing a blob monolithically", POST then PUT). Retries work as in
-   * {@link pushKnownBlob}.
+   * Sends a blob from memory ("Pushing a blob monolithically", POST then PUT). A retry sends only the bytes that the
+   * registry does not have.
    */
   async pushBlob(bytes: Buffer, digest: Digest): Promise<void> {
     await this.#putBlob({ digest, size: bytes.length }, (offset) => bytes.subarray(offset));
@@ -137,11 +137,11 @@ export class Repository implements ArtifactStore {
   pushStreamedBlob(open: OpenContent): Promise<BlobInfo> {
     let blob: BlobInfo | undefined;
     return this.#uploads.run(async (session) => {
-      // If an earlier attempt sent all bytes, but the response was lost, no byte is sent again.
+      // If an earlier attempt sent all bytes and only lost the response, `finish` is the only remaining step.
       if (blob === undefined || blob.size !== session.offset) {
         let meter = new Meter();
-        // After a redirect or an expired token, the body is sent again. Therefore, each call of this function starts
-        // with a new meter.
+        // The function below opens the body. After a redirect or an expired token, it is called again. Therefore, each
+        // call creates a new meter.
         await this.#uploads.send(session, () => {
           meter = new Meter();
           return skipBytes(metered(open(), meter), session.offset);

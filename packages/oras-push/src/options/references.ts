@@ -15,7 +15,7 @@ import {
 import { type InputReference, parseTagPattern } from "../oci/tag-pattern.ts";
 import type { ResultsTarget } from "../results/repositories.ts";
 
-/** The argument that means "no reference", as in the script of the ORAS Operator. */
+/** The argument that means "no reference". The script of the ORAS Operator uses the same word. */
 export const NONE = "NA";
 
 /** The command whose arguments are references, and the environment of this command. */
@@ -37,8 +37,8 @@ export function pushReference(form: ReferenceForm, text: string): Reference {
 
 /**
  * Parses the reference that a sidecar pushes to. The reference must have a tag, because the sidecar adds one of
- * `suffixes` to the tag of an unsuccessful run. The tag with the suffix must not be too long. Throws a usage failure if
- * the text is invalid.
+ * `suffixes` to the tag of an unsuccessful run. Throws a usage failure if the text is invalid, or if the tag would be
+ * too long with one of `suffixes`.
  */
 export function runTagReference(form: ReferenceForm, text: string, suffixes: readonly string[]): Reference {
   const reference = pushReference(form, text);
@@ -121,7 +121,9 @@ function checkNoTag({ usage }: ReferenceForm, text: string): void {
   throw usageError(usage, `expected an OCI layout without tag and digest, not ${text}`, hint);
 }
 
-/** Calls `parse`. If the text is not a reference but the path of an OCI layout, adds a hint to the failure. */
+/**
+ * Calls `parse`. If `parse` rejects the text, and the text is the path of an OCI layout, adds a hint to the failure.
+ */
 function orLayoutHint<R>(text: string, parse: () => R): R {
   try {
     return parse();
@@ -136,7 +138,7 @@ function isLayout(folder: string): boolean {
   return existsSync(join(folder, "oci-layout"));
 }
 
-/** Parses a repository or a layout. If a repository has a tag or a digest, the result contains it. */
+/** Parses a repository or a layout. If a tag or a digest follows the repository, the result contains it too. */
 function repositoryOf(form: ReferenceForm, text: string, ociLayout: boolean): AnyReference {
   if (!ociLayout) return referenceOf(form, text, parseReference);
   return referenceOf(form, text, (layout): LayoutReference => ({ layout, tag: undefined, digest: undefined }));

@@ -6,7 +6,7 @@ import type { TransferPlan } from "../artifact/transfer.ts";
 import { withoutNewline } from "../oci/auth/password.ts";
 import { readOptionFile } from "./file.ts";
 
-/** The default number of layers that are transferred at the same time, as in `oras`. */
+/** The default number of layers that are transferred at the same time. `oras` has the same default. */
 const DEFAULT_CONCURRENCY = 3;
 
 /** The default of `--retry-for`, in seconds. */

@@ -45,9 +45,9 @@ export class InputStores {
   }
 
   /**
-   * Lists the stores that may contain an input. The registry of the artifact comes first. This registry may contain an
-   * input even if the input's reference names a different address. The reason is that a registry can have a different
-   * address inside a cluster. If the artifact is in a layout, its inputs are in the same layout.
+   * Lists the stores that may contain an input of the artifact. The artifact's own registry comes first. It may contain
+   * the input even if the input's reference names a different address. For example, the same registry can have a
+   * different address inside a cluster. If the artifact is in a layout, its inputs are in the same layout.
    */
   sourcesOf(input: Reference): readonly InputSource[] {
     const artifact = this.#artifact;

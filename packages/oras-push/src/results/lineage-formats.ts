@@ -62,8 +62,8 @@ function nodeText(node: LineageNode, input: LineageInput | undefined): string {
 }
 
 /**
- * Returns a mark if the tag of an input was deleted, or now refers to a different artifact. Returns an empty list for
- * any other input.
+ * Returns a short note if the tag of an input was deleted, or if the tag now refers to a different artifact. Otherwise,
+ * returns an empty list.
  */
 function tagMarks({ tag }: LineageInput): string[] {
   if (tag.kind === "gone") return ["the tag was deleted"];
@@ -91,7 +91,7 @@ function jsonLines({ nodes }: Lineage): string {
 }
 
 /**
- * Formats a lineage as a flowchart for Mermaid. Each arrow points from an input to the artifact that was made from it.
+ * Formats a lineage as a flowchart for Mermaid. Each arrow points from an input to the artifact that uses this input.
  */
 function mermaid({ nodes }: Lineage): string {
   return graph(nodes, {
@@ -102,7 +102,7 @@ function mermaid({ nodes }: Lineage): string {
   });
 }
 
-/** Formats a lineage as a graph for Graphviz. Each arrow points from an input to the artifact that was made from it. */
+/** Formats a lineage as a graph for Graphviz. Each arrow points from an input to the artifact that uses this input. */
 function dot({ nodes }: Lineage): string {
   return graph(nodes, {
     start: "digraph lineage {\n  rankdir=LR;\n  node [shape=box];",

@@ -87,7 +87,7 @@ class LineageReader {
     return { root: digest, nodes: this.#nodes };
   }
 
-  /** Returns the inputs of these artifacts, except inputs that were already read. Each input occurs once. */
+  /** Returns the inputs of the artifacts `digests`, except inputs that were already read. Each input occurs once. */
   #unread(digests: readonly Digest[]): readonly RunInput[] {
     const inputs = digests.flatMap((digest) => this.#nodes.get(digest)?.inputs ?? []);
     const unread = inputs.filter(({ digest }) => !this.#nodes.has(digest));

@@ -66,7 +66,7 @@ async function readNested(
   return found;
 }
 
-/** Converts a manifest. Throws {@link ManifestError} if the manifest is not a JSON object. */
+/** Reads the facts about an artifact from its manifest. Throws {@link ManifestError} if this is not a JSON object. */
 function artifactOf(
   repository: string,
   tags: readonly string[],

@@ -59,8 +59,8 @@ export interface PrunePlan {
 export type Referrers = ReadonlyMap<Digest, readonly Digest[]>;
 
 /**
- * Selects artifacts by the rules of a policy. If an artifact is selected, its images are selected too. If the artifact
- * of an image has no tag any more, all rules except `keep` also apply to the image. Returns the reason for each
+ * Selects artifacts by the rules of a policy. If an artifact is selected, the images that belong to it are selected
+ * too. If an artifact has no tag any more, all rules except `keep` apply to its images. Returns the reason for each
  * selected artifact and image. `now` is in milliseconds since 1970.
  */
 export function selectArtifacts(
@@ -90,8 +90,8 @@ export function selectArtifacts(
 
 /**
  * Decides which of the selected artifacts are deleted. Keeps a selected artifact if a kept index lists it, if a kept
- * artifact was made from it, or if another manifest refers to it. An artifact that is kept for such a reason protects
- * its own inputs in the same way. This function is pure.
+ * artifact was made from it, or if another manifest refers to it. If a selected artifact is kept, these rules also
+ * protect the artifacts that it lists or was made from. This function is pure.
  */
 export function planPrune(
   artifacts: readonly PruneArtifact[],
@@ -135,8 +135,7 @@ function imagesByArtifact(artifacts: readonly PruneArtifact[]): ReadonlyMap<stri
 }
 
 /**
- * The images whose artifacts have no tag any more. If an index lists the artifact of an image, this artifact counts as
- * tagged.
+ * Returns the images whose artifacts have no tag any more. An artifact counts as tagged if an index lists the artifact.
  */
 function strandedImages(artifacts: readonly PruneArtifact[]): ReadonlySet<PruneArtifact> {
   const known = new Set(
@@ -188,7 +187,7 @@ function mayBeSelected(artifact: PruneArtifact, { states, keep, olderThan }: Pru
   const { run, subject, tags } = artifact;
   if (run === undefined || subject !== undefined || INDEXES.has(run.mediaType)) return false;
   if (tags.some((tag) => subjectOfTag(tag) !== undefined)) return false;
-  // These two rules compare the ages of artifacts. They never select an artifact if its age is unknown.
+  // The rules `keep` and `olderThan` compare the ages of artifacts. They never select an artifact of unknown age.
   if ((keep !== undefined || olderThan !== undefined) && endOf(run) === undefined) return false;
   return states.has(run.state);
 }
@@ -217,7 +216,7 @@ function reasonOf({ run, imageOf }: PruneArtifact, { keep, olderThan }: PrunePol
   ].join(", ");
 }
 
-/** Sorts artifacts into groups. Each artifact is in a later group than all artifacts that name it. */
+/** Sorts artifacts into groups. If artifact A refers to artifact B, A is in an earlier group than B. */
 function inGroups(
   deleted: ReadonlySet<PruneArtifact>,
   reasons: ReadonlyMap<PruneArtifact, string>,

@@ -52,14 +52,15 @@ export interface PruneResult {
   readonly total: number;
   /** The repositories without tags. */
   readonly empty: readonly string[];
-  /** The artifacts and tag lists that could not be read. These artifacts are not deleted. */
+  /** The artifacts and tag lists that could not be read. `prune` deletes no artifact that it could not read. */
   readonly unreadable: readonly Unreadable[];
 }
 
 /**
  * Deletes artifacts by the rules of a policy, or only makes the plan. Throws `registry` before the first deletion if a
- * manifest or a list of tags could not be fetched. Such an unknown manifest could name an artifact that the rules
- * select. A broken manifest names no artifact. It causes no error, and is not deleted.
+ * manifest or a list of tags could not be fetched. The manifest that was not fetched could name an artifact that the
+ * rules select. A manifest that was fetched, but is invalid, names no artifact. An invalid manifest causes no error,
+ * and is not deleted.
  */
 export async function prune(order: PruneOrder, context: TransferContext): Promise<PruneResult> {
   const opener = storeOpener(order, { ...context, env: withPullPassword(context.env) });
@@ -121,7 +122,7 @@ async function usersOf({ users }: PruneOrder, opener: StoreOpener): Promise<AnyR
 }
 
 function checkComplete(unreadable: readonly Unreadable[], targets: ReadonlySet<string>): void {
-  // The user named this unreadable layout, so the hint below would not help.
+  // If the user named the unreadable layout, the hint below would not help.
   const missing = unreadable.find(({ reference, failure }) => failure.code === "noInput" && targets.has(reference));
   if (missing !== undefined) throw missing.failure;
   const failed = unreadable.filter(({ kind }) => kind === "failed");
@@ -181,9 +182,7 @@ async function deleteAll({ groups }: PrunePlan, stores: Stores, concurrency: num
   return outcomes;
 }
 
-/**
- * Deletes an artifact. Keeps the artifact if another artifact names it, and that other artifact could not be deleted.
- */
+/** Deletes an artifact. If another artifact names this artifact and could not be deleted, keeps this artifact. */
 async function deleteOne(
   { artifact, why, namedBy }: Deletion,
   stores: Stores,

@@ -54,7 +54,7 @@ export interface ReadOptions {
 }
 
 /**
- * Reads the manifests of all tags in these repositories. Converts each manifest with `read`, and keeps only the
+ * Reads the manifests of all tags in `repositories`. Converts each manifest with `read`, and keeps only the
  * converted value in memory. If a tag or a list of tags cannot be read, adds it to `unreadable`, and reads the other
  * tags. The values have the order of the repositories. Within a repository, they have the order of the tags. Throws
  * `unavailable` if a registry cannot be reached.

@@ -5,7 +5,7 @@ import type { AnyReference } from "../oci/reference.ts";
 export interface RepositoryPrefix {
   /** Host and port, such as `localhost:5000`. */
   readonly registry: string;
-  /** The first characters of the names, such as `metric/`. Empty if all repositories are meant. */
+  /** The first characters of the repository names, such as `metric/`. An empty prefix matches all repositories. */
   readonly prefix: string;
 }
 

@@ -44,7 +44,7 @@ export interface RunLinks {
    * manifest.
    */
   readonly subject: Digest | undefined;
-  /** If the manifest is an image with the files of an artifact: this artifact. Otherwise undefined. */
+  /** For an image with the files of an artifact: the digest of this artifact. Undefined for any other manifest. */
   readonly imageOf: Digest | undefined;
 }
 
@@ -80,8 +80,8 @@ export function readRun({ bytes, descriptor }: StoredManifest): Run {
 }
 
 /**
- * Reads the names of other manifests from a manifest. Throws {@link ManifestError} if the manifest is not a JSON
- * object. This function is pure.
+ * Reads which other manifests a manifest refers to. Throws {@link ManifestError} if the manifest is not a JSON object.
+ * This function is pure.
  */
 export function readLinks({ bytes }: StoredManifest): RunLinks {
   const { manifests, subject } = manifestLinks(bytes);

@@ -16,7 +16,7 @@ import { isRunSuffixed } from "./run-outcome.ts";
 import type { FoundInput } from "./sidecar-context.ts";
 import type { SidecarPlan } from "./sidecar-plan.ts";
 
-/** A search keeps manifests in memory up to this total size, in bytes. The pull downloads the remaining ones again. */
+/** The maximum size of all manifests that a search keeps, in bytes. The pull downloads the other manifests again. */
 const KEPT_BYTES = 4 * 1024 * 1024;
 
 /**
@@ -63,7 +63,7 @@ export class InputSearch {
    */
   found(): FoundInput[] {
     const found = this.#plan.pullFrom.flatMap((source) => this.#inputsOf(source));
-    // Two patterns may match the same tag. This tag is one input.
+    // Two patterns may match the same tag. Because of `delete`, this tag becomes only one input.
     const tagged = new Set(found.filter(({ subfolder }) => subfolder !== undefined));
     const inputs = found.filter((input) => input.subfolder === undefined || tagged.delete(input));
     checkSubfolders(inputs);

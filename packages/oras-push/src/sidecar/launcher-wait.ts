@@ -36,8 +36,8 @@ export async function waitForStart(
 
 /**
  * Returns true if an attempt ended before this sidecar started. Before it returns true, this function waits a moment,
- * because a new attempt may start soon. If the result is true, the pod may already be terminating. In this case, the
- * SIGTERM arrived before Node could handle signals, and the sidecar missed it (docs/protocol.md, "Native sidecars").
+ * because a new attempt may start soon. If the result is true, the sidecar may have missed the SIGTERM of a terminating
+ * pod. The sidecar misses a SIGTERM that arrives before Node can handle signals (docs/protocol.md, "Native sidecars").
  */
 export async function settleOldEnd(context: SidecarContext, steps: SidecarSteps): Promise<boolean> {
   if ((await currentEnd(false, context, steps)) === "wait") return false;

@@ -7,9 +7,9 @@ import { writeFailure } from "./write-failure.ts";
 
 /**
  * Prepares a run: finds and pulls the inputs, and writes the init marker. If the sidecar resumes runs, also pulls the
- * newest checkpoint. If the output of the run is already in the registry, pulls nothing. In this case, the marker tells
- * the launcher to skip the run. Returns the artifacts of the inputs. Before this function throws a failure, it writes
- * the failure to a marker.
+ * newest checkpoint. If the output of the run is already in the registry, pulls nothing. In this case, the init marker
+ * tells the launcher to skip the run. Returns the artifacts of the inputs. Before this function throws a failure, it
+ * writes the failure to a different marker.
  */
 export async function prepareRun(
   options: SidecarOptions,

@@ -21,9 +21,10 @@ import type { CheckpointOrder } from "./sidecar-context.ts";
 import type { SidecarPlan } from "./sidecar-plan.ts";
 
 /**
- * Pushes a checkpoint. Each file becomes a layer, and the title of the layer is the path of the file in the checkpoint.
- * Therefore, a file that did not change since the last checkpoint is not sent again. Stops as soon as `order.ended`
- * returns true, because the outputs of the attempt are more important. Throws `noInput` if the checkpoint is gone.
+ * Pushes a checkpoint. Each file becomes a separate layer. The title of this layer is the path of the file in the
+ * checkpoint. If a file did not change since the last pushed checkpoint, the registry already has the layer, and the
+ * sidecar does not send it again. Stops as soon as `order.ended` returns true, because the outputs of the attempt are
+ * more important. Throws `noInput` if the checkpoint does not exist any more.
  */
 export async function pushCheckpoint(
   order: CheckpointOrder,

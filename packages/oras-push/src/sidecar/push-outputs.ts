@@ -43,8 +43,8 @@ export async function pushOutputs(
 }
 
 /**
- * Returns the layers that can be read, and the reasons why other paths cannot be read. Throws the first failure if
- * nothing can be read.
+ * Returns the layers that can be read, and the reasons why the other paths cannot be read. Throws the first failure
+ * if no layer can be read.
  */
 async function readableLayers(
   paths: readonly LayerPath[],

@@ -19,8 +19,8 @@ import type { SidecarPlan } from "./sidecar-plan.ts";
 
 /**
  * Pulls the checkpoint of an interrupted run to the volume. Pulls nothing if there is no checkpoint, if the checkpoint
- * belongs to a run with other inputs, or if the run of the checkpoint has already succeeded. If the checkpoint cannot
- * be pulled, throws `noInput`. With `best-effort` in the plan, only warns instead.
+ * belongs to a run with different inputs, or if the run of the checkpoint has already succeeded. If the checkpoint
+ * cannot be pulled, throws a failure. If `plan.resume` is `best-effort`, warns about the failure and does not throw.
  */
 export async function pullCheckpoint(
   inputs: readonly ArtifactRecord[],
@@ -83,8 +83,8 @@ async function unusableReason(
 }
 
 /**
- * Whether a successful run wrote this output after this checkpoint. The attempt that wrote the output must have taken
- * this checkpoint, or must have resumed from this or a later checkpoint.
+ * Whether a successful run wrote `output` after it took `checkpoint`. This is the case if the attempt that wrote the
+ * output also took the checkpoint. It is also the case if this attempt resumed from this checkpoint or a later one.
  */
 function isAfter(output: Annotations, checkpoint: Annotations): boolean {
   if (!isSuccessful(output)) return false;

@@ -52,8 +52,8 @@ export function runOutcome(end: AttemptEnd, policies: OutcomePolicies): RunOutco
 }
 
 /**
- * The reference for the outputs of a run. A successful run gets the requested tag. Any other run gets this tag with a
- * suffix. The parser of the command line has already checked that the tag with the suffix is short enough.
+ * The reference for the outputs of a run. A successful run gets the requested tag. Any other run gets the requested tag
+ * plus a suffix. The parser of the command line has already checked the length of this longer tag.
  */
 export function runReference(reference: Reference, run: RunKind): Reference {
   return run === "succeeded" ? reference : { ...reference, tag: `${reference.tag}${SUFFIXES[run]}` };

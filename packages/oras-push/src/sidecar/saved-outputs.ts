@@ -21,7 +21,7 @@ export function savedOutputs(share: string, { kind, outputs }: AttemptEnd): stri
     const path = resolve(share, output);
     const place = placeOf(share, path, kind === "done");
     if (place === "missing") return [];
-    // This path stays in the list, because the push of an incomplete attempt reports unreadable paths.
+    // Keeps an unreadable path in the list, because the push of an incomplete attempt reports this path.
     if (place === "unreadable") return [path];
     // Skips an empty log, because some registries refuse empty blobs. An empty log contains no information.
     if (dirname(path) === logs && statSync(path).size === 0) return [];

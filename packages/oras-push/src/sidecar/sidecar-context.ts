@@ -37,7 +37,7 @@ export interface FoundInput {
   /** The digest that the reference had when the sidecar found the input. */
   readonly digest: Digest;
   /**
-   * The subfolder of `inputs/` for an input that a pattern matched. The name is the tag. Undefined for other inputs.
+   * The name of the input's subfolder in `inputs/`: the tag of the input. Undefined if no pattern matched the input.
    */
   readonly subfolder: string | undefined;
   /** The source of the input's manifest and layers. */
@@ -52,7 +52,7 @@ export interface CheckpointOrder {
   readonly annotations: Annotations;
   /** The push calls this function after the upload. If this function throws, the push does not write the tag. */
   readonly confirm: () => Promise<void>;
-  /** Returns true if the outputs of an attempt are ready. The push of the checkpoint must then stop. */
+  /** Returns true if an attempt has ended. Its outputs are then ready, and the push of the checkpoint must stop. */
   readonly ended: () => Promise<true | undefined>;
 }
 
@@ -67,7 +67,7 @@ export interface SidecarSteps {
    * successful run with the same inputs and the same cache key. Otherwise, returns undefined.
    */
   readonly findFinishedRun: (inputs: readonly ArtifactRecord[]) => Promise<ArtifactRecord | undefined>;
-  /** Pulls inputs. Removes the files of an earlier attempt first. */
+  /** Empties the folder of the inputs, and then pulls inputs into this folder. */
   readonly pull: (found: readonly FoundInput[]) => Promise<void>;
   /** The state of the launcher's lease. */
   readonly lease: ReadLease;
@@ -84,7 +84,7 @@ export interface SidecarSteps {
   /** The paths of an attempt's outputs. */
   readonly savedOutputs: (end: AttemptEnd) => Promise<readonly string[]>;
   readonly push: (order: PushOrder) => Promise<ArtifactRecord>;
-  /** Pulls the checkpoint of an interrupted run that had these `inputs`, if there is one. */
+  /** If an interrupted run had the same `inputs` and left a checkpoint, pulls this checkpoint. */
   readonly pullCheckpoint: (inputs: readonly ArtifactRecord[]) => Promise<PulledCheckpoint>;
   readonly pushCheckpoint: (order: CheckpointOrder) => Promise<ArtifactRecord>;
 }
@@ -118,8 +118,8 @@ export interface SidecarContext {
   /** When this signal aborts, every wait ends and throws the reason of the signal. */
   readonly signal: AbortSignal;
   /**
-   * A signal that aborts when the pod terminates. Usually, the sidecar then finishes its work. But if no launcher has
-   * started and the sidecar is not native, the sidecar ends at once.
+   * A signal that aborts when the pod terminates. Usually, the sidecar still finishes its work after this signal. If no
+   * launcher has started and the sidecar is not native, the sidecar ends at once.
    */
   readonly terminating: AbortSignal;
   readonly waitLog: Log;

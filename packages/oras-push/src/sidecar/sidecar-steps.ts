@@ -18,8 +18,9 @@ import type { SidecarPlan } from "./sidecar-plan.ts";
 const SETTLE_TIME = 800;
 
 /**
- * The time, in seconds, that a native sidecar waits for another launcher if an attempt had ended before the sidecar
- * started. The kubelet waits 10 seconds before the first restart of a failed container.
+ * The time, in seconds, that a native sidecar waits for another launcher. It waits if an attempt ended before the
+ * sidecar started. The time is longer than the 10 seconds that the kubelet waits before the first restart of a failed
+ * container.
  */
 const NEXT_LAUNCHER_SECONDS = 15;
 

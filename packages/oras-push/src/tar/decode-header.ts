@@ -125,7 +125,7 @@ function numberIn(block: Buffer, start: number, length: number): number {
   return digits === "" ? 0 : Number.parseInt(digits, 8);
 }
 
-/** Decodes a number in base 256. All bits after the first bit are a number in two's complement. */
+/** Decodes a number in base 256. All bits after the first bit form one number in two's complement. */
 function base256(field: Buffer): number {
   const first = field[0] as number;
   let value = (first & 0x40) === 0 ? first & 0x3f : (first & 0x3f) - 0x40;

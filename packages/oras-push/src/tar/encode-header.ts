@@ -7,8 +7,8 @@ import type { TreeEntry } from "./walk.ts";
 export const BLOCK_SIZE = 512;
 
 /**
- * The size, in bytes, of the zeros at the end of an archive: two empty blocks. More padding must not follow. `oras
- * pull` would not include the padding in the content digest, and the digest would not match.
+ * The number of zero bytes at the end of an archive: two empty blocks. The archive must not contain more zeros after
+ * these blocks. `oras pull` would not include these zeros in the content digest, and the digest would not match.
  */
 export const TRAILER_SIZE: number = 2 * BLOCK_SIZE;
 

@@ -92,8 +92,8 @@ export class Extraction {
   }
 
   /**
-   * Splits an entry's name into its parts. Throws {@link UnsafePathError} if the name is not below the title or passes
-   * through a link.
+   * Splits an entry's name into its parts. Throws {@link UnsafePathError} if the entry is outside of the path that the
+   * title names, or if the name passes through a link.
    */
   #safeEntryParts(name: BytePath): BytePath[] {
     const parts = safeParts(name);

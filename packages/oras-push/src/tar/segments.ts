@@ -8,15 +8,15 @@ import type { TreeEntry } from "./walk.ts";
 export interface Segment {
   /** The length in bytes. */
   readonly length: number;
-  /** The parts of files to read into the segment. Their content is still missing in the segment. */
+  /** The parts of files that belong to the segment. The segment does not contain the bytes of these parts yet. */
   readonly parts: readonly FilePart[];
 }
 
 /** Produces the segments of an archive, one after the other. */
 export interface SegmentSource {
   /**
-   * Writes the next segment into `target`, but leaves gaps for the contents of files. The length of `target` is the
-   * length of a segment. Returns undefined after the last segment.
+   * Writes the next segment into `target`, but leaves gaps for the contents of files. The segment fills
+   * `target`, but the last segment may be shorter. Returns undefined after the last segment.
    */
   next(target: Buffer): Segment | undefined;
   /** Whether the archive is known to be large. Threads make the push of a large archive faster. */
@@ -129,7 +129,7 @@ class EntriesAhead implements Iterable<TreeEntry> {
     this.#rest = entries[Symbol.iterator]();
   }
 
-  /** Reads ahead until the archive has `size` bytes or `count` entries. Returns false if the archive is smaller. */
+  /** Reads ahead until it has `size` bytes or `count` entries. Returns false if the archive ends before that. */
   reach(size: number, count: number): boolean {
     while (!this.#ended && this.#size < size && this.#read.length < count) {
       const entry = this.#pull();

@@ -133,7 +133,8 @@ class Walk {
     const target = readingRaw(path, (raw) => readlinkSync(raw, { encoding: "latin1" }));
     const route = this.#routeOf(path, target);
     const taken = this.#takes(name);
-    // An indirect link that is not selected may lead to a folder with selected entries.
+    // An indirect link becomes a copy of its target. Even if the link is not selected, the target may be a folder that
+    // contains selected entries.
     if (!taken && route !== "indirect") return;
     if (route === "direct") yield { path, name, type: "symlink", stats, target };
     else if (route === "outside") this.#skip(path, `it links out of the folder, to ${shownPath(target)}`);
@@ -190,7 +191,7 @@ class Walk {
     return this.#wanted.takes(this.#below(name));
   }
 
-  /** Returns the path of an entry, relative to the folder. Patterns are matched against this path. */
+  /** Returns the path of an entry, relative to the archived folder. Patterns are matched against this path. */
   #below(name: BytePath): string {
     return shownPath(name.slice(this.#title.length + 1));
   }

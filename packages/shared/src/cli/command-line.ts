@@ -49,8 +49,8 @@ const PARSER = {
 const UNKNOWN_OPTION = "unknown option";
 
 /**
- * The texts that replace messages of yargs. Each text except the first starts with the name of the option, without
- * dashes.
+ * The texts that replace messages of yargs. {@link UNKNOWN_OPTION} contains no name. The other texts start with the
+ * name of the option, without dashes.
  */
 const MESSAGES = {
   "Unknown argument: %s": { one: UNKNOWN_OPTION, other: UNKNOWN_OPTION } as unknown as string,
@@ -140,8 +140,7 @@ async function parseWithYargs(specs: OptionSpecs, argv: readonly string[], wraps
 
 function yargsOption(spec: OptionSpec): Options {
   const alias = spec.alias === undefined ? {} : { alias: spec.alias };
-  // With `nargs: 0`, yargs never takes the next word as the value of a flag. Without it, yargs would take the next word
-  // as the value if this word is `true` or `false`.
+  // By default, yargs takes the word `true` or `false` after a flag as the value of the flag. `nargs: 0` prevents this.
   if (spec.type === "flag" || (spec.type === "text" && spec.implied !== undefined))
     return { ...alias, boolean: true, nargs: 0 };
   return { ...alias, string: true, requiresArg: true, ...(spec.type === "list" ? { array: true } : {}) };

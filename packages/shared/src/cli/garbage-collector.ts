@@ -3,8 +3,8 @@ const ATTEMPTS = 1000;
 
 /**
  * Returns V8's function that collects garbage. V8 offers this function only if the flag `--expose-gc` is set.
- * Therefore, the flag is set for a moment. If the flag were set when the process starts, V8 would reject the code cache
- * of Node's own modules, and the start would take 12 ms longer.
+ * Therefore, this function sets the flag for a moment. If the flag were already set when the process starts, V8 would
+ * reject the code cache of Node's own modules. The start would then take 12 ms longer.
  */
 export function garbageCollector(): NodeJS.GCFunction {
   const { setFlagsFromString } = process.getBuiltinModule("node:v8");
@@ -13,7 +13,7 @@ export function garbageCollector(): NodeJS.GCFunction {
     setFlagsFromString("--expose-gc");
     const gc: NodeJS.GCFunction | undefined = runInNewContext("globalThis.gc");
     setFlagsFromString("--no-expose-gc");
-    // All threads share the flags. If another thread removed the flag before this thread read `gc`, `gc` is undefined.
+    // All threads share the flags of V8. If another thread has just removed `--expose-gc`, `gc` is undefined here.
     if (gc !== undefined) return gc;
   }
   throw new Error("V8 does not offer its garbage collection");

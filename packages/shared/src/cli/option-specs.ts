@@ -27,8 +27,8 @@ interface TextSpec extends SharedSpec {
   readonly default?: string;
   readonly choices?: readonly string[];
   /**
-   * The value that the option gets if the user gives no value, as in `--resume`. Such an option accepts a value only in
-   * the form `--resume=VALUE`.
+   * The value that a plain `--NAME` gives to the option. If this field is set, the option accepts a value only in the
+   * form `--NAME=VALUE`.
    */
   readonly implied?: string;
 }

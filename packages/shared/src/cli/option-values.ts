@@ -18,10 +18,10 @@ export function environmentName(option: string): string {
 }
 
 /**
- * Reads the value of an option. `given` contains the texts from the command line. If the command line has no text for
- * the option, reads the environment variable. If the variable is not set, uses the default. A list option uses all
- * texts. Any other option uses only the last text. An empty variable counts as unset. An empty text on the command line
- * is invalid.
+ * Reads the value of an option. `given` contains the option's texts from the command line. If `given` is undefined,
+ * this function reads the environment variable of the option. If this variable is unset or empty, the option gets its
+ * default. A list option uses all texts in `given`. Any other option uses only the last text. An empty text on the
+ * command line is invalid.
  */
 export function readValue(
   name: string,

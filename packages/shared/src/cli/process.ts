@@ -11,7 +11,7 @@ import { exitCodeOf, InterruptedError, ToolError } from "./tool-error.ts";
 /**
  * Runs `main` as the main function of this process, and exits with the code that `main` returns. If `main` throws,
  * reports the error on stderr and exits with the error's code. Reports an internal error if the process has nothing
- * left to wait for, but `main` has not finished. Without this check, Node would exit with 0. `tool` is the name at the
+ * left to wait for, but `main` has not finished. In this case, Node itself would exit with 0. `tool` is the name at the
  * start of the report. `held` contains the signals that arrived before this call.
  */
 export async function runProcess(
@@ -81,7 +81,10 @@ function watchStdout(stopped: AbortSignal): Stdout {
   };
 }
 
-/** `main` handles some signals. `stopped` aborts when the first of these signals arrives. */
+/**
+ * Returns the {@link Io} for `main`. After `main` calls `interrupted`, the first SIGTERM, SIGINT or SIGHUP aborts
+ * `stopped`.
+ */
 function processIo(held: HeldSignals | undefined, stopped: AbortController, stdout: Stdout): Io {
   const again = new AbortController();
   let signal: AbortSignal | undefined;

@@ -5,8 +5,8 @@ export interface WithoutSwitchValues {
   /** The arguments, with `--NAME` in place of each switch `--NAME=VALUE`. */
   readonly argv: readonly string[];
   /**
-   * Maps the name of each switch to its values, in the order of the command line. A plain `--NAME` has the value
-   * `true`.
+   * Maps the name of each switch to its values, in the order of the command line. For a plain `--NAME`, the value is
+   * the result of {@link impliedValue}, such as `true`.
    */
   readonly given: ReadonlyMap<string, readonly string[]>;
 }
@@ -28,7 +28,7 @@ export function takeSwitchValues(specs: OptionSpecs, argv: readonly string[]): W
   return { argv: [...plain, ...argv.slice(end)], given };
 }
 
-/** The value of an option in the form `--NAME`. Undefined if the option needs a value, or never has a value. */
+/** The value that an option has if the user gives no value, as in `--NAME`. Undefined if the option is not a switch. */
 function impliedValue(specs: OptionSpecs, name: string): string | undefined {
   const spec = Object.hasOwn(specs, name) ? specs[name] : undefined;
   if (spec?.type === "flag") return spec.switch === true ? "true" : undefined;

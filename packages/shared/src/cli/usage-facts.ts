@@ -28,7 +28,7 @@ export function optionNames(name: string, { alias }: OptionSpec): readonly strin
   return alias === undefined ? [`--${name}`] : [`-${alias}`, `--${name}`];
 }
 
-/** The optional value of an option for a help text, such as `[=best-effort]`. Most options have an empty text here. */
+/** The optional value of an option, as help texts show it: `[=best-effort]`. For most options, the text is empty. */
 export function optionalValue(spec: OptionSpec): string {
   const implied = impliedValue(spec);
   if (implied === undefined || !("choices" in spec)) return "";

@@ -44,7 +44,7 @@ export interface Usage<S extends OptionSpecs> {
   readonly takesPaths?: boolean;
   readonly examples: readonly Example[];
   readonly notes: readonly Note[];
-  /** Sentences about further environment variables. These variables do not set an option. */
+  /** Sentences about other environment variables that the command reads. These variables do not set options. */
   readonly environment?: string;
   /** The exit codes of this command, by their names. Every command also has the exit codes `usage` and `software`. */
   readonly exitCodes: readonly FailureCode[];

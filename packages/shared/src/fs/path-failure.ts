@@ -12,7 +12,7 @@ export function cannotRead(path: string, cause: unknown): ToolError {
 }
 
 /**
- * Returns the failure for a path that cannot be written. As in {@link cannotRead}, `path` may be a text such as "the
+ * Returns the failure for a path that cannot be written. `path` may also contain words before the path, such as "the
  * marker /x".
  */
 export function cannotWrite(path: string, cause: unknown, code: FailureCode = "cannotCreate"): ToolError {

@@ -66,8 +66,8 @@ function visit(path: BytePath, top: boolean, size: TreeSize): BytePath[] {
 }
 
 /**
- * Adds `bits` to the mode of a path. If this process cannot change the mode, checks whether it already has access to
- * the path. `needed` is the mode of this check (access(2)). Throws `noInput` if the process does not have this access.
+ * Adds `bits` to the mode of a path. If this process cannot change the mode, it must already have the access `needed`
+ * (the mode of access(2)). Throws `noInput` if the process does not have this access.
  */
 function grant(path: BytePath, stats: Stats, bits: number, needed: number): void {
   if ((stats.mode & bits) === bits) return;

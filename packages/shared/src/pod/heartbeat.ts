@@ -14,13 +14,13 @@ const BEAT_INTERVAL = 2000;
 /** The maximum number of bytes that are read from a heartbeat file. */
 const MAX_BEAT_BYTES = 256;
 
-/** Milliseconds after which a holder with an unchanged heartbeat counts as dead. */
+/** If a heartbeat does not change for this number of milliseconds, the holder of the lease counts as dead. */
 export const SILENCE = 30_000;
 
 /** The last change that a watcher saw in a heartbeat. */
 export interface SeenBeat {
   readonly text: string;
-  /** The time when the watcher first saw this text, in milliseconds of the watcher's monotonic clock. */
+  /** The time when the watcher first saw `text`, in milliseconds of the watcher's monotonic clock. */
   readonly since: number;
 }
 
@@ -65,8 +65,8 @@ function heartbeatWriter(path: string): () => Promise<void> {
 const CHANGE_TIME = 2.5 * BEAT_INTERVAL;
 
 /**
- * Whether the heartbeat file at `path` changes. If the file exists, waits up to five seconds for a change. Throws
- * `noInput` with the path if the file cannot be read.
+ * Returns true if the heartbeat file at `path` changes within five seconds. Returns false at once if the file is
+ * missing. Throws `noInput` with the path if the file cannot be read.
  */
 export async function isBeating(path: string): Promise<boolean> {
   const first = await readHeartbeat(path);

@@ -9,13 +9,16 @@ export interface InitMarker {
   readonly inputs: readonly ArtifactRecord[];
   /** The references and the patterns from the sidecar's command line. Undefined if no input is a pattern. */
   readonly sources?: readonly string[];
-  /** The output of an earlier run with the same inputs. If this field is set, the launcher must skip the run. */
+  /** The output of an earlier run with the same inputs. If this field is set, the launcher must skip its own run. */
   readonly done?: ArtifactRecord;
-  /** How the launcher must resume a run. If undefined, the launcher must not restore a checkpoint. */
+  /** How the launcher must resume an interrupted run. If undefined, the launcher must not restore a checkpoint. */
   readonly resume?: ResumeMode;
-  /** The checkpoint that the sidecar pulled; undefined if there is none. */
+  /** The checkpoint that the sidecar pulled; undefined if the sidecar pulled no checkpoint. */
   readonly checkpoint?: RestoredCheckpoint;
-  /** The number of the checkpoint in the registry, even if this checkpoint cannot be used; undefined if unknown. */
+  /**
+   * The number of the checkpoint that the sidecar found in the registry. Present even if the sidecar could not use this
+   * checkpoint. Undefined if the sidecar found no checkpoint, or could not read it.
+   */
   readonly lastCheckpoint?: number;
 }
 

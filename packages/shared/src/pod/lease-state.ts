@@ -9,7 +9,7 @@ export interface Lease {
 
 /**
  * The state of a lease. `none`: nobody has taken the lease, or the holder released the lease. `held`: the holder is
- * alive. `ended`: the holder died, or ended before it released the lease. Each holder has a different `id`.
+ * alive. `ended`: the holder died, or exited without a release of the lease. Each holder has a different `id`.
  */
 export type LeaseState =
   | { readonly kind: "none" }

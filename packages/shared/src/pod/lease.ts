@@ -41,8 +41,8 @@ export async function isHeld(path: string): Promise<boolean> {
 }
 
 /**
- * Throws `cannotCreate` if a living process holds the lease at `path`. Two launchers on one volume would overwrite each
- * other's files. Two sidecars would do the same. In the message, `holder` is the word for the process.
+ * Throws `cannotCreate` if a living process holds the lease at `path`. Two launchers or two sidecars on one volume
+ * would overwrite each other's files. The message calls the process `holder`.
  */
 export async function requireFree(path: string, holder: "launcher" | "sidecar"): Promise<void> {
   if (!(await isHeld(path))) return;
@@ -76,8 +76,8 @@ function socketLease(path: string, server: Server): Lease {
   const watchers = new Set<Socket>();
   let released = false;
   server.on("connection", (socket) => {
-    // Closes a connection that arrives after the release. Otherwise, the connection would keep this process alive,
-    // while the watcher waits for the end of this process.
+    // A watcher connects, and waits until this process ends. An open connection would keep this process alive.
+    // Therefore, closes each connection that arrives after the release.
     if (released) return void socket.destroy();
     watchers.add(socket);
     // The holder ignores watchers that disconnect.
@@ -89,8 +89,8 @@ function socketLease(path: string, server: Server): Lease {
       await removeOld(path);
       released = true;
       for (const socket of watchers) socket.destroy();
-      // This function does not wait until the server is closed. Otherwise, this function could wait for a watcher that
-      // waits for the end of this process.
+      // Does not wait until the server is closed. The server closes only after all watchers have disconnected, and a
+      // watcher may wait until this process ends.
       server.close();
     },
   };

@@ -41,11 +41,11 @@ export const SHARE = {
   pushed: "oras-operator-pushed.txt",
   /** The outputs could not be pushed. The content is a {@link FailureMarker}. */
   pushFailed: "oras-operator-push-failed.txt",
-  /** The newest checkpoint is complete, and its folder has its final name. The content is a {@link CheckpointMarker}. */
+  /** The newest checkpoint folder is complete and has its final name. The content is a {@link CheckpointMarker}. */
   checkpoint: "oras-operator-checkpoint.txt",
   /** The sidecar has handled a checkpoint. The content is a {@link CheckpointPushedMarker}. */
   checkpointPushed: "oras-operator-checkpoint-pushed.txt",
-  /** The application creates this file to request a checkpoint at once. The launcher removes the file. */
+  /** The application creates this file to request an immediate checkpoint. The launcher removes the file. */
   checkpointNow: "oras-operator-checkpoint-now.txt",
   /** The folders of the checkpoints. The name of each folder is the number of its checkpoint. */
   checkpoints: "checkpoints",
@@ -125,13 +125,13 @@ export interface DoneMarker {
   /** The failure of the launcher itself; null if the launcher did not fail. */
   readonly error: string | null;
   /**
-   * The first paths that could not be saved; undefined if all paths were saved. If this field is set, `outputs` lists
-   * all saved outputs.
+   * The paths that could not be saved; undefined if all paths were saved. A long list is truncated. If this field is
+   * set, `outputs` lists all saved outputs.
    */
   readonly missing?: readonly MissingOutput[];
-  /** The number of all paths that could not be saved. */
+  /** The number of all paths that could not be saved, even if `missing` is truncated. */
   readonly missingCount?: number;
-  /** The output of an earlier run. If this field is set, the launcher skipped the run because of this artifact. */
+  /** The artifact of an earlier run. If this field is set, the launcher skipped the application. */
   readonly skipped?: ArtifactRecord;
   /** The number of the checkpoint that the launcher restored; undefined if it restored none. */
   readonly resumedFrom?: number;

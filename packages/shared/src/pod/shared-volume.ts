@@ -6,8 +6,8 @@ import { type WaitNotice, waitUntil } from "./wait.ts";
 /** How to wait for a change of the volume. */
 export interface UntilOptions {
   /**
-   * Names of files on the volume. The creation, change or removal of one of these files triggers a check. The end of
-   * the watched lease also triggers a check.
+   * Names of files on the volume. The creation, change or removal of one of these files triggers a check. If the volume
+   * watches a lease, the end of this lease also triggers a check.
    */
   readonly names: readonly string[];
   /** The wait ends when this signal aborts. The signal's reason is then thrown. */

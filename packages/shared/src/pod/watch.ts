@@ -7,8 +7,8 @@ import type { Log } from "../cli/log.ts";
  */
 export async function watchPaths(paths: readonly string[], report: () => void, log: Log): Promise<() => Promise<void>> {
   const targets = paths.map((path) => resolve(path));
-  // chokidar watches the nearest folder that exists. All paths except the targets and their parent folders are ignored,
-  // so other files in the same folders cost nothing.
+  // If the folder of a target does not exist, chokidar watches the nearest existing folder above the target. All paths
+  // except the targets and the folders above them are ignored. Therefore, changes of other files cost nothing.
   const ignored = (path: string) =>
     !targets.some((target) => target === path || target.startsWith(withSeparator(path)));
   const { watch } = await import("chokidar");

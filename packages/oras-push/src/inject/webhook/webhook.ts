@@ -113,8 +113,8 @@ async function respond(request: IncomingMessage, { settings, signal }: Exchange)
 }
 
 /**
- * Reads the body of a request. Returns undefined if the body is too large. Reads a large body to its end too, but does
- * not keep it in memory. Some clients read the response only after they have sent the whole body.
+ * Reads the whole body of a request, and returns the body. Some clients read the response only after they have sent the
+ * whole body. If the body is too large, returns undefined and does not keep the body in memory.
  */
 async function readBody(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = [];

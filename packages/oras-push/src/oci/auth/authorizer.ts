@@ -62,9 +62,9 @@ export class Authorizer {
   }
 
   /**
-   * Returns the `Authorization` header for a scope. Returns undefined before the first challenge. Renews an expired
-   * token first. Otherwise, the registry might reject the token only after this process has sent a large body. Throws
-   * the errors of {@link answer} if the renewal fails.
+   * Returns the `Authorization` header for a scope. Returns undefined before the first challenge. If the token has
+   * expired, this method renews it. Otherwise, the registry might reject the expired token only after this process has
+   * sent a large body. Throws the errors of {@link answer} if the renewal fails.
    */
   async header(scope: string): Promise<string | undefined> {
     const token = this.#tokens.get(scope);

@@ -109,7 +109,8 @@ async function outcome(
   signal?.addEventListener("abort", interrupt, { once: true });
   readOutcome(child, ({ code, stdout }) => resolve({ code, stdout, stderr: stderr() }));
   child.stdin.on("error", () => {
-    // The helper exited before it read the key. This error is ignored, because the exit code explains the failure.
+    // This error means that the helper exited before it read the key. The error is ignored, because the exit code
+    // explains the failure.
   });
   child.stdin.end(key);
   return promise.finally(() => {

@@ -76,8 +76,9 @@ export async function exchange(
 }
 
 /**
- * Returns the time limit for a response, in milliseconds. The result is the sum of three durations: `limit`, the time
- * to send the body over a slow link (at most `limit`), and the time to move a blob (at most {@link LONGEST_MOVEMENT}).
+ * Returns the time limit for a response, in milliseconds. The result is the sum of three durations. The first is
+ * `limit`. The second is the time to send the body over a slow link, at most `limit`. The third is the time that the
+ * registry needs to move a blob to its final place, at most {@link LONGEST_MOVEMENT}.
  */
 function responseLimit(limit: number, sent: number, completes: number): number {
   const movement = Math.min(Math.max(sent, completes) / STORAGE_SPEED, LONGEST_MOVEMENT);

@@ -9,10 +9,10 @@ const OVERLOADED: ReadonlySet<number> = new Set([429, 503]);
 /** A limit of n requests grows by one after `n * SUCCESSES_TO_GROW` successful requests. */
 const SUCCESSES_TO_GROW = 4;
 
-/** The largest initial size of the chunks of an upload, in bytes. */
+/** The upper limit for the first chunk size that {@link firstChunk} chooses, in bytes. */
 const LARGEST_CHUNK = 4 << 20;
 
-/** The smallest size of the chunks of an upload, in bytes. */
+/** The lower limit for the size of an upload's chunks, in bytes. */
 const SMALLEST_CHUNK = 64 << 10;
 
 /** Whether a status means that the registry is overloaded. In this case, the registry has not handled the request. */
@@ -118,8 +118,8 @@ export class RegistryLimits {
 }
 
 /**
- * Returns the largest power of two that is smaller than the size of the refused body. The result is at most
- * {@link LARGEST_CHUNK}.
+ * Returns the first chunk size after the registry refused a body of `refused` bytes. This size is the largest power of
+ * two that is smaller than `refused`, but at most {@link LARGEST_CHUNK}.
  */
 function firstChunk(refused: number = Number.POSITIVE_INFINITY): number {
   let size = LARGEST_CHUNK;

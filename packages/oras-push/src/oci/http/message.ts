@@ -24,8 +24,8 @@ export interface RegistryRequest {
   /** The length of a streamed body in bytes. If the length is undefined, the body is sent with chunked encoding. */
   readonly length?: number;
   /**
-   * The size of the blob in bytes, if this request completes the upload of a blob. The registry may move the blob
-   * before it responds.
+   * If this request completes the upload of a blob: the size of this blob in bytes. The time limit for the response
+   * grows with this size, because the registry may move the blob before it responds.
    */
   readonly completes?: number;
   /**

@@ -8,7 +8,7 @@ import { MIN_PROGRESS, StalledError } from "./stall.ts";
 
 /** How the delays between attempts grow. */
 export interface Backoff {
-  /** The first delay, in milliseconds. Each later delay is twice as long as the previous delay. */
+  /** The upper limit of the first delay, in milliseconds. For each later delay, the limit is twice as high. */
   readonly firstDelay: number;
   /** The longest delay, in milliseconds. */
   readonly longestDelay: number;
@@ -48,8 +48,8 @@ export type RetryListener = (error: unknown, delay: number) => void;
 const FAILING_SINCE = new WeakMap<object, number>();
 
 /**
- * Records when the registry started to fail or became silent, and returns the error. `time` is a value of
- * `performance.now()`.
+ * Records, for an error, the time when the registry started to fail or became silent. This time is `time`, a value of
+ * `performance.now()`. Returns the error.
  */
 export function failingSince<E>(error: E, time: number): E {
   if (typeof error === "object" && error !== null) FAILING_SINCE.set(error, time);
@@ -106,9 +106,9 @@ export function backOff(attempts: number, policy: Backoff, random: () => number 
 const SHORTEST_SILENCE = 5000;
 
 /**
- * The maximum time that a registry may be silent, in milliseconds. Normally, this time is half of the deadline, so that
- * one retry is possible. If half of the deadline is shorter than 5 seconds, the time is 5 seconds. In each case, the
- * time is at most `stallSeconds`.
+ * The maximum time that a registry may be silent, in milliseconds. Normally, this time is half of `deadlineSeconds`, so
+ * that one retry is possible. If half of `deadlineSeconds` is less than 5 seconds, the time is 5 seconds. The time is
+ * never longer than `stallSeconds`.
  */
 export function silenceLimit(policy: RetryPolicy, stallSeconds: number): number {
   return Math.ceil(Math.min(stallSeconds * 1000, Math.max(policy.deadlineSeconds * 500, SHORTEST_SILENCE)));

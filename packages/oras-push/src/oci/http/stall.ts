@@ -79,7 +79,7 @@ export class StallWatch {
     this.wait();
   }
 
-  /** Call this before the first piece of a body. This call does not start a wait for the registry. */
+  /** Call this before the first piece of a request body. Resets the measured time, but does not start to measure. */
   startBody(): void {
     this.moved(MIN_PROGRESS);
     this.#code = "UND_ERR_BODY_TIMEOUT";

@@ -7,7 +7,7 @@ import { isRedirect, MAX_REDIRECTS } from "./redirect.ts";
 export interface TokenCredentials {
   /** The `Authorization` header. */
   readonly authorization?: string | undefined;
-  /** The form that exchanges a refresh token for an access token. */
+  /** The fields of a POST request that exchanges a refresh token for an access token. */
   readonly form?: URLSearchParams | undefined;
 }
 
@@ -16,8 +16,8 @@ export type SendTokenRequest = (url: URL, credentials: TokenCredentials) => Prom
 
 /**
  * Requests a token and follows redirects. Sends the credentials only to the origin of `realm`. Throws `notAuthorized`
- * for a redirect from HTTPS to plain HTTP. A request with a refresh token follows a redirect only to the origin of
- * `realm`, and only if the status is 307 or 308. For any other redirect of this request, throws `registry`.
+ * for a redirect from HTTPS to plain HTTP. With a refresh token, follows a redirect only to the origin of `realm`, and
+ * only if the status is 307 or 308. With a refresh token, throws `registry` for any other redirect.
  */
 export async function requestToken(
   realm: URL,

@@ -41,8 +41,9 @@ export interface TransportOptions extends ConnectionOptions {
   readonly connections?: Connections | undefined;
   readonly retry?: RetryPolicy;
   /**
-   * The time limit for a response or for 16 KiB of a body, in seconds. A connection that exceeds this limit counts as
-   * broken. The default is 60. If the deadline of `retry` is short, the limit is shorter (see {@link silenceLimit}).
+   * The maximum time to wait for a response, or for the next 16 KiB of a body, in seconds. A connection that exceeds
+   * this limit counts as broken. The default is 60. A short deadline in `retry` reduces this limit (see
+   * {@link silenceLimit}).
    */
   readonly stallSeconds?: number;
   readonly signal: AbortSignal;

@@ -19,10 +19,10 @@ const FOLDERS = ["/etc/ssl/certs", "/etc/pki/tls/certs"];
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
 
 /**
- * Returns the default certificate authorities of Node and of the system, in PEM. As in Go programs such as `oras`, the
- * variable `SSL_CERT_FILE` contains the path of the file with the system's authorities. The variable `SSL_CERT_DIR`
- * contains the paths of the folders with the system's authorities. If a variable is not set, this function uses the
- * usual paths. Ignores unreadable files and invalid certificates.
+ * Returns the default certificate authorities of Node and of the system, in PEM. The variable `SSL_CERT_FILE` contains
+ * the path of the file with the system's authorities. The variable `SSL_CERT_DIR` contains the paths of the folders
+ * with the system's authorities. Go programs such as `oras` read the same variables. If a variable is not set, this
+ * function uses the usual paths. Ignores unreadable files and invalid certificates.
  */
 export function trustedCertificates(env: NodeJS.ProcessEnv): string[] {
   const bundles = env.SSL_CERT_FILE ? [env.SSL_CERT_FILE] : BUNDLES;

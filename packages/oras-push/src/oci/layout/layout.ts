@@ -42,7 +42,7 @@ export async function openLayout(folder: string, access: Access, signal: AbortSi
 export class Layout implements ArtifactStore {
   readonly #files: LayoutFiles;
   readonly #signal: AbortSignal;
-  /** The blobs of manifests that {@link deleteManifest} deleted, until {@link deleteUnusedBlobs} runs. */
+  /** The manifests that {@link deleteManifest} deleted, and their blobs. {@link deleteUnusedBlobs} clears this set. */
   readonly #deletedBlobs = new Set<Digest>();
   /** The referrers of each manifest. Undefined before the first use, and after each change of the index. */
   #referrers: Promise<ReadonlyMap<Digest, readonly Digest[]>> | undefined;
@@ -81,7 +81,7 @@ export class Layout implements ArtifactStore {
     if (version !== LAYOUT_VERSION) throw fail(`expected version ${LAYOUT_VERSION}, found ${JSON.stringify(version)}`);
   }
 
-  /** Returns undefined, because {@link hasBlob} needs no network. */
+  /** Always returns undefined. An early answer would save no time, because {@link hasBlob} needs no network. */
   async probeBlob(): Promise<undefined> {}
 
   /**

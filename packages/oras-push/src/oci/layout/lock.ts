@@ -107,8 +107,9 @@ async function removeStale(path: string, token: string, own: string): Promise<vo
     if (systemCode(error) === "ENOENT") return;
     throw error;
   }
-  // The renamed lock may be the new lock of another process. It cannot be restored if a third process has created a
-  // lock at `path` in the meantime. The owner of the renamed lock then gets an error from `check`.
+  // The renamed lock may be the new lock of another process. `linkLock` then restores this lock. If a third process has
+  // created a lock at `path` in the meantime, `linkLock` does nothing. The owner of the renamed lock then gets an error
+  // from `check`.
   if ((await tokenOf(aside)) !== token) await linkLock(aside, path);
   await removeFile(aside);
 }

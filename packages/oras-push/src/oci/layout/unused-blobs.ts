@@ -6,8 +6,9 @@ import type { LayoutIndex } from "./layout-index.ts";
 export type ReadManifest = (digest: Digest) => Promise<Buffer | undefined>;
 
 /**
- * Returns the digest of a manifest and the digests of its blobs. If the manifest is an index, the result also contains
- * the listed manifests and their blobs. If a listed blob is not a manifest, only its own digest is in the result.
+ * Returns the digests of a manifest and of its blobs. If the manifest is an index, the result also contains the digests
+ * of the listed manifests and of their blobs. If the index lists a blob that is not a manifest, the result contains the
+ * digest of this blob.
  */
 export async function blobsOf(manifest: Digest, read: ReadManifest): Promise<ReadonlySet<Digest>> {
   const found = new Set<Digest>();

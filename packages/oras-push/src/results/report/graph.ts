@@ -8,7 +8,7 @@ const [BOX_WIDTH, BOX_HEIGHT, SPACE_X, SPACE_Y] = [220, 34, 60, 12];
 /** The number of characters that fit into a box. */
 const BOX_TEXT = 28;
 
-/** A box of the graph: a run of the report, or an input that is not in the report. */
+/** A box of the graph. It shows a run from the report, or an input that is not in the report. */
 interface Box {
   readonly digest: string;
   readonly name: string;
@@ -19,7 +19,10 @@ interface Box {
   row: number;
 }
 
-/** The graph of the runs that have inputs, and of these inputs. Each input is to the left of the runs that use it. */
+/**
+ * The graph of all runs that have inputs. It also shows their inputs: each input is to the left of the runs that use
+ * it.
+ */
 export function graphSection(runs: readonly ReportRun[], ids: ReadonlyMap<string, string>): Html {
   const boxes = boxesOf(runs);
   if (boxes.size === 0) return html``;

@@ -27,7 +27,7 @@ export function html(parts: TemplateStringsArray, ...values: readonly HtmlValue[
   return new Html(parts.map((part, index) => `${part}${textOf(values[index])}`).join(""));
 }
 
-/** A piece of HTML from text that this program contains, such as a script. Never pass data of an artifact. */
+/** Converts text to HTML without escaping. Use it only for text of this program, never for data of an artifact. */
 export function trusted(text: string): Html {
   return new Html(text);
 }

@@ -6,7 +6,7 @@ import { type Html, html } from "./html.ts";
 import type { ReportRun } from "./report-run.ts";
 import { shellWord } from "./shell-word.ts";
 
-/** The columns that a reader can sort. The attribute `data-sort` of a cell is a number or a text. */
+/** The columns. A reader can sort by each column. `type` is the type of the attribute `data-sort` of the cells. */
 const COLUMNS: readonly { readonly title: string; readonly type: "text" | "number" }[] = [
   { title: "Run", type: "text" },
   { title: "State", type: "text" },
@@ -77,7 +77,7 @@ ${run.logs.map(({ title, text }) => html`<dt>End of ${title}</dt><dd><pre tabind
 </dl></details>`;
 }
 
-/** The commands name the artifact by its digest, because the tag may point to another artifact later. */
+/** Shows commands for an artifact. They contain its digest, because the tag may point to another artifact later. */
 function commands(run: ReportRun): Html {
   const artifact = `${run.inLayout ? "--oci-layout " : ""}${shellWord(`${run.repository}@${run.digest}`)}`;
   return html`<dt>Pull</dt><dd>${command(`oras-push pull ${artifact} -o ${shellWord(folderName(run))}`)}</dd>

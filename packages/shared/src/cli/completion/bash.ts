@@ -65,8 +65,8 @@ function allNames(usage: Usage<OptionSpecs>): string[] {
 }
 
 /**
- * Returns the branches of a `case` statement. If the previous word is an option, the statement completes its value. If
- * several options have the same completion, they share one branch.
+ * Returns the branches of a `case` statement. If the previous word is an option, the statement completes the value of
+ * this option. If several options have the same completion, they share one branch.
  */
 function valueArms(usage: Usage<OptionSpecs>): string[] {
   const options = Object.entries(allOptions(usage)).filter(([, { type }]) => type !== "flag");

@@ -12,8 +12,8 @@ export function zshCompletion(usage: Usage<OptionSpecs>): string {
     ...commands.map(completionFunction),
     ...(commands.length === 0 ? [] : [commandsFunction(usage)]),
     completionFunction(usage),
-    // There are two ways to load this file. zsh runs the file as the completion function when the user first completes
-    // this command. Or the user sources the file.
+    // There are two ways to load this file. If the file is in `fpath`, zsh runs it as a function at the first
+    // completion of the command. The other way is that the user sources the file.
     `if [[ $funcstack[1] == ${main} ]]; then\n  ${main} "$@"\nelse\n  compdef ${main} ${name}\nfi`,
   ];
   return `${parts.join("\n\n")}\n`;
