@@ -180,8 +180,8 @@ export type ServiceClass = "burstable" | "guaranteed";
 
 /**
  * The resources of the injected containers for each class. These resources do not change the class of the pod. If no
- * container of a pod has requests or limits, the injected containers get no resources either. With resources, this pod
- * would have a different class than the workers. The workers are the other pods of its job, and have no sidecar.
+ * container of a pod has requests or limits, the injected containers get no resources either. With resources, the
+ * pod would have a different class than the other pods of its job, which have no sidecar.
  */
 export const RESOURCES: Readonly<Record<ServiceClass, { readonly sidecar: Resources; readonly install: Resources }>> = {
   burstable: {

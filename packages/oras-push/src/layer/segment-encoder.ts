@@ -52,8 +52,8 @@ export async function ownEncoder(level: number | undefined, format: Format = "gz
 
 /**
  * Returns an encoder that fills and compresses segments on `threads`. The consumer may keep the compressed bytes, but
- * later segments overwrite the ring. Therefore, `take` copies the bytes out of the ring. This copy is made as late as
- * possible, because garbage collection frees short-lived buffers sooner.
+ * later segments overwrite the ring. Therefore, `take` copies the bytes out of the ring. The copy is made late, so
+ * that it does not live long. A minor garbage collection frees only buffers that did not live long.
  */
 export function threadEncoder(threads: Threads, level: number | undefined, format: Format): SegmentEncoder {
   const ring = new SegmentRing(2 * threads.count + 2);

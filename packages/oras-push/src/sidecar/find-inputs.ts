@@ -168,7 +168,7 @@ function checkSubfolders(found: readonly FoundInput[]): void {
     if (other !== undefined)
       throw new ToolError("noInput", `two inputs have the tag ${input.subfolder}`, {
         why: `${formatReference(other.reference)}, ${formatReference(input.reference)}`,
-        hint: "use only patterns for the same repository, or patterns that match different tags",
+        hint: "let all patterns name the same repository, or use patterns that match different tags",
       });
     bySubfolder.set(input.subfolder, input);
   }

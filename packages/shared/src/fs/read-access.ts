@@ -21,8 +21,8 @@ const READ_FILE = 0o444;
 const READ_FOLDER = 0o555;
 
 /**
- * Grants every user read access to a file, or to a folder and its content. Follows a symbolic link only if `path`
- * itself is a link. Files that belong to another user keep their modes. Returns the size of the readable files. Reports
+ * Grants every user read access to a file, or to a folder and its content. If `path` is a symbolic link, follows this
+ * link. Does not follow links inside a folder. Files that belong to another user keep their modes. Returns the size of the readable files. Reports
  * each path that this process cannot read.
  */
 export function grantReadAccess(path: string, report: FailureReport): TreeSize {
