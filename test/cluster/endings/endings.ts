@@ -24,9 +24,15 @@ export interface Ending {
   readonly registry?: "stopped" | "running" | "password";
   /** Whether this ending disturbs the other pods of the node, or depends on the speed of the node. */
   readonly alone?: true;
-  /** The name of the ending whose result is also right, because a busy node can be too slow for this ending. */
-  readonly onBusyNode?: string;
+  /** The names of endings whose results are also right, because a busy node can be too slow for this ending. */
+  readonly onBusyNode?: readonly string[];
 }
+
+/** The names of endings that also happen on a busy node. */
+const EVICTED = {
+  withoutSigterm: "the pod is evicted, and the application ignores SIGTERM",
+  withoutPush: "the pod is evicted, and the push does not end in time",
+};
 
 /** Writes the file `a` and says so. */
 const WRITE = `mkdir ${OUTPUT} && echo first > ${OUTPUT}/a && echo written`;
@@ -237,12 +243,23 @@ export const ENDINGS: readonly Ending[] = [
     name: "the pod is evicted, because a file beside the output exceeds the volume's `sizeLimit`",
     alone: true,
     changes: { ...script(EXCEED_LIMIT, WAIT), edit: limitVolume },
-    onBusyNode: "the pod is evicted, and the application ignores SIGTERM",
+    onBusyNode: [EVICTED.withoutSigterm, EVICTED.withoutPush],
   },
   {
-    name: "the pod is evicted, and the application ignores SIGTERM",
+    name: EVICTED.withoutSigterm,
     alone: true,
     changes: { ...script("trap '' TERM", EXCEED_LIMIT, WAIT), edit: limitVolume },
+    onBusyNode: [EVICTED.withoutPush],
+  },
+  {
+    name: EVICTED.withoutPush,
+    alone: true,
+    changes: { ...script("trap '' TERM", EXCEED_LIMIT, WAIT), edit: limitVolume },
+    registry: "stopped",
+    act: async (step, registry) => {
+      await step.ended("oras");
+      await registry.start();
+    },
   },
   {
     name: "`kubectl drain`",

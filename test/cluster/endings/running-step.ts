@@ -86,6 +86,11 @@ export class RunningStep {
     await this.#until(`${container} has started`, () => this.#states(container).some(({ running }) => running));
   }
 
+  /** Waits until a container of any pod has ended. */
+  async ended(container: string): Promise<void> {
+    await this.#until(`${container} has ended`, () => this.#states(container).some(({ terminated }) => terminated));
+  }
+
   /** Waits until any pod has ended. */
   async podEnded(): Promise<void> {
     const ended = ({ status }: Pod) => status.phase === "Failed" || status.phase === "Succeeded";
