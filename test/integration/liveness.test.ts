@@ -53,7 +53,7 @@ async function waitingSidecar(pod: TestPod, args: readonly string[]): Promise<Ru
   return sidecar;
 }
 
-describe("a launcher that dies", { timeout: 60_000 }, () => {
+describe("a launcher that dies", { timeout: 180_000 }, () => {
   it("is detected soon; the sidecar pushes its outputs as incomplete and exits with 79", async (context) => {
     const pod = await testPod(context);
     const sidecar = pod.start("oras-push", ["sidecar", "NA", pod.reference("t:1")]);
@@ -62,7 +62,8 @@ describe("a launcher that dies", { timeout: 60_000 }, () => {
     const killed = performance.now();
     launcher.child.kill("SIGKILL");
     const { code, stdout, stderr } = await sidecar.ended;
-    assert.ok(performance.now() - killed < 5000, `${performance.now() - killed} ms`);
+    // Without the lease, only a heartbeat of 30 seconds would show the death.
+    assert.ok(performance.now() - killed < 20_000, `${performance.now() - killed} ms`);
     assert.equal(code, 79, stderr);
     assert.match(stderr, /^oras-push: the launcher died before it finished\nhint: .*\n$/m);
     assert.match(stdout, /^Pushed \[registry\] \S+\/metric\/t:1-incomplete\n/);
@@ -110,7 +111,7 @@ describe("a launcher that dies", { timeout: 60_000 }, () => {
   });
 });
 
-describe("wait-fs --alive", { timeout: 60_000 }, () => {
+describe("wait-fs --alive", { timeout: 180_000 }, () => {
   it("finds the last file of the launcher, 20 times in a race with the end of the lease", async (context) => {
     const pod = await testPod(context);
     for (let run = 0; run < 20; run++) {
@@ -128,7 +129,7 @@ describe("wait-fs --alive", { timeout: 60_000 }, () => {
   });
 });
 
-describe("a failing launcher", { timeout: 60_000 }, () => {
+describe("a failing launcher", { timeout: 180_000 }, () => {
   it("has its outputs pushed as incomplete, with the reason, and the sidecar exits with 66", async (context) => {
     const pod = await testPod(context);
     const outputs = ["--output", join(pod.share, "direct"), "--output", "missing"];
@@ -171,7 +172,7 @@ describe("a failing launcher", { timeout: 60_000 }, () => {
   });
 });
 
-describe("a dying sidecar", { timeout: 60_000 }, () => {
+describe("a dying sidecar", { timeout: 180_000 }, () => {
   /** Starts a sidecar and kills it during its first request, which the registry does not answer. */
   async function dyingSidecar(pod: TestPod, args: readonly string[]): Promise<void> {
     const requested = Promise.withResolvers<void>();
@@ -235,7 +236,7 @@ describe("a dying sidecar", { timeout: 60_000 }, () => {
   });
 });
 
-describe("SIGTERM to a launcher that waits for its inputs", { timeout: 60_000 }, () => {
+describe("SIGTERM to a launcher that waits for its inputs", { timeout: 180_000 }, () => {
   it("ends it with 143 soon, and the application does not start", async (context) => {
     const pod = await testPod(context);
     const launcher = pod.start("launcher", ["--input", "in", "--", "touch", "witness"]);
@@ -243,13 +244,13 @@ describe("SIGTERM to a launcher that waits for its inputs", { timeout: 60_000 },
     const sent = performance.now();
     launcher.child.kill("SIGTERM");
     assert.equal((await launcher.ended).code, 143);
-    assert.ok(performance.now() - sent < 5000);
+    assert.ok(performance.now() - sent < 20_000);
     assert.ok(!existsSync(join(pod.folder, "witness")));
     assert.ok(!existsSync(join(pod.share, LEASE)), "the launcher did not release its lease");
   });
 });
 
-describe("markers of an earlier attempt", { timeout: 60_000 }, () => {
+describe("markers of an earlier attempt", { timeout: 180_000 }, () => {
   it("are ignored: the sidecar pushes the output of the running launcher", async (context) => {
     const pod = await testPod(context);
     const output = ["--output", join(pod.share, "direct")];
@@ -291,7 +292,7 @@ describe("markers of an earlier attempt", { timeout: 60_000 }, () => {
   });
 });
 
-describe("invalid markers of the application", { timeout: 60_000, concurrency: true }, () => {
+describe("invalid markers of the application", { timeout: 180_000, concurrency: true }, () => {
   const DEEP = "[".repeat(1_000_000);
   const makers: Readonly<Record<string, (path: string) => void>> = {
     "a FIFO": (path) => execFileSync("mkfifo", [path]),
@@ -331,7 +332,7 @@ describe("invalid markers of the application", { timeout: 60_000, concurrency: t
     });
 });
 
-describe("a sidecar", { timeout: 60_000 }, () => {
+describe("a sidecar", { timeout: 180_000 }, () => {
   it("exits with 124 if no launcher starts in time", async (context) => {
     const pod = await testPod(context);
     const { code, stderr } = await pod.start("oras-push", [
@@ -456,7 +457,7 @@ describe("a sidecar", { timeout: 60_000 }, () => {
   });
 });
 
-describe("--only-if", { timeout: 60_000 }, () => {
+describe("--only-if", { timeout: 180_000 }, () => {
   it("disables launcher and sidecar if the condition is false", async (context) => {
     const pod = await testPod(context);
     const env = { JOB_COMPLETION_INDEX: "1", ORAS_ONLY_IF: "JOB_COMPLETION_INDEX=0" };
@@ -477,7 +478,7 @@ describe("--only-if", { timeout: 60_000 }, () => {
   });
 });
 
-describe("a native sidecar", { timeout: 60_000 }, () => {
+describe("a native sidecar", { timeout: 180_000 }, () => {
   const pushed = /Pushed|Digest/;
   const native = (pod: TestPod) => pod.start("oras-push", ["sidecar", "--native", "NA", pod.reference("t:1")]);
   const result = async (sidecar: RunningProcess) =>
@@ -596,7 +597,7 @@ describe("a native sidecar", { timeout: 60_000 }, () => {
 
 describe("launcher and sidecar of two users", {
   skip: process.getuid?.() === 0 ? false : "needs root",
-  timeout: 60_000,
+  timeout: 180_000,
 }, () => {
   it("observe each other's lease and files, whatever the umask", async (context) => {
     const pod = await testPod(context);

@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createSecureContext } from "node:tls";
@@ -17,13 +18,16 @@ const FILES = { cert: "tls.crt", key: "tls.key" } as const;
 const INTERVAL = 5000;
 
 /**
- * Reads the certificate and the key in a folder. Throws `noInput` if a file is missing, or if the key does not match
- * the certificate.
+ * Reads the certificate and the key in a folder. Throws `noInput` if a file is missing or invalid, or if the key does
+ * not match the certificate.
  */
 export function readCertificate(folder: string): CertificatePair {
   try {
     const read = (name: string) => readFileSync(join(folder, name), "utf8");
     const pair = { cert: read(FILES.cert), key: read(FILES.key) };
+    // A file is empty while another program overwrites it. `createSecureContext` accepts empty texts.
+    new X509Certificate(pair.cert);
+    createPrivateKey(pair.key);
     createSecureContext(pair);
     return pair;
   } catch (error) {
