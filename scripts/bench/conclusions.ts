@@ -47,7 +47,7 @@ function describeTool([tool, comparisons]: [string, readonly Comparison[]]): str
   const counts = `slower in ${count("more")}, about as fast in ${count("equal")}, and faster in ${count("less")}`;
   const sentence = `In ${formatComparisons(comparisons.length)} with \`${tool}\`, our tool was ${counts}.`;
   if (worst === undefined || classify(worst.time) !== "more") return sentence;
-  return `${sentence} The largest loss is ${describeDelay(worst)}`;
+  return `${sentence} Largest loss: ${describeDelay(worst)}`;
 }
 
 /** Keeps only the largest step of a growth plot for each peer, and all comparisons that belong to no plot. */
@@ -62,17 +62,17 @@ function keepLargestSteps({ growth }: BenchRun, comparisons: readonly Comparison
 function describeSpeed(comparison: Comparison): string {
   const { peer, time, seconds } = comparison;
   if (classify(time) === "less")
-    return `${workOf(comparison)}: ${formatFactor(1 / time)} times as fast as \`${peer}\` (${describeSeconds(seconds)}).`;
-  return `${workOf(comparison)}: about as fast as \`${peer}\` (${describeSeconds(seconds)}).`;
+    return `${workOf(comparison)}: ${formatFactor(1 / time)} times as fast as \`${peer}\`: ${describeSeconds(seconds)}.`;
+  return `${workOf(comparison)}: about as fast as \`${peer}\`: ${describeSeconds(seconds)}.`;
 }
 
 function describeDelay(comparison: Comparison): string {
   const { peer, time, seconds } = comparison;
-  return `${workOf(comparison)}: ${formatFactor(time)} times as long as \`${peer}\` (${describeSeconds(seconds)}).`;
+  return `${workOf(comparison)}: takes ${formatFactor(time)} times as long as \`${peer}\`: ${describeSeconds(seconds)}.`;
 }
 
 function describeSeconds({ ours, peer }: Comparison["seconds"]): string {
-  return `${formatNumber(ours)} s, peer: ${formatNumber(peer)} s`;
+  return `${formatNumber(ours)} s instead of ${formatNumber(peer)} s`;
 }
 
 function describeReaction(rows: readonly Row[]): string[] {
@@ -114,7 +114,7 @@ function describeMemory(comparisons: readonly Comparison[]): string[] {
     return [
       `More than \`${tool}\` in ${more.length} of ${formatComparisons(all.length)}: ` +
         `${low === high ? low : `${low} to ${high}`} times as much. ` +
-        `Largest difference: ${workOf(largest)} (${formatNumber(ours)} MiB, peer: ${formatNumber(peer)} MiB).`,
+        `Largest difference: ${workOf(largest)}, ${formatNumber(ours)} MiB instead of ${formatNumber(peer)} MiB.`,
     ];
   });
 }

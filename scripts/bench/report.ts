@@ -81,11 +81,11 @@ ${formatMarkdown(costTable(run))}
 - Memory is the peak of the anonymous memory, of all processes of a contestant together.
 - "About as fast" means a difference of at most 5 percent between the medians.
 - The decisions contain figures of other machines, what bounds them, and why goals are missed:
-  [pushes on 16 processors](decisions/0101-measured-on-sixteen-processors.md),
-  [the memory of a push](decisions/0102-what-forty-eight-mebibytes-cost.md),
-  [many pushes at once](decisions/0051-what-bounds-a-push-and-a-pull.md),
-  [from the done marker to the tag](decisions/0053-from-the-marker-to-the-tag.md), and
-  [starting and waiting](decisions/0050-what-a-start-loads.md).
+  [pushes on 16 processors](decisions/0101-speed-on-16-processors.md),
+  [the memory of a push](decisions/0102-cost-of-the-48-mib-limit.md),
+  [many pushes at once](decisions/0051-limits-of-push-and-pull.md),
+  [from the done marker to the tag](decisions/0053-time-from-marker-to-tag.md), and
+  [starting and waiting](decisions/0050-load-only-needed-code.md).
 ${run.missing.map((reason) => `- Not measured: ${reason}.\n`).join("")}`;
 }
 

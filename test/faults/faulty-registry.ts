@@ -8,7 +8,7 @@ import { pick, randomNumbers, seedOf } from "../support/random.ts";
 import { type Delivery, drawFault, type Fault, NAMED_TOKENS } from "./random-answers.ts";
 import { type Answer, captureAnswer, changedAnswer, NO_ANSWER, sendAnswer } from "./send-answer.ts";
 
-/** How the registry authenticates: not at all, by a password, or by tokens that a password or a refresh token buys. */
+/** How clients authenticate: not at all, with a password, or with a token. A password or a refresh token gets the token. */
 export const AUTHENTICATIONS = ["none", "none", "none", "basic", "token", "refresh"] as const;
 
 /** One of {@link AUTHENTICATIONS}. */
@@ -44,7 +44,7 @@ export interface Facts {
   readonly faults: string[];
   /** The number of answers that make the client pause before its next request. */
   pauses: number;
-  /** The paths of manifests for which the client got a 201, although the registry did not store them there. */
+  /** The paths of manifests that the registry did not store, although it responded with 201. */
   readonly falseClaims: string[];
   /** Credentials that a server got and must not get. */
   readonly leaks: string[];

@@ -7,7 +7,7 @@ export interface ProcessUsage {
   peakMemory: number;
   /** The processor time that it used, in seconds. */
   cpuSeconds: number;
-  /** The regular files that it had open for writing. */
+  /** The regular files that it opened for writing. */
   readonly written: Set<string>;
 }
 

@@ -8,7 +8,7 @@ import type { InstallPlan } from "./install/install.ts";
 import type { LaunchPlan } from "./launch-plan.ts";
 import { mayBePattern } from "./outputs/pattern.ts";
 import { LOG_NAMES } from "./process/streams.ts";
-import { USAGE } from "./usage.ts";
+import { DEFAULT_CHECKPOINT_SECONDS, USAGE } from "./usage.ts";
 
 /** The value of ARTIFACT-INPUT or ARTIFACT-OUTPUT that means "none". */
 const NONE = "NA";
@@ -60,6 +60,8 @@ export function launchPlan(line: CommandLine<typeof USAGE.options>): LaunchPlan 
     : operands(line.args);
   const [program, ...args] = command;
   if (program === undefined || program === "") throw usageError(USAGE, "no command to run");
+  if (options["checkpoint-every"] !== undefined && options.checkpoint.length === 0)
+    throw usageError(USAGE, "--checkpoint-every needs --checkpoint");
   const outputs = [...(output === NONE ? [] : [output]), ...options.output].map(parseFutureTypedPath);
   checkOutputs(outputs, options.logs ? Object.values(LOG_NAMES) : []);
   const place = input === NONE ? options.input : input;
@@ -69,7 +71,7 @@ export function launchPlan(line: CommandLine<typeof USAGE.options>): LaunchPlan 
     input: place,
     skipDone: options["skip-done"],
     checkpoints: options.checkpoint.map((pattern) => absolutePath(USAGE, pattern)),
-    checkpointSeconds: options["checkpoint-every"],
+    checkpointSeconds: options["checkpoint-every"] ?? DEFAULT_CHECKPOINT_SECONDS,
     outputs,
     allowMissingOutput: options["allow-missing-output"],
     outputPipe: options["output-pipe"],
@@ -91,7 +93,7 @@ function operands(args: readonly string[]): Operands {
   if (output === undefined || command.length === 0)
     throw usageError(USAGE, "expected an input, an output and a command, or -- before the command");
   if (input.startsWith("-") || output.startsWith("-"))
-    throw usageError(USAGE, `${JSON.stringify(output)} is not a path; is a -- missing before the command?`);
+    throw usageError(USAGE, `${JSON.stringify(output)} is not a path; perhaps you must write -- before the command`);
   if (command[0]?.startsWith("-")) throw optionAsCommand(input, output, command);
   // A command line for the ORAS Operator may have the form PIPE INPUT OUTPUT COMMAND. For the launcher, OUTPUT is then
   // the command. The launcher can detect this mistake only if OUTPUT is NA, because no command is named NA.

@@ -10,6 +10,9 @@ import { DEFAULT_SIDECAR_SECONDS } from "./sidecar-wait.ts";
  */
 export const DEFAULT_GRACE_SECONDS = 20;
 
+/** The default of --checkpoint-every. */
+export const DEFAULT_CHECKPOINT_SECONDS = 300;
+
 const DATA_OPTIONS = {
   share: {
     type: "text",
@@ -95,7 +98,7 @@ const CHECKPOINT_OPTIONS = {
   "checkpoint-every": {
     type: "number",
     placeholder: "SECONDS",
-    default: 300,
+    shownDefault: String(DEFAULT_CHECKPOINT_SECONDS),
     range: ABOVE_ZERO,
     description: "time between two checkpoints; there is no checkpoint if no file has changed",
   },

@@ -99,7 +99,7 @@ export async function growWithCores(bench: Bench): Promise<void> {
   const processors = allowedProcessors();
   const steps = CORES.filter((count) => count <= processors.length);
   for (const count of CORES.filter((one) => !steps.includes(one)))
-    bench.missing.add(`pushes with ${count} processors: this machine has ${processors.length}`);
+    bench.missing.add(`pushes with ${count} processors, because this machine has only ${processors.length}`);
   await measureGrowth(bench, {
     name: "cores",
     title: `Push ${size} MiB of text`,

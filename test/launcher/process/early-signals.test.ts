@@ -11,7 +11,7 @@ import { type ProcessResult, startTool, type Tool, toolPath } from "../../../sup
 import { findPid1, PID1_SKIP, startAsPid1 } from "../../support/namespaces.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
-/** The number of processes of each kind. `SIGNAL_RUNS=1000` is the long form. */
+/** The number of processes of each kind. For the long test, set `SIGNAL_RUNS=1000`. */
 const RUNS = Number(process.env.SIGNAL_RUNS ?? 24);
 
 /** The time in which a tool has surely started, in milliseconds. */

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../../../support/paths.ts";
 
-/** Which blocks of a section {@link blocksOfSection} returns. */
+/** Selects the blocks that {@link blocksOfSection} returns. */
 export interface SectionBlocks {
   /** The path of the page from the root of the repository. By default the guide. */
   readonly page?: string;

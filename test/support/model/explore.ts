@@ -33,7 +33,7 @@ export interface Scenario {
   readonly life: (side: Side, start: number) => Life;
   /** The maximum number of deaths of each side. */
   readonly deaths: Readonly<Record<Side, number>>;
-  /** Whether a process that does not run may be restarted. */
+  /** Whether the model may restart this stopped process. */
   readonly restarts: (process: Process, side: Side) => boolean;
   /** Whether the pod may end when the launcher does not run. */
   readonly podEnds: boolean;
@@ -152,7 +152,7 @@ async function stepsOf(state: State, position: PositionOf, scenario: Scenario): 
   return steps;
 }
 
-/** The next step of a side; undefined if it cannot continue. */
+/** Returns the next step of a side. Returns undefined if the side cannot continue. */
 async function stepOf(
   side: Side,
   state: State,
@@ -182,7 +182,7 @@ async function stepOf(
   };
 }
 
-/** The markers that only the launcher writes. The sidecar cannot change that one is missing. */
+/** The markers that only the launcher writes. The sidecar cannot create a missing one. */
 const LAUNCHER_MARKERS: readonly string[] = [SHARE.started, SHARE.done, SHARE.doneFailed];
 
 function isLocal(side: Side, step: Step, world: World, unwritten: Scenario["unwritten"] = []): boolean {

@@ -7,7 +7,7 @@ export const OPERATOR_PREFIX = "oras.converged-computing.github.io/";
 export const OWN_PREFIX = "oras-pod-tools.dev/";
 
 /**
- * A tool with options that annotations can set. The launcher starts the application's command. The sidecar runs in its
+ * A tool whose options can be set by annotations. The launcher starts the application's command. The sidecar runs in its
  * own container.
  */
 export type Tool = "launcher" | "sidecar";

@@ -64,8 +64,8 @@ export function paddingOf(size: number): number {
 }
 
 /**
- * Returns the name fields of the main header. If the name does not fit into these fields, adds the name to `records`,
- * and returns a placeholder.
+ * Returns the name fields of the main header. If the name does not fit into these fields, this adds the name to
+ * `records`, and returns a placeholder.
  */
 function nameFields(name: BytePath, records: Records): Pick<UstarFields, "name" | "prefix"> {
   const split = isPlain(name) ? splitName(name) : undefined;

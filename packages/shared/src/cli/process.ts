@@ -108,8 +108,8 @@ function processIo(held: HeldSignals | undefined, stopped: AbortController, stdo
 }
 
 /**
- * Returns an `AbortSignal` that aborts when one of the signals in `names` arrives. Aborts `again` when a second signal
- * arrives.
+ * Returns an `AbortSignal` that aborts when one of the signals in `names` arrives. When a second signal arrives, this
+ * aborts the controller `again`.
  */
 function abortOnSignals(
   names: readonly NodeJS.Signals[],

@@ -13,7 +13,7 @@ const COLLECTION_INTERVAL = 60_000;
  * Collects garbage in a waiting process. The first collection is after one second, and frees the memory that only the
  * start of the process needed. Later collections run every minute, and free the garbage that polling produces. A
  * waiting process allocates so little memory that V8 would collect nothing for hours
- * (docs/decisions/0050-what-a-start-loads.md). Returns a function that stops the collections.
+ * (docs/decisions/0050-load-only-needed-code.md). Returns a function that stops the collections.
  */
 export function collectWhenSettled(): () => void {
   let polling: NodeJS.Timeout | undefined;

@@ -26,10 +26,7 @@ export interface RetryPolicy extends Backoff {
 /** The default policy of uploads and downloads. */
 export const DEFAULT_RETRY: RetryPolicy = { deadlineSeconds: 30, firstDelay: 250, longestDelay: 5000 };
 
-/**
- * If an attempt takes longer than the deadline, the deadline starts again. The deadline can start again at most this
- * many times.
- */
+/** If an attempt takes longer than `deadlineSeconds`, this time starts again. It starts again at most this many times. */
 const MAX_LONG_ATTEMPTS = 5;
 
 /** Whether to retry after a failed attempt. */
@@ -83,7 +80,7 @@ export async function retrying<T>(
       if (!decision.retry) throw error;
       const failed = FAILING_SINCE.get(error as object) ?? performance.now();
       const long = failed - started > deadline && longAttempts++ < MAX_LONG_ATTEMPTS;
-      // During most of a long attempt, the registry worked. Therefore, the deadline starts again.
+      // During most of a long attempt, the registry worked. So the time for retries starts again.
       if (long || firstFailure === undefined) firstFailure = failed;
       const delay = (decision.delay ?? 0) + backOff(attempts, policy);
       if (performance.now() + delay - firstFailure > deadline) throw failingSince(error, firstFailure);
