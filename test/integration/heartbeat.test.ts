@@ -93,6 +93,6 @@ describe("on a volume without sockets", { skip: SKIP, concurrency: true, timeout
     const { code, stderr } = await launcher.ended;
     assert.equal(code, 75);
     assert.ok(performance.now() - killed < DETECTION_LIMIT, `${performance.now() - killed} ms`);
-    assert.match(stderr, /\(the sidecar is gone, and no new sidecar started within 1 s\)\n$/);
+    assert.match(stderr, /\(the sidecar ended, and no new sidecar started within 1 s\)\n$/);
   });
 });

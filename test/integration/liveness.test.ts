@@ -196,7 +196,7 @@ describe("a dying sidecar", { timeout: 180_000 }, () => {
       await dyingSidecar(pod, ["NA", pod.reference("t:1")]);
       const { code, stderr } = await launcher.ended;
       assert.equal(code, 75);
-      const why = `the sidecar is gone, and no new sidecar started within ${seconds} s`;
+      const why = `the sidecar ended, and no new sidecar started within ${seconds} s`;
       assert.ok(stderr.endsWith(`\nlauncher: the outputs were not pushed (${why})\n`), stderr);
       assert.ok(!existsSync(join(pod.share, LEASE)), "the launcher did not release its lease");
     });

@@ -186,6 +186,7 @@ describe("an invalid command line", () => {
     [["--output", "a/x:text/csv", "--output", "b/x", "--", "true"], /^two outputs are named "x"$/],
     [["--output", ":text/csv", "--", "true"], /^"" cannot be an output$/],
     [["--output", "x", "NA", "/x", "true"], /^two outputs are named "x"$/],
+    [["--checkpoint-every", "9", "--", "true"], /^--checkpoint-every needs --checkpoint$/],
   ];
   for (const [argv, pattern] of invalid)
     it(`is a usage failure: ${JSON.stringify(argv)}`, async () => {

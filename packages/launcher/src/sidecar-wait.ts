@@ -41,7 +41,7 @@ export function waitForSidecar<T>(
   { seconds, sidecarGone, lease }: SidecarTimeout,
   warn: Log,
 ): Promise<T> {
-  const why = `the sidecar is gone, and no new sidecar started within ${seconds} s`;
+  const why = `the sidecar ended, and no new sidecar started within ${seconds} s`;
   const pollSeconds = Math.min(DEFAULT_POLL_SECONDS, Math.max(1, seconds));
   return volume.until(
     whileAlive(check, sidecarGone, () => failure(why)),

@@ -42,8 +42,8 @@ const WAITING_OPTIONS = {
   "skip-done": {
     type: "flag",
     description: [
-      "wait for the sidecar, and do not run the command if the sidecar finds the output of an earlier run",
-      "(set --skip-done in oras-push sidecar too)",
+      "wait for the sidecar, and do not run the command if the sidecar finds the output of an earlier run; also set",
+      "--skip-done for oras-push sidecar",
     ].join(" "),
   },
   "init-timeout": {
@@ -57,8 +57,8 @@ const WAITING_OPTIONS = {
     placeholder: "SECONDS",
     default: DEFAULT_SIDECAR_SECONDS,
     description: [
-      "if the sidecar dies, wait this long for a new sidecar; then exit with 66 if inputs are missing, or with 75 if",
-      "the outputs are not pushed",
+      "if the sidecar dies, wait this long for a new sidecar; if none starts, exit with 66 if inputs are missing, or with",
+      "75 if the outputs are not pushed",
     ].join(" "),
   },
   "wait-push": {

@@ -38,7 +38,7 @@ export const REFUSED_CASES: readonly PodCase[] = [
   refused(
     "both-names",
     { operator: { ...STEP, container: "app" }, own: { container: "app" } },
-    `the annotations ${OPERATOR}container and ${OWN}container exclude each other: remove one of them`,
+    `the annotations ${OPERATOR}container and ${OWN}container cannot be used together: remove one of them`,
   ),
   refused(
     "no-registry",

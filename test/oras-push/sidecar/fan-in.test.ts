@@ -44,7 +44,7 @@ describe("a pattern of tags", () => {
     });
     for (const text of ["localhost:5000/a", "r.io/a:1", `r.io/a@sha256:${"a".repeat(64)}`])
       assert.equal(parseTagPattern(text), undefined);
-    assert.throws(() => parseTagPattern("r.io/a:x y*"), /is not a pattern of tags/);
+    assert.throws(() => parseTagPattern("r.io/a:x y*"), /is not a valid tag pattern/);
     assert.throws(() => parseTagPattern("r.io/A:*"), /not a valid repository/);
   });
 

@@ -52,7 +52,7 @@ export function restoreCheckpoint(
     return number;
   } catch (error) {
     if (mode === "best-effort") {
-      warn(`cannot restore checkpoint ${number}, and starts from the beginning: ${describeError(error)}`);
+      warn(`cannot restore checkpoint ${number}, so the command starts from the beginning: ${describeError(error)}`);
       return undefined;
     }
     const hint = "to start from the beginning in this case, set --resume=best-effort for the sidecar";

@@ -214,7 +214,7 @@ const OWN_ROWS: readonly Row[] = [
     "allow-failed-inputs",
     "flag",
     sidecar("allow-failed-inputs"),
-    "accept the artifact of a failed or incomplete run as an input",
+    "also accept artifacts of failed and incomplete runs as inputs",
     "false",
   ],
   ["start-timeout", "seconds", sidecar("start-timeout"), "how long to wait for the launcher to start", "no limit"],

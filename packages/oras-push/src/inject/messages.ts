@@ -8,7 +8,7 @@ export const MESSAGES = {
   unknown: "the annotation {name} does not exist: correct its name, or remove it",
   unquoted: "the value of the annotation {name} must be a text: write it in quotes",
   invalid: 'the annotation {name} must be {words}, not "{value}"',
-  exclusive: "the annotations {first} and {second} exclude each other: remove one of them",
+  exclusive: "the annotations {first} and {second} cannot be used together: remove one of them",
   noRegistry: `the registry is missing: write ${OPERATOR_PREFIX}oras-cache: NAME or ${OPERATOR_PREFIX}registry: HOST`,
   noPushTo: `the output has no destination: write ${OPERATOR_PREFIX}output-uri: REPOSITORY:TAG or ${OWN_PREFIX}push-to: REGISTRY/REPOSITORY:TAG`,
   noOutput: `nothing is saved for the destination: write ${OPERATOR_PREFIX}output-path: PATH or ${OWN_PREFIX}output: PATH`,

@@ -24,7 +24,7 @@ export function parseTagPattern(text: string): TagPattern | undefined {
   const pattern = text.slice(colon + 1);
   if (colon < text.indexOf("/") || !/[*?[{]/.test(pattern)) return undefined;
   if (!PATTERN.test(pattern))
-    throw new ReferenceSyntaxError(`${JSON.stringify(pattern)} is not a pattern of tags: use * ? [a-z] {a,b}`);
+    throw new ReferenceSyntaxError(`${JSON.stringify(pattern)} is not a valid tag pattern: use * ? [a-z] {a,b}`);
   const { registry, repository } = parseReference(text.slice(0, colon));
   return { registry, repository, pattern };
 }

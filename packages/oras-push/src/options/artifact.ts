@@ -27,12 +27,12 @@ export const ARTIFACT_OPTIONS = {
     choices: ["gzip", "zstd", "none"],
     default: "gzip",
     description:
-      "compression of folders: gzip, zstd (the oras client cannot unpack it), or none (a gzip file whose content is not compressed)",
+      "compress folders with gzip or zstd (oras pull cannot unpack zstd); none stores folders uncompressed, in gzip format",
   },
   "compression-level": {
     type: "number",
     placeholder: "1-9",
-    shownDefault: `${DEFAULT_LEVEL}, or ${DEFAULT_ZSTD_LEVEL} for zstd`,
+    shownDefault: `${DEFAULT_LEVEL} for gzip, ${DEFAULT_ZSTD_LEVEL} for zstd`,
     range: wholeNumbers(1, 9),
     description: "compression level for --compression gzip or zstd",
   },

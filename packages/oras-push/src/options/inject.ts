@@ -55,8 +55,8 @@ function webhookPlan(
   { args, options }: CommandLine<typeof INJECT_USAGE.options>,
   settings: InjectionSettings,
 ): WebhookPlan {
-  if (args.length > 0) throw usageError(INJECT_USAGE, "--webhook reads no FILE");
-  if (options["dry-run"]) throw usageError(INJECT_USAGE, "--webhook and --dry-run exclude each other");
+  if (args.length > 0) throw usageError(INJECT_USAGE, "--webhook takes no FILE");
+  if (options["dry-run"]) throw usageError(INJECT_USAGE, "--webhook and --dry-run cannot be used together");
   const { listen, "tls-dir": certificates } = options;
   const [, bracketed, plain, port = ""] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(listen) ?? [];
   const host = bracketed ?? plain;

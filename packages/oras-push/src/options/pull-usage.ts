@@ -22,7 +22,7 @@ const OUTPUT_OPTIONS = {
   "keep-old-files": {
     type: "flag",
     alias: "k",
-    description: "fail if a file already exists, instead of overwriting the file",
+    description: "do not overwrite existing files: fail if a file already exists",
   },
   ...RESULT_OPTIONS,
   ...PROGRESS_OPTION,

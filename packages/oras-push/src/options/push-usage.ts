@@ -16,7 +16,7 @@ const DESTINATION_OPTIONS = {
   "oci-layout": { type: "flag", description: "push to OCI layouts on disk; each REFERENCE then has the form DIR:TAG" },
   "disable-path-validation": {
     type: "flag",
-    description: "accepted for compatibility with oras, but has no effect: absolute paths are always valid",
+    description: "has no effect, because absolute paths are always valid; accepted for compatibility with oras",
   },
 } as const satisfies OptionSpecs;
 

@@ -34,16 +34,16 @@ const INPUT_OPTIONS = {
     type: "list",
     placeholder: "REFERENCE",
     description: [
-      "also pull this artifact as an input; with REPOSITORY:PATTERN, pull every tag that matches, each into a folder",
-      "with the name of the tag",
+      "also pull this artifact as an input; REPOSITORY:PATTERN pulls every tag that matches PATTERN, each into a folder",
+      "with the tag's name",
     ].join(" "),
   },
   "input-count": {
     type: "number",
     placeholder: "N",
-    shownDefault: "1 for each pattern",
+    shownDefault: "1 tag for each pattern",
     range: wholeNumbers(1),
-    description: "require at least N tags that match the patterns of --pull-from",
+    description: "the patterns of --pull-from must match at least N tags in total",
   },
   "input-timeout": {
     type: "number",
@@ -51,7 +51,7 @@ const INPUT_OPTIONS = {
     shownDefault: "no wait",
     description: "wait this long for missing inputs; then exit with 124 if an input is still missing",
   },
-  "allow-failed-inputs": { type: "flag", description: "accept the artifact of a failed or incomplete run as an input" },
+  "allow-failed-inputs": { type: "flag", description: "also accept artifacts of failed and incomplete runs as inputs" },
 } as const satisfies OptionSpecs;
 
 const RUN_OPTIONS = {
@@ -74,7 +74,7 @@ const RUN_OPTIONS = {
   "cache-key": {
     type: "text",
     placeholder: "TEXT",
-    description: "identify the run by its inputs and TEXT, for example the version of the application",
+    description: "identify the run by its inputs and by TEXT; TEXT can be the version of the application",
   },
   "start-timeout": {
     type: "number",
@@ -92,13 +92,13 @@ const RUN_OPTIONS = {
     type: "text",
     choices: KEEP_POLICIES,
     default: "push",
-    description: "push the outputs of a failed application as TAG-failed, or discard these outputs",
+    description: "push the outputs of a failed application as TAG-failed, or do not push them",
   },
   "incomplete-run": {
     type: "text",
     choices: KEEP_POLICIES,
     default: "push",
-    description: "push the outputs of an incomplete run as TAG-incomplete, or discard these outputs",
+    description: "push the outputs of an incomplete run as TAG-incomplete, or do not push them",
   },
 } as const satisfies OptionSpecs;
 
