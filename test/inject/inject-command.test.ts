@@ -207,7 +207,7 @@ describe("oras-push inject", () => {
     for (const kept of [
       "name: p # its name",
       "push-to: 'example.org/a:1'",
-      "defaultMode: 0440",
+      "configMap: {name: x, defaultMode: 0440}",
       "# how it starts",
       "- |\n      echo 1\n      echo 2\n",
       '- "on" # a text',
@@ -224,6 +224,14 @@ describe("oras-push inject", () => {
       "echo 1\necho 2\n",
       "on",
     ]);
+  });
+
+  it("keeps the spaces inside of brackets", async (t) => {
+    const object = stringify(job({ metadata: { name: "j", labels: {} } }));
+    for (const labels of ["{a: b}", "{ a: b }"]) {
+      const { stdout } = await inject(t, { "a.yaml": object.replace("labels: {}", `labels: ${labels}`) });
+      assert.match(stdout, new RegExp(`^  labels: ${labels}$`, "m"));
+    }
   });
 
   it("changes only the pod that an alias repeats", async (t) => {

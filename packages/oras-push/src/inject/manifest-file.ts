@@ -33,9 +33,6 @@ const READ = {
   logLevel: "error",
 } as const satisfies ParseOptions & DocumentOptions & SchemaOptions;
 
-/** Long lines are not wrapped, because a line break inside a text could change the text. */
-const WRITE = { lineWidth: 0, flowCollectionPadding: true } as const;
-
 /**
  * Reads the objects of a manifest: YAML documents or one JSON value. `name` is the name of the file in messages. Throws
  * `usage` if the text is invalid.
@@ -65,7 +62,9 @@ function jsonDocument(name: string, text: string): ManifestDocument {
 
 function yamlDocument(name: string, text: string): ManifestDocument {
   const read = () => readYaml(name, text);
-  const write = (document: Document) => document.toString({ ...WRITE, indentSeq: indentsLists(text) });
+  const style = { indentSeq: indentsLists(text), flowCollectionPadding: padsBrackets(text) };
+  // Without `lineWidth: 0`, long lines are wrapped. A line break inside a text could change the text.
+  const write = (document: Document) => document.toString({ ...style, lineWidth: 0 });
   const document = read();
   return {
     object: document === undefined ? null : document.toJS(),
@@ -116,6 +115,11 @@ function isSexagesimal({ format }: { readonly format?: string }): boolean {
 /** Whether the lists of a YAML text are indented more than their keys. */
 function indentsLists(text: string): boolean {
   return !/^( *)(?:- )?[\w./-]+:[^\S\n]*(?:#.*)?\n\1- /m.test(text);
+}
+
+/** Whether the brackets of a YAML text have spaces inside, as in `[ a, b ]`. */
+function padsBrackets(text: string): boolean {
+  return /[:-] +(?:\[ |\{ )/.test(text);
 }
 
 function invalidFile(name: string, why: string): ToolError {
