@@ -44,10 +44,10 @@ function describeGoals(rows: readonly Row[]): string {
 function describeTool([tool, comparisons]: [string, readonly Comparison[]]): string {
   const count = (wanted: string) => comparisons.filter(({ time }) => classify(time) === wanted).length;
   const [worst] = comparisons.toSorted((a, b) => b.time - a.time);
-  const counts = `slower in ${count("more")}, about as fast in ${count("equal")}, and faster in ${count("less")}`;
-  const sentence = `In ${formatComparisons(comparisons.length)} with \`${tool}\`, our tool was ${counts}.`;
+  const slower = `Our tool was slower than \`${tool}\` in ${count("more")} of ${formatComparisons(comparisons.length)}`;
+  const sentence = `${slower}, about as fast in ${count("equal")}, and faster in ${count("less")}.`;
   if (worst === undefined || classify(worst.time) !== "more") return sentence;
-  return `${sentence} Largest loss: ${describeDelay(worst)}`;
+  return `${sentence} The largest loss is in this case: ${describeDelay(worst)}`;
 }
 
 /** Keeps only the largest step of a growth plot for each peer, and all comparisons that belong to no plot. */
@@ -60,19 +60,18 @@ function keepLargestSteps({ growth }: BenchRun, comparisons: readonly Comparison
 }
 
 function describeSpeed(comparison: Comparison): string {
-  const { peer, time, seconds } = comparison;
-  if (classify(time) === "less")
-    return `${workOf(comparison)}: ${formatFactor(1 / time)} times as fast as \`${peer}\`: ${describeSeconds(seconds)}.`;
-  return `${workOf(comparison)}: about as fast as \`${peer}\`: ${describeSeconds(seconds)}.`;
+  const isFaster = classify(comparison.time) === "less";
+  return describeTimes(comparison, isFaster ? `${formatFactor(1 / comparison.time)} times as fast` : "about as fast");
 }
 
 function describeDelay(comparison: Comparison): string {
-  const { peer, time, seconds } = comparison;
-  return `${workOf(comparison)}: takes ${formatFactor(time)} times as long as \`${peer}\`: ${describeSeconds(seconds)}.`;
+  return describeTimes(comparison, `${formatFactor(comparison.time)} times as long`);
 }
 
-function describeSeconds({ ours, peer }: Comparison["seconds"]): string {
-  return `${formatNumber(ours)} s instead of ${formatNumber(peer)} s`;
+function describeTimes(comparison: Comparison, ratio: string): string {
+  const { peer, seconds } = comparison;
+  const theirs = `\`${peer}\` (${formatNumber(seconds.peer)} s)`;
+  return `${workOf(comparison)}: ${formatNumber(seconds.ours)} s, which is ${ratio} as with ${theirs}.`;
 }
 
 function describeReaction(rows: readonly Row[]): string[] {
@@ -112,9 +111,9 @@ function describeMemory(comparisons: readonly Comparison[]): string[] {
     const { low, high } = spreadOf(more.map(({ memory }) => formatFactor(memory)).map(Number));
     const { ours, peer } = largest.mebibytes;
     return [
-      `More than \`${tool}\` in ${more.length} of ${formatComparisons(all.length)}: ` +
-        `${low === high ? low : `${low} to ${high}`} times as much. ` +
-        `Largest difference: ${workOf(largest)}, ${formatNumber(ours)} MiB instead of ${formatNumber(peer)} MiB.`,
+      `In ${more.length} of ${formatComparisons(all.length)}, our tool used more memory than \`${tool}\`: ` +
+        `${low === high ? low : `${low} to ${high}`} times as much. The difference was largest for ` +
+        `${workOf(largest)}: ${formatNumber(ours)} MiB instead of ${formatNumber(peer)} MiB.`,
     ];
   });
 }
