@@ -29,8 +29,8 @@ export function describeWeakSpots(run: BenchRun): string {
   const slow = comparisons.filter(({ time }) => classify(time) === "more").toSorted((a, b) => b.time - a.time);
   return [
     formatSection("Goals not reached", missed.map(describeMissedGoal)),
-    formatSection("Slower than a peer", slow.map(describeDelay)),
-    formatSection("More memory than a peer", describeMemory(comparisons)),
+    formatSection("Slower than another tool", slow.map(describeDelay)),
+    formatSection("More memory than another tool", describeMemory(comparisons)),
   ].join("\n\n");
 }
 

@@ -52,13 +52,13 @@ ${describeStrongPoints(run)}
 ## Plots
 
 A tool has the same color in each plot. In a bar chart, each group of bars has its own scale. In a line chart, the x axis is
-logarithmic. CPU time and memory are those of all processes of a contestant together.
+logarithmic. CPU time and memory are the sums over all processes of a tool.
 
 ${images.join("\n\n")}
 
 ## Figures and goals
 
-If the unit is "x the time of" a peer, a value below 1 means that our tool is faster.
+If the unit is "x the time of" another tool, a value below 1 means that our tool is faster.
 
 ${formatMarkdown(figureTable(run))}
 
@@ -71,16 +71,16 @@ ${formatMarkdown(costTable(run))}
 ## Method
 
 - Machine: ${machine.processor}, ${machine.cores} processors, ${machine.memory} GiB of memory, ${machine.system}.
-- Peers: ${versions.join(", ")}.
-- Registry: distribution 2.8 on the loopback interface, with its data in memory.
+- Other tools: ${versions.join(", ")}.
+- The registry is distribution 2.8 on the loopback interface. It keeps its data in memory.
 - The run took ${Math.round(run.seconds / 60)} minutes. To repeat it on any machine, run \`npx -y pnpm@12.21.0 bench\`.
 - \`tar | pigz\` and \`tar | gzip\` only compress. \`openssl\` only hashes, and \`curl\` only sends.
-- The contestants take turns, so a disturbance affects all of them.
-- A ratio compares two runs of the same round. The figure is the median of these ratios.
-- Files are in the page cache.
-- Memory is the peak of the anonymous memory, of all processes of a contestant together.
+- In each round, every tool runs once. So a disturbance affects all tools.
+- A ratio compares two runs of the same round. The tables show the median of these ratios.
+- All files are in the page cache.
+- Memory is the peak of the anonymous memory. If a tool has several processes, it is the peak of their sum.
 - "About as fast" means a difference of at most 5 percent between the medians.
-- The decisions contain figures of other machines, what bounds them, and why goals are missed:
+- The decisions contain figures of other machines. They also explain what limits the speed, and why goals are missed:
   [pushes on 16 processors](decisions/0101-speed-on-16-processors.md),
   [the memory of a push](decisions/0102-cost-of-the-48-mib-limit.md),
   [many pushes at once](decisions/0051-limits-of-push-and-pull.md),
