@@ -33,7 +33,7 @@ export function figureTable({ rows }: BenchRun): Table {
 
 /** Makes the table of costs: the medians of each contestant in each work. */
 export function costTable({ works }: BenchRun): Table {
-  const header = ["work", "contestant", "seconds", "CPU seconds", "memory, MiB", "written to disk, MB"];
+  const header = ["work", "tool", "seconds", "CPU seconds", "memory, MiB", "written to disk, MB"];
   const lines = works.flatMap(({ name, samples }) =>
     Object.entries(samples).map(([who, taken]) => [
       name,
