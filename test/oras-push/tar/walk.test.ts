@@ -20,7 +20,7 @@ function walked(folder: string, title = "t") {
   return { entries, reports };
 }
 
-/** A folder `tree` that `make` fills, beside a folder `outside` with a file. */
+/** Creates a folder `tree`, and a folder `outside` that contains a file. `make` fills the folder `tree`. */
 function tree(t: TestContext, make: (folder: string, outside: string) => void): string {
   const base = temporaryFolder(t);
   const folder = join(base, "tree");
@@ -244,7 +244,7 @@ describe("symbolic links", () => {
     const folder = tree(t, (root) => {
       mkdirSync(join(root, "a", "b"), { recursive: true });
       symlinkSync("b", join(root, "a", "m"));
-      // As text, a/m/../../.. seems to be the folder itself, but m is a link.
+      // This link goes through the link m, and ends at the parent of the folder.
       symlinkSync("m/../../..", join(root, "a", "l"));
     });
     const { entries, reports } = walked(folder);
