@@ -1,4 +1,4 @@
-/** The page docs/annotations.md, made from the table of annotations. */
+/** Makes the page docs/annotations.md from the table of annotations. */
 import { ANNOTATIONS, type Annotation, NONE, OPERATOR_PREFIX, OWN_PREFIX } from "oras-push/inject/annotations";
 import { OPTIONS_WITHOUT_ANNOTATION } from "oras-push/inject/options-without-annotation";
 import { valueType } from "oras-push/inject/value-types";

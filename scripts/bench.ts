@@ -1,5 +1,5 @@
 /**
- * Compares the tools with their peers and prints tables.
+ * Compares our tools with other programs and prints tables.
  *
  *   pnpm bench [--quick] [--only CASE,...] [--json FILE]
  *   pnpm bench --report [--json FILE]     writes docs/performance.md from a stored run
@@ -22,12 +22,12 @@ import { costTable, figureTable, formatText } from "./bench/table.ts";
 import { Trees } from "./bench/trees.ts";
 
 /**
- * The free space in memory that the registry needs, in bytes. If there is less space, the data goes to the temporary
- * folder.
+ * The free space in memory that the registry needs, in bytes. If there is less space, the registry keeps its data in
+ * the temporary folder.
  */
 const REGISTRY_SPACE = 6 * 2 ** 30;
 
-/** The goal for the time of a run of all cases, in minutes. */
+/** The goal for the duration of a run of all cases, in minutes. */
 const MINUTES = 30;
 
 const { values } = parseArgs({
@@ -72,7 +72,8 @@ async function runBench(chosen: readonly string[], quick: boolean): Promise<Benc
       try {
         await measureCase(bench);
       } catch (error) {
-        // The other cases took a long time, so their results are kept.
+        // The other cases take a long time. Therefore, if one case fails, the bench keeps the results of the other
+        // cases.
         console.error(error);
         bench.missing.add(`${name}: ${(error as Error).message.split("\n")[0]}`);
       }

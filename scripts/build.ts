@@ -17,7 +17,10 @@ import { nodeBinary } from "./build/node-binary.ts";
 import { sha256 } from "./build/sha256.ts";
 import { writeShare } from "./build/share.ts";
 
-/** The program that strips symbols, and its Debian package, by the architecture of the executable. */
+/**
+ * Maps the architecture of an executable to the program that strips its symbols, and to the Debian package of this
+ * program.
+ */
 const STRIP = {
   x64: { program: process.arch === "x64" ? "strip" : "x86_64-linux-gnu-strip", package: "binutils-x86-64-linux-gnu" },
   arm64: {
@@ -61,13 +64,13 @@ function seaConfig(arch: Arch) {
     output: "executable",
     disableExperimentalSEAWarning: true,
     assets: Object.fromEntries(files.map((file) => [file, file])),
-    // NODE_OPTIONS in a pod is meant for the application.
+    // The tools ignore NODE_OPTIONS, because in a pod, this variable is meant for the application.
     execArgvExtension: "none",
     execArgv: EXEC_ARGV,
   };
 }
 
-/** Writes the Node binary of the executable, without symbols and unused ICU data. */
+/** Writes the Node binary of the executable, without symbols and without unused ICU data. */
 function writeNode(arch: Arch, file: string): void {
   const binary = readFileSync(nodeBinary(arch));
   reduceIcuData(binary);

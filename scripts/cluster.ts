@@ -1,5 +1,5 @@
 /**
- * Runs a real Kubernetes cluster with one node. The node has its own namespaces. Needs root and Go. The first run
+ * Runs a real Kubernetes cluster with one node. The node has its own Linux namespaces. Needs root and Go. The first run
  * builds Kubernetes and containerd, which takes about 15 minutes on 2 cores.
  *
  *   pnpm cluster [TEST ...]     runs the tests of `test/cluster`, or only these

@@ -1,6 +1,6 @@
 /**
- * Runs the main job on this machine. Two processes that share a folder stand for the two containers of a pod. The
- * sidecar pushes the output of hwloc to a registry, and the demo pulls it again.
+ * Shows the tools at work on this machine. Two processes that share a folder stand for the two containers of a pod. The
+ * sidecar pushes the output of hwloc to a registry, and the demo pulls this output.
  *
  *   pnpm demo
  */
@@ -17,7 +17,7 @@ import { findRegistry } from "./demo/registry.ts";
 const REPOSITORY = "metric/hwloc";
 const TAG = "iter-0";
 
-/** How a tool ended, and what it wrote to stdout and stderr. */
+/** The exit code of a tool, and its output on stdout and stderr. */
 interface ToolRun {
   readonly code: number | null;
   readonly output: string;
@@ -59,7 +59,7 @@ async function demo(): Promise<void> {
   compareFiles();
 }
 
-/** Runs the pod: the container of the application and the sidecar. They share only a folder. */
+/** Runs the two containers of the pod: the application with the launcher, and the sidecar. They share only a folder. */
 async function runPod(application: string, reference: string): Promise<void> {
   const share = join(work, "mnt-oras");
   mkdirSync(share);
@@ -120,7 +120,7 @@ function writeApplication(): string {
   return script;
 }
 
-/** Runs a tool. Its stdout and stderr are collected in the order in which they arrive. */
+/** Runs a tool. Collects the output on stdout and stderr in the order of arrival. */
 async function runTool(tool: Tool, args: readonly string[]): Promise<ToolRun> {
   const { child, ended } = startTool(tool, args, { env: process.env });
   cleanups.push(() => void child.kill());

@@ -84,14 +84,15 @@ async function runBuild(podman: Podman, context: string): Promise<void> {
     "build",
     "--quiet",
     ...["--platform", platforms, "--manifest", TOOLS_IMAGE, "--file", join(ROOT, "images", "Containerfile")],
-    // The image has one layer. The layer and the configuration are the same on each machine and at each time.
+    // With these options, the image has one layer. The layer and the configuration do not depend on the machine or on
+    // the time of the build.
     ...["--layers=false", "--identity-label=false", "--omit-history", "--timestamp", `${time}`],
     ...Object.entries(values).flatMap(([name, value]) => ["--build-arg", `${name}=${value}`]),
     context,
   );
 }
 
-/** Removes the old image, because a build adds its platforms to an existing manifest list. */
+/** Removes the old image. Otherwise, a build would add its platforms to the manifest list of the old image. */
 async function removeImage(podman: Podman): Promise<void> {
   const images = await podman.run("images", "--format", "{{.Repository}}:{{.Tag}}");
   if (images.split("\n").includes(TOOLS_IMAGE)) await podman.run("manifest", "rm", TOOLS_IMAGE);

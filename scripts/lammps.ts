@@ -18,7 +18,7 @@ const PROGRAM = join(FOLDER, "lmp");
 const SETTINGS = {
   PKG_REAXFF: "on",
   BUILD_MPI: "off",
-  // Otherwise, CMake would search for MPI, and an incomplete installation of MPI would make the build fail.
+  // Without this setting, CMake would search for MPI, and an incomplete installation of MPI would make the build fail.
   CMAKE_DISABLE_FIND_PACKAGE_MPI: "on",
   BUILD_OMP: "off",
   BUILD_SHARED_LIBS: "off",
@@ -38,7 +38,7 @@ export function reaxffLammps(): Dependency {
 }
 
 /**
- * Returns the archive of the image of LAMMPS for a cluster. If LAMMPS with ReaxFF is not built, the image contains
+ * Returns the archive with the LAMMPS image for a cluster. If LAMMPS with ReaxFF is not built, the image contains
  * Debian's LAMMPS and an example with a simpler potential.
  */
 export async function lammpsArchive(): Promise<string> {

@@ -9,7 +9,7 @@ import { stringify } from "yaml";
 import { ROOT } from "../support/paths.ts";
 import { policies, withVersion } from "./policies/policies.ts";
 
-/** The path of the policies, from the root of the repository. */
+/** The path of the policies, relative to the root of the repository. */
 export const POLICIES = join("images", "manifests", "injection", "policies.yaml");
 
 const INTRODUCTION = `# The admission policies of injection. \`pnpm write-docs\` writes this file: change the sources in scripts/policies and

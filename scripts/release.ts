@@ -1,6 +1,6 @@
 /**
- * Builds a release into `dist/release`. A release contains an archive of the tools for each architecture, the image,
- * the licenses and a list (SPDX) of the software in them, a manifest for Kubernetes, and the checksums of all these
+ * Builds a release into `dist/release`. A release contains an archive of the tools for each architecture, the image, a
+ * manifest for Kubernetes, all licenses, a list of the included software in SPDX format, and the checksums of all these
  * files. The same commit gives the same bytes.
  *
  *   pnpm release [--image NAME]
@@ -25,7 +25,7 @@ import { type ReleaseContents, sbom } from "./release/sbom.ts";
 import { toolsComponents } from "./software/tools-components.ts";
 import { writeLicenses } from "./software/write-licenses.ts";
 
-/** The name and version at the start of the names of most files in a release. */
+/** Most file names in a release start with this name and version. */
 export const RELEASE_NAME = `${manifest.name}-${manifest.version}`;
 
 /** The name of the file with the checksums, in the format of sha256sum. */

@@ -32,9 +32,15 @@ import { buildExecutables } from "./build.ts";
 import { TOOLS_ARCHIVE, writeImageArchive } from "./images.ts";
 import { lammpsArchive, reaxffLammps } from "./lammps.ts";
 
-/** The number of test files that run at the same time. Node's default is one less, so that two processors run one file. */
+/**
+ * The number of test files that run at the same time. Node's default is one file less. So with two processors, only one
+ * file would run.
+ */
 const FILES_AT_ONCE = availableParallelism();
-/** The same for the tests in the cluster. Each file has a cluster of its own, which needs about 1 GB of memory. */
+/**
+ * The number of test files in `test/cluster` that run at the same time. Each of these files starts its own cluster,
+ * which needs about 1 GB of memory.
+ */
 const CLUSTERS_AT_ONCE = Math.min(availableParallelism(), 4);
 
 const only = process.argv.slice(2);
@@ -51,12 +57,12 @@ const clusterFiles = inFolders(/(^|\/)test\/cluster\//);
 const dependencies = await timed("dependencies", testDependencies);
 if (inFolders(/(^|\/)test\/((images|pods|cluster)\/|release\.test\.ts$)/).length > 0)
   dependencies.image = await timed("image", toolsImage);
-// The build of Kubernetes takes long. So a user's test run only uses what `pnpm cluster` has built.
+// The build of Kubernetes takes a long time. Therefore, it starts only in CI, or if the command line names test files.
 if (clusterFiles.length > 0 && (process.env.CI === "true" || only.length > 0))
   Object.assign(dependencies, await timed("cluster's parts", clusterDependencies));
 const missing = Object.values(dependencies).filter((dependency) => "missing" in dependency);
 const otherFiles = files.filter((file) => !clusterFiles.includes(file));
-// The clusters wait for most of their time. So the other tests run beside them, and print first.
+// The tests in `test/cluster` mostly wait. So the other tests run at the same time, and print their results first.
 const results = await Promise.all([
   timed("tests", () => runTests(otherFiles, FILES_AT_ONCE)),
   timed("tests in the cluster", () => runTests(clusterFiles, CLUSTERS_AT_ONCE, otherFiles.length > 0)),
@@ -68,7 +74,7 @@ const colors = process.stdout.isTTY ? "force" : "off";
 const style = await timed("style", () => run(bin("biome"), ["ci", "--error-on-warnings", `--colors=${colors}`, "."]));
 if (style !== 0) console.error("style check failed: `pnpm fix` corrects most of it");
 console.log([...seconds].map(([part, time]) => `${part}: ${time.toFixed(0)} s`).join(", "));
-// In CI, a run that could not test everything fails, unless only optional dependencies are missing.
+// In CI, the run fails if a required dependency is missing.
 const isIncomplete = process.env.CI === "true" && missing.some(({ optional }) => optional !== true);
 process.exit(tests || style || (isIncomplete ? 1 : 0));
 
@@ -111,7 +117,10 @@ function testDependencies(): Record<string, Dependency> {
   };
 }
 
-/** The parts of the Kubernetes cluster, its images, and the programs that the guide uses. */
+/**
+ * The dependencies of the tests in `test/cluster`: the programs and the images of the cluster, and the programs that
+ * the guide uses.
+ */
 async function clusterDependencies(): Promise<Record<string, Dependency>> {
   const parts = clusterParts();
   if (Object.values(parts).some((part) => "missing" in part)) return parts;
@@ -133,10 +142,10 @@ function guidePrograms(): Record<string, Dependency> {
   };
 }
 
-/** Runs test files. With `later`, prints the whole output after the end. Returns the exit code of the test runner. */
+/** Runs test files. Prints the whole output at the end if `later` is true. Returns the exit code of the test runner. */
 async function runTests(tests: readonly string[], atOnce: number, later = false): Promise<number> {
   if (tests.length === 0) return 0;
-  // Without --test-force-exit, a process or timer that a failed test leaves behind keeps the whole run from ending.
+  // A failed test can leave a process or a timer behind. Without --test-force-exit, the whole run would then not end.
   const options = [
     "--test-reporter=spec",
     "--test-timeout=300000",

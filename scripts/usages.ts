@@ -7,7 +7,7 @@ import { USAGE as WAIT_FS_USAGE } from "wait-fs/options";
 /** The usages of the tools. */
 export const TOOL_USAGES: readonly Usage<OptionSpecs>[] = [LAUNCHER_USAGE, PUSH_USAGE, WAIT_FS_USAGE];
 
-/** The usages of the tools and of all commands below them. */
+/** The usages of the tools and of all their subcommands. */
 export const COMMAND_USAGES: readonly Usage<OptionSpecs>[] = TOOL_USAGES.flatMap((usage) => [
   usage,
   ...(usage.commands ?? []),

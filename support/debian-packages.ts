@@ -6,7 +6,7 @@ import { controlFolder, type DEBIAN_ARCH } from "./debian-root.ts";
 export interface DebianPackage {
   readonly name: string;
   readonly version: string;
-  /** The paths of its regular files, relative to the folder. */
+  /** The paths of the package's regular files, relative to the folder. */
   readonly files: readonly string[];
 }
 
@@ -23,7 +23,7 @@ function readPackage(folder: string): DebianPackage {
   const control = readFileSync(join(folder, "control"), "utf8");
   const sums = readFileSync(join(folder, "md5sums"), "utf8");
   const field = (name: string) => new RegExp(`^${name}: (.*)$`, "m").exec(control)?.[1] ?? "";
-  // Each line has a sum of 32 digits, two spaces and a path.
+  // Each line consists of a checksum of 32 hexadecimal digits, two spaces and a path.
   const files = sums.trimEnd().split("\n");
   return { name: field("Package"), version: field("Version"), files: files.map((line) => line.slice(34)) };
 }

@@ -21,8 +21,8 @@ export function debianRoot(arch: keyof typeof DEBIAN_ARCH, packages: readonly st
 }
 
 /**
- * Returns a folder with the control files of the packages in `debianRoot(arch, packages)`, in one folder for each
- * package. Throws if a download fails.
+ * Returns a folder with the control files of the packages in `debianRoot(arch, packages)`. Each package has its own
+ * subfolder. Throws if a download fails.
  */
 export function controlFolder(arch: keyof typeof DEBIAN_ARCH, packages: readonly string[]): string {
   const root = rootFolder(arch, packages);
@@ -37,7 +37,10 @@ function rootFolder(arch: keyof typeof DEBIAN_ARCH, packages: readonly string[])
   return join(CACHE, "debian", `${packages.join("+")}-${arch}`);
 }
 
-/** Extracts the source of a Debian package, with Debian's patches, to a folder. Throws if the download fails. */
+/**
+ * Downloads the source of a Debian package with Debian's patches, and extracts the source to a folder. Throws if the
+ * download fails.
+ */
 export function fetchDebianSource(name: string, folder: string): void {
   const apt = isolatedApt(DEBIAN_ARCH[process.arch as keyof typeof DEBIAN_ARCH], folder);
   ensureProgram("dpkg-source", ["dpkg-dev"]);
@@ -77,8 +80,8 @@ function fetchRoot(arch: string, packages: readonly string[], root: string): voi
 }
 
 /**
- * Returns an apt-get with its own state in a folder. It treats no package as installed, and does not change the package
- * lists of the machine.
+ * Returns a function that runs apt-get with its own state in a folder. This apt-get treats no package as installed, and
+ * does not change the package lists of the machine.
  */
 function isolatedApt(arch: string, folder: string): Apt {
   if (findProgram("apt-get") === undefined) throw new Error("cannot fetch Debian packages: apt-get is not installed");

@@ -19,7 +19,7 @@ export function distributionRegistry(): Dependency {
   return debianProgram("docker-registry", ["docker-registry"]);
 }
 
-/** The registry of distribution 3, which Debian does not have. */
+/** The registry of distribution 3. Debian has no package of this version. */
 export function distribution3Registry(): Dependency {
   return goProgram("distribution-3", "distribution-3", "github.com/distribution/distribution/v3/cmd/registry");
 }
@@ -36,8 +36,8 @@ export function craneClient(): Dependency {
 }
 
 /**
- * zot, another registry. The tests cannot build zot, because the Go module proxy refuses some of its dependencies.
- * Instead, the in-process registry answers as zot's documentation says.
+ * zot, another registry. The tests cannot build zot, because the Go module proxy refuses some of zot's dependencies.
+ * Instead, the in-process registry gives the answers that zot's documentation describes.
  */
 export const ZOT: MissingDependency = {
   missing: "zot: the Go module proxy refuses some of its dependencies; the in-process registry emulates it",

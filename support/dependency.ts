@@ -6,12 +6,16 @@ export interface MissingDependency {
   /** The dependency and the reason. */
   readonly missing: string;
   /**
-   * Whether a test run in CI succeeds without this dependency, because a test run cannot install it. False by default.
+   * True if a test run in CI cannot install this dependency. In this case, the run succeeds without the dependency. The
+   * default is false.
    */
   readonly optional?: boolean;
 }
 
-/** Installs a dependency and returns its path. If `install` throws, the message becomes the reason. */
+/**
+ * Calls `install` and returns the path of the dependency. If `install` throws, returns the message of the error as the
+ * reason why the dependency is missing.
+ */
 export function attempt(name: string, install: () => string): Dependency {
   try {
     return { path: install() };

@@ -6,9 +6,9 @@ import { findProgram } from "./debian.ts";
 import { attempt, type Dependency } from "./dependency.ts";
 import { CACHE, PINNED_CLIENTS } from "./paths.ts";
 
-/** How to build a large Go program: without debug information and without shared libraries. */
+/** How to build a large Go program. The built program contains no debug information. */
 export interface GoBuild {
-  /** Variables of the program that the linker sets. */
+  /** The linker sets these variables of the program. */
   readonly variables?: Readonly<Record<string, string>>;
   readonly tags?: readonly string[];
   /** The duration of the first build, in words. The user sees this text during the build. */
@@ -37,7 +37,7 @@ export function goProgram(name: string, folder: string, source: string, build?: 
   return withGo(name, (go) => {
     mkdirSync(dirname(path), { recursive: true });
     console.error(`building ${name}${build === undefined ? "" : `: ${build.duration}, once`}`);
-    // Without C code, machines with and without a C compiler can use the same cache of Go.
+    // Without C code, machines with and without a C compiler can share the same build cache of Go.
     const env = { ...goEnvironment(), CGO_ENABLED: "0" };
     execFileSync(go, args, { cwd: module, env, stdio: ["ignore", 2, 2] });
     writeFileSync(stamp, pins);
@@ -45,7 +45,10 @@ export function goProgram(name: string, folder: string, source: string, build?: 
   });
 }
 
-/** Copies a file of a Go module to the cache, as `name`. The `go.sum` in `support/clients/FOLDER` pins the module. */
+/**
+ * Copies a file of a Go module to the path `name` in the cache. The `go.sum` in `support/clients/FOLDER` pins the
+ * module.
+ */
 export function goModuleFile(name: string, folder: string, module: string, file: string): Dependency {
   const source = goModule(folder, module);
   if ("missing" in source) return source;
@@ -82,7 +85,10 @@ function digestOf(module: string, args: readonly string[]): string {
   return hash.digest("hex");
 }
 
-/** Go downloads only pinned modules. It uses the user's caches, so that a second clone builds in a short time. */
+/**
+ * With this environment, Go downloads only pinned modules. Go uses the user's caches, so a build in a second clone
+ * takes a short time.
+ */
 function goEnvironment(): NodeJS.ProcessEnv {
   return { ...process.env, GOFLAGS: "-mod=readonly -modcacherw" };
 }

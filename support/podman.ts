@@ -70,7 +70,10 @@ export class Podman {
     }
   }
 
-  /** Starts the pod of a manifest in a network. Returns a function that stops the pod; its volumes keep their files. */
+  /**
+   * Starts the pod of a manifest in a network. Returns a function that stops the pod, but keeps the files of the pod's
+   * volumes.
+   */
   async play(
     manifest: { readonly metadata: { readonly name: string } },
     network = "host",
@@ -98,9 +101,9 @@ export class Podman {
 }
 
 /**
- * Configures podman for a machine without a podman setup, such as a container: without systemd, with runc, and with its
- * own networks. Sets `tmp_dir`, because all podmans of the machine share the default folder, and a reset of one podman
- * removes this folder.
+ * Returns the configuration of podman for a machine without a podman setup, such as a container. With this
+ * configuration, podman does not use systemd, and uses runc and its own networks. The configuration sets `tmp_dir`,
+ * because all podmans of the machine share the default folder, and a reset of one podman removes this folder.
  */
 function containersConf(folder: string): string {
   return `[containers]

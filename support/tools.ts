@@ -92,7 +92,7 @@ export function run(program: string, args: readonly string[], options: SpawnOpti
   return start(program, args, options).ended;
 }
 
-/** Collects the text of a stream. Returns a function for the text so far. */
+/** Collects the text of a stream. Returns a function that returns the text received so far. */
 function collect(stream: Readable | null): () => string {
   let text = "";
   stream?.setEncoding("utf8").on("data", (chunk: string) => {

@@ -1,4 +1,4 @@
-/** The borders between the folders: which file may import which. */
+/** The borders between the folders: which files may import which other files. */
 import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
@@ -7,13 +7,13 @@ import { ROOT } from "../support/paths.ts";
 
 const TOOLS = ["wait-fs", "launcher", "oras-push"] as const;
 
-/** The sources of the tools, by their paths from the root. */
+/** The paths of the tools' source files, relative to the root. */
 const SOURCES = globSync("packages/*/src/**/*.ts", { cwd: ROOT });
 
 interface Import {
   /** The importing file, from the root. */
   readonly file: string;
-  /** The imported file from the root, or the name of a library. */
+  /** The path of the imported file, relative to the root, or the name of a library. */
   readonly target: string;
 }
 
@@ -28,7 +28,7 @@ function textOf(file: string): string {
   return readFileSync(join(ROOT, file), "utf8");
 }
 
-/** The file of an import; libraries keep their names. */
+/** Returns the path of the imported file, relative to the root. For a library, returns the name of the library. */
 function resolveImport(file: string, specifier: string): string {
   if (specifier.startsWith(".")) return normalize(join(dirname(file), specifier));
   const [name = "", ...path] = specifier.split("/");
@@ -36,7 +36,10 @@ function resolveImport(file: string, specifier: string): string {
   return own ? `packages/${name}/src/${path.join("/")}.ts` : specifier;
 }
 
-/** Asserts that no file of `from` imports a file of `to`. Both match a path from the root, or a library's name. */
+/**
+ * Asserts that no file that matches `from` imports a file or a library that matches `to`. Paths are relative to the
+ * root.
+ */
 function neverImports(from: RegExp, to: RegExp): void {
   assert.ok(
     IMPORTS.some(({ file }) => from.test(file)),
@@ -48,7 +51,7 @@ function neverImports(from: RegExp, to: RegExp): void {
   );
 }
 
-/** Asserts that only files of `room` import `library`, and that they do. */
+/** Asserts that some file imports `library`, and that all such files in `packages/` match `room`. */
 function onlyRoom(room: RegExp, library: RegExp): void {
   const files = IMPORTS.filter(({ target }) => library.test(target)).map(({ file }) => file);
   assert.ok(files.length > 0, `no file imports ${library}`);
@@ -58,7 +61,7 @@ function onlyRoom(room: RegExp, library: RegExp): void {
   );
 }
 
-/** Asserts that only files of `room` contain `code`, and that they do. */
+/** Asserts that some source file contains `code`, and that all such files match `room`. */
 function onlyIn(room: RegExp, code: RegExp): void {
   const files = SOURCES.filter((file) => code.test(textOf(file)));
   assert.ok(files.length > 0, `no file contains ${code}`);
@@ -68,7 +71,7 @@ function onlyIn(room: RegExp, code: RegExp): void {
   );
 }
 
-/** The first circle of imports, type imports included; undefined if there is none. */
+/** Returns the first circle of imports, including type imports. Returns undefined if there is no circle. */
 function findCircle(imports: readonly Import[]): readonly string[] | undefined {
   const targets = Map.groupBy(imports, ({ file }) => file);
   const done = new Set<string>();

@@ -19,7 +19,7 @@ import { run, runTool, toolPath } from "../support/tools.ts";
 import { layersOf } from "./oras-push/support.ts";
 import { temporaryFolder } from "./support/temporary.ts";
 
-/** The files of man pages and shell completion, below `share`. */
+/** The paths of the files for man pages and shell completion, relative to `share`. */
 const SHARED_FILES = [
   ...["launcher", "oras-push", "oras-push-pull", "oras-push-sidecar", "wait-fs"].map((page) => `man/man1/${page}.1`),
   ...TOOLS.flatMap((tool) => [
@@ -89,7 +89,8 @@ describe("the executables", () => {
         console.log(names.join(" "));`;
       const { stdout } = await run(process.execPath, ["--input-type=module", "-e", script], { cwd: ROOT });
       assert.match(stdout, /\bnode:fs\b/);
-      // The launcher always starts a command, and names its attempt with a random UUID.
+      // The launcher always needs `child_process` to start a command, and `crypto` to name its attempt with a random
+      // UUID.
       const needed = tool === "launcher" ? [] : ["child_process", "crypto"];
       const slow = ["zlib", "http", "https", "tls", ...needed];
       assert.deepEqual(
@@ -117,9 +118,9 @@ describe("the bundles", () => {
       const sources = Object.values(outputs).flatMap(({ inputs }) => Object.entries(inputs));
       assert.ok(sources.some(([path]) => path.includes("/yargs/")));
       const unused = [
-        // The layout of yargs' help, and the data of Unicode that it needs.
+        // yargs needs these packages and their Unicode data only to lay out help texts.
         /\/(cliui|string-width|get-east-asian-width|wrap-ansi|strip-ansi|emoji-regex)\//,
-        // undici beside its HTTP/1.1 client and one of its two parsers.
+        // The tools use only the HTTP/1.1 client of undici, with one of its two parsers.
         /\/undici\/lib\/(mock|cache|interceptor|web)\//,
         /\/undici\/.*(-h2|_simd-wasm)\b/,
         // Help texts for man pages and shells.

@@ -1,4 +1,6 @@
-/** How the commands of the guide are found and run, and how their output is compared. Needs no cluster. */
+/**
+ * Tests of the code that finds and runs the guide's commands and compares their output. These tests need no cluster.
+ */
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -18,7 +18,7 @@ async function useIcu(node: string, env: Readonly<Record<string, string>>): Prom
   return JSON.parse(stdout) as Record<string, unknown>;
 }
 
-/** A package with the given items. Each item contains its name. */
+/** An ICU data package with the given items. Each item contains its name. */
 function packageOf(names: readonly string[]): Buffer {
   const header = Buffer.alloc(32);
   Buffer.from([32, 0, 0xda, 0x27, 20, 0, 0, 0, 0, 0, 2, 0, ...Buffer.from("CmnD")]).copy(header);

@@ -23,7 +23,7 @@ import { temporaryFolder } from "./support/temporary.ts";
 
 const ARCHITECTURES = ["amd64", "arm64"];
 
-/** The npm packages that the tools import, and those that these packages import. */
+/** The npm packages that the tools import, and the dependencies of these packages. */
 const NPM = ["chokidar", "diff", "readdirp", "undici", "yaml", "yargs", "yargs-parser"];
 
 /** The Debian packages of the libraries and certificate authorities in the image. */
@@ -39,13 +39,13 @@ describe("a release", { skip: SKIP, timeout: 300_000 }, () => {
 
   before(async () => {
     contents = await releaseContents();
-    // Files of an older release must not stay.
+    // The new release must not contain files of an older release.
     mkdirSync(release);
     writeFileSync(join(release, "old"), "");
     await writeRelease(release, image);
   });
 
-  /** The names of the software in the tools or in the image, sorted. */
+  /** Returns the sorted names of the software in the tools or in the image. */
   const names = (part: "tools" | "image") => contents[part].map(({ name }) => name).sort();
 
   const entries = (archive: string) =>
@@ -291,7 +291,7 @@ describe("the workflow of a release", () => {
 
   const linter = findBuiltProgram("actionlint");
   it("has no faults that actionlint finds", { skip: linter === undefined && "actionlint is not built" }, async () => {
-    // Without these two programs, the result is the same on each machine.
+    // Without shellcheck and pyflakes, the result of actionlint is the same on each machine.
     const options = ["-shellcheck=", "-pyflakes="];
     const check = (text: string) => {
       const file = temporaryFile(text);

@@ -8,7 +8,7 @@ import type { Trees } from "./trees.ts";
 
 /** The amount of work. */
 export interface Scale {
-  /** Size of the large file without a pattern, in MiB. */
+  /** Size of the large incompressible file, in MiB. */
   readonly large: number;
   /** Size of the large trees, in MiB. */
   readonly tree: number;
@@ -20,13 +20,13 @@ export interface Scale {
   readonly mostFiles: number;
   /** Number of pushes at once. */
   readonly pushes: number;
-  /** The smaller number of pushes at once, for comparison. */
+  /** A smaller number of pushes at once, for comparison. */
   readonly fewPushes: number;
   /** Rounds of a work that takes seconds. */
   readonly rounds: number;
   /** Rounds of a work that takes milliseconds. */
   readonly quickRounds: number;
-  /** Rounds of a work that takes milliseconds, if each round waits for seconds until the tools are idle. */
+  /** Rounds of a work that takes milliseconds, if each round first waits some seconds until the tools are idle. */
   readonly idleRounds: number;
   /** Minimum time that the idle tools wait, in seconds. */
   readonly wait: number;
@@ -50,7 +50,7 @@ export const FULL: Scale = {
   imageLevels: [19, 9],
 };
 
-/** A small scale, to check in seconds that the bench works. */
+/** A small scale. A run with this scale takes seconds, and only checks that the bench works. */
 export const QUICK: Scale = {
   large: 4,
   tree: 4,
@@ -66,7 +66,10 @@ export const QUICK: Scale = {
   imageLevels: [1, 1],
 };
 
-/** The paths of the programs to compare with. A path is undefined if this machine does not have the program. */
+/**
+ * The paths of the programs that the bench compares with our tools. A path is undefined if this machine does not have
+ * the program.
+ */
 export interface Peers {
   readonly oras: string | undefined;
   readonly pigz: string | undefined;
@@ -79,12 +82,13 @@ export interface Peers {
 /** A command that does the work. */
 export interface Contestant {
   /**
-   * The name begins with the command of a tool in the table of styles. A comma separates the command from the variant.
+   * The name begins with the command of a tool from the table of styles. If there is a variant, it follows after a
+   * comma.
    */
   readonly name: string;
   /** Undefined if this machine does not have the program. */
   readonly job: ((round: number) => Job | Promise<Job>) | undefined;
-  /** Prepares a round. Its time is not measured. */
+  /** Prepares a round. The time of the preparation is not measured. */
   readonly before?: (round: number) => void | Promise<void>;
   /** Number of rounds. Set this field if this contestant needs fewer rounds than the other contestants. */
   readonly rounds?: number;
@@ -122,8 +126,8 @@ export class Bench {
   }
 
   /**
-   * Measures contestants alternately, one round of each at a time. Every second round runs in reverse order, so that a
-   * disturbance affects all of them. With `inOrder`, all rounds run in the given order.
+   * Measures the contestants in turn in each round. Every second round runs in reverse order, so that a disturbance
+   * affects all contestants. If `inOrder` is true, all rounds run in the given order.
    */
   async runContest(
     work: string,
@@ -150,7 +154,10 @@ export class Bench {
     return measured;
   }
 
-  /** Adds the ratio of our time to the peer's time. Adds nothing if one of the two did not run. */
+  /**
+   * Adds the ratio of our time to the time of the contestant `peer`. Adds nothing if one of the two contestants did not
+   * run.
+   */
   addRatio(work: string, contest: Contest, ours: string, peer: string, goal?: number): void {
     const values = roundRatios(secondsOf(contest.get(ours)), secondsOf(contest.get(peer)));
     const figure = `x the time of ${peer}`;
@@ -173,7 +180,7 @@ export class Bench {
   }
 }
 
-/** The times of a contestant by round. Empty if it did not run. */
+/** Returns the time of each round of a contestant. Returns an empty list if the contestant did not run. */
 export function secondsOf(results: readonly Measured[] | undefined): number[] {
   return (results ?? []).map(({ seconds }) => seconds);
 }

@@ -34,5 +34,5 @@ export const CASES: Readonly<Record<string, (bench: Bench) => Promise<void>>> = 
   "growth-cores": growWithCores,
 };
 
-/** The case that runs in parallel with all others. */
+/** The case that runs in parallel with all other cases. */
 export const IDLE = "idle";

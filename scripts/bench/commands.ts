@@ -9,7 +9,10 @@ export type Pusher = readonly [program: string, ...args: string[]];
 /** A push by our tool. */
 export const OUR_PUSHER: Pusher = [toolPath("oras-push")];
 
-/** `oras-push` beside many other pushes. It retries as long as a sidecar, because the registry may be slow. */
+/**
+ * A push by our tool, at the same time as many other pushes. The push retries as long as a sidecar does, because the
+ * registry may be slow.
+ */
 export const OUR_CROWD_PUSHER: Pusher = [...OUR_PUSHER, "--retry-for", "120"];
 
 /** A push by `oras`. Undefined if this machine does not have `oras`. */
@@ -37,7 +40,7 @@ export function pullWithOras(oras: string, reference: string, folder: string): J
   return { argv: [oras, "pull", "--plain-http", reference, "-o", "out"], cwd: folder };
 }
 
-/** Compresses a folder as a tar archive at level 6. Prints the compressed size in bytes. */
+/** Packs a folder into a tar archive, and compresses the archive at level 6. Prints the compressed size in bytes. */
 export function compressFolder(compressor: string, path: string, ...options: readonly string[]): Job {
   const script = 'folder=$1; shift; tar -cf - "$folder" | "$@" -6 -c | wc -c';
   return { argv: ["sh", "-c", script, "sh", basename(path), compressor, ...options], cwd: dirname(path) };

@@ -2,37 +2,37 @@ import type { BenchRun, Sample } from "./result.ts";
 import { spreadOf } from "./statistics.ts";
 import { isOurs, toolOf } from "./styles.ts";
 
-/** Tools that do the same work as our tools, or only the compression. */
+/** The tools to compare with. `oras` does the same work as our tools. `pigz` and `gzip` do only the compression. */
 const PEERS: readonly string[] = ["oras", "pigz", "gzip"];
 
 /** Ratios from 1 / TOLERANCE to TOLERANCE count as equal. */
 const TOLERANCE = 1.05;
 
-/** A comparison of one of our tools with a peer that does the same work. All values are medians. */
+/** A comparison of one of our tools with another tool in the same work. All values are medians. */
 export interface Comparison {
   readonly work: string;
-  /** How both sides did the work, such as `8 at once`. Empty if there is only one way. */
+  /** How both tools did the work, such as `8 at once`. Empty if there is only one way. */
   readonly variant: string;
-  /** The peer's command, such as `oras push`. */
+  /** The other tool's command, such as `oras push`. */
   readonly peer: string;
-  /** The peer's tool, such as `oras`. */
+  /** The other tool, such as `oras`. */
   readonly tool: string;
-  /** Our time divided by the peer's time. */
+  /** Our time divided by the other tool's time. */
   readonly time: number;
-  /** Our memory divided by the peer's memory. */
+  /** Our memory divided by the other tool's memory. */
   readonly memory: number;
   readonly seconds: Sides;
   /** Anonymous memory, in MiB. */
   readonly mebibytes: Sides;
 }
 
-/** The values of both sides. */
+/** The values of both tools. */
 export interface Sides {
   readonly ours: number;
   readonly peer: number;
 }
 
-/** Compares each of our contestants with the peers in the same work and variant. */
+/** Compares each of our contestants with the other tools that did the same work in the same variant. */
 export function compareWithPeers({ works }: Pick<BenchRun, "works">): Comparison[] {
   return works.flatMap(({ name, samples }) => {
     const contestants = Object.entries(samples).filter(([, taken]) => taken.length > 0);
@@ -46,7 +46,7 @@ export function compareWithPeers({ works }: Pick<BenchRun, "works">): Comparison
   });
 }
 
-/** Classifies the ratio of our cost to the peer's cost. Differences within the tolerance count as equal. */
+/** Classifies the ratio of our cost to another tool's cost. A ratio within the tolerance counts as equal. */
 export function classify(ratio: number): "less" | "equal" | "more" {
   if (ratio > TOLERANCE) return "more";
   return ratio < 1 / TOLERANCE ? "less" : "equal";
@@ -71,7 +71,10 @@ function compare(name: string, own: readonly Sample[], other: string, theirs: re
   };
 }
 
-/** Returns the part of a contestant's name after the command. For `oras push, 8 at once`, returns `8 at once`. */
+/**
+ * Returns the part of a contestant's name after the command. For example, this part of `oras push, 8 at once` is `8 at
+ * once`.
+ */
 function variantOf(contestant: string): string {
   return contestant.split(", ").slice(1).join(", ");
 }

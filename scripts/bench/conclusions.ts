@@ -5,7 +5,10 @@ import type { BenchRun, Row } from "./result.ts";
 import { spreadOf } from "./statistics.ts";
 import { reachesGoal } from "./table.ts";
 
-/** Describes as Markdown how many goals the run missed, and for each peer how often our tool was slower or faster. */
+/**
+ * Returns Markdown text about the number of missed goals. Also says for each compared tool how often our tool was
+ * slower or faster.
+ */
 export function describeSummary(run: BenchRun): string {
   const comparisons = compareWithPeers(run);
   return [describeGoals(run.rows), ...[...Map.groupBy(comparisons, ({ tool }) => tool)].map(describeTool)]
@@ -13,15 +16,18 @@ export function describeSummary(run: BenchRun): string {
     .join("\n");
 }
 
-/** Describes as Markdown the works in which we are as fast as a peer, or faster, and the reaction times. */
+/**
+ * Returns Markdown text about the works in which our tool is at least as fast as another tool, and about the reaction
+ * times.
+ */
 export function describeStrongPoints(run: BenchRun): string {
   const fast = keepLargestSteps(run, compareWithPeers(run)).filter(({ time }) => classify(time) !== "more");
   return [...fast.map(describeSpeed), ...describeReaction(run.rows)].map(formatItem).join("\n");
 }
 
 /**
- * Returns Markdown text about each missed goal, each work in which a peer is faster, and our memory compared with the
- * peers.
+ * Returns Markdown text about each missed goal, each work in which another tool is faster, and each tool that uses less
+ * memory.
  */
 export function describeWeakSpots(run: BenchRun): string {
   const comparisons = compareWithPeers(run);
@@ -40,7 +46,10 @@ function describeGoals(rows: readonly Row[]): string {
   return `The run missed ${missed} of ${answers.length} goals.`;
 }
 
-/** Counts the comparisons with one tool. Begins with those in which our tool lost, and names the largest loss. */
+/**
+ * Counts how often our tool was slower, about as fast, and faster than another tool. Names the work with the largest
+ * loss.
+ */
 function describeTool([tool, comparisons]: [string, readonly Comparison[]]): string {
   const count = (wanted: string) => comparisons.filter(({ time }) => classify(time) === wanted).length;
   const [worst] = comparisons.toSorted((a, b) => b.time - a.time);
@@ -50,7 +59,10 @@ function describeTool([tool, comparisons]: [string, readonly Comparison[]]): str
   return `${sentence} The largest loss is in this case: ${describeDelay(worst)}`;
 }
 
-/** Keeps only the largest step of a growth plot for each peer, and all comparisons that belong to no plot. */
+/**
+ * Returns all comparisons that belong to no growth plot. Of the comparisons in a plot, returns only the largest step
+ * for each compared tool.
+ */
 function keepLargestSteps({ growth }: BenchRun, comparisons: readonly Comparison[]): Comparison[] {
   const keyOf = ({ work, variant, peer }: Comparison) => {
     const plot = growth.find(({ works }) => works.includes(work));
@@ -98,11 +110,11 @@ function describeMissedGoal({ work, figure, values, goal, atLeast }: Row): strin
 }
 
 /**
- * Returns one line for each peer that uses less memory: the number of cases, the range of ratios, and the largest
- * difference.
+ * Returns one line for each tool that uses less memory than our tool. The line contains the number of comparisons, the
+ * range of ratios, and the largest difference.
  */
 function describeMemory(comparisons: readonly Comparison[]): string[] {
-  // A process that ends before the first sample has no measured memory.
+  // If a process ends before the first memory sample, its memory is unknown.
   const measured = comparisons.filter(({ mebibytes }) => mebibytes.peer > 0);
   return [...Map.groupBy(measured, ({ tool }) => tool)].flatMap(([tool, all]) => {
     const more = all.filter(({ memory }) => classify(memory) === "more");

@@ -1,15 +1,15 @@
 import type { Curve, Growth, Work } from "./result.ts";
 import { spreadOf } from "./statistics.ts";
 
-/** The costs that have a plot beside the plot of the time. */
+/** The costs that have their own plots, in addition to the plot of the time. */
 const COSTS = [
   { field: "cpu", y: "CPU seconds" },
   { field: "memory", y: "MiB of memory" },
 ] as const;
 
 /**
- * Makes the plots of CPU time and memory of a growth plot, from the measurements of its works. A process that ends before the
- * first sample of its memory has no point in the plot of the memory. Returns no plot without points.
+ * Makes two more plots for a growth plot: the CPU time and the memory of the same works. If a process ends before the
+ * first memory sample, the memory plot has no point for this process. Omits a plot that has no points.
  */
 export function costPlots(growth: Growth, works: readonly Work[]): Growth[] {
   const steps = [...new Set(growth.curves.flatMap(({ points }) => points.map(([x]) => x)))].sort((a, b) => a - b);

@@ -9,11 +9,14 @@ export interface Machine {
   /** In GiB. */
   readonly memory: number;
   readonly system: string;
-  /** The peers' versions, by name. */
+  /** Maps the name of each compared program to its version. */
   readonly versions: Readonly<Record<string, string>>;
 }
 
-/** Describes this machine. `programs` maps each peer to the command line that prints its version. */
+/**
+ * Describes this machine. `programs` maps the name of each compared program to the command line that prints its
+ * version.
+ */
 export function describeMachine(programs: Readonly<Record<string, readonly [string, ...string[]]>>): Machine {
   return {
     processor: cpus()[0]?.model ?? "unknown",

@@ -24,7 +24,7 @@ export interface Measured {
 /** The interval between two memory samples, in milliseconds. */
 const INTERVAL = 20;
 
-/** Runs the command, then writes its times (from bash) and its written bytes (from the kernel) to descriptor 3. */
+/** Runs the command. Then writes the times from bash and the written bytes from the kernel to file descriptor 3. */
 const WRAPPER = [
   'TIMEFORMAT="time %3R %3U %3S"',
   "exec 4>&2",
@@ -34,7 +34,7 @@ const WRAPPER = [
   "exit $code",
 ].join("\n");
 
-/** Runs a command to its end and measures it. If the command fails, throws an error with its stderr. */
+/** Runs a command to its end and measures it. Throws an error with the command's stderr if the command fails. */
 export async function measure({ argv, cwd, env }: Job): Promise<Measured> {
   const child = spawn("bash", ["-c", WRAPPER, "bash", ...argv], {
     cwd,
@@ -60,7 +60,10 @@ export async function measure({ argv, cwd, env }: Job): Promise<Measured> {
   return { seconds, cpu: Number(user) + Number(system), memory, written: written / 1e6, stdout };
 }
 
-/** Returns the anonymous memory of a process in MiB. Includes its descendants unless `descendants` is false. */
+/**
+ * Returns the anonymous memory of a process and its descendants, in MiB. Counts only the process itself if
+ * `descendants` is false.
+ */
 export function anonymousMemory(pid: number, descendants = true): number {
   try {
     const kilobytes = Number(/RssAnon:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0);
@@ -82,5 +85,5 @@ export function processorTime(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS;
 }
 
-/** Clock ticks per second: `sysconf(_SC_CLK_TCK)`, 100 on every Linux that Node supports. */
+/** Clock ticks per second, `sysconf(_SC_CLK_TCK)`. The value is 100 on every Linux that Node supports. */
 const CLOCK_TICKS = 100;

@@ -1,4 +1,7 @@
-/** A number for people: three significant digits, or all digits with separators from 1,000 on. */
+/**
+ * Formats a number for people. A number below 1,000 gets three significant digits. A larger number is rounded to an
+ * integer and gets commas.
+ */
 export function formatNumber(value: number): string {
   if (value === 0) return "0";
   return value >= 100 ? formatCount(Math.round(value)) : value.toPrecision(3);

@@ -19,7 +19,7 @@ const BARS = { start: 238, length: 460 };
 /** The rectangle of a line chart, in pixels. */
 const FRAME = { left: 70, right: WIDTH - 240, top: 56, bottom: 340 };
 
-/** Dashes of the first, second and third curve of the same tool. */
+/** The dash patterns of the first, second and third curve of the same tool. */
 const DASHES = ["", "7 4", "2 4"];
 
 /** Draws horizontal bars as SVG. Each group has its own scale. */
@@ -93,7 +93,7 @@ function drawCurve({ name, points }: Curve, index: number, dash: string, scaleX:
   ];
 }
 
-/** The second and the third curve of a tool have dashes, because they have the same color. */
+/** All curves of a tool have the same color. Therefore, the second and the third curve have dashes. */
 function dashOf(curve: Curve, curves: readonly Curve[]): string {
   const ofTool = curves.filter(({ name }) => toolOf(name) === toolOf(curve.name));
   return DASHES[ofTool.indexOf(curve) % DASHES.length] as string;

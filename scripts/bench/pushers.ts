@@ -9,8 +9,8 @@ export const PIGZ = "tar | pigz -6";
 export const GZIP = "tar | gzip -6";
 
 /**
- * Our push and the push of `oras`, each into an empty registry. For some paths, `oras` needs so long that `orasRounds` can be
- * fewer than the rounds of our push.
+ * Our push and the push of `oras`, each into an empty registry. `orasRounds` limits the rounds of `oras`, because
+ * `oras` is very slow for some paths.
  */
 export function pushers(bench: Bench, path: string, orasRounds?: number): Contestant[] {
   const { registry, peers } = bench;
@@ -24,7 +24,7 @@ export function pushers(bench: Bench, path: string, orasRounds?: number): Contes
   ];
 }
 
-/** `tar | pigz` and `tar | gzip`, which only compress. `gzip` uses a single processor, so one round of it is enough. */
+/** `tar | pigz` and `tar | gzip`, which only compress. `gzip` uses a single processor, and runs only one round. */
 export function compressors({ peers }: Bench, path: string): Contestant[] {
   const { pigz, gzip } = peers;
   return [
@@ -33,7 +33,10 @@ export function compressors({ peers }: Bench, path: string): Contestant[] {
   ];
 }
 
-/** The same contestants, but their processes use only the given processors. The registry still uses all processors. */
+/**
+ * Returns the same contestants, but limits their processes to the given processors. The registry still uses all
+ * processors.
+ */
 export function onProcessors(contestants: readonly Contestant[], processors: readonly number[]): Contestant[] {
   return contestants.map(({ job, ...contestant }) => ({
     ...contestant,

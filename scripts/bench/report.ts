@@ -17,7 +17,7 @@ interface Plot {
   readonly content: string;
 }
 
-/** Writes the page of a run, and its plots into the folder `performance` beside the page. */
+/** Writes the page of a run. Writes the plots into the folder `performance` beside the page. */
 export function writeReport(run: BenchRun, page: string): void {
   const folder = join(dirname(page), PLOTS);
   rmSync(folder, { recursive: true, force: true });
@@ -89,10 +89,10 @@ ${formatMarkdown(costTable(run))}
 ${run.missing.map((reason) => `- Not measured: ${reason}.\n`).join("")}`;
 }
 
-/** Draws the plots of a run. If a run does not contain the measurements for a plot, skips the plot. */
+/** Draws the plots of a run. Skips a plot if the run does not contain the measurements for this plot. */
 export function drawPlots(run: BenchRun): Plot[] {
   const inGrowth = new Set(run.growth.flatMap(({ works }) => works));
-  // The times from the application's end to the tag include the application itself.
+  // The measured times of the work `TAG` include the run of the application. Therefore, this work has no bars.
   const works = run.works.filter(({ name }) => !inGrowth.has(name) && name !== TAG);
   const verbs = ["push", "pull"];
   const startingWith = (verb: string) => works.filter(({ name }) => name.startsWith(`${verb} `));

@@ -8,13 +8,13 @@ export type Sample = Omit<Measured, "stdout">;
 export interface Row {
   /** The work, such as `push 10,000 small files`. */
   readonly work: string;
-  /** The unit, or the peer that the value is relative to, such as `x the time of oras push`. */
+  /** The unit of the values, such as `MiB of memory` or `x the time of oras push`. */
   readonly figure: string;
   /** One value per round. A ratio compares two runs of the same round. */
   readonly values: readonly number[];
   /**
-   * The largest median that reaches the goal. With `atLeast`, the smallest median that reaches the goal. Undefined for
-   * a figure without a goal.
+   * The largest median that reaches the goal. If `atLeast` is true, the smallest median that reaches the goal.
+   * Undefined if the figure has no goal.
    */
   readonly goal?: number;
   readonly atLeast?: boolean;
@@ -33,7 +33,7 @@ export interface Curve {
   readonly points: readonly (readonly [x: number, y: number])[];
 }
 
-/** A plot that shows how time or throughput changes with a number. */
+/** A plot that shows how time or throughput changes with x, such as the number of files. */
 export interface Growth {
   readonly name: string;
   readonly title: string;
@@ -42,7 +42,7 @@ export interface Growth {
   /** The label of the y axis. */
   readonly y: string;
   readonly curves: readonly Curve[];
-  /** The names of the works that the points come from, in ascending order of x. */
+  /** The names of the works that were measured for the points, in ascending order of x. */
   readonly works: readonly string[];
 }
 
@@ -58,6 +58,6 @@ export interface BenchRun {
   readonly rows: readonly Row[];
   readonly works: readonly Work[];
   readonly growth: readonly Growth[];
-  /** The parts that were not measured, and why. */
+  /** The parts that were not measured, each with the reason. */
   readonly missing: readonly string[];
 }

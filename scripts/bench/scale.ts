@@ -6,7 +6,7 @@ export interface Scale {
   readonly logarithmic: boolean;
 }
 
-/** If values span at least this factor, their scale is logarithmic. */
+/** If the largest value is at least this multiple of the smallest value, the scale is logarithmic. */
 const WIDE = 20;
 
 /** The largest number of steps on a linear scale. */
@@ -22,8 +22,8 @@ export function stepScale(values: readonly number[], from: number, to: number): 
 }
 
 /**
- * Makes a scale that encloses the values: linear from 0, or logarithmic with a tick at each power of ten if the values
- * span a wide range. Throws if there are no values.
+ * Makes a scale that encloses the values. If the values span a wide range, the scale is logarithmic, with a tick at
+ * each power of ten. Otherwise, the scale is linear and starts at 0. Throws if there are no values.
  */
 export function valueScale(values: readonly number[], from: number, to: number): Scale {
   const [low, high] = [Math.min(...values), Math.max(...values)];
@@ -50,7 +50,10 @@ function logScale(ticks: readonly number[], from: number, to: number): Scale {
   return { at, ticks, logarithmic: true };
 }
 
-/** The position at a fraction of the way from `from` to `to`, in pixels, rounded to a tenth. */
+/**
+ * Returns a position between `from` and `to`, in pixels, rounded to a tenth. A `fraction` of 0 is at `from`, and 1 is
+ * at `to`.
+ */
 function pixel(fraction: number, from: number, to: number): number {
   return Math.round((from + fraction * (to - from)) * 10) / 10;
 }

@@ -16,7 +16,10 @@ export function spreadOf(values: readonly number[]): Spread {
   return { median: (lower + upper) / 2, low, high };
 }
 
-/** Divides our value of each round by the peer's value. Skips rounds that only one side ran. */
+/**
+ * Divides the value in `ours` by the value in `peer`, for each round. Skips a round if one of the two values is
+ * missing.
+ */
 export function roundRatios(ours: readonly number[], peer: readonly number[]): number[] {
   return ours.slice(0, peer.length).map((value, round) => value / (peer[round] as number));
 }

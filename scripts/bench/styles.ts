@@ -7,7 +7,7 @@ export interface Style {
 
 const OURS: Style = { color: "#0072B2", marker: "M-4 0A4 4 0 1 0 4 0A4 4 0 1 0 -4 0Z" };
 
-/** The style of each tool, by the start of its command line. The colors are safe for color-blind readers. */
+/** Maps the start of each tool's command line to the tool's style. The colors are safe for color-blind readers. */
 export const STYLES: Readonly<Record<string, Style>> = {
   "oras-push": OURS,
   launcher: OURS,

@@ -5,7 +5,7 @@ import { spreadOf } from "./statistics.ts";
 /** Lines of cells. The first line is the header. */
 export type Table = readonly (readonly string[])[];
 
-/** Whether the median of a figure reaches its goal. Undefined for a figure without a goal. */
+/** Whether the median of a figure reaches the goal. Undefined if the figure has no goal. */
 export function reachesGoal({ values, goal, atLeast }: Row): boolean | undefined {
   if (goal === undefined) return undefined;
   const { median } = spreadOf(values);

@@ -12,11 +12,11 @@ export interface TimedRequest {
   readonly end: number;
 }
 
-/** A proxy in front of a registry that records the time of each request. */
+/** A proxy that forwards requests to a registry, and records the time of each request. */
 export interface TimedRegistry {
   /** `127.0.0.1:PORT`. */
   readonly address: string;
-  /** The finished requests, in the order of their ends. */
+  /** The finished requests. The request that ended first comes first. */
   readonly requests: readonly TimedRequest[];
   close(): Promise<void>;
 }

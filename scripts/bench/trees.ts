@@ -3,7 +3,7 @@ import { existsSync, linkSync, mkdirSync, renameSync, rmSync, writeFileSync } fr
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 
-/** The size of the files in large trees, in bytes. */
+/** The size of each file in a large tree, in bytes. */
 const FILE = 4 << 20;
 
 /** The size of the text from which all files are cut, in bytes. It is much larger than the window of gzip. */
@@ -12,8 +12,8 @@ const POOL = 32 << 20;
 const MIB = 1 << 20;
 
 /**
- * Creates the files and folders for the bench. Creates each of them only once. They have the same bytes on every
- * machine.
+ * Creates the files and folders for the bench. Reuses files and folders that already exist. They have the same bytes on
+ * every machine.
  */
 export class Trees {
   readonly #folder: string;
@@ -25,17 +25,20 @@ export class Trees {
     mkdirSync(folder, { recursive: true });
   }
 
-  /** A tree of text files that resemble the logs of a simulation, `mebibytes` in total. */
+  /** A tree of text files that resemble the logs of a simulation. The total size is `mebibytes`. */
   text(mebibytes: number): string {
     return this.#once(`text-${mebibytes}`, (folder) => this.#fill(folder, mebibytes, this.#textPool()));
   }
 
-  /** A tree of files that contain parts of a gzip stream, `mebibytes` in total. */
+  /** A tree of files that contain parts of a gzip stream. The total size is `mebibytes`. */
   compressed(mebibytes: number): string {
     return this.#once(`compressed-${mebibytes}`, (folder) => this.#fill(folder, mebibytes, this.#compressedPool()));
   }
 
-  /** A tree of `mebibytes`, made of hard links to the files of the text tree of `base` mebibytes. */
+  /**
+   * A tree of hard links to the files of a smaller text tree. The total size is `mebibytes`. The size of the smaller
+   * tree is `base`, in MiB.
+   */
   repeated(mebibytes: number, base: number): string {
     const from = this.text(base);
     return this.#once(`repeated-${mebibytes}`, (folder) => {
@@ -59,8 +62,8 @@ export class Trees {
   }
 
   /**
-   * A tree that resembles the sources of a program: 100 files per folder. Half of the files have less than 5 KiB, and a few
-   * have a mebibyte. The mean size is about 10 KiB.
+   * A tree that resembles the sources of a program: 100 files per folder. Half of the files are smaller than 5 KiB, and
+   * a few files have a size of 1 MiB. The mean size is about 10 KiB.
    */
   source(count: number): string {
     return this.#once(`source-${count}`, (folder) => {
@@ -76,7 +79,10 @@ export class Trees {
     });
   }
 
-  /** A folder with `count` folders of text files, `mebibytes` in each. No two files have the same text. */
+  /**
+   * A folder with `count` subfolders of text files. The size of each subfolder is `mebibytes`. No two files have the
+   * same text.
+   */
   folders(count: number, mebibytes: number): string {
     return this.#once(`folders-${count}-${mebibytes}`, (folder) => {
       for (let index = 0; index < count; index++) {
@@ -87,7 +93,7 @@ export class Trees {
     });
   }
 
-  /** An incompressible file of `mebibytes`. Returns its path. */
+  /** An incompressible file with the size `mebibytes`. Returns the path of the file. */
   noise(mebibytes: number): string {
     const folder = this.#once(`noise-${mebibytes}`, (target) => {
       const cipher = createCipheriv("aes-128-ctr", Buffer.alloc(16), Buffer.alloc(16));
@@ -98,7 +104,7 @@ export class Trees {
     return join(folder, "noise.bin");
   }
 
-  /** Writes files that are cut from `pool`. With another `first`, their texts begin elsewhere. */
+  /** Writes files that contain parts of `pool`. A different `first` selects different parts. */
   #fill(folder: string, mebibytes: number, pool: Buffer, first = 0): void {
     const size = Math.min(FILE, mebibytes * MIB);
     for (let index = 0; index * size < mebibytes * MIB; index++) {

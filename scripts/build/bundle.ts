@@ -19,7 +19,7 @@ export function bundleTool(tool: (typeof TOOLS)[number], outfile: string): Promi
   return bundle({ stdin: { contents, resolveDir: ROOT }, outfile });
 }
 
-/** Bundles the script that selects the tool by the name of the executable. Returns esbuild's list of its sources. */
+/** Bundles the script that selects the tool by the name of the executable. Returns esbuild's list of the sources. */
 export function bundleExecutable(outfile: string): Promise<Metafile> {
   return bundle({ entryPoints: [join(FOLDER, "executable.ts")], outfile });
 }
@@ -35,8 +35,8 @@ const OPTIONS = {
   supported: { "dynamic-import": false },
   minify: true,
   legalComments: "none",
-  // yargs-parser reads its own URL, but loads nothing. `import.meta.main` would start a tool twice. With
-  // `esbuildDetection`, undici omits its experimental parser. Node does the same with its own undici.
+  // yargs-parser reads its own URL, but loads nothing from this URL. If `import.meta.main` was true, a tool would start
+  // twice. If `esbuildDetection` is true, undici omits its experimental parser, as Node's own undici does.
   define: { "import.meta.url": '"file:///"', "import.meta.main": "false", esbuildDetection: "true" },
   logLevel: "error",
 } as const satisfies BuildOptions;

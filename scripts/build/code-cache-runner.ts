@@ -14,7 +14,8 @@ import { SHARE } from "shared/pod/markers";
 import { startMemoryRegistry } from "../../support/registry/memory-registry.ts";
 import { loadTool } from "./tool-script.ts";
 
-// The optimizing compilers work at different times in each run. This would change the cache.
+// The optimizing compilers work at different times in each run. They would change the cache. Therefore, this script
+// turns them off.
 const TIERS = ["opt", "maglev", "sparkplug"];
 for (const tier of TIERS) setFlagsFromString(`--no-${tier}`);
 
@@ -47,7 +48,8 @@ try {
     writeFileSync(join(share, SHARE.outputs, "log"), "text\n");
     await RUNS[tool]?.(share);
   }
-  // V8 compares the flags of the cache with those of the executable.
+  // V8 compares the flags of the cache with the flags of the executable. Therefore, this script turns the compilers on
+  // again.
   for (const tier of TIERS) setFlagsFromString(`--${tier}`);
   writeFileSync(cache, codeCache());
 } finally {

@@ -6,7 +6,7 @@ import { sha256 } from "./sha256.ts";
 /**
  * The flags that Node runs the tools with. V8 accepts a code cache only with the flags that it was made with. Two flags
  * turn off settings that are meant for the application: the OpenSSL configuration of the image, and the proxies of
- * Node's own HTTP client (NODE_USE_ENV_PROXY). If such a setting was invalid, the tools would not start.
+ * Node's own HTTP client (NODE_USE_ENV_PROXY). With an invalid setting, the tools would not start.
  */
 export const EXEC_ARGV = [
   "--disable-sigusr1",
@@ -23,13 +23,13 @@ export const EXEC_ARGV = [
  */
 const REPRODUCIBLE = ["--random-seed=1", "--min-semi-space-size=256", "--max-semi-space-size=256"];
 
-/** The number of caches to make until two are equal. */
+/** The maximum number of caches that are made until two caches are equal. */
 const MAX_ROUNDS = 10;
 
 /**
  * Makes the code cache `TOOL.cache` of the script `TOOL` in a folder. The order of events can change which functions
- * run. As a result, about one of forty caches differs. Therefore, this function makes caches until two are equal, and
- * keeps the last one. Throws if ten caches all differ.
+ * run. As a result, about one of forty caches differs from the others. Therefore, this function makes caches until two
+ * caches are equal, and keeps the last cache. Throws if ten caches all differ.
  */
 export function makeCodeCache(tool: string, folder: string): void {
   const cache = join(folder, `${tool}.cache`);
@@ -46,8 +46,8 @@ export function makeCodeCache(tool: string, folder: string): void {
 function runTool(tool: string, script: string, cache: string): void {
   const runner = join(ROOT, "scripts", "build", "code-cache-runner.ts");
   const args = [...EXEC_ARGV, ...REPRODUCIBLE, runner, tool, script, cache];
-  // The environment is empty, because it would also change which functions run.
+  // The environment is empty, because variables can also change which functions run.
   const { status, stderr } = spawnSync(process.execPath, args, { env: {}, stdio: ["ignore", "ignore", "pipe"] });
-  // Node prints the whole bundle, in one line, before the error.
+  // Before the error, Node prints the whole bundle in one line. The message contains only the end of the output.
   if (status !== 0) throw new Error(`cannot make the code cache of ${tool}: ${stderr.toString().slice(-1000)}`);
 }

@@ -5,9 +5,9 @@ import { ROOT } from "../../support/paths.ts";
 const FOLDER = join(ROOT, "packages", "oras-push", "src", "layer");
 
 /**
- * Replaces the module that starts a thread with a module that contains the script of the thread. This is necessary
- * because the executable contains no files. `options` are the options of the bundle. `onBundle` receives esbuild's list
- * of the script's sources.
+ * Replaces the module that starts a thread. The new module contains the script of the thread. This is necessary because
+ * the executable contains no files. `options` are the options of the bundle. `onBundle` receives esbuild's list of the
+ * script's sources.
  */
 export function embeddedThread(options: BuildOptions, onBundle: (metafile: Metafile) => void): Plugin {
   return {

@@ -21,8 +21,8 @@ if (assets.includes(name)) {
 }
 
 /**
- * The signals that the tool handles when it is loaded. Returns no signal for a push and a pull. They handle signals
- * only after they have read the password, because a signal must be able to end this read.
+ * Returns the signals that the tool handles from the start. Returns an empty list for a push or a pull. These commands
+ * handle signals only after they have read the password, because a signal must be able to end this read.
  */
 function handledSignals(): NodeJS.Signals[] {
   const common: NodeJS.Signals[] = ["SIGTERM", "SIGINT", "SIGHUP"];
@@ -31,7 +31,7 @@ function handledSignals(): NodeJS.Signals[] {
   return [...common, "SIGQUIT", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGXCPU", "SIGIO", "SIGPWR"];
 }
 
-/** Returns the bytes of an asset. Does not copy the bytes, because they are in the memory of the executable. */
+/** Returns the bytes of an asset. This function does not copy the bytes, because they are already in memory. */
 function asset(key: string): Buffer {
   return Buffer.from(getRawAsset(key) as ArrayBuffer);
 }

@@ -7,7 +7,10 @@ const SIGNATURE = Buffer.from([0xda, 0x27, 20, 0, 0, 0, 0, 0, 2, 0, ...Buffer.fr
 /** The data of an item begins at a multiple of this number of bytes. */
 const ALIGNMENT = 16;
 
-/** The bytes of an entry in the table of contents: the offset of the name and the offset of the data. */
+/**
+ * The size of an entry in the table of contents, in bytes. An entry contains the offset of a name and the offset of the
+ * data.
+ */
 const ENTRY = 8;
 
 /** The locales to keep. ICU uses English for all other locales. With `LANG=C`, the locale is `en_US_POSIX`. */
@@ -43,22 +46,22 @@ interface IcuPackage {
   /** The offset of the last item in the program. */
   readonly end: number;
   readonly header: Buffer;
-  /** All items except the last one, because the package does not contain the size of the last item. Sorted by name. */
+  /** All items except the last item, because the package does not contain the size of the last item. Sorted by name. */
   readonly items: readonly Item[];
 }
 
-/** The number of items and of bytes of a package, before and after a reduction. */
+/** The number of items and the number of bytes in a package, before and after a reduction. */
 export interface Reduction {
   readonly before: { readonly items: number; readonly bytes: number };
   readonly after: { readonly items: number; readonly bytes: number };
 }
 
 /**
- * Removes the ICU data that the tools do not need from a Node binary, in place. This data is: all locales except
- * English, converters of character sets, dictionaries, transliterations and names of characters. Overwrites the old
- * package with the smaller package, and fills the rest with zeros, because the size of the binary must not change. The
- * result depends only on the binary. Throws if the binary does not have exactly one package, or if an item that the
- * tools need is missing.
+ * Removes unneeded ICU data from a Node binary, in place. The tools do not need other locales than English, converters
+ * of character sets, dictionaries, transliterations, or names of characters. Overwrites the old package with the
+ * smaller package, and fills the rest with zeros, because the size of the binary must not change. The result depends
+ * only on the binary. Throws if the binary does not have exactly one package, or if an item that the tools need is
+ * missing.
  */
 export function reduceIcuData(binary: Buffer): Reduction {
   const { start, end, header, items } = findPackage(binary);

@@ -7,9 +7,9 @@ import manifest from "../../package.json" with { type: "json" };
 import { CACHE, ROOT } from "../../support/paths.ts";
 
 /**
- * The Node binary that the lockfile pins for an architecture. The binary for this machine is an installed dependency. A
- * binary for another architecture is fetched from the package registry, checked against the lockfile, and kept. Throws
- * if its digest differs from the digest in the lockfile.
+ * Returns the path of the Node binary that the lockfile pins for an architecture. The binary for this machine is an
+ * installed dependency. If the architecture is different, this function fetches the package from the package registry,
+ * and keeps it. Throws if the digest of a fetched package differs from the digest in the lockfile.
  */
 export function nodeBinary(arch: "x64" | "arm64"): string {
   const name = `node-linux-${arch}` as const;

@@ -13,9 +13,9 @@ exports.errors = require("undici/lib/core/errors.js");
 `;
 
 /**
- * The files of undici that become empty modules. The tools do not use HTTP/2, and send no `FormData`, which is the only
- * reason for undici's client to load files of `web/`. Without the HTTP parser for processors with SIMD instructions,
- * undici uses the parser for every processor.
+ * The files of undici that become empty modules. The tools do not use HTTP/2. They also send no `FormData`, and
+ * undici's client needs the files of `web/` only for `FormData`. undici has two HTTP parsers. Without the parser that
+ * uses SIMD instructions, undici uses the parser that works on every processor.
  */
 const UNUSED = /\/undici\/lib\/(dispatcher\/client-h2|llhttp\/llhttp_simd-wasm|web\/.*)\.js$/;
 

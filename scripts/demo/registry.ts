@@ -17,8 +17,8 @@ export interface DemoRegistry {
 
 /**
  * Finds or starts a registry. Tries in this order: `$ORAS_REGISTRY`, `docker-registry` on PATH, a registry image that
- * podman or docker already has, the Debian package (as root on Debian), and the in-process registry of the tests. The
- * started registry keeps its data in `folder`.
+ * podman or docker already has, the Debian package (as root on Debian), and the in-process registry of the tests. If
+ * the registry is a `docker-registry` process, it keeps its data in `folder`.
  */
 export async function findRegistry(folder: string): Promise<DemoRegistry> {
   const isInstalled = findProgram("docker-registry") !== undefined;
@@ -49,7 +49,10 @@ async function startInProcess(): Promise<DemoRegistry> {
   return { address: registry.address, kind, close: () => registry.close() };
 }
 
-/** Runs a registry image that podman or docker already has. Returns undefined if there is none or it does not start. */
+/**
+ * Runs a registry image that podman or docker already has. Returns undefined if there is no such image, or if no such
+ * registry starts.
+ */
 async function startContainer(): Promise<DemoRegistry | undefined> {
   for (const engine of ["podman", "docker"]) {
     const image = findRegistryImage(engine);

@@ -6,7 +6,7 @@ import type { DEBIAN_ARCH } from "../../support/debian-root.ts";
 /** Debian's library folders, by architecture. */
 const FOLDERS = { x64: "x86_64-linux-gnu", arm64: "aarch64-linux-gnu" } as const;
 
-/** The libraries that an executable needs, as paths. The loader searches for their base names. */
+/** The paths of the libraries that an executable needs. The loader searches for the base names of these paths. */
 export interface Libraries {
   /** The dynamic loader. */
   readonly loader: string;
@@ -16,8 +16,8 @@ export interface Libraries {
 
 /**
  * Finds the loader and all shared libraries of an executable, including the libraries that other libraries need.
- * Searches in a folder with Debian's packages (see `debianRoot`). Throws if a library is missing. patchelf reads the
- * files of any architecture.
+ * Searches in `root`, a folder with files of Debian packages (see `debianRoot`). Throws if a library is missing. The
+ * executable can have any architecture, because patchelf only reads the files.
  */
 export function findLibraries(executable: string, arch: keyof typeof DEBIAN_ARCH, root: string): Libraries {
   const find = (name: string) => {

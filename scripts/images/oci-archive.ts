@@ -28,7 +28,7 @@ interface Platform {
 interface PlatformImage {
   readonly descriptor: Descriptor;
   readonly platform: Platform;
-  /** The size of the compressed layers, in bytes. */
+  /** The total size of the compressed layers, in bytes. */
   readonly size: number;
 }
 
@@ -36,7 +36,7 @@ interface PlatformImage {
 export interface WrittenImage {
   /** The digest of its index. */
   readonly digest: string;
-  /** The size of the compressed layers in bytes, by architecture. */
+  /** Maps each architecture to the total size of the compressed layers, in bytes. */
   readonly sizes: Readonly<Record<string, number>>;
 }
 
@@ -70,7 +70,7 @@ async function storeImages(layout: Layout, folder: string): Promise<PlatformImag
       return { ...(await storeImage(layout, folder, manifest)), platform };
     }),
   );
-  // podman builds the platforms in parallel and lists them in the order in which they finish.
+  // podman builds the platforms in parallel. So the order of the platforms in the list can differ between two builds.
   return images.sort((one, other) => one.platform.architecture.localeCompare(other.platform.architecture));
 }
 
@@ -100,7 +100,7 @@ async function storeBlob(layout: Layout, mediaType: string, bytes: Buffer): Prom
 
 /** Writes the `index.json` of the layout (image-spec, image-layout.md). */
 function writeLayoutIndex(staging: string, index: Descriptor, name: string): void {
-  // containerd reads the name from its own annotation, and podman from the other one.
+  // containerd reads the name from the first annotation. podman reads the name from the second annotation.
   const annotations = { "io.containerd.image.name": name, "org.opencontainers.image.ref.name": name };
   const root = { schemaVersion: 2, mediaType: INDEX, manifests: [{ ...index, annotations }] };
   writeFileSync(join(staging, "index.json"), JSON.stringify(root));

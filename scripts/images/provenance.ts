@@ -7,7 +7,7 @@ import { ROOT } from "../../support/paths.ts";
 export interface Provenance {
   /** The commit. If there are uncommitted changes, `-changed` follows. Empty if the commit is unknown. */
   readonly revision: string;
-  /** The time of the commit, in seconds since 1970; 0 if it is unknown. */
+  /** The time of the commit, in seconds since 1970. The value is 0 if the commit is unknown. */
   readonly time: number;
 }
 

@@ -38,7 +38,7 @@ export function writeImageRoot(arch: Arch, built: string, components: readonly C
   writeFileSync(join(root, "etc/ssl/certs/ca-certificates.crt"), joinCertificates(debian));
 }
 
-/** Adds the executable under its three names, its loader and its libraries. */
+/** Adds the loader and the libraries of the executable, and adds the executable under its three names. */
 function addExecutables(arch: Arch, built: string, root: string, debian: string): void {
   const { loader, shared } = findLibraries(join(built, "launcher"), arch, debian);
   for (const path of [loader, ...shared]) addFile(path, join(root, "lib", basename(path)));
@@ -59,7 +59,7 @@ function addFile(from: string, to: string): void {
   chmodSync(to, 0o755);
 }
 
-/** Joins all of Debian's certificate authorities to one file, as the installation of `ca-certificates` does. */
+/** Joins all of Debian's certificate authorities into one text, as the installation of `ca-certificates` does. */
 function joinCertificates(debian: string): string {
   const folder = join(debian, "usr", "share", "ca-certificates", "mozilla");
   const names = readdirSync(folder).sort();

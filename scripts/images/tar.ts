@@ -2,8 +2,8 @@ import { execFileSync } from "node:child_process";
 import { renameSync } from "node:fs";
 
 /**
- * Writes files and folders of a folder to an archive. The archive depends only on their names and contents, on the
- * execute permissions, and on `time`, in seconds since 1970. Files with several names become hard links.
+ * Writes the entries `names` of a folder to an archive. The archive depends only on the names, contents and execute
+ * permissions of the files, and on `time`. `time` is in seconds since 1970. Files with several names become hard links.
  */
 export function writeTar(folder: string, names: readonly string[], archive: string, time: number): void {
   const fixed = ["--sort=name", `--mtime=@${time}`, "--owner=0", "--group=0", "--numeric-owner", "--mode=u=rwX,go=rX"];

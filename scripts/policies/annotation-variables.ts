@@ -1,4 +1,7 @@
-/** The variables of the policies that read the annotations. The rules are those of `inject/annotation-values.ts`. */
+/**
+ * The policies read the annotations through these variables. The rules are the same as in
+ * `inject/annotation-values.ts`.
+ */
 import {
   ANNOTATIONS,
   type Annotation,
@@ -16,20 +19,23 @@ import { VALUE_TYPES, valueType } from "oras-push/inject/value-types";
 import { concatenation, list, listIf, message, text, texts } from "./cel.ts";
 import type { Variable } from "./variable.ts";
 
-/** Whether a name has a prefix of these tools. `name` is an expression. */
+/** Whether a name has one of the two prefixes of our annotations. `name` is an expression. */
 export function isOurs(name: string): string {
   return `(${name}.startsWith(${text(OPERATOR_PREFIX)}) || ${name}.startsWith(${text(OWN_PREFIX)}))`;
 }
 
-/** The value of an annotation. The empty text if the annotation sets nothing. */
+/** The value of an annotation, or the empty text if the annotation sets nothing. */
 export function givenValue(name: string): string {
   return `variables.given[?${text(name)}].orValue("")`;
 }
 
-/** The lines of a text that are not empty. `value` is an expression. */
+/** The non-empty lines of a text. `value` is an expression. */
 const LINES = (value: string) => `${value}.split("\\n").filter(line, line != "")`;
 
-/** The annotations, and what they say. `variables.annotations` has all annotations of the pod. */
+/**
+ * Variables that contain our annotations and the settings in these annotations. The variable `annotations` must contain
+ * all annotations of the pod.
+ */
 export const ANNOTATION_VARIABLES: readonly Variable[] = [
   {
     name: "given",
@@ -105,7 +111,7 @@ function valueProblems(): string {
 /**
  * Whether a value matches the pattern of its type. If a pattern is a literal, the API server compiles the regular
  * expression only once. If a pattern comes from a table, the API server compiles it for each pod. The types of the
- * first annotations come first, because most pods use them.
+ * first annotations come first, because most pods use these annotations.
  */
 function isValid(type: string, value: string): string {
   const types = [...new Set(ANNOTATIONS.map((annotation) => annotation.type))];
@@ -153,7 +159,7 @@ function row(annotation: Annotation): string {
   return texts([name, type, form, option("launcher"), option("sidecar"), excluded?.name ?? ""]);
 }
 
-/** The words for all options of a tool, in the order of the table. */
+/** The words for all options on a tool's command line, in the order of the table. */
 function options(tool: Tool): string {
   const option = `row[${tool === "launcher" ? 3 : 4}]`;
   return `variables.table.map(row, ${option} != "",
@@ -185,8 +191,8 @@ function sidecarCommand(): string {
 }
 
 /**
- * The value of the annotation that sets a part. The empty text if no annotation sets the part. At most one annotation
- * sets a part.
+ * The value of the annotation that sets a part, or the empty text if no annotation sets the part. At most one
+ * annotation of a pod sets a part.
  */
 export function part(name: PodPart): string {
   const names = ANNOTATIONS.filter(({ sets }) => sets === name).map(({ name }) => name);
@@ -201,7 +207,7 @@ function absolute(name: PodPart): readonly Annotation[] {
   return ANNOTATIONS.filter(({ name: key, sets }) => sets === name && key.startsWith(OWN_PREFIX));
 }
 
-/** The names of the annotations in `rows` that are given. */
+/** The names of those annotations in `rows` that the pod has. */
 function givenNames(rows: readonly Annotation[]): string {
   return `${texts(rows.map(({ name }) => name))}.filter(name, name in variables.given)`;
 }

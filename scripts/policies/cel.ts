@@ -34,7 +34,7 @@ export function concatenation(lists: readonly string[]): string {
   return lists.join("\n+ ");
 }
 
-/** A sentence of `MESSAGES`. `values` are the expressions for the texts in braces. */
+/** A sentence of `MESSAGES`. `values` are the expressions that replace the names in braces. */
 export function message(name: MessageName, values: Readonly<Record<string, string>> = {}): string {
   const parts = MESSAGES[name].split(/(\{\w+\})/).filter(Boolean);
   return parts.map((part) => values[part.slice(1, -1)] ?? text(part)).join(" + ");

@@ -1,4 +1,4 @@
-/** The JSON patch of the mutating policy. It makes the same pod as `inject/patch.ts`. */
+/** The JSON patch of the mutating policy. This patch and `inject/patch.ts` produce the same pod. */
 import {
   COMPLETION_INDEX,
   DEFAULT_GRACE_PERIOD,
@@ -54,7 +54,7 @@ function step(): string {
       `${text(COMPLETION_INDEX.annotation)} in variables.annotations`,
       `[${addOperation(text(`${SIDECAR}/env/-`), objectLiteral("Object.spec.initContainers.env", INDEX_VARIABLE))}]`,
     ),
-    // A field of the pod cannot be a value of an operation, so it is copied.
+    // The value of an `add` operation cannot be a field of the pod. Therefore, a `copy` operation adds this field.
     listIf(
       "variables.copied >= 0",
       `[JSONPatch{op: "copy", from: ${CONTAINER} + "/env/" + string(variables.copied), path: ${text(`${SIDECAR}/env/-`)}}]`,
@@ -107,7 +107,7 @@ function mounts(): string[] {
   );
 }
 
-/** The volume and the mount of a Secret or a ConfigMap, if an annotation names the object. */
+/** Adds the volume and the mount of a Secret or a ConfigMap if an annotation names this object. */
 function fileVolume({ part: name, volume, mountPath, kind }: FileSource): string {
   const source = { name: volume, [kind]: { [SOURCE_FIELDS[kind]]: { cel: part(name) } } };
   const mount = { name: volume, mountPath, readOnly: true };

@@ -1,5 +1,6 @@
 /**
- * The variables of the policies that read the pod. The rules are those of `inject/target.ts` and `service-class.ts`.
+ * The policies read the pod through these variables. The rules are the same as in `inject/target.ts` and
+ * `inject/service-class.ts`.
  */
 import { COMPLETION_INDEX, NAMES, VARIABLES } from "oras-push/inject/parts";
 import { CONDITION, MOUNT_PATHS, VOLUME_NAMES } from "oras-push/inject/target";
@@ -10,7 +11,7 @@ import type { Variable } from "./variable.ts";
 const REQUESTS = "container.?resources.?requests.orValue({})";
 const LIMITS = "container.?resources.?limits.orValue({})";
 
-/** What the pod has. `variables.spec` is its specification. */
+/** Variables that contain properties of the pod. The variable `spec` must contain the specification of the pod. */
 export const POD_VARIABLES: readonly Variable[] = [
   { name: "initContainers", expression: "variables.spec.?initContainers.orValue([])" },
   {
@@ -29,7 +30,8 @@ export const POD_VARIABLES: readonly Variable[] = [
 ];
 
 /**
- * Additional variables for a mutation: the quality of service, and the index of the variable that the sidecar copies.
+ * Additional variables for a mutation: the quality of service of the pod, and the index of the environment variable
+ * that the patch copies to the sidecar.
  */
 export const MUTATION_VARIABLES: readonly Variable[] = [
   {

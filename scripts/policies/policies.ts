@@ -10,7 +10,7 @@ import { patchExpression } from "./mutation.ts";
 import { MUTATION_VARIABLES, POD_VARIABLES, podProblems } from "./pod-variables.ts";
 import { usedVariables, type Variable } from "./variable.ts";
 
-/** The label of a namespace whose pods are injected. */
+/** The policies apply only to namespaces with this label. */
 export const NAMESPACE_LABEL = { [`${OWN_PREFIX}injection`]: "enabled" } as const;
 
 const API = "admissionregistration.k8s.io/v1";
@@ -25,7 +25,7 @@ const FOREVER = {
 };
 
 const OBJECT = { name: "pod", expression: "dyn(object)" };
-/** The pod, or the template of a Job, a CronJob or a Deployment. */
+/** The pod itself, or the pod template of another object, such as a Job. */
 const TEMPLATE_EXPRESSION =
   "has(dyn(object).spec.jobTemplate) ? dyn(object).spec.jobTemplate.spec.template : has(dyn(object).spec.template) ? dyn(object).spec.template : dyn(object)";
 const TEMPLATE = { name: "pod", expression: TEMPLATE_EXPRESSION };
@@ -37,7 +37,7 @@ const COMMON: readonly Variable[] = [
   ...POD_VARIABLES,
 ];
 
-/** The objects of the folder, in the order in which they are applied. */
+/** The policies and their bindings, in the order of the file. */
 export function policies(): readonly object[] {
   return [mutatingPolicy(), inheritingPolicy(), denyingPolicy(), warningPolicy()].flatMap((policy) => [
     policy,
@@ -46,10 +46,11 @@ export function policies(): readonly object[] {
 }
 
 /**
- * The condition under which a policy reads the annotations of a pod. `pod` is an expression. The API server evaluates
- * the variables and the messages of a validating policy for each object that meets the conditions, even if the object
- * is valid. It evaluates all conditions, even if the first condition is false. Therefore, this policy has only one
- * condition. This saves most of the time that a policy adds to the creation of a pod.
+ * The condition under which a policy reads the annotations of a pod. `pod` is an expression. The condition excludes
+ * pods without our annotations, and pods that already have the sidecar. If an object meets the condition, the API
+ * server evaluates the variables and the messages of a validating policy, even if the object is valid. Therefore, the
+ * condition saves most of the time that a policy adds to the creation of a pod. There is only one condition, because
+ * the API server evaluates all conditions of a policy, even if the first condition is false.
  */
 function asksForInjection(pod: string): object[] {
   const annotated = `(${pod}).?metadata.?annotations.orValue({}).exists(name, ${isOurs("name")})`;
@@ -206,7 +207,7 @@ function binding({ kind, metadata: { name }, actions }: Policy): object {
   };
 }
 
-/** Returns an object in the form in which it is written to the file: with its API version. */
+/** Returns an object as the file contains it: with the API version, and without `actions`. */
 export function withVersion(policy: object): object {
   const { actions: _, ...fields } = policy as Policy;
   return { apiVersion: API, ...fields };

@@ -5,8 +5,8 @@ export interface Variable {
 }
 
 /**
- * Returns the variables that expressions use, directly or through other variables, in the given order. The API server
- * prepares all variables of a policy for each evaluation, so unused variables cost time.
+ * Returns the variables that expressions use, directly or through other variables. Keeps the given order. The API
+ * server prepares all variables of a policy for each evaluation, so unused variables cost time.
  */
 export function usedVariables(variables: readonly Variable[], expressions: readonly string[]): Variable[] {
   const used = new Set<string>();

@@ -8,7 +8,10 @@ const MANIFESTS = join(ROOT, "images", "manifests");
 /** The name of the image in the admission policies, as the value of a variable in CEL. */
 const POLICY_IMAGE = /'"oras-pod-tools:[^"]+"'/g;
 
-/** The name of a container image. Other characters have a meaning in CEL or YAML. */
+/**
+ * The name of a container image. Other characters are not allowed, because they can have a special meaning in CEL or
+ * YAML.
+ */
 const IMAGE_NAME = /^[a-z0-9][A-Za-z0-9._/:@-]*$/;
 
 /**
@@ -25,7 +28,7 @@ export function installYaml(image: string): string {
       replaceOnce(text, new RegExp(`(?<=image: )${RegExp.escape(name)}$`, "gm"), `${name}:${newTag}`),
     texts.join("---\n"),
   );
-  // The comment above an object refers to other files of this repository.
+  // The comments above the objects are removed, because they refer to other files of this repository.
   return header(image) + `---\n${policies}---\n${registry}`.replaceAll(/(?<=^---\n)(#.*\n)+/gm, "");
 }
 

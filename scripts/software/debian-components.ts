@@ -9,14 +9,15 @@ import { type Component, componentId } from "./component.ts";
 
 /**
  * The folder of common licenses. The copyright files of Debian packages only name these licenses. The package
- * `base-files` contains their texts.
+ * `base-files` contains the texts of these licenses.
  */
 const COMMON = "usr/share/common-licenses";
 
 /**
  * Returns the Debian packages whose files are in the image: the packages of the libraries that the executables need,
- * and the package of the certificate authorities. `launchers` are the executables by architecture. A package with the
- * same version for several architectures is one component. Throws if a library belongs to no package.
+ * and the package of the certificate authorities. `launchers` maps each architecture to the path of the executable. If
+ * a package has the same version for several architectures, it is only one component. Throws if a library belongs to no
+ * package.
  */
 export function debianComponents(launchers: ReadonlyMap<Arch, string>): Component[] {
   const all = [...launchers].flatMap(([arch, launcher]) => componentsFor(arch, launcher));
@@ -49,7 +50,7 @@ function debianComponent({ name, version }: DebianPackage, arch: Arch, root: str
   return { name, version, urls: [url], text: [copyright, ...common].join("\n") };
 }
 
-/** The text of a common license, below its path. The texts are the same on all architectures. */
+/** The path of a common license, and then the text of this license. The texts are the same on all architectures. */
 function commonLicense(name: string): string {
   const root = debianRoot(process.arch as Arch, ["base-files"]);
   return `/${COMMON}/${name}:\n\n${readFileSync(join(root, COMMON, name), "utf8")}`;

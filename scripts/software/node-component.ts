@@ -4,7 +4,7 @@ import manifest from "../../package.json" with { type: "json" };
 import type { Arch } from "../build.ts";
 import type { Component } from "./component.ts";
 
-/** Versions of interfaces and of data formats in `process.versions`. They are not software. */
+/** Entries of `process.versions` that are not libraries: Node itself, interfaces and data formats. */
 const NO_SOFTWARE: readonly string[] = ["node", "modules", "napi", "unicode"];
 
 /**

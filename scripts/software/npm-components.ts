@@ -4,15 +4,18 @@ import type { Metafile } from "esbuild";
 import { ROOT } from "../../support/paths.ts";
 import type { Component } from "./component.ts";
 
-/** A path of a file in a package. pnpm nests the folders `node_modules`, so the last one counts. */
+/**
+ * The path of a file in a package. pnpm nests `node_modules` folders. Therefore, the last `node_modules` in the path
+ * counts.
+ */
 const PACKAGE_PATH = /^(?<folder>.*\bnode_modules\/(?:@[^/]+\/)?[^/]+)\//;
 
 /** The names of files with a license. */
 const LICENSE_FILE = /^(licen[cs]e|copying)([.-].*)?$/i;
 
 /**
- * Returns the npm packages whose code is in bundles, sorted by name and version. Throws if a package has no license in
- * its `package.json`, or no file with the text of the license.
+ * Returns the npm packages whose code is in bundles, sorted by name and version. Throws if the `package.json` of a
+ * package names no license, or if the package has no file with the text of the license.
  */
 export function npmComponents(bundles: readonly Metafile[]): Component[] {
   const outputs = bundles.flatMap((bundle) => Object.values(bundle.outputs));
@@ -21,13 +24,13 @@ export function npmComponents(bundles: readonly Metafile[]): Component[] {
   return [...folders].sort().map((folder) => npmComponent(join(ROOT, folder)));
 }
 
-/** Reads a package from its folder. Throws as {@link npmComponents} does. */
+/** Reads a package from its folder. Throws the same errors as {@link npmComponents}. */
 export function npmComponent(folder: string): Component {
   const { name, version, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
   if (typeof license !== "string") throw new Error(`${folder}: package.json names no license`);
   const files = readdirSync(folder).filter((file) => LICENSE_FILE.test(file));
   if (files.length === 0) throw new Error(`${folder}: no file contains the text of the license`);
   const text = files.sort().map((file) => readFileSync(join(folder, file), "utf8"));
-  // A package URL contains the `@` of a scope as %40.
+  // In a package URL, the `@` of a scope is written as %40.
   return { name, version, urls: [`pkg:npm/${name.replace("@", "%40")}@${version}`], license, text: text.join("\n") };
 }

@@ -7,8 +7,9 @@ import { nodeComponent } from "./node-component.ts";
 import { npmComponents } from "./npm-components.ts";
 
 /**
- * Returns the third-party software in the executable: Node, and the npm packages in the bundles. Bundles the tools
- * again, and keeps only esbuild's lists of the sources. Throws if some software has no license.
+ * Returns the third-party software in the executable: Node, and the npm packages in the bundles. To find these
+ * packages, this function bundles the tools again. It keeps only esbuild's lists of the sources. Throws if some
+ * software has no license.
  */
 export async function toolsComponents(): Promise<Component[]> {
   const folder = join(CACHE, `bundles.${process.pid}`);

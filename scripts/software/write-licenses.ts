@@ -4,7 +4,8 @@ import { ROOT } from "../../support/paths.ts";
 import { type Component, componentId } from "./component.ts";
 
 /**
- * Writes licenses to a folder: the license of the tools, and one file for each component, with the component's name.
+ * Writes licenses to a folder: the license of the tools, and one file for each component. The name of the file is the
+ * component's id.
  */
 export function writeLicenses(components: readonly Component[], folder: string): void {
   mkdirSync(folder, { recursive: true });

@@ -9,14 +9,14 @@ export class Api {
   readonly #agent: Agent;
   readonly #port: number;
 
-  /** `pki` is the folder with the credentials, and `port` the forwarded port of the API server. */
+  /** `pki` is the folder with the credentials. `port` is the forwarded port of the API server. */
   constructor(pki: string, port: number) {
     const read = (name: string) => readFileSync(join(pki, name));
     this.#agent = new Agent({ ca: read("ca.crt"), cert: read("admin.crt"), key: read("admin.key"), keepAlive: true });
     this.#port = port;
   }
 
-  /** Returns an object or a list, by its path. Returns undefined if there is none. */
+  /** Returns the object or the list at a path of the API. Returns undefined if nothing exists at this path. */
   async get<T>(path: string): Promise<T | undefined> {
     const { status, body } = await this.#request(path);
     if (status === 404) return undefined;
@@ -24,16 +24,19 @@ export class Api {
     return JSON.parse(body) as T;
   }
 
-  /** Returns the log of a container, by its path. Returns undefined if the container has no log yet. */
+  /**
+   * Returns the log of a container. `path` is the path of the log in the API. Returns undefined if the container has no
+   * log yet.
+   */
   async log(path: string): Promise<string | undefined> {
     const { status, body } = await this.#request(path);
     return status === 200 ? body : undefined;
   }
 
   /**
-   * Calls `receive` with each object of a list, and again at each change of an object. If an object is deleted, its
-   * last state is the state before the deletion. Returns a function that stops the watch. If the API server ends the
-   * watch, the error is thrown later.
+   * Calls `receive` with each object of a list, and again at each change of an object. If an object is deleted,
+   * `receive` gets the state before the deletion. Returns a function that stops the watch. If the API server ends the
+   * watch, an uncaught error is thrown.
    */
   watch<T>(path: string, receive: (object: T) => void): () => void {
     const separator = path.includes("?") ? "&" : "?";

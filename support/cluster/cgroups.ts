@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const ROOT = "/sys/fs/cgroup";
 
-/** A hierarchy of cgroups. Version 1 of cgroups has several hierarchies, and version 2 has one. */
+/** A hierarchy of cgroups. Version 1 of cgroups has several hierarchies. Version 2 has only one hierarchy. */
 export interface Hierarchy {
   /** Its mount point. */
   readonly path: string;
@@ -12,7 +12,10 @@ export interface Hierarchy {
   readonly mount: readonly string[];
 }
 
-/** Returns the hierarchies that this machine uses. If the machine has hierarchies of version 1, returns only these. */
+/**
+ * Returns the hierarchies that this machine uses. Returns only the hierarchies of version 1 if the machine has such
+ * hierarchies.
+ */
 export function cgroupHierarchies(): Hierarchy[] {
   const mounts = readFileSync("/proc/self/mounts", "utf8")
     .trim()
@@ -27,8 +30,8 @@ export function cgroupHierarchies(): Hierarchy[] {
 }
 
 /**
- * Removes a cgroup and all cgroups in it, from all hierarchies. Their processes must already be ending. Throws if a
- * process is still running after ten seconds.
+ * Removes a cgroup and all cgroups in it, from all hierarchies. The processes in these cgroups must already be ending.
+ * Throws if a process is still running after ten seconds.
  */
 export async function removeCgroup(name: string): Promise<void> {
   for (const { path } of cgroupHierarchies()) {
@@ -44,7 +47,9 @@ export async function removeCgroup(name: string): Promise<void> {
   }
 }
 
-/** Removes only folders. The files of a cgroup cannot be removed, and disappear together with its folder. */
+/**
+ * Removes a folder and its subfolders. Does not remove files: the files of a cgroup disappear together with its folder.
+ */
 function removeFolders(folder: string): void {
   for (const entry of readdirSync(folder, { withFileTypes: true }))
     if (entry.isDirectory()) removeFolders(join(folder, entry.name));

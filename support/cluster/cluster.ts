@@ -17,7 +17,7 @@ import { ADDRESSES, CLUSTERS, FILES, INSIDE, NODE_NAME, PROGRAMS } from "./setti
 
 /** How to start a cluster. */
 export interface ClusterPlan {
-  /** The archives of the images that the node has. */
+  /** The archives of the images for the node. */
   readonly archives: readonly string[];
   /** Whether the cluster ends with this process. */
   readonly bound: boolean;
@@ -25,10 +25,10 @@ export interface ClusterPlan {
   readonly report?: (line: string) => void;
 }
 
-/** The number of volumes for claims. There is no provisioner. */
+/** The number of persistent volumes. The cluster has no provisioner that could create more volumes. */
 const VOLUMES = 4;
 
-/** A Kubernetes cluster with one node. The node has its own namespaces. */
+/** A Kubernetes cluster with one node. The node has its own Linux namespaces. */
 export class Cluster {
   readonly folder: string;
   readonly node: Node;
@@ -42,8 +42,8 @@ export class Cluster {
   }
 
   /**
-   * Starts an empty cluster. Its state is in `.cache/cluster/NAME`. Stops an earlier cluster of this name. If a
-   * component does not start, throws an error with the last lines of the logs.
+   * Starts an empty cluster. The cluster keeps its state in `.cache/cluster/NAME`. Stops an earlier cluster of this
+   * name. Throws an error with the last lines of the logs if a component does not start.
    */
   static async start(name: string, { archives, bound, report = () => {} }: ClusterPlan): Promise<Cluster> {
     const folder = join(CLUSTERS, name);
@@ -67,7 +67,7 @@ export class Cluster {
     }
   }
 
-  /** Returns a running cluster; undefined if there is none. */
+  /** Returns the running cluster with a name. Returns undefined if there is no such cluster. */
   static find(name: string): Cluster | undefined {
     const node = Node.find(join(CLUSTERS, name));
     return node === undefined ? undefined : new Cluster(node);
@@ -83,7 +83,7 @@ export class Cluster {
     return true;
   }
 
-  /** The names of all clusters of this clone that run or were not stopped. */
+  /** The names of all clusters of this clone that have not been stopped. */
   static names(): string[] {
     if (!existsSync(CLUSTERS)) return [];
     return readdirSync(CLUSTERS).filter((name) => existsSync(join(CLUSTERS, name, FILES.node)));
@@ -94,7 +94,7 @@ export class Cluster {
     return join(this.folder, FILES.kubeconfig);
   }
 
-  /** Runs kubectl and returns its stdout. If kubectl fails, throws an error with its stderr. */
+  /** Runs kubectl and returns its stdout. Throws an error with kubectl's stderr if kubectl fails. */
   async kubectl(...args: readonly string[]): Promise<string> {
     const options = { env: this.environment(), cwd: this.folder, maxBuffer: 2 ** 28 };
     const { stdout } = await promisify(execFile)(join(PROGRAMS, "kubectl"), args, options);
@@ -125,7 +125,7 @@ export class Cluster {
     if (code !== 0) throw new Error(`kubectl apply exited with ${code}: ${stderr}`);
   }
 
-  /** Applies folders of manifests as a user does: through an overlay. NAME is the name of the overlay's folder. */
+  /** Applies folders of manifests as a user does: through an overlay. `name` is the name of the overlay's folder. */
   async apply(name: string, overlay: Overlay): Promise<void> {
     await this.kubectl("apply", "--validate=strict", "-k", this.#writeOverlay(name, overlay));
   }
@@ -192,7 +192,10 @@ export class Cluster {
     for (const name of names) this.node.start(name, componentCommand(name));
   }
 
-  /** A volume in a folder of the node. The kubelet applies `fsGroup` to a `local` volume, but not to a `hostPath`. */
+  /**
+   * A volume in a folder of the node. The kubelet applies `fsGroup` to a `local` volume, but not to a `hostPath`
+   * volume.
+   */
   #volume(index: number): object {
     const name = `volume-${index}`;
     const path = join(FILES.volumes, name);
@@ -215,7 +218,7 @@ export class Cluster {
 
 const PORT_FILE = "port.json";
 
-/** Makes the API server reachable from outside, and writes the kubeconfig for this. */
+/** Makes the API server reachable from outside of the node's namespaces, and writes a kubeconfig for this access. */
 async function forwardApi(node: Node): Promise<void> {
   const port = await forwardInto(node, "api", ADDRESSES.api);
   writeFileSync(join(node.folder, PORT_FILE), JSON.stringify({ port }));
@@ -223,7 +226,7 @@ async function forwardApi(node: Node): Promise<void> {
   writeFileSync(join(node.folder, FILES.kubeconfig), config, { mode: 0o600 });
 }
 
-/** Returns the last lines of all logs of a cluster. */
+/** Returns the last lines of each log of a cluster. */
 function lastLines(folder: string): string {
   const logs = join(folder, FILES.logs);
   if (!existsSync(logs)) return "";

@@ -7,7 +7,7 @@ const ETCD = "http://127.0.0.1:2379";
 const PEERS = "http://127.0.0.1:2380";
 const PKI = `${INSIDE.state}/pki`;
 
-/** The arguments of the components, by the names of their programs. */
+/** Maps the program of each component to its arguments. */
 const COMPONENTS = {
   etcd: [
     `--data-dir=${INSIDE.state}/etcd`,
@@ -16,7 +16,7 @@ const COMPONENTS = {
     `--listen-peer-urls=${PEERS}`,
     `--initial-advertise-peer-urls=${PEERS}`,
     `--initial-cluster=default=${PEERS}`,
-    // The data need not survive a crash of the machine.
+    // It does not matter if a crash of the machine destroys the data.
     "--unsafe-no-fsync",
   ],
   "kube-apiserver": [
@@ -31,7 +31,8 @@ const COMPONENTS = {
     "--service-account-issuer=https://kubernetes.default.svc",
     `--service-account-key-file=${PKI}/tokens.pub`,
     `--service-account-signing-key-file=${PKI}/tokens.key`,
-    // For logs, exec and port-forward, the API server connects to the kubelet. The name of the node cannot be resolved.
+    // For logs, exec and port-forward, the API server connects to the kubelet. It uses the IP address, because the name
+    // of the node cannot be resolved.
     "--kubelet-preferred-address-types=InternalIP",
     `--kubelet-certificate-authority=${PKI}/ca.crt`,
     `--kubelet-client-certificate=${PKI}/admin.crt`,
@@ -64,12 +65,14 @@ const COMPONENTS = {
   ],
 } as const;
 
-/** Returns the command line of a component, inside the node. */
+/** Returns the command line that starts a component inside the node. */
 export function componentCommand(name: ComponentName): string[] {
   return [`${INSIDE.programs}/${name}`, ...COMPONENTS[name]];
 }
 
-/** The options of a component that is a client of the API server and answers requests about its own state. */
+/**
+ * The options of a component that is a client of the API server. The component also answers requests about its state.
+ */
 function clientOptions(name: string): string[] {
   const config = `${INSIDE.state}/${name}.conf`;
   return [

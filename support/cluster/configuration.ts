@@ -22,7 +22,7 @@ export function writeConfiguration(folder: string, cgroup: string): void {
     writeFileSync(join(folder, `${name}.conf`), kubeconfig(join(folder, "pki"), name, `https://${ADDRESSES.api}`));
 }
 
-/** The configuration files, by their paths in the folder of a cluster. */
+/** Maps the path of each configuration file to its content. The paths are relative to the folder of a cluster. */
 function configuration(cgroup: string): Readonly<Record<string, string>> {
   return {
     "containerd.toml": containerdConfiguration(findProgram("runc") as string),
@@ -34,8 +34,9 @@ function configuration(cgroup: string): Readonly<Record<string, string>> {
 }
 
 /**
- * The option `restrict_oom_score_adj` is set, because a test machine may itself be a container, and a container cannot
- * decrease this score. Some plugins are disabled, because they write outside of the folder of the cluster.
+ * The option `restrict_oom_score_adj` is set, because a test machine may itself be a container. A container cannot
+ * decrease the OOM scores of its processes. Some plugins are disabled, because they write outside of the folder of the
+ * cluster.
  */
 function containerdConfiguration(runc: string): string {
   const runtime = `plugins."io.containerd.cri.v1.runtime"`;
@@ -61,7 +62,7 @@ SystemdCgroup = false
 `;
 }
 
-/** A bridge without address translation: nothing outside of the node's network namespace is reachable. */
+/** A bridge without address translation. So the pods can reach nothing outside of the node's network namespace. */
 function podNetwork(): object {
   const bridge = { type: "bridge", bridge: "cni0", isGateway: true, ipMasq: false, hairpinMode: true };
   const ranges = [[{ subnet: ADDRESSES.pods, gateway: ADDRESSES.bridge }]];
@@ -92,7 +93,7 @@ function kubeletConfiguration(cgroup: string): object {
     // The interval at which the kubelet measures the volumes. The kubelet compares the sizes with the limits of the
     // volumes.
     volumeStatsAggPeriod: "10s",
-    // Never remove images, because the node cannot pull them again.
+    // With this threshold, the kubelet never removes images. The node could not pull them again.
     imageGCHighThresholdPercent: 100,
     evictionHard: { "memory.available": "200Mi", "nodefs.available": "1%", "imagefs.available": "1%" },
   };

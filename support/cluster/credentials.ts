@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { ADDRESSES, NODE_NAME } from "./settings.ts";
 
 /**
- * The identities in the cluster, by their names. The API server reads the group (O) and the user (CN) from the subject
- * of the certificate.
+ * The identities in the cluster, by their names. The API server reads the group (O) and the user (CN) of a client from
+ * the subject of the client's certificate.
  */
 const IDENTITIES = {
   "kube-apiserver": {
@@ -34,7 +34,7 @@ const NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes
 export function writeCredentials(folder: string): void {
   if (existsSync(folder)) return;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  // Without this file, the machine's configuration of openssl adds extensions.
+  // Without this file, openssl would use the machine's configuration, which adds extensions.
   writeFileSync(join(folder, "openssl.cnf"), "[req]\ndistinguished_name = subject\n[subject]\n");
   request(folder, "ca", "/CN=test cluster", ["basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign"]);
   for (const [name, { subject, ...rest }] of Object.entries(IDENTITIES))

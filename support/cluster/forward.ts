@@ -3,8 +3,8 @@
  *
  *   node forward.ts HOST PORT
  *
- * A process outside of the node creates the listening socket, and sends it as a message. A socket stays in the network
- * namespace in which it was created. Therefore, no network device between the namespaces is necessary.
+ * A process outside of the node creates the listening socket, and sends it to this process in a message. A socket stays
+ * in the network namespace in which it was created. Therefore, no network device between the namespaces is necessary.
  */
 import { connect, type Server, type Socket } from "node:net";
 import { pipeline } from "node:stream";

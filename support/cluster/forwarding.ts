@@ -18,7 +18,7 @@ export async function forwardInto(node: Node, name: string, address: string): Pr
     child.send("listen", server);
   });
   child.disconnect();
-  // The forwarder has its own copy of the socket.
+  // This process no longer needs the socket, because the forwarder has its own copy.
   server.close();
   return port;
 }

@@ -15,7 +15,7 @@ export const MPI_IMAGE = "registry.example.org/lammps-mpi:1.0";
 
 /**
  * Returns the archives of the images that the manifests name, except the image of the tools. The images are made from
- * Debian packages and have the public names.
+ * Debian packages, but have the names of the public images.
  */
 export async function clusterImages(): Promise<string[]> {
   const images = {

@@ -8,7 +8,7 @@ import { INSIDE } from "./settings.ts";
 
 const MODULE = "sigs.k8s.io/jobset";
 
-/** Where the controller answers the API server's requests. */
+/** The address at which the controller answers the API server's requests. */
 const WEBHOOKS = "https://127.0.0.1:9443";
 
 interface Webhook {
@@ -25,13 +25,13 @@ export function jobSetController(): Dependency {
   return goProgram("jobset", "jobset", MODULE, { duration: "about 2 minutes on 2 cores" });
 }
 
-/** Installs JobSet in a cluster. Its controller is a process of the node, not a pod. */
+/** Installs JobSet in a cluster. JobSet's controller runs in a process of the node, not in a pod. */
 export async function installJobSet(cluster: Cluster): Promise<void> {
   const module = goModule("jobset", MODULE);
   if ("missing" in module) throw new Error(module.missing);
   const components = join(module.path, "config", "components");
   const crd = join(components, "crd", "bases", "jobset.x-k8s.io_jobsets.yaml");
-  // The definition is too large for the annotation that a client-side `apply` writes.
+  // A client-side `apply` would write the definition into an annotation. The definition is too large for this.
   await cluster.kubectl("apply", "--server-side", "-f", crd);
   writeConfiguration(cluster.folder);
   const config = join(INSIDE.state, "jobset", "config.json");
@@ -87,7 +87,7 @@ async function untilAnswered(cluster: Cluster, path: string): Promise<void> {
 }
 
 function webhookConfigurations(text: string): WebhookConfiguration[] {
-  // kubectl prints one JSON object after the other.
+  // kubectl prints several JSON objects without commas between them.
   const objects = JSON.parse(`[${text.replaceAll(/^\}\n\{/gm, "},\n{")}]`) as WebhookConfiguration[];
   return objects
     .flatMap((object) =>
@@ -96,7 +96,10 @@ function webhookConfigurations(text: string): WebhookConfiguration[] {
     .filter(({ kind }) => kind.endsWith("WebhookConfiguration"));
 }
 
-/** Makes the API server call the webhooks by URL. JobSet's manifests name a service, which needs a pod. */
+/**
+ * Makes the API server call the webhooks by URL. JobSet's manifests name a Service instead. But a Service needs a pod,
+ * and the controller is not in a pod.
+ */
 function webhooksByUrl(configurations: readonly WebhookConfiguration[], folder: string): object[] {
   const caBundle = readFileSync(join(folder, "pki", "ca.crt")).toString("base64");
   return configurations.map((object) => ({

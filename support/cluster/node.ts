@@ -10,17 +10,20 @@ import { FILES, INSIDE, PROGRAMS } from "./settings.ts";
 
 /** The content of the file `node.json`. The process IDs are valid outside of the namespaces. */
 interface NodeRecord {
-  /** If this process ends, the kernel kills all processes of the node. */
+  /** If the holder ends, the kernel kills all processes of the node. */
   readonly holder: ProcessIdentity;
   /** The first process inside the namespaces. */
   readonly first: ProcessIdentity;
-  /** The parents of the programs inside the node, by the names of their logs. These parents run outside of the node. */
+  /**
+   * Maps the log name of each program inside the node to the program's parent process. The parents run outside of the
+   * node.
+   */
   readonly programs: Readonly<Record<string, ProcessIdentity>>;
 }
 
 const NAMESPACES = ["--mount", "--propagation=private", "--net", "--uts", "--pid", "--mount-proc"];
 
-/** The namespaces of a node, for mounts, network, host name and processes. */
+/** The Linux namespaces of a node, for mounts, network, host name and processes. */
 export class Node {
   readonly folder: string;
   #record: NodeRecord;
@@ -46,36 +49,36 @@ export class Node {
     return node;
   }
 
-  /** Returns the running node of a folder; undefined if there is none. */
+  /** Returns the running node of a folder. Returns undefined if no node is running. */
   static find(folder: string): Node | undefined {
     const record = readRecord(folder);
     return record !== undefined && isRunning(record.first) ? new Node(folder, record) : undefined;
   }
 
-  /**
-   * Stops the node of a folder, and removes the traces of the node outside of its namespaces. Does nothing if there is
-   * no node.
-   */
+  /** Stops the node of a folder. Removes the cgroup and the record of the node. Does nothing if there is no node. */
   static async stop(folder: string): Promise<void> {
     const record = readRecord(folder);
     if (record === undefined) return;
-    // When the first process ends, the kernel kills all processes inside the namespaces. Their parents outside then end
-    // too.
+    // When the first process ends, the kernel kills all processes inside the namespaces. After that, the parents of
+    // these processes also end. The parents run outside of the namespaces.
     await killProcess(record.first);
     for (const parent of [record.holder, ...Object.values(record.programs)]) await untilEnded(parent);
     await removeCgroup(cgroupName(folder));
     rmSync(join(folder, FILES.node));
   }
 
-  /** Runs a command inside the node and returns its stdout. If the command fails, throws an error with its stderr. */
+  /**
+   * Runs a command inside the node and returns its stdout. Throws an error with the command's stderr if the command
+   * fails.
+   */
   async exec(...command: readonly string[]): Promise<string> {
     const [program, ...args] = this.inside(command);
     return (await promisify(execFile)(program, args, { cwd: "/", maxBuffer: 2 ** 28 })).stdout;
   }
 
   /**
-   * Starts a program inside the node. It runs until the node stops. The log `name` contains its output. With `channel`,
-   * the program receives messages from this process.
+   * Starts a program inside the node. The program runs until the node stops. The log `name` contains the program's
+   * output. If `channel` is true, the program can receive messages from this process.
    */
   start(name: string, command: readonly string[], channel = false): ChildProcess {
     const log = openSync(logFile(this.folder, name), "a");
@@ -91,7 +94,7 @@ export class Node {
     return child;
   }
 
-  /** Kills a program that `start` started, with SIGKILL. Waits until it has ended. */
+  /** Sends SIGKILL to a program that `start` started. Waits until the program has ended. */
   async kill(name: string): Promise<void> {
     const parent = this.#record.programs[name];
     if (parent === undefined) throw new Error(`the node has no program ${name}`);
@@ -99,7 +102,7 @@ export class Node {
     while (isRunning(parent)) await sleep(20);
   }
 
-  /** Returns the command that runs another command inside the node. */
+  /** Returns a command that runs `command` inside the node. */
   inside(command: readonly string[]): [program: string, ...args: string[]] {
     const target = ["--target", `${this.#record.first.pid}`];
     return ["nsenter", ...target, "--mount", "--net", "--uts", "--pid", "--", ...command];
@@ -124,12 +127,15 @@ export function logFile(folder: string, name: string): string {
   return join(folder, FILES.logs, `${name}.log`);
 }
 
-/** Returns the name of the cgroup of a cluster's pods. Each folder has its own. */
+/** Returns the name of the cgroup for the pods of a cluster. Each cluster folder has a different name. */
 export function cgroupName(folder: string): string {
   return `oras-pod-tools-${createHash("sha256").update(folder).digest("hex").slice(0, 12)}`;
 }
 
-/** Waits until the first process of the namespaces runs. The namespaces are then complete. */
+/**
+ * Waits until the first process in the namespaces runs, and returns its ID. When this process runs, the namespaces are
+ * complete.
+ */
 async function firstProcess(unshare: ChildProcess): Promise<number> {
   for (let attempt = 0; attempt < 500; attempt++) {
     const [pid] = childrenOf(unshare.pid as number);
@@ -140,7 +146,7 @@ async function firstProcess(unshare: ChildProcess): Promise<number> {
   throw new Error(`cannot create namespaces: unshare exited with ${unshare.exitCode}`);
 }
 
-/** Waits until a process ends, and kills it after five seconds. */
+/** Waits until a process ends. Kills the process if it is still running after five seconds. */
 async function untilEnded(process_: ProcessIdentity): Promise<void> {
   for (let attempt = 0; attempt < 250 && isRunning(process_); attempt++) await sleep(20);
   await killProcess(process_);

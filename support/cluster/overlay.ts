@@ -6,7 +6,7 @@ export interface Overlay {
   /** The folders of manifests. */
   readonly resources: readonly string[];
   readonly namespace: string;
-  /** The images that the node has, by the names in the manifests. */
+  /** Maps the name of an image in the manifests to the image that the node has. */
   readonly images?: Readonly<Record<string, { readonly newName?: string; readonly newTag: string }>>;
   /** Patches in the format of kustomize. */
   readonly patches?: readonly object[];

@@ -25,7 +25,7 @@ const KERNEL_SETTINGS = {
   "kernel/keys/root_maxbytes": 25_000_000,
 };
 
-/** The processor time of all pods together, as a multiple of the time of one thread of another process. */
+/** All pods together get this many times as much processor time as one thread of another process. */
 const PROCESSOR_WEIGHT = 16;
 
 const [state = "", programs = "", cgroup = ""] = process.argv.slice(2);
@@ -38,10 +38,10 @@ showKernelSettings();
 mount("--bind", join(INSIDE.state, "resolv.conf"), "/etc/resolv.conf");
 writeFileSync("/proc/sys/kernel/hostname", NODE_NAME);
 addNetwork();
-// The kubelet mounts volumes that the containers must see.
+// The kubelet mounts volumes. The containers must see these mounts.
 mount("--make-rshared", "/");
 
-/** Gives the node its own /run, which contains its folders at short paths. */
+/** Gives the node its own /run, which contains the folders STATE and PROGRAMS at short paths. */
 function mountRun(): void {
   // If the clone itself is in /run, the new /run hides the clone. Therefore, the folders are mounted before the new
   // /run is moved to its place.
@@ -57,7 +57,7 @@ function mountRun(): void {
   mount("--move", fresh, "/run");
 }
 
-/** Keeps the files that programs write to /var in memory. */
+/** Mounts a /var that keeps new and changed files in memory. */
 function mountVar(): void {
   const [upper, work] = ["/run/var/upper", "/run/var/work"];
   for (const folder of [upper, work]) mkdirSync(folder, { recursive: true });
@@ -122,7 +122,7 @@ function addNetwork(): void {
 }
 
 function mount(...args: readonly string[]): void {
-  // The table of mounts in /run belongs to the machine, not to the node.
+  // Without --no-mtab, mount could write to a table in /run. This table belongs to the machine, not to the node.
   run("mount", "--no-mtab", ...args);
 }
 

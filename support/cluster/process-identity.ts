@@ -4,11 +4,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 /** A process of this machine. The kernel reuses process IDs. Therefore, the start time is a part of the identity. */
 export interface ProcessIdentity {
   readonly pid: number;
-  /** When it started, in clock ticks since the machine's start. */
+  /** The start time of the process, in clock ticks since the start of the machine. */
   readonly started: string;
 }
 
-/** Returns the identity of a running process; undefined if it has ended. */
+/** Returns the identity of a running process. Returns undefined if the process has ended. */
 export function identifyProcess(pid: number): ProcessIdentity | undefined {
   try {
     // The name in parentheses may contain spaces (proc(5)).

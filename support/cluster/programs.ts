@@ -11,7 +11,7 @@ import { PROGRAMS } from "./settings.ts";
 const KUBERNETES = "1.37.2";
 const CONTAINERD = "2.4.2";
 
-/** The names by which the executable of Kubernetes is called. */
+/** The names of the links to the executable of Kubernetes. The name of the link selects the component. */
 const COMPONENTS = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kubectl"];
 
 const NEEDS_GO = "needs Go, which is not installed";
@@ -19,8 +19,8 @@ const NEEDS_GO = "needs Go, which is not installed";
 const CNI_FOLDER = "/usr/lib/cni";
 
 /**
- * The dependencies of a cluster, by name. Installs missing Debian packages, and builds missing Go programs. If this
- * process is not root or Go is not installed, returns at once.
+ * Returns the dependencies of a cluster, by name. Installs missing Debian packages, and builds missing Go programs. If
+ * this process is not root or Go is not installed, installs nothing and returns a single missing dependency.
  */
 export function clusterParts(): Record<string, Dependency> {
   const reason = clusterObstacle();
@@ -30,8 +30,8 @@ export function clusterParts(): Record<string, Dependency> {
 }
 
 /**
- * The reason why this machine cannot run a cluster, even if all packages are installed. Undefined if the machine can
- * run one.
+ * Returns the reason why this machine cannot run a cluster, even if all packages are installed. Returns undefined if
+ * the machine can run a cluster.
  */
 export function clusterObstacle(): string | undefined {
   if (process.getuid?.() !== 0) return "needs root, because it creates namespaces and mounts";

@@ -17,17 +17,17 @@ export const ADDRESSES = {
   api: "127.0.0.1:6443",
 } as const;
 
-/** The folders inside the node. They have short fixed names, because the path of a socket is limited to 107 bytes. */
+/** The paths inside the node. They are short, because the path of a socket is limited to 107 bytes. */
 export const INSIDE = {
   /** The folder of the cluster. */
   state: "/run/node",
   /** The folder of the programs. */
   programs: "/run/programs",
-  /** The default socket of containerd, which its clients expect. */
+  /** The default path of containerd's socket. Clients of containerd expect this path. */
   containerd: "/run/containerd/containerd.sock",
 } as const;
 
-/** The folder of all clusters of this clone. */
+/** The folder that contains a subfolder for each cluster of this clone. */
 export const CLUSTERS: string = join(CACHE, "cluster");
 
 /** The folder of the programs that are built with Go. */
@@ -38,7 +38,7 @@ export const FILES = {
   kubeconfig: "kubeconfig",
   logs: "log",
   node: "node.json",
-  /** The settings of registries for containerd: a folder for each registry. */
+  /** The folder of containerd's settings for registries. It contains a subfolder for each registry. */
   registries: "certs.d",
   volumes: "volumes",
 } as const;

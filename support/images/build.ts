@@ -33,8 +33,8 @@ export async function buildImage(podman: Podman, plan: ImagePlan, folder: string
 }
 
 /**
- * Builds an image, and writes it to an archive under another name. Does nothing if the archive already exists. Returns
- * the path of the archive, which any container engine can load.
+ * Builds an image, and writes it to an archive. In this archive, the image has the name `name`. Does nothing if the
+ * archive already exists. Returns the path of the archive, which any container engine can load.
  */
 export async function imageArchive(plan: ImagePlan, name: string): Promise<string> {
   const folder = join(CACHE, "images");
@@ -83,8 +83,8 @@ function copyPackages(packages: readonly string[], root: string): void {
 }
 
 /**
- * The digest of everything that determines the image. Debian's packages are downloaded only once, so they do not
- * change.
+ * The digest of everything that determines the image, except the contents of Debian's packages. These contents do not
+ * change, because each package is downloaded only once.
  */
 function planDigest(plan: ImagePlan): string {
   const files = Object.values(plan.files ?? {}).map((file) => digestOf(readFileSync(file)));

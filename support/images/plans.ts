@@ -8,17 +8,20 @@ export interface ImagePlan {
   readonly name: string;
   /** The Debian packages whose files are in the image. An image with only static programs has no packages. */
   readonly packages?: readonly string[];
-  /** The paths of the packages' folders that the image does not need. */
+  /** The paths of folders that are in the packages but not in the image. */
   readonly without?: readonly string[];
-  /** Other files, by their paths in the image. */
+  /** Other files of the image. Maps the path of each file to its source on this machine. */
   readonly files?: Readonly<Record<string, string>>;
   /** The paths of links to busybox. */
   readonly applets?: readonly string[];
-  /** Folders with write permission for everyone. podman gives a volume the mode of the folder that it is mounted at. */
+  /**
+   * Folders with write permission for everyone. If podman mounts a volume at such a folder, the volume gets the mode of
+   * the folder.
+   */
   readonly shared?: readonly string[];
-  /** The contents of text files, by their paths in the image. Everyone can execute them. */
+  /** Maps the path of each text file in the image to its content. Everyone can execute these files. */
   readonly texts?: Readonly<Record<string, string>>;
-  /** The targets of other symbolic links, by their paths in the image. */
+  /** Maps the path of each symbolic link to its target, except for links to busybox. */
   readonly links?: Readonly<Record<string, string>>;
   /** More lines for the Containerfile. */
   readonly instructions?: readonly string[];
@@ -65,7 +68,7 @@ export function pauseImage(program: string): ImagePlan {
   return { name: "localhost/pause:test", files: { "/pause": program }, instructions: ['ENTRYPOINT ["/pause"]'] };
 }
 
-/** The folder of the example of ReaxFF in the images with LAMMPS. */
+/** The folder of the ReaxFF example in the LAMMPS images. */
 export const EXAMPLES = "/opt/lammps/examples/reaxff/HNS";
 
 function exampleFiles(): Record<string, string> {
@@ -74,17 +77,17 @@ function exampleFiles(): Record<string, string> {
   return Object.fromEntries(names.map((name) => [join(EXAMPLES, name), join(folder, name)]));
 }
 
-/** LAMMPS with ReaxFF, which is one static program, and its example of ReaxFF. */
+/** LAMMPS with ReaxFF as one static program, and the ReaxFF example of LAMMPS. */
 export function lammpsImage(lmp: string): ImagePlan {
   return { name: "localhost/lammps:test", files: { "/bin/lmp": lmp, ...exampleFiles() }, shared: ["/tmp"] };
 }
 
-/** Debian's LAMMPS without ReaxFF, and the same example. */
+/** Debian's LAMMPS, which does not contain ReaxFF, and the ReaxFF example of LAMMPS. */
 export function debianLammpsImage(): ImagePlan {
   return { name: "localhost/lammps-debian:test", packages: ["lammps"], files: exampleFiles(), shared: ["/tmp"] };
 }
 
-/** The example of ReaxFF with a simpler potential for the same atoms. */
+/** The input of an example with the same atoms as the ReaxFF example, but with a simpler potential. */
 const SIMPLE_INPUT = `variable x index 2
 variable y index 2
 variable z index 2
@@ -117,7 +120,7 @@ export function simpleLammpsImage(): ImagePlan {
   };
 }
 
-/** The process of MPI whose rank is 0 prints the ranks and hosts of all processes. */
+/** The MPI process with rank 0 prints the ranks and hosts of all processes. */
 const RANKS = `#!/usr/bin/python3
 from mpi4py import MPI
 
@@ -127,7 +130,7 @@ if world.Get_rank() == 0:
     print("\\n".join(lines))
 `;
 
-/** The parts of an image that starts processes of OpenMPI in several pods with ssh. */
+/** The common parts of the images with OpenMPI. OpenMPI starts its processes in several pods through ssh. */
 const MPI = {
   packages: ["openmpi-bin", "openssh-client", "openssh-server", "busybox-static"],
   applets: ["/bin/sh"],

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { closeServer, countBody, listen } from "./server.ts";
 
-/** Receives each request before the registry. Returns true if it has answered the request itself. */
+/** Receives each request before the registry does. Returns true if the interceptor answered the request itself. */
 export type Interceptor = (request: IncomingMessage, response: ServerResponse) => boolean | Promise<boolean>;
 
 /** A request that the registry received. */
@@ -11,7 +11,7 @@ export interface SeenRequest {
   /** Path and query. */
   readonly url: string;
   readonly headers: IncomingMessage["headers"];
-  /** The number of bytes of the body that arrived. */
+  /** The number of received bytes of the body. */
   received: number;
 }
 
@@ -21,13 +21,13 @@ export interface MemoryRegistry {
   readonly address: string;
   /** All requests, in their order. */
   readonly requests: readonly SeenRequest[];
-  /** The blobs of all repositories, by their digests. */
+  /** Maps the digest of each blob to the blob. All repositories share these blobs. */
   readonly blobs: Map<string, Buffer>;
   /** The manifests, by `REPOSITORY:TAG` and `REPOSITORY@DIGEST`. */
   readonly manifests: Map<string, StoredManifest>;
   /** The chunks of open uploads, by the ids of the uploads. Finished and cancelled uploads are removed. */
   readonly uploads: Map<string, Buffer[]>;
-  /** Sets the interceptor of later requests; undefined for none. */
+  /** Sets the interceptor of later requests. `intercept(undefined)` removes the interceptor. */
   intercept(interceptor: Interceptor | undefined): void;
   close(): Promise<void>;
 }
@@ -59,7 +59,7 @@ const DEFAULT_MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json";
 
 const INDEX_TYPE = "application/vnd.oci.image.index.v1+json";
 
-/** Starts an OCI registry in memory on the loopback interface, by default on a free port (distribution-spec 1.1). */
+/** Starts an in-memory OCI registry (distribution-spec 1.1) on the loopback interface, by default on a free port. */
 export async function startMemoryRegistry(port = 0): Promise<MemoryRegistry> {
   const state: State = { blobs: new Map(), manifests: new Map(), uploads: new Map() };
   const requests: SeenRequest[] = [];
@@ -214,7 +214,7 @@ function deleteManifest({ state, response, repository, last }: Exchange): void {
   response.writeHead(202).end();
 }
 
-/** Lists the manifests with a subject (distribution-spec, "Listing Referrers"). */
+/** Lists the manifests whose subject has this digest (distribution-spec, "Listing Referrers"). */
 function listReferrers({ state, response, repository, last }: Exchange): void {
   const prefix = `${repository}@`;
   const manifests = [...state.manifests]
@@ -266,7 +266,7 @@ function sendJson(response: ServerResponse, value: unknown): void {
   response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(value));
 }
 
-/** The chunks of an upload. Sends a 404 and returns undefined if there is none. */
+/** Returns the chunks of an upload. If the upload does not exist, sends a 404 and returns undefined. */
 function uploadOf({ state, response, last }: Exchange): Buffer[] | undefined {
   const chunks = state.uploads.get(last);
   if (chunks === undefined) refuse(response, 404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry");

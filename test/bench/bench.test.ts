@@ -55,7 +55,7 @@ describe("the bench", { timeout: 600_000 }, () => {
   });
 });
 
-/** Checks that each growth plot has a curve of each peer, unless this machine lacks the program. */
+/** Checks that each growth plot has a curve of each compared program, unless this machine lacks the program. */
 function checkPeers({ growth, missing }: BenchRun): void {
   for (const peer of ["oras push", "tar | pigz -6", "tar | gzip -6"]) {
     if (missing.some((reason) => reason.startsWith(`${peer}: `))) continue;

@@ -14,7 +14,7 @@ describe("a measurement", () => {
     assert.ok(seconds >= 0.25 && seconds < 30, `${seconds} s`);
     assert.ok(cpu >= 0.25, `${cpu} s of CPU`);
     assert.ok(memory >= 90, `${memory} MiB`);
-    // A temporary folder in memory causes no writes to disk.
+    // If the temporary folder is in memory, the processes write nothing to disk.
     assert.ok(written === 0 || Math.round(written) >= 8, `${written} MB`);
   });
 

@@ -24,7 +24,7 @@ export function runWith(parts: Partial<BenchRun>): BenchRun {
   };
 }
 
-/** Makes one sample with a time and a memory. */
+/** Makes a sample with the given time in seconds and the given memory in MiB. */
 export function sample(seconds: number, memory = 10): Sample {
   return { seconds, memory, cpu: seconds, written: 0 };
 }

@@ -76,14 +76,14 @@ const SIGHTS: Readonly<Record<string, Matrix>> = {
   ],
 };
 
-/** From linear RGB to CIE XYZ, relative to the white point D65. */
+/** Converts linear RGB to CIE XYZ, relative to the white point D65. */
 const TO_XYZ: Matrix = [
   [0.4339, 0.3762, 0.1899],
   [0.2126, 0.7152, 0.0722],
   [0.0177, 0.1095, 0.8729],
 ];
 
-/** The CIELAB coordinates of a color as a reader with such a sight sees it. */
+/** Returns the CIELAB coordinates of a color, as a reader with this kind of color blindness sees the color. */
 function labOf(color: string, sight: Matrix): number[] {
   const linear = [1, 3, 5].map((start) => {
     const value = Number.parseInt(color.slice(start, start + 2), 16) / 255;

@@ -1,4 +1,4 @@
-/** The cluster of the tests itself: what it leaves on the machine, and what `pnpm cluster` says. */
+/** Tests of the cluster itself: the traces that it leaves on the machine, and the output of `pnpm cluster`. */
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
@@ -59,7 +59,10 @@ describe("a cluster", { skip: CLUSTER_SKIP, timeout: 300_000 }, () => {
   });
 });
 
-/** What a cluster could leave on this machine. */
+/**
+ * Returns the mounts, cgroups, network devices and kernel settings that a cluster could leave on this machine or
+ * change.
+ */
 function traces(): object {
   const folder = join(CLUSTERS, NAME);
   const settings = ["vm/overcommit_memory", "kernel/panic", "kernel/hostname", "net/ipv4/ip_forward"];
@@ -73,7 +76,10 @@ function traces(): object {
   };
 }
 
-/** The processes in the namespaces of a cluster's node, those that hold or entered them, and those of its pods. */
+/**
+ * Returns the processes inside a cluster's node, the processes of its pods, and the parents of these processes outside
+ * of the node.
+ */
 function processesOf(folder: string): ProcessIdentity[] {
   const { holder, first, programs } = JSON.parse(readFileSync(join(folder, "node.json"), "utf8"));
   const namespace = readlinkSync(`/proc/${first.pid}/ns/pid`);

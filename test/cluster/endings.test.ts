@@ -1,6 +1,6 @@
 /**
- * Every way in which a step can end, in a real cluster: what the Job says, and what the registry holds. The results are
- * the table in `docs/endings.md`. With WRITE_ENDINGS=true, this writes the table.
+ * Runs a step with each possible ending in a real cluster. Compares the status of the Job, the exit codes and the
+ * content of the registry with the table in `docs/endings.md`. With WRITE_ENDINGS=true, writes this table instead.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -18,7 +18,7 @@ import { documentedRows, isDocumentedRow, rowOf, writeRows } from "./endings/tab
 /** A node with 2 processors runs about 8 of these pods at once. */
 const CONCURRENCY = 6;
 
-/** The login of the registry that requires one. The other registries accept any. */
+/** The user and the password for the registry that requires a login. The other registries accept any login. */
 const LOGIN = "user:right";
 
 interface JobStatus {
@@ -57,7 +57,8 @@ describe("in a real cluster, a step whose ending is", { skip: CLUSTER_SKIP, time
       it(ending.name, async () => {
         const result = await run(ending);
         results.set(ending.name, result);
-        // The file `a` was written, unless the application never ran.
+        // An application that runs writes the file `a`. So if the registry has no file, a message must report a
+        // failure.
         const isPushed = Object.values(result.registry).some((files) => files.length > 0);
         assert.ok(isPushed || result.messages.length > 0, `output was lost without a message: ${rowOf(result)}`);
         if (process.env.WRITE_ENDINGS === "true") return;

@@ -1,6 +1,6 @@
 /**
- * The guide's walkthrough in a real cluster: a reader types its commands, in the order of the text, and gets the output
- * that the guide shows. `test/support/guide/exceptions.ts` lists all differences.
+ * The guide's walkthrough in a real cluster. The test types the guide's commands in the order of the text, and compares
+ * their output with the output in the guide. `test/support/guide/exceptions.ts` lists all differences.
  */
 import assert from "node:assert/strict";
 import { copyFileSync, readFileSync } from "node:fs";

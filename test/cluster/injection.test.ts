@@ -1,6 +1,6 @@
 /**
- * Injection in a real cluster: a user applies the policies and annotates pods, the kubelet runs what the policies make of
- * them, and `oras-push pull` gets what the applications wrote.
+ * Injection in a real cluster. A user applies the policies and annotates pods. The kubelet runs the injected pods, and
+ * `oras-push pull` gets the outputs of the applications.
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -23,7 +23,7 @@ import { untilPoliciesAct } from "../support/policies.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const POLICIES = join(MANIFESTS, "overlays/kind/injection");
-/** The namespace of the MetricSets, whose pods do not meet the restricted profile. */
+/** The namespace of the MetricSets. Pods of a MetricSet do not meet the restricted profile of Kubernetes. */
 const METRICS = "metrics";
 
 interface Pod {
@@ -31,7 +31,10 @@ interface Pod {
   readonly spec: { readonly initContainers?: readonly object[] };
 }
 
-/** A JobSet as the Metrics Operator makes it: annotations on every pod, restarts, and the subdomain of the registry. */
+/**
+ * Returns a JobSet with the properties that the Metrics Operator sets: annotations on every pod, restarts, and the
+ * subdomain of the registry.
+ */
 function metricSet(name: string, annotations: object, jobs: Readonly<Record<string, object>>): object {
   const replicated = (jobName: string, spec: object) => ({
     name: jobName,
@@ -211,7 +214,7 @@ describe("in a real cluster, injection", { skip: CLUSTER_SKIP, timeout: 900_000 
     assert.equal(readFileSync(join(await pull(registry.address, "guide/answer:late"), "answer"), "utf8"), "42\n");
   });
 
-  /** The script that the Metrics Operator would mount: it hides the exit code of mpirun. */
+  /** The script that the Metrics Operator would mount. The script hides the exit code of mpirun. */
   const MPI_LAUNCHER = [
     "until ssh lammps-0-w-0-0 true; do busybox sleep 1; done",
     `cd ${EXAMPLES}`,
@@ -268,7 +271,10 @@ describe("in a real cluster, injection", { skip: CLUSTER_SKIP, timeout: 900_000 
     });
   }
 
-  /** Creates a JobSet. Shortly after its start, the controller's webhook may still be unknown to its server. */
+  /**
+   * Creates a JobSet. Tries again while the API server cannot call the webhook of the JobSet controller, which has just
+   * started.
+   */
   async function createJobSet(object: object): Promise<void> {
     for (let attempt = 0; ; attempt++) {
       try {

@@ -1,6 +1,6 @@
 /**
- * Random kills over a stream of Jobs, in a real cluster. CLUSTER_KILLS_SECONDS sets how long, and CLUSTER_KILLS_SEED
- * repeats a run.
+ * Random kills during a series of Jobs in a real cluster. CLUSTER_KILLS_SECONDS sets the duration. CLUSTER_KILLS_SEED
+ * sets the seed, so that you can repeat a run.
  */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
@@ -20,12 +20,14 @@ const SECONDS = Number(process.env.CLUSTER_KILLS_SECONDS ?? 60);
 const KILLS_PER_MINUTE = 10;
 const JOBS_AT_ONCE = 5;
 
-/** The bound of a pod. A sidecar retries a push for two minutes, and the launcher waits for it. */
+/**
+ * The time limit of a pod, in seconds. A sidecar retries a push for two minutes, and the launcher waits for this push.
+ */
 const POD_SECONDS = 300;
 
 const FILES = 20;
 
-/** The command lines of the processes that are killed in a pod. */
+/** The command lines of the processes that the test can kill in a pod. */
 const VICTIMS = { application: /^sh -ec /, launcher: /bin\/launcher /, sidecar: /oras-push sidecar / };
 
 type Victim = keyof typeof VICTIMS | "registry";

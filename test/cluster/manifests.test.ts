@@ -1,6 +1,6 @@
 /**
- * The manifests in a real cluster: a user applies them, the kubelet runs them, and `oras-push pull` gets what the
- * applications wrote.
+ * The manifests in a real cluster. A user applies the manifests, the kubelet runs their pods, and `oras-push pull` gets
+ * the outputs of the applications.
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";

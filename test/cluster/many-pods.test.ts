@@ -1,6 +1,6 @@
 /**
- * Many pods of an Indexed Job at once, in a real cluster. CLUSTER_PODS sets the number of pods; a quarter of them run at
- * once.
+ * Many pods of an Indexed Job in a real cluster. CLUSTER_PODS sets the number of pods. A quarter of these pods run at
+ * the same time.
  */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
@@ -51,7 +51,7 @@ describe("in a real cluster, an Indexed Job", { skip: CLUSTER_SKIP, timeout: 1_8
     context.diagnostic(`${PODS} pods, ${PARALLELISM} at once: ${seconds.toFixed(0)} s; ${await podTimes()}`);
   });
 
-  /** The pods request little, so that many of them fit on one node. */
+  /** The pods request little CPU time and memory, so many of them fit on one node. */
   function jobPatch(): string {
     const pod = "/spec/template/spec";
     const requests = { cpu: "5m", memory: "32Mi" };

@@ -1,6 +1,6 @@
 /**
- * Results as image volumes in a real cluster: sidecars push them with `--mountable`, the node pulls them, and the pods
- * that mount them read every file.
+ * Results as image volumes in a real cluster. Sidecars push the results with `--mountable`, and the node pulls them.
+ * Other pods mount the results and read every file.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -37,7 +37,7 @@ dd if=/dev/urandom of=results/noise bs=1M count=9 2> /dev/null; echo long > resu
 ln -s noise results/link; ln results/noise results/hard; cp /bin/busybox results/program; chmod 4755 results/program
 echo line > logs/log; echo sum > summary.txt; echo x > 'größe x'`;
 
-/** Lists the digests of all files, all folders and links, and all programs with a set-user-ID bit. */
+/** Lists all files with their digests, all folders, all links, and all programs with a set-user-ID bit. */
 const LIST = `find . -type f -exec sha256sum {} + | sort; find . -type d | sort | sed 's/^/folder /'
 find . -type l | while read -r link; do echo "link $link to $(readlink "$link")"; done
 find . -perm -4000 | sed 's/^/setuid /'`;
@@ -45,7 +45,7 @@ find . -perm -4000 | sed 's/^/setuid /'`;
 const FOLDERS = ["results", "logs"];
 const FILES = ["summary.txt", "größe x"];
 
-/** A pod of the user 1000 that runs a script in busybox. */
+/** A pod that runs a script in busybox as the user 1000. */
 function pod(name: string, script: string, annotations: object = {}, volumes: readonly object[] = []): object {
   const container = {
     name: "application",
@@ -77,7 +77,10 @@ describe("in a real cluster, mountable results", { skip: CLUSTER_SKIP, timeout: 
     await cluster?.[Symbol.asyncDispose]();
   });
 
-  /** Runs an annotated pod, which `oras-push inject` gets. Returns the list that its application wrote. */
+  /**
+   * Passes an annotated pod to `oras-push inject`, and runs the resulting pod. Returns the list that the application of
+   * this pod wrote.
+   */
   async function runStep(name: string, outputs: readonly string[]): Promise<string[]> {
     const annotations = {
       "oras-pod-tools.dev/push-to": `${REGISTRY}/results/${name}:1`,
@@ -96,7 +99,7 @@ describe("in a real cluster, mountable results", { skip: CLUSTER_SKIP, timeout: 
     return await listOf(name);
   }
 
-  /** Mounts an image in a pod, and returns the list of what is in the mount. */
+  /** Mounts an image in a pod. Returns the list of the mounted files and folders. */
   async function mount(name: string, reference: string): Promise<string[]> {
     const volumes = [{ name: "mounted", image: { reference } }];
     await cluster.create(pod(name, `cd /mounted\n${LIST}`, {}, volumes));

@@ -1,6 +1,7 @@
 /**
- * A release in a real cluster: a user types the commands of the README in the folder of the release, applies the annotated Job
- * of the README, and pulls its output with the tools of the release. The node has no other image of the tools.
+ * A release in a real cluster. A user types the README's commands in the folder of the release, and applies the
+ * annotated Job of the README. Then the user pulls the output of this Job with the tools of the release. The node has
+ * no image of the tools except the release's image.
  */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
@@ -25,7 +26,10 @@ const [CHECK = ""] = blocksOfSection("### Install from a release");
 const [INSTALL = ""] = blocksOfSection("## Install", { page: "README.md" });
 const [JOB = ""] = blocksOfSection("# oras-pod-tools", { page: "README.md", language: "yaml" });
 
-/** The command that loads the image into the nodes of kind. The test loads it with the guide's command for containerd. */
+/**
+ * The README uses this command to load the image into the nodes of kind. Instead, the test uses the guide's command for
+ * containerd.
+ */
 const LOAD = /^kind load image-archive (\S+)\n/m;
 
 /** The changes to the Job of the README. */
@@ -58,7 +62,10 @@ describe("in a real cluster, a release", { skip: CLUSTER_SKIP, timeout: 600_000 
     await cluster?.[Symbol.asyncDispose]();
   });
 
-  /** Runs commands of a page in the folder of the release. Throws with their output if one fails. */
+  /**
+   * Runs commands of a page in the folder of the release. If a command fails, throws an error with the output of the
+   * commands.
+   */
   async function type(commands: string): Promise<string> {
     return succeeded(await run("sh", ["-ec", commands], { cwd: release, env: cluster.environment() }));
   }

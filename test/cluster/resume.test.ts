@@ -1,6 +1,6 @@
 /**
- * Jobs whose pods are deleted: each next pod continues from the last checkpoint. CLUSTER_LOSSES sets the number of
- * deleted pods of each Job.
+ * Jobs whose pods are deleted. Each new pod continues from the last checkpoint. CLUSTER_LOSSES sets the number of pods
+ * that the test deletes for each Job.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -16,23 +16,26 @@ import { untilPoliciesAct } from "../support/policies.ts";
 import { LAMMPS_LOG, lammpsJob, RESTART_FILES, restartableLammpsArchive } from "../support/restartable-lammps.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
-/** The number of pods that the test deletes. */
+/** The number of pods that the test deletes for each Job. */
 const LOSSES = Number(process.env.CLUSTER_LOSSES ?? 1);
 
-/** The steps of the manifest `resume`, and its steps between two checkpoints: 12 s, at 3 s a step. */
+/**
+ * The number of steps in the manifest `resume`, and the number of steps between two checkpoints. A step takes 3 s, and
+ * the launcher takes a checkpoint every 12 s.
+ */
 const STEPS = 50;
 const STEPS_PER_INTERVAL = 4;
 
 /** The seconds between two checkpoints of LAMMPS. */
 const LAMMPS_INTERVAL = 5;
 
-/** A line of LAMMPS with the results of a step: its number, and three more numbers. */
+/** A line in the log of LAMMPS with the number of a step and three results. */
 const THERMO_LINE = /^ +(\d+)(?: +[-+.e\d]+){3} *$/m;
 
 /** The registry, for the pods. */
 const SERVICE = `oras-0.oras.${NAMESPACE}.svc.cluster.local:5000`;
 
-/** The result of a run that nobody disturbs. */
+/** The result of a run whose pods are not deleted. */
 function expectedResult(): bigint {
   let value = 1n;
   for (let step = 0; step < STEPS; step++) value = (value * 1_103_515_245n + 12_345n) % 2_147_483_648n;
@@ -115,16 +118,18 @@ describe("in a real cluster, a Job whose pods are deleted", {
     for (const name of ["whole", "lammps"]) assert.equal(await waitForJob(cluster, name, 300), "Complete");
     const [whole = [], resumed = []] = await Promise.all(["whole", "lammps"].map(lastStep));
     assert.equal(whole[0], steps);
-    // The pressure may be close to 0, so its relative error may be large.
+    // The test does not compare the pressure, because a pressure close to 0 may have a large relative error.
     for (const [index, value] of whole.slice(0, 3).entries())
       assert.ok(Math.abs((resumed[index] ?? 0) / value - 1) < 1e-4, `${whole} is not ${resumed}`);
   });
 
   /**
-   * Waits for a running pod of a Job whose log has a line. Returns its name and the number in the first such line.
+   * Waits until the log of a running pod of a Job has a matching line. Returns the name of the pod and the number in
+   * the first such line.
    */
   async function startedPod(job: string, line: RegExp): Promise<{ readonly pod: string; readonly first: number }> {
-    // The Job controller waits longer before each new pod: 10 s, then twice as long after each further loss.
+    // After the first loss, the Job controller waits for 10 s before it creates a new pod. After each further loss, it
+    // waits twice as long.
     const end = performance.now() + 400_000;
     const path = `/api/v1/namespaces/${NAMESPACE}/pods?labelSelector=job-name%3D${job}`;
     while (performance.now() < end) {
@@ -159,7 +164,7 @@ describe("in a real cluster, a Job whose pods are deleted", {
   }
 });
 
-/** Returns the steps in the log of a pod, and when they were printed, in milliseconds. */
+/** Returns the number and the time of each step in the log of a pod. Times are in milliseconds since 1970. */
 function thermoLines(log: string): { readonly step: number; readonly time: number }[] {
   return log.split("\n").flatMap((line) => {
     const [time = "", text = ""] = line.split(/ (.*)/);

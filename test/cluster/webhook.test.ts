@@ -1,6 +1,6 @@
 /**
- * The webhook of injection in a real cluster, installed with the commands of the guide: two replicas from the image of the
- * tools, a certificate from a Secret and then from cert-manager, and what Kubernetes does when replicas end.
+ * The webhook of injection in a real cluster. The commands of the guide install the webhook with two replicas from the
+ * image of the tools. Its certificate comes from a Secret, and later from cert-manager. Other tests end replicas.
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -58,13 +58,15 @@ describe("in a real cluster, the webhook of injection", { skip: CLUSTER_SKIP, ti
 
   after(() => cluster?.[Symbol.asyncDispose]());
 
-  /** Runs commands of the guide in a copy of the manifests. */
+  /** Runs commands of the guide in a folder with a copy of the manifests. */
   async function type(commands: string): Promise<void> {
     const options = { cwd: folder, env: cluster.environment() };
     await promisify(execFile)("sh", ["-ec", commands], options);
   }
 
-  /** Creates the annotated Job in a dry run. Returns the API server's message if it refuses the Job. */
+  /**
+   * Creates the annotated Job in a dry run. If the API server refuses the Job, returns the message of the API server.
+   */
   async function refusal(job: object = annotatedJob("dry", ANNOTATIONS, "true")): Promise<string | undefined> {
     const { code, stderr } = await cluster.startKubectl(["create", "--dry-run=server", "-f", "-"], JSON.stringify(job))
       .ended;
@@ -94,7 +96,7 @@ describe("in a real cluster, the webhook of injection", { skip: CLUSTER_SKIP, ti
     return { apiVersion: "v1", kind: "Pod", metadata, spec: spec.template.spec };
   }
 
-  /** The pods of the webhook that are not ending. */
+  /** Returns all pods of the webhook except the pods that are ending. */
   async function replicas(): Promise<Pod[]> {
     const list = await cluster.kubectl("get", "pods", "-n", OWN_NAMESPACE, "-o", "json");
     return (JSON.parse(list) as { items: (Pod & { metadata: { deletionTimestamp?: string } })[] }).items.filter(
@@ -117,10 +119,11 @@ describe("in a real cluster, the webhook of injection", { skip: CLUSTER_SKIP, ti
     return await cluster.node.exec("sh", "-c", script);
   }
 
-  /** Waits until all replicas serve a certificate, without a restart. */
+  /** Waits until all replicas serve a certificate. Checks that no replica was restarted. */
   async function untilServed(certificate: string): Promise<void> {
     for (const { metadata } of await replicas()) {
-      // The kubelet updates the files of a Secret when it synchronizes the pod: within a minute, or after a change.
+      // The kubelet updates the files of a Secret when it synchronizes the pod. A change of the pod causes a
+      // synchronization at once. Otherwise, it can take a minute.
       const annotate = ["annotate", "--overwrite", "pod", "-n", OWN_NAMESPACE, metadata.name];
       await cluster.kubectl(...annotate, `synchronized=${Date.now()}`);
     }
@@ -201,7 +204,8 @@ describe("in a real cluster, the webhook of injection", { skip: CLUSTER_SKIP, ti
   });
 
   it("refuses only annotated objects in injected namespaces while no replica runs, and starts again", async () => {
-    // Even with the label, the webhook's own pods start without a webhook, because they have no annotation.
+    // The webhook's own pods have no annotation. So even if their namespace has the label, they start without a running
+    // webhook.
     await cluster.kubectl("label", "namespace", OWN_NAMESPACE, "oras-pod-tools.dev/injection=enabled");
     await cluster.kubectl("scale", "-n", OWN_NAMESPACE, "deployment/oras-pod-tools-webhook", "--replicas=0");
     await cluster.kubectl("wait", "-n", OWN_NAMESPACE, "pods", "--all", "--for=delete", "--timeout=60s");
@@ -237,7 +241,7 @@ describe("in a real cluster, the webhook of injection", { skip: CLUSTER_SKIP, ti
       const configuration = await cluster.api.get<Configuration>(CONFIGURATION);
       issued = decode(secret?.data["tls.crt"]);
       trusted = decode(configuration?.webhooks[0].clientConfig.caBundle);
-      // The injector keeps earlier authorities that are still valid.
+      // cert-manager's injector keeps earlier authorities that are still valid.
       if (issued !== "" && issued !== earlier && trusted.includes(issued.trim())) return issued;
       await sleep(500);
     }

@@ -2,15 +2,18 @@
 import { type Interceptor, refuse } from "../../support/registry/memory-registry.ts";
 import { limitWrites } from "../support/registry/limits.ts";
 
-/** The behaviors of the registry: no faults, a limit of the rate of writes (429), or an outage at the first push (503). */
+/**
+ * The behaviors of the registry: no faults, a limit of the rate of writes (429), or an outage that begins with the
+ * first request (503).
+ */
 export const REGISTRY_FAULTS = ["none", "limit", "outage"] as const;
 export type RegistryFault = (typeof REGISTRY_FAULTS)[number];
 
-/** The writes per second that a registry with a limit accepts. A push of this test has more. */
+/** A registry with a limit accepts this number of writes in each second. A push of this test sends more writes. */
 const WRITES_PER_SECOND = 12;
 /** The duration of an outage, in milliseconds. */
 const OUTAGE = 700;
-/** The most time that a fault adds to a pod on an idle machine, in milliseconds. */
+/** On an idle machine, a fault makes a pod run at most this many milliseconds longer. */
 export const FAULT_TIME = 1500;
 
 /** Creates an interceptor that gives each repository its own fault. `faultOf` receives the name of the repository. */
@@ -28,7 +31,7 @@ function interceptorOf(fault: RegistryFault): Interceptor | undefined {
   return fault === "outage" ? unavailableFor(OUTAGE) : undefined;
 }
 
-/** Answers all requests with 503, from the first request on. */
+/** Answers all requests with 503 for this time. The time begins with the first request. */
 function unavailableFor(milliseconds: number): Interceptor {
   let end: number | undefined;
   return (request, response) => {

@@ -1,6 +1,7 @@
 /**
- * SIGKILL to a random process of a pod at a random time: the pod ends, and it succeeds only with its artifact. Some pods have
- * an unreadable output, run as two users, or push to a registry that refuses requests for a while.
+ * Sends SIGKILL to a random process of a pod at a random time. Every pod must end, and no pod may succeed without its
+ * artifact. Some pods have an unreadable output, run as two users, or push to a registry that refuses requests for a
+ * while.
  */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -16,7 +17,7 @@ import { randomNumbers } from "../support/random.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { FAULT_TIME, faultsByRepository, REGISTRY_FAULTS, type RegistryFault } from "./crash-faults.ts";
 
-/** The number of pods: 120, or the number in CRASH_RUNS. A full run has 300. */
+/** The number of pods. The default is 90. A full run sets CRASH_RUNS=300. */
 const RUNS = Number(process.env.CRASH_RUNS ?? 90);
 const AT_ONCE = 6;
 /** The time limit of a pod, in milliseconds. A usual run takes less than two seconds. */
@@ -32,7 +33,7 @@ type Victim = (typeof VICTIMS)[number];
 interface Draw {
   readonly name: string;
   readonly victim: Victim;
-  /** When to kill the victim, in milliseconds after the start; undefined for never. */
+  /** The time between the start and the kill of the victim, in milliseconds. Undefined if no process is killed. */
   readonly killAfter: number | undefined;
   /** Whether a failed sidecar is restarted, as with restartPolicy OnFailure. */
   readonly restarts: boolean;
@@ -110,7 +111,9 @@ function drawPod(name: string, random: () => number, life: number): Draw {
   return { name, victim, killAfter, restarts, waitPush, twoUsers, unreadable, fault };
 }
 
-/** The duration of pods without a kill on this machine, as many at once as in the test, in milliseconds. */
+/**
+ * Runs `AT_ONCE` pods at the same time without a kill. Returns the time until all of them have ended, in milliseconds.
+ */
 async function lifetime(): Promise<number> {
   const begin = performance.now();
   const pods = Array.from({ length: AT_ONCE }, (_, index) => runPod({ ...UNDISTURBED, name: `undisturbed-${index}` }));
@@ -119,7 +122,7 @@ async function lifetime(): Promise<number> {
   return performance.now() - begin;
 }
 
-/** Runs one pod to its end, and compares its messages with the registry. Returns the outcome in words. */
+/** Runs one pod to its end, and compares the tools' messages with the registry. Returns the outcome in words. */
 async function runPod(draw: Draw): Promise<string> {
   const pod = join(folder, draw.name);
   const share = join(pod, "share");
@@ -160,7 +163,7 @@ function launcherArguments({ waitPush, unreadable }: Draw): string[] {
   return ["-q", ...waiting, ...outputs, "--output", "copied", "--", "sh", "-c", script];
 }
 
-/** Starts a tool in the pod's folder, as its user and with its umask. */
+/** Starts a tool in the pod's folder. `twoUsers` determines the user and the umask of the tool. */
 function startIn(pod: string, { twoUsers }: Draw, tool: Tool, args: readonly string[]): RunningProcess {
   const user = tool === "launcher" ? USERS.launcher : USERS.sidecar;
   const env = { ORAS_SHARE: join(pod, "share"), PATH: process.env.PATH };
@@ -168,7 +171,7 @@ function startIn(pod: string, { twoUsers }: Draw, tool: Tool, args: readonly str
   return start("sh", ["-c", script, sharedToolPath(tool), ...args], { cwd: pod, env, ...(twoUsers ? user : {}) });
 }
 
-/** Kills the victim. The application is killed with the launcher, as in a container. */
+/** Kills the victim. If the victim is the launcher, also kills the application, as the end of a container does. */
 function strike(victim: Victim, launcher: RunningProcess, sidecar: RunningProcess, pod: string): void {
   if (victim === "sidecar") sidecar.child.kill("SIGKILL");
   if (victim === "launcher") launcher.child.kill("SIGKILL");
@@ -179,7 +182,8 @@ function strike(victim: Victim, launcher: RunningProcess, sidecar: RunningProces
 }
 
 /**
- * Waits for a launcher whose sidecar has ended. If the sidecar died without a lease, the launcher waits until SIGTERM.
+ * Waits for the end of a launcher whose sidecar has ended. If the sidecar died without a lease, the launcher waits
+ * until this function sends SIGTERM.
  */
 async function launcherEnd(launcher: RunningProcess, share: string): Promise<ProcessResult> {
   const release = setInterval(() => {
@@ -237,7 +241,10 @@ function pushedTag({ stdout }: ProcessResult): string | undefined {
   return /^Pushed \[registry\] \S+:(\S+)$/m.exec(stdout)?.[1];
 }
 
-/** The layers of a tag by their titles: the text of a file, or "whole" for a complete folder, else its digest. */
+/**
+ * Maps the title of each layer of a tag to its content: the text of a file, or "whole" for a complete folder. For an
+ * incomplete folder, the content is the digest of the layer.
+ */
 function contentOf(name: string, tag: string): Record<string, string> | undefined {
   const manifest = registry.manifests.get(`crash/${name}:${tag}`);
   if (manifest === undefined) return undefined;

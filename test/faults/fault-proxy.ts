@@ -24,20 +24,23 @@ export type Fault = (typeof FAULTS)[number];
 
 /** How to break one of the next requests. */
 export interface FaultPlan {
-  /** The index of the request to break, from 0. */
+  /** The index of the request to break. The first request has the index 0. */
   readonly index: number;
-  /** Count only requests with this method; by default, count all. */
+  /** If this method is set, the proxy counts only requests with this method. */
   readonly method?: string;
   readonly fault: Fault;
-  /** The share of the body that passes before the fault, from 0 to 1. Also chooses the values of limits. */
+  /**
+   * The share of the body that passes before the fault, from 0 to 1. The proxy also derives the values of limits from
+   * this number.
+   */
   readonly at: number;
 }
 
-/** A proxy in front of a registry that breaks requests. */
+/** A proxy that forwards requests to a registry and breaks some of them. */
 export interface FaultProxy {
   /** `127.0.0.1:PORT`. */
   readonly address: string;
-  /** Sets the plan, and counts requests from 0 again. Without a plan, breaks no request. */
+  /** Sets the plan, and counts requests from 0 again. Without a plan, the proxy breaks no request. */
   plan(plan: FaultPlan | undefined): void;
   /** Whether the planned fault has happened. */
   readonly struck: boolean;
@@ -75,7 +78,7 @@ const NO_COUNTS: Counts = {
   bodyLimit: Number.POSITIVE_INFINITY,
 };
 
-/** Starts an HTTP proxy in front of `upstream` (host and port) that breaks one request as planned. */
+/** Starts an HTTP proxy that forwards requests to `upstream` (HOST:PORT) and breaks one of them as planned. */
 export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
   let plan: FaultPlan | undefined;
   let counts = { ...NO_COUNTS };
@@ -114,7 +117,7 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
   };
 }
 
-/** Sets the limits of a plan, if it has any. A body limit is from 64 KiB to 4 MiB. */
+/** If the fault of a plan is a limit, sets this limit. A body limit has a value between 64 KiB and 4 MiB. */
 function setLimits({ fault, at }: FaultPlan, counts: Counts): void {
   if (fault.startsWith("rate limit")) counts.refusals = REFUSALS;
   if (fault === "body limit") counts.bodyLimit = (64 << 10) << Math.floor(at * 7);
@@ -156,7 +159,7 @@ function strike(upstream: string, { fault, at }: FaultPlan, request: IncomingMes
   }
 }
 
-/** Reads a body. Calls `then` once after `bytes` bytes, or at its end. */
+/** Reads a body. Calls `then` once, after `bytes` bytes or at the end of a shorter body. */
 function afterBytes(request: IncomingMessage, bytes: number, then: () => void): void {
   let received = 0;
   let called = false;
@@ -201,7 +204,7 @@ function forward(upstream: string, request: IncomingMessage, response: ServerRes
   else forwardUntil(request, onward, cut.requestBytes, drop);
 }
 
-/** Forwards a body. Calls `drop` after `bytes` bytes, or at its end. */
+/** Forwards a body. Calls `drop` after `bytes` bytes, or at the end of a shorter body. */
 function forwardUntil(request: IncomingMessage, onward: ClientRequest, bytes: number, drop: () => void): void {
   request.on("data", (chunk: Buffer) => {
     if (onward.write(chunk)) return;

@@ -8,7 +8,10 @@ import { pick, randomNumbers, seedOf } from "../support/random.ts";
 import { type Delivery, drawFault, type Fault, NAMED_TOKENS } from "./random-answers.ts";
 import { type Answer, captureAnswer, changedAnswer, NO_ANSWER, sendAnswer } from "./send-answer.ts";
 
-/** How clients authenticate: not at all, with a password, or with a token. A password or a refresh token gets the token. */
+/**
+ * How clients authenticate: not at all, with a password, or with a token. A client gets the token with a password or
+ * with a refresh token.
+ */
 export const AUTHENTICATIONS = ["none", "none", "none", "basic", "token", "refresh"] as const;
 
 /** One of {@link AUTHENTICATIONS}. */
@@ -25,7 +28,7 @@ const ENCODED = Buffer.from(`${USER}:${PASSWORD}`).toString("base64");
 const TOKEN = "secret-access-token-";
 const SECRETS = ["secret-", ENCODED];
 
-/** The number of bytes of a body in which secrets are searched. */
+/** The test searches for secrets in this number of bytes at the start of a body. */
 const SEARCHED = 64 << 10;
 
 /** How to start a {@link FaultyRegistry}. */
@@ -46,7 +49,7 @@ export interface Facts {
   pauses: number;
   /** The paths of manifests that the registry did not store, although it responded with 201. */
   readonly falseClaims: string[];
-  /** Credentials that a server got and must not get. */
+  /** Requests with credentials that the server must not get. */
   readonly leaks: string[];
   /** Errors of this test itself. */
   readonly mistakes: unknown[];
@@ -77,7 +80,10 @@ export async function startFaultyRegistry(options: FaultyOptions): Promise<Fault
   const watch = new CredentialWatch(options.authentication, facts.leaks);
   const faults = new FaultSequence(options, `http://${registry.address}`);
 
-  /** Lets a fault answer the request, or change the answer of its handler. Returns true in the first case. */
+  /**
+   * A fault can answer the request itself, or change the answer of the handler. Returns true if the fault answers the
+   * request itself.
+   */
   const strike = async (origin: Origin, request: IncomingMessage, response: ServerResponse) => {
     facts.requests++;
     const fault = faults.next(origin, request);
@@ -151,10 +157,10 @@ class FaultSequence {
     this.random = randomNumbers(seedOf(options.seed, "servers"));
   }
 
-  /** The fault for the next request to a server; undefined for none. */
+  /** Returns the fault for the next request to a server. Returns undefined if the request has no fault. */
   next(origin: Origin, { method = "", url = "", headers }: IncomingMessage): Fault | undefined {
     const { seed, probability } = this.#options;
-    // The ids of uploads and the ports differ in each run.
+    // The ids of uploads and the ports differ in each run, so the name must not contain them.
     const name = `${origin} ${method} ${url.replace(/[0-9a-f-]{36}/, "ID").replace(/\?.*/, "")}`;
     const count = this.#counts.get(name) ?? 0;
     this.#counts.set(name, count + 1);
@@ -165,13 +171,15 @@ class FaultSequence {
   }
 }
 
-/** Finds credentials at servers that must not get them. */
+/** Finds credentials in requests to servers that must not get these credentials. */
 class CredentialWatch {
   readonly #authentication: Authentication;
   readonly #leaks: string[];
   /** Whether the registry asked for a password. */
   #passwordWanted: boolean;
-  /** The paths of the other origin that may get credentials: the registry named them as token servers. */
+  /**
+   * The paths of the other origin that may get credentials, because the registry named these paths as token servers.
+   */
   readonly #named = new Set<string>();
 
   constructor(authentication: Authentication, leaks: string[]) {
@@ -180,7 +188,7 @@ class CredentialWatch {
     this.#passwordWanted = authentication === "basic";
   }
 
-  /** A server sent an answer to a request for `url`. */
+  /** Call this when a server has sent an answer to a request for `url`. */
   answered(origin: Origin, url: string, { status, headers }: Answer): void {
     const challenge = String(headers["www-authenticate"] ?? "");
     if (origin === "registry" && status === 401) {
@@ -194,7 +202,7 @@ class CredentialWatch {
       this.#named.add(new URL(location, base).pathname);
   }
 
-  /** A server got a request. `body` is the start of its body. */
+  /** Call this when a server got a request. `body` is the start of the request's body. */
   requested(origin: Origin, { method, url = "", rawHeaders }: IncomingMessage, body: string): void {
     const text = `${method} ${url} ${rawHeaders.join(" ")} ${body}`;
     if (!(hasSecret(text) || /authorization/i.test(rawHeaders.join(" ")))) return;
@@ -218,7 +226,10 @@ function note(facts: Facts, request: IncomingMessage, right: Answer, { status, h
   if (!stored && !isDigest(headers["docker-content-digest"])) facts.falseClaims.push(request.url ?? "");
 }
 
-/** Sends a challenge for requests without a valid credential. Returns whether it did. */
+/**
+ * Returns a function that answers a request without a valid credential with a challenge. This function returns true if
+ * it answered the request.
+ */
 function gateFor(authentication: Authentication, realm: string, tokens: ReadonlySet<string>) {
   const isValid = (authorization = "") =>
     authentication === "none" ||

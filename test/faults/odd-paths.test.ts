@@ -1,4 +1,7 @@
-/** Paths that the random trees found: names that are not UTF-8, links on the volume, and patterns that cannot be followed. */
+/**
+ * Unusual paths that the tests with random trees found: names that are not UTF-8, links on the volume, and patterns
+ * that the launcher cannot follow.
+ */
 import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +14,7 @@ const skip = process.getuid?.() === 0 ? false : "only root can run processes as 
 /** A name that is not UTF-8. */
 const LATIN1 = Buffer.from("caf\xe9", "latin1");
 
-/** Creates a folder with the subfolder `share` that every user may write to. */
+/** Creates a folder with the subfolder `share`. Every user may write to both folders. */
 function openFolder(context: TestContext): string {
   const folder = temporaryFolder(context);
   mkdirSync(join(folder, "share"));
@@ -23,7 +26,7 @@ function below(folder: string, ...names: (Buffer | string)[]): Buffer {
   return Buffer.concat([Buffer.from(folder), ...names.flatMap((name) => [Buffer.from("/"), Buffer.from(name)])]);
 }
 
-/** Runs the launcher with `--quiet`, by default as a normal user if the test runs as root. */
+/** Runs the launcher with `--quiet`. If the test runs as root, the launcher runs as a normal user. */
 function launch(folder: string, args: readonly string[], umask = "022") {
   const user = skip === false ? { uid: 1000, gid: 1000 } : {};
   const words = ["sh", umask, sharedToolPath("launcher"), "-q", "--share", "share", ...args];
@@ -34,7 +37,10 @@ function launch(folder: string, args: readonly string[], umask = "022") {
   });
 }
 
-/** Pushes the outputs of the launcher to a layout as another user, and pulls them into the folder `pulled`. */
+/**
+ * Pushes the outputs of the launcher to an OCI layout, and pulls them into the folder `pulled`. If the test runs as
+ * root, the push runs as another user.
+ */
 async function pushAndPull(folder: string, paths: readonly string[]) {
   const user = skip === false ? { uid: 65532, gid: 65532 } : {};
   const layout = ["--oci-layout", `${folder}/layout:t`];

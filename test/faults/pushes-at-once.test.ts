@@ -1,5 +1,6 @@
 /**
- * Many concurrent pushes to one repository of every registry. A registry may read what another push has half written.
+ * Many concurrent pushes to one repository, with every registry. While one push writes a blob, a registry may read the
+ * incomplete blob for another push.
  */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";

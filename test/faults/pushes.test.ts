@@ -1,6 +1,6 @@
 /**
- * Many pushes through a proxy that breaks a random request in half of them, or limits the requests from there on. No tag
- * ever names wrong content, and no output is lost as long as the registry speaks the protocol.
+ * Many pushes through a proxy. In half of the pushes, the proxy breaks a random request, or limits the requests that
+ * follow it. No tag ever names wrong content. No output is lost if the registry follows the protocol.
  */
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -21,14 +21,14 @@ import { DISTRIBUTION_3, REGISTRIES, type RegistryKind } from "../support/regist
 import { temporaryFolder } from "../support/temporary.ts";
 import { FAULTS, type Fault, startFaultProxy } from "./fault-proxy.ts";
 
-/** The number of pushes for each registry: 100 in CI, else 20. A full run has 250 of them. */
+/** The number of pushes for each registry. The default is 60 in CI, otherwise 20. A full run sets FAULT_PUSHES=250. */
 const PUSHES = Number(process.env.FAULT_PUSHES ?? (process.env.CI === "true" ? 60 : 20));
 const TREE_BYTES = 20e6;
 
-/** The faults after which a push may fail: no client can go on if the registry answers with a web page. */
+/** After these faults, a push may fail. No client can continue if the registry answers with a web page. */
 const FATAL: readonly Fault[] = ["web page"];
 
-/** Creates a tree with a layer too large to buffer before its upload: half of it does not compress. */
+/** Creates a tree. Half of the tree does not compress, so its layer is too large to buffer before the upload. */
 function makeTree(folder: string, random: () => number): void {
   mkdirSync(folder);
   const noise = new Uint32Array(TREE_BYTES / 8).map(() => random() * 2 ** 32);
@@ -53,7 +53,7 @@ function open(address: string): Transport {
   });
 }
 
-/** Pushes a layer through the proxy, with a connection of its own. Returns the digest of the layer, or the error. */
+/** Pushes a layer through the proxy with a new connection. Returns the digest of the layer, or the error. */
 async function pushOnce(address: string, layer: LayerSource, run: number): Promise<Digest | Error> {
   const transport = open(address);
   const store = new Repository(transport, "metric/faults", "pull,push");
@@ -69,7 +69,7 @@ async function pushOnce(address: string, layer: LayerSource, run: number): Promi
   }
 }
 
-/** Asserts that a stored manifest is the one of the run, with its layer. */
+/** Asserts that a stored manifest belongs to this run, names the right layer, and that the registry has this layer. */
 async function checkStored(direct: Repository, stored: StoredManifest, run: number, digest: Digest | undefined) {
   const manifest = parseManifest(stored.bytes);
   assert.equal(manifest.annotations.run, String(run), `run ${run}: the tag has another manifest`);
@@ -97,7 +97,7 @@ for (const kind of KINDS)
       const byFault = Object.fromEntries(FAULTS.map((fault) => [fault, { struck: 0, failed: 0 }]));
       const layer = await layerOf({ path: join(folder, "tree") }, { level: 1, report: () => {} });
       let digest: Digest | undefined;
-      // The requests of a push, as far as is known. The fault hits one of them.
+      // The number of requests of the last push without a fault. A fault breaks one of these requests.
       let requests = 1;
       for (let run = 0; run < PUSHES; run++) {
         const fault = pick(random, FAULTS);

@@ -1,4 +1,4 @@
-/** The table of random answers of a registry: statuses, headers, bodies, and how they are delivered. */
+/** The table of random answers of a registry: statuses, headers, bodies, and ways of delivery. */
 import { EMPTY_DESCRIPTOR } from "oras-push/oci/descriptor";
 import { FILE_LAYER, OCI_INDEX, OCI_MANIFEST } from "oras-push/oci/media-types";
 import { pick } from "../support/random.ts";
@@ -14,14 +14,14 @@ export type Delivery =
   | "stalled"
   /** The answer never comes. */
   | "unanswered"
-  /** The connection is reset instead of an answer. */
+  /** The connection is reset, and no answer is sent. */
   | "disconnected"
   /** The answer is not HTTP. */
   | "garbage";
 
 /** A random answer, or random changes of the right answer. */
 export interface Fault {
-  /** Whether the server handles the request. Its right answer is then changed. */
+  /** True if the server handles the request. In this case, the fault changes the right answer of the server. */
   readonly handled: boolean;
   /** The informational statuses that come before the answer. */
   readonly informational: readonly number[];
@@ -47,7 +47,7 @@ export interface FaultyRequest {
   readonly other: string;
 }
 
-/** The path of the token server that random challenges name. It belongs to the other origin. */
+/** Random challenges name this path as a token server. The path belongs to the other origin. */
 export const NAMED_TOKENS = "/named-tokens";
 
 const STATUSES = [
@@ -56,12 +56,15 @@ const STATUSES = [
   ...[425, 426, 428, 429, 431, 451, 500, 501, 502, 503, 504, 505, 507, 508, 511],
 ];
 
-/** The statuses on which the client does more than to report an error. */
+/** For these statuses, the client does more than report an error. */
 const FREQUENT = [200, 201, 202, 204, 206, 302, 307, 401, 403, 404, 405, 413, 416, 429, 500, 502, 503, 504];
 
 const REDIRECTS = [301, 302, 303, 307, 308];
 
-/** The statuses of a success by method. The registry lies if it sends one of them without handling the request. */
+/**
+ * Maps each method to the statuses of a success. If the server sends such a status without handling the request, the
+ * answer is false.
+ */
 const SUCCESSES: Readonly<Record<string, readonly number[]>> = {
   ...{ HEAD: [200], GET: [200, 200, 206, 204], POST: [202, 202, 201], PATCH: [202, 204], PUT: [201, 201, 200, 204] },
 };
@@ -74,7 +77,10 @@ const FUTURE = "Fri, 31 Dec 2399 23:59:59 GMT";
 
 type Values = (request: FaultyRequest) => readonly (string | undefined)[];
 
-/** The values of each header. Undefined removes the header. The lengths "too long" and "too short" become numbers. */
+/**
+ * The values of each header. Undefined removes the header. For the length of a body, numbers replace the words "too
+ * long" and "too short".
+ */
 const HEADERS: Readonly<Record<string, Values>> = {
   location: ({ path, registry, other }) => [
     ...[
@@ -128,7 +134,7 @@ const ERROR_CODES = [
   ...["UNSUPPORTED", "TOOMANYREQUESTS", "", 12, null],
 ];
 
-/** Titles that lead out of a folder, and others that name no file. A pull must refuse an artifact with one of them. */
+/** Titles that lead out of a folder or name no file. A pull must refuse an artifact with such a title. */
 const UNSAFE_TITLES = ["../escaped", "/tmp/escaped", "a/../../escaped", "..", "a/..", "/"];
 
 const UNSAFE_TAGS = [["../escaped"], ["/escaped", "a b"], [1], null, "p"];
@@ -181,7 +187,8 @@ export function drawFault(random: () => number, request: FaultyRequest): Fault {
   const status = changed.includes("status") ? drawn : undefined;
   const [, make] = BODIES[bodyName] ?? [0, () => (right: Buffer) => right];
   const headers = drawHeaders(random, status, changed.includes("headers"), request);
-  // Without a digest, no client can notice a flipped bit in a manifest.
+  // Only the right digest shows the client that a bit in a manifest is flipped. So the fault must not change the
+  // digest.
   if (bodyName.endsWith("flipped")) delete headers["docker-content-digest"];
   return {
     handled,
@@ -194,11 +201,12 @@ export function drawFault(random: () => number, request: FaultyRequest): Fault {
   };
 }
 
-/** Chooses a body. Prefers changes of a right body, and bodies that have the format of the right one. */
+/** Chooses a body. Prefers changes of the right body, and bodies in the same format as the right body. */
 function drawBodyName(random: () => number, handled: boolean, { method, path }: FaultyRequest): string {
   if (handled && random() < 0.7) {
     const name = pick(random, CHANGES_OF_RIGHT_BODY);
-    // Without its name, no client can notice a token in the text of an error.
+    // If a flipped bit changed the name of the field with the token, the client would not recognize the token. So the
+    // client might show the token in an error message.
     return path.startsWith("/tokens") && name.endsWith("flipped") ? "right body, cut" : name;
   }
   const kind = path.includes("/tags/list") ? "unsafe tags" : "unsafe manifest";
@@ -206,13 +214,19 @@ function drawBodyName(random: () => number, handled: boolean, { method, path }: 
   return hasKind && random() < 0.3 ? kind : pick(random, BODY_NAMES);
 }
 
-/** Chooses the changed parts of a right answer: often only one, because a single change is the hardest to notice. */
+/**
+ * Chooses which parts of a right answer the fault changes. Often chooses only one part, because a single change is the
+ * hardest to notice.
+ */
 function drawParts(random: () => number): readonly string[] {
   if (random() < 0.6) return [pick(random, PARTS)];
   return PARTS.filter(() => random() < 0.5);
 }
 
-/** Draws the header that belongs to a status, and up to two others if `others` is true. */
+/**
+ * Draws headers. These usually include the header that belongs to the status. If `others` is true, they include up to
+ * two other headers.
+ */
 function drawHeaders(random: () => number, status: number | undefined, others: boolean, request: FaultyRequest) {
   const count = others ? 1 + Math.floor(random() * 2) : 0;
   const names = Array.from({ length: count }, () => pick(random, Object.keys(HEADERS)));
@@ -240,7 +254,7 @@ function always(value: unknown): () => Buffer {
 
 function unsafeManifest(title: string) {
   const annotations = { "org.opencontainers.image.title": title };
-  // The registry has this blob, so that only the title is wrong.
+  // The registry has this blob, so only the title is wrong.
   const layer = { ...EMPTY_DESCRIPTOR, mediaType: FILE_LAYER, annotations };
   return { schemaVersion: 2, mediaType: OCI_MANIFEST, config: EMPTY_DESCRIPTOR, layers: [layer], annotations: {} };
 }

@@ -1,4 +1,7 @@
-/** Pushes and pulls against a registry that answers anything: no false success, no wrong content, no lost secret. */
+/**
+ * Pushes to and pulls from a registry with random answers. No transfer may report a false success, write wrong content,
+ * or reveal a secret.
+ */
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
@@ -8,14 +11,14 @@ import { temporaryFolder } from "../support/temporary.ts";
 import { randomPull, randomPush, type TransferFigures } from "./random-transfers.ts";
 import { ArtifactCache, makeSources } from "./transfer-sources.ts";
 
-/** The number of runs: each is a push and a pull. `RANDOM_RESPONSES=10000` takes some minutes. */
+/** The number of runs. Each run is a push and a pull. With `RANDOM_RESPONSES=10000`, the test takes some minutes. */
 const RUNS = Number(process.env.RANDOM_RESPONSES ?? 300);
 const AT_ONCE = 16;
 
-/** One run in so many uses the executable. */
+/** One of this many runs uses the executable. */
 const EXECUTABLE_PERIOD = 100;
 
-/** The number of open files that may be added in all runs together, such as connections that close slowly. */
+/** After all runs, this process may have at most this many more open files, such as connections that close slowly. */
 const OPEN_FILES = 10;
 
 /** The longest wait for connections to close, in milliseconds. */
@@ -72,13 +75,13 @@ function openFiles(): string[] {
     try {
       return [readlinkSync(`/proc/self/fd/${number}`)];
     } catch {
-      // The descriptor of this folder itself is closed again.
+      // `readdirSync` has already closed its own descriptor of this folder.
       return [];
     }
   });
 }
 
-/** Waits until at most `count` files are open, but not for ever. Returns the open files. */
+/** Waits until at most `count` files are open, or until {@link CLOSING_TIME} has passed. Returns the open files. */
 async function untilClosed(count: number): Promise<string[]> {
   const end = performance.now() + CLOSING_TIME;
   for (;;) {

@@ -1,4 +1,4 @@
-/** One push or one pull against a registry with random answers, and the checks of its result. */
+/** A push to or a pull from a registry with random answers, and the checks of the result. */
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -39,7 +39,7 @@ import {
 /** A random transfer. */
 export interface RandomTransfer {
   readonly seed: number;
-  /** Whether the executable transfers, instead of this process. */
+  /** True if the executable runs the transfer, and false if this process does. */
   readonly executable: boolean;
   readonly cache: ArtifactCache;
   /** A folder for this transfer. It does not exist yet. */
@@ -51,7 +51,7 @@ export interface TransferFigures {
   readonly seed: number;
   /** How it ended, in words. */
   readonly end: string;
-  /** How long it took, and how long it may take, in milliseconds. */
+  /** The duration of the transfer, and the limit for this duration, in milliseconds. */
   readonly time: number;
   readonly limit: number;
   readonly requests: number;
@@ -67,16 +67,16 @@ const LONGEST_PAUSE = 5000;
 /** The speed at which the tool expects a registry to store a blob, in bytes per millisecond. */
 const STORAGE_SPEED = (4 << 20) / 1000;
 
-/** The time that a transfer may take on a busy machine if it waits for nothing, in milliseconds. */
+/** The time that a transfer without waits may take on a busy machine, in milliseconds. */
 const SLACK = { small: 20_000, large: 120_000 };
 
-/** The failures of a transfer from or to a registry that answers anything. */
+/** The failures that random answers of a registry may cause. */
 const FAILURES = ["registry", "unavailable", "notAuthorized"];
 
 const REPOSITORY = "metric/run";
 const OTHER_REPOSITORY = "metric/copy";
 
-/** Runs a random push. Throws if it breaks a rule. */
+/** Runs a random push. Throws if the push breaks a rule. */
 export async function randomPush(transfer: RandomTransfer): Promise<TransferFigures> {
   const random = randomNumbers(seedOf(transfer.seed, "push"));
   const { options, connection, names } = drawOptions(random, transfer.seed);
@@ -102,7 +102,7 @@ export async function randomPush(transfer: RandomTransfer): Promise<TransferFigu
   });
 }
 
-/** Runs a random pull. Throws if it breaks a rule. */
+/** Runs a random pull. Throws if the pull breaks a rule. */
 export async function randomPull(transfer: RandomTransfer): Promise<TransferFigures> {
   const random = randomNumbers(seedOf(transfer.seed, "pull"));
   const { options, connection, names } = drawOptions(random, transfer.seed);
@@ -147,7 +147,7 @@ interface Options {
 }
 
 function drawOptions(random: () => number, seed: number): Options {
-  // Most transfers with many faults end at their first request.
+  // Most transfers with many faults end at their first request. So small probabilities are more frequent.
   const probability = random() ** 2;
   const authentication = pick(random, AUTHENTICATIONS);
   const secret = authentication === "refresh" ? REFRESH_TOKEN : PASSWORD;
@@ -160,7 +160,10 @@ function drawOptions(random: () => number, seed: number): Options {
   };
 }
 
-/** Runs a transfer and its checks within the time limit, and closes its registry. Explains errors by the faults. */
+/**
+ * Runs a transfer and its checks within the time limit, and closes its registry. Adds the faults to the message of an
+ * error.
+ */
 async function observe(
   { seed, executable, folder }: RandomTransfer,
   faulty: FaultyRegistry,
@@ -191,9 +194,9 @@ async function observe(
 }
 
 /**
- * The longest time of a transfer, in milliseconds. The tool waits only for a silent registry, before a retry, and for as
- * long as a registry asked for a pause. For each request, it waits for the response, for its body, and for the end of an
- * unused body. It waits longer if it has sent a large blob.
+ * Returns the longest time that a transfer may take, in milliseconds. The tool waits only if a registry is silent,
+ * before a retry, and if a registry asks for a pause. For each request, the tool waits for the response, for the
+ * response's body, and for the end of an unused body. The tool waits longer after it has sent a large blob.
  */
 function timeLimit({ requests, pauses }: Facts, executable: boolean, names: readonly string[]): number {
   const { retry, silence } = executable ? EXECUTABLE : IN_PROCESS;
@@ -214,8 +217,9 @@ function checkOutcome({ failure, log, artifacts }: Outcome, { faults }: Facts, a
 }
 
 /**
- * Checks that every reference names the manifest that a push reports, with all of its blobs. Returns true if the
- * registry claimed that it stored the manifest, but did not store it under this tag: the client must believe a 201.
+ * Checks that every reference names the manifest that a push reports, and that the registry has all blobs of this
+ * manifest. Returns true if the registry sent a 201, but did not store the manifest under this tag. This is no error of
+ * the client, because the client must believe a 201.
  */
 function checkReported(
   { artifacts }: Outcome,
@@ -245,7 +249,7 @@ function isManifestElsewhere(method: string, url: string, artifacts: Outcome["ar
   return method === "PUT" && tag !== undefined && !tags.includes(tag);
 }
 
-/** Checks that a tag names nothing or a complete artifact with one of the expected lists of layers. */
+/** Checks that a tag does not exist, or that it names a complete artifact with one of the expected lists of layers. */
 function checkTag({ registry }: FaultyRegistry, name: string, expected: readonly (readonly string[])[]): void {
   const stored = registry.manifests.get(name);
   if (stored !== undefined) checkBlobs(name, registry.blobs, stored.bytes, expected);
@@ -266,7 +270,7 @@ function checkBlobs(
   }
 }
 
-/** Checks that a folder has all contents or, without a success, none of them. */
+/** Checks that a folder has all contents. After a failure, the folder may also have none of them. */
 function checkContent(
   folder: string,
   contents: ReadonlyMap<string, string>,

@@ -1,6 +1,6 @@
 /**
- * Random trees and outputs, with launcher and sidecar as two users: the artifact contains all that the launcher could read,
- * and only a complete artifact gets the tag of a success.
+ * Random trees and outputs. Launcher and sidecar run as two users. The artifact must contain all that the launcher
+ * could read, and only a complete artifact may get the tag of a success.
  */
 import { chmodSync, mkdirSync, realpathSync, renameSync } from "node:fs";
 import { join } from "node:path";
@@ -18,7 +18,10 @@ import { type FolderNode, joinPath } from "./random-trees/world.ts";
 
 const { RANDOM_TREES, RANDOM_TREES_SEED } = process.env;
 const RUNS = Number(RANDOM_TREES ?? 40);
-/** The short form always makes the same pods. A run of a chosen number of pods makes new pods each time. */
+/**
+ * The seed of the short test, which always makes the same pods. If RANDOM_TREES sets the number of pods, each run of
+ * the test makes new pods.
+ */
 const SHORT_SEED = 720_670_050;
 const AT_ONCE = 4;
 /** The test stops after this number of failed pods. */

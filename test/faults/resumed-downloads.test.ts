@@ -1,4 +1,4 @@
-/** Downloads that break in the middle: every registry sends the rest, and the bytes are right. */
+/** Downloads that break in the middle. Every registry sends the rest, and the pulled bytes are right. */
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

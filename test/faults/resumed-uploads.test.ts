@@ -1,4 +1,6 @@
-/** Uploads of 20 MB that break once near their end: how many bytes real registries receive. */
+/**
+ * Uploads of 20 MB that break once near their end. The tests count the bytes that the tool sends to real registries.
+ */
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -18,7 +20,7 @@ import { type FaultProxy, startFaultProxy } from "./fault-proxy.ts";
 const SIZE = 20e6;
 /** The share of the blob that passes before the upload breaks. */
 const BROKEN_AT = 0.95;
-/** The bytes of an artifact beside its large blob, with the headers of a folder's archive. */
+/** The bytes of an artifact besides its large blob, including the headers of a folder's archive. */
 const OVERHEAD = 64 << 10;
 /** The bytes in the buffers of two connections. */
 const IN_FLIGHT = 4 << 20;

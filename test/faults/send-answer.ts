@@ -10,15 +10,15 @@ export interface Answer {
   readonly body: Buffer;
 }
 
-/** The answer without a handler, for a fault that keeps a part of the right answer. */
+/** If a fault prevents the handler's answer, the fault changes this answer instead. */
 export const NO_ANSWER: Answer = { status: 500, headers: {}, body: Buffer.alloc(0) };
 
-/** The delay between a part of a body and the end of its connection, in milliseconds. */
+/** The delay between the first half of a body and the reset of the connection, in milliseconds. */
 const CUT_DELAY = 5;
 
 /**
- * Lets a handler write its answer to `send` instead of the connection. The handler must call `writeHead` and `end`
- * once, as the registry in this process does.
+ * Passes the answer of a handler to `send` instead of the connection. The handler must call `writeHead` and `end` once
+ * each, as the registry in this process does.
  */
 export function captureAnswer(response: ServerResponse, send: (right: Answer) => void): void {
   let status = 200;
@@ -40,7 +40,7 @@ export function captureAnswer(response: ServerResponse, send: (right: Answer) =>
   Object.assign(response, capture);
 }
 
-/** The answer that a fault makes of the right one. */
+/** Returns the right answer with the changes of a fault. */
 export function changedAnswer(right: Answer, fault: Fault): Answer {
   const body = fault.body(right.body);
   const length = body === right.body ? right.headers["content-length"] : body.length;
@@ -51,7 +51,7 @@ export function changedAnswer(right: Answer, fault: Fault): Answer {
   return { status: fault.status ?? right.status, headers, body };
 }
 
-/** Sends an answer as a fault says. Does not throw if the connection is closed. */
+/** Sends an answer in the way that a fault defines. Does not throw if the connection is closed. */
 export async function sendAnswer(
   request: IncomingMessage,
   response: ServerResponse,
@@ -73,7 +73,7 @@ export async function sendAnswer(
   if (delivery === "cut") socket.resetAndDestroy();
 }
 
-/** Reads the rest of a request, whose connection may break. */
+/** Reads the rest of a request. Also returns if the connection breaks. */
 async function readToEnd(request: IncomingMessage): Promise<void> {
   if (request.readableEnded || request.destroyed) return;
   request.resume();

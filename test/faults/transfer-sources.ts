@@ -20,16 +20,16 @@ import { type Outcome, PATIENT, pushInProcess } from "./transfers.ts";
 const SMALL = ["small-file", "empty-file", "small-folder", "medium-file"];
 const LARGE = ["large-file", "large-folder"];
 
-/** A size in bytes above the limit for reading a layer before the upload. */
+/** A size in bytes. A layer of this size is too large to be read before the upload. */
 export const LARGE_BYTES = 9 << 20;
 
-/** How often a path is pushed, from 0 to 1. */
+/** The probability that a push contains a path, from 0 to 1. */
 const FREQUENCY: Readonly<Record<string, number>> = {
   ...{ "small-file": 0.5, "empty-file": 0.25, "small-folder": 0.5, "medium-file": 0.4 },
   ...{ "large-file": 0.02, "large-folder": 0.02 },
 };
 
-/** The time of all files, in seconds since 1970. */
+/** The modification time of all files, in seconds since 1970. */
 const TIME = 1_700_000_000;
 
 /** Creates all files and folders. */
@@ -50,13 +50,13 @@ export function makeSources(folder: string): void {
     if (lstatSync(join(folder, path)).isFile()) utimesSync(join(folder, path), TIME, TIME);
 }
 
-/** Chooses the paths of one push: at least one. */
+/** Chooses one or more paths for a push. */
 export function drawNames(random: () => number): string[] {
   const names = [...SMALL, ...LARGE].filter((name) => random() < (FREQUENCY[name] ?? 0));
   return names.length > 0 ? names : ["small-file"];
 }
 
-/** Whether the paths of a push contain a large one. */
+/** Whether a push contains a large file or folder. */
 export function hasLarge(names: readonly string[]): boolean {
   return names.some((name) => LARGE.includes(name));
 }

@@ -21,13 +21,13 @@ export interface TimeLimits {
   readonly silence: number;
 }
 
-/** The limits of transfers in this process: as in the tool, half of the retry time. */
+/** The limits of transfers in this process. As in the tool, the limit for silence is half of the retry time. */
 export const IN_PROCESS: TimeLimits = { retry: 2, silence: 1 };
 
-/** The limits of the executable: it waits at least 5 seconds for a response. */
+/** The limits of the executable, which waits at least 5 seconds for a response. */
 export const EXECUTABLE: TimeLimits = { retry: 2, silence: 5 };
 
-/** The limits of transfers without faults: longer than any pause of a busy machine. */
+/** The limits of transfers without faults. They are longer than any pause of a busy machine. */
 export const PATIENT: TimeLimits = { retry: 60, silence: 60 };
 
 /** The parts that pushes and pulls share. */
@@ -43,7 +43,7 @@ export interface Transfer {
 export interface Push extends Transfer {
   /** The references, each with a tag. */
   readonly references: readonly string[];
-  /** The folder with the pushed paths, and their names in it. */
+  /** The folder with the pushed files and folders, and the names of these files and folders. */
   readonly folder: string;
   readonly names: readonly string[];
   readonly noClobber: boolean;
@@ -62,7 +62,7 @@ export interface Pull extends Transfer {
 export interface Outcome {
   /** The transferred artifacts, as the tool reports them. */
   readonly artifacts: readonly { readonly reference: string; readonly digest: string }[];
-  /** The name of the exit code; undefined for a success. Any other text describes a crash. */
+  /** The name of the exit code, or a text that describes a crash. Undefined for a success. */
   readonly failure: string | undefined;
   /** The log with the report of the failure. */
   readonly log: string;
@@ -116,7 +116,7 @@ interface Transferred {
   readonly skipped: readonly { readonly failure: ToolError }[];
 }
 
-/** Calls `act` with a plan that has short time limits, and returns how it ended. */
+/** Calls `act` with a plan that has the given time limits. Returns the outcome of `act`. */
 async function outcomeOf(
   { concurrency, env, limits }: Transfer,
   act: (context: TransferContext, plan: ReturnType<typeof planWith>) => Promise<Transferred>,
@@ -136,7 +136,7 @@ async function outcomeOf(
   }
 }
 
-/** The plan of a connection. The store passes all of it on to the transport, also the limit for silence. */
+/** The plan of a connection. The store passes the whole plan to the transport, including the limit for silence. */
 function planWith(concurrency: number, limits: TimeLimits) {
   return {
     ...PLAIN_CONNECTION,

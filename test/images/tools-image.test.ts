@@ -22,7 +22,7 @@ import { openArchive, type PlatformImage } from "./archive.ts";
 
 const LOADERS: Readonly<Record<string, string>> = { amd64: "ld-linux-x86-64.so.2", arm64: "ld-linux-aarch64.so.1" };
 
-/** The entries of the only layer, as lines of mode, owner, and name or link. */
+/** The entries of the image's only layer. Each line contains the mode, the owner, and the name or link of an entry. */
 function entries({ layers }: PlatformImage): string[] {
   const [layer] = layers;
   const list = execFileSync("tar", ["--numeric-owner", "-tvzf", layer?.file as string], { encoding: "utf8" });
@@ -55,7 +55,10 @@ describe("image with the tools", { skip: IMAGE_SKIP, timeout: 300_000 }, () => {
     await buildApplicationImage("localhost/static", []);
   });
 
-  /** Builds an image with only one static program: busybox with links or, without applets, busybox as `/seq`. */
+  /**
+   * Builds an image with busybox as its only program. The applets are links to busybox. If `applets` is empty, the
+   * program is `/seq`.
+   */
   async function buildApplicationImage(name: string, applets: readonly string[]): Promise<void> {
     const context = join(folder, name);
     const bin = applets.length > 0 ? join(context, "bin") : context;

@@ -1,4 +1,4 @@
-/** The command `oras-push inject`: manifests in, manifests out. */
+/** The command `oras-push inject`, which reads manifests and writes injected manifests. */
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -29,7 +29,7 @@ interface Run {
   readonly failure?: ToolError;
 }
 
-/** Runs `oras-push inject` with files. The value of `files` is the content of each file. */
+/** Runs `oras-push inject` with files. `files` maps the name of each file to its content. */
 async function inject(t: TestContext, files: Readonly<Record<string, string>>, ...options: string[]): Promise<Run> {
   const folder = temporaryFolder(t);
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
@@ -59,7 +59,7 @@ function objectsIn(text: string): Record<string, unknown>[] {
   return parseAllDocuments(text, { version: "1.1" }).map((document) => document.toJS({ maxAliasCount: 100 }));
 }
 
-/** An object as YAML that kubectl reads: it quotes texts such as `on`. */
+/** Returns an object as YAML for kubectl. Quotes texts such as `on`. */
 function toYaml(object: object): string {
   return stringify(object, { version: "1.1" }) ?? "";
 }
@@ -68,7 +68,7 @@ function job(parts: object = {}): object {
   return { apiVersion: "batch/v1", kind: "Job", metadata: { name: "j" }, spec: { template: TEMPLATE }, ...parts };
 }
 
-/** The pod template at a path of an object, after an injection. */
+/** Returns the pod template at a path of an injected object. */
 function templateAt(object: unknown, path: string): PodTemplate {
   return path
     .split(".")
@@ -83,7 +83,8 @@ function assertInjected({ spec, metadata }: PodTemplate): void {
 
 describe("oras-push inject", () => {
   it("gives each pod of the table what the pure function gives, in YAML and in JSON", async (t) => {
-    // A container without a command needs its image's registry; tests below have one.
+    // If a container has no command, `oras-push inject` needs the registry of the image. Other tests below provide such
+    // a registry.
     for (const { name, pod, kind, why = "" } of PODS.filter((one) => one.kind !== "no-command")) {
       const result = injectPod(pod as PodTemplate, { image: IMAGE, delivery: "image-volume" });
       for (const text of [toYaml(pod), JSON.stringify(pod)]) {

@@ -37,7 +37,7 @@ function valueAt(object: unknown, path: string): unknown {
     .reduce<unknown>((value, name) => (value as Record<string, unknown> | undefined)?.[name], object);
 }
 
-/** The container of the application after an injection: the one that the launcher starts. */
+/** Returns the application's container after an injection. This container starts the launcher. */
 function application({ spec }: PodTemplate): Container {
   const found = spec.containers.find(({ command }) => command?.[0]?.endsWith("/launcher"));
   assert.ok(found, "no container starts the launcher");
@@ -70,7 +70,8 @@ it("the table has at least 60 pods, and their names differ", () => {
 
 it("the table has a pod for each sentence that the policies can print, and for each annotation", () => {
   const texts = PODS.map(({ why = "", warnings = [] }) => [why, ...warnings].join("\n")).join("\n");
-  // A Deployment is no pod, and a YAML file is no object of the API server.
+  // The message `controller` is about objects such as Deployments, and the message `unquoted` is about YAML. No pod of
+  // the table causes these messages.
   const elsewhere = ["controller", "unquoted"];
   for (const [name, sentence] of Object.entries(MESSAGES)) {
     const start = sentence.split("{")[0] ?? "";
@@ -132,7 +133,7 @@ describe("injectPod", () => {
       skip: KUBERNETES_SKIP,
     }, async () => {
       const folder = settings.delivery === "image-volume" ? "image-volume" : "pod";
-      // Resources of a whole pod are newer than the oldest supported Kubernetes.
+      // In the oldest supported version of Kubernetes, a pod has no field `resources`.
       const pods = STEPS.filter(({ pod }) => settings.delivery === "image-volume" || !("resources" in pod.spec));
       const manifests = pods.map(({ pod }) => ({
         name: `${folder}/${pod.metadata.name}`,

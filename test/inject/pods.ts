@@ -7,6 +7,7 @@ import { SHAPE_CASES } from "./pods/shapes.ts";
 export type { PodCase, TestPod } from "./pods/pod-case.ts";
 
 /**
- * The pods of the injection tests. Each goes through the pure function, `oras-push inject`, the policies and the webhook.
+ * The pods of the injection tests. The pure function, `oras-push inject`, the policies and the webhook are tested with
+ * each pod.
  */
 export const PODS: readonly PodCase[] = [...OPERATOR_CASES, ...OWN_CASES, ...SHAPE_CASES, ...REFUSED_CASES];

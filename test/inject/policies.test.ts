@@ -46,7 +46,7 @@ function injected(pod: TestPod): TestPod {
   return "patch" in result ? applyPatch(pod, result.patch) : pod;
 }
 
-/** The path of the API for a kind of policies or bindings. */
+/** The path in the API for policies or bindings of this kind. */
 function policyPath(kind: string): string {
   const plural = kind
     .replace(/y$/, "ies")
@@ -80,7 +80,7 @@ describe("the admission policies in an API server", { skip: API_SERVER_SKIP, tim
     await server.createNamespace(PLAIN);
     await server.createNamespace(INJECTED, NAMESPACE_LABEL);
     for (const policy of policyObjects(policiesText())) await server.client.create(policyPath(policy.kind), policy);
-    // A policy has an effect some time after its creation.
+    // A policy takes effect only some time after its creation.
     for (const name of ["no-registry", "lammps-worker", "shortest"]) await untilActive(name);
   });
 
@@ -133,7 +133,7 @@ describe("the admission policies in an API server", { skip: API_SERVER_SKIP, tim
       for (const namespace of [INJECTED, PLAIN]) {
         const { status, body } = await dryRunPod(server.client, namespace, caseNamed(name).pod);
         assert.equal(status, 201);
-        // Each pod has its own namespace, UID, time, and name of the token's volume.
+        // The namespaces, the UIDs, the times and the names of the tokens' volumes differ between pods.
         const own = new RegExp(
           `"(${INJECTED}|${PLAIN}|[0-9a-f-]{36}|[0-9-]+T[0-9:]+Z|kube-api-access-[a-z0-9]{5})"`,
           "g",
@@ -238,8 +238,9 @@ describe("the admission policies in an API server", { skip: API_SERVER_SKIP, tim
   }
 
   /**
-   * Creates a pod in turn with and without the policies. Returns the medians in milliseconds: without the policies, and
-   * of the differences between two creations that follow each other. The machine is equally busy during both of them.
+   * Creates a pod alternately with and without the policies. Returns two medians in milliseconds: `without` is the time
+   * without the policies, and `added` is the difference between two consecutive creations. The machine is equally busy
+   * during both of these creations.
    */
   async function addedLatency(pod: TestPod, creations: number) {
     const [differences, without]: [number[], number[]] = [[], []];

@@ -1,4 +1,7 @@
-/** The webhook gives the same pods as the pure function, in a real API server; its limits, its certificate and its end. */
+/**
+ * The webhook with a real API server. The webhook must give the same pods as the pure function. Other tests check its
+ * limits, its certificate and its end.
+ */
 import assert from "node:assert/strict";
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
@@ -166,7 +169,7 @@ describe("oras-push inject --webhook", { timeout: 120_000 }, () => {
     const manifest = readFileSync(join(MANIFESTS, "injection-webhook", "deployment.yaml"), "utf8");
     const limit = Number(/limits: \{ memory: (\d+)Mi \}/.exec(manifest)?.[1]);
     const pod = podNamed("shortest");
-    // As large as an object can be: the API server accepts 3 MiB.
+    // The API server accepts objects of at most 3 MiB. This pod is almost as large.
     const large = { ...pod, metadata: { ...pod.metadata, labels: { large: "x".repeat(3e6) } } };
     const answers = await Promise.all(
       Array.from({ length: 60 }, () => send(webhook, "POST", "/inject", review(large)).catch(() => undefined)),
@@ -188,7 +191,7 @@ describe("oras-push inject --webhook", { timeout: 120_000 }, () => {
         socket.on("error", reject);
       });
     assert.equal(await subject(), "first");
-    // Another program that overwrites the file first makes it empty.
+    // A program that overwrites the file makes the file empty before it writes the new content.
     for (const invalid of ["broken", ""]) {
       writeFileSync(join(folder, "tls", "tls.crt"), invalid);
       await sleep(6000);

@@ -10,8 +10,9 @@ import { killProcess, type TestPod, testPod } from "../support/pod.ts";
 const KILLS = Number(process.env.CHECKPOINT_KILLS ?? 8);
 
 /**
- * Writes its number and its own id to a large file, in place and in two halves, and to a small file. A third file never
- * changes after the start. Exits with 9 if it finds a torn file, or files of different numbers or of different processes.
+ * Counts, and writes each number with its process id to a large file and to a small file. Writes the large file in
+ * place and in two halves. A third file never changes after the start. At its start, exits with 9 if a file is torn, or
+ * if the files have different numbers or process ids.
  */
 const APPLICATION = `
 const { existsSync, mkdirSync, openSync, readFileSync, renameSync, writeSync, closeSync, writeFileSync } = require("node:fs");
@@ -46,7 +47,10 @@ for (;;) {
 }
 `;
 
-/** What a kill ends: the whole pod with its volume, the container of the application, or only the sidecar. */
+/**
+ * The part of the pod that a kill ends: the whole pod with its volume, only the application, the launcher with the
+ * application, or only the sidecar.
+ */
 type Victim = "pod" | "application" | "launcher" | "sidecar";
 
 const VICTIMS: readonly Victim[] = ["pod", "pod", "application", "launcher", "sidecar"];
@@ -63,7 +67,10 @@ class KillablePod {
     this.#launcher = this.#startLauncher();
   }
 
-  /** Waits until the application has read its files. Returns its first number, and the checkpoint that it started from. */
+  /**
+   * Waits until the application has read its files. Returns the first number of the application, and the number of the
+   * checkpoint from which it started.
+   */
   async started(): Promise<{ readonly first: number; readonly checkpoint: number }> {
     const file = join(this.#pod.folder, "first");
     while (!existsSync(file) || readFileSync(file).length === 0) {
@@ -74,7 +81,7 @@ class KillablePod {
     return { first, checkpoint };
   }
 
-  /** Kills a part of the pod, and starts it again. Returns the number of the newest whole checkpoint. */
+  /** Kills a part of the pod, and starts this part again. Returns the number of the newest complete checkpoint. */
   async kill(victim: Victim): Promise<number> {
     if (victim === "sidecar" || victim === "pod") this.#sidecar.child.kill("SIGKILL");
     if (victim === "launcher" || victim === "pod") this.#launcher.child.kill("SIGKILL");
@@ -103,13 +110,13 @@ class KillablePod {
     return this.#pod.start("launcher", [...options, "--", "sh", "-c", script]);
   }
 
-  /** The number of the newest checkpoint on the volume; 0 if there is none. */
+  /** The number of the newest checkpoint on the volume, or 0 if the volume has no checkpoint. */
   #localNumber(): number {
     const marker = join(this.#pod.share, "oras-operator-checkpoint.txt");
     return existsSync(marker) ? JSON.parse(readFileSync(marker, "utf8")).number : 0;
   }
 
-  /** The number of the checkpoint in the registry; 0 if there is none. */
+  /** The number of the checkpoint in the registry, or 0 if the registry has no checkpoint. */
   async #pushedNumber(): Promise<number> {
     const response = await fetch(`http://${this.#pod.registry.address}/v2/metric/count/manifests/1-checkpoint`);
     if (response.status === 404) return 0;

@@ -1,6 +1,6 @@
 /**
- * The bytes that a checkpoint sends if one of its 200 files changes. `CHECKPOINT_MIB=1024` sets the size of the
- * checkpoint.
+ * Checks how many bytes the sidecar sends for a checkpoint if one of its 200 files has changed. `CHECKPOINT_MIB=1024`
+ * sets the size of the checkpoint in MiB.
  */
 import assert from "node:assert/strict";
 import { randomFillSync } from "node:crypto";
@@ -13,7 +13,10 @@ import { killProcess, type TestPod, testPod, waitForPath } from "../support/pod.
 const FILES = 200;
 const FILE_BYTES = Math.floor((Number(process.env.CHECKPOINT_MIB ?? 32) * 2 ** 20) / FILES);
 
-/** The manifest lists all files, so it is sent too. */
+/**
+ * The largest size of the manifest, in bytes. The manifest lists all files, and the sidecar sends it for each
+ * checkpoint.
+ */
 const MANIFEST_BYTES = FILES * 600;
 
 it(`sends only the changed file of ${FILES} files of ${FILE_BYTES} bytes`, { timeout: 600_000 }, async (context) => {
@@ -54,7 +57,7 @@ function sentBytes({ registry }: TestPod): number {
   return registry.requests.reduce((sum, { received }) => sum + received, 0);
 }
 
-/** Waits until the sidecar has pushed the checkpoint with this number. Returns the seconds of the wait. */
+/** Waits until the sidecar has pushed the checkpoint with this number. Returns the duration of the wait, in seconds. */
 async function pushedAfter({ share }: TestPod, number: number): Promise<string> {
   const start = performance.now();
   const marker = join(share, "oras-operator-checkpoint-pushed.txt");

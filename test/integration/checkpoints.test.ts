@@ -11,7 +11,7 @@ const CHECKPOINT = "oras-operator-checkpoint.txt";
 const PUSHED = "oras-operator-checkpoint-pushed.txt";
 const ANNOTATION = "dev.oras-pod-tools.run";
 
-/** Counts to `$GOAL`, and writes each number to a state file by a rename. Starts from the number in the state file. */
+/** Counts from the number in the state file to `$GOAL`. For each number, replaces the state file by a rename. */
 const COUNTER = [
   "echo $$ > pid.new; mv pid.new pid",
   "mkdir -p state",

@@ -1,4 +1,6 @@
-/** Leases on a volume without sockets: heartbeat files replace them, and a death is still detected. */
+/**
+ * Leases on a volume that does not support sockets. Heartbeat files replace the sockets, and a death is still detected.
+ */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -13,12 +15,15 @@ import { type RunningProcess, start, type Tool, toolPath } from "../../support/t
 import { waitUntilIdle } from "../support/idle-process.ts";
 import { killProcess, type TestPod, testPod, waitForPath } from "../support/pod.ts";
 
-/** Without /proc, a socket path of more than 107 bytes has no shorter name, and the socket cannot be bound. */
+/** A socket path of more than 107 bytes needs a shorter name below /proc. Without /proc, the socket cannot be bound. */
 const WITHOUT_PROC = ["--mount", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh"];
 
 const SKIP = spawnSync("unshare", [...WITHOUT_PROC, "true"]).status === 0 ? false : "cannot create a mount namespace";
 
-/** The latest detection of a death, in milliseconds: 30 s of silence, polling every 5 s, and a reserve for slow machines. */
+/**
+ * The longest time until a death is detected, in milliseconds: 30 s of silence, polling every 5 s, and a reserve for
+ * slow machines.
+ */
 const DETECTION_LIMIT = 50_000;
 
 /** A pod whose volume does not support sockets. */
@@ -68,7 +73,7 @@ describe("on a volume without sockets", { skip: SKIP, concurrency: true, timeout
     const script = 'until [ -e go ]; do sleep 1; done; echo whole > "$0"';
     const launcher = begin("launcher", "--output", output, "--", "sh", "-c", script, output);
     await once(sidecar.child.stderr as Readable, "data");
-    // After this time, the sidecar would consider a launcher without a heartbeat dead.
+    // If the launcher had no heartbeat, the sidecar would consider the launcher dead after this time.
     await sleep(SILENCE + 10_000);
     await waitUntilIdle(sidecar.pid);
     writeFileSync(join(pod.folder, "go"), "");

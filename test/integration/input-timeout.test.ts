@@ -81,7 +81,7 @@ describe("a sidecar with a missing input", { timeout: 60_000 }, () => {
   it("polls in intervals of seconds", async (context) => {
     const pod = await testPod(context);
     assert.equal((await waiting(pod, "--input-timeout", "5").ended).code, 124);
-    // It polls at 0, 0.8-1.2 and 2.4-3.6 seconds, and at the end.
+    // The sidecar polls at 0 s, between 0.8 and 1.2 s, between 2.4 and 3.6 s, and at the end of the timeout.
     assert.equal(polls(pod).length, 4);
   });
 

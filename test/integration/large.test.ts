@@ -10,16 +10,16 @@ import { type ProcessUsage, watchProcess } from "../support/watch-process.ts";
 
 /** The memory limit of a push or a pull of any size, in MiB. */
 const MEMORY = 200;
-/** The size of the large file in GiB: 3 in CI. A full run has LARGE_GIB=10. */
+/** The size of the large file, in GiB. The default is 3. A full run sets LARGE_GIB=10. */
 const GIGABYTES = Number(process.env.LARGE_GIB ?? 3);
-/** The number of small files: 30,000 in CI. A full run has LARGE_FILES=100000. */
+/** The number of small files. The default is 30,000. A full run sets LARGE_FILES=100000. */
 const FILES = Number(process.env.LARGE_FILES ?? 30_000);
 const SKIP =
   process.env.CI !== "true" &&
   process.env.LARGE_GIB === undefined &&
   "minutes of work: only with CI=true or LARGE_GIB=10";
 
-/** Pushes a folder and pulls it again. Returns the resource usage of both. */
+/** Pushes a folder and pulls it again. Returns the resource usage of the push and of the pull. */
 async function thereAndBack(
   t: TestContext,
   folder: string,

@@ -1,4 +1,4 @@
-/** Deaths of a pod's containers: no process hangs, and no failure counts as a success. */
+/** Deaths of a pod's containers. No process may hang, and no failure may count as a success. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
@@ -34,19 +34,19 @@ function manifest({ registry }: TestPod, tag: string): { annotations: Record<str
   return JSON.parse(registry.manifests.get(`metric/${tag}`)?.bytes.toString() ?? "{}");
 }
 
-/** Waits until the stderr of a process matches. */
+/** Waits until the stderr of a process matches `text`. */
 async function writes({ child }: RunningProcess, text: RegExp): Promise<void> {
   for (let written = ""; !text.test(written); )
     [written] = [written + (await once(child.stderr as NodeJS.ReadableStream, "data"))[0]];
 }
 
-/** Waits until a new sidecar waits for the end of an attempt. Throws if it ends instead. */
+/** Waits until a new sidecar waits for the end of an attempt. Throws if the sidecar ends instead. */
 async function waitForIdleSidecar(sidecar: RunningProcess): Promise<void> {
   await writes(sidecar, /wait-fs: .*oras-operator-done\.txt/);
   await waitUntilIdle(sidecar.pid);
 }
 
-/** Starts a sidecar and waits until it waits for the launcher. */
+/** Starts a sidecar. Returns when the sidecar waits for the launcher. */
 async function waitingSidecar(pod: TestPod, args: readonly string[]): Promise<RunningProcess> {
   const sidecar = pod.start("oras-push", ["sidecar", ...args]);
   await waitForIdleSidecar(sidecar);
@@ -62,7 +62,7 @@ describe("a launcher that dies", { timeout: 180_000 }, () => {
     const killed = performance.now();
     launcher.child.kill("SIGKILL");
     const { code, stdout, stderr } = await sidecar.ended;
-    // Without the lease, only a heartbeat of 30 seconds would show the death.
+    // Without the lease, the sidecar would detect the death only after 30 seconds without a heartbeat.
     assert.ok(performance.now() - killed < 20_000, `${performance.now() - killed} ms`);
     assert.equal(code, 79, stderr);
     assert.match(stderr, /^oras-push: the launcher died before it finished\nhint: .*\n$/m);
@@ -352,7 +352,7 @@ describe("a sidecar", { timeout: 180_000 }, () => {
     await waitForPath(join(pod.share, LEASE));
     const sidecar = pod.start("oras-push", ["sidecar", "NA", pod.reference("t:1"), "--start-timeout", "0.5"]);
     await waitForIdleSidecar(sidecar);
-    // The timer of the start began before this wait, so it has expired by now.
+    // The start timeout began before this sleep. So it has passed when this sleep ends.
     await sleep(600);
     await waitUntilIdle(sidecar.pid);
     writeFileSync(join(pod.folder, "go"), "");

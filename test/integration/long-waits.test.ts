@@ -1,4 +1,4 @@
-/** After 30 seconds, a side that waits says what it waits for. */
+/** After a wait of 30 seconds, a launcher or sidecar logs the reason for the wait. */
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -75,7 +75,7 @@ describe("with the in-process registry", () => {
       let requests = 0;
       registry.intercept((request, response) => {
         if (request.method !== "GET" || !request.url?.endsWith("/manifests/late") || requests++ > 0) return false;
-        // The tag is free at the first request. Another push writes it during the upload.
+        // At the first request, the tag does not exist yet. During the upload, another push writes the tag.
         const other = registry.manifests.get("keep:other");
         assert.ok(other);
         registry.manifests.set("keep:late", other);
@@ -347,7 +347,10 @@ describe("with the in-process registry", () => {
   });
 });
 
-/** Responds as if a repository had no blobs that were not sent to it. Records the requests. */
+/**
+ * Answers each HEAD request below `path` with 404, as if the registry did not have the blob. Records all requests below
+ * `path` in `seen`.
+ */
 function hideFrom(request: IncomingMessage, response: ServerResponse, path: string, seen: string[]): boolean {
   if (!request.url?.startsWith(path)) return false;
   seen.push(`${request.method} ${request.url}`);

@@ -1,4 +1,4 @@
-/** The markers that real pods leave match the JSON Schema in docs/markers.schema.json. */
+/** Checks the markers of real pods against the JSON Schema in docs/markers.schema.json. */
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { killProcess, type TestPod, testPod, waitForPath } from "../support/pod.
 
 const SCHEMA = join(ROOT, "docs", "markers.schema.json");
 
-/** Reads an object from stdin, and prints each difference from the schema of the argument. */
+/** Reads an object from stdin and a schema from the file in the argument. Prints each violation of the schema. */
 const VALIDATE = [
   "import json, sys, jsonschema",
   "schema = json.load(open(sys.argv[1]))",
@@ -20,7 +20,7 @@ const VALIDATE = [
   "    print('/'.join(map(str, error.absolute_path)), error.message)",
 ].join("\n");
 
-/** Returns the differences between markers and the schema. */
+/** Returns all violations of the schema by the markers. */
 async function differences(markers: Readonly<Record<string, unknown>>): Promise<string> {
   const { child, ended } = start(PYTHON, ["-c", VALIDATE, SCHEMA], { stdio: ["pipe", "pipe", "pipe"] });
   child.stdin?.end(JSON.stringify(markers));
@@ -35,7 +35,7 @@ function markersOf({ share }: TestPod): Record<string, unknown> {
   return Object.fromEntries(names.map((name) => [name, JSON.parse(readFileSync(join(share, name), "utf8"))]));
 }
 
-/** Runs both tools in a new volume until both end. */
+/** Runs both tools on a new volume until both end. */
 async function step(pod: TestPod, sidecar: readonly string[], launcher: readonly string[]): Promise<void> {
   rmSync(pod.share, { recursive: true, force: true });
   mkdirSync(pod.share);

@@ -1,4 +1,4 @@
-/** A side with an invalid command line: the other side does not wait for it. */
+/** If one side has an invalid command line, the other side does not wait for it. */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";

@@ -17,7 +17,7 @@ const NEEDED = ["docker-registry", "openssl"].filter((name) => findProgram(name)
 const SKIP = NEEDED.length > 0 ? `${NEEDED.join(", ")} not installed` : false;
 const CONTENT = "Loop time of 12.5347\n";
 
-/** A host name that does not resolve, so only a proxy reaches it. */
+/** The host name in this reference does not resolve, so only a proxy can reach the registry. */
 const REFERENCE = "registry.example:5000/metric/run:1";
 
 before(() => writeFileSync(join(folder, "run.out"), CONTENT));

@@ -1,4 +1,4 @@
-/** The two containers of a pod as two processes with one shared folder, with every registry. */
+/** The two containers of a pod, as two processes with one shared folder. The tests run with every registry. */
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

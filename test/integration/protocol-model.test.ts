@@ -1,5 +1,5 @@
 /**
- * The protocol in every interleaving: the real code of launcher and sidecar with a model of the volume.
+ * The protocol in every interleaving. The real code of launcher and sidecar runs with a model of the volume.
  * `PROTOCOL_MODEL=full` adds long scenarios.
  */
 import assert from "node:assert/strict";
@@ -182,7 +182,7 @@ function sidecarLife(pod: Pod): Life {
       pushCheckpoint: (order: CheckpointOrder) => pushCheckpoint(perform, order),
       lease,
       settle: async () => void (await perform({ do: "settle" })),
-      // The time for another launcher may end at any moment.
+      // In the model, the time limit for another launcher may end at any moment.
       expectLauncher: async (started: () => Promise<true | undefined>) => (await started()) === true,
       savedOutputs: async ({ outputs }: { outputs: readonly string[] | null }) => outputs ?? [],
       push: (order: PushOrder) => push(perform, order),
@@ -212,7 +212,10 @@ async function pushCheckpoint(perform: Seams["perform"], { reference, checkpoint
   return { reference: `registry.example/repository:${reference.tag}`, digest: content };
 }
 
-/** The exit code of the attempt whose two complete outputs are the content; undefined for any other content. */
+/**
+ * Returns the exit code of the attempt that wrote both outputs in `content` completely. Returns undefined for any other
+ * content.
+ */
 function exitCodeOfOutputs(content: string | undefined, pod: Pod): number | undefined {
   for (const [index, exitCode] of pod.exitCodes.entries()) {
     const output = outputContent(nameOf("launcher", index + 1), true);
@@ -221,7 +224,10 @@ function exitCodeOfOutputs(content: string | undefined, pod: Pod): number | unde
   return undefined;
 }
 
-/** Fails with the whole state. Serializes it only then, because there are many states. */
+/**
+ * If a condition does not hold, fails with the whole state. Serializes the state only in this case, because the model
+ * checks many states.
+ */
 function must(holds: boolean, what: string, state: State): void {
   if (!holds) assert.fail(`${what}: ${JSON.stringify(state, null, 1)}`);
 }
@@ -260,7 +266,7 @@ function checkState(state: State, pod: Pod): void {
   }
 }
 
-/** Checks that no checkpoint is lost, and that each restored checkpoint was the newest whole one. */
+/** Checks that no checkpoint is lost, and that each restored checkpoint was the newest complete checkpoint. */
 function checkCheckpoints({ world, ...state }: State, pod: Pod): void {
   const all = { world, ...state };
   const number = numberOf(world.tags["tag-checkpoint"]);
@@ -269,8 +275,8 @@ function checkCheckpoints({ world, ...state }: State, pod: Pod): void {
 }
 
 /**
- * Checks that no process waits forever, with two exceptions. A process may wait for another one that died before it left any
- * trace; timeouts exist for this case. A native sidecar waits for the end of its pod.
+ * Checks that no process waits forever, with two exceptions. A process may wait for another process that died before it
+ * left any trace on the volume. Timeouts exist for this case. A native sidecar may wait for the end of its pod.
  */
 function checkEnd(state: State, pod: Pod): void {
   const { launcher, sidecar, world, ending } = state;
@@ -294,7 +300,10 @@ async function exploreAll(pod: Pod, limits: Partial<Scenario>) {
   return found;
 }
 
-/** Restarts failed processes, as the kubelet does with restartPolicy OnFailure, up to a number of starts for each side. */
+/**
+ * Restarts failed processes, as the kubelet does with restartPolicy OnFailure. `starts` limits the number of starts of
+ * each side.
+ */
 function onFailure(starts: Readonly<Record<Side, number>>): Scenario["restarts"] {
   return ({ state, start, outcome }, side) => {
     const succeeded = state === "ended" && (outcome === "0" || outcome?.startsWith("success ") === true);
@@ -302,7 +311,7 @@ function onFailure(starts: Readonly<Record<Side, number>>): Scenario["restarts"]
   };
 }
 
-/** Restarts processes of a pod with a native sidecar: failed launchers, and every sidecar. */
+/** Restarts every sidecar and failed launchers, as the kubelet does in a pod with a native sidecar. */
 function native(starts: Readonly<Record<Side, number>>): Scenario["restarts"] {
   const failed = onFailure(starts);
   return (process, side) => (side === "sidecar" ? process.start < starts.sidecar : failed(process, side));

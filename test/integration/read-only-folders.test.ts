@@ -30,7 +30,7 @@ describe("folders without write permission", () => {
   });
   after(() => registry.close());
 
-  /** Pulls as a normal user, whom the modes of folders restrict. */
+  /** Pulls as a normal user, because the modes of folders do not restrict root. */
   function pullAsUser(tag: string, to: string) {
     const place = join(folder, to);
     if (!existsSync(place)) mkdirSync(place);

@@ -1,4 +1,4 @@
-/** The executable and registries that are slow, strict, or no registries at all. */
+/** The executable with slow registries, with strict registries, and with servers that are not registries. */
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type RequestListener } from "node:http";
@@ -68,7 +68,8 @@ describe("a server that is no registry", () => {
       assert.equal(code, 69, stderr);
       assert.match(stderr, /cannot reach the registry \S+ \(no response /);
     }
-    // Without the option, the pushes and pulls would retry for 30 s. The start of a tool takes seconds on a busy machine.
+    // Without `--retry-for`, the pushes and pulls would retry for 30 s. On a busy machine, the start of a tool takes
+    // seconds.
     assert.ok(performance.now() - start < 20_000);
   });
 });

@@ -1,4 +1,4 @@
-/** Registries with authentication: TLS of a private authority, passwords and tokens. No secret appears in any output. */
+/** Registries with authentication: TLS with a private authority, passwords and tokens. No output contains a secret. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -16,9 +16,9 @@ import { temporaryFolder } from "../support/temporary.ts";
 const USER = { name: "lammps", password: "correct horse: battery" };
 const AUTH = Buffer.from(`${USER.name}:${USER.password}`).toString("base64");
 const LARGE = 24 << 20;
-/** Seconds for which distribution accepts an expired token. */
+/** Distribution accepts an expired token for this number of seconds. */
 const LEEWAY = 60;
-/** Effective lifetime of a token in a test of expiry, in seconds. */
+/** The effective lifetime of a token in the tests of expired tokens, in seconds. */
 const SHORT_LIFE = 3;
 const NEEDED = ["docker-registry", "openssl", "htpasswd"].filter((name) => findProgram(name) === undefined);
 const SKIP = NEEDED.length > 0 ? `${NEEDED.join(", ")} not installed` : false;

@@ -1,4 +1,4 @@
-/** On a terminal a push and a pull draw bars. With --no-tty, and elsewhere, they write plain lines. */
+/** On a terminal, a push or pull draws bars. With --no-tty or on a dumb terminal, it writes plain lines. */
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ const SCRIPT = findProgram("script");
 const PUSH = ["--oci-layout", "other:1", "large"];
 const PULL = ["pull", "--oci-layout", "layout:1", "-o", "out"];
 
-/** Creates a folder with a large file, and a layout that has it. */
+/** Creates a folder with a large file, and with an OCI layout that contains this file. */
 async function workplace(t: TestContext): Promise<string> {
   const cwd = temporaryFolder(t);
   writeFileSync(join(cwd, "large"), noise(32 << 20));

@@ -1,4 +1,7 @@
-/** Launcher and sidecar as two users: the sidecar pushes everything that can be read, and names the rest. */
+/**
+ * The launcher and the sidecar run as two users. The sidecar pushes the files that it can read, and names the other
+ * files.
+ */
 import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -83,7 +86,7 @@ describe("launcher and sidecar as two users", {
     ["outside of the volume", "out"],
   ] as const)
     it(`pushes the readable part of an output ${place}, and names the rest in log, marker and artifact`, async (t) => {
-      // A file of root, which neither user can read.
+      // Root owns this file, so neither user can read it.
       mkdirSync(join(pod, output));
       chmodSync(join(pod, output), 0o777);
       writeFileSync(join(pod, output, "secret"), "3", { mode: 0o600 });

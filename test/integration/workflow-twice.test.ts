@@ -1,5 +1,5 @@
 /**
- * A workflow of 20 steps that is killed at random moments and applied again. `WORKFLOW_KILLS=10` sets the number of
+ * The test kills a workflow of 20 steps at random moments, and starts it again. `WORKFLOW_KILLS=10` sets the number of
  * kills.
  */
 import assert from "node:assert/strict";
@@ -12,7 +12,7 @@ import { killProcess, type TestPod, testPod } from "../support/pod.ts";
 
 const KILLS = Number(process.env.WORKFLOW_KILLS ?? 1);
 const STEPS = 20;
-/** Each step needs the output of the step before it in its row. The rows run at the same time. */
+/** Each step needs the output of the step before it in the same row. The rows run at the same time. */
 const ROWS = 5;
 
 /** One step: two processes, as in a pod. */
@@ -22,7 +22,7 @@ interface Step {
   readonly folder: string;
 }
 
-/** The number that a step computes: its own index plus the number of the step before it. */
+/** The number that a step computes: the sum of its own index and the number of the step before it. */
 function expectedNumber(index: number): number {
   return index + (index >= ROWS ? expectedNumber(index - ROWS) : 0);
 }
@@ -64,7 +64,8 @@ function startStep(pod: TestPod, index: number): Step {
 }
 
 function kill({ sidecar, launcher, folder }: Step): Promise<unknown> {
-  // An application that has ended has no process any more, and its number may belong to another process.
+  // The file `pid` contains the application's process ID. After the application has ended, another process may have
+  // this ID.
   const runs = launcher.child.exitCode === null && existsSync(join(folder, "pid"));
   for (const { child } of [launcher, sidecar]) child.kill("SIGKILL");
   if (runs) killProcess(Number(readFileSync(join(folder, "pid"), "utf8")));
@@ -84,12 +85,12 @@ it(`skips the steps whose outputs were pushed before one of ${KILLS} kills`, { t
   const pod = await testPod(context);
   mkdirSync(join(pod.folder, "runs"));
   const indexes = Array.from({ length: STEPS }, (_, index) => index);
-  /** The number of runs of each step when its output was pushed. */
+  /** For each step, the number of its runs at the time when its output was pushed. */
   const runsWhenPushed = new Map<number, number>();
   const found: number[] = [];
   for (let round = 0; round < KILLS; round++) {
     const steps = apply(pod);
-    // Kills the workflow after a random number of further steps has been pushed.
+    // Kills the workflow after a random number of further outputs has been pushed.
     const goal = found.length === 0 ? 1 : Math.min(STEPS - 1, (found.at(-1) ?? 0) + 1);
     const wanted = goal + Math.floor(Math.random() * Math.max(1, Math.ceil((STEPS - goal) / KILLS)));
     while (indexes.filter((index) => hasOutput(pod, index)).length < wanted) await sleep(5);

@@ -1,7 +1,7 @@
 /**
- * A fan-in of many tags beside the command `oras pull` in a shell loop. `FAN_IN_TAGS=300` sets the number of tags. On an
- * idle machine, `FAN_IN_MAX_RATIO=0.3` limits the time of the fan-in, as a part of the time of the loop. Set TMPDIR to a
- * file system on which no files were deleted in the last minutes.
+ * Compares a fan-in of many tags with `oras pull` in a shell loop. `FAN_IN_TAGS=300` sets the number of tags.
+ * `FAN_IN_MAX_RATIO=0.3` sets the maximum ratio of the fan-in's time to the loop's time. Use this ratio only on an idle
+ * machine. Set TMPDIR to a file system on which no files were deleted in the last minutes.
  */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -17,10 +17,13 @@ import { temporaryFolder } from "../support/temporary.ts";
 const TAGS = Number(process.env.FAN_IN_TAGS ?? 40);
 const FILES = 10;
 const MAX_RATIO = Number(process.env.FAN_IN_MAX_RATIO ?? Number.POSITIVE_INFINITY);
-/** The largest memory of the sidecar, in MiB. The manifests give the sidecar 256 MiB. */
+/** The sidecar may use at most this much memory in the test, in MiB. The manifests give the sidecar 256 MiB. */
 const MAX_MEMORY = 160;
 
-/** How the files of a tag are stored: by oras as a layer for each file, or by `oras-push` as one layer for their folder. */
+/**
+ * Two ways to store the files of a tag: one layer for each file, as `oras` does, or one layer for the whole folder, as
+ * `oras-push` does.
+ */
 const SHAPES = { files: pushFiles, folder: pushFolder };
 
 for (const kind of [CONTAINER_REGISTRY, DISTRIBUTION_3])
@@ -59,7 +62,7 @@ for (const kind of [CONTAINER_REGISTRY, DISTRIBUTION_3])
       });
   });
 
-/** Pulls all tags with a sidecar. Returns the time until the init marker exists, and the largest memory in MiB. */
+/** Pulls all tags with a sidecar. Returns the seconds until the init marker exists, and the peak memory in MiB. */
 async function pullWithSidecar(repository: string, share: string): Promise<{ seconds: number; memory: number }> {
   mkdirSync(share);
   const start = performance.now();
@@ -101,8 +104,8 @@ function contentOfFile(index: number, file: number): string {
 }
 
 /**
- * Pushes a folder of {@link FILES} small files as `iter-INDEX`, as a step does. Deletes nothing: on ext4, the creation of
- * files is slow for minutes after many files were deleted.
+ * Pushes a folder of {@link FILES} small files as `iter-INDEX`, as a step does. Deletes no files, because ext4 creates
+ * files slowly for some minutes after many deletions.
  */
 async function pushFolder(repository: string, index: number, folder: string): Promise<void> {
   const cwd = mkdtempSync(join(folder, "step-"));
@@ -113,7 +116,7 @@ async function pushFolder(repository: string, index: number, folder: string): Pr
   assert.equal(code, 0, stderr);
 }
 
-/** Pushes an artifact of {@link FILES} small files as `iter-INDEX`, with plain requests. */
+/** Pushes an artifact of {@link FILES} small files as `iter-INDEX`. Uses plain HTTP requests. */
 async function pushFiles(repository: string, index: number): Promise<void> {
   const base = `http://${repository.replace("/", "/v2/")}`;
   const config = await pushBlob(base, Buffer.from("{}"));

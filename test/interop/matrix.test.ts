@@ -1,6 +1,7 @@
 /**
- * Every client restores the artifacts of every other client from every store, except for known faults of other clients.
- * Clients for images read mountable artifacts as images. `test/cluster/mounts.test.ts` mounts such artifacts in pods.
+ * Every client must restore the artifacts of all clients from all stores. The exceptions are known faults of other
+ * tools. Clients for images read only the mountable artifacts. `test/cluster/mounts.test.ts` mounts such artifacts in
+ * pods.
  */
 import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
@@ -29,7 +30,7 @@ interface Artifact {
   readonly name: string;
   readonly pusher: Client;
   readonly paths: readonly string[];
-  /** The ending of the reference of its image. Undefined for an artifact that is not mountable. */
+  /** The image's reference is the artifact's reference plus this suffix. Undefined if the artifact is not mountable. */
   readonly imageSuffix?: string;
 }
 
@@ -47,13 +48,13 @@ const ARTIFACTS: readonly Artifact[] = [
 interface Fault {
   /** A note for the table. */
   readonly note: string;
-  /** Asserts that the restored files have this fault and no other. */
+  /** Asserts that the restored files have this fault and no other fault. */
   readonly assertFault: (restored: string, sources: string) => Promise<void>;
 }
 
 /**
- * oras-py does not mark the layer of a folder. `oras` restores the archive under the name of the folder; `oras-push`
- * extracts it.
+ * oras-py does not mark the layer of a folder. So `oras` does not extract the archive, but restores it under the name
+ * of the folder. `oras-push` extracts the archive.
  */
 const UNMARKED_FOLDER: Fault = {
   note: "oras-py pushes a folder without io.deis.oras.content.unpack, and oras restores it as a .tar.gz",
@@ -68,7 +69,7 @@ const UNMARKED_FOLDER: Fault = {
 
 const IMAGES_ONLY = "because podman, buildah and crane read images, and only --mountable makes an artifact an image";
 
-/** The clients that restore the mode and the time of a single file. In both, `oras-push` does so. */
+/** These clients restore the mode and the modification time of a single file. Both use `oras-push` to restore files. */
 const KEEPS_METADATA = ["oras-push", "skopeo copy"];
 
 function assertMetadata(actual: string, expected: string): void {
@@ -77,12 +78,12 @@ function assertMetadata(actual: string, expected: string): void {
   assert.equal(is.mtimeMs, was.mtimeMs);
 }
 
-/** The note for clients of which one does not support OCI layouts. */
+/** Returns a note with the name of the first client that does not support OCI layouts. */
 function noLayouts(...clients: readonly Client[]): string {
   return `${clients.find(({ layouts }) => !layouts)?.name} does not support OCI layouts`;
 }
 
-/** Returns the known fault of a pair of clients. It is a fault of the pinned versions. */
+/** Returns the known fault of a pair of clients in their pinned versions. */
 function findFault(pusher: Client, puller: Client): Fault | undefined {
   return pusher.name === "oras-py" && puller.name.startsWith("oras 1.") ? UNMARKED_FOLDER : undefined;
 }
@@ -171,7 +172,7 @@ describe("artifacts of all clients", () => {
   }
 });
 
-/** The reason to skip a store and a client; false if they can be tested together. */
+/** Returns the reason why a store and a client cannot be tested together. Returns false if they can. */
 function skipReason(kind: StoreKind, client: Client): string | false {
   if (kind.program === undefined) return `${kind.name} is not installed`;
   if (client.program === undefined) return `${client.name} is not installed`;

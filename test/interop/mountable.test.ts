@@ -1,4 +1,7 @@
-/** Mountable artifacts: every client restores them as other artifacts, and podman mounts them as images. */
+/**
+ * Every client restores a mountable artifact in the same way as other artifacts. In addition, podman mounts the
+ * artifact as an image.
+ */
 import assert from "node:assert/strict";
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

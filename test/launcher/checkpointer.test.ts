@@ -1,4 +1,4 @@
-/** When the launcher takes a checkpoint, and which files the checkpoint contains. */
+/** Tests when the launcher takes a checkpoint, and which files the checkpoint contains. */
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +10,10 @@ import { SHARE } from "shared/pod/markers";
 import { openVolume } from "shared/pod/shared-volume";
 import { temporaryFolder } from "../support/temporary.ts";
 
-/** A file counts after this time without a change, in seconds. A checkpoint is due after the same time. */
+/**
+ * The time after which a checkpoint is due, in seconds. A checkpoint contains only files that have not changed for this
+ * time.
+ */
 const INTERVAL = 0.5;
 
 /** Starts a checkpointer for the files in the folder `state`. */

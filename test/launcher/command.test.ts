@@ -1,4 +1,4 @@
-/** The command of the launcher: its end and its arguments. */
+/** Tests the end and the arguments of the command that the launcher runs. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -13,7 +13,7 @@ import { parseInitMarker, SHARE } from "shared/pod/markers";
 import { openVolume } from "shared/pod/shared-volume";
 import { done, launch, places, startLauncher, waitForOutput } from "./launching.ts";
 
-/** Whether a process exists and is not a zombie. */
+/** Returns whether a process exists and is not a zombie. */
 function isRunning(pid: number): boolean {
   try {
     return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
@@ -185,7 +185,7 @@ describe("the arguments of the command", { timeout: 30_000 }, () => {
     };
     const warn = (line: string) => void warnings.push(line);
     const signals = { listen: () => {} };
-    // The launcher itself cannot be started with such an argument.
+    // The system cannot start the launcher with such a long argument. So the test calls the launcher's code directly.
     const { stdout, stderr } = process;
     const own = { signals, terminal: false, directSignals: [], env: process.env, stdout, stderr, warn };
     const shared = { ...own, attempt: "a", volume: openVolume(at.share), waitLog: silent };

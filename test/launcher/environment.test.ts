@@ -1,4 +1,4 @@
-/** Variables of the environment that Node itself reads. In a pod they are meant for the application. */
+/** Environment variables that Node itself reads. In a pod, these variables are meant for the application. */
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-/** The files of an image that are not meant for the tools. */
+/** The tools must not use files of an image that belong to other programs. */
 import assert from "node:assert/strict";
 import { linkSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { launch, places } from "./launching.ts";
 
 const STRACE = debianProgram("strace", ["strace"]);
 
-/** The files that a tool may open: its own, the libraries, and what the system shows to every process. */
+/** A tool may open its own files, the libraries, and files that the system shows to every process. */
 const EXPECTED = [
   new RegExp(`^${DIST}/(launcher|wait-fs|lib/.*)$`),
   /\.so(\.[\d.]+)?$/,
@@ -21,11 +21,15 @@ const EXPECTED = [
   /^\/usr\/share\/zoneinfo\//,
 ];
 
-/** Runs a tool, and returns the files that it tried to open outside of `own`, without those of its child processes. */
+/**
+ * Runs a tool. Returns the unexpected files outside of `own` that the tool tried to open. Ignores the child processes
+ * of the tool.
+ */
 async function openedFiles(folder: string, own: string, tool: "launcher" | "wait-fs", args: readonly string[]) {
   const log = join(folder, "strace.log");
   assert.ok("path" in STRACE);
-  // Threads have process ids of their own. A child starts another program.
+  // In the log, each thread and each child process has its own ID. An ID belongs to a child process if this process
+  // starts another program (execve).
   const traced = ["-f", "-o", log, "-e", "trace=openat,open,execve", toolPath(tool), ...args];
   const { code, stderr } = await run(STRACE.path, traced, { cwd: folder, env: { PATH: "/usr/bin:/bin" } });
   assert.equal(code, 0, stderr);

@@ -10,11 +10,11 @@ import { temporaryFolder } from "../support/temporary.ts";
 export interface Places {
   /** The working directory of the launcher. */
   readonly folder: string;
-  /** The shared volume, a folder in it. */
+  /** The shared volume, which is a folder in `folder`. */
   readonly share: string;
 }
 
-/** Creates the folders of a test, and removes them after it. */
+/** Creates the folders of a test, and removes them after the test. */
 export function places(context: { after(clean: () => void): void }): Places {
   const folder = temporaryFolder(context);
   const share = join(folder, "share");
@@ -22,7 +22,7 @@ export function places(context: { after(clean: () => void): void }): Places {
   return { folder, share };
 }
 
-/** Starts the launcher with `--quiet`, in the folder beside the share. */
+/** Starts the launcher with `--quiet`. Its working directory is the folder that contains the share. */
 export function startLauncher(
   { folder, share }: Places,
   args: readonly string[],
@@ -31,7 +31,7 @@ export function startLauncher(
   return startTool("launcher", ["-q", "--share", share, ...args], { cwd: folder, ...options });
 }
 
-/** Runs the launcher as {@link startLauncher}, and waits until it ends. */
+/** Starts the launcher as {@link startLauncher} does, and waits until the launcher ends. */
 export function launch(at: Places, args: readonly string[], options: SpawnOptions = {}): Promise<ProcessResult> {
   return startLauncher(at, args, options).ended;
 }
@@ -71,7 +71,7 @@ export function has({ share }: Places, name: string): boolean {
   return existsSync(join(share, name));
 }
 
-/** Writes an empty init marker, as a sidecar that has pulled the inputs. */
+/** Writes an empty init marker, as a sidecar does after it has pulled the inputs. */
 export function writeInit({ share }: Places): void {
   writeFileSync(join(share, SHARE.init), "");
 }

@@ -1,4 +1,4 @@
-/** A second launcher or sidecar on a volume whose first one is alive, and a volume of another user. */
+/** Tests a volume that is not new: another launcher or sidecar still uses the volume, or another user has used it. */
 import assert from "node:assert/strict";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

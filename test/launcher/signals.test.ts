@@ -7,7 +7,7 @@ import { SHARE } from "shared/pod/markers";
 import { startTool } from "../../support/tools.ts";
 import { done, failed, has, launch, places, startLauncher, waitForOutput, writeInit } from "./launching.ts";
 
-/** A program that prints "ready", then the name of each signal that it receives. SIGTERM ends it with 7. */
+/** A program that prints "ready", and then the name of each signal that it receives. It exits with 7 after SIGTERM. */
 const NAME_SIGNALS = [
   process.execPath,
   "-e",
@@ -21,7 +21,8 @@ const NAME_SIGNALS = [
 describe("signals of the launcher", { timeout: 30_000 }, () => {
   it("forwards SIGTERM, and keeps the command's exit code and outputs", async (context) => {
     const at = places(context);
-    // The signal also ends the shell's own child, and the shell may report this on stderr.
+    // The signal also ends the child process of the shell. The shell may report this on stderr, so the script discards
+    // its stderr.
     const trap = "exec 2>/dev/null; trap 'echo saved > out/file; exit 7' TERM";
     const script = `${trap}; mkdir out; echo ready; while :; do sleep 0.05; done`;
     const running = startLauncher(at, ["--output", "out", "--", "sh", "-c", script]);
@@ -63,7 +64,7 @@ describe("signals of the launcher", { timeout: 30_000 }, () => {
       await waitForOutput(running, "ready");
       const received = waitForOutput(running, name);
       running.child.kill(name);
-      // If the signal does not arrive, the test still ends.
+      // This timer ends the test if the signal does not arrive.
       const late = setTimeout(() => running.child.kill("SIGTERM"), 5000);
       await received;
       clearTimeout(late);
@@ -104,7 +105,7 @@ describe("signals of the launcher", { timeout: 30_000 }, () => {
     const at = places(context);
     const inputs = join(at.share, SHARE.inputs);
     mkdirSync(inputs);
-    // A hole takes time to copy, but no space.
+    // A file with a hole takes time to copy, but needs no space on the disk.
     writeFileSync(join(inputs, "hole"), "");
     truncateSync(join(inputs, "hole"), 2 ** 29);
     writeInit(at);

@@ -1,4 +1,4 @@
-/** The failure marker of a side with an invalid command line. It is on the volume that the command line names. */
+/** A side with an invalid command line writes a failure marker to the volume that the command line names. */
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { temporaryFolder } from "../support/temporary.ts";
 
 type Main = typeof launcher;
 
-/** Runs a tool with an invalid command line in this process. */
+/** Calls the code of a tool in this process, with an invalid command line. */
 async function fail(main: Main, argv: string[], env: NodeJS.ProcessEnv = {}): Promise<void> {
   const io = { env, stdout: () => {}, stderr: () => {}, interrupted: () => new AbortController().signal };
   await assert.rejects(main(argv, io), { code: "usage" });

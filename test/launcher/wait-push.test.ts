@@ -1,4 +1,4 @@
-/** The wait for the push of the sidecar. */
+/** The launcher waits for the sidecar's push. */
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -68,7 +68,7 @@ describe("--wait-push", { timeout: 30_000 }, () => {
     const args = ["--share", at.share, "--wait-push", "--", "true"];
     const running = startTool("launcher", args, { cwd: at.folder });
     while (!has(at, SHARE.done)) await sleep(10);
-    // The launcher ignores signals while it saves the outputs.
+    // The launcher ignores signals while it saves the outputs, so the test repeats the signal.
     for (; running.child.exitCode === null; await sleep(50)) running.child.kill("SIGTERM");
     const { code, stderr } = await running.ended;
     assert.equal(code, 75);

@@ -1,4 +1,4 @@
-/** The components add launcher and sidecar to a user's own Jobs. */
+/** The components add the launcher and the sidecar to a user's own Jobs. */
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join, relative } from "node:path";

@@ -15,7 +15,7 @@ import {
   validate,
 } from "../support/kubernetes.ts";
 
-/** Returns a manifest with one text replaced. Fails if the text is not in it. */
+/** Returns a manifest in which `to` replaces the text `from`. Fails if the manifest does not contain `from`. */
 function replaced(name: string, from: string, to: string): Manifest {
   const text = readFileSync(join(MANIFESTS, name), "utf8");
   assert.ok(text.includes(from), `${name} has no ${from}`);
@@ -45,7 +45,7 @@ it("every folder in a `kubectl apply -k` of a comment or a document has a kustom
     ...readFileSync(file, "utf8").matchAll(/(?:apply|delete) -k images\/manifests\/([\w/-]+)/g),
   ]);
   const folders = new Set(matches.map(([, folder = ""]) => folder));
-  // The folders that the reader of the guide creates, and the placeholders.
+  // The reader of the guide creates the first two folders. The other names are placeholders.
   for (const folder of ["overlays/mine", "overlays/webhook", "overlays/YOURS", "FOLDER"])
     assert.ok(folders.delete(folder), folder);
   assert.deepEqual(

@@ -1,4 +1,4 @@
-/** The pods of the manifests are safe and fit the tools, which no schema can check. */
+/** Checks that the pods of the manifests are safe, and that their options fit the tools. A schema cannot check this. */
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
@@ -22,7 +22,7 @@ import { parseToolUse, type ToolUse } from "../support/tool-use.ts";
 
 const SHARE = "/mnt/oras";
 
-/** The image of the tools. Its PATH contains them. */
+/** The image of the tools. In this image, the tools are on the PATH. */
 const TOOLS = /(^|\/)oras-pod-tools:/;
 
 /** The Secrets and ConfigMaps that the comments in the manifests tell the user to create. */
@@ -57,7 +57,10 @@ interface Step {
   readonly sidecar: SidecarCommandPlan;
 }
 
-/** Returns the step of a pod; none for a pod without launcher. Fails if a pod has only one of the two, or several. */
+/**
+ * Returns the launcher and the sidecar of a pod. The result is empty if the pod has neither. Fails if the pod has only
+ * one of the two, and if it has several launchers or sidecars.
+ */
 function stepsOf({ pod, containers }: PodUse): Step[] {
   const launches = containers.flatMap(({ use }) => use.launch ?? []);
   const sidecars = containers.flatMap(({ container, use: { sidecar } }) => (sidecar ? [{ container, sidecar }] : []));
@@ -75,7 +78,7 @@ describe("pods of the manifests", { skip: KUBERNETES_SKIP, timeout: 120_000 }, (
   before(async () => {
     const built = await Promise.all(kustomizations().map((name) => kustomize(name)));
     objects = (await validate(built)).flat().map(({ object }) => object);
-    // This rejects if a tool does not know an option.
+    // This line throws if a tool does not know an option.
     pods = await Promise.all(objects.flatMap(podsOf).map(parsePodUse));
   });
 
@@ -190,8 +193,8 @@ describe("pods of the manifests", { skip: KUBERNETES_SKIP, timeout: 120_000 }, (
       // A classic sidecar must not restart after its push.
       if (!sidecar.native) assert.equal(pod.spec.restartPolicy, "Never", pod.name);
       assert.equal(sidecar.pullFrom.length > 0, launch.input !== undefined, pod.name);
-      // Without a probe, the application also starts if the sidecar cannot start. A launcher with inputs then runs no
-      // command.
+      // Without a probe, the application starts even if the sidecar cannot start. A launcher with inputs needs no
+      // probe, because it runs no command before the sidecar has pulled the inputs.
       const isProbed = container.startupProbe?.exec?.command[0] === "wait-fs";
       assert.ok(isProbed || !sidecar.native || launch.input !== undefined, pod.name);
     }
@@ -200,7 +203,7 @@ describe("pods of the manifests", { skip: KUBERNETES_SKIP, timeout: 120_000 }, (
   it("have a limit for each wait of launcher and sidecar, and time to push before they are killed", () => {
     for (const { pod, launch, sidecar } of pods.flatMap(stepsOf)) {
       const { activeDeadlineSeconds = 0, terminationGracePeriodSeconds = 0 } = pod.spec;
-      // A native sidecar ends with its pod, so only a classic one can wait too long for the launcher.
+      // A native sidecar ends with its pod, so only a classic sidecar can wait too long for the launcher.
       const start = sidecar.native ? 0 : (sidecar.startTimeoutSeconds ?? Number.NaN);
       assert.ok(activeDeadlineSeconds > start, pod.name);
       if (launch.input !== undefined) {

@@ -8,7 +8,7 @@ import { containersOf, podsOf } from "../support/pod-spec.ts";
 
 const SHARE = "/mnt/oras";
 
-/** The sidecars, and whether each probe must succeed while such a sidecar runs. */
+/** The sidecars to test. `isReady` returns whether a probe must succeed while the sidecar runs. */
 const SIDECARS = {
   "without inputs": { args: ["NA", "run:1"], isReady: () => true },
   // This sidecar waits for an input that does not exist.
@@ -29,7 +29,7 @@ async function probeOnce(pod: TestPod, [, ...args]: readonly string[]): Promise<
   return code;
 }
 
-/** Repeats a probe until it succeeds or the time is over. Returns whether it succeeded. */
+/** Repeats a probe until it succeeds, but for at most `seconds` seconds. Returns whether the probe succeeded. */
 async function probe(pod: TestPod, command: readonly string[], seconds: number): Promise<boolean> {
   for (const end = performance.now() + 1000 * seconds; performance.now() < end; await sleep(200))
     if ((await probeOnce(pod, command)) === 0) return true;

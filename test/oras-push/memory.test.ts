@@ -1,4 +1,4 @@
-/** The memory of a push, with the budget of docs/decisions/0052-threads-for-large-folders.md. */
+/** Checks that a push stays within the memory budget of docs/decisions/0052-threads-for-large-folders.md. */
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ const CONTROLLER = "/sys/fs/cgroup/memory";
 /** The memory limit of a container, in bytes. */
 const LIMIT = 64 << 20;
 
-/** Returns why this machine cannot limit the memory of a process, or false. */
+/** Returns the reason why this machine cannot limit the memory of a process. Returns false if it can. */
 function skipReason(): string | false {
   if (process.getuid?.() !== 0) return "only root can create a cgroup";
   if (!existsSync(join(CONTROLLER, "memory.limit_in_bytes"))) return "no cgroup v1 with a memory controller";

@@ -1,4 +1,4 @@
-/** The commands of other tools, which oras-push does not have. */
+/** Commands that other tools have, but that oras-push does not have. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { main } from "oras-push/main";

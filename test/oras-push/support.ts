@@ -1,4 +1,6 @@
-/** What the tests of this package share: archives made by hand, artifacts put into a registry, connections to it. */
+/**
+ * Helpers for the tests of this package: archives made by hand, artifacts in a registry, and connections to a registry.
+ */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
@@ -20,15 +22,15 @@ import { type MemoryRegistry, startMemoryRegistry } from "../../support/registry
 
 export { noise, prose } from "../support/noise.ts";
 
-/** What cleans up after a test. */
+/** Runs functions after a test. */
 export interface Cleaner {
   after(clean: () => void | Promise<void>): void;
 }
 
-/** Failures are met at once, and not for long. */
+/** The client retries a failed request almost at once, but for at most five seconds. */
 export const QUICK_RETRY = { deadlineSeconds: 5, firstDelay: 1, longestDelay: 10 };
 
-/** A progress that nobody looks at. */
+/** A progress report that shows nothing. */
 export const NO_PROGRESS: Progress = {
   upload: () => ({ watch: (source) => source, done: () => {} }),
   exists: () => {},
@@ -43,7 +45,7 @@ export async function collect(source: AsyncIterable<Buffer>): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** Bytes as a stream of pieces of `size`. */
+/** Streams bytes in pieces of `size` bytes. */
 export async function* pieces(bytes: Buffer, size = 64 << 10): AsyncGenerator<Buffer> {
   for (let start = 0; start < bytes.length; start += size) yield bytes.subarray(start, start + size);
 }
@@ -59,7 +61,7 @@ export async function* archiveBytes(source: SegmentSource, size = 512 << 10): As
   }
 }
 
-/** Checks that bytes are the same, however many they are; a difference is not spelled out. */
+/** Checks that two byte arrays are equal. The error does not list the bytes, because there may be many. */
 export function assertBytes(actual: Uint8Array | undefined, expected: Uint8Array): void {
   assert.ok(actual !== undefined, "there are no bytes");
   assert.equal(actual.length, expected.length);
@@ -71,7 +73,7 @@ export function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-/** One entry of an archive made by hand: by default a file. */
+/** An entry of an archive made by hand. By default, the entry is a file. */
 export interface Entry {
   readonly name: string;
   /** The type flag: 0 file, 1 hard link, 2 symbolic link, 3 device, 5 folder, 6 FIFO, x and g extended headers. */
@@ -81,7 +83,7 @@ export interface Entry {
   readonly mode?: number;
 }
 
-/** A USTAR archive, made by the standard and not by the code under test. */
+/** Creates a USTAR archive. This function follows the standard, and does not use the code under test. */
 export function tarOf(entries: readonly Entry[]): Buffer {
   const blocks = entries.flatMap(({ name, flag = "0", content = "", link = "", mode }) => {
     const bytes = Buffer.from(content);
@@ -103,7 +105,7 @@ export function tarOf(entries: readonly Entry[]): Buffer {
   return Buffer.concat([...blocks, Buffer.alloc(1024)]);
 }
 
-/** A server of a test's own on the loopback interface; gives its address. */
+/** Starts a server for one test on the loopback interface. Returns the address. */
 export async function startServer(t: Cleaner, listener: RequestListener): Promise<string> {
   const server = createServer(listener);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -114,14 +116,14 @@ export async function startServer(t: Cleaner, listener: RequestListener): Promis
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** A registry of a test's own. */
+/** Starts an in-memory registry for one test. */
 export async function memoryRegistry(t: Cleaner): Promise<MemoryRegistry> {
   const registry = await startMemoryRegistry();
   t.after(() => registry.close());
   return registry;
 }
 
-/** A connection to a registry, with what is to differ from one without credentials. */
+/** Opens a connection to a registry without credentials. `options` replace the default options. */
 export function connect(t: Cleaner, address: string, options: Partial<TransportOptions> = {}): Transport {
   const transport = new Transport(address, {
     credentials: () => Promise.resolve(undefined),
@@ -142,7 +144,7 @@ export function repositoryAt(t: Cleaner, address: string, options: Partial<Trans
   return new Repository(connect(t, address, options), "metric/run", "pull,push");
 }
 
-/** A layer to be put into a registry. */
+/** A layer that a test puts into a registry. */
 export interface StoredLayer {
   readonly bytes: Buffer;
   readonly mediaType?: string;
@@ -154,13 +156,13 @@ export function fileLayer(title: string, bytes: Buffer | string): StoredLayer {
   return { bytes: Buffer.from(bytes), annotations: { [ANNOTATIONS.title]: title } };
 }
 
-/** The layer of a folder, from its archive; compressed by zlib unless `bytes` says otherwise. */
+/** Returns the layer of a folder. `bytes` contains the compressed archive. By default, zlib compresses the archive. */
 export function folderLayer(title: string, archive: Buffer, bytes: Buffer = gzipSync(archive)): StoredLayer {
   const annotations = { [ANNOTATIONS.title]: title, [ANNOTATIONS.unpack]: "true" };
   return { bytes, mediaType: FOLDER_LAYER, annotations };
 }
 
-/** Puts an artifact into a registry behind its back; gives its manifest's digest. */
+/** Puts an artifact into a registry without a request. Returns the digest of the manifest. */
 export function storeArtifact(
   registry: MemoryRegistry,
   tag: string,
@@ -177,7 +179,7 @@ export function storeArtifact(
   return descriptor.digest;
 }
 
-/** Puts bytes that are said to be a manifest into a registry. */
+/** Puts bytes into a registry as a manifest. The bytes need not be a valid manifest. */
 export function storeManifest(registry: MemoryRegistry, tag: string, bytes: Buffer, repository = "metric/run"): void {
   const stored = { bytes, mediaType: "application/vnd.oci.image.manifest.v1+json" };
   registry.manifests.set(`${repository}:${tag}`, stored);
@@ -191,7 +193,10 @@ export function layersOf(registry: MemoryRegistry, key: string): readonly Descri
   return (JSON.parse(stored.bytes.toString()) as { layers: Descriptor[] }).layers;
 }
 
-/** What lies in a folder: each name with a word for what it is; for files their content, for links their target. */
+/**
+ * Lists the content of a folder. Maps the path of a file to its content, the path of a link to its target, and the path
+ * of a folder to the text `folder`.
+ */
 export function treeOf(folder: string, below = ""): Record<string, string> {
   const found: Record<string, string> = {};
   for (const name of readdirSync(join(folder, below)).sort()) {

@@ -10,7 +10,7 @@ export interface UploadWay {
   readonly push: (repository: Repository) => Promise<unknown>;
 }
 
-/** The ways to send a blob, by their names. */
+/** Returns the ways to send a blob, by name. */
 export function uploadWays(blob: Buffer): Readonly<Record<string, UploadWay>> {
   const digest = digestOf(blob);
   return {

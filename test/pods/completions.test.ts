@@ -1,4 +1,7 @@
-/** The completions of an Indexed Job as processes. Each has a launcher and a native sidecar; all share one registry. */
+/**
+ * Runs the completions of an Indexed Job as processes. Each completion has a launcher and a native sidecar. All
+ * completions share one registry.
+ */
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -16,8 +19,8 @@ const DISTRIBUTION = findProgram("docker-registry");
 const TAGS = "data/docker/registry/v2/repositories/experiment/squares/_manifests/tags";
 
 /**
- * Runs one completion of the manifest `images/manifests/indexed-job`. Returns when its output was saved, in
- * milliseconds.
+ * Runs one completion of the manifest `images/manifests/indexed-job`. Returns the time when the output was saved, in
+ * milliseconds since 1970.
  */
 async function complete(index: number, folder: string, registry: string): Promise<number> {
   const share = join(folder, "share");
@@ -39,7 +42,7 @@ async function complete(index: number, folder: string, registry: string): Promis
 
 /**
  * Calls a function for each index, with at most `limit` calls at the same time. Returns the results in the order of the
- * indexes. If a call fails, throws its error after the running calls have ended.
+ * indexes. If a call fails, this function waits until the running calls have ended, and throws the error of the call.
  */
 async function mapIndexes<T>(limit: number, call: (index: number) => Promise<T>): Promise<T[]> {
   const results: T[] = [];

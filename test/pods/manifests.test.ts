@@ -1,5 +1,5 @@
 /**
- * The pods of the manifests, run by podman: both experiments, a workflow, each kind of sidecar, and minimal images. The
+ * podman runs the pods of the manifests: both experiments, a workflow, each kind of sidecar, and minimal images. The
  * files that `oras` pulls are the same as the files that the applications wrote.
  */
 import assert from "node:assert/strict";
@@ -29,7 +29,7 @@ import { temporaryFolder } from "../support/temporary.ts";
 const SKIP = IMAGE_SKIP || KUBERNETES_SKIP;
 const LAMMPS = reaxffLammps();
 
-/** The local images that replace the images of the manifests. */
+/** Maps the images of the manifests to the local images that replace them. */
 const localImages = (): Readonly<Record<string, string>> => ({
   "docker.io/library/busybox:1.37": busyboxImage().name,
   "docker.io/library/registry:3.0.0": registryImage().name,
@@ -52,7 +52,10 @@ describe("pods of the manifests", { skip: SKIP, timeout: 600_000 }, () => {
     registry = await cluster.start(await podOf("registry", "oras"));
   });
 
-  /** Checks the exit codes of a pod, and prints them with the tag, its digest and its delay. */
+  /**
+   * Checks the exit codes of a pod. Prints the exit codes, the tag, the digest, and the time from the saved output to
+   * the tag.
+   */
   async function checkRun(
     t: TestContext,
     run: PodRun,
@@ -199,7 +202,7 @@ async function podOf(folder: string, name: string): Promise<Pod> {
   return pod;
 }
 
-/** Returns a pod with another application and, if given, another tag for its output. */
+/** Returns a copy of a pod with another application. If `tag` is given, the output of the copy gets this tag. */
 function changed(pod: Pod, change: Partial<Container>, tag?: string): Pod {
   const { initContainers = [], containers } = pod.spec;
   const tagged = initContainers.map(({ command = [], ...container }) => ({

@@ -1,4 +1,4 @@
-/** A pod in podman whose application runs out of memory. The kernel kills launcher and application together. */
+/** The application of a podman pod runs out of memory. The kernel kills the launcher and the application together. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ const IMAGE = "localhost/oras-pod-tools-test";
 
 /**
  * Writes an output to the volume, and then uses more and more memory. With cgroup v1, the kernel kills only one process
- * of the container; the score makes it kill PID 1, and the container ends with PID 1.
+ * of the container. The score 1000 makes the kernel choose PID 1. When PID 1 ends, the container ends too.
  */
 const APPLICATION = ["echo started > /mnt/oras/part", "echo 1000 > /proc/1/oom_score_adj", "exec tail /dev/zero"].join(
   "; ",

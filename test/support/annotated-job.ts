@@ -19,8 +19,8 @@ export interface AnnotatedJob {
 }
 
 /**
- * A Job that meets the `restricted` profile. Injection has not changed it. It runs a shell script in busybox, unless its
- * container has other fields.
+ * Returns an annotated Job before injection. It meets the `restricted` profile. If `application` is a text, the Job
+ * runs this text as a shell script in busybox. Otherwise, `application` contains the fields of the container.
  */
 export function annotatedJob(name: string, annotations: object, application: string | object): AnnotatedJob {
   const script = { image: "docker.io/library/busybox:1.37", command: ["sh", "-c", application] };

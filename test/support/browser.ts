@@ -1,10 +1,10 @@
-/** Chromium without a window, controlled with the DevTools protocol over two pipes. */
+/** Starts a Chromium without a window, and controls it with the DevTools protocol over two pipes. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
 import { findProgram } from "../../support/debian.ts";
 
-/** The reason to skip tests that need a browser; false if this machine has one. */
+/** The reason to skip tests that need a browser. It is false if this machine has Chromium. */
 export const NO_BROWSER: string | false = findProgram("chromium") === undefined ? "chromium is not installed" : false;
 
 /** The result or the parameters of a command of the protocol. */
@@ -18,7 +18,10 @@ export interface Page {
   on(method: string, listener: (params: Fields) => void): void;
   /** Opens a URL, and waits until it is loaded. */
   open(url: string): Promise<void>;
-  /** Evaluates an expression, waits for its promise, and returns its JSON value. Throws if the expression throws. */
+  /**
+   * Evaluates an expression and returns its value, which must be a JSON value. If the expression returns a promise,
+   * waits for the promise. Throws if the expression throws.
+   */
   evaluate<T>(expression: string): Promise<T>;
 }
 

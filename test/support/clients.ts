@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { CACHE } from "../../support/paths.ts";
 import { run } from "../../support/tools.ts";
 
-/** Returns the path of a program that the test run built with Go, or undefined if this machine lacks it. */
+/** Returns the path of a program that the test run built with Go. Returns undefined if the program is not built. */
 export function findBuiltProgram(name: string): string | undefined {
   const path = join(CACHE, "bin", name);
   return existsSync(path) ? path : undefined;
@@ -11,10 +11,13 @@ export function findBuiltProgram(name: string): string | undefined {
 
 const PROGRAM = findBuiltProgram("oras");
 
-/** The reason to skip tests of the real `oras` command line; false if this machine has it. */
+/** The reason to skip tests of the real `oras` command line. It is false if this machine has `oras`. */
 export const ORAS_SKIP: string | false = PROGRAM !== undefined ? false : "the oras command line is not built: needs Go";
 
-/** Runs the real `oras` command line in a folder and returns its stdout. Throws with its stderr if it fails. */
+/**
+ * Runs the real `oras` command line in a folder, and returns its stdout. If `oras` fails, throws an error with its
+ * stderr.
+ */
 export async function oras(args: readonly string[], cwd: string): Promise<string> {
   const { code, stdout, stderr } = await run(PROGRAM as string, args, {
     cwd,

@@ -11,10 +11,10 @@ import { findProgram } from "../../support/debian.ts";
 import { NAMESPACE } from "./cluster.ts";
 import { MANIFESTS } from "./kubernetes.ts";
 
-/** The registry of the manifests in {@link NAMESPACE}, as pods and image references name it. */
+/** The name that pods and image references use for the registry of the manifests in {@link NAMESPACE}. */
 export const REGISTRY = `oras-0.oras.${NAMESPACE}.svc.cluster.local:5000`;
 
-/** A port of a pod, on this machine. */
+/** A local port that is forwarded to a port of a pod. */
 export interface ForwardedPort {
   /** `127.0.0.1:PORT`. */
   readonly address: string;
@@ -42,8 +42,9 @@ export async function startRegistry(cluster: Cluster): Promise<void> {
 }
 
 /**
- * Lets the node pull images from the registry that {@link startRegistry} started, under the name that pods use. The node
- * cannot resolve this name, and expects HTTPS. So this writes the address, with plain HTTP, to a file of containerd.
+ * Lets the node pull images from the registry that {@link startRegistry} started. The node uses the same registry name
+ * as the pods. But the node cannot resolve this name, and expects HTTPS. So this function writes the address of the
+ * registry, with plain HTTP, to a configuration file of containerd.
  */
 export async function letNodePull(cluster: Cluster): Promise<void> {
   const folder = join(cluster.folder, FILES.registries, REGISTRY);
@@ -53,7 +54,8 @@ export async function letNodePull(cluster: Cluster): Promise<void> {
 
 /**
  * Forwards a free local port to the registry that {@link startRegistry} started, until the cluster stops. Unlike
- * {@link forwardPort}, this needs neither kubelet nor container runtime. Returns the address, 127.0.0.1:PORT.
+ * {@link forwardPort}, this function needs neither the kubelet nor the container runtime. Returns the address,
+ * 127.0.0.1:PORT.
  */
 export async function forwardRegistry(cluster: Cluster): Promise<string> {
   return `127.0.0.1:${await forwardInto(cluster.node, "registry", `${await registryIp(cluster)}:5000`)}`;
@@ -88,16 +90,19 @@ export async function forwardPort(cluster: Cluster, pod: string, port: number): 
 
 /** How to start a {@link NodeRegistry}. */
 export interface NodeRegistryPlan {
-  /** The name of its folder and of its log. */
+  /** The name of the registry's folder and log. */
   readonly name: string;
   readonly port: number;
-  /** The paths of certificate and key, inside the node; without them, the registry uses plain HTTP. */
+  /** The paths of the certificate and the key, inside the node. Without this field, the registry uses plain HTTP. */
   readonly tls?: { readonly certificate: string; readonly key: string };
-  /** The only user; without a user, everyone can push. */
+  /** The only user. Without this field, everyone can push. */
   readonly login?: { readonly user: string; readonly password: string };
 }
 
-/** Debian's registry as a process of the node, outside of the pods. Its data stays when it is killed. */
+/**
+ * Debian's registry, as a process of the node outside of the pods. The data of the registry remains if the process is
+ * killed.
+ */
 export class NodeRegistry {
   readonly #cluster: Cluster;
   readonly #name: string;
@@ -113,7 +118,7 @@ export class NodeRegistry {
     this.address = `127.0.0.1:${forwarded}`;
   }
 
-  /** Writes the configuration. Does not start the registry. */
+  /** Writes the configuration of a registry. Does not start the registry. */
   static async create(cluster: Cluster, plan: NodeRegistryPlan): Promise<NodeRegistry> {
     const { name, port, tls, login } = plan;
     const [folder, inside] = [join(cluster.folder, name), join(INSIDE.state, name)];
@@ -145,7 +150,7 @@ export class NodeRegistry {
     await this.#cluster.node.kill(this.#name);
   }
 
-  /** Whether the registry has received at least one byte of a blob whose upload has not ended. */
+  /** Returns true if an unfinished upload of a blob contains at least one byte. */
   isReceiving(): boolean {
     const data = join(this.#cluster.folder, this.#name, "data");
     return globSync("docker/registry/v2/repositories/**/_uploads/*/data", { cwd: data }).some(
@@ -154,7 +159,10 @@ export class NodeRegistry {
   }
 }
 
-/** Whether a server accepts a connection and does not end it at once, as the forwarder does without a server. */
+/**
+ * Returns whether a server accepts a connection and keeps it open. If there is no server, the forwarder accepts the
+ * connection, but ends it at once.
+ */
 async function isListening(address: string): Promise<boolean> {
   const [host = "", port = ""] = address.split(":");
   const socket = connect(Number(port), host);
@@ -167,7 +175,7 @@ async function isListening(address: string): Promise<boolean> {
   return isOpen;
 }
 
-/** Starts a registry with TLS and a password inside the node, but outside of the pods. */
+/** Starts a registry inside the node, but outside of the pods. It uses TLS and requires a password. */
 export async function startRemoteRegistry(
   cluster: Cluster,
   { user, password } = { user: "user", password: "secret" },

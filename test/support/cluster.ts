@@ -12,7 +12,7 @@ import { MANIFESTS } from "./kubernetes.ts";
 
 const BUILT = ["kubernetes", "containerd", "containerd-shim-runc-v2", "ctr", "coredns", "jobset", "pause"];
 
-/** The reason to skip tests in a real cluster; false if this machine can run one. */
+/** The reason to skip tests in a real cluster. It is false if this machine can run a cluster. */
 export const CLUSTER_SKIP: string | false = clusterObstacle() ?? missingPart() ?? false;
 
 /** The namespace of the registry and the steps. It has the `restricted` profile. */
@@ -20,7 +20,9 @@ export const NAMESPACE = "experiments";
 
 const [MPI_NAME = "", MPI_TAG = ""] = MPI_IMAGE.split(/:(?=[^:]*$)/);
 
-/** The images of the manifests that the node has under a name or tag of its own. */
+/**
+ * On the node, some images of the manifests have another name or another tag. This table contains these names and tags.
+ */
 const LOCAL_IMAGES: NonNullable<Overlay["images"]> = {
   "oras-pod-tools": { newName: "localhost/oras-pod-tools", newTag: manifest.version },
   "lammps-mpi": { newName: MPI_NAME, newTag: MPI_TAG },
@@ -34,8 +36,8 @@ interface Status {
 }
 
 /**
- * Starts a cluster with all images, and with those of more archives, and stops it after the tests of a suite. Must be
- * called in `before`.
+ * Starts a cluster with all images, and with the images of more archives. Stops the cluster after the tests of a suite.
+ * Must be called in `before`.
  */
 export async function startTestCluster(name: string, archives: readonly string[] = []): Promise<Cluster> {
   return await Cluster.start(name, {
@@ -44,7 +46,7 @@ export async function startTestCluster(name: string, archives: readonly string[]
   });
 }
 
-/** Applies folders of the manifests with the local images, as a user does: through an overlay. */
+/** Applies folders of the manifests with the local images. Uses an overlay, as a user does. */
 export async function applyManifests(
   cluster: Cluster,
   folders: readonly string[],
@@ -57,25 +59,34 @@ function overlayOf(folders: readonly string[]): Overlay {
   return { namespace: NAMESPACE, resources: folders.map((folder) => join(MANIFESTS, folder)), images: LOCAL_IMAGES };
 }
 
-/** Returns the only object of a folder of manifests, with the local images. */
+/** Renders a folder of the manifests with the local images. Returns the only object in this folder. */
 export async function renderManifest<T>(cluster: Cluster, folder: string): Promise<T> {
   return await cluster.render<T>(folder, overlayOf([folder]));
 }
 
-/** Waits until a Job has ended. Returns `Complete` or `Failed`. Throws with the state of its pods after a time. */
+/**
+ * Waits until a Job has ended. Returns `Complete` or `Failed`. If the Job does not end in time, throws an error with
+ * the state of all pods.
+ */
 export async function waitForJob(cluster: Cluster, name: string, seconds = 120): Promise<string> {
   const end = (job: Status) =>
     job.status?.conditions?.find(({ type, status }) => /^(Complete|Failed)$/.test(type) && status === "True")?.type;
   return await waitForState(cluster, `/apis/batch/v1/namespaces/${NAMESPACE}/jobs/${name}`, end, seconds);
 }
 
-/** Waits until a pod has ended. Returns its phase. Throws with the state of all pods after a time. */
+/**
+ * Waits until a pod has ended. Returns the phase of the pod. If the pod does not end in time, throws an error with the
+ * state of all pods.
+ */
 export async function waitForPod(cluster: Cluster, name: string, seconds = 120): Promise<string> {
   const end = ({ status }: Status) => (/^(Succeeded|Failed)$/.test(status?.phase ?? "") ? status?.phase : undefined);
   return await waitForState(cluster, `/api/v1/namespaces/${NAMESPACE}/pods/${name}`, end, seconds);
 }
 
-/** Waits until an object has a state. Throws with the state of all pods after a time in seconds. */
+/**
+ * Waits until `stateOf` returns a state for an object, and returns this state. If this takes longer than `seconds`
+ * seconds, throws an error with the state of all pods.
+ */
 export async function waitForState<T, S>(
   cluster: Cluster,
   path: string,
@@ -92,7 +103,7 @@ export async function waitForState<T, S>(
   throw new Error(`${path} is in no expected state after ${seconds} s\n${await podStates(cluster)}`);
 }
 
-/** Describes the pods, for a message of a failed test. */
+/** Describes the state of the pods, for the message of a failed test. */
 export async function podStates(cluster: Cluster): Promise<string> {
   const pods = await cluster.kubectl("get", "pods", "-n", NAMESPACE, "-o", "wide");
   const events = await cluster.kubectl("get", "events", "-n", NAMESPACE, "--sort-by=.lastTimestamp");

@@ -11,7 +11,7 @@ export interface Dice {
 
 /** Creates the dice of one seed. */
 export function diceOf(seed: number): Dice {
-  // The first numbers of seeds that follow each other are similar.
+  // Without this multiplication, the first numbers of consecutive seeds would be similar.
   const random = randomNumbers(Math.imul(seed, 0x9e3779b1));
   const below = (limit: number) => Math.floor(random() * limit);
   return {

@@ -6,7 +6,8 @@ const TIMEOUT = 30_000;
 /** The output that a test expects from a process. */
 export interface ExpectedStdout {
   /**
-   * Waits until the text so far is as wanted, and returns it. Rejects if the process ends first or after 30 seconds.
+   * Waits until `wanted` accepts the stdout so far, and returns this stdout. Rejects if the process ends first, or
+   * after 30 seconds.
    */
   until(wanted: (stdout: string) => boolean): Promise<string>;
 }

@@ -1,13 +1,14 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** The time between two such moments, in milliseconds. */
+/** The time between two checks of the threads, in milliseconds. */
 const PAUSE = 50;
 
 /**
- * Waits until processes have handled every event so far, and wait for the next one. All their threads must sleep at two
- * moments and must not run between them: the kernel counts the context switches of a thread. A process on a slow machine
- * does not count as idle, because a thread with work to do is runnable. Throws if a process has ended.
+ * Waits until the given processes have handled all events so far, and wait for the next event. Checks the threads of
+ * these processes repeatedly. In two consecutive checks, all threads must sleep and have the same number of context
+ * switches. A process with work to do does not count as idle, even on a slow machine, because one of its threads is
+ * runnable. Throws if a process has ended.
  */
 export async function waitUntilIdle(...pids: readonly number[]): Promise<void> {
   for (let before: string | undefined; ; await sleep(PAUSE)) {
@@ -20,7 +21,9 @@ export async function waitUntilIdle(...pids: readonly number[]): Promise<void> {
 /** The state of a thread that does not sleep. */
 const RUNNING = "running";
 
-/** The threads of a process, each with its number of context switches. Throws if the process has ended. */
+/**
+ * Returns the threads of a process. Each thread has its number of context switches. Throws if the process has ended.
+ */
 function threadsOf(pid: number): string {
   const threads = readdirSync(`/proc/${pid}/task`).map((thread) => {
     const status = statusOf(`/proc/${pid}/task/${thread}/status`);
@@ -32,7 +35,7 @@ function threadsOf(pid: number): string {
   return threads.join("\n");
 }
 
-/** The status of a thread; empty if the thread has ended. */
+/** Returns the status of a thread. Returns an empty text if the thread has ended. */
 function statusOf(path: string): string {
   try {
     return readFileSync(path, "utf8");

@@ -23,19 +23,22 @@ export interface Store {
 /** A kind of store. */
 export interface StoreKind {
   readonly name: string;
-  /** The program that it needs: undefined if this machine lacks it, empty if it needs none. */
+  /**
+   * The program that the store needs. Undefined if this machine does not have the program. Empty if the store needs no
+   * program.
+   */
   readonly program: string | undefined;
   start(folder: string): Promise<Store>;
 }
 
-/** A client of registries. Its functions throw with the client's output if the client fails. */
+/** A client of registries. If the client fails, its functions throw an error with the client's output. */
 export interface Client {
   readonly name: string;
-  /** The program that it needs; undefined if this machine lacks it. */
+  /** The program that the client needs. Undefined if this machine does not have the program. */
   readonly program: string | undefined;
-  /** Whether it reads and writes OCI layouts. */
+  /** Whether the client reads and writes OCI layouts. */
   readonly layouts: boolean;
-  /** Pushes paths of a folder; undefined for a client that cannot create artifacts. */
+  /** Pushes paths of a folder. Undefined if the client cannot create artifacts. */
   readonly push?: (store: Store, reference: string, folder: string, paths: readonly string[]) => Promise<void>;
   readonly pull: (store: Store, reference: string, folder: string) => Promise<void>;
 }
@@ -124,7 +127,7 @@ function orasPython(): Client {
   };
 }
 
-/** skopeo copies an artifact to a layout, and `oras-push` restores its files from there. */
+/** skopeo copies an artifact to a layout, and `oras-push` restores the files from this layout. */
 function skopeo(): Client {
   const program = findProgram("skopeo");
   return {
@@ -140,7 +143,7 @@ function skopeo(): Client {
   };
 }
 
-/** podman mounts the image, as it does for `podman run --mount type=image`. */
+/** podman mounts the image in the same way as for `podman run --mount type=image`. */
 function podmanMount(): Client {
   return {
     name: "podman mount",
@@ -156,7 +159,7 @@ function podmanMount(): Client {
   };
 }
 
-/** buildah mounts a container that it made from the image. */
+/** buildah makes a container from the image, and mounts this container. */
 function buildahMount(): Client {
   const program = findProgram("buildah");
   return {
@@ -178,7 +181,7 @@ function buildahMount(): Client {
   };
 }
 
-/** crane writes the files of an image as one archive. */
+/** crane writes all files of an image to one archive. */
 function craneExport(): Client {
   const program = findBuiltProgram("crane");
   return {
@@ -192,14 +195,18 @@ function craneExport(): Client {
   };
 }
 
-/** Creates a folder for the images of podman. Its path contains no comma, because the images become options of a mount. */
+/**
+ * Creates a folder for the images of podman. The paths of these images become options of a mount, so the path of the
+ * folder contains no comma.
+ */
 function storageBeside(folder: string): string {
   return mkdtempSync(join(dirname(folder), "podman-"));
 }
 
 /**
- * The arguments with which podman and buildah find an image. They make the image's name from the path of a layout, so
- * this path must have only the characters of such a name: a link in the folder where they run.
+ * Returns the arguments that select an image for podman and buildah. These tools make the name of the image from the
+ * path of the layout. This path must therefore contain only characters that are valid in a name. For this reason, this
+ * function creates the link `layout` in `folder`, where the tools run.
  */
 function imageSource({ layout }: Store, reference: string, folder: string): string[] {
   if (!layout) return ["--tls-verify=false", reference];

@@ -7,30 +7,36 @@ import { run, start } from "../../support/tools.ts";
 /** The folder of the manifests. */
 export const MANIFESTS: string = join(ROOT, "images", "manifests");
 
-/** The Python with the libraries that check schemas. */
+/** The Python interpreter that has the libraries for checking schemas. */
 export const PYTHON: string = join(CACHE, "kubernetes", "bin", "python");
 const KUBECTL = join(CACHE, "kubernetes", "bin", "kubectl");
-/** Each kubectl of this machine. The machine's own one is often older than the pinned one, and behaves differently. */
+/**
+ * All versions of kubectl on this machine. The version that the machine itself provides is often older than the pinned
+ * version, and behaves differently.
+ */
 export const KUBECTLS: readonly string[] = [KUBECTL, findProgram("kubectl") ?? []].flat();
 
 const VALIDATE = join(PINNED_CLIENTS, "kubernetes", "validate.py");
 const JOBSET = join(CACHE, "jobset", "jobsets.yaml");
 
-/** The reason to skip tests that validate manifests; false if this machine can validate them. */
+/** The reason to skip tests that validate manifests. It is false if this machine can validate manifests. */
 export const KUBERNETES_SKIP: string | false =
   existsSync(PYTHON) && existsSync(KUBECTL) ? false : "the schemas of Kubernetes and kubectl are not installed";
 
-/** The reason to skip tests that validate a JobSet with its own schema; false if this machine can. */
+/** The reason to skip tests that validate a JobSet with its own schema. It is false if this machine has this schema. */
 export const JOBSET_SKIP: string | false =
   KUBERNETES_SKIP || (existsSync(JOBSET) ? false : "the CRD of JobSet is not installed: needs Go");
 
-/** The first Kubernetes with native sidecars enabled by default. */
+/** The first version of Kubernetes in which native sidecars are enabled by default. */
 const OLDEST = "1.29";
 
-/** The newest Kubernetes whose schema is available. */
+/** The newest version of Kubernetes whose schema is available. */
 const NEWEST = "1.37";
 
-/** The oldest Kubernetes for a folder of manifests, if it is not {@link OLDEST}. */
+/**
+ * Maps folders of manifests to the oldest version of Kubernetes for them. For all other folders, this version is
+ * {@link OLDEST}.
+ */
 const REQUIRED: Readonly<Record<string, string>> = {
   "image-volume": "1.36",
   injection: "1.36",
@@ -59,26 +65,32 @@ export interface KubernetesObject {
 
 /** Objects in YAML. */
 export interface Manifest {
-  /** The path of the file or folder, relative to the folder of the manifests. */
+  /** The path of the file or folder. It is relative to the folder of the manifests. */
   readonly name: string;
   readonly text: string;
 }
 
-/** Returns the folders that `kubectl apply -k` can apply, relative to the folder of the manifests. */
+/** Returns the folders that `kubectl apply -k` can apply. Their paths are relative to the folder of the manifests. */
 export function kustomizations(): string[] {
   return globSync("**/kustomization.yaml", { cwd: MANIFESTS, exclude: [COMPONENTS] })
     .map(dirname)
     .sort();
 }
 
-/** Reads the manifests as they are in the repository. Skips settings of kustomize, which contain no object. */
+/**
+ * Reads the manifests as they are in the repository. Skips the settings of kustomize, because these files contain no
+ * object.
+ */
 export function manifestFiles(): Manifest[] {
   const files = globSync("**/*.yaml", { cwd: MANIFESTS, exclude: [COMPONENTS, "**/kustomization.yaml"] });
   const manifests = files.sort().map((name) => ({ name, text: readFileSync(join(MANIFESTS, name), "utf8") }));
   return manifests.filter(({ text }) => /^kind: /m.test(text));
 }
 
-/** Returns the output of `kubectl kustomize` for a folder. Throws with its stderr if it fails or warns. */
+/**
+ * Returns the output of `kubectl kustomize` for a folder. If the command fails or prints a warning, throws an error
+ * with its stderr.
+ */
 export async function kustomize(name: string, kubectl: string = KUBECTL): Promise<Manifest> {
   const { code, stdout, stderr } = await run(kubectl, ["kustomize", name], { cwd: MANIFESTS });
   if (code !== 0 || stderr !== "") throw new Error(`kubectl kustomize ${name} exited with ${code}: ${stderr}`);

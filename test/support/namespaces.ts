@@ -6,7 +6,7 @@ import { type RunningProcess, start } from "../../support/tools.ts";
 /** The arguments of `unshare` that run a program as PID 1 of a new namespace. */
 const PID_NAMESPACE = ["--pid", "--fork", "--kill-child", "--mount-proc"];
 
-/** The reason to skip tests that run a process as PID 1; false if this machine can do that. */
+/** The reason to skip tests that run a process as PID 1. It is false if this machine can run a process as PID 1. */
 export const PID1_SKIP: string | false = skipReason();
 
 /** Returns a command line that runs a program as PID 1 of a new namespace. */
@@ -21,8 +21,8 @@ export function startAsPid1(program: string, args: readonly string[], env: NodeJ
 }
 
 /**
- * Returns the id, in the namespace of this process, of the process that is PID 1 in its own namespace. It must be `pid`
- * or a descendant of it. Throws if there is none.
+ * Searches `pid` and its descendants for the process that is PID 1 in its own namespace. Returns the ID of this process
+ * in the namespace of the test. Throws if there is no such process.
  */
 export function findPid1(pid: number): number {
   const pending = [pid];

@@ -1,4 +1,6 @@
-/** Returns a linear congruential generator of whole numbers: the same sequence for the same seed, on every machine. */
+/**
+ * Returns a linear congruential generator of whole numbers. On every machine, the same seed gives the same sequence.
+ */
 function numbers(seed: number): () => number {
   let state = seed;
   return () => {
@@ -7,7 +9,7 @@ function numbers(seed: number): () => number {
   };
 }
 
-/** Returns incompressible bytes: the same ones for the same size and seed. */
+/** Returns incompressible bytes. The same size and seed always give the same bytes. */
 export function noise(size: number, seed = 1): Buffer {
   const next = numbers(seed);
   const words = new Uint32Array(Math.ceil(size / 4));
@@ -27,8 +29,9 @@ const CODAS = ["", "", "", "", "n", "s", "r", "d", "t", "ng"];
 const WORD_CLASSES = 12;
 
 /**
- * Returns text that compresses like English prose: the same text for the same size and seed. The words are made up. Each
- * class of words occurs equally often, so the frequency of a word is inverse to its rank, as Zipf's law says.
+ * Returns text that compresses like English prose. The same size and seed always give the same text. The words are made
+ * up. All word classes occur equally often, and each class has twice as many words as the class before it. So the
+ * frequency of a word is approximately inverse to its rank, as Zipf's law says.
  */
 export function prose(size: number, seed = 1): Buffer {
   const next = numbers(seed);

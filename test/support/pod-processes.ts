@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 
 /**
- * Kills each process of a pod whose command line matches, with SIGKILL. `uid` is the pod's ID in Kubernetes. Returns the
- * number of processes. This machine sees the processes of the node, under other process IDs.
+ * Kills the processes of a pod with SIGKILL, but only those whose command line matches `pattern`. `uid` is the pod's ID
+ * in Kubernetes. Returns the number of matching processes. This machine sees the processes of the node under other
+ * process IDs.
  */
 export function killInPod(uid: string, pattern: RegExp): number {
   const matching = processesOf(uid).filter(({ command }) => pattern.test(command));

@@ -1,6 +1,6 @@
 import { type Container, containersOf, type Pod, type PodSpec } from "./pod-spec.ts";
 
-/** The kinds of volumes that the profile allows. */
+/** The kinds of volumes that the `restricted` profile allows. */
 const VOLUME_KINDS = new Set([
   "configMap",
   "csi",
@@ -16,8 +16,8 @@ const VOLUME_KINDS = new Set([
 const SECCOMP_TYPES = new Set(["RuntimeDefault", "Localhost"]);
 
 /**
- * Returns a pod's violations of Kubernetes' `restricted` profile, one line each (Kubernetes, "Pod Security Standards").
- * A writable root file system is a violation too, although the profile allows it.
+ * Returns one text for each violation of Kubernetes' `restricted` profile in a pod (Kubernetes, "Pod Security
+ * Standards"). A writable root file system is a violation too, although the profile allows it.
  */
 export function restrictedViolations(pod: Pod): string[] {
   const { spec } = pod;

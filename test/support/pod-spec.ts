@@ -27,7 +27,7 @@ export interface Probe {
   readonly timeoutSeconds?: number;
 }
 
-/** An environment variable, with a value or with a field of the pod as its value. */
+/** An environment variable. Its value is a text or a field of the pod. */
 export interface Variable {
   readonly name: string;
   readonly value?: string;
@@ -52,7 +52,7 @@ export interface SecurityContext {
   readonly capabilities?: { readonly add?: readonly string[]; readonly drop?: readonly string[] };
 }
 
-/** A volume: its name, and one more field, whose name is the kind of the volume. */
+/** A volume has a name and one more field. The name of this second field is the kind of the volume. */
 export type Volume = { readonly name: string } & Readonly<Record<string, unknown>>;
 
 /** The fields of a pod that the tests read. */
@@ -71,7 +71,7 @@ export interface PodSpec {
   readonly containers: readonly Container[];
 }
 
-/** A pod: an object itself, or one that the controller of an object creates. */
+/** A pod. Either the pod is itself an object of a manifest, or the controller of such an object creates the pod. */
 export interface Pod {
   /** A unique name for messages, such as `JobSet lammps-mpi-0, worker`. */
   readonly name: string;
@@ -103,7 +103,10 @@ interface JobSetSpec {
   readonly replicatedJobs: readonly { readonly name: string; readonly template: { readonly spec: JobSpec } }[];
 }
 
-/** Returns the pods of an object; none for an object without pods. Throws if it does not know where the pods are. */
+/**
+ * Returns the pods of an object. Returns an empty list if the object has no pods. Throws if this function does not know
+ * where the object's pods are.
+ */
 export function podsOf(object: KubernetesObject): Pod[] {
   const name = `${object.kind} ${object.metadata.name}`;
   if (object.kind === "Pod") return [pod(name, object as Template)];
@@ -144,15 +147,15 @@ export function containersOf({ spec }: Pod): Container[] {
 }
 
 /**
- * Returns the value of an annotation for a field path such as `metadata.annotations['example.org/name']`; an empty text
- * for a missing annotation. Returns undefined for any other path.
+ * Returns the value of the annotation that a field path names, such as `metadata.annotations['example.org/name']`.
+ * Returns an empty text if the annotation is missing. Returns undefined if the path does not name an annotation.
  */
 export function annotationAt(fieldPath: string, { annotations }: Pick<Pod, "annotations">): string | undefined {
   const [, name] = /^metadata\.annotations\['(.+)'\]$/.exec(fieldPath) ?? [];
   return name === undefined ? undefined : (annotations[name] ?? "");
 }
 
-/** Returns the mount that contains a path, or undefined if the path is in the container's own file system. */
+/** Returns the mount that contains a path. Returns undefined if the path is in the container's own file system. */
 export function mountOf(path: string, { volumeMounts = [] }: Container): VolumeMount | undefined {
   const candidates = volumeMounts.filter(({ mountPath }) => `${path}/`.startsWith(`${mountPath}/`));
   return candidates.sort((a, b) => b.mountPath.length - a.mountPath.length)[0];

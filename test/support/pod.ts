@@ -10,7 +10,7 @@ import { temporaryFolder } from "./temporary.ts";
 export interface TestPod {
   /** The pod's own folder. */
   readonly folder: string;
-  /** The volume: `share` in the folder. */
+  /** The volume, which is the folder `share` in `folder`. */
   readonly share: string;
   readonly registry: MemoryRegistry;
   /** Returns the reference of an artifact in the registry. */
@@ -18,7 +18,8 @@ export interface TestPod {
   /** Starts a container, and kills it when the test ends. */
   start(tool: Tool, args: readonly string[], env?: NodeJS.ProcessEnv): RunningProcess;
   /**
-   * Starts a launcher whose application writes `direct` to the volume and then sleeps. Resolves when it has written.
+   * Starts a launcher whose application writes `direct` to the volume and then sleeps. Resolves when the application
+   * has written `direct`.
    */
   startSleepingLauncher(args?: readonly string[]): Promise<SleepingLauncher>;
 }
@@ -26,7 +27,8 @@ export interface TestPod {
 /** A launcher whose application sleeps. */
 export interface SleepingLauncher extends RunningProcess {
   /**
-   * Kills launcher and application with SIGKILL, as the end of a container does. Resolves when the launcher has ended.
+   * Kills the launcher and the application with SIGKILL, as the end of a container does. Resolves when the launcher has
+   * ended.
    */
   kill(): Promise<void>;
 }
@@ -87,7 +89,8 @@ export async function waitForPath(path: string): Promise<void> {
 
 /** Waits until `count` processes are connected to a volume's lease. Fails after 20 seconds. */
 export async function waitForLeaseReaders(share: string, count = 1): Promise<void> {
-  // The kernel's table of sockets lists an accepted connection (state 03) under the name of its listener.
+  // In the kernel's table of sockets, each accepted connection has the state 03 and the name of the socket that
+  // accepted it.
   const line = new RegExp(` 03 +\\d+ ${share}/\\.?oras-operator-lease\\.sock`);
   const check = async () => {
     const lines = readFileSync("/proc/net/unix", "utf8").split("\n");
@@ -96,9 +99,9 @@ export async function waitForLeaseReaders(share: string, count = 1): Promise<voi
   await waitUntil(check, { paths: [], pollSeconds: 0.02, signal: AbortSignal.timeout(20_000) });
 }
 
-/** Kills a process with SIGKILL. Does nothing if it has ended. Throws if `pid` is not the id of a process. */
+/** Kills a process with SIGKILL. Does nothing if the process has ended. Throws if `pid` is not a process ID. */
 export function killProcess(pid: number): void {
-  // The number 0 would mean the process group of this test.
+  // With the number 0, `process.kill` would kill the whole process group of this test.
   if (!(pid > 1)) throw new RangeError(`${pid} is not the id of a process`);
   try {
     process.kill(pid, "SIGKILL");

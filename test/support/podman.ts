@@ -10,16 +10,19 @@ const NEEDED = ["podman", "runc", "busybox"];
 
 const MISSING = NEEDED.filter((name) => findProgram(name) === undefined);
 
-/** The reason to skip tests that run pods; false if this machine can run pods. */
+/** The reason to skip tests that run pods. It is false if this machine can run pods. */
 export const PODMAN_SKIP: string | false =
   MISSING.length > 0
     ? `${MISSING.join(", ")} not installed`
     : spawnSync("unshare", ["-m", "true"]).status !== 0 && "mounting is not permitted";
 
-/** The reason to skip tests of the tools' image; false if this machine has the image and can run it. */
+/** The reason to skip tests of the tools' image. It is false if this machine has the image and can run it. */
 export const IMAGE_SKIP: string | false = PODMAN_SKIP || (!existsSync(TOOLS_ARCHIVE) && "the image is not built");
 
-/** Builds an image with only busybox and the files that `launcher --install` writes, which are in /tools. */
+/**
+ * Builds an image that contains busybox and, in /tools, the files that `launcher --install` writes. It contains no
+ * other files.
+ */
 export async function buildToolsImage(podman: Podman, name: string, context: string): Promise<void> {
   mkdirSync(join(context, "bin"), { recursive: true });
   mkdirSync(join(context, "mnt", "oras"), { recursive: true });

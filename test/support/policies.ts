@@ -3,8 +3,8 @@ import type { Cluster } from "../../support/cluster/cluster.ts";
 import { annotatedJob, operatorAnnotations } from "./annotated-job.ts";
 
 /**
- * Waits until the admission policies act in the namespace of the steps. A policy has an effect some time after its creation.
- * Throws if the policies have no effect after 20 s.
+ * Waits until the admission policies have an effect in the namespace of the steps. This takes some time after the
+ * creation of a policy. Throws if the policies have no effect after 20 s.
  */
 export async function untilPoliciesAct(cluster: Cluster): Promise<void> {
   const wrong = JSON.stringify(annotatedJob("wrong", operatorAnnotations({ debug: "wrong" }), "true"));

@@ -1,4 +1,7 @@
-/** Random repositories with runs that share blobs, signatures, indexes, and artifacts that were made from others. */
+/**
+ * Fills repositories with random manifests: runs, other artifacts, indexes, and referrers such as signatures. Some runs
+ * share blobs, and some runs have other runs as inputs.
+ */
 import { ANNOTATIONS } from "oras-push/oci/annotations";
 import type { ArtifactStore } from "oras-push/oci/artifact-store";
 import { type Annotations, type Descriptor, EMPTY_CONTENT, EMPTY_DESCRIPTOR } from "oras-push/oci/descriptor";
@@ -10,7 +13,7 @@ import { referrersTag } from "oras-push/oci/referrers";
 import { pick } from "./random.ts";
 import { runAnnotations } from "./results.ts";
 
-/** What a test knows about a manifest that it pushed. */
+/** The properties of a manifest that a test pushed. */
 export interface KnownArtifact {
   /** The number of the repository. */
   readonly repository: number;
@@ -19,7 +22,7 @@ export interface KnownArtifact {
   /** The tags that refer to the manifest now. */
   readonly tags: Set<string>;
   readonly annotations: Annotations;
-  /** When the run ended, in minutes after the first start. */
+  /** The end of the run, in minutes after the first start of a run. */
   readonly end: number;
   readonly inputs: readonly Digest[];
   readonly listed: readonly Digest[];
@@ -98,7 +101,10 @@ async function pushIndex(turn: Turn): Promise<KnownArtifact | undefined> {
   return { ...NOTHING, repository, kind: "index", digest: manifest.descriptor.digest, tags, end: 0, listed };
 }
 
-/** Pushes a manifest that refers to another one: with a tag, without a tag, or with a tag like `sha256-....sig`. */
+/**
+ * Pushes a manifest that refers to another manifest. The new manifest has a normal tag, no tag, or a tag like
+ * `sha256-....sig`.
+ */
 async function pushReferrer(turn: Turn): Promise<KnownArtifact | undefined> {
   const { random, store, repository, known, index } = turn;
   const here = known.filter((one) => one.repository === repository);

@@ -1,4 +1,4 @@
-/** A generator of numbers from 0 to 1, which depend only on the seed (mulberry32). */
+/** Returns a generator of numbers from 0 to 1 (mulberry32). The numbers depend only on the seed. */
 export function randomNumbers(seed: number): () => number {
   let state = seed;
   return () => {
@@ -9,14 +9,14 @@ export function randomNumbers(seed: number): () => number {
   };
 }
 
-/** A seed that depends on another seed and on a text (FNV-1a). */
+/** Returns a seed that depends on another seed and on a text (FNV-1a). */
 export function seedOf(seed: number, text: string): number {
   let hash = seed ^ 0x811c9dc5;
   for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 0x01000193);
   return hash >>> 0;
 }
 
-/** An item of a list, chosen by a generator. */
+/** Returns a random item of a list. */
 export function pick<T>(random: () => number, items: readonly T[]): T {
   return items[Math.floor(random() * items.length)] as T;
 }

@@ -8,7 +8,7 @@ import { zotAnswers } from "./registry/zot-answers.ts";
 /** A kind of registry for tests. */
 export interface RegistryKind {
   readonly name: string;
-  /** The reason to skip its tests; false if this machine has it. */
+  /** The reason to skip the tests of this registry. It is false if this machine has the registry. */
   readonly skip: string | false;
   /** Starts a registry that keeps its data in a folder. */
   readonly start: (folder: string) => Promise<{ readonly address: string; close(): Promise<void> }>;
@@ -17,7 +17,7 @@ export interface RegistryKind {
 const distribution = findProgram("docker-registry");
 const distribution3 = findBuiltProgram("distribution-3");
 
-/** Distribution 3, which keeps broken uploads so that a client can resume them. */
+/** Distribution 3. It keeps broken uploads, so that a client can resume them. */
 export const DISTRIBUTION_3: RegistryKind = {
   name: "distribution 3",
   skip: distribution3 === undefined ? "distribution 3 is not built: needs Go" : false,
@@ -26,7 +26,7 @@ export const DISTRIBUTION_3: RegistryKind = {
 
 const container = findBuiltProgram("go-containerregistry");
 
-/** The registry of go-containerregistry, which shares no code with distribution. */
+/** The registry of go-containerregistry. It shares no code with distribution. */
 export const CONTAINER_REGISTRY: RegistryKind = {
   name: "go-containerregistry",
   skip: container === undefined ? "go-containerregistry is not built: needs Go" : false,

@@ -19,21 +19,27 @@ fix charges all qeq/reax 1 0.0 10.0 1e-6 reax/c`,
   run: "",
 };
 
-/** Debian's LAMMPS does not contain ReaxFF. A simpler potential needs almost no time, so this run sleeps. */
+/**
+ * Debian's LAMMPS does not contain ReaxFF. A run with a simpler potential takes almost no time, so this run sleeps
+ * after every tenth step.
+ */
 const SIMPLE = {
   replicate: "2 2 2",
   potential: "pair_style lj/cut 4.0\npair_coeff * * 0.1 1.0",
   run: 'every 10 "shell busybox sleep 0.5"',
 };
 
-/** Returns the archive of an image of LAMMPS: with ReaxFF if it is built, else Debian's LAMMPS. */
+/**
+ * Returns the archive of an image of LAMMPS. If LAMMPS with ReaxFF is built, the image contains it. Otherwise, the
+ * image contains Debian's LAMMPS.
+ */
 export async function restartableLammpsArchive(): Promise<string> {
   return hasReaxff() ? await lammpsArchive() : await imageArchive(mpiLammpsImage(), EXPERIMENT_IMAGES.lammps);
 }
 
 /**
- * Returns the objects of an annotated Job that runs some steps of LAMMPS. If the run is resumed, it continues from the
- * last restart file.
+ * Returns the objects of an annotated Job that runs LAMMPS for `steps` steps. If the run is resumed, it continues from
+ * the last restart file.
  */
 export function lammpsJob(name: string, annotations: object, steps: number): readonly object[] {
   const { spec, ...job } = annotatedJob(name, annotations, {

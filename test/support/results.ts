@@ -22,7 +22,9 @@ export const KINDS = [
 /** A kind of an artifact. */
 export type Kind = (typeof KINDS)[number];
 
-/** The first start of a run: 2026-01-01. Each further run starts a minute later. */
+/**
+ * The start of the first run is at the beginning of 2026. Each further run starts one minute after the run before it.
+ */
 export const FIRST_START: number = Date.UTC(2026, 0, 1);
 
 /** An artifact that {@link fillRegistry} stored. */
@@ -33,7 +35,10 @@ export interface StoredResult {
   readonly digest: Digest;
 }
 
-/** Puts `repositories` times `tags` artifacts into a registry. The kinds take turns. */
+/**
+ * Creates `repositories` repositories in a registry, and puts `tags` artifacts into each repository. The kinds of the
+ * artifacts alternate.
+ */
 export function fillRegistry(registry: MemoryRegistry, repositories: number, tags: number): StoredResult[] {
   registry.blobs.set(EMPTY_DESCRIPTOR.digest, EMPTY_CONTENT);
   return Array.from({ length: repositories * tags }, (_, index) => {
@@ -44,7 +49,7 @@ export function fillRegistry(registry: MemoryRegistry, repositories: number, tag
   });
 }
 
-/** Puts the bytes of a manifest into a registry, under a tag. Returns the digest. */
+/** Puts the bytes of a manifest into a registry. If `tag` is given, the manifest gets this tag. Returns the digest. */
 export function storeResult(
   registry: MemoryRegistry,
   repository: string,
@@ -57,7 +62,9 @@ export function storeResult(
   return digest;
 }
 
-/** The annotations of a run that started `minutes` after {@link FIRST_START} and took a minute. */
+/**
+ * Returns the annotations of a run. The run started `minutes` minutes after {@link FIRST_START} and took one minute.
+ */
 export function runAnnotations(minutes: number, exitCode = 0): Annotations {
   const at = (time: number) => new Date(FIRST_START + time * 60_000).toISOString();
   return {

@@ -10,11 +10,14 @@ import { parseCommandLine } from "shared/cli/command-line";
 import { USAGE as WAIT_FS_USAGE, waitFsOptions } from "wait-fs/options";
 import { annotationAt, type Container, mountOf, type Pod, type Variable } from "./pod-spec.ts";
 
-/** The tool calls in a container's command, as the parsers of the tools read them. Empty if there are none. */
+/**
+ * The tool calls in a container's command, as the parsers of the tools read them. Empty if the command starts neither
+ * the launcher nor the sidecar.
+ */
 export interface ToolUse {
   readonly launch?: LaunchPlan;
   readonly sidecar?: SidecarCommandPlan;
-  /** The folder that the launcher installs the tools into. */
+  /** The final path of the folder into which the launcher installs the tools. */
   readonly install?: string;
 }
 
@@ -38,8 +41,8 @@ async function launcherUse(args: readonly string[], env: NodeJS.ProcessEnv): Pro
 }
 
 async function sidecarUse(args: readonly string[], container: Container, env: NodeJS.ProcessEnv): Promise<ToolUse> {
-  // The sidecar's parser reads the files of a Secret or a ConfigMap. They do not exist here, so empty files replace
-  // them.
+  // The sidecar's parser reads the files of a Secret or a ConfigMap. These files do not exist here, so empty files
+  // replace them.
   const isMounted = (path: string) => mountOf(path, container)?.readOnly === true && basename(path).includes(".");
   const empty = (path: string) => (path.endsWith(".json") ? join(import.meta.dirname, "empty.json") : "/dev/null");
   const words = args.map((word) =>
@@ -49,8 +52,9 @@ async function sidecarUse(args: readonly string[], container: Container, env: No
 }
 
 /**
- * The environment of a container. A variable with a field of the pod gets its own name as value, such as
- * `pod-namespace`. A variable with an annotation gets the value of this annotation.
+ * Returns the environment of a container. If the value of a variable is an annotation, the variable gets the value of
+ * this annotation. If the value is another field of the pod, the variable gets its own name in lower case, such as
+ * `pod-namespace`.
  */
 function environmentOf({ env = [] }: Container, pod: Pod): NodeJS.ProcessEnv {
   const textOf = ({ name, value, valueFrom }: Variable) =>
@@ -59,7 +63,7 @@ function environmentOf({ env = [] }: Container, pod: Pod): NodeJS.ProcessEnv {
   return { ...pod.variables, ...Object.fromEntries(entries) };
 }
 
-/** Expands `$(NAME)` in a word of a command, as the kubelet does. An unknown name is left as it is. */
+/** Expands `$(NAME)` in a word of a command, as the kubelet does. Leaves `$(NAME)` unchanged if the name is unknown. */
 function expand(word: string, env: NodeJS.ProcessEnv): string {
   return word.replace(/\$\(([A-Za-z_]\w*)\)/g, (text, name: string) => env[name] ?? text);
 }

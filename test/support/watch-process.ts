@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import type { RunningProcess } from "../../support/tools.ts";
 
-/** What a process used while it ran. */
+/** The resources that a process used while it ran. */
 export interface ProcessUsage {
-  /** The peak of its anonymous memory, in MiB. */
+  /** The peak of the process's anonymous memory, in MiB. */
   peakMemory: number;
-  /** The processor time that it used, in seconds. */
+  /** The processor time that the process used, in seconds. */
   cpuSeconds: number;
-  /** The regular files that it opened for writing. */
+  /** The files outside of /dev that the process opened for writing. */
   readonly written: Set<string>;
 }
 
@@ -36,19 +36,22 @@ function sample(pid: number, usage: ProcessUsage): void {
   }
 }
 
-/** The anonymous memory of a process, in MiB. */
+/** Returns the anonymous memory of a process, in MiB. */
 function anonymousMemory(pid: number): number {
   return Math.round(Number(findField(`/proc/${pid}/status`, /RssAnon:\s+(\d+)/)) / 1024);
 }
 
-/** The processor time of a process in seconds (proc(5), /proc/pid/stat, fields 14 and 15). A tick is 10 milliseconds. */
+/**
+ * Returns the processor time of a process in seconds. It is the sum of the fields 14 and 15 in /proc/pid/stat
+ * (proc(5)). A tick is 10 milliseconds.
+ */
 function processorTime(pid: number): number {
   const text = readFileSync(`/proc/${pid}/stat`, "latin1");
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
-/** The number in a file of /proc; 0 if it is missing. */
+/** Returns a number from a file of /proc. Returns 0 if the file does not contain the number. */
 function findField(file: string, pattern: RegExp): string {
   return pattern.exec(readFileSync(file, "utf8"))?.[1] ?? "0";
 }

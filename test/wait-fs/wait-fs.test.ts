@@ -24,7 +24,7 @@ async function says(running: RunningProcess, part: string): Promise<void> {
   }
 }
 
-/** Starts a wait, and resolves when it has found that the path is missing. */
+/** Starts `wait-fs`, and resolves when the tool has found that the path is missing. */
 async function startWait(args: readonly string[], options: SpawnOptions = {}): Promise<RunningProcess> {
   const running = startTool("wait-fs", args, options);
   await says(running, "does not exist yet");
@@ -138,7 +138,7 @@ describe("wait-fs without a watch", { timeout: 30_000 }, () => {
       const path = join(temporaryFolder(context), "marker");
       const running = start("unshare", withoutInotify(limit, [toolPath("wait-fs"), "-p", path, "-w", "0.1"]));
       await says(running, "cannot watch, polling instead");
-      // The watch may still report changes while it stops. That would not be polling.
+      // The watch may still report changes while it stops. After that, only polling can find the path.
       await waitUntilIdle(running.pid);
       writeFileSync(path, "");
       assert.equal((await running.ended).code, 0);

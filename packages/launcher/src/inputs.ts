@@ -12,7 +12,8 @@ import { type SidecarTimeout, waitForSidecar } from "./sidecar-wait.ts";
 
 /**
  * Waits until the sidecar has prepared the run, and returns the sidecar's init marker. Throws `noInput` with the reason
- * if the pull failed, or if the sidecar has been gone for too long. Throws the reason of `signal` if `signal` aborts.
+ * if the pull failed, or if the sidecar died and no new sidecar started in time. Throws the reason of `signal` if
+ * `signal` aborts.
  */
 export async function waitForInit(
   volume: SharedVolume,

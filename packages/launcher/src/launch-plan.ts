@@ -4,17 +4,18 @@ import type { CheckpointPlan } from "./checkpoints/checkpoint-plan.ts";
 
 /** How to run a command in a pod. */
 export interface LaunchPlan extends CheckpointPlan {
-  /** The folder for the inputs; undefined if the step has no inputs. */
+  /** The folder for the inputs. The value is undefined if the step has no inputs. */
   readonly input: string | undefined;
   /**
-   * Whether to wait for the sidecar, and to skip the run if the sidecar finds the output of the run in the registry.
+   * If true, the launcher waits for the sidecar. If the sidecar then finds the output of the run in the registry, the
+   * launcher skips the run.
    */
   readonly skipDone: boolean;
   /** Paths or patterns to save. */
   readonly outputs: readonly TypedPath[];
   /** Whether a missing output is accepted. */
   readonly allowMissingOutput: boolean;
-  /** Path of a file that receives a copy of the command's stdout; undefined if no copy is needed. */
+  /** Path of a file that receives a copy of the command's stdout. The value is undefined if no copy is needed. */
   readonly outputPipe: string | undefined;
   /** Whether to save stdout and stderr for the sidecar. */
   readonly logs: boolean;
@@ -26,7 +27,7 @@ export interface LaunchPlan extends CheckpointPlan {
   readonly sidecarTimeoutSeconds: number;
   /** The command must end within this number of seconds. If undefined, there is no time limit. */
   readonly timeoutSeconds: number | undefined;
-  /** Seconds from SIGTERM to SIGKILL, if the command does not end. */
+  /** If the command does not end after SIGTERM, the launcher sends SIGKILL after this number of seconds. */
   readonly graceSeconds: number;
   /** If this condition is not met, the launcher runs the command and does nothing else. */
   readonly onlyIf: Condition | undefined;

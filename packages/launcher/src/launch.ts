@@ -31,7 +31,8 @@ export async function launch(plan: LaunchPlan, context: LaunchContext, steps: La
     if (await writeFailure(failure, context)) await release(lease, context);
     return failedExitCode(progress, error, context);
   } finally {
-    // This flush must come after the marker is written, because a blocked reader of stdout must not delay the outputs.
+    // The flush waits for the reader of stdout. Write the marker before the flush, so that a blocked reader does not
+    // delay the push of the outputs.
     await steps.flush(abortOnSignal(context.signals));
   }
   try {

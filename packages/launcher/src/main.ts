@@ -79,7 +79,8 @@ async function requestCheckpoint(share: string): Promise<number> {
 }
 
 async function installTools(plan: InstallPlan, io: Io): Promise<number> {
-  // An installation does not handle signals. Signals that were held until now get their default effect here.
+  // An installation does not handle signals. Therefore, the signals that were held until now are sent again, and have
+  // their default effect.
   for (const signal of io.heldSignals?.release() ?? []) process.kill(process.pid, signal);
   const { install } = await import("./install/install.ts");
   await install(plan);

@@ -7,19 +7,22 @@ export interface Progress {
   /** The start time (RFC 3339, UTC). */
   readonly startedAt: string;
   phase: Phase;
-  /** The exit status of the command; undefined until the command has ended. */
+  /** The exit status of the command. The value is undefined until the command has ended. */
   status: ExitStatus | undefined;
   outputs: readonly OutputRecord[];
-  /** The paths that could not be saved; undefined as long as no path is lost. */
+  /** The paths that could not be saved. The value is undefined until a path is lost. */
   lost: Pick<OutputFailures, "named" | "count"> | undefined;
   logs: readonly OutputRecord[];
   /** The existing output of an earlier run. If this field is set, the launcher skips the command. */
   skipped: ArtifactRecord | undefined;
-  /** The number of the checkpoint that the launcher restored; undefined if it restored none. */
+  /**
+   * The number of the checkpoint that the launcher restored. The value is undefined if the launcher restored no
+   * checkpoint.
+   */
   resumedFrom: number | undefined;
 }
 
-/** The progress of an attempt that starts now. */
+/** Returns the progress of an attempt that starts now. */
 export function newProgress(): Progress {
   return {
     startedAt: new Date().toISOString(),

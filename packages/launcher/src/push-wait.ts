@@ -13,8 +13,8 @@ const MARKERS = {
 
 /**
  * Waits until the sidecar has pushed the outputs of this attempt. Throws `notPushed` with the reason if the push fails,
- * or if a signal ends the wait. Also throws `notPushed` if the sidecar fails before the push, or has been gone for too
- * long.
+ * or if a signal ends the wait. Also throws `notPushed` if the sidecar fails before the push, or if the sidecar died
+ * and no new sidecar started in time.
  */
 export async function waitForPush(timeout: SidecarTimeout, context: LaunchContext): Promise<void> {
   const { volume, signals, waitLog, warn } = context;
@@ -30,7 +30,7 @@ async function checkPush({ volume, attempt }: LaunchContext): Promise<true | und
   if ((await volume.read(SHARE.pushed, parsePushedMarker))?.attempt === attempt) return true;
   const failure = await volume.read(SHARE.pushFailed, parseFailureMarker);
   if (failure?.attempt === attempt) throw notPushed(failure.error);
-  // If the sidecar failed during the init, the sidecar will not push the outputs.
+  // If the sidecar has written the init-failed marker, the sidecar will not push the outputs.
   const initFailure = await volume.read(SHARE.initFailed, parseFailureMarker);
   if (initFailure !== undefined) throw notPushed(initFailure.error);
   return undefined;

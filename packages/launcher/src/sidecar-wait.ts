@@ -26,13 +26,14 @@ export interface SidecarTimeout {
 export interface SidecarResult<T> extends Pick<Awaited, "event" | "markers"> {
   /** Returns the result, or undefined if the result does not exist yet. Throws if the result will never exist. */
   readonly check: () => Promise<T | undefined>;
-  /** Returns the error to throw if the sidecar has been gone for too long. */
+  /** Returns the error to throw if the sidecar died and no new sidecar started in time. */
   readonly failure: (why: string) => Error;
 }
 
 /**
- * Waits for a result of the sidecar (docs/protocol.md, "Who may wait for whom"). If the sidecar has been gone for too
- * long, this function throws the error that `failure` returns. If the wait takes long, this function warns once.
+ * Waits for a result of the sidecar (docs/protocol.md, "Who may wait for whom"). If the sidecar died and no new sidecar
+ * started in time, this function throws the error that `failure` returns. If the wait takes long, this function warns
+ * once.
  */
 export function waitForSidecar<T>(
   volume: SharedVolume,

@@ -9,10 +9,10 @@ import { roundRatios } from "../statistics.ts";
 /** The size of each push, in MiB. */
 const SIZE = 5;
 
-/** The goal for the memory of all pushes at once, in MiB. */
+/** The goal for the total memory of all pushes at once, in MiB. */
 const ALL_MEMORY = 3072;
 
-/** The number of all pushes, divided by the number at once, when few pushes run at once. */
+/** If few pushes run at once, the total number of pushes is this multiple of the number at once. */
 const REPEATED = 4;
 
 /** Measures many pushes at once to one registry, and compares them with few pushes at once. */

@@ -8,13 +8,13 @@ import type { Growth } from "../result.ts";
 import { pushMany } from "./crowd.ts";
 import { addWrittenBytes } from "./push.ts";
 
-/** Numbers of processors. The bench leaves out the numbers that the machine lacks. */
+/** Numbers of processors. The bench skips a number if the machine has fewer processors. */
 const CORES = [1, 2, 4, 8, 16];
 
 /** Numbers of pushes at once. */
 const PUSHES = [1, 2, 4, 8, 20, 50];
 
-/** The size of each of the many pushes at once, in MiB. */
+/** The size of each push in the plot of pushes at once, in MiB. */
 const SIZE = 5;
 
 /** The goal for the time that each small file adds to a push, in microseconds. */
@@ -42,7 +42,7 @@ export async function growWithFiles(bench: Bench): Promise<void> {
   bench.addRow({ work: `push a tree of ${formatCount(all)} files`, figure, values, goal: FILE_COST });
 }
 
-/** Measures how the time of a push grows with the size. The memory of our push must not grow with the size. */
+/** Measures how the time of a push grows with the size of the data. The memory of our push must not grow. */
 export async function growWithSize(bench: Bench): Promise<void> {
   const { scale, trees } = bench;
   const tree = (size: number) => (size > scale.tree ? trees.repeated(size, scale.tree) : trees.text(size));
@@ -55,7 +55,7 @@ export async function growWithSize(bench: Bench): Promise<void> {
     y: "seconds",
     steps,
     work,
-    // The peers would need several minutes for the largest tree.
+    // The other programs would need several minutes for the largest tree.
     contestants: (size) =>
       size > scale.tree ? pushers(bench, tree(size)).slice(0, 1) : allContestants(bench, tree(size)),
   });
@@ -131,7 +131,10 @@ function compressorOf(program: string): Pusher {
   return ["sh", "-c", `tar -cf - "$2" | ${program} -6 -c | wc -c`, "sh"];
 }
 
-/** Measures each contestant once at each step, and stores one curve for each. Returns the measurements of each step. */
+/**
+ * Measures each contestant once at each step, and stores one curve for each contestant. Returns the measurements of
+ * each step.
+ */
 async function measureGrowth(bench: Bench, plan: Plan): Promise<Contest[]> {
   const { name, title, x, y, steps, work, contestants, value = (_, seconds) => seconds } = plan;
   const curves = new Map<string, (readonly [number, number])[]>();

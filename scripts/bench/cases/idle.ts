@@ -4,13 +4,13 @@ import type { Bench } from "../bench.ts";
 import { anonymousMemory, processorTime } from "../measure.ts";
 import { MEMORY, SIDECAR_WAITS } from "../names.ts";
 
-/** The duration of the wait that the goals refer to, in seconds. */
+/** The goals refer to a wait of this number of seconds. */
 const WAIT = 600;
 
-/** The time that the tools need until they wait, in milliseconds. */
+/** After this number of milliseconds, the tools have started and are waiting. */
 const SETTLE = 2000;
 
-/** Starts the tools and lets them wait. Returns a function that measures and ends them. */
+/** Starts the tools and lets them wait. Returns a function that measures the tools and ends them. */
 export async function startIdle(bench: Bench): Promise<() => Promise<void>> {
   const share = bench.emptyFolder("idle");
   const options = { stdio: "ignore" } as const;

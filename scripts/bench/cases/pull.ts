@@ -7,7 +7,7 @@ import { formatCount } from "../numbers.ts";
 const OURS = "oras-push pull";
 const PEER = "oras pull";
 
-/** Measures pulls of the trees that the push cases push. */
+/** Measures pulls of the same trees as in the push cases. */
 export async function measurePulls(bench: Bench): Promise<void> {
   const { scale, trees } = bench;
   const size = formatCount(scale.tree);
@@ -18,9 +18,10 @@ export async function measurePulls(bench: Bench): Promise<void> {
 }
 
 /**
- * Each round pulls into a new folder. Folders with many files are removed after the last round. Otherwise, ext4 would
- * be slow: for minutes, it does not reuse the inodes of removed files, and searches all of them for each new file.
- * Folders with large files are removed before the next round, so that the kernel does not write them to disk.
+ * Each round pulls into a new folder. Folders with many files are removed after the last round. Otherwise, the next
+ * rounds would be slow: for minutes, ext4 does not reuse the inodes of removed files, but searches all these inodes for
+ * each new file. Folders with large files are removed before the next round, so that the kernel does not write the
+ * files to disk.
  */
 async function pull(bench: Bench, what: string, path: string, rounds: number): Promise<void> {
   const { registry, peers } = bench;

@@ -109,8 +109,8 @@ export async function pushAgain(bench: Bench): Promise<void> {
 }
 
 /**
- * Adds the bytes that our push wrote to disk, with the goal 0. The values are rounded to 0.1 MB, because the kernel
- * writes the access times of read files.
+ * Adds the bytes that our push wrote to disk, with the goal 0. If our push reads a file, the kernel may write the
+ * file's access time to disk. To ignore these few bytes, the values are rounded to 0.1 MB.
  */
 export function addWrittenBytes(bench: Bench, work: string, contest: Contest): void {
   const values = (contest.get(OURS) ?? []).map(({ written }) => Math.round(written * 10) / 10);

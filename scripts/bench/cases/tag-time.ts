@@ -6,9 +6,12 @@ import { endStep } from "./waiting-sidecar.ts";
 /** The times of one push, in milliseconds. */
 export interface TagTime {
   readonly total: number;
-  /** From the done marker to the first request: the sidecar finds the end, and reads the markers. */
+  /** From the done marker to the first request. In this time, the sidecar finds and reads the markers. */
   readonly first: number;
-  /** From the first request to the start of the upload: the sidecar packs the layer, and asks for the blobs. */
+  /**
+   * From the first request to the start of the upload. In this time, the sidecar packs the layer, and asks the registry
+   * for existing blobs.
+   */
   readonly ask: number;
   /** From the start of the upload to its end. */
   readonly upload: number;

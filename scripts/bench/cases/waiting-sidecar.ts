@@ -8,7 +8,7 @@ import type { Bench } from "../bench.ts";
 /** The time after an event until the sidecar is idle again, in milliseconds. */
 const SETTLE = 1500;
 
-/** A sidecar that has waited for the end of an application, and then sees the end. */
+/** A sidecar that waits for an application, and a launcher whose application ends soon. */
 export interface EndedStep {
   readonly sidecar: RunningProcess;
   readonly launcher: RunningProcess;

@@ -20,15 +20,20 @@ export interface Ending {
   readonly changes: JobChanges;
   /** Causes the ending. Begins when the Job is created. */
   readonly act?: (step: RunningStep, registry: NodeRegistry) => Promise<void>;
-  /** A registry that only this ending uses: stopped at first, running, or running with a password. */
+  /** The state of a registry that only this ending uses: stopped at first, running, or running with a password. */
   readonly registry?: "stopped" | "running" | "password";
-  /** Whether this ending disturbs the other pods of the node, or depends on the speed of the node. */
+  /**
+   * True if this ending runs alone, because it disturbs the other pods of the node or depends on the speed of the node.
+   */
   readonly alone?: true;
-  /** The names of endings whose results are also right, because a busy node can be too slow for this ending. */
+  /**
+   * The names of other endings. If a busy node is too slow for this ending, the result of one of these endings is also
+   * right.
+   */
   readonly onBusyNode?: readonly string[];
 }
 
-/** The names of endings that also happen on a busy node. */
+/** The names of endings that {@link Ending.onBusyNode} can refer to. */
 const EVICTED = {
   withoutSigterm: "the pod is evicted, and the application ignores SIGTERM",
   withoutPush: "the pod is evicted, and the push does not end in time",
@@ -43,7 +48,9 @@ const WAIT = "until [ -e /mnt/oras/go ] || [ -e /mnt/oras/fail ]; do sleep 0.1; 
 /** Writes a file that takes long enough to push, so that something can happen during the push. */
 const WRITE_MUCH = `head -c 200000000 /dev/urandom > ${OUTPUT}/b`;
 
-/** Fills the shared volume. Writes no data, so that the pushes need not wait for the disk. */
+/**
+ * Makes the shared volume exceed its size limit. `fallocate` writes no data, so the pushes need not wait for the disk.
+ */
 const EXCEED_LIMIT = "fallocate -l 200000000 /mnt/oras/scratch";
 
 /** An application that ends at once. */
@@ -170,8 +177,8 @@ export const ENDINGS: readonly Ending[] = [
     registry: "stopped",
     changes: { ...script(), sidecar: ["--retry-for", "3"] },
     act: async (step, registry) => {
-      // The kubelet may restart the sidecar before it notices the end of the application. If the registry were back by
-      // then, the second sidecar would push the output.
+      // The kubelet may restart the sidecar before the kubelet notices the end of the application. If the registry were
+      // running again at this time, the second sidecar would push the output.
       await step.podEnded();
       await registry.start();
     },
@@ -224,7 +231,8 @@ export const ENDINGS: readonly Ending[] = [
     act: async (step) => {
       await step.written();
       await step.cluster.restart("containerd");
-      // If the application ends before containerd has found its containers again, containerd reports the exit code 255.
+      // After its restart, containerd must find the running containers again. If the application ends earlier,
+      // containerd reports the exit code 255.
       await step.reachable();
       step.signal("go");
     },

@@ -2,7 +2,7 @@ import type { Cluster } from "../../../support/cluster/cluster.ts";
 import { renderManifest } from "../../support/cluster.ts";
 import type { Container } from "../../support/pod-spec.ts";
 
-/** The fields of a Job that the endings change. */
+/** The endings change these fields of a Job. */
 export interface Job {
   readonly metadata: { name: string };
   readonly spec: {
@@ -23,38 +23,38 @@ export interface Job {
 
 type MutableContainer = { -readonly [Key in keyof Container]: Container[Key] };
 
-/** What distinguishes the Job of an ending from `images/manifests/job`. */
+/** The differences between the Job of an ending and the Job of `images/manifests/job`. */
 export interface JobChanges {
   /** The command of the application. */
   readonly command: readonly string[];
   /** More options of the launcher. */
   readonly launcher?: readonly string[];
-  /** The output; by default a folder on the shared volume. */
+  /** The path of the output. The default is a folder on the shared volume. */
   readonly output?: string;
   /** More options of the sidecar. */
   readonly sidecar?: readonly string[];
   /** More variables of the sidecar. */
   readonly env?: Readonly<Record<string, string>>;
-  /** The input in the same registry, REPOSITORY:TAG; none by default. */
+  /** The input as REPOSITORY:TAG. It is in the registry of the output. By default, the Job has no input. */
   readonly input?: string;
   /** Other changes. */
   readonly edit?: (job: Job) => void;
 }
 
-/** The folder of the repositories of all endings. */
+/** The first part of the repository names of all endings. */
 export const REPOSITORY = "endings";
 
-/** The folder that an ending's application writes its output to. */
+/** The default folder for the output of an ending's application. */
 export const OUTPUT = "/mnt/oras/out";
 
-/** Returns the Job of `images/manifests/job` as a user of the cluster applies it. */
+/** Returns the Job that a user applies with `images/manifests/job`. */
 export async function standardJob(cluster: Cluster): Promise<Job> {
   return await renderManifest<Job>(cluster, "job");
 }
 
 /**
- * Returns a copy of the Job with another name and other containers. It pushes to the tag `run` of a repository with its
- * name. It starts no more pods after a failure.
+ * Returns a copy of the Job with another name and other containers. The copy pushes to the tag `run` of a repository
+ * whose name ends with the name of the copy. By default, Kubernetes starts no new pod after a failure.
  */
 export function changedJob(standard: Job, name: string, host: string, changes: JobChanges): Job {
   const job = structuredClone(standard);
@@ -70,7 +70,7 @@ export function changedJob(standard: Job, name: string, host: string, changes: J
   sidecar.command = ["oras-push", "sidecar", "--native", ...(changes.sidecar ?? []), from, to];
   const variables = Object.entries(changes.env ?? {}).map(([key, value]) => ({ name: key, value }));
   sidecar.env = [...(sidecar.env ?? []), ...variables];
-  // As in `images/manifests/workflow`: the launcher waits for the inputs.
+  // As in `images/manifests/workflow`, the sidecar has no startup probe, and the launcher waits for the inputs.
   if (input !== undefined) delete sidecar.startupProbe;
   changes.edit?.(job);
   return job;
@@ -81,7 +81,7 @@ export function limitMemory(job: Job): void {
   job.spec.template.spec.containers[0].resources = { limits: { memory: "128Mi" } };
 }
 
-/** Limits the shared volume. The tools alone need 100 MB of it. */
+/** Limits the size of the shared volume. The tools alone need 100 MB. */
 export function limitVolume(job: Job): void {
   const volume = job.spec.template.spec.volumes.find(({ name }) => name === "oras");
   if (volume !== undefined) volume.emptyDir.sizeLimit = "150Mi";
@@ -95,7 +95,7 @@ export function addTemporaryFolder(job: Job): void {
   application.volumeMounts = [...(application.volumeMounts ?? []), { name: "tmp", mountPath: "/tmp" }];
 }
 
-/** Makes the kubelet restart the application in its pod. */
+/** Makes the kubelet restart a failed application in the same pod. */
 export function restartOnFailure(job: Job): void {
   job.spec.template.spec.restartPolicy = "OnFailure";
   job.spec.backoffLimit = 3;

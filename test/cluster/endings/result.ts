@@ -3,10 +3,10 @@ import { join, relative } from "node:path";
 import { runTool } from "../../../support/tools.ts";
 import { containerStatuses, type Pod } from "./running-step.ts";
 
-/** The exit codes of a container's runs, or only `unknown`. */
+/** The exit codes of all runs of a container. If one of them is unknown, the list contains only `unknown`. */
 type ExitCodes = readonly (number | "unknown")[];
 
-/** What an ending left: a row of the table in `docs/endings.md`. */
+/** The result of an ending: a row of the table in `docs/endings.md`. */
 export interface EndingResult {
   readonly name: string;
   /** `Complete`, or `Failed` with Kubernetes' reason. */
@@ -14,22 +14,25 @@ export interface EndingResult {
   /** The exit codes of the application's container, in the order of its runs. */
   readonly application: ExitCodes;
   /**
-   * The exit codes of the sidecar's container, in the order of its runs. Equal codes in a row appear once: the number of
-   * restarts of a failed sidecar depends on the time.
+   * The exit codes of the sidecar's container, in the order of its runs. Equal codes in a row appear once, because the
+   * number of restarts of a failed sidecar differs between test runs.
    */
   readonly sidecar: ExitCodes;
-  /** The paths of the files of each tag. */
+  /** Maps each tag to the paths of its files. */
   readonly registry: Readonly<Record<string, readonly string[]>>;
-  /** What Kubernetes shows about the failures of the pods. */
+  /** The messages that Kubernetes shows about failures of the pods. */
   readonly messages: readonly string[];
 }
 
-/** Kubernetes sometimes removes the containers of an evicted pod before it has read how they ended. */
+/**
+ * Kubernetes shows this reason if it removed the container of an evicted pod before it read how the container ended.
+ */
 const UNKNOWN_END = "ContainerStatusUnknown";
 
 /**
- * Returns the exit codes of all runs of a container in all pods of a Job. Kubernetes keeps the last two runs of a pod.
- * Returns only `unknown` if Kubernetes does not know how a run ended. It then shows the exit code 137.
+ * Returns the exit codes of a container in all pods of a Job. For each pod, Kubernetes keeps only the last two runs of
+ * the container. If Kubernetes does not know how a run ended, it shows the exit code 137, and this function returns
+ * only `unknown`.
  */
 export function exitCodes(pods: readonly Pod[], container: string): ExitCodes {
   const statuses = containerStatuses(pods, container);
@@ -38,8 +41,8 @@ export function exitCodes(pods: readonly Pod[], container: string): ExitCodes {
 }
 
 /**
- * Returns what Kubernetes shows about the failures of a Job's pods: the reason of an evicted pod, and the messages of the
- * tools in the termination messages of the containers. Omits messages about waits and retries.
+ * Returns the messages that Kubernetes shows about the failures of a Job's pods: the reason of each eviction, and the
+ * tools' messages in the containers' termination messages. Omits messages about waits and retries.
  */
 export function failureMessages(pods: readonly Pod[]): string[] {
   const evictions = pods.flatMap(({ status }) =>
@@ -53,8 +56,8 @@ export function failureMessages(pods: readonly Pod[]): string[] {
 }
 
 /**
- * Pulls each tag of a repository and returns the paths of its files. `address` is the registry's, as HOST:PORT, and `login`
- * has the form USER:PASSWORD. Pulls into `folder`, which must not exist.
+ * Pulls each tag of a repository, and returns the paths of the files of each tag. `address` is the address of the
+ * registry, HOST:PORT. `login` has the form USER:PASSWORD. Pulls into `folder`, which must not exist.
  */
 export async function filesByTag(
   address: string,

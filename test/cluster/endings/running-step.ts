@@ -7,12 +7,12 @@ import { killInPod } from "../../support/pod-processes.ts";
 
 const SECONDS = 120;
 
-/** The fields of a pod that the endings read. */
+/** The tests of the endings read these fields of a pod. */
 export interface Pod {
   readonly metadata: { readonly name: string; readonly uid: string; readonly creationTimestamp: string };
   readonly status: {
     readonly phase: string;
-    /** The reason why Kubernetes ended the pod, such as `Evicted`, and its explanation. */
+    /** Why Kubernetes ended the pod, for example `Evicted`. `message` explains this reason. */
     readonly reason?: string;
     readonly message?: string;
     readonly containerStatuses?: readonly ContainerStatus[];
@@ -40,11 +40,11 @@ export interface Termination {
   readonly message?: string;
 }
 
-/** The Job of an ending, while its pods run. */
+/** The running Job of an ending. */
 export class RunningStep {
   readonly cluster: Cluster;
   readonly job: string;
-  /** The last known state of each pod, in the order of their creation. */
+  /** The last known state of each pod, in the order in which the pods were created. */
   readonly pods = new Map<string, Pod>();
   readonly #stopWatch: () => void;
   #pod: Pod | undefined;
@@ -66,7 +66,7 @@ export class RunningStep {
     return this.#current.metadata.name;
   }
 
-  /** Waits until the application of a new pod has printed `written`. That pod is then the current pod. */
+  /** Waits until the application of a new pod has printed `written`. Makes this pod the current pod. */
   async written(): Promise<void> {
     const previous = this.#pod?.metadata.uid;
     await this.#until("a new pod runs", () => {
@@ -113,7 +113,7 @@ export class RunningStep {
     writeFileSync(join(this.cluster.folder, volume, name), "");
   }
 
-  /** Kills each process of the current pod whose command line matches, with SIGKILL. */
+  /** Sends SIGKILL to each process with a matching command line in the current pod. */
   kill(pattern: RegExp): void {
     if (killInPod(this.#current.metadata.uid, pattern) === 0)
       throw new Error(`no process of ${this.pod} matches ${pattern}`);

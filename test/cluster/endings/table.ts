@@ -6,7 +6,7 @@ import type { EndingResult } from "./result.ts";
 const FILE = join(ROOT, "docs", "endings.md");
 const HEADER = "| what happens | Job | application | sidecar | registry |\n|---|---|---|---|---|\n";
 
-/** Returns the rows of the table in `docs/endings.md`, by the names of the endings. */
+/** Returns the rows of the table in `docs/endings.md`. The keys are the names of the endings. */
 export function documentedRows(): Map<string, string> {
   const text = readFileSync(FILE, "utf8");
   const rows = text
@@ -47,7 +47,10 @@ function code(text: string): string {
   return `\`${text}\``;
 }
 
-/** Writes the rows of endings to the table, in the order of `names`. Other rows stay unless their name is not in `names`. */
+/**
+ * Writes the results to the table, in the order of `names`. If an ending has no result, keeps its row. Removes all rows
+ * whose name is not in `names`.
+ */
 export function writeRows(names: readonly string[], results: ReadonlyMap<string, EndingResult>): void {
   const text = readFileSync(FILE, "utf8");
   const [start, end] = tableOf(text);

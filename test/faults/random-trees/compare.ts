@@ -19,8 +19,8 @@ import {
 } from "./world.ts";
 
 /**
- * Checks that a folder with pulled layers contains all that the launcher could read of the roots, and nothing else. Returns
- * the entries that the artifact lacks because of docs/format.md, "Links and special files".
+ * Checks that a folder with pulled layers contains all parts of the roots that the launcher could read, and nothing
+ * else. Returns the missing entries that docs/format.md permits in the section "Links and special files".
  */
 export function comparePulled(world: World, roots: readonly Root[], folder: string): BytePath[] {
   const left: BytePath[] = [];
@@ -63,7 +63,7 @@ class Comparison {
     assert.ok(stats !== undefined, this.#about(path, "is missing"));
     assert.ok(node.kind === "file" ? stats.isFile() : stats.isDirectory(), this.#about(path, `is no ${node.kind}`));
     const granted = (node.mode | grantOf(node)) & 0o777;
-    // The launcher cannot change the mode of a foreign file on the volume.
+    // The launcher cannot change the mode of another user's file on the volume.
     const modes = this.#root.onVolume && node.uid !== LAUNCHER.uid ? [granted, node.mode & 0o777] : [granted];
     assert.ok(modes.includes(stats.mode & 0o7777), this.#about(path, `has mode ${(stats.mode & 0o7777).toString(8)}`));
     assert.equal(stats.mtimeMs, node.time * 1000, this.#about(path, "has another time"));
@@ -75,10 +75,11 @@ class Comparison {
     assert.ok(same, this.#about(path, "has other content"));
   }
 
-  /** Checks that a link is kept, replaced or left out as the table in docs/format.md says. */
+  /** Checks that a link is kept, replaced or omitted, as the table in docs/format.md says. */
   #checkLink(path: BytePath, link: LinkNode, stats: Stats | undefined): void {
     const kind = this.#kindOf(path, link);
-    // The copy of a folder does not contain its unreadable part. So a link into this part may look like a broken link.
+    // The copy of a folder does not contain the folder's unreadable part. So a link into this part may look like a
+    // broken link.
     if (kind === "unreadable") return;
     if (kind === "direct") {
       assert.ok(stats?.isSymbolicLink(), this.#about(path, "is no link"));
@@ -98,13 +99,16 @@ class Comparison {
     else if (special) assert.ok(!stats?.isFile() && !stats?.isDirectory(), this.#about(path, "is a special file"));
   }
 
-  /** Whether the launcher can follow a link, and saves its target with the root. */
+  /** True if the launcher can follow a link, and the saved root contains the target of this link. */
   #canFollow(path: BytePath, end: BytePath): boolean {
     const seen = lookUp(this.#world, joinPath(this.#root.real, path), { reader: launcherReader });
     return typeof seen !== "string" && this.#root.entries.has(this.#belowRoot(end));
   }
 
-  /** Checks that all files of a link's target are also below the link, or below the target of a kept link. */
+  /**
+   * Checks a link whose target must be in the artifact. A kept link must not be broken. If the link is replaced, all
+   * files of the target must also be below the path of the link.
+   */
   #checkTarget(path: BytePath, target: BytePath, stats: Stats | undefined): void {
     assert.ok(stats !== undefined, this.#about(path, "is a missing link"));
     if (stats.isSymbolicLink()) {
@@ -133,7 +137,7 @@ class Comparison {
     return "direct";
   }
 
-  /** Checks that each pulled entry is what its path leads to in the pod. */
+  /** Compares each pulled entry with the entry at the same path in the pod. */
   #checkOrigins(path: BytePath): void {
     const stats = this.#statsOf(path) as Stats;
     const origin = lookUp(this.#world, joinPath(this.#root.real, path));
@@ -165,7 +169,7 @@ class Comparison {
     return path.slice(this.#root.real.length).replace(/^\//, "");
   }
 
-  /** The absolute path to which a pulled link leads; undefined if it is broken. */
+  /** Returns the absolute path to which a pulled link leads. Returns undefined if the link is broken. */
   #endOf(path: BytePath): BytePath | undefined {
     try {
       return realpathSync.native(rawPath(joinPath(this.#pulled, path)), { encoding: "latin1" });

@@ -31,7 +31,7 @@ export async function makeSpecialFiles(folder: string): Promise<SpecialFiles> {
   return files;
 }
 
-/** Creates the files of a world. The random tree gets the name `hiddenTree`. */
+/** Creates the files of a world. The random tree gets the path that {@link hiddenTree} returns. */
 export function makeFiles(world: World, specials: SpecialFiles): void {
   const copies = new Map<FileNode, RawPath>();
   const make = (node: Node, path: BytePath): void => {
@@ -71,7 +71,7 @@ function makeFile(node: FileNode, path: RawPath): void {
 }
 
 function setAttributes({ uid, gid, mode, time }: FileNode | FolderNode, path: RawPath): void {
-  // chown(2) clears the set-user-ID bit, so the mode comes second.
+  // chown(2) clears the set-user-ID bit, so the mode must be set after the owner.
   chownSync(path, uid, gid);
   chmodSync(path, mode);
   utimesSync(path, time, time);

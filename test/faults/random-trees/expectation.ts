@@ -1,4 +1,4 @@
-/** The expected end of a pod, by its files and outputs (docs/protocol.md, docs/format.md). */
+/** Computes the expected end of a pod from the pod's files and outputs (docs/protocol.md, docs/format.md). */
 import { posix } from "node:path";
 import { type BytePath, shownPath, toBytePath } from "shared/fs/byte-path";
 import { isText, matchesOf, type Output } from "./outputs.ts";
@@ -19,17 +19,17 @@ import {
   type World,
 } from "./world.ts";
 
-/** The most matches that the launcher saves one by one. */
+/** The launcher saves at most this many matches of a pattern one by one. */
 const MAX_OUTPUTS = 1000;
 
 /** A file or folder that becomes a layer. */
 export interface Root {
   readonly title: BytePath;
-  /** The path without links, from the pod's folder. */
+  /** The path without links, relative to the pod's folder. */
   readonly real: BytePath;
   readonly node: FileNode | FolderNode;
   readonly onVolume: boolean;
-  /** The entries that the launcher can read, by their paths below the root. */
+  /** Maps paths below the root to the entries that the launcher can read. */
   readonly entries: ReadonlyMap<BytePath, Node>;
   /** Whether the artifact may lack the whole root. */
   readonly optional: boolean;
@@ -37,16 +37,22 @@ export interface Root {
 
 /** A path that cannot be saved. */
 export interface Lost {
-  /** Its possible names in messages: paths from the pod's folder. */
+  /** The possible names of the path in messages, relative to the pod's folder. */
   readonly names: readonly BytePath[];
-  /** `absent` if the command did not write it. This counts only if the command succeeded. */
+  /**
+   * The kind `absent` means that the command did not write the path. This counts as a loss only if the command
+   * succeeded.
+   */
   readonly kind: "unreadable" | "conflict" | "absent";
   /** False if the order of the launcher's steps decides whether the path is lost. */
   readonly certain: boolean;
 }
 
 export interface Expectation {
-  /** Why the launcher does not run the command: `usage`, or an output that it cannot follow. */
+  /**
+   * Why the launcher does not run the command: invalid arguments (`usage`), or an output that the launcher cannot
+   * follow.
+   */
   readonly refusal: "usage" | "unreadable" | undefined;
   readonly roots: readonly Root[];
   readonly lost: readonly Lost[];
@@ -74,7 +80,7 @@ function refusalOf(world: World, outputs: readonly Output[], early: boolean): Ex
   return unreadable ? "unreadable" : undefined;
 }
 
-/** The folders of a path before its first part that looks like a pattern. */
+/** The part of a path before the first name that looks like a pattern. */
 function beforePattern(path: BytePath): BytePath {
   const parts = partsOf(path);
   return parts
@@ -122,7 +128,7 @@ class Collector {
     return fresh;
   }
 
-  /** The matches of a pattern become one folder. The model knows this only for files that can be read. */
+  /** Saves all matches of a pattern as one folder. This model supports only matches that the launcher can read. */
   #saveTogether({ path: real }: Output, paths: readonly BytePath[]): "saved" {
     const found = lookUp(this.#world, real) as Found & { readonly node: FolderNode };
     const entries = new Map<BytePath, Node>();
@@ -135,7 +141,7 @@ class Collector {
     return "saved";
   }
 
-  /** Returns `nothing` if there is nothing to save: the path does not exist, or is a special file. */
+  /** Returns `nothing` if the path does not exist or is a special file. */
   #save(path: BytePath): "saved" | "nothing" | "conflict" {
     const title = posix.basename(path);
     if (this.#titles.has(title)) {
@@ -144,7 +150,7 @@ class Collector {
     }
     this.#titles.add(title);
     const found = lookUp(this.#world, path, { reader: launcherReader });
-    // An earlier output on the volume may have made this one readable.
+    // When the launcher saved an earlier output on the volume, it may have made this output readable too.
     const later = lookUp(this.#world, path, { reader: grantingReader });
     if (typeof found !== "string") return this.#saveFound(path, found, true);
     if (found !== "ENOENT") this.#lose("unreadable", [path], later === found);
@@ -162,10 +168,11 @@ class Collector {
     visit(node, "", onVolume ? grantingReader : launcherReader, entries, lost);
     for (const below of lost) {
       const names = [joinPath(path, below), joinPath(real, below)];
-      // If a folder cannot be searched, a message may name the folder.
+      // If the launcher cannot search a folder, a message may name the folder instead of the path below it.
       this.#lose("unreadable", [...names, ...names.map((name) => posix.dirname(name))], certain);
     }
-    // The launcher reports a foreign folder on the volume that it cannot search, even if the folder is empty.
+    // If the launcher cannot search another user's folder on the volume, it reports this folder, even if the folder is
+    // empty.
     const closed = [...entries].filter(
       ([, entry]) => onVolume && entry.kind === "folder" && !grantingReader(entry, SEARCH),
     );
@@ -178,7 +185,7 @@ class Collector {
   }
 }
 
-/** Collects the readable entries of a tree, and the paths that cannot be read. */
+/** Adds the readable entries of a tree to `entries`, and the unreadable paths to `lost`. */
 function visit(node: Node, path: BytePath, reader: Reader, entries: Map<BytePath, Node>, lost: BytePath[]): void {
   if ((node.kind === "file" || node.kind === "folder") && !reader(node, READ)) {
     lost.push(path);
@@ -193,7 +200,7 @@ function visit(node: Node, path: BytePath, reader: Reader, entries: Map<BytePath
   }
 }
 
-/** All names of lost paths, as absolute paths. */
+/** All names of a lost path, as absolute paths. */
 export function namesOf({ pod }: World, { names }: Lost): string[] {
   return names.map((name) => shownPath(joinPath(toBytePath(pod), name)));
 }

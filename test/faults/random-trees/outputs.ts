@@ -1,4 +1,4 @@
-/** Random outputs of a launcher: paths and patterns, and what a pattern matches. */
+/** Chooses random outputs of a launcher (paths and patterns), and finds the matches of patterns. */
 import { join } from "node:path";
 import { type BytePath, shownPath, toBytePath } from "shared/fs/byte-path";
 import type { Dice } from "../../support/dice.ts";
@@ -9,16 +9,16 @@ import { type FolderNode, joinPath, launcherReader, lookUp, READ, type World } f
 export interface Output {
   /** The argument. */
   readonly text: string;
-  /** The path from the pod's folder; for a pattern, the folder before its first pattern character. */
+  /** The path, relative to the pod's folder. For a pattern, this is the folder before the first pattern character. */
   readonly path: BytePath;
-  /** The parts of a pattern below this folder; undefined for a path. */
+  /** The parts of the pattern below this folder. Undefined if the output is a path. */
   readonly pattern?: readonly string[];
 }
 
-/** A pattern that is longer than a name may be. */
+/** A pattern that is longer than the longest permitted file name. */
 const LONG = `{${"l".repeat(251)},[ab]*}`;
 
-/** The parts of the patterns. Each must match a whole name, which has no leading dot unless the part has one. */
+/** Maps each part of the patterns to an expression for the whole names that match this part. */
 const PARTS: Readonly<Record<string, RegExp>> = {
   "*": /^[^.]/s,
   ".*": /^\./s,
@@ -52,7 +52,8 @@ export function randomOutputs(world: World, dice: Dice): Output[] {
     return [{ text: `${many}/${pattern.join("/")}`, path: many, pattern }];
   }
   const all = pathsBelow(world);
-  // If the folder of a path cannot be searched, the characters of a pattern make the path a pattern.
+  // A path with pattern characters is an output only if the launcher can find it. Otherwise, the launcher would treat
+  // it as a pattern.
   const isPath = (path: BytePath) =>
     !/[*?[{]/.test(path) || typeof lookUp(world, path, { reader: launcherReader }) !== "string";
   const plain = all.filter((path) => isText(path) && path.length < 3000 && isPath(path));
@@ -72,21 +73,24 @@ export function randomOutputs(world: World, dice: Dice): Output[] {
   };
   const outputs = Array.from({ length: 1 + dice.below(4) }, random);
   if (dice.chance(0.2)) return outputs;
-  // The launcher refuses two paths with the same name, so most command lines have none.
+  // The launcher refuses two paths with the same name, so most command lines do not contain such paths.
   const names = outputs.map(({ path }) => path.slice(path.lastIndexOf("/") + 1));
   return outputs.filter(
     ({ pattern }, index) => pattern !== undefined || names.indexOf(names[index] as string) === index,
   );
 }
 
-/** The matches of a pattern, and the folders that it cannot search. */
+/** The matches of a pattern, and the folders that the launcher cannot search for matches. */
 export interface Matches {
   readonly paths: readonly BytePath[];
   /** Folders that the launcher cannot read. */
   readonly unreadable: readonly BytePath[];
 }
 
-/** Searches for the matches of a pattern, as the user of the launcher. A pattern follows no links. */
+/**
+ * Finds the matches of a pattern with the permissions of the launcher's user. The search follows no links below the
+ * pattern's folder.
+ */
 export function matchesOf(world: World, { path, pattern = [] }: Output): Matches {
   const found = { paths: new Set<BytePath>(), unreadable: new Set<BytePath>() };
   const search = (place: BytePath, [part = "", ...rest]: readonly string[]): void => {
@@ -104,14 +108,14 @@ export function matchesOf(world: World, { path, pattern = [] }: Output): Matches
       else if (node.kind === "folder") search(joinPath(place, name), rest);
     }
   };
-  /** The part `**` stands for any number of folders. It skips names with a leading dot. */
+  /** The part `**` stands for any number of folders, but not for folders whose name has a leading dot. */
   const searchAll = (folder: FolderNode, place: BytePath, rest: readonly string[]): void => {
     search(place, rest);
     for (const [name, node] of folder.children)
       if (node.kind === "folder" && !name.startsWith(".")) search(joinPath(place, name), ["**", ...rest]);
   };
   search(path, pattern);
-  // The launcher takes the matches in the order of their text.
+  // The launcher sorts the matches by their text.
   const paths = [...found.paths].sort((a, b) => (shownPath(a) < shownPath(b) ? -1 : 1));
   return { paths, unreadable: [...found.unreadable] };
 }

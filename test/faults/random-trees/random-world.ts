@@ -38,14 +38,14 @@ const NAMES: readonly BytePath[] = [
 const FILE_MODES = [0o644, 0o644, 0o644, 0o755, 0o600, 0o400, 0o444, 0o700, 0o2755, 0o4711, 0o040, 0o604, 0];
 const FOLDER_MODES = [0o755, 0o755, 0o755, 0o755, 0o700, 0o555, 0o2755, 0o711, 0o744, 0o500, 0];
 const OWNERS = [1000, 1000, 1000, 1000, 1000, 0, 2000];
-/** Most trees have files that the launcher can read. These choices are for the others. */
+/** In some trees, the launcher can read all files and folders. Such a tree uses only these owners and modes. */
 const TAME = {
   owners: [1000, 1000, 1000, 0, 2000],
   fileModes: [0o644, 0o755, 0o2755, 0o444],
   folderModes: [0o755, 0o555],
 };
 
-/** The folder with more files than the launcher saves one by one, and the number of these files. */
+/** The name of a folder with more files than the launcher saves one by one, and the number of the folder's files. */
 export const MANY = "many";
 const MANY_FILES = 1005;
 
@@ -132,7 +132,7 @@ class Maker {
     return file;
   }
 
-  /** A folder with many small files, some of which are in a folder below. */
+  /** A folder with many small files. Some of these files are in a subfolder. */
   many(): FolderNode {
     const file = (index: number): FileNode => ({
       ...{ kind: "file", uid: 1000, gid: 1000, mode: this.#dice.pick(TAME.fileModes), time: 1e9 + index },
@@ -149,7 +149,7 @@ class Maker {
     return { uid, gid: uid, mode: pick(modes), time: 1e9 + below(5e8) };
   }
 
-  /** Gives each link a target, which may be any path of the tree. */
+  /** Gives each link a random target inside or outside of the tree. */
   aimLinks({ pod, tree }: World): void {
     for (const { node, path } of this.#links) {
       const aim = this.#dice.pick(this.#dice.chance(0.6) ? INSIDE : ANYWHERE);
@@ -159,7 +159,7 @@ class Maker {
   }
 }
 
-/** A link and the path of the tree that it may lead to. */
+/** The path of a link (`path`), and a path of the tree that the link may lead to (`end`). */
 interface Aim {
   readonly pod: BytePath;
   readonly tree: BytePath;
@@ -183,7 +183,7 @@ const ANYWHERE: readonly ((aim: Aim) => BytePath)[] = [
   ({ pod, tree }) => `${pod}/${tree}/no/where`,
   ({ path }) => posix.basename(path),
   () => ".",
-  // A link at the top of the tree must not lead to the pod's folder, because this contains the volume.
+  // A link at the top of the tree must not lead to the pod's folder, because the pod's folder contains the volume.
   ({ path }) => (partsOf(path).length > 1 ? ".." : "./."),
   ({ pod, tree }) => `${pod}/${tree}`,
   ({ pod }) => `${pod}/elsewhere/file`,

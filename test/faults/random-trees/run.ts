@@ -26,7 +26,7 @@ export interface Plan {
   readonly exitCode: number;
   readonly umasks: Readonly<Record<"launcher" | "sidecar", string>>;
   readonly waitPush: boolean;
-  /** Whether the tree exists before the launcher starts. Otherwise the command puts it into its place. */
+  /** True if the tree exists before the launcher starts. Otherwise, the command moves the tree to its path. */
   readonly early: boolean;
 }
 
@@ -48,13 +48,13 @@ export function randomPlan(pod: string, dice: Dice): Plan {
 export interface PodEnd {
   readonly launcher: ProcessResult;
   readonly sidecar: ProcessResult;
-  /** The tags in the registry, with the manifests. */
+  /** Maps each tag in the registry to its manifest. */
   readonly tags: ReadonlyMap<string, { readonly annotations: Readonly<Record<string, string>> }>;
   readonly done: DoneMarker | undefined;
   readonly doneFailed: DoneMarker | undefined;
   /** Whether the command ran. */
   readonly ran: boolean;
-  /** The result of the pull of the tag; undefined if there is no tag. */
+  /** The result of the pull of the tag. Undefined if the registry has no tag. */
   readonly pull: ProcessResult | undefined;
 }
 

@@ -41,7 +41,7 @@ export interface World {
   /** The absolute path of the pod's folder. */
   readonly pod: string;
   readonly root: FolderNode;
-  /** The path of the random tree from the pod's folder: `work` or `share/work`. */
+  /** The path of the random tree, relative to the pod's folder: `work` or `share/work`. */
   readonly tree: BytePath;
 }
 
@@ -55,17 +55,17 @@ export function contentOf({ size, hole, seed }: FileNode): Buffer {
   return Buffer.concat([Buffer.alloc(hole), noise(size - hole, seed)]);
 }
 
-/** The permission bits of a mode, for the owner: read, and search. */
+/** The permission bits of one class of users (owner, group or others): read, and search. */
 export const READ = 4;
 export const SEARCH = 1;
 
-/** Whether the user may use a file or folder in a way. */
+/** Whether a user has a permission for a file or folder. */
 export type Reader = (node: FileNode | FolderNode, bit: typeof READ | typeof SEARCH) => boolean;
 
 /** The launcher with the modes on disk. */
 export const launcherReader: Reader = (node, bit) => allows(node, node.mode, bit);
 
-/** The launcher when it has granted every user read access to all that it owns. */
+/** The launcher after it has granted every user read access to all files and folders that it owns. */
 export const grantingReader: Reader = (node, bit) =>
   allows(node, node.uid === LAUNCHER.uid ? node.mode | grantOf(node) : node.mode, bit);
 
@@ -79,7 +79,7 @@ function allows({ uid, gid }: Attributes, mode: number, bit: number): boolean {
   return ((mode >> shift) & bit) !== 0;
 }
 
-/** A found node, and its path from the pod's folder without links. */
+/** A found node, and its path without links, relative to the pod's folder. */
 export interface Found {
   readonly node: Node;
   readonly path: BytePath;
@@ -90,13 +90,13 @@ export type LookupFailure = "ENOENT" | "EACCES" | "ELOOP" | "ENOTDIR";
 
 /** How to look up a path. */
 export interface LookupOptions {
-  /** Whether folders may be searched; all may by default, as for root. */
+  /** Decides whether a folder may be searched. By default, all folders may be searched, as for root. */
   readonly reader?: Reader;
-  /** Whether to follow a link at the end; true by default. */
+  /** Whether to follow a link at the end of the path. The default is true. */
   readonly follow?: boolean;
 }
 
-/** The number of links that Linux follows for one path (path_resolution(7)). */
+/** Linux follows at most this many links for one path (path_resolution(7)). */
 const MAX_LINKS = 40;
 
 /** Follows a path from the pod's folder, as the kernel does. */
@@ -129,7 +129,10 @@ export function lookUp(world: World, path: BytePath, options: LookupOptions = {}
   return above.at(-1) as Found;
 }
 
-/** A link's target, from the pod's folder if it is absolute; undefined if it leads out of the pod's folder. */
+/**
+ * Returns a link's target. Makes an absolute target relative to the pod's folder. Returns undefined if an absolute
+ * target leads out of the pod's folder.
+ */
 function fromPod({ pod }: World, target: BytePath): BytePath | undefined {
   if (!target.startsWith("/")) return target;
   const folder = toBytePath(pod);
@@ -141,12 +144,12 @@ export function partsOf(path: BytePath): BytePath[] {
   return path.split("/").filter((part) => part !== "" && part !== ".");
 }
 
-/** Joins two paths, of which each may be empty. */
+/** Joins two paths. Each of them may be empty. */
 export function joinPath(folder: BytePath, path: BytePath): BytePath {
   return folder === "" || path === "" ? `${folder}${path}` : `${folder}/${path}`;
 }
 
-/** Whether a path without links is a folder or a path below it. */
+/** Whether `path` is `folder` or a path below `folder`. Both paths must be free of links. */
 export function isWithin(path: BytePath, folder: BytePath): boolean {
   return folder === "" || path === folder || path.startsWith(`${folder}/`);
 }

@@ -1,9 +1,9 @@
-/** What a pod of the table must become. */
+/** The expected result of the injection into a pod of the table. */
 export interface ExpectedInjection {
   readonly kind: "unchanged" | "refused" | "no-command" | "worker" | "step";
   /** The sentence of a refusal. */
   readonly why?: string;
-  /** The words of the application's command between the launcher and its own command. */
+  /** The words between `launcher --wait-push` and `--` in the command of the application's container. */
   readonly launcher?: readonly string[];
   /** The application's own command after `--`. */
   readonly command?: readonly string[];
@@ -11,7 +11,7 @@ export interface ExpectedInjection {
   readonly sidecar?: readonly string[];
   /** The start of each warning. */
   readonly warnings?: readonly string[];
-  /** Values in the resulting pod, by their paths, such as `spec.subdomain`. */
+  /** Maps paths in the resulting pod, such as `spec.subdomain`, to the expected values. */
   readonly values?: Readonly<Record<string, unknown>>;
 }
 
@@ -103,7 +103,7 @@ export function step(name: string, parts: PodParts, values?: Readonly<Record<str
   return toCase(name, { ...parts, operator }, expected);
 }
 
-/** A pod that is refused with this sentence. */
+/** A pod that must be refused. `why` is the sentence of the refusal. */
 export function refused(name: string, parts: PodParts, why: string): PodCase {
   return toCase(name, parts, { kind: "refused", why });
 }

@@ -10,7 +10,7 @@ const SECURITY = {
 const BUSY = { requests: { cpu: "100m", memory: "64Mi" } };
 const EXACT = { requests: { cpu: "1", memory: "64Mi" }, limits: { cpu: "1", memory: "64Mi" } };
 
-/** Pods of all shapes: containers, volumes, resources, security contexts. */
+/** Pods with various containers, volumes, resources and security contexts. */
 export const SHAPE_CASES: readonly PodCase[] = [
   step(
     "args",

@@ -1,4 +1,4 @@
-/** The path of the loader in an executable. */
+/** Reads and changes the path of the loader in an executable. */
 import assert from "node:assert/strict";
 import { chmodSync, copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -23,7 +23,7 @@ function loaderOf(executable: Buffer): string | undefined {
   return executable.toString("utf8", segment.offset, segment.offset + segment.size);
 }
 
-/** A copy of an executable with another loader. */
+/** Returns a copy of an executable in which `path` is the path of the loader. */
 function withLoader(executable: Buffer, path: string): Buffer {
   const segment = interpreterSegment(executable);
   assert.ok(segment);

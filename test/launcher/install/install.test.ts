@@ -1,4 +1,4 @@
-/** Installing the tools into a folder, from which they run in any image. */
+/** Installs the tools into a folder. From this folder, the tools must run in any image. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -13,7 +13,7 @@ import { temporaryFolder } from "../../support/temporary.ts";
 
 const BUSYBOX = debianProgram("busybox", ["busybox-static"]);
 
-/** Why this machine cannot run a command in an empty image; false if it can. */
+/** Returns the reason why this machine cannot run a command in an empty image. Returns false if it can. */
 function imageSkip(): string | false {
   if ("missing" in BUSYBOX) return BUSYBOX.missing;
   if (interpreterSegment(readFileSync(BUSYBOX.path).subarray(0, ELF_HEAD_SIZE)) !== undefined)
@@ -21,7 +21,7 @@ function imageSkip(): string | false {
   return PID1_SKIP;
 }
 
-/** All files below a folder with their modes and contents. */
+/** Returns the modes and the digests of everything below a folder. */
 function everything(folder: string) {
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
     .sort()

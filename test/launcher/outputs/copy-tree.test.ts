@@ -183,7 +183,7 @@ describe("copyTree", () => {
     const { from, to } = places(context);
     writeFileSync(join(from, "a"), "12");
     linkSync(join(from, "a"), join(from, "b"));
-    // linkat(2) fails with EPERM, as on a FUSE volume without hard links.
+    // Simulates a FUSE volume without hard links, on which linkat(2) fails with EPERM.
     context.mock.method(fs, "linkSync", () => {
       throw Object.assign(new Error("EPERM: operation not permitted, link"), { code: "EPERM", syscall: "link" });
     });
@@ -297,7 +297,7 @@ describe("grantReadAccess", () => {
     execFileSync("sh", ["-c", "seq 15000 | xargs touch"], { cwd: from });
     const module = import.meta.resolve("shared/fs/read-access");
     const program = `import { grantReadAccess } from "${module}"; console.log(grantReadAccess(process.argv[1], () => {}).files);`;
-    // A small stack lowers this limit of usually 120,000.
+    // A call can usually have about 120,000 arguments. A small stack lowers this limit.
     const args = ["--stack-size=120", "--input-type=module", "-e", program, from];
     assert.equal(execFileSync(process.execPath, args, { encoding: "utf8" }), "15000\n");
   });

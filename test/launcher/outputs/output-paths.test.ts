@@ -22,7 +22,7 @@ function resolveAll(outputs: string[]) {
   const failures: string[] = [];
   const report = (_: string, { message, why }: ToolError) => failures.push(`${message} (${why})`);
   const paths = resolve(outputs.map(pathOf), [], report).flatMap(({ paths }) => paths);
-  // The collector of failures counts each path once.
+  // Each path counts only once, so this line removes repeated failures.
   return { paths, failures: [...new Set(failures)] };
 }
 

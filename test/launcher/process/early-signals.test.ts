@@ -1,4 +1,7 @@
-/** SIGTERM while a tool starts: it is never lost, and never leaves the other side without an answer. */
+/**
+ * Sends SIGTERM while a tool starts. The signal must always end the tool. If a launcher has already changed the volume,
+ * it must also write a marker for the sidecar.
+ */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
 import { constants } from "node:os";
@@ -11,13 +14,13 @@ import { type ProcessResult, startTool, type Tool, toolPath } from "../../../sup
 import { findPid1, PID1_SKIP, startAsPid1 } from "../../support/namespaces.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
-/** The number of processes of each kind. For the long test, set `SIGNAL_RUNS=1000`. */
+/** The number of processes in each test. For the long test, set `SIGNAL_RUNS=1000`. */
 const RUNS = Number(process.env.SIGNAL_RUNS ?? 24);
 
-/** The time in which a tool has surely started, in milliseconds. */
+/** The maximum time that a tool needs to start, in milliseconds. */
 const START = 300;
 
-/** The number of processes at the same time. */
+/** The number of processes that run at the same time. */
 const CONCURRENT = 2;
 
 interface Ended extends ProcessResult {
@@ -28,7 +31,10 @@ interface Ended extends ProcessResult {
 
 type Mode = "a normal process" | "PID 1";
 
-/** Starts a tool, and sends SIGTERM at a random moment after Node has its own handlers. Kills it after 20 seconds. */
+/**
+ * Starts a tool. Sends SIGTERM at a random moment after Node has installed its own signal handlers. If the tool still
+ * runs 20 seconds after SIGTERM, kills it.
+ */
 async function terminateEarly(context: TestContext, tool: Tool, args: readonly string[], mode: Mode): Promise<Ended> {
   const share = temporaryFolder(context);
   const env = { ORAS_SHARE: share, PATH: process.env.PATH };
@@ -42,7 +48,10 @@ async function terminateEarly(context: TestContext, tool: Tool, args: readonly s
   return { ...ended, names: readdirSync(share), share };
 }
 
-/** Waits until a process is the executable, and Node has its handler for SIGTERM. */
+/**
+ * Waits until a process runs the tool's executable, and until Node has installed its handler for SIGTERM. Returns the
+ * process ID.
+ */
 async function handlingPid(find: () => number): Promise<number> {
   for (;;) {
     try {
@@ -72,7 +81,9 @@ async function terminateMany(context: TestContext, tool: Tool, args: readonly st
   return results;
 }
 
-/** Whether Node itself ended the process before it ran any JavaScript. The volume is then unchanged. */
+/**
+ * Returns whether the signal ended the process before Node ran any JavaScript. In this case, the volume is unchanged.
+ */
 function endedByNode({ signal, names }: Ended): boolean {
   return signal === "SIGTERM" && names.length === 0;
 }

@@ -1,4 +1,4 @@
-/** The launcher as the first process of a container, and the signals that it forwards. */
+/** The launcher runs as the first process of a container, and forwards signals. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { expectStdout } from "../../support/expect.ts";
 import { findPid1, PID1_SKIP, pid1Command, startAsPid1 } from "../../support/namespaces.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
-/** An application that prints its signals and its input. SIGTERM ends it with 7. */
+/** An application that prints the signals and the input that it receives. It exits with 7 after SIGTERM. */
 const RECORDER = `
   for (const name of ${JSON.stringify(FORWARDED_SIGNALS)})
     process.on(name, () => { console.log(name); if (name === "SIGTERM") process.exit(7); });
@@ -26,7 +26,9 @@ function share(context: TestContext): NodeJS.ProcessEnv {
   return { ORAS_SHARE: temporaryFolder(context), PATH: process.env.PATH };
 }
 
-/** Sends the signals one after another, SIGTERM last. Waits for the arrival of each before it sends the next. */
+/**
+ * Sends the signals one after another, and then SIGTERM. Sends each signal only after the signal before it has arrived.
+ */
 async function sendAll(
   running: RunningProcess,
   target: () => number,
@@ -119,7 +121,7 @@ describe("the launcher as PID 1", { skip: PID1_SKIP, timeout: 60_000 }, () => {
     skip: "missing" in script && script.missing,
   }, async (context) => {
     const env = { ...share(context), SHELL: "/bin/sh" };
-    // The first process of a container leads the session of its terminal.
+    // In a container, the first process is the leader of the terminal's session.
     const command = pid1Command("setsid", ["-c", toolPath("launcher"), ...RECORDING]).map(
       (word) => `'${word.replaceAll("'", `'\\''`)}'`,
     );

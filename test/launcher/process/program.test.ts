@@ -5,10 +5,13 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { done, launch, places } from "../launching.ts";
 
-/** The numbers of this machine and of another one in an ELF file (`e_machine`). */
+/**
+ * In an ELF file, the field `e_machine` contains the number of a machine type. These are the numbers of this machine
+ * and of another machine.
+ */
 const [OWN, OTHER] = process.arch === "arm64" ? [183, 62] : [62, 183];
 
-/** An ELF file that a shell could also interpret: it would create the file `junk`. */
+/** Returns an ELF file that a shell could also interpret. The shell would then create the file `junk`. */
 function elfFile(type: number, machine: number): Buffer {
   const header = Buffer.alloc(64);
   header.write("\x7fELF\x02\x01\x01", "latin1");

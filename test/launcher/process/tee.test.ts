@@ -1,4 +1,4 @@
-/** Saving the stdout and stderr of an application. */
+/** The launcher saves the stdout and stderr of an application. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
@@ -18,7 +18,7 @@ import { waitUntilIdle } from "../../support/idle-process.ts";
 import { PID1_SKIP } from "../../support/namespaces.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
-/** A volume, a file beside it, and the options of a launcher that uses them. */
+/** Returns the paths of a test, and the options for its launcher. */
 function setUp(context: TestContext) {
   const folder = temporaryFolder(context);
   const share = join(folder, "share");
@@ -29,7 +29,7 @@ function setUp(context: TestContext) {
   return { folder, share, file, options, marker, log };
 }
 
-/** The size of a file; 0 if it is missing. */
+/** Returns the size of a file. Returns 0 if the file is missing. */
 const sizeOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 
 const shell = (script: string, ...options: string[]) => ["--quiet", ...options, "--", "sh", "-c", script];
@@ -56,9 +56,10 @@ describe("--output-pipe", { timeout: 240_000 }, () => {
     context.after(() => running.child.kill("SIGKILL"));
     const stdout = running.child.stdout;
     assert.ok(stdout);
-    // The support code would collect a gigabyte of text in this process.
+    // Without this line, the support code would collect a gigabyte of text in this process.
     stdout.removeAllListeners("data").pause();
-    // Reads nothing until the application blocks. It would never block if the launcher kept its output in memory.
+    // Reads nothing until the application blocks. If the launcher kept the output in memory, the application would
+    // never block.
     const [application] = await once(running.child.stderr as Readable, "data");
     while (sizeOf(file) === 0) await sleep(5);
     await waitUntilIdle(running.pid, Number(application));
@@ -119,7 +120,8 @@ describe("--output-pipe", { timeout: 240_000 }, () => {
       stdio: ["ignore", writeEnd, "pipe"],
     });
     closeSync(writeEnd);
-    // This is more than a pipe holds: the launcher can write nothing more to its stdout.
+    // A pipe holds 65,536 bytes. When the file is larger, the pipe is full, and the launcher can write nothing more to
+    // its stdout.
     while (!existsSync(file) || statSync(file).size <= 65536) await sleep(5);
     process.kill(running.pid, "SIGTERM");
     assert.equal((await runTool("wait-fs", ["-q", "-p", join(share, "oras-operator-done.txt")])).code, 0);

@@ -20,7 +20,7 @@ const VOLATILE = [
   "dev.oras-pod-tools.run.node",
 ];
 
-/** Annotations that belong to the content. The last two have similar names to volatile ones. */
+/** Annotations that belong to the content. The names of the last two are similar to names of volatile annotations. */
 const CONTENT = [
   "dev.oras-pod-tools.run.exit-code",
   "dev.oras-pod-tools.run.signal",
@@ -33,14 +33,14 @@ const CONTENT = [
   "dev.oras-pod-tools.run.pod.other",
 ];
 
-/** The old and the new value of a changed annotation. */
+/** Each pair contains the old and the new value of an annotation. Undefined means that the annotation is missing. */
 const CHANGES = [
   ["first", "second"],
   ["first", undefined],
   [undefined, "second"],
 ] as const;
 
-/** Checks two manifests that differ only in these fields. */
+/** Compares two manifests that differ only in the given fields. */
 function check(
   there: Partial<Parameters<typeof buildManifest>[0]>,
   wanted: Partial<Parameters<typeof buildManifest>[0]>,
@@ -50,7 +50,7 @@ function check(
   checkSameContent(REFERENCE, a, b);
 }
 
-/** An annotation, and one that does not change. */
+/** Returns the annotation `key`, and another annotation whose value is always the same. */
 function annotated(key: string, value: string | undefined): { readonly annotations: Annotations } {
   return { annotations: { same: "same", ...(value === undefined ? {} : { [key]: value }) } };
 }

@@ -31,7 +31,7 @@ async function receivedBy(t: Cleaner, access: "pull" | "pull,push", env: NodeJS.
   return received;
 }
 
-/** Creates a docker config with users for a registry, a team and a repository. */
+/** Creates a docker config. It contains one user for a registry and one user for each of two paths in this registry. */
 function dockerConfig(t: Cleaner, registry: string): string {
   const folder = join(temporaryFolder(t), "docker");
   mkdirSync(folder);

@@ -5,7 +5,7 @@ import { digestOf } from "oras-push/oci/meter";
 
 const digest = digestOf(Buffer.from(""));
 
-/** A terminal that interprets what bars write: text, line ends, cursor up and erase. */
+/** Simulates a terminal. It interprets the text, the line ends, "cursor up" and "erase" in the output of the bars. */
 function screen(t: TestContext, columns: number) {
   const shown = { columns, time: 0, rows: [""], row: 0, column: 0, writes: 0 };
   const put = (text: string) => {
@@ -97,7 +97,7 @@ it("removes wrapped rows too after the terminal became narrower", (t) => {
   bars.print("first");
   const wide = shown.rows[1] ?? "";
   assert.ok(wide.length > 40);
-  // A terminal wraps a row that does not fit.
+  // When a terminal becomes narrower, it wraps the rows that no longer fit.
   shown.columns = 40;
   shown.rows = ["first", wide.slice(0, 40), wide.slice(40), ""];
   shown.row = 3;

@@ -73,7 +73,7 @@ async function setting(t: TestContext): Promise<Setting> {
   };
 }
 
-/** Checks that a pull fails with an exit code, 76 by default, and changes nothing in its folder or beside it. */
+/** Checks that a pull fails with `exitCode`, and that it changes neither `folder` nor the parent folder. */
 async function assertRefused({ pull, base, folder }: Setting, message: RegExp, exitCode = 76): Promise<void> {
   const before = existsSync(folder) ? treeOf(folder) : {};
   await assert.rejects(pull("1"), (error: unknown) => {
@@ -472,7 +472,8 @@ describe("failed pulls", () => {
       { name: "t/b/m", flag: "2", link: ".." },
       { name: "t/out", flag: "2", link: "b/m/../.." },
     ];
-    // As text, t/out is t. Through t/b/m it is the parent of the folder.
+    // If t/b/m were a folder, t/out would lead to t. But t/b/m is a link to t, so t/out leads to the parent of the
+    // folder.
     storeArtifact(found.registry, "1", [folderLayer("t", tarOf(links)), fileLayer("t/out/escaped", "x")]);
     await assertRefused(found, /the artifact contains an unsafe entry: "t\/out"/);
   });
@@ -480,7 +481,8 @@ describe("failed pulls", () => {
   it("leave nothing of layers whose links lead another layer out of the folder together", async (t) => {
     const found = await setting(t);
     const layer = (name: string, link: string) => folderLayer("t", tarOf([{ name, flag: "2", link }]));
-    // Each link alone stays inside. Together, t/c is the parent of the folder.
+    // As text, each link leads to t. But t/b goes through the link t/a, and t/c goes through the link t/b. As a result,
+    // t/c leads to the parent of the folder.
     const layers = [layer("t/a", "."), layer("t/b", "a/.."), layer("t/c", "b/..")];
     storeArtifact(found.registry, "1", [...layers, fileLayer("t/c/escaped", "x")]);
     await assertRefused(
@@ -579,7 +581,7 @@ describe("names that are not UTF-8", () => {
   });
 });
 
-/** The total size of the files in a folder, in bytes. */
+/** Returns the total size of the files in a folder, in bytes. */
 function bytesIn(folder: string): number {
   const sizes = readdirSync(folder, { recursive: true }).map((name) => statSync(join(folder, String(name))));
   return sizes.reduce((sum, stats) => sum + (stats.isFile() ? stats.size : 0), 0);

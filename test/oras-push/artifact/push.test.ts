@@ -49,10 +49,13 @@ import {
 const OPTIONS = { concurrency: 3, noClobber: false, progress: NO_PROGRESS };
 const REFERENCE = { registry: "localhost", repository: "metric/run", tag: "1", digest: undefined };
 const ARTIFACT = { annotations: { "org.opencontainers.image.created": "2023-11-14T22:13:20Z" } };
-/** A size in bytes above the limit for reading a layer before the upload. */
+/** A size in bytes. It is above the limit for layers that a push reads completely before it starts the upload. */
 const LARGE = 9 << 20;
 
-/** A folder that is streamed, a large file, and a small folder and file that are read before the upload. */
+/**
+ * Creates the sources of a push. The push streams the large folder, and reads the small folder and the small file
+ * before the upload.
+ */
 function makeSources(base: string): string[] {
   mkdirSync(join(base, "large-folder"));
   writeFileSync(join(base, "large-folder", "noise"), noise(LARGE));
@@ -124,7 +127,7 @@ describe("pushes", () => {
     await assertPulledIsPushed(t, registry, base);
   });
 
-  /** The body of each upload request: its size, or its transfer encoding. */
+  /** Returns the transfer encoding of each upload request. If a request has none, returns the size of its body. */
   const bodies = (requests: MemoryRegistry["requests"]) =>
     requests
       .filter(({ method, url }) => method === "PATCH" || (method === "PUT" && url.includes("/blobs/")))
@@ -192,7 +195,10 @@ describe("pushes", () => {
   });
 
   describe("repeated pushes of a large folder", () => {
-    /** A pushed folder. `again` pushes it again and returns whether its blob was sent. */
+    /**
+     * Pushes a folder. The returned function `again` pushes the folder again, and returns whether this push sent the
+     * blob.
+     */
     async function pushedFolder(t: TestContext) {
       const found = await setting(t);
       const [folder = ""] = makeSources(found.base);
@@ -260,7 +266,7 @@ describe("pushes", () => {
     await push([join(base, "earlier")]);
     writeFileSync(join(base, "file"), "content");
     const asked = registry.requests.length;
-    // The answer about the layer waits for the answer about the config.
+    // The registry answers the request for the layer only after it has received the request for the config.
     const config = Promise.withResolvers<void>();
     registry.intercept(async ({ method, url = "" }) => {
       if (method === "HEAD" && url.includes(EMPTY_DESCRIPTOR.digest)) config.resolve();
@@ -328,7 +334,7 @@ describe("pushes to a failing registry", () => {
     const tokens = await startTokenServer();
     t.after(() => tokens.close());
     const uses = new Map<string | undefined, number>();
-    // Every token is valid for two requests. A late request may be rejected only after its body.
+    // Every token is valid for two requests. The client may have sent the whole body before it receives the rejection.
     registry.intercept((request, response) => {
       const { authorization } = request.headers;
       const used = (uses.get(authorization) ?? 0) + 1;
@@ -369,7 +375,7 @@ describe("pushes of changing files", () => {
       if (tagged) storeArtifact(registry, "earlier", []);
       const before = registry.manifests.size;
       const path = join(base, name);
-      // The files are so large that most bytes are unread when the first ones arrive.
+      // The files are so large that the push has not read most of the bytes when the registry receives the first bytes.
       for (const file of [join(base, "large-folder", "noise"), join(base, "large-file")])
         writeFileSync(file, noise(40 << 20));
       registry.intercept(async (request) => {
@@ -391,12 +397,12 @@ describe("pushes of changing files", () => {
     });
 });
 
-/** Runs a push of the executable to a registry. */
+/** Runs the executable to push to a registry. */
 function pushTool(registry: { address: string }, args: readonly string[], options: Parameters<typeof runTool>[2] = {}) {
   return runTool("oras-push", [`${registry.address}/metric/run:1`, ...args], options);
 }
 
-/** Resolves once a running tool has written a line that matches. */
+/** Resolves when the stderr of a running tool matches `line`. */
 function writesLine(running: RunningProcess, line: RegExp): Promise<void> {
   let text = "";
   return new Promise((resolve) => {
@@ -612,7 +618,7 @@ describe("the executable", () => {
       const base = temporaryFolder(t);
       writeFileSync(join(base, "large"), "");
       truncateSync(join(base, "large"), 20 * 2 ** 30);
-      // The push hashes a file first only if the repository may have it already.
+      // The push hashes a file before the upload only if the repository may already have the file.
       storeArtifact(registry, "0", []);
       const before = registry.manifests.size;
       const running = startTool("oras-push", [`${registry.address}/metric/run:1`, path], { cwd: base });
@@ -642,7 +648,7 @@ describe("credentials of the executable", () => {
   const BASIC = `Basic ${Buffer.from("me:secret-pw").toString("base64")}`;
   const AUTH = Buffer.from("me:secret-pw").toString("base64");
 
-  /** A registry behind a token server that requires a user and a password. */
+  /** Starts a registry that requires tokens, and a token server that requires a user and a password. */
   async function guarded(t: TestContext) {
     const tokens = await startTokenServer({ authorization: BASIC });
     t.after(() => tokens.close());
@@ -740,7 +746,7 @@ describe("memory", () => {
           (method, url) => STEPS.putBlob(method, url),
           async (request, response) => {
             for await (const _ of request) await new Promise((resolve) => setImmediate(resolve));
-            // The registry does not keep the content, but it must report the blob.
+            // The registry does not keep the content, but it must report that it has the blob.
             const digest = new URL(request.url ?? "", "http://r").searchParams.get("digest") ?? "";
             registry.blobs.set(digest, Buffer.alloc(0));
             response.writeHead(201).end();

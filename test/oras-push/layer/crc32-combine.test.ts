@@ -24,7 +24,7 @@ describe("the CRC-32 of joined bytes", () => {
     const size = 1 << 20;
     let expected = crc32("x");
     let combined = expected;
-    // 5 GiB of zeros, once in steps of 1 MiB, and once in one step.
+    // Combines the CRC of 5 GiB of zeros in two ways: in steps of 1 MiB, and in one step.
     const zeros = crc32(Buffer.alloc(size));
     let all = 0;
     for (let count = 0; count < 5 << 10; count++) {

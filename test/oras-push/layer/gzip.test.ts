@@ -19,7 +19,7 @@ function nearNoise(size: number): Buffer {
   return Buffer.from(noise(size, 7).map((byte, index) => (index % 3 === 0 ? byte & 0x7f : byte)));
 }
 
-/** Blocks of each kind, with a shorter last one: text, incompressible, and repeated within the window. */
+/** Blocks of text, of incompressible bytes, and of bytes that repeat within the window. The last block is shorter. */
 const MIXED = Buffer.concat([
   prose(BLOCK, 2),
   noise(BLOCK, 2),
@@ -42,20 +42,20 @@ function segmentsOf(bytes: Buffer): SegmentSource {
   return { next, isLarge: () => false, close: () => {} };
 }
 
-/** The layer of an archive, at the default level unless a test needs another. */
+/** Compresses an archive. Uses the default level unless a test needs another level. */
 async function* gzip(source: Buffer | SegmentSource, level: number = DEFAULT_LEVEL): AsyncGenerator<Buffer> {
   const segments = Buffer.isBuffer(source) ? segmentsOf(source) : source;
   yield* encodedArchive(segments, { level });
 }
 
-/** An archive of noise that does not end. */
+/** An endless archive of noise. */
 const ENDLESS: SegmentSource = {
   next: (target) => ({ length: noise(target.length).copy(target), parts: [] }),
   isLarge: () => false,
   close: () => {},
 };
 
-/** The output of GNU gzip for a compressed stream: the content and the messages. */
+/** Decompresses a stream with GNU gzip. Returns the content and the messages of GNU gzip. */
 function unzip(compressed: Buffer): { content: Buffer; messages: string } {
   const { stdout, stderr } = spawnSync("gzip", ["-dc"], { input: compressed, maxBuffer: 1 << 28 });
   return { content: stdout, messages: stderr.toString() };
@@ -158,8 +158,8 @@ describe("gzip", () => {
     assert.equal(digests[0], digests[1]);
   });
 
-  // Users pin the digests of layers. Every architecture gives these bytes, but another version of zlib may give others.
-  // If the digest of the input differs, the test's own data changed.
+  // Users pin the digests of layers. All architectures give the same digests, but another version of zlib may give
+  // other digests. If the digest `input` differs, the test's own data has changed.
   for (const [kind, input, pins] of [
     [
       "text of several blocks",

@@ -23,7 +23,7 @@ describe("a folder that is stored uncompressed", () => {
       await nextTurn();
     }
     assert.ok(size > 96 * MIB);
-    // 9 to 14 MiB; without the collection, 38 to 43 MiB.
+    // The peak is 9 to 14 MiB. Without the garbage collections of `oras-push`, the peak is 38 to 43 MiB.
     assert.ok(peak < 24 * MIB, `${peak / MIB} MiB`);
   });
 });

@@ -12,7 +12,10 @@ import { run } from "../../../support/tools.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { assertBytes, type Cleaner, collect, noise, prose } from "../support.ts";
 
-/** A folder that is large enough for threads: small files, files of several segments, and names that are not UTF-8. */
+/**
+ * Creates a folder that is large enough for threads. It contains small files, files of several segments, and names that
+ * are not UTF-8.
+ */
 function largeFolder(t: Cleaner): string {
   const folder = temporaryFolder(t);
   for (let index = 0; index < 300; index++) {
@@ -134,7 +137,7 @@ describe("threads", () => {
       await assert.rejects(
         async () => {
           let chunks = 0;
-          // The first chunk is the header of gzip, and the second chunk comes after the walk.
+          // The first chunk is the gzip header. The second chunk comes after `oras-push` has walked through the folder.
           for await (const _ of layer.open().bytes) if (++chunks === 2) change(path);
         },
         (error: ToolError) => {

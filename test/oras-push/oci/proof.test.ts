@@ -1,4 +1,4 @@
-/** What proves that a registry has a blob or a manifest. A status alone does not. */
+/** The proof that a registry has a blob or a manifest. The HTTP status alone does not prove this. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { EMPTY_CONTENT, EMPTY_DESCRIPTOR } from "oras-push/oci/descriptor";

@@ -24,7 +24,10 @@ function count(registry: MemoryRegistry, method: string): number {
   return registry.requests.filter((request) => request.method === method).length;
 }
 
-/** The ranges of all chunks that were not refused, in their order. */
+/**
+ * Returns the ranges of all chunks that have at most `largest` bytes, in the order of the requests. The registry
+ * refuses larger chunks.
+ */
 function chunks(registry: MemoryRegistry, largest: number): string[] {
   return registry.requests
     .filter(({ method, headers }) => method === "PATCH" && Number(headers["content-length"]) <= largest)

@@ -1,4 +1,4 @@
-/** Lists, referrers and deletion, in all registries and in an OCI layout. */
+/** Tests lists, referrers and deletion in all registries and in an OCI layout. */
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -29,7 +29,7 @@ interface Place {
   readonly open: (t: TestContext) => Promise<{ readonly store: ArtifactStore; readonly folder: string }>;
 }
 
-/** A repository that a test may change, in a registry of the test's own. */
+/** Starts a registry for one test. Returns a repository that the test may change. */
 async function repositoryOf(t: TestContext, kind: RegistryKind, name = "metric/run") {
   const folder = temporaryFolder(t);
   const registry = await kind.start(folder);
@@ -72,7 +72,9 @@ function stored(content: unknown, mediaType: string): StoredManifest {
   return { bytes, descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length } };
 }
 
-/** A manifest without layers whose subject is another manifest, such as a signature. */
+/**
+ * Returns a manifest whose subject is another manifest. An example is a signature. The only layer is the empty blob.
+ */
 function referrerOf(subject: Digest, size: number): StoredManifest {
   const descriptor = { mediaType: OCI_MANIFEST, digest: subject, size };
   const config = { mediaType: EMPTY_DESCRIPTOR.mediaType, digest: EMPTY_DESCRIPTOR.digest, size: 2 };

@@ -1,4 +1,4 @@
-/** Broken uploads, which are resumed if the registry keeps the received bytes. */
+/** The client resumes broken uploads if the registry keeps the received bytes. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { digestOf } from "oras-push/oci/meter";
@@ -23,7 +23,7 @@ function count(registry: MemoryRegistry, method: string): number {
   return registry.requests.filter((request) => request.method === method).length;
 }
 
-/** The bytes of all bodies after the broken one. */
+/** Returns the total number of bytes in the bodies after the broken body. */
 function bytesAfterBreak(registry: MemoryRegistry): number {
   const bodies = registry.requests.filter(({ received }) => received > 0);
   return bodies.slice(1).reduce((total, { received }) => total + received, 0);

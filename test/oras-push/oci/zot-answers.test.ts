@@ -1,4 +1,4 @@
-/** The client and an in-memory registry that answers as zot does. */
+/** Tests the client with an in-memory registry that answers as zot does. */
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import type { RegistryRequest } from "oras-push/oci/http/message";
@@ -18,7 +18,10 @@ const WAYS = uploadWays(BLOB);
 const UPLOADS = "/v2/metric/run/blobs/uploads/";
 const SCOPE = "repository:metric/run:pull,push";
 
-/** Starts such a registry, with a client. `answers` has the method and the status of each answer, in order. */
+/**
+ * Starts an in-memory registry that answers as zot does, and a client. `answers` contains the method and the status of
+ * each answer, in order.
+ */
 async function likeZot(t: TestContext) {
   const registry = await memoryRegistry(t);
   const answers: string[] = [];
@@ -30,7 +33,7 @@ async function likeZot(t: TestContext) {
   registry.intercept(zot);
   const transport = connect(t, registry.address);
   const repository = new Repository(transport, "metric/run", "pull,push");
-  /** Sends one request; returns the Location of the response. */
+  /** Sends one request, and returns the Location of the response. */
   const send = async (
     method: "POST" | "PATCH" | "PUT",
     target: string | URL,
@@ -41,7 +44,7 @@ async function likeZot(t: TestContext) {
     await response.discard();
     return response.header("location") ?? "";
   };
-  /** Opens an upload; returns its URL. */
+  /** Opens an upload, and returns its URL. */
   const start = async () => new URL(await send("POST", UPLOADS), `http://${registry.address}`);
   return { registry, zot, answers, transport, repository, send, start };
 }
@@ -71,7 +74,7 @@ describe("a registry that answers as zot", () => {
       await push(repository);
       assertBytes(registry.blobs.get(DIGEST), BLOB);
       assert.equal(registry.uploads.size, 0);
-      // The upload of a broken PATCH no longer exists. The upload of a broken PUT exists, but is empty.
+      // After a broken PATCH, the upload no longer exists. After a broken PUT, the upload exists, but is empty.
       assert.equal(
         answers.find((answer) => answer.startsWith("GET")),
         body === STEPS.patch ? "GET 404" : "GET 204",

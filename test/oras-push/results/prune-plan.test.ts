@@ -28,7 +28,7 @@ const POLICY: PrunePolicy = {
 };
 const NONE: Referrers = new Map();
 
-/** A run that ended one minute after `minutes`. */
+/** Returns a run that started `minutes` minutes after the first start and took one minute. */
 function run(tag: string, minutes: number, more: Partial<PruneArtifact> = {}, exitCode = 0): PruneArtifact {
   const annotations = { ...runAnnotations(minutes, exitCode), tag };
   const manifest = buildManifest({ layers: [], annotations });

@@ -1,4 +1,4 @@
-/** Prunes random repositories, and pulls everything that was to stay. */
+/** Prunes random repositories, and pulls every artifact that must remain. */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -24,7 +24,7 @@ import { connect, NO_PROGRESS } from "../support.ts";
 const MINUTE = 60_000;
 const NOW = FIRST_START + 1000 * MINUTE;
 const SEED = Number(process.env.PRUNE_SEED ?? 20_261);
-/** The number of random repositories for a fast store, and for a slow store. */
+/** The number of random prunes for a fast store, and the number for a slow store. */
 const [FAST, SLOW] = [Number(process.env.PRUNES ?? 20), 2];
 
 /** The stores to prune, with their references. */
@@ -81,7 +81,7 @@ function randomPolicy(random: () => number): PrunePolicy {
   };
 }
 
-/** The artifacts that the rules select. This function is written independently of the code under test. */
+/** Returns the artifacts that the rules select. This function is written independently of the code under test. */
 function selectedBy(policy: PrunePolicy, known: readonly KnownArtifact[], pruned: ReadonlySet<number>) {
   const ofState = known.filter(
     ({ kind, annotations, tags, repository }) =>
@@ -156,7 +156,7 @@ async function tagsOf({ stores }: Place): Promise<string[][]> {
   return Promise.all(stores.map(async (store) => (await store.listTags()).sort()));
 }
 
-/** The artifacts whose tags all still refer to them. An artifact with only some of its tags is a failure. */
+/** Returns the artifacts that still exist. Fails if an artifact has lost only some of its tags. */
 async function existing({ stores }: Place, known: readonly KnownArtifact[]): Promise<Set<KnownArtifact>> {
   const there = new Set<KnownArtifact>();
   for (const one of known) {
@@ -173,7 +173,7 @@ async function existing({ stores }: Place, known: readonly KnownArtifact[]): Pro
   return there;
 }
 
-/** Checks that whatever stays still has everything that it needs. */
+/** Checks that each remaining artifact still has everything that it needs. */
 function checkNeeded(policy: PrunePolicy, known: readonly KnownArtifact[], there: ReadonlySet<KnownArtifact>): void {
   for (const one of there)
     for (const other of known) {
@@ -186,7 +186,7 @@ function checkNeeded(policy: PrunePolicy, known: readonly KnownArtifact[], there
     }
 }
 
-/** Checks that each selected artifact that stays is needed by something that stays. */
+/** Checks that a selected artifact remains only if another remaining artifact needs it. */
 function checkMinimal(
   policy: PrunePolicy,
   known: readonly KnownArtifact[],
@@ -219,7 +219,7 @@ async function pullAll(t: TestContext, { stores }: Place, there: ReadonlySet<Kno
   }
 }
 
-/** Checks that a layout has exactly the blobs that its index needs. */
+/** Checks that a layout contains exactly the blobs that its index needs. */
 async function checkBlobs(folder: string, store: ArtifactStore): Promise<void> {
   const index = JSON.parse(readFileSync(join(folder, "index.json"), "utf8")) as { manifests: { digest: string }[] };
   const used = new Set<string>();
@@ -231,7 +231,7 @@ async function checkBlobs(folder: string, store: ArtifactStore): Promise<void> {
   };
   for (const { digest } of index.manifests) add(digest);
   const files = readdirSync(join(folder, "blobs/sha256")).map((name) => `sha256:${name}`);
-  // The empty blob is in the layout before the first artifact.
+  // The layout contains the empty blob from the start, even if no artifact uses it.
   const unused = files.filter((digest) => !used.has(digest) && !digest.startsWith("sha256:44136fa3"));
   assert.deepEqual(unused, []);
   assert.ok(await store.listTags());

@@ -22,7 +22,7 @@ import { temporaryFolder } from "../../support/temporary.ts";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-/** A text that would run, break out or disguise itself if it were not escaped. */
+/** If this text were not escaped, it would run scripts, end the surrounding element, or hide a part of itself. */
 const HOSTILE = `</script></style><script>hacked=1</script><img src=x onerror="hacked=1">"' onclick='hacked=1' \u202egnp.exe\u0007\`\${1}`;
 const LONG = "y".repeat(100_000);
 
@@ -159,7 +159,7 @@ describe("a report in a browser", { skip: NO_BROWSER, timeout: 240_000 }, () => 
     await registry?.close();
   });
 
-  /** Opens the report, and notes all requests and all messages of the console. */
+  /** Opens the report. Records all requests, and all messages of the console. */
   async function open(t: TestContext, width = 1440, scheme = "light") {
     const page = await browser.page();
     const problems: string[] = [];
@@ -259,7 +259,7 @@ describe("a report in a browser", { skip: NO_BROWSER, timeout: 240_000 }, () => 
     assert.equal((await visibleTags(page)).length, 5);
     await set("state", "");
     await set("search", "FLOW even");
-    // The details of flow/all:1 contain the name of its input.
+    // The search also finds flow/all:1, because the details of this run contain the name of its input.
     assert.deepEqual(await visibleTags(page), ["flow/even:1", "flow/all:1"]);
     assert.equal(await page.evaluate("document.getElementById('count').textContent"), "2 of 37 runs");
     await page.evaluate(`location.hash = document.querySelector("#timeline a").getAttribute("href")`);

@@ -39,7 +39,7 @@ interface Push {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-/** A sidecar with its own share. Its pulls and pushes are only recorded. */
+/** Creates a sidecar with its own share. The sidecar only counts its pulls and records its pushes. */
 function setting(t: TestContext, options: Partial<SidecarOptions & SidecarContext> = {}) {
   const share = join(temporaryFolder(t), "share");
   mkdirSync(share);
@@ -91,13 +91,13 @@ function setting(t: TestContext, options: Partial<SidecarOptions & SidecarContex
     share,
     pulls: () => pulls,
     pushes,
-    /** Runs the sidecar, and throws the failure of its result. */
+    /** Runs the sidecar. If the result contains a failure, throws this failure. */
     run: async (more: Partial<SidecarSteps> = {}) => {
       const result = await runSidecar(all, context, { ...steps, ...more }, () => {});
       if (result.failure !== undefined) throw result.failure;
       return result;
     },
-    /** Writes the marker of the launcher as soon as the inputs exist. */
+    /** Writes the launcher's marker as soon as the inputs are complete. */
     whenReady: async (done: DoneMarker | undefined) => {
       await appears(join(share, SHARE.init));
       if (done === undefined) writeFileSync(join(share, SHARE.done), "");
@@ -402,7 +402,7 @@ describe("the sidecar executable", { timeout: 120_000 }, () => {
   });
 
   describe("with --no-clobber", { concurrency: true }, () => {
-    /** Runs a sidecar in a pod of its own, after the launcher has saved a file. */
+    /** Runs a sidecar in a new pod in which the launcher has already saved a file. */
     async function runPod(
       t: TestContext,
       reference: string,

@@ -1,4 +1,4 @@
-/** Runs that are skipped, because their output is already in the registry. */
+/** The tools skip a run if its output is already in the registry. */
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,12 +12,12 @@ interface Run {
   /** Options of the sidecar. */
   readonly sidecar?: readonly string[];
   readonly launcher?: readonly string[];
-  /** The input; none by default. */
+  /** The input. By default, the step has no input. */
   readonly input?: string;
   readonly script?: string;
 }
 
-/** Runs a step in a new volume. Returns whether its command ran, and the ends of both tools. */
+/** Runs a step with a new volume. Returns whether the command ran, and the results of both tools. */
 async function step(pod: TestPod, { sidecar = SKIP_DONE, launcher = SKIP_DONE, input, script = "" }: Run = {}) {
   rmSync(pod.share, { recursive: true, force: true });
   rmSync(join(pod.folder, "ran"), { force: true });

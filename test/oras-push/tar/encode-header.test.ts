@@ -25,7 +25,7 @@ function entry(name: string, fields: Partial<Omit<TreeEntry, "stats">> = {}, sta
   return { path: "/", name: toBytePath(name), type: "file", stats: usual, ...fields };
 }
 
-/** The header of an entry without content, as one piece. */
+/** Returns the header of an entry as one buffer, without the entry's content. */
 function encoded(of: TreeEntry, size = 0, latest = NEVER): Buffer {
   const bytes = encodeEntry(of, size, latest);
   assert.equal(bytes.length % 512, 0);
@@ -150,7 +150,7 @@ describe("tar headers", () => {
     const size = 8 ** 11;
     const bytes = encoded(entry("large"), size);
     assert.deepEqual(records(bytes), [`size=${size}`]);
-    // The content is a hole, which GNU tar skips.
+    // The entry's content is a hole in the archive, so the test writes no bytes for it. GNU tar skips the content.
     const file = join(temporaryFolder(t), "archive");
     const archive = openSync(file, "w");
     writeSync(archive, bytes);
@@ -171,7 +171,7 @@ describe("tar headers", () => {
   });
 
   it("add no empty block after records that fill a block", () => {
-    // " path=" and the newline, three digits, and a name of 502 bytes: 512 bytes in total.
+    // The record has 512 bytes: three digits, the text " path=", a name of 502 bytes, and a newline.
     const bytes = encoded({ ...entry(""), name: `${"x".repeat(250)}/${"y".repeat(251)}` });
     assert.equal(Number.parseInt(bytes.toString("latin1", 124, 135), 8), 512);
     assert.equal(bytes.length, 3 * 512);

@@ -9,7 +9,10 @@ import { temporaryFolder } from "../../support/temporary.ts";
 
 const FILES = ["a.log", "b.txt", ".hidden", "sub/c.log", "sub/deep/d.txt", "empty/", "größe.log"];
 
-/** The selected names of a folder with these files, as paths below the folder. Folders end with a slash. */
+/**
+ * Creates a folder with these files. Returns the selected names, as paths below the folder. The names of folders end
+ * with a slash.
+ */
 function taken(t: TestContext, patterns: Partial<Patterns>, files = FILES): string[] {
   const folder = join(temporaryFolder(t), "run");
   for (const file of files) {

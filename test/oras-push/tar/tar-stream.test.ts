@@ -1,4 +1,7 @@
-/** Reads our archives with tar-stream, another implementation, and reads archives of tar-stream. */
+/**
+ * tar-stream, another implementation, reads the archives of `oras-push`, and `oras-push` reads the archives of
+ * tar-stream.
+ */
 import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -45,7 +48,7 @@ describe("tar-stream", () => {
       if (type === "directory") mkdirSync(path, { mode });
       else if (type === "symlink") symlinkSync(target, path);
       else writeFileSync(path, bytes);
-      // For a normal user, the kernel clears the set-user-ID bit at each write.
+      // When a normal user writes to a file, the kernel clears the set-user-ID bit. So the mode is set after the write.
       if (type === "file") chmodSync(path, mode);
     }
     for (const { name, type } of [...ENTRIES].reverse())
@@ -91,7 +94,7 @@ describe("tar-stream", () => {
         target,
         bytes: await collect(content as AsyncIterable<Buffer>),
       });
-    // Neither writer ends the names of folders with a slash. Names of readArchive are byte strings.
+    // Both writers store the names of folders without a final slash. `readArchive` returns names as byte strings.
     assert.deepEqual(
       seen,
       ENTRIES.map((entry) => ({ ...entry, name: toBytePath(entry.name) })),

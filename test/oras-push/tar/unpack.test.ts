@@ -10,7 +10,7 @@ import { rawPath } from "shared/fs/byte-path";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { assertBytes, type Cleaner, type Entry, noise, pieces, tarOf, treeOf } from "../support.ts";
 
-/** A folder to unpack into, inside another folder that shows files written outside. */
+/** Creates a folder to unpack into. The parent folder `base` shows files that are written outside of this folder. */
 function places(t: Cleaner) {
   const base = temporaryFolder(t);
   const folder = join(base, "into");

@@ -43,7 +43,7 @@ function isUsageError(pattern: RegExp): (error: unknown) => boolean {
   };
 }
 
-/** The values of the common options if none is given. */
+/** The values of the common options if the command line contains none of them. */
 const COMMON = { debug: false, help: false, version: false };
 
 describe("options", () => {

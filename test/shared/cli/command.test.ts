@@ -16,7 +16,7 @@ const USAGE = {
   exitCodes: [],
 } as const satisfies Usage<OptionSpecs>;
 
-/** Runs a command, and returns what it printed and the shares that its hook received. */
+/** Runs a command. Returns the output of the command, and the shares that its hook received. */
 async function runTool(
   argv: readonly string[],
   run: Command<typeof USAGE.options>["run"] = async () => 7,

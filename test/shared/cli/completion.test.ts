@@ -17,12 +17,15 @@ const folder = temporaryFolder({ after });
 mkdirSync(join(folder, "data folder"));
 writeFileSync(join(folder, "data.json"), "");
 
-/** The first word of a command line: the tool. */
+/** Returns the first word of a command line. This word is the name of the tool. */
 function toolOf(line: string): string {
   return line.slice(0, line.indexOf(" "));
 }
 
-/** A command line up to the cursor, and some of its completions. `none` are words that are not completions. */
+/**
+ * Each case has a command line up to the cursor, and some of its completions. The words in `none` must not be
+ * completions.
+ */
 const CASES: readonly { readonly line: string; readonly some: readonly string[]; readonly none?: readonly string[] }[] =
   [
     { line: "oras-push pull --con", some: ["--concurrency"] },
@@ -102,7 +105,7 @@ describe("completion in fish", { skip: missing("fish"), timeout: 60_000 }, () =>
 });
 
 describe("completion in zsh", { skip: missing("zsh"), timeout: 120_000 }, () => {
-  /** Types each line in an interactive zsh, presses tab, and returns the lines of the editor. */
+  /** Types each line in an interactive zsh, and presses Tab. Returns the lines of the editor. */
   async function complete(lines: readonly string[]): Promise<string[]> {
     const script = `
       zmodload zsh/zpty

@@ -106,7 +106,7 @@ Exit codes:
         const lengths = helpText(usage, columns)
           .split("\n")
           .map((line) => line.length);
-        // Only a term that is too long for its column may be longer, such as a long reference.
+        // The longest line must fit into this width, and must use almost all of it.
         assert.ok(Math.max(...lengths) <= widest, `${usage.name}: ${Math.max(...lengths)}`);
         assert.ok(Math.max(...lengths) > widest - 10, `${usage.name}: ${Math.max(...lengths)}`);
       }

@@ -47,7 +47,7 @@ const PARSERS: Readonly<Record<string, (argv: readonly string[]) => Promise<unkn
   "wait-fs": async (argv) => waitFsOptions(await parseCommandLine(WAIT_FS_USAGE, argv, ENVIRONMENT)),
 };
 
-/** The words of a command line without variables, as a shell splits it. */
+/** Splits a command line into words, as a shell does. The command line must not contain variables. */
 function shellWords(command: string): string[] {
   const words = command.match(/(?:[^\s'"]|'[^']*'|"[^"]*")+/g) ?? [];
   return words.map((word) => word.replaceAll(/'([^']*)'|"([^"]*)"/g, (_, single = "", double = "") => single + double));

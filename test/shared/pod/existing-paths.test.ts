@@ -134,7 +134,8 @@ describe("existingPaths", { timeout: 30_000 }, () => {
         created = performance.now();
         writeFileSync(path, "");
       };
-      // The path appears in a different turn of the event loop in each round, before and after the start of the watch.
+      // The rounds create the path at different moments. In some rounds, the path appears before the watch starts. In
+      // other rounds, it appears afterwards.
       afterTurns(round % 50, create);
       await waitForPaths({ paths: [path], pollSeconds: NEVER, signal: AbortSignal.timeout(5000) });
       times.push(performance.now() - created);

@@ -8,7 +8,10 @@ const held = (id: string): LeaseState => ({ kind: "held", id });
 const ended = (id: string): LeaseState => ({ kind: "ended", id });
 
 describe("endedFor", () => {
-  /** Reads each state at its time in seconds. Returns for each whether the lease has been ended for 10 s. */
+  /**
+   * Reads each lease state at the given time in seconds. For each read, returns whether the lease has been in the state
+   * `ended` for 10 s.
+   */
   async function ended10s(...seen: readonly (readonly [number, LeaseState])[]): Promise<boolean[]> {
     let now = 0;
     let state = NONE;

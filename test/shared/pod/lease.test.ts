@@ -1,4 +1,4 @@
-/** Leases: a watcher notices the end of the holder, whatever its cause. */
+/** A watcher of a lease notices the end of the holder, whatever the cause of the end. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdirSync, statSync, writeFileSync } from "node:fs";
@@ -32,7 +32,7 @@ function watching(context: TestContext, path: string): LeaseWatcher {
   return watcher;
 }
 
-/** A folder with such a long path that the kernel rejects the path of a socket in it. */
+/** Creates a folder with a long path. The path of a socket in this folder is too long for the kernel. */
 function deepFolder(context: TestContext): string {
   const folder = join(temporaryFolder(context), "d".repeat(100));
   mkdirSync(folder);
@@ -66,7 +66,8 @@ describe("a lease", { timeout: 120_000 }, () => {
       holder.child.kill("SIGKILL");
       await ended;
       assert.ok(performance.now() - killed < 5000);
-      // The kernel may close the watcher's connection shortly before the socket itself, so that a new connection succeeds.
+      // The kernel may close the watcher's connection shortly before it closes the holder's socket. Until then, a new
+      // connection still succeeds. So the test waits for the end of the holder.
       await holder.ended;
       assert.equal((await watcher.state()).kind, "ended");
       assert.equal((await watching(context, path).state()).kind, "ended", "a later watcher sees the end too");
@@ -96,7 +97,7 @@ describe("a lease", { timeout: 120_000 }, () => {
   });
 
   it("uses a heartbeat file with a warning if no socket can be created", async (context) => {
-    // The name is too long for a socket, even within the opened folder.
+    // The name is too long for a socket, even if the path is relative to the folder.
     const path = join(temporaryFolder(context), `${"n".repeat(120)}.sock`);
     const warnings: string[] = [];
     const lease = await holdLease(path, (text) => warnings.push(text));

@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { DEFAULT_SHARE } from "shared/pod/markers";
 import { isOnRoot, warnIfNotMounted } from "shared/pod/mounted-share";
 
-/** The mounts of a container. A bind mount can be of the same device as the root. */
+/** The mounts of a container, in the format of `/proc/self/mountinfo`. Two of the mounts are on the same device. */
 const MOUNTS = `1 0 0:50 / / rw - overlay overlay rw
 2 1 0:51 / /proc rw - proc proc rw
 3 1 8:1 /volumes/1 /mnt/oras rw - ext4 /dev/sda1 rw

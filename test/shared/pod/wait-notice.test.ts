@@ -1,4 +1,4 @@
-/** A long wait says what it waits for, and what it has seen. */
+/** During a long wait, a tool logs what it waits for and what it has seen. */
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -28,7 +28,7 @@ describe("waitUntil", { timeout: 10_000 }, () => {
     };
     let checks = 0;
     const check = async () => {
-      // The start of the watch causes a few of so many checks. Each other check has its cause in the one before.
+      // The start of the watch causes only a few of these 20 checks. The report during a check causes the next check.
       if (++checks === 20) return "found";
       await nextTurn();
       report();
@@ -47,7 +47,7 @@ describe("waitUntil", { timeout: 10_000 }, () => {
     let [running, checks] = [0, 0];
     const check = async () => {
       assert.equal(++running, 1);
-      // If one of these changes started a second check, it would run before this one ends.
+      // If one of these reports started a second check, the second check would run before this check ends.
       for (let turn = 0; turn < 10; turn++) {
         report();
         await nextTurn();

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { existingPaths } from "shared/pod/existing-paths";
 import { type WaitOptions, waitUntil } from "shared/pod/wait";
 
-/** A polling interval in seconds, so long that a wait which depends on polling fails its test. */
+/** A polling interval in seconds. It is so long that a test fails if its wait depends on polling. */
 export const NEVER = 1000;
 
 type PathWaitOptions = WaitOptions & { readonly any?: boolean };
@@ -13,10 +13,13 @@ export function waitForPaths(options: PathWaitOptions): Promise<readonly string[
   return waitUntil(existingPaths(options), options);
 }
 
-/** The number of the check that the running watch causes. The first one comes before the watch, the second at its start. */
+/**
+ * The number of the first check that the running watch causes. Check 1 comes before the watch, and check 2 comes when
+ * the watch starts.
+ */
 export const FIRST_WATCHED_CHECK = 3;
 
-/** Starts to wait for paths. Resolves when the watch runs. No path may change before. */
+/** Starts to wait for paths. Resolves when the watch runs. No path may change before the watch runs. */
 export async function startWatching(options: PathWaitOptions): Promise<{ found: Promise<readonly string[]> }> {
   const watching = Promise.withResolvers<void>();
   const check = existingPaths(options);
@@ -54,7 +57,7 @@ export function recordingLog() {
   };
 }
 
-/** The number of inotify watches of this process. The kernel shows one per line. */
+/** Returns the number of inotify watches of this process. The kernel lists each watch on its own line. */
 export function inotifyWatches(): number {
   let count = 0;
   for (const name of readdirSync("/proc/self/fdinfo")) {

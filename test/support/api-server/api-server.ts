@@ -10,22 +10,22 @@ import { ApiClient } from "./client.ts";
 const PROGRAMS = join(CACHE, "bin");
 const NEEDED = ["etcd", "kube-apiserver"];
 
-/** The reason to skip tests that need an API server; false if this machine can start one. */
+/** The reason to skip tests that need an API server. It is false if this machine can start an API server. */
 export const API_SERVER_SKIP: string | false = NEEDED.every((name) => existsSync(join(PROGRAMS, name)))
   ? false
   : "etcd and kube-apiserver are not built";
 
 const START_SECONDS = 120;
 
-/** A real API server of Kubernetes without nodes. It accepts and changes objects, but runs no pod. */
+/** A real API server of a Kubernetes that has no nodes. The server accepts and changes objects, but runs no pod. */
 export interface ApiServer {
   readonly client: ApiClient;
-  /** Creates a namespace with its default service account. */
+  /** Creates a namespace, and the default service account of this namespace. */
   createNamespace(name: string, labels?: Readonly<Record<string, string>>): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Starts an API server with its state in a folder. */
+/** Starts an API server that keeps its state in a folder. */
 export async function startApiServer(folder: string): Promise<ApiServer> {
   const [etcdPort, peerPort, port] = [await freePort(), await freePort(), await freePort()];
   const token = "test-token";

@@ -3,7 +3,7 @@ import { Agent, request } from "node:https";
 /** An answer of the API server. */
 export interface ApiAnswer {
   readonly status: number;
-  /** The object, or the `Status` of a failure. */
+  /** The object. If the request failed, this is a `Status` object. */
   readonly body: ApiObject;
   /** The texts of the `Warning` headers (RFC 7234, section 5.5). */
   readonly warnings: readonly string[];
@@ -16,7 +16,10 @@ export interface ApiObject {
   readonly [field: string]: unknown;
 }
 
-/** A client of an API server, with a token. It does not check the certificate, because the server is on this machine. */
+/**
+ * A client of an API server. It sends a token to authenticate itself. It does not check the certificate of the server,
+ * because the server is on this machine.
+ */
 export class ApiClient {
   readonly #agent = new Agent({ keepAlive: true, rejectUnauthorized: false });
   readonly #port: number;
@@ -53,7 +56,7 @@ export class ApiClient {
     });
   }
 
-  /** Creates an object and returns it. Throws with the server's message if the server refuses. */
+  /** Creates an object and returns it. If the server refuses the object, throws an error with the server's message. */
   async create(path: string, object: object): Promise<ApiObject> {
     const { status, body } = await this.send("POST", path, object);
     if (status !== 201) throw new Error(`POST ${path}: HTTP status ${status}: ${body.message}`);

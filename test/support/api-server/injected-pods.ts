@@ -2,12 +2,14 @@ import assert from "node:assert/strict";
 import type { TestPod } from "../../inject/pods.ts";
 import type { ApiAnswer, ApiClient } from "./client.ts";
 
-/** Creates a pod in a namespace with `dryRun=All`: the API server admits and validates the pod, but does not store it. */
+/**
+ * Creates a pod in a namespace with `dryRun=All`. The API server admits and validates the pod, but does not store it.
+ */
 export function dryRunPod(client: ApiClient, namespace: string, pod: TestPod): Promise<ApiAnswer> {
   return client.send("POST", `/api/v1/namespaces/${namespace}/pods?dryRun=All`, pod);
 }
 
-/** Asserts that the API server changed a pod as expected, and gave warnings that begin with these texts. */
+/** Asserts that the API server changed a pod as expected, and that its warnings contain the texts in `starts`. */
 export async function assertInjected(
   client: ApiClient,
   { status, body, warnings }: ApiAnswer,
@@ -41,8 +43,9 @@ interface CreatedPod {
 }
 
 /**
- * The parts of a created pod that a user decides: labels, annotations and specification. The name of a token's volume is
- * random, and its place depends on the order of the admission, so volumes and mounts are sorted.
+ * Returns the parts of a created pod that a user decides: labels, annotations and specification. The volume of a token
+ * has a random name and a varying position. So this function removes the random part of the name, and sorts volumes and
+ * mounts.
  */
 export function comparablePod(pod: unknown): object {
   const { metadata, spec } = JSON.parse(

@@ -1,4 +1,4 @@
-/** All differences between the guide and its run in a test. */
+/** All differences between the commands of the guide and the commands that the test runs. */
 import type { Cluster } from "../../../support/cluster/cluster.ts";
 import { installJobSet } from "../../../support/cluster/jobset.ts";
 import { ADDRESSES } from "../../../support/cluster/settings.ts";
@@ -15,7 +15,7 @@ export interface Exception {
 
 /** A change to a file in the test's copy of the manifests. */
 export interface FileChange {
-  /** The path from the folder of the manifests. */
+  /** The path, relative to the folder of the manifests. */
   readonly file: string;
   readonly from: string;
   readonly to: string;
@@ -68,13 +68,15 @@ export function exceptionsOf({ script }: Step): Exception[] {
   return EXCEPTIONS.filter(({ command }) => lines.some((line) => command.test(line)));
 }
 
-/** Returns the script of a step without the lines that the test does not run. Empty if nothing is left. */
+/**
+ * Returns the script of a step without the lines that the test does not run. Returns an empty text if no line remains.
+ */
 export function runnableScript({ script }: Step): string {
   const lines = script.split("\n").filter((line) => !EXCEPTIONS.some(({ command }) => command.test(line)));
   return lines.join("\n").trim();
 }
 
-/** Returns the reasons why the test does nothing for a step; false if it does something. */
+/** Returns the reasons why the test does nothing for a step. Returns false if the test does something for the step. */
 export function skipReason(step: Step): string | false {
   const exceptions = exceptionsOf(step);
   if (runnableScript(step) !== "" || exceptions.some(({ instead }) => instead !== undefined)) return false;

@@ -16,14 +16,15 @@ const ENDLESS = /\bkubectl port-forward\b|\bkubectl .*--(?:watch|follow)\b/;
 const TIMEOUT = 180;
 
 /**
- * A reader of the guide, who types its commands in the folder of the repository. This is a copy, because the commands
- * write files. The reader's machine is the node of a cluster: there no other process uses the port of the registry.
+ * A reader of the guide, who types the guide's commands in a copy of the repository. The copy is necessary because the
+ * commands write files. The commands run on the node of a cluster, because on this node no other process uses the port
+ * of the registry.
  */
 export class Reader {
   readonly #cluster: Cluster;
   /** The reader's files. The folder is removed when the cluster stops. */
   readonly #folder: string;
-  /** The terminals in which a command runs until Ctrl-C. */
+  /** The terminals in which a command runs until the reader presses Ctrl-C. */
   readonly #busy: Terminal[] = [];
   #terminal: Terminal;
 
@@ -42,8 +43,8 @@ export class Reader {
   }
 
   /**
-   * Follows a step of the guide, and returns the output of its commands. Throws if a command fails. A command that does
-   * not end keeps its terminal once its output is as in the guide. The reader then opens another terminal.
+   * Follows a step of the guide, and returns the output of its commands. Throws if a command fails. If a command runs
+   * until Ctrl-C, the reader waits until the output matches the guide, and then opens another terminal.
    */
   async follow(step: Step): Promise<string> {
     for (const { instead } of exceptionsOf(step)) await instead?.(this.#cluster);
@@ -80,7 +81,7 @@ export class Reader {
   }
 }
 
-/** Copies the parts of the repository that the guide's commands use, with the changes for the test. */
+/** Copies those parts of the repository that the guide's commands use. Applies the changes for the test to the copy. */
 function copyRepository(folder: string): void {
   const manifests = join(folder, "images", "manifests");
   cpSync(MANIFESTS, manifests, { recursive: true, filter: (path) => path !== join(MANIFESTS, "overlays", "mine") });
@@ -91,7 +92,7 @@ function copyRepository(folder: string): void {
   symlinkSync(DIST, join(folder, "dist"));
 }
 
-/** Rejects if a promise is not settled after {@link TIMEOUT}. */
+/** Returns the result of a promise. Rejects if the promise is not settled within {@link TIMEOUT} seconds. */
 async function withLimit<T>(promise: Promise<T>, message: () => string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_, reject) => {

@@ -4,9 +4,9 @@ import { ROOT } from "../../../support/paths.ts";
 
 /** Selects the blocks that {@link blocksOfSection} returns. */
 export interface SectionBlocks {
-  /** The path of the page from the root of the repository. By default the guide. */
+  /** The path of the page from the root of the repository. The default is the guide. */
   readonly page?: string;
-  /** The language of the blocks. By default `sh`. */
+  /** The language of the blocks. The default is `sh`. */
   readonly language?: string;
 }
 

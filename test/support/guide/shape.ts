@@ -16,21 +16,27 @@ const VARIABLE_PARTS: readonly (readonly [pattern: RegExp, name: string])[] = [
   [/(?<=\S) {2,}/g, " "],
 ];
 
-/** Lines that appear only if the parts of a workflow start in a certain order, or if an application takes long. */
+/**
+ * Lines that do not appear in every run. They depend on the start order of a workflow's parts, and on the time that an
+ * application takes.
+ */
 const OPTIONAL_LINE = /^oras-push: (?:waiting up to \d+ s for missing inputs: |still waiting for )/;
 
 /** A line about a layer. The tools transfer several layers at once, so the order of these lines varies. */
 const LAYER_LINE = /^(?:Up|Down)load(?:ing|ed) /;
 
-/** A line on stdout. Kubernetes does not keep the order between the lines on stdout and the other lines, on stderr. */
+/**
+ * A line that a tool writes to stdout. All other lines go to stderr. Kubernetes does not keep the order between the
+ * lines of stdout and the lines of stderr.
+ */
 const RESULT_LINE = /^(?:Pushed \[|Pulled \[|Digest: )/;
 
-/** The line of an example that stands for any lines, or none. */
+/** In an example, this line stands for any number of lines. */
 const OMISSION = "...";
 
 /**
- * Returns whether an output has the lines of an example. Without an example, any output has the shape. Digests, times,
- * durations, the suffixes of pods' names, the name of the node and the width of columns may differ.
+ * Returns whether an output has the same lines as an example. Without an example, returns true for any output. Digests,
+ * times, durations, the suffixes of pods' names, the name of the node and the width of columns may differ.
  */
 export function hasShape(output: string, example: string = OMISSION): boolean {
   const [lines, expected] = [normalize(output), normalize(example)];

@@ -6,11 +6,11 @@ export interface Step {
   readonly line: number;
   /** The commands, as the text of a shell script. */
   readonly script: string;
-  /** The output in the guide. Undefined if the guide shows none. */
+  /** The output in the guide. Undefined if the guide shows no output. */
   readonly output?: string;
 }
 
-/** The headings of the first section with commands, and of the first section after the walkthrough. */
+/** The heading of the first section with commands, and the heading of the first section after the walkthrough. */
 const [FIRST, AFTER] = ["## Try it on one machine", "## Options by task"];
 
 /** A command in the middle of a sentence. Other text in backticks only names programs, options or files. */
@@ -29,9 +29,10 @@ interface Part {
 }
 
 /**
- * Returns the steps of the walkthrough, in the order of the text: each block of the language `sh`, and each command in
- * the middle of a sentence. A block `console` belongs to the block `sh` directly above. Throws if there is none, if a
- * block has an unexpected language or is indented, or if the page has no walkthrough.
+ * Returns the steps of the walkthrough, in the order of the text. Each block of the language `sh` is a step, and each
+ * command in the middle of a sentence is a step. A block `console` shows the output of the block `sh` directly above
+ * it. Throws if a block `console` has no such block above it, if a block has an unexpected language or is indented, or
+ * if the page has no walkthrough.
  */
 export function walkthroughSteps(page: string): Step[] {
   const steps: Step[] = [];
@@ -46,7 +47,7 @@ export function walkthroughSteps(page: string): Step[] {
   return steps;
 }
 
-/** Removes the step whose output a block shows from the end of the steps, and returns it. */
+/** Removes the last step from `steps`, and returns this step. The block `output` shows the output of this step. */
 function commandsOf(output: Part, before: Part | undefined, steps: Step[]): Step {
   const step = before?.language === "sh" ? steps.pop() : undefined;
   if (step === undefined) throw new Error(`line ${output.line}: there are no commands directly above this output`);

@@ -10,7 +10,7 @@ export interface TerminalPlan {
   readonly env: NodeJS.ProcessEnv;
   /** A folder for the files of the terminal itself. The terminal creates it. */
   readonly folder: string;
-  /** Returns the command that starts another command where the terminal is. */
+  /** Returns a command that starts `command` on the machine of the terminal. */
   readonly wrap: (command: readonly string[]) => readonly string[];
 }
 
@@ -23,8 +23,9 @@ export interface TypedCommands {
 }
 
 /**
- * A shell that runs commands one after the other, as in a terminal: the folder, variables and background processes of
- * the shell stay. In contrast to a terminal, the shell exits after the first command that fails.
+ * A shell that runs commands one after the other, as in a terminal. The shell keeps its working directory, variables
+ * and background processes from one command to the next. In contrast to a terminal, the shell exits after the first
+ * command that fails.
  */
 export class Terminal {
   readonly #plan: TerminalPlan;
@@ -36,13 +37,13 @@ export class Terminal {
     this.#plan = plan;
     mkdirSync(plan.folder, { recursive: true });
     const [program = "", ...args] = plan.wrap(["bash", "--noprofile", "--norc", "-e", "-o", "pipefail"]);
-    // The processes of the terminal are a process group, which receives the signals of the keyboard.
+    // The processes of the terminal form a process group. This group receives the signals of the keyboard.
     this.#shell = spawn(program, args, { cwd: "/", env: plan.env, detached: true, stdio: ["pipe", "pipe", "ignore"] });
     this.#closed = new Promise((resolve, reject) => {
       this.#shell.once("error", reject);
       this.#shell.once("close", (code, signal) => resolve(code === null ? `by ${signal}` : `with ${code}`));
     });
-    // A shell that has ended refuses input; `ended` reports this.
+    // A shell that has ended refuses input. This error needs no handling, because `ended` reports the end of the shell.
     this.#shell.stdin?.on("error", () => {});
     this.#shell.stdin?.write(`cd '${plan.cwd}'\n`);
   }
@@ -84,8 +85,8 @@ export class Terminal {
 }
 
 /**
- * Waits until the output of commands is as wanted, and returns it. Rejects if the commands end first, or after a time in
- * seconds. The error contains the output.
+ * Waits until `isWanted` accepts the output of the commands. Throws if the commands end first, or if the wait takes
+ * longer than `seconds` seconds. The error contains the output.
  */
 export async function untilOutput(
   { output, ended }: TypedCommands,

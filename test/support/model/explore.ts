@@ -11,9 +11,9 @@ export interface Process {
   readonly start: number;
   readonly state: "running" | "dead" | "ended";
   readonly history: History;
-  /** The outcome of a process that ended itself; null if it runs or was killed. */
+  /** The outcome of a process that ended by itself. Null if the process runs or was killed. */
   readonly outcome: string | null;
-  /** Whether the world changed after its last check began. */
+  /** Whether the world has changed since this process began its last check. */
   readonly dirty: boolean;
 }
 
@@ -22,22 +22,22 @@ export interface State {
   readonly world: World;
   readonly launcher: Process;
   readonly sidecar: Process;
-  /** Whether the pod is ending: no process is started any more. */
+  /** Whether the pod is ending. In an ending pod, no process starts any more. */
   readonly ending: boolean;
   readonly deaths: Readonly<Record<Side, number>>;
 }
 
 /** The limits of an exploration. */
 export interface Scenario {
-  /** The code of the `start`-th process of a side. */
+  /** Returns the code of a process. `start` counts the processes of this side from 1. */
   readonly life: (side: Side, start: number) => Life;
   /** The maximum number of deaths of each side. */
   readonly deaths: Readonly<Record<Side, number>>;
-  /** Whether the model may restart this stopped process. */
+  /** Returns whether the model may restart a stopped process. */
   readonly restarts: (process: Process, side: Side) => boolean;
-  /** Whether the pod may end when the launcher does not run. */
+  /** Whether the pod may end while the launcher does not run. */
   readonly podEnds: boolean;
-  /** The world at the start; empty by default. */
+  /** The world at the start. The default is an empty world. */
   readonly world?: World;
   /** Markers that no process writes. A read of such a marker is a local step. */
   readonly unwritten?: readonly string[];
@@ -46,7 +46,10 @@ export interface Scenario {
 /** The result of an exploration. */
 export interface Exploration {
   readonly states: number;
-  /** The states in which no process can continue. Only a death, a start or the end of the pod can follow. */
+  /**
+   * The states in which no process can continue. After such a state, only a death, a start or the end of the pod can
+   * follow.
+   */
   readonly ends: readonly State[];
 }
 
@@ -63,7 +66,7 @@ const OTHER = { launcher: "sidecar", sidecar: "launcher" } as const;
 /** The name of a process in the world. */
 export const nameOf = (side: Side, start: number): string => `${side}-${start}`;
 
-/** Visits every reachable state, and calls `check` with each. */
+/** Visits every reachable state, and calls `check` with each state. */
 export async function explore(scenario: Scenario, check: (state: State) => void): Promise<Exploration> {
   const numbering = new Numbering();
   const position = positionCache(scenario, numbering);
@@ -85,7 +88,10 @@ export async function explore(scenario: Scenario, check: (state: State) => void)
   return { states: seen.size, ends };
 }
 
-/** Numbers large repeated values, so the key of a state is short and few values are serialized. */
+/**
+ * Gives each distinct value a number. With these numbers, the key of a state is short. Each object is serialized only
+ * once.
+ */
 class Numbering {
   readonly #byText = new Map<string, number>();
   readonly #byValue = new WeakMap<object, number>();
@@ -108,7 +114,7 @@ class Numbering {
   }
 }
 
-/** Computes the position of a process, and remembers it. */
+/** Returns a function that computes the position of a process, and stores the result for later calls. */
 function positionCache(scenario: Scenario, numbering: Numbering): PositionOf {
   const positions = new Map<string, Position>();
   return async (side, process) => {
@@ -119,7 +125,7 @@ function positionCache(scenario: Scenario, numbering: Numbering): PositionOf {
   };
 }
 
-/** The states after a state, and whether no process can continue in the state itself. */
+/** Returns the states that can follow a state. `isEnd` is true if no process can continue in the state itself. */
 async function nextStates(
   state: State,
   scenario: Scenario,
@@ -141,7 +147,7 @@ interface Transition {
   readonly local: boolean;
 }
 
-/** The possible steps of both sides. A local step can be taken at once, and is then the only one. */
+/** Returns the possible steps of both sides. If a local step is possible, returns only this step. */
 async function stepsOf(state: State, position: PositionOf, scenario: Scenario): Promise<Transition[]> {
   const steps: Transition[] = [];
   for (const side of ["launcher", "sidecar"] as const) {
@@ -182,7 +188,7 @@ async function stepOf(
   };
 }
 
-/** The markers that only the launcher writes. The sidecar cannot create a missing one. */
+/** The markers that only the launcher writes. If such a marker is missing, the sidecar cannot create it. */
 const LAUNCHER_MARKERS: readonly string[] = [SHARE.started, SHARE.done, SHARE.doneFailed];
 
 function isLocal(side: Side, step: Step, world: World, unwritten: Scenario["unwritten"] = []): boolean {
@@ -213,12 +219,15 @@ function startsOf(state: State, scenario: Scenario): State[] {
   const ending = { ...state, ending: true };
   if (sidecar.state !== "running") return [...starts, ending];
   const notified: Process = { ...sidecar, history: [...sidecar.history, { event: "ending" }] };
-  // The kernel discards a signal to PID 1 that arrives before the process can handle the signal.
+  // If PID 1 cannot handle a signal yet, the kernel discards the signal.
   const unnotified = sidecar.history.length === 0 ? [ending] : [];
   return [...starts, { ...ending, sidecar: notified }, ...unnotified];
 }
 
-/** A waiting launcher may time out for a dead sidecar at any moment before another sidecar starts. */
+/**
+ * Returns the states after a timeout of the launcher. If the sidecar is dead, a waiting launcher may time out at any
+ * moment before another sidecar starts.
+ */
 async function timeoutsOf(state: State, position: PositionOf): Promise<State[]> {
   const { launcher, world } = state;
   if (launcher.state !== "running" || world.sidecarLease.kind !== "ended") return [];
@@ -235,7 +244,7 @@ async function timeoutsOf(state: State, position: PositionOf): Promise<State[]> 
   return [{ ...state, launcher: notified }];
 }
 
-/** A state with a new world. The other side has a reason to check again. */
+/** Returns a state with a new world. The other side then has a reason to check again. */
 function changed(state: State, side: Side, world: World): State {
   const other = OTHER[side];
   return { ...state, world, [other]: { ...state[other], dirty: true } };

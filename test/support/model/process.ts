@@ -4,8 +4,8 @@ import type { SharedVolume } from "shared/pod/shared-volume";
 import type { Answer, Step } from "./world.ts";
 
 /**
- * The results that a process has received. A successful check is reduced to its value. Events are the end of the pod, and the
- * timeout for a dead sidecar with the lease `id`.
+ * The results and the events that a process has received. A successful check is reduced to its value. An event is the
+ * end of the pod, or the timeout after the death of the sidecar with the lease `id`.
  */
 export type History = readonly (Answer | Found | Event)[];
 
@@ -17,7 +17,10 @@ interface Found {
 
 type Event = { readonly event: "ending" } | { readonly event: "sidecar timeout"; readonly id: string };
 
-/** The position of a process, before a step or at its end, and the shortest history that leads there. */
+/**
+ * The position of a process is before a step, or at the end of the process. `history` is the shortest history that
+ * leads to this position.
+ */
 export type Position = { readonly history: History } & ({ readonly step: Step } | { readonly ended: string });
 
 /** The parts of the model that replace the side effects of a process. */
@@ -25,18 +28,18 @@ export interface Seams {
   readonly perform: (step: Step) => Promise<Answer>;
   readonly volume: SharedVolume;
   readonly lease: () => Promise<LeaseState>;
-  /** Whether a sidecar has been dead for too long. */
+  /** Returns whether the sidecar has been dead for too long. */
   readonly sidecarGone: () => Promise<boolean>;
   /** Aborts when the pod is ending. */
   readonly ending: AbortSignal;
 }
 
-/** The code of a process in the model. Returns its outcome, in words that the invariants parse. */
+/** The code of a process in the model. It returns its outcome in words that the invariants parse. */
 export type Life = (seams: Seams) => Promise<string>;
 
 /**
- * The position of a process after a history. Its code depends on the results of its steps alone, so the history is its whole
- * state.
+ * Returns the position of a process after a history. The code of a process depends only on the results of its steps. So
+ * the history is the whole state of the process.
  */
 export async function positionAfter(life: Life, given: History): Promise<Position> {
   const player = new Player(given);
@@ -58,12 +61,12 @@ export async function positionAfter(life: Life, given: History): Promise<Positio
   throw new Error("the process neither performs a step nor ends");
 }
 
-/** A history without the unsuccessful check that began at `from`. Events during the check stay. */
+/** Returns a history without the unsuccessful check that began at the index `from`. Events during the check remain. */
 export function withoutCheck(history: History, from: number): History {
   return [...history.slice(0, from), ...history.slice(from).filter(isEvent)];
 }
 
-/** Gives a process the recorded results, and stops it at the first step without one. */
+/** Gives a process the recorded results, and stops it at the first step without a recorded result. */
 class Player {
   /** The first step without a result. */
   step: Step | undefined;

@@ -36,13 +36,13 @@ export interface World {
   readonly markers: Readonly<Record<string, string>>;
   readonly lease: LeaseInWorld;
   readonly sidecarLease: LeaseInWorld;
-  /** The outputs by path: the attempt that wrote each one, and whether it is complete. */
+  /** Maps the path of each output to the attempt that wrote this output, and to the word `complete` or `partial`. */
   readonly outputs: Readonly<Record<string, string>>;
-  /** The content of the folder of each checkpoint on the volume. */
+  /** Maps the folder of each checkpoint on the volume to its content. */
   readonly checkpoints: Readonly<Record<string, string>>;
-  /** The checkpoints that were restored, and whether each one was the newest whole checkpoint. */
+  /** Contains one entry for each restored checkpoint: `newest`, or a description of the mistake. */
   readonly restored: readonly string[];
-  /** The content of each tag in the registry. */
+  /** Maps each tag in the registry to its content. */
   readonly tags: Readonly<Record<string, string>>;
 }
 
@@ -68,7 +68,7 @@ export const EMPTY_WORLD: World = {
 /** An output that the application writes to the volume, and an output that the launcher copies there. */
 export const OUTPUTS = { direct: "direct", copied: "outputs/copied" } as const;
 
-/** The content of an output of an attempt, complete or partial. */
+/** Returns the content of an attempt's output, which is complete or partial. */
 export const outputContent = (attempt: string, complete: boolean): string =>
   `${attempt} ${complete ? "complete" : "partial"}`;
 
@@ -78,10 +78,10 @@ export const checkpointFolder = (number: number): string => `checkpoints/${numbe
 /** The content of a checkpoint. */
 export const checkpointContent = (attempt: string, number: number): string => `${attempt} #${number}`;
 
-/** The number of a checkpoint with this content; 0 for none. */
+/** Returns the number of the checkpoint with this content. Returns 0 if there is no content. */
 export const numberOf = (content: string | undefined): number => Number(content?.split("#")[1] ?? 0);
 
-/** Describes a restored checkpoint: `newest`, or a word for the mistake. */
+/** Returns `newest` if the restored checkpoint is the newest one. Otherwise, describes the mistake. */
 function restoredWord({ checkpoints, tags, markers }: World, folder: string): string {
   const content = checkpoints[folder];
   if (content === undefined) return "missing";
@@ -145,7 +145,7 @@ export function applyStep(world: World, step: Step, who: string): { readonly wor
   }
 }
 
-/** The world after the death of the process `who`. */
+/** Returns the world after the death of the process `who`. */
 export function afterDeath(world: World, who: string): World {
   const { lease, sidecarLease } = world;
   if (lease.kind === "held" && lease.id === who) return { ...world, lease: { kind: "ended", id: who } };

@@ -13,7 +13,10 @@ export interface PodRun {
   readonly name: string;
   /** The exit codes of the containers, by name. */
   readonly exitCodes: Readonly<Record<string, number>>;
-  /** When the launcher had saved the outputs, in milliseconds since 1970; NaN if it did not. */
+  /**
+   * The time when the launcher had saved the outputs, in milliseconds since 1970. NaN if the launcher did not save
+   * them.
+   */
   readonly savedAt: number;
   /** The output of the containers, by name. */
   readonly logs: Readonly<Record<string, string>>;
@@ -24,33 +27,37 @@ export interface PodRun {
 /** A tagged artifact in the registry. */
 export interface TaggedArtifact {
   readonly digest: string;
-  /** When the tag was written, in milliseconds since 1970. */
+  /** The time when the registry wrote the tag, in milliseconds since 1970. */
   readonly at: number;
   readonly annotations: Readonly<Record<string, string>>;
 }
 
 const NAMESPACE = "experiments";
 
-/** The pod of the registry. */
 const REGISTRY_POD = "oras-0";
 
-/** The port of the registry in the manifests. */
 const REGISTRY_PORT = 5000;
 
-/** A podman in the role of a cluster. It has a network, the registry of the manifests, and pods of the manifests. */
+/** Uses podman as a cluster with a network, the registry of the manifests, and pods of the manifests. */
 export class Cluster {
   readonly #podman: Podman;
   readonly #images: Readonly<Record<string, string>>;
   #hosts: Readonly<Record<string, string>> = {};
   #forward: Server | undefined;
 
-  /** `store` is the folder of a podman whose images are available; `images` replace the images of the manifests. */
+  /**
+   * `store` is the folder of another podman, whose images are available too. `images` maps the images of the manifests
+   * to the images that replace them.
+   */
   constructor(folder: string, store: string, images: Readonly<Record<string, string>>) {
     this.#podman = new Podman(folder, [store]);
     this.#images = images;
   }
 
-  /** Starts the registry and forwards a local port to it, as `kubectl port-forward` does. Returns the local address. */
+  /**
+   * Starts the registry, and forwards a local port to the registry, as `kubectl port-forward` does. Returns the local
+   * address.
+   */
   async start(registry: Pod): Promise<string> {
     await this.#podman.run("network", "create", "pods");
     await this.#podman.play(this.#convert(registry, REGISTRY_POD), "pods");
@@ -84,7 +91,7 @@ export class Cluster {
     return { name, exitCodes, logs, savedAt: savedAt(folder("oras")), volume: folder };
   }
 
-  /** Reads a tagged artifact from the registry. Throws with the HTTP status if there is none. */
+  /** Reads a tagged artifact from the registry. If the request fails, throws an error with the HTTP status. */
   async readTag(address: string, repository: string, tag: string): Promise<TaggedArtifact> {
     const accept = { accept: "application/vnd.oci.image.manifest.v1+json" };
     const response = await fetch(`http://${address}/v2/${repository}/manifests/${tag}`, { headers: accept });
@@ -112,20 +119,21 @@ export class Cluster {
 }
 
 /**
- * Returns the pods that `kubectl apply -k` would create for a folder of the manifests, by the names of their objects.
+ * Returns the pods that `kubectl apply -k` would create for a folder of the manifests. The key of a pod is the name of
+ * the object that creates it.
  */
 export async function podsOfManifest(folder: string): Promise<Readonly<Record<string, Pod>>> {
   const objects = (await validate([await kustomize(folder)])).flat().map(({ object }) => object);
   return Object.fromEntries(objects.flatMap((object) => podsOf(object).map((pod) => [object.metadata.name, pod])));
 }
 
-/** The names of a pod's containers, with the native sidecars behind the others. */
+/** Returns the names of a pod's containers. The native sidecars come last. */
 function nativesLast({ spec }: PlayablePod, natives: readonly string[]): string[] {
   const names = spec.containers.map(({ name }) => name);
   return [...names.filter((name) => !natives.includes(name)), ...names.filter((name) => natives.includes(name))];
 }
 
-/** The end in the done marker; NaN if there is no marker. */
+/** Returns the end time in the done marker. Returns NaN if there is no marker. */
 function savedAt(share: string): number {
   const marker = join(share, SHARE.done);
   return existsSync(marker) ? Date.parse(JSON.parse(readFileSync(marker, "utf8")).finishedAt) : Number.NaN;

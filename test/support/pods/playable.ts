@@ -1,12 +1,12 @@
 import { annotationAt, type Container, type Pod, type Volume } from "../pod-spec.ts";
 
-/** What a pod gets from its cluster and not from its manifest. */
+/** The values that a pod gets from its cluster and not from its manifest. */
 export interface ClusterContext {
   readonly namespace: string;
   readonly node: string;
-  /** The addresses of host names that a cluster's DNS would resolve. */
+  /** Maps host names to addresses. In a real cluster, DNS would resolve these names. */
   readonly hosts: Readonly<Record<string, string>>;
-  /** The local images that replace the images of the manifests. */
+  /** Maps the images of the manifests to the local images that replace them. */
   readonly images: Readonly<Record<string, string>>;
 }
 
@@ -20,14 +20,15 @@ export interface PlayablePod {
 
 /** The values that replace variables in a pod. */
 interface Values {
-  /** The fields of the pod that the cluster sets, by their paths. */
+  /** Maps the paths of the pod's fields to the values that the cluster sets. */
   readonly fields: Readonly<Record<string, string>>;
-  /** The pod, with its annotations and the variables from its controller. */
+  /** The pod. It contains the annotations, and the variables from the controller. */
   readonly pod: Pod;
 }
 
 /**
- * Converts a pod of a Kubernetes manifest to a pod that podman 4.3 runs in the same way. Pure. The differences:
+ * Converts a pod of a Kubernetes manifest to a pod that podman 4.3 runs in the same way. This function is pure. It
+ * handles these differences between Kubernetes and podman:
  *
  * | Kubernetes | podman 4.3 | conversion |
  * |---|---|---|
@@ -39,9 +40,10 @@ interface Values {
  * | DNS resolves the services | DNS resolves the pods of the network | hostAliases |
  * | images come from registries | pulls images by default | imagePullPolicy: Never |
  *
- * podman ignores seccomp profiles by name, probes, requests, `sizeLimit` and `fsGroup`. The conversion ignores them too.
- * podman gives an emptyDir the mode of the folder in the first image that mounts it, but the kubelet always uses 0777.
- * For this reason the test images have these folders with write permission for everyone.
+ * podman ignores seccomp profiles by name, probes, requests, `sizeLimit` and `fsGroup`. The conversion ignores them
+ * too. The kubelet always gives an emptyDir the mode 0777. podman gives the emptyDir the mode of a folder: the mount
+ * point in the first image that mounts the emptyDir. For this reason, everyone may write to these folders in the test
+ * images.
  */
 export function toPlayablePod(pod: Pod, name: string, context: ClusterContext): PlayablePod {
   const { initContainers = [], containers, volumes = [], ...spec } = pod.spec;
@@ -67,7 +69,7 @@ export function nativeSidecars({ spec }: Pod): string[] {
   return (spec.initContainers ?? []).filter(isNativeSidecar).map(({ name }) => name);
 }
 
-/** Returns the name that podman has for a pod's volume. */
+/** Returns the name that a pod's volume has in podman. */
 export function volumeName(pod: string, volume: string): string {
   return `${pod}-${volume}`;
 }
@@ -93,7 +95,7 @@ function convertContainer(
   return { ...container, ...converted, image: images[container.image] ?? container.image };
 }
 
-/** Returns the values of a container's variables. Throws for a variable whose value is unknown. */
+/** Returns the values of a container's variables. Throws if the value of a variable is unknown. */
 function environmentOf({ env = [] }: Container, podName: string, { fields, pod }: Values): Record<string, string> {
   const environment = { ...(pod.variables as Record<string, string>) };
   for (const { name, value, valueFrom } of env) {
@@ -105,7 +107,10 @@ function environmentOf({ env = [] }: Container, podName: string, { fields, pod }
   return environment;
 }
 
-/** Expands `$(NAME)` as the kubelet does. An unknown name is left as it is (Kubernetes, "Dependent Variables"). */
+/**
+ * Expands `$(NAME)` as the kubelet does. Leaves `$(NAME)` unchanged if the name is unknown (Kubernetes, "Dependent
+ * Variables").
+ */
 function expand(text: string, values: Readonly<Record<string, string>>): string {
   return text.replaceAll(/\$\(([A-Za-z_][A-Za-z0-9_]*)\)/g, (whole, name: string) => values[name] ?? whole);
 }

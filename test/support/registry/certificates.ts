@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 
-/** The paths of a certificate and its key, in PEM. */
+/** The paths of a certificate and its key. Both files are in PEM format. */
 export interface CertificateFiles {
   readonly certificate: string;
   readonly key: string;
@@ -14,7 +14,7 @@ export interface Authority extends CertificateFiles {
   issue(name: string): CertificateFiles;
 }
 
-/** Creates a certificate authority in a folder, with openssl. */
+/** Creates a certificate authority in a folder. Uses openssl. */
 export function makeAuthority(folder: string): Authority {
   mkdirSync(folder, { recursive: true });
   const own = filesOf(folder, "authority");

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Interceptor, type MemoryRegistry, refuse } from "../../../support/registry/memory-registry.ts";
 
-/** Whether to intercept a request, by its method and its path with the query. */
+/** Returns whether to intercept a request. `url` contains the path and the query. */
 export type Match = (method: string, url: string) => boolean;
 
 /** The requests of a push and a pull, as in the distribution specification. */
@@ -23,7 +23,7 @@ export function chain(...interceptors: readonly Interceptor[]): Interceptor {
   };
 }
 
-/** Answers the first `times` requests that match with `act`. */
+/** Calls `act` to answer each of the first `times` matching requests. */
 export function first(
   times: number,
   match: Match,
@@ -38,7 +38,7 @@ export function first(
   };
 }
 
-/** Answers the first `times` requests that match with an error status, after it has read their bodies. */
+/** Answers the first `times` matching requests with an error status. Reads the whole body of a request first. */
 export function failing(
   status: number,
   match: Match,
@@ -54,7 +54,10 @@ export function failing(
   });
 }
 
-/** Resets the connection of the first `times` requests that match, after `afterBytes` bytes of the body. */
+/**
+ * Resets the connection of each of the first `times` matching requests. Reads at least `afterBytes` bytes of the body
+ * before the reset.
+ */
 export function resetting(match: Match, afterBytes = 0, times = 1): Interceptor {
   return first(times, match, async (request) => {
     const { socket } = request;
@@ -64,8 +67,8 @@ export function resetting(match: Match, afterBytes = 0, times = 1): Interceptor 
 }
 
 /**
- * Resets the connection of the first `times` requests that match, after `afterBytes` bytes of the body. Keeps the
- * received bytes in the upload, as distribution 3 does.
+ * Resets the connection of each of the first `times` matching requests. Reads at least `afterBytes` bytes of the body
+ * before the reset, and keeps the received bytes in the upload, as distribution 3 does.
  */
 export function interrupting(registry: MemoryRegistry, match: Match, afterBytes: number, times = 1): Interceptor {
   return first(times, match, async (request) => {

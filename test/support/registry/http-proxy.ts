@@ -7,15 +7,18 @@ import { closeServer, listen } from "../../../support/registry/server.ts";
 export interface HttpProxy {
   /** `127.0.0.1:PORT`. */
   readonly address: string;
-  /** Its requests, in their order: the method and the URL, or the host and port of a CONNECT. */
+  /**
+   * The requests that the proxy received, in order. Each entry contains the method and the URL, or CONNECT with a host
+   * and a port.
+   */
   readonly requests: readonly string[];
   close(): Promise<void>;
 }
 
 /**
- * Starts a proxy for requests with a whole URL and for tunnels (RFC 9110, sections 7.1 and 9.3.6). Sends them to
- * `upstream` (host and port) whatever host they name, so that tests need no DNS. Requires `user` (`NAME:PASSWORD`) if
- * it is given.
+ * Starts a proxy for requests with a complete URL, and for tunnels (RFC 9110, sections 7.1 and 9.3.6). The proxy sends
+ * all requests to `upstream` (host and port), whatever host a request names. So tests need no DNS. If `user`
+ * (`NAME:PASSWORD`) is given, the proxy requires this user.
  */
 export async function startHttpProxy(upstream: string, user?: string): Promise<HttpProxy> {
   const requests: string[] = [];

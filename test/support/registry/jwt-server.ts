@@ -19,14 +19,15 @@ export interface JwtServer {
   readonly realm: string;
   /** The number of issued tokens. */
   readonly issued: () => number;
-  /** The life of later tokens, in seconds. If it is not positive, the response does not name it. */
+  /** The life of later tokens, in seconds. If this number is not positive, the response does not contain the life. */
   life: number;
   close(): Promise<void>;
 }
 
 /**
- * Starts a token server for distribution (its token authentication specification). It issues signed JSON Web Tokens to
- * one user, at first with a life of `seconds`. Requests without the user's credentials get no token.
+ * Starts a token server for distribution (its token authentication specification). The server issues signed JSON Web
+ * Tokens to one user. The first tokens have a life of `seconds` seconds. Requests without the user's credentials get no
+ * token.
  */
 export async function startJwtServer(files: CertificateFiles, user: TokenUser, seconds: number): Promise<JwtServer> {
   const key = createPrivateKey(readFileSync(files.key));

@@ -1,7 +1,10 @@
 import type { IncomingMessage } from "node:http";
 import { type Interceptor, refuse } from "../../../support/registry/memory-registry.ts";
 
-/** Answers writes beyond `perSecond` in each second with 429 and `Retry-After: 1`, as rate limiters do. */
+/**
+ * Accepts at most `perSecond` writes in each second. Answers further writes with 429 and `Retry-After: 1`, as rate
+ * limiters do.
+ */
 export function limitWrites(perSecond: number): Interceptor {
   let second = 0;
   let writes = 0;
@@ -19,8 +22,8 @@ export function limitWrites(perSecond: number): Interceptor {
 }
 
 /**
- * Answers bodies of more than `limit` bytes with 413 and a web page, and closes the connection, as nginx does in front of
- * a registry (`client_max_body_size`).
+ * If a body has more than `limit` bytes, answers with 413 and a web page, and closes the connection. nginx does the
+ * same in front of a registry (`client_max_body_size`).
  */
 export function limitBodies(limit: number): Interceptor {
   return async (request, response) => {

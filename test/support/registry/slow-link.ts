@@ -9,7 +9,10 @@ export interface SlowLink {
   close(): Promise<void>;
 }
 
-/** Starts a link to `upstream` (host and port). It limits the requests of each connection, but not the responses. */
+/**
+ * Starts a link to `upstream` (host and port). On each connection, the link slows down the requests, but not the
+ * responses.
+ */
 export async function startSlowLink(upstream: string, bytesPerSecond: number): Promise<SlowLink> {
   const [host = "", port] = upstream.split(":");
   const sockets = new Set<Socket>();

@@ -6,7 +6,7 @@ import { closeServer, listen } from "../../../support/registry/server.ts";
 export interface TokenQuery {
   readonly method: string;
   readonly authorization: string | undefined;
-  /** The parameters of the query or of the form. */
+  /** The parameters of the request. They are in the query or in a form. */
   readonly parameters: URLSearchParams;
 }
 
@@ -19,8 +19,8 @@ export interface TokenServer {
   /** The valid tokens. A test deletes a token to revoke it. */
   readonly valid: Set<string>;
   /**
-   * Intercepts the requests of a registry: sends a challenge for a token of this server unless the request has a valid
-   * one.
+   * Intercepts the requests of a registry. If a request has no valid token of this server, answers with a challenge for
+   * such a token.
    */
   readonly gate: Interceptor;
   close(): Promise<void>;
@@ -28,11 +28,11 @@ export interface TokenServer {
 
 /** How to issue tokens. */
 export interface TokenOptions {
-  /** The required `Authorization` header; by default, no header is required. */
+  /** The required `Authorization` header. By default, no header is required. */
   readonly authorization?: string;
-  /** The life of a token in the response, in seconds; by default, the response does not name it. */
+  /** The life of a token in the response, in seconds. By default, the response does not contain this life. */
   readonly expiresIn?: number;
-  /** The field of the response with the token; `token` by default. */
+  /** The response's field that contains the token. The default is `token`. */
   readonly field?: "token" | "access_token";
 }
 

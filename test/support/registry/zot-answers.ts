@@ -2,9 +2,9 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Interceptor, type MemoryRegistry, refuse } from "../../../support/registry/memory-registry.ts";
 
 /**
- * Makes the in-memory registry answer uploads as zot does. It mounts a known blob. It counts the bytes of a PUT by
- * `Content-Length`, so that a PUT with chunked encoding counts as empty. It places them by `Content-Range`, by default
- * at 0. It removes an upload if the connection of a PATCH breaks.
+ * Makes the in-memory registry answer uploads as zot does. The registry mounts a blob that it already has. It takes the
+ * size of a PUT from `Content-Length`, so a PUT with chunked encoding counts as empty. It takes the position of the
+ * bytes from `Content-Range`. The default position is 0. It removes an upload if the connection of a PATCH breaks.
  */
 export function zotAnswers(registry: MemoryRegistry): Interceptor {
   return (request, response) => {
@@ -30,7 +30,7 @@ function removeIfBroken(registry: MemoryRegistry, upload: string, request: Incom
   });
 }
 
-/** Refuses the last bytes of an upload if they do not follow the received ones. */
+/** Refuses the last bytes of an upload if they do not start directly after the received bytes. */
 function refuseMisplaced(
   registry: MemoryRegistry,
   upload: string,

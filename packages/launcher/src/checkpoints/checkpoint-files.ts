@@ -9,7 +9,7 @@ export interface CheckpointFile {
   readonly path: string;
   /**
    * The path of the file in the checkpoint, relative to the {@link checkpointFolder} of the file's pattern. If there
-   * are several patterns, the number of the pattern comes first, as in `1/state.bin`.
+   * are several patterns, the path starts with the number of the pattern, as in `1/state.bin`.
    */
   readonly title: string;
   /** A text that changes when the file changes. */
@@ -22,7 +22,7 @@ export interface CheckpointFile {
 
 /**
  * Returns the base folder of a pattern. The titles of the matching files are relative to this folder. If the pattern
- * contains no pattern characters, it is a path, and the base folder is its parent folder.
+ * contains no pattern characters, the pattern is a path. The base folder is then the parent folder of this path.
  */
 export function checkpointFolder(pattern: string): string {
   return mayBePattern(pattern) ? fixedFolder(pattern) : dirname(resolve(pattern));
@@ -37,8 +37,9 @@ export function titlePrefix(patterns: readonly string[], index: number): string 
 }
 
 /**
- * Finds the regular files that match the patterns, sorted by their titles. If a pattern matches a folder, all files in
- * this folder belong to the checkpoint. Skips the tools' own files on the shared volume, and files that disappear.
+ * Finds the regular files that match the patterns. Returns the files in the order of their titles. If a pattern matches
+ * a folder, all files in this folder belong to the checkpoint. Skips the tools' own files on the shared volume. Also
+ * skips a file that disappears during the search.
  */
 export function findCheckpointFiles(patterns: readonly string[], share: string): CheckpointFile[] {
   const files = new Map<string, CheckpointFile>();
@@ -67,7 +68,7 @@ export function fileOf(path: string): Omit<CheckpointFile, "title"> | undefined 
   }
 }
 
-/** The files in a folder and its subfolders. For any other path, returns only this path. */
+/** Returns the files in a folder and its subfolders. If the path is not a folder, returns only this path. */
 export function filesBelow(path: string): string[] {
   if (!lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) return [path];
   const entries = readdirSync(path, { recursive: true, withFileTypes: true });

@@ -14,22 +14,25 @@ import { announceSnapshot, changedFiles, copySnapshot, hasSpace, removeOldSnapsh
 /** While the application runs, a checkpoint contains only files that have not changed for this many milliseconds. */
 const SETTLE_TIME = 2000;
 
-/** The maximum time, in milliseconds, between two checks for a due or requested checkpoint. */
+/**
+ * The launcher regularly checks whether a checkpoint is due or requested. This is the maximum pause between two checks,
+ * in milliseconds.
+ */
 const TICK = 500;
 
 /**
- * While a matching file changes, a checkpoint waits, but at most for this number of milliseconds. As a result, files
- * that the application writes together are in the same checkpoint.
+ * If a new file is still changing, a checkpoint waits for this file, but at most for this number of milliseconds.
+ * Therefore, files that the application writes together are in the same checkpoint.
  */
 const PATIENCE = 10_000;
 
 /**
- * A file that changes too often causes a warning after this time, in milliseconds. If four checkpoint intervals are
- * shorter than this time, the warning comes after four intervals.
+ * If a file changes too often for a checkpoint, the launcher warns after this time, in milliseconds. If four checkpoint
+ * intervals are shorter than this time, the launcher warns after four intervals.
  */
 const WARNING_TIME = 60_000;
 
-/** The context of the checkpoints of one attempt. */
+/** The context in which one attempt takes checkpoints. */
 export interface CheckpointContext {
   readonly attempt: string;
   readonly volume: SharedVolume;
@@ -44,7 +47,7 @@ export interface CheckpointContext {
 export class Checkpointer {
   readonly #plan: CheckpointPlan;
   readonly #context: CheckpointContext;
-  /** The number of the newest checkpoint at the start of this attempt; 0 if there was none. */
+  /** The number of the newest checkpoint at the start of this attempt. The value is 0 if there was no checkpoint. */
   readonly #first: number;
   /** The smaller of {@link SETTLE_TIME} and the interval between checkpoints, in milliseconds. */
   readonly #settleTime: number;
@@ -54,7 +57,7 @@ export class Checkpointer {
   #number: number;
   #last = performance.now();
   #urgent = false;
-  /** The time when a checkpoint became due; undefined if no checkpoint is due. */
+  /** The time when a checkpoint became due. The value is undefined if no checkpoint is due. */
   #dueSince: number | undefined;
   /** The files of the last checkpoint. */
   #files: readonly CheckpointFile[] = [];
@@ -80,15 +83,15 @@ export class Checkpointer {
     this.#timer = setTimeout(tick, 0);
   }
 
-  /** Takes a checkpoint as soon as possible, even if the sidecar has not handled the last one. */
+  /** Takes a checkpoint as soon as possible, even if the sidecar has not handled the last checkpoint. */
   hurry(): void {
     this.#urgent = true;
   }
 
   /**
-   * Stops. If the run did not succeed, takes a last checkpoint. Call this after the application has ended. If a signal
-   * ended the application, this checkpoint contains only files that had not changed for a while. The other files may be
-   * incomplete.
+   * Stops taking checkpoints. Call this after the application has ended. If the run did not succeed, takes a last
+   * checkpoint. If a signal ended the application, the last checkpoint contains no files that changed shortly before
+   * the end, because such files may be incomplete.
    */
   async finish({ end, timedOut }: RunResult): Promise<void> {
     if (this.#plan.checkpoints.length === 0) return;
@@ -116,7 +119,7 @@ export class Checkpointer {
     if (requested) await removeFile(join(this.#plan.share, SHARE.checkpointNow));
   }
 
-  /** Takes a checkpoint, and warns if this fails. Returns false if the checkpoint must be retried soon. */
+  /** Takes a checkpoint, and warns if the checkpoint fails. Returns false if the checkpoint must be retried soon. */
   async #attempt(settledBefore: number, patient: boolean): Promise<boolean> {
     try {
       return await this.#take(settledBefore, patient);
@@ -127,8 +130,8 @@ export class Checkpointer {
   }
 
   /**
-   * Takes a checkpoint of the files that have not changed since `settledBefore`, in milliseconds since 1970. If
-   * `patient` is true and any file has changed since `settledBefore`, postpones the checkpoint.
+   * Takes a checkpoint of the files that have not changed since the time `settledBefore`. This time is in milliseconds
+   * since 1970. If `patient` is true and any file has changed since `settledBefore`, postpones the checkpoint.
    */
   async #take(settledBefore: number, patient: boolean): Promise<boolean> {
     const { share, checkpoints: patterns } = this.#plan;
@@ -192,7 +195,8 @@ export class Checkpointer {
   }
 
   /**
-   * The number of the last checkpoint that the sidecar handled. The checkpoints of earlier attempts count as handled.
+   * Returns the number of the last checkpoint that the sidecar handled. The checkpoints of earlier attempts count as
+   * handled.
    */
   async #handled(): Promise<number> {
     const marker = await this.#context.volume.read(SHARE.checkpointPushed, parseCheckpointPushedMarker);
@@ -209,7 +213,7 @@ export class Checkpointer {
   }
 }
 
-/** The sum of the sizes of files, in bytes. */
+/** Returns the total size of the files, in bytes. */
 function sizeOf(files: readonly CheckpointFile[]): number {
   return files.reduce((sum, { size }) => sum + size, 0);
 }

@@ -19,9 +19,9 @@ export interface AvailableCheckpoint extends RestoredCheckpoint {
 }
 
 /**
- * Chooses the checkpoint to restore. This is the newer one of two checkpoints: the checkpoint that an earlier attempt
- * of this pod took, and the checkpoint that the sidecar pulled. Returns undefined if the sidecar did not ask to resume,
- * or if there is no checkpoint. This function is pure.
+ * Chooses the checkpoint to restore. There are two candidates: the checkpoint that an earlier attempt of this pod took,
+ * and the checkpoint that the sidecar pulled. Chooses the newer candidate. Returns undefined if the sidecar did not ask
+ * to resume, or if there is no checkpoint. This function is pure.
  */
 export function chooseCheckpoint(
   { resume, checkpoint, lastCheckpoint = 0 }: InitMarker,
@@ -37,7 +37,7 @@ export function chooseCheckpoint(
  * Copies the files of a checkpoint back to their original paths. Removes each file that matches the patterns, but is
  * not in the checkpoint. Therefore, the application finds the files of exactly one checkpoint. Returns the number of
  * the checkpoint. If `mode` is `best-effort`, a failure only causes a warning, and this function returns undefined.
- * Otherwise, throws `noInput`.
+ * With any other `mode`, a failure throws `noInput`.
  */
 export function restoreCheckpoint(
   checkpoint: AvailableCheckpoint,
@@ -60,7 +60,7 @@ export function restoreCheckpoint(
   }
 }
 
-/** One file of a checkpoint, and its places. */
+/** The paths of one file while a checkpoint is restored. */
 interface Move {
   readonly source: string;
   readonly temporary: string;

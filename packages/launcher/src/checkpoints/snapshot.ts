@@ -18,10 +18,10 @@ export interface Snapshot {
 
 /**
  * Copies files into a new folder below `checkpoints/`. Returns the path of this folder. Returns undefined if a file
- * changed or disappeared during the copy, because the new folder could then contain a partial write. `last` is the
- * previous snapshot. A file that changed after the previous snapshot is copied. A hard link to this file would change
- * with the file. If the file system supports it, the copy and the file share blocks. For an unchanged file, creates a
- * hard link to the copy in `last`. Nobody changes the copies in `last`.
+ * changed or disappeared during the copying, because the new folder could then contain a partial write. `last` is the
+ * previous snapshot. If a file has not changed since `last`, creates a hard link to the copy in `last`, because nobody
+ * changes the copies in `last`. Copies every other file, because a hard link to the file itself would change with the
+ * file. If the file system supports shared blocks, the copy shares the blocks of the file.
  */
 export async function copySnapshot(
   share: string,
@@ -45,7 +45,7 @@ export async function copySnapshot(
     return files.every(isUnchanged) ? folder : discard(folder);
   } catch (error) {
     discard(folder);
-    // The application removed a file, for example because it keeps only its newest state files.
+    // The application removed a file. For example, some applications keep only their newest state files.
     if (systemCode(error) === "ENOENT" && !files.every(isUnchanged)) return undefined;
     throw error;
   }
@@ -69,8 +69,8 @@ export async function announceSnapshot(volume: SharedVolume, folder: string, mar
 }
 
 /**
- * Removes unfinished snapshots, and the checkpoints that the sidecar no longer needs. The sidecar needs no checkpoint
- * with a number up to `handled`. Keeps the checkpoint with the number `newest`, because a new attempt may restore it.
+ * Removes unfinished snapshots, and the checkpoints that the sidecar no longer needs. These are the checkpoints with
+ * numbers up to `handled`. Keeps the checkpoint with the number `newest`, because a new attempt may restore it.
  */
 export function removeOldSnapshots(share: string, newest: number, handled: number): void {
   const folder = join(share, SHARE.checkpoints);

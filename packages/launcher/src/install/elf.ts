@@ -1,4 +1,6 @@
-/** The header and the program headers of an executable are in its first 4096 bytes. */
+/**
+ * The number of bytes to read from the start of an executable. These bytes contain the header and the program headers.
+ */
 export const ELF_HEAD_SIZE = 4096;
 
 /**
@@ -14,7 +16,7 @@ export interface InterpreterSegment {
   readonly size: number;
 }
 
-/** An edit of a file. The file is truncated first, and then written. */
+/** An edit of a file. An edit first truncates the file, and then writes bytes. */
 export interface FileEdit {
   /**
    * The new length of the file in bytes. The file is truncated to this length. If nothing is removed, this is the
@@ -93,10 +95,10 @@ export function interpreterSegment(head: Buffer): InterpreterSegment | undefined
 
 /**
  * Returns the edit that sets the path of an executable's loader. `length` is the size of the executable in bytes. The
- * edit writes the new path at the end of the file. If an earlier edit wrote a path there, the new path replaces the
- * earlier path. The edit also changes the file position in the program header, so the kernel reads the new path. The
- * memory address in the program header still points to the old path. This is harmless, because the kernel does not use
- * this address. Only the loader uses the address, to read its own name.
+ * edit writes the new path at the end of the file. If an earlier edit wrote a path at the end, the new path replaces
+ * the earlier path. The edit also changes the file position in the program header, so the kernel reads the new path.
+ * The memory address in the program header still points to the old path. This is harmless, because the kernel does not
+ * use this address. Only the loader uses the address, to read its own name.
  */
 export function interpreterEdit(segment: InterpreterSegment, length: number, path: string): FileEdit {
   const bytes = Buffer.from(`${path}\0`);

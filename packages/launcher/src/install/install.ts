@@ -27,7 +27,7 @@ export interface InstallPlan {
   readonly mountedAt: string;
 }
 
-/** The file name of the executable. The names of the other two tools become links to this file. */
+/** The file name of the executable. Each of the other two tools is a link to this file. */
 const NAME = "launcher";
 const OTHER_NAMES = ["wait-fs", "oras-push"] as const;
 

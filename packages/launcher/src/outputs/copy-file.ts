@@ -14,7 +14,7 @@ const BLOCK = 1 << 20;
 const ZEROS = Buffer.alloc(BLOCK);
 
 /**
- * The code of the error if the target of a copy cannot be written. It is `copyFailed` for a copy of an output, and
+ * The error code for a target that cannot be written. The code is `copyFailed` for a copy of an output, and
  * `cannotCreate` for a copy of an input.
  */
 export type WriteFailure = "copyFailed" | "cannotCreate";

@@ -76,7 +76,10 @@ class TreeCopy {
   readonly #addMode: number;
   readonly #writeFailure: WriteFailure;
   readonly #failed: FailureReport | undefined;
-  /** Maps each file that has several hard links to the path of its first copy. */
+  /**
+   * This map contains only files with several hard links. It maps the identity of each file to the path of the file's
+   * first copy.
+   */
   readonly #firstCopies = new Map<string, BytePath>();
   #lastTurn = performance.now();
   #root: BytePath = "";

@@ -28,7 +28,10 @@ export class OutputFailures {
     return this.#paths.size;
   }
 
-  /** The first {@link MAX_NAMED} paths that could not be saved. Long paths and long reasons are shortened. */
+  /**
+   * The first {@link MAX_NAMED} paths that could not be saved, with the reasons. Long paths and long reasons are
+   * shortened.
+   */
   get named(): readonly MissingOutput[] {
     return this.#named;
   }
@@ -66,8 +69,8 @@ export class OutputFailures {
   }
 
   /**
-   * Returns a log line for each path. For a single path, returns no lines, because {@link summary} already describes
-   * this path.
+   * Returns a log line for each of the first {@link MAX_NAMED} paths, and one line that counts all further paths. If
+   * only one path was added, returns no lines, because {@link summary} already describes this path.
    */
   lines(): string[] {
     if (this.count <= 1) return [];

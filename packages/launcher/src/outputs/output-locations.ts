@@ -14,7 +14,7 @@ export interface OutputLocation {
   readonly path: string;
   /**
    * The name of the output's copy in the outputs folder. If the output is a pattern, this field is a pattern that
-   * matches the names of all copies. Undefined if the output is not copied.
+   * matches the names of all copies. The value is undefined if the output is not copied.
    */
   readonly copies: string | undefined;
 }
@@ -93,8 +93,8 @@ function namesIn(folder: string): string[] {
 }
 
 /**
- * Resolves the symbolic links in a path. If the path does not exist yet, resolves only the links of its existing
- * folders.
+ * Resolves the symbolic links in a path. If the path does not exist yet, resolves only the links in the existing part
+ * of the path.
  */
 function futurePath(path: string): string {
   try {

@@ -13,8 +13,8 @@ export interface ResolvedOutput {
   /** The sorted paths. The list is empty if a pattern matches nothing. */
   readonly paths: readonly string[];
   /**
-   * A folder that contains all paths. If this field is set, the launcher saves all paths together, as one folder with
-   * the same name.
+   * A folder that contains all paths. If this field is set, the launcher saves all paths together in a new folder. The
+   * new folder has the name of this folder.
    */
   readonly folder?: string;
 }
@@ -29,8 +29,8 @@ const MAX_PATH_BYTES = 128 << 10;
  * Resolves outputs to paths. If a file or folder has exactly the name of an output, this output is a path, even if the
  * name contains pattern characters. Any other output with `*`, `?`, `[a-z]`, `{a,b}` or `**` is a pattern. A name with
  * a leading dot matches only if the pattern contains the dot. Each path is listed once. The matches of all patterns are
- * counted together. If a pattern brings this count above {@link MAX_OUTPUTS}, the matches of this pattern are saved
- * together as one folder. Each later pattern then also gets its own folder.
+ * counted together. If the matches of a pattern raise this count above {@link MAX_OUTPUTS}, these matches are saved
+ * together as one folder. For each later pattern, the matches are then also saved as one folder.
  *
  * Reports `copyFailed` for a path if an earlier path has the same name, or if `taken` contains this name. An artifact
  * can contain each name only once. Reports `noInput` if the name of a match is not UTF-8, because a title in an
@@ -57,7 +57,7 @@ class Resolver {
     this.#report = report;
   }
 
-  /** Finds the paths to save. Returns undefined if each path of the output is already listed, or has failed. */
+  /** Finds the paths to save. Returns undefined if each path of the output is already listed, or cannot be saved. */
   resolve(output: TypedPath): ResolvedOutput | undefined {
     const { path: text } = output;
     let failed = false;

@@ -23,8 +23,8 @@ export function reportUnreadableFolders(pattern: string, report: FailureReport):
 
 /**
  * Returns the parts that {@link search} uses for a pattern. If braces contain a slash, the alternatives in these braces
- * can have different depths. In this case, replaces the braces and all later parts with `**`. The part `**` searches
- * all folders below.
+ * can have different depths. In this case, replaces the braces and all later parts with `**`. For the part `**`,
+ * {@link search} searches all folders below.
  */
 function patternParts(parts: readonly string[]): readonly string[] {
   const unbalanced = parts.findIndex((part) => part.split("{").length !== part.split("}").length);
@@ -75,7 +75,7 @@ function entriesIn(folder: BytePath, report: FailureReport): readonly Dirent[] {
 
 /**
  * Calls `read` for a folder. Reports a folder that cannot be read. Does not report a missing folder, or a path that is
- * not a folder, because a pattern has no matches there.
+ * not a folder, because such a path contains no matches.
  */
 function readable<T>(folder: BytePath, report: FailureReport, read: (raw: RawPath) => T): T | undefined {
   try {

@@ -13,7 +13,10 @@ export interface RunResult {
   readonly end: ApplicationEnd;
   /** Whether the launcher stopped the application because the time limit was reached. */
   readonly timedOut: boolean;
-  /** The reason why the launcher stopped the application; null if the application ended by itself. */
+  /**
+   * The reason why the launcher stopped the application. The value is null if the launcher did not stop the
+   * application.
+   */
   readonly reason: string | null;
 }
 
@@ -24,9 +27,12 @@ export interface ExitStatus {
    * (command not found), 126 (command not executable) and 124 (timed out).
    */
   readonly exitCode: number;
-  /** The name of the signal that ended the command, such as `SIGKILL` or `SIGRTMIN+3`; null if no signal ended it. */
+  /**
+   * The name of the signal that ended the command, such as `SIGKILL` or `SIGRTMIN+3`. The value is null if no signal
+   * ended the command.
+   */
   readonly signal: string | null;
-  /** The reason why the command was not started, or was stopped; null if the command ended by itself. */
+  /** The reason why the command was not started, or was stopped. Otherwise, the value is null. */
   readonly reason: string | null;
 }
 

@@ -36,7 +36,7 @@ export function openPipe(): { readonly readEnd: number; readonly writeEnd: numbe
   return { readEnd: ends.readInt32LE(0), writeEnd: ends.readInt32LE(4) };
 }
 
-/** The number of unread bytes in a pipe (FIONREAD, ioctl_tty(2)). */
+/** Returns the number of unread bytes in a pipe (FIONREAD, ioctl_tty(2)). */
 export function bytesWaiting(readEnd: number): number {
   const count = Buffer.alloc(4);
   if (libc.ioctl(readEnd, FIONREAD, count) !== 0) throw new Error("cannot count the bytes in a pipe");

@@ -42,7 +42,7 @@ function isExecutable(path: string): boolean {
 }
 
 /**
- * Reads the start of a file. Returns undefined if the file cannot be read: some programs are executable, but not
+ * Reads the start of a file. Returns undefined if the file cannot be read. Some programs are executable, but not
  * readable.
  */
 function readHead(path: string): Buffer | undefined {

@@ -4,8 +4,8 @@ import { InterruptedError } from "shared/cli/tool-error";
 import { unblockSignal } from "./libc.ts";
 
 /**
- * The signals that the launcher forwards to the application: all signals that a process can catch, with three
- * exceptions. The exceptions are faults of the launcher itself (SIGSEGV and similar), the end of a child (SIGCHLD), and
+ * The signals that the launcher forwards to the application: all signals that Node can catch, with three exceptions.
+ * The exceptions are faults of the launcher itself (SIGSEGV, SIGPIPE and similar), the end of a child (SIGCHLD), and
  * Node's own signal (SIGPROF).
  */
 export const FORWARDED_SIGNALS = [

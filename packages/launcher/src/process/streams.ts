@@ -12,7 +12,7 @@ import type { Tee, TeeFile } from "./tee.ts";
 export interface StreamPlan {
   /** The folder of the shared volume. */
   readonly share: string;
-  /** Path of a file that receives a copy of stdout; undefined if no copy is needed. */
+  /** Path of a file that receives a copy of stdout. The value is undefined if no copy is needed. */
   readonly outputPipe: string | undefined;
   /** Whether to save both streams on the shared volume, under the names in {@link LOG_NAMES}. */
   readonly logs: boolean;

@@ -57,7 +57,7 @@ class PipeTee implements Tee {
   #written: Promise<boolean> = Promise.resolve(true);
   /** The number of bytes that were copied. */
   #copied = 0;
-  /** The total number of bytes to copy; infinite until the application has ended and the number is known. */
+  /** The total number of bytes to copy. The value is infinite until the application has ended. */
   #limit = Number.POSITIVE_INFINITY;
 
   constructor(own: Writable, files: readonly TeeFile[]) {

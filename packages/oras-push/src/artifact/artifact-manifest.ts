@@ -6,7 +6,7 @@ import type { AnyReference } from "../oci/reference.ts";
 import { type ImageConfig, imageConfig, imageReference } from "./image.ts";
 import type { PushedLayer } from "./push-layer.ts";
 
-/** The parts of a manifest besides its layers. */
+/** The description of an artifact, without the artifact's layers. */
 export interface Artifact {
   readonly artifactType?: string | undefined;
   readonly annotations: Annotations;
@@ -20,22 +20,24 @@ export interface Artifact {
 export interface Mountable {
   /**
    * An archive of all single files of the artifact. If the artifact has single files, a push also writes an image. The
-   * manifest of this image contains the folders and this archive. Undefined if the artifact has only folders, because
-   * an artifact without single files is itself mountable.
+   * manifest of this image contains the folders and this archive. The value is undefined if the artifact has only
+   * folders, because such an artifact is itself mountable.
    */
   readonly files: LayerSource | undefined;
 }
 
-/** The manifests of an artifact: the artifact itself, and the image with its files. */
+/**
+ * The kind of a manifest: the manifest of the artifact itself, or the manifest of an image with the artifact's files.
+ */
 export type Variant = "artifact" | "image";
 
-/** A reference, and the manifest that the push writes there. */
+/** A reference, and the kind of manifest that the push writes under this reference. */
 export interface Target {
   readonly reference: AnyReference;
   readonly variant: Variant;
 }
 
-/** The references that a push writes. Each artifact comes before its image. */
+/** Returns the references that a push writes. Each artifact comes before its image. */
 export function targetsOf(references: readonly AnyReference[], { mountable }: Artifact): Target[] {
   return references.flatMap((reference): Target[] => [
     { reference, variant: "artifact" },
@@ -43,7 +45,7 @@ export function targetsOf(references: readonly AnyReference[], { mountable }: Ar
   ]);
 }
 
-/** All layers that a push sends. The archive of the files is the last one. */
+/** Returns all layers that a push sends. The archive of the files is the last layer. */
 export function sourcesOf(sources: readonly LayerSource[], { mountable }: Artifact): readonly LayerSource[] {
   return mountable?.files === undefined ? sources : [...sources, mountable.files];
 }
@@ -85,7 +87,7 @@ function configOf({ mountable }: Artifact, layers: readonly Descriptor[], varian
   return isImage ? imageConfig(layers) : { bytes: EMPTY_CONTENT, descriptor: EMPTY_DESCRIPTOR };
 }
 
-/** The annotations of an image: its date, and the artifact that it belongs to. */
+/** Returns the annotations of an artifact's image: the date of the artifact, and the digest of the artifact. */
 function imageAnnotations(artifact: Artifact, layers: readonly PushedLayer[]): Annotations {
   const { digest } = manifestOf(artifact, layers, "artifact").descriptor;
   const created = artifact.annotations[ANNOTATIONS.created];

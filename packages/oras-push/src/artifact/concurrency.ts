@@ -30,8 +30,8 @@ export async function mapConcurrently<T, R>(
 export type Limiter = <T>(act: () => Promise<T>) => Promise<T>;
 
 /**
- * Creates a {@link Limiter} with `limit` slots. If no slot is free, calls wait. The call that has waited longest starts
- * next.
+ * Creates a {@link Limiter} with `limit` slots. If no slot is free, a new call waits. The call that has waited longest
+ * starts next.
  */
 export function limiter(limit: number): Limiter {
   let free = Math.max(1, limit);

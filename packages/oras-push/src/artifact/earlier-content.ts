@@ -8,13 +8,13 @@ import type { AnyReference } from "../oci/reference.ts";
 
 /**
  * The number of bytes to compare at the start of two blobs. This number is large enough for several compressed blocks,
- * even if the blocks compress well.
+ * even if compression does not make the blocks smaller.
  */
 const COMPARED_HEAD = 1 << 20;
 
 /**
- * Queries about the layers and blobs that earlier pushes left in a store. Each query is sent only once, when it is
- * first used.
+ * Queries about the layers and blobs that earlier pushes left in a store. Each query is sent only once, when its result
+ * is first needed.
  */
 export interface EarlierContent {
   /**
@@ -71,7 +71,7 @@ export async function findSameLayer(
     if ((await undefinedIfRefused(beginsWith(store, layer, firstBytes(head, COMPARED_HEAD)))) !== true) continue;
     const annotations = await describeArchive();
     if (annotations[ANNOTATIONS.contentDigest] !== layer.annotations[ANNOTATIONS.contentDigest]) continue;
-    // In a layout on disk, the rest of the blob may be broken.
+    // The comparison has read only the start of the blob. In a layout on disk, the rest of the blob may be broken.
     if (!(await store.hasBlob(layer.digest, layer.size))) continue;
     return { mediaType, digest: layer.digest, size: layer.size, annotations };
   }

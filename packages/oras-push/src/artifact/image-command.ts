@@ -9,7 +9,7 @@ import { type Reference, ReferenceSyntaxError } from "../oci/reference.ts";
 import { openStore } from "./open-store.ts";
 import type { ConnectionPlan, TransferContext } from "./transfer.ts";
 
-/** What an image runs by default (image-spec, config.md, `Entrypoint` and `Cmd`). */
+/** The entrypoint and the default arguments of an image (image-spec, config.md, `Entrypoint` and `Cmd`). */
 export interface ImageCommand {
   readonly entrypoint: readonly string[];
   readonly cmd: readonly string[];
@@ -25,7 +25,7 @@ interface IndexEntry extends Descriptor {
 /**
  * Reads the entrypoint and the default arguments of an image from its registry. If the image has several platforms,
  * uses an image for Linux, and prefers the architecture of this machine. Throws `usage` if the name is invalid. Throws
- * `noInput` if the registry does not have the image. Throws the errors of a request.
+ * `noInput` if the registry does not have the image. If a request fails, throws the error of the request.
  */
 export async function readImageCommand(
   name: string,

@@ -40,7 +40,7 @@ export function checkLayerCount(count: number): void {
     );
 }
 
-/** The reference of the image that belongs to an artifact. */
+/** Returns the reference of the image that belongs to an artifact. */
 export function imageReference<R extends AnyReference>(reference: R): R {
   return reference.tag === undefined ? reference : { ...reference, tag: `${reference.tag}${IMAGE_SUFFIX}` };
 }

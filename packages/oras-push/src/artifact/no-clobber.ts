@@ -31,8 +31,8 @@ const VOLATILE_OF_LAYERS: ReadonlySet<string> = new Set([ANNOTATIONS.fileTime]);
 
 /**
  * Checks that a tag's manifest has the same artifact type, layers and annotations as the new manifest. Also checks that
- * both manifests are mountable, or both are not. Ignores annotations that say when and where the artifact was made.
- * Throws `cannotCreate` with a description of the existing artifact if the manifests differ.
+ * the manifests are either both mountable or both not mountable. Ignores annotations that say when and where the
+ * artifact was made. Throws `cannotCreate` with a description of the existing artifact if the manifests differ.
  */
 export function checkSameContent(reference: AnyReference, existing: StoredManifest, wanted: StoredManifest): void {
   const found = contentOf(existing);

@@ -34,7 +34,7 @@ export function groupByStore(references: readonly AnyReference[]): readonly AnyR
   return [...groups.values()];
 }
 
-/** Opens the repositories and registries of one command. They share their connections. */
+/** Opens the repositories and registries of one command. All requests of the command share the same connections. */
 export interface StoreOpener {
   /** Does the same as {@link openStore}, but uses the shared connections. */
   open(reference: AnyReference, access: Access): Promise<ArtifactStore>;

@@ -32,7 +32,7 @@ const CLEAR_BELOW = "\x1b[J";
 /** A visible bar. */
 interface Bar {
   readonly title: string;
-  /** The blob's size in bytes; undefined if the blob is still being produced. */
+  /** The blob's size in bytes. The value is undefined if the blob is still being produced. */
   readonly total: number | undefined;
   done: number;
   /** The time at which the transfer started, in milliseconds. */
@@ -90,8 +90,8 @@ function drawer(bars: ReadonlySet<Bar>, terminal: Terminal, now: () => number): 
 }
 
 /**
- * Passes on the content of a blob, and adds the number of passed bytes to a bar. First resets the bar to zero, because
- * a retry sends the whole content again.
+ * Yields the content of a blob, and adds the number of yielded bytes to a bar. First resets the bar to zero, because a
+ * retry sends the whole content again.
  */
 async function* counted(source: AsyncIterable<Buffer>, bar: Bar, now: () => number): AsyncGenerator<Buffer> {
   bar.done = 0;

@@ -3,12 +3,12 @@ import { oneLine } from "shared/cli/tool-error";
 import type { BlobInfo } from "../oci/artifact-store.ts";
 import { shortDigest } from "../oci/digest.ts";
 
-/** A blob whose digest or size may not be known yet, because the blob is still being produced. */
+/** A blob whose digest or size may still be unknown, because the blob is still being produced. */
 type PartialBlobInfo = { readonly [Fact in keyof BlobInfo]?: BlobInfo[Fact] | undefined };
 
 /** Receives the progress of one blob. */
 export interface BlobReport {
-  /** Passes on the content of the blob, and counts the passed bytes. */
+  /** Yields the content of the blob unchanged, and counts the bytes. */
   watch(source: AsyncIterable<Buffer>): AsyncIterable<Buffer>;
   done(blob: BlobInfo): void;
 }

@@ -13,7 +13,7 @@ import type { TransferContext, TransferPlan } from "./transfer.ts";
 /** Where to restore artifacts. */
 export interface PullDestination {
   readonly folder: string;
-  /** If true, the pull fails if a file exists already. If false, the pull overwrites the file. */
+  /** If true, an existing file makes the pull fail. If false, the pull overwrites the file. */
   readonly keepOldFiles: boolean;
 }
 
@@ -57,10 +57,10 @@ export interface PulledTags {
 }
 
 /**
- * Pulls every tag of a repository or a layout, each into a separate folder. If a tag cannot be pulled, logs a warning
- * and skips the tag. Also pulls the outputs of failed runs, but warns about them. Throws `registry` if there are no
- * tags. If an error affects every tag, throws this error instead of skipping the tag. Examples are an unreachable
- * registry and refused credentials.
+ * Pulls every tag of a repository or a layout. Each tag gets a separate folder. If a tag cannot be pulled, logs a
+ * warning and skips the tag. Also pulls the outputs of failed runs, but warns about them. Throws `registry` if there
+ * are no tags. If an error affects every tag, throws this error instead of skipping the tag. Examples are an
+ * unreachable registry and refused credentials.
  */
 export async function pullAllTags(
   repository: AnyReference,

@@ -25,7 +25,7 @@ export type PullSource = Pick<ArtifactStore, "fetchManifest" | "fetchBlob">;
 export interface PullOptions {
   /** The folder for the artifact's files and folders. The pull creates this folder if it is missing. */
   readonly folder: string;
-  /** If true, the pull fails if a file exists already. If false, the pull overwrites the file. */
+  /** If true, an existing file makes the pull fail. If false, the pull overwrites the file. */
   readonly keepOldFiles: boolean;
   /**
    * A staging folder that several pulls share. It must be on the file system of `folder`, and the parent of `folder`
@@ -172,8 +172,8 @@ async function restoreLayers(
 }
 
 /**
- * Whether each layer restores a different path. This is true if all layers are files, and the first part of each title
- * is different.
+ * Whether each layer restores a different path. This is true if all layers are files, and no two titles have the same
+ * first part.
  */
 function areDistinctFiles(layers: readonly TitledLayer[]): boolean {
   const isFile = ({ descriptor: { mediaType, annotations } }: TitledLayer) =>
@@ -184,7 +184,7 @@ function areDistinctFiles(layers: readonly TitledLayer[]): boolean {
 
 /**
  * Moves the content of `whole` to the target folder. First checks that no file or folder conflicts with an existing
- * one. If the target folder does not exist, `whole` becomes the target folder.
+ * file or folder. If the target folder does not exist, `whole` becomes the target folder.
  */
 function moveIntoPlace(whole: string, { folder, keepOldFiles }: PullOptions): void {
   if (!existsSync(folder)) return writing(folder, () => renameSync(whole, folder));

@@ -33,17 +33,17 @@ export interface ArtifactPlan {
   /** Annotations of the manifest. They override annotations from the annotation file. */
   readonly annotations: Annotations;
   readonly annotationFile: AnnotationFile;
-  /** The level of the compression. For gzip: 1 to 9, or 0 to store folders uncompressed. */
+  /** The compression level. For gzip, the level is 1 to 9, or 0 to store folders uncompressed. */
   readonly level: number;
-  /** The format of compressed folders; gzip by default. */
+  /** The format of compressed folders. The default is gzip. */
   readonly compression?: Format;
-  /** Patterns that select the entries of folders to push. */
+  /** Patterns that select which entries of a folder are pushed. */
   readonly patterns: Patterns;
   /**
-   * If true, the push fails if one of its tags already points to different content. If false, overwrites such a tag.
+   * If true, a tag that already points to different content makes the push fail. If false, the push overwrites the tag.
    */
   readonly noClobber: boolean;
-  /** Whether to make the artifact mountable as an image; false by default. */
+  /** Whether to make the artifact mountable as an image. The default is false. */
   readonly mountable?: boolean;
   /** Whether to skip unreadable paths in folders. By default, an unreadable path is an error. */
   readonly skipUnreadable?: boolean;
@@ -122,8 +122,8 @@ function openDestinations(
 }
 
 /**
- * Returns a function that finds the annotations of a layer in the annotation file. Reports each key of the file that
- * matches no pushed path.
+ * Returns a function that finds the annotations of a layer in the annotation file. Reports each key that matches no
+ * pushed path.
  */
 function layerAnnotations({ layers }: AnnotationFile, paths: readonly LayerPath[], report: Log) {
   const names = new Set(paths.flatMap(({ path }) => [path, titleOf(path)]));
@@ -133,8 +133,8 @@ function layerAnnotations({ layers }: AnnotationFile, paths: readonly LayerPath[
 }
 
 /**
- * Reads a time from the variable `SOURCE_DATE_EPOCH`, in seconds since 1970. This time replaces the current time, so
- * that a push is reproducible. Throws a usage error if the variable is invalid.
+ * Reads the variable `SOURCE_DATE_EPOCH`, a time in seconds since 1970. This time replaces the current time, so that a
+ * push is reproducible. Throws a usage error if the variable is invalid.
  */
 function sourceDateEpoch({ SOURCE_DATE_EPOCH: text }: NodeJS.ProcessEnv): number | undefined {
   if (text === undefined || text === "") return undefined;

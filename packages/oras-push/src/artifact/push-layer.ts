@@ -10,7 +10,10 @@ import type { Progress } from "./progress.ts";
 /** A layer's descriptor in the manifest, and whether its blob was sent. */
 export interface PushedLayer {
   readonly descriptor: Descriptor;
-  /** True if the blob was uploaded; false if the store already had it, or mounted it from another repository. */
+  /**
+   * True if the blob was uploaded. False if the store already had the blob, or mounted the blob from another
+   * repository.
+   */
   readonly sent: boolean;
 }
 
@@ -36,7 +39,7 @@ export async function pushLayer(
 /**
  * Pushes a layer to a second store. The layer was already pushed to a first store. If the second store already has the
  * blob, sends nothing. Otherwise, tries to mount the blob. If the second store cannot mount the blob, reads the layer
- * again and sends it. Throws `noInput` if the layer changed after the push to the first store.
+ * again and sends the blob. Throws `noInput` if the layer changed after the push to the first store.
  */
 export async function copyLayer(
   store: ArtifactStore,
@@ -208,7 +211,10 @@ async function readStart(source: LayerSource) {
   return { head, rest: iterator, annotations };
 }
 
-/** Yields all bytes. Removes each chunk from `head` before it is yielded, so that its memory can be freed early. */
+/**
+ * Yields all bytes. Removes each chunk from `head` before the chunk is yielded, so that the memory of the chunk can be
+ * freed early.
+ */
 async function* continued(head: Buffer[], rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
   for (let chunk = head.shift(); chunk !== undefined; chunk = head.shift()) yield chunk;
   yield* { [Symbol.asyncIterator]: () => rest };

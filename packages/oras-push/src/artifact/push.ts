@@ -25,7 +25,7 @@ export interface Destination {
   readonly references: readonly AnyReference[];
 }
 
-/** A store, and what the push writes in this store. */
+/** A store, and the references and manifests that the push writes in this store. */
 interface OpenDestination {
   readonly store: ArtifactStore;
   readonly targets: readonly Target[];
@@ -36,8 +36,7 @@ export interface PushOptions {
   /** Number of layers that are sent at the same time. */
   readonly concurrency: number;
   /**
-   * If true, the push fails if a tag already points to content that differs from the pushed content. If false, the push
-   * overwrites the tag.
+   * If true, a tag that already points to different content makes the push fail. If false, the push overwrites the tag.
    */
   readonly noClobber: boolean;
   readonly progress: Progress;

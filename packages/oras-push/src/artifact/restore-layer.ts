@@ -90,8 +90,8 @@ async function restoreFolder(blob: PeekedStream, { title, descriptor }: TitledLa
 }
 
 /**
- * Passes on the content of a blob. Throws as soon as the content is longer than expected. At the end of the blob,
- * throws if the size or the digest is wrong.
+ * Yields the content of a blob. Throws as soon as the content is longer than expected. At the end of the blob, throws
+ * if the size or the digest is wrong.
  */
 async function* verified(source: AsyncIterable<Buffer>, descriptor: Descriptor, title: string): AsyncGenerator<Buffer> {
   const meter = new Meter();

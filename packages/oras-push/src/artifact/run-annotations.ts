@@ -35,7 +35,7 @@ export function failedRunReason(annotations: Annotations): string | undefined {
  */
 export type RunState = "succeeded" | "failed" | "incomplete" | "checkpoint" | "other";
 
-/** All states, in the order of help texts. */
+/** All states, in the order in which help texts list the states. */
 export const RUN_STATES: readonly RunState[] = ["succeeded", "failed", "incomplete", "checkpoint", "other"];
 
 /** Returns the state of the run that an artifact's annotations describe. This function is pure. */

@@ -53,8 +53,8 @@ async function sidecar(plan: SidecarCommandPlan, args: readonly string[], io: Io
     import("../artifact/push-artifact.ts"),
     import("../artifact/pull-artifacts.ts"),
   ]);
-  // The first SIGTERM means that the pod is terminating, so the sidecar finishes its work. A second SIGTERM ends the
-  // sidecar at once, but a native sidecar ignores it.
+  // The first SIGTERM means that the pod is terminating, so the sidecar finishes its work. A native sidecar ignores a
+  // second SIGTERM. Any other sidecar ends at once after a second SIGTERM.
   const never = new AbortController().signal;
   const signal = plan.native ? never : (io.interruptedAgain ?? never);
   const steps = sidecarSteps(plan, context, watcher.state, volume, signal);

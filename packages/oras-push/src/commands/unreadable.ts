@@ -5,8 +5,8 @@ import type { Unreadable } from "../results/read-artifacts.ts";
 import type { ResultsTarget } from "../results/repositories.ts";
 
 /**
- * Warns about each repository or layout of `targets` that is in `empty`: it has no tags or does not exist. If no
- * artifacts were found at all (`total` is 0), also warns about each prefix in `targets`.
+ * `empty` lists the repositories and layouts that have no tags or do not exist. Warns about each entry of `targets`
+ * that is in `empty`. If no artifacts were found at all (`total` is 0), also warns about each prefix in `targets`.
  */
 export function reportEmpty(targets: readonly ResultsTarget[], empty: readonly string[], total: number, warn: Log) {
   for (const target of targets) {

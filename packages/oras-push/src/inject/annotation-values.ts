@@ -20,7 +20,10 @@ const BY_NAME: ReadonlyMap<string, Annotation> = new Map(
   ANNOTATIONS.map((annotation) => [annotation.name, annotation]),
 );
 
-/** Whether a pod asks for injection: it has an annotation of the ORAS Operator or of these tools. */
+/**
+ * Whether a pod asks for injection. A pod asks for injection if it has an annotation of the ORAS Operator or of these
+ * tools.
+ */
 export function asksForInjection(given: GivenAnnotations): boolean {
   return Object.keys(given).some(isOurs);
 }
@@ -47,8 +50,8 @@ export function numberedInputs(given: GivenAnnotations): string[] {
 }
 
 /**
- * Returns the values of all given annotations that set a part of the pod, in the order of {@link ANNOTATIONS}. If
- * `prefix` is given, ignores annotations whose names do not start with `prefix`.
+ * Returns the values of all given annotations that set `part`, in the order of {@link ANNOTATIONS}. If `prefix` is
+ * given, ignores annotations whose names do not start with `prefix`.
  */
 export function partValues(given: GivenAnnotations, part: PodPart, prefix: string = ""): string[] {
   const names = ANNOTATIONS.filter(({ sets }) => sets === part).map(({ name }) => name);

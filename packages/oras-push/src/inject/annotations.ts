@@ -7,8 +7,8 @@ export const OPERATOR_PREFIX = "oras.converged-computing.github.io/";
 export const OWN_PREFIX = "oras-pod-tools.dev/";
 
 /**
- * A tool whose options can be set by annotations. The launcher starts the application's command. The sidecar runs in its
- * own container.
+ * A tool whose options can be set by annotations. The launcher starts the application's command. The sidecar runs in
+ * its own container.
  */
 export type Tool = "launcher" | "sidecar";
 
@@ -42,7 +42,9 @@ export interface Annotation {
   readonly sets: PodPart | OptionTarget;
   /** The meaning, in a phrase without a period. */
   readonly meaning: string;
-  /** The effect of a missing annotation, in a few words; undefined if a missing annotation has no effect. */
+  /**
+   * The effect of a missing annotation, in a few words. The value is undefined if a missing annotation has no effect.
+   */
   readonly default?: string;
 }
 
@@ -267,7 +269,7 @@ export function setSame({ sets: a }: Annotation, { sets: b }: Annotation): boole
 }
 
 /**
- * Whether a pod may have several annotations for the part or option that the given annotation sets. For example, each
+ * Whether several annotations of a pod may set the same part or option as the given annotation. For example, each
  * annotation for an input adds one more input.
  */
 export function addsUp({ sets }: Annotation): boolean {

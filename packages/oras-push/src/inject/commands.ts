@@ -11,19 +11,22 @@ import { FILE_SOURCES, LAUNCHER } from "./parts.ts";
 import type { Delivery } from "./settings.ts";
 import { valueType } from "./value-types.ts";
 
-/** What the annotations say about inputs and outputs. */
+/** The inputs and outputs that the annotations describe. */
 export interface Transfers {
   /** The references to pull, in order. The kubelet replaces `$(POD_NAMESPACE)`. */
   readonly inputs: readonly string[];
-  /** The reference to push; undefined if there is none. */
+  /** The sidecar pushes the output to this reference. The value is undefined if no annotation names a reference. */
   readonly pushTo: string | undefined;
-  /** Whether an input or an output needs the registry's host, but no annotation names the registry. */
+  /** True if an input or an output needs the registry's host, but no annotation names the registry. */
   readonly registryMissing: boolean;
   /** Whether the launcher saves a path, stdout or stderr. */
   readonly saves: boolean;
 }
 
-/** Reads the inputs and the output from valid annotations. Adds the registry's host to the operator's values. */
+/**
+ * Reads the inputs and the output from valid annotations. Adds the registry's host to the values of the operator's
+ * annotations.
+ */
 export function transfersOf(given: GivenAnnotations): Transfers {
   const host = registryHost(given);
   const withHost = (uri: string) => `${host}/${uri}`;

@@ -17,7 +17,10 @@ import { serviceClass } from "./service-class.ts";
 import type { InjectionSettings } from "./settings.ts";
 import { copiedVariable } from "./target.ts";
 
-/** The containers that injection adds, in the order in which they start. `application` runs the launcher. */
+/**
+ * Returns the containers that injection adds, in the order in which the containers start. `application` is the
+ * container that runs the launcher.
+ */
 export function injectedContainers(
   pod: PodTemplate,
   application: Container,

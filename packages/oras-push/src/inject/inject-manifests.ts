@@ -14,7 +14,7 @@ export interface ManifestText {
 export interface InjectedManifests {
   /** The content of all files after the changes, joined into one text. */
   readonly text: string;
-  /** The changes in the format of `diff -u`. Empty if there are no changes. */
+  /** The changes in the format of `diff -u`. The text is empty if there are no changes. */
   readonly difference: string;
   readonly warnings: readonly string[];
 }
@@ -55,8 +55,8 @@ async function injectFile(
     const result = await injectObject(document.object, settings, readCommand);
     const patched = document.patched(result.patch);
     parts.text += patched;
-    // If the patch changes a document, `patched` also reformats it. In this case, `before` gets the original document
-    // in the same format. Therefore, the difference shows only real changes.
+    // If the patch changes a document, `patched` also reformats the document. In this case, `before` gets the original
+    // document in the same format. Therefore, the difference shows only real changes.
     const unchanged = result.patch.length === 0;
     parts.before += unchanged ? patched : document.formatted();
     parts.after += patched;

@@ -12,7 +12,7 @@ import { isInjected, isWorker, namedContainer, podProblem, targetIndex } from ".
 export type Injection =
   /** The pod does not ask for injection, or already has a sidecar. */
   | { readonly kind: "unchanged" }
-  /** The pod cannot be injected. `why` says what to write instead. */
+  /** The pod cannot be injected. `why` contains the reason, and says what to change. */
   | { readonly kind: "refused"; readonly why: string }
   /** The pod cannot be injected, because its container has no command. `container` is the index of this container. */
   | { readonly kind: "no-command"; readonly why: string; readonly container: number }
@@ -52,7 +52,7 @@ export function injectPod(pod: PodTemplate, settings: InjectionSettings): Inject
 
 /**
  * Checks whether the annotations together describe what to pull or push. Each single annotation is already valid.
- * Returns the message for the first problem, and undefined if there is no problem.
+ * Returns the message for the first problem, or undefined if there is no problem.
  */
 function transferProblem(given: GivenAnnotations): string | undefined {
   const { inputs, pushTo, registryMissing, saves } = transfersOf(given);

@@ -2,7 +2,10 @@
 export type PatchOperation =
   | {
       readonly op: "add";
-      /** The JSON pointer of the new value (RFC 6901). If its last part is `-`, the value is appended to an array. */
+      /**
+       * The JSON pointer of the new value (RFC 6901). If the last part of the pointer is `-`, the value is appended to
+       * an array.
+       */
       readonly path: string;
       readonly value: unknown;
     }
@@ -15,7 +18,7 @@ export type JsonPatch = readonly PatchOperation[];
 /** The path to a value: names of fields and indexes of arrays. */
 export type Path = readonly (string | number)[];
 
-/** Creates an operation that adds a value, or replaces a field. */
+/** Creates an operation that adds a value, or replaces the value of a field. */
 export function add(path: Path, value: unknown): PatchOperation {
   return { op: "add", path: pointer(path), value };
 }

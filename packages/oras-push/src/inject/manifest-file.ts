@@ -14,7 +14,7 @@ import { patchYaml } from "./yaml-patch.ts";
 
 /** One object of a manifest. */
 export interface ManifestDocument {
-  /** The object as JSON. Null if the document contains no object. */
+  /** The object as JSON. The value is null if the document contains no object. */
   readonly object: unknown;
   /** Returns the text after a patch is applied. If the patch is empty, returns the exact text of the file. */
   patched(patch: JsonPatch): string;
@@ -22,10 +22,13 @@ export interface ManifestDocument {
   formatted(): string;
 }
 
-/** Types of YAML 1.1 that kubectl does not support. For example, kubectl reads `12:30` and `2026-01-31` as strings. */
+/** Types of YAML 1.1 that kubectl does not support. For example, kubectl reads `2026-01-31` as a string. */
 const UNKNOWN_TAGS = /timestamp|binary|omap|pairs|set/;
 
-/** kubectl reads YAML 1.1, in which `yes` is true and `0777` is octal. */
+/**
+ * kubectl reads YAML 1.1, in which `yes` is true and `0777` is octal. But kubectl reads `12:30` as a string, not as a
+ * sexagesimal number.
+ */
 const READ = {
   version: "1.1",
   customTags: (tags: Tags) =>
@@ -88,8 +91,8 @@ function readYaml(name: string, text: string): Document | undefined {
 }
 
 /**
- * Replaces each alias with a copy of its node. Otherwise, a patch of the node would also change all its aliases. The
- * result has no comments.
+ * Replaces each alias with a copy of its node. Otherwise, a patch of a node would also change all aliases of this node.
+ * The result has no comments.
  */
 function withoutAliases(document: Document.Parsed<ParsedNode>): Document {
   const copy = new Document(document.toJS(), { ...READ, aliasDuplicateObjects: false });
@@ -112,7 +115,7 @@ function isSexagesimal({ format }: { readonly format?: string }): boolean {
   return format === "TIME";
 }
 
-/** Whether the lists of a YAML text are indented more than their keys. */
+/** Returns false if a list in a YAML text has the same indentation as its key. Otherwise, returns true. */
 function indentsLists(text: string): boolean {
   return !/^( *)(?:- )?[\w./-]+:[^\S\n]*(?:#.*)?\n\1- /m.test(text);
 }

@@ -1,8 +1,8 @@
 import { OPERATOR_PREFIX, OWN_PREFIX } from "./annotations.ts";
 
 /**
- * The refusals and warnings that injection prints. A refusal says why the pod is refused, and what to write instead. A
- * text in braces, such as `{name}`, is replaced by a value. The admission policies contain the same sentences.
+ * The refusals and warnings that injection prints. A refusal says why the pod is refused, and what to change. A text in
+ * braces, such as `{name}`, is replaced by a value. The admission policies contain the same sentences.
  */
 export const MESSAGES = {
   unknown: "the annotation {name} does not exist: correct its name, or remove it",

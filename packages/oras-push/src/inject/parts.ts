@@ -2,7 +2,7 @@ import { DEFAULT_SHARE, SHARE } from "shared/pod/markers";
 import { OWN_PREFIX, type PodPart } from "./annotations.ts";
 import type { EnvironmentVariable, Resources } from "./pod.ts";
 
-/** The names of what injection adds to a pod. */
+/** The names of the containers and volumes that injection adds to a pod. */
 export const NAMES = {
   sidecar: "oras",
   install: "oras-install",
@@ -24,7 +24,7 @@ export const PATHS = {
   token: "/var/run/secrets/kubernetes.io/serviceaccount",
 } as const;
 
-/** Files for the sidecar from a Secret or a ConfigMap. */
+/** Files that the sidecar gets from a Secret or a ConfigMap. */
 export interface FileSource {
   /**
    * The part of the pod that an annotation sets. The value of the annotation is the name of the Secret or the
@@ -89,7 +89,7 @@ export const LAUNCHER = {
  */
 export const NETWORK_LABEL = { name: `${OWN_PREFIX}registry-network`, value: "true" } as const;
 
-/** The index of a pod in an Indexed Job. The Job controller writes this index into an annotation of the pod. */
+/** The variable and the annotation that contain the index of a pod in an Indexed Job. The Job controller sets both. */
 export const COMPLETION_INDEX = {
   variable: "JOB_COMPLETION_INDEX",
   annotation: "batch.kubernetes.io/job-completion-index",
@@ -109,8 +109,8 @@ export const GRACE_PERIOD = 180;
 const USER = 65532;
 
 /**
- * The permissions of the injected containers. They meet the profile `restricted` (Kubernetes, "Pod Security
- * Standards").
+ * The permissions of the injected containers. These permissions meet the profile `restricted` (Kubernetes, "Pod
+ * Security Standards").
  */
 export const SECURITY_CONTEXT = {
   runAsNonRoot: true,
@@ -132,7 +132,7 @@ export const VARIABLES: readonly EnvironmentVariable[] = [
   variable("NODE_NAME", "spec.nodeName"),
 ];
 
-/** The variable with the index of the pod in an Indexed Job. */
+/** The variable that contains the index of the pod in an Indexed Job. */
 export const INDEX_VARIABLE: EnvironmentVariable = variable(
   COMPLETION_INDEX.variable,
   `metadata.annotations['${COMPLETION_INDEX.annotation}']`,

@@ -17,7 +17,8 @@ import { targetIndex } from "./target.ts";
 
 /**
  * Returns the patch for every pod that asks for injection, even for a worker (`target.ts`). The patch adds the label
- * for the registry's network. If the pod has no subdomain, the patch also adds the subdomain of the registry.
+ * for the registry's network. If the annotation `oras-cache` names the registry and the pod has no subdomain, the patch
+ * also sets this name as the pod's subdomain.
  */
 export function networkPatch({ metadata, spec }: PodTemplate, given: GivenAnnotations): JsonPatch {
   const [subdomain] = partValues(given, "cache");
@@ -47,7 +48,7 @@ export function stepPatch(pod: PodTemplate, given: GivenAnnotations, settings: I
     ...addMissing(volumeMounts, at("volumeMounts"), []),
     ...mounts(settings).map((mount) => add(at("volumeMounts", "-"), mount)),
     ...launcherWords(given, settings.delivery).map((word, position) => add(at("command", position), word)),
-    // Moved words keep their comments in a YAML file.
+    // A move keeps the comments of the words in a YAML file.
     ...args.map(() => move(at("args", 0), at("command", "-"))),
     ...(container.args === undefined ? [] : [remove(at("args"))]),
     ...(grace === DEFAULT_GRACE_PERIOD ? [add(["spec", "terminationGracePeriodSeconds"], GRACE_PERIOD)] : []),

@@ -42,7 +42,7 @@ export interface PodTemplate {
   readonly spec: PodSpec;
 }
 
-/** The annotations of a pod; empty if there are none. */
+/** Returns the annotations of a pod. The result is empty if the pod has no annotations. */
 export function annotationsOf({ metadata }: PodTemplate): Readonly<Record<string, string>> {
   return metadata?.annotations ?? {};
 }

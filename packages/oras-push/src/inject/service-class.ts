@@ -4,9 +4,9 @@ import type { Container, PodTemplate, Resources } from "./pod.ts";
 const KINDS = ["cpu", "memory"] as const;
 
 /**
- * Returns the quality-of-service class that a pod must keep (Kubernetes, "Pod Quality of Service Classes"). To keep
- * this class, the injected containers need resources. Returns undefined if the injected containers need no resources.
- * This is the case if the pod is best-effort, or if its resources are set for the whole pod.
+ * Returns the quality-of-service class that a pod must keep (Kubernetes, "Pod Quality of Service Classes"). The pod
+ * keeps this class only if the injected containers also have resources. Returns undefined if the injected containers
+ * need no resources. This is the case if the pod is best-effort, or if its resources are set for the whole pod.
  */
 export function serviceClass({ spec }: PodTemplate): ServiceClass | undefined {
   const containers = [...spec.containers, ...(spec.initContainers ?? [])];

@@ -31,7 +31,7 @@ export function isInjected({ spec }: PodTemplate): boolean {
   return (spec.initContainers ?? []).some(({ name }) => name === NAMES.sidecar);
 }
 
-/** The container that an annotation names. Undefined if no annotation names a container. */
+/** Returns the name of a container from the annotations. Returns undefined if no annotation names a container. */
 export function namedContainer(given: GivenAnnotations): string | undefined {
   return partValues(given, "container")[0];
 }
@@ -44,7 +44,7 @@ export function isWorker({ spec }: PodTemplate, given: GivenAnnotations): boolea
 
 /**
  * Returns the index of the container whose command the launcher runs. This is the container that an annotation names.
- * If no annotation names a container, it is the only container of the pod. Returns -1 if there is no such container.
+ * If no annotation names a container, this is the only container of the pod. Returns -1 if there is no such container.
  */
 export function targetIndex({ spec }: PodTemplate, given: GivenAnnotations): number {
   const named = namedContainer(given);
@@ -71,8 +71,8 @@ export function copiedVariable(given: GivenAnnotations, { env = [] }: Container)
 }
 
 /**
- * Returns the reason why the pod cannot run the launcher, or undefined. Does not check whether the container has a
- * command. Call this only for a pod that is not a worker.
+ * Returns the reason why the pod cannot run the launcher. Returns undefined if there is no such reason. Does not check
+ * whether the container has a command. Call this only for a pod that is not a worker.
  */
 export function podProblem(pod: PodTemplate, given: GivenAnnotations): string | undefined {
   const container = pod.spec.containers[targetIndex(pod, given)];

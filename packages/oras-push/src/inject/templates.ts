@@ -12,7 +12,7 @@ export interface FoundTemplate {
   readonly path: Path;
   /** The pod with the annotations of its Job. */
   readonly pod: PodTemplate;
-  /** The patch that copies the annotations of the Job to the pod. Its paths are relative to the pod. */
+  /** The patch that copies the annotations of the Job to the pod. The paths in this patch are relative to the pod. */
   readonly inherited: JsonPatch;
 }
 
@@ -32,8 +32,8 @@ export function runsForever(kind: string): boolean {
 
 /**
  * Finds all pods and pod templates whose annotations ask for injection. `root` can be a Pod, a Job, a CronJob, a
- * JobSet, a List, or any other object. The annotations of a Job also apply to its pods. The ORAS Operator does
- * the same.
+ * JobSet, a List, or any other object. The annotations of a Job also apply to the pods of the Job, as in the ORAS
+ * Operator.
  */
 export function findTemplates(root: unknown): FoundTemplate[] {
   return [...visit(root, { object: "object", kind: "", path: [], owner: undefined })];

@@ -7,7 +7,7 @@ export interface ValueType {
   readonly pattern: string;
   /** A description of the valid values. Messages show this text after "must be". */
   readonly words: string;
-  /** Whether the value is a list with one item per line; false by default. */
+  /** Whether the value is a list with one item per line. The default is false. */
   readonly list?: true;
 }
 

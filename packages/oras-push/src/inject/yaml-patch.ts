@@ -11,7 +11,7 @@ export function patchYaml(document: Document, patch: JsonPatch): void {
 
 function applyOperation(document: Document, operation: PatchOperation): void {
   if (operation.op === "add") {
-    // Without this option, a value that appears twice would become an anchor and an alias.
+    // Without this option, the YAML would contain an anchor and an alias instead of a repeated value.
     const node = document.createNode(operation.value, { aliasDuplicateObjects: false });
     return addNode(document, operation.path, node);
   }
@@ -21,7 +21,7 @@ function applyOperation(document: Document, operation: PatchOperation): void {
 
 function addNode(document: Document, path: string, node: unknown): void {
   const { parent, last } = parentOf(document, path);
-  // A long list in brackets is hard to read.
+  // This setting puts each item on a separate line. A long list in brackets is hard to read.
   parent.flow = false;
   if (isMap(parent)) parent.set(keyIn(parent, last), node);
   else parent.items.splice(last === "-" ? parent.items.length : Number(last), 0, node);
@@ -47,8 +47,8 @@ function parentOf(document: Document, path: string): { parent: YAMLMap | YAMLSeq
 }
 
 /**
- * Returns the node of a key in a map. If the document has a comment on the key, this node contains the comment. Returns
- * `name` if the map does not have the key.
+ * Returns the node of the key `name` in a map. This node contains the comment on the key, if there is a comment.
+ * Returns `name` itself if the map does not have the key.
  */
 function keyIn({ items }: YAMLMap, name: string): unknown {
   return items.map(({ key }) => key).find((key) => isNode(key) && String(key) === name) ?? name;

@@ -14,7 +14,7 @@ export interface ArchiveHash {
   digest(): Promise<Digest>;
 }
 
-/** Hashes on the current thread. */
+/** Returns a hash that is computed on the current thread. */
 export function ownHash(ring: SegmentRing): ArchiveHash {
   const meter = new Meter();
   let before: Promise<unknown> = Promise.resolve();
@@ -28,7 +28,10 @@ export function ownHash(ring: SegmentRing): ArchiveHash {
   };
 }
 
-/** Hashes on a separate thread. That thread uses the ring, not `filled`, to wait until a segment has its content. */
+/**
+ * Returns a hash that is computed on a separate thread. That thread uses the ring, not `filled`, to wait until a
+ * segment has its content.
+ */
 export function threadHash({ memory, slots }: SegmentRing, threads: Threads): ArchiveHash {
   return {
     add: async (index, length, filled) => {

@@ -6,15 +6,15 @@ import { type ArchiveSums, encodedArchive } from "./encoded-archive.ts";
 import type { LayerOptions, LayerSource, LayerStream } from "./layer-source.ts";
 import { mountableEntries } from "./mountable-entries.ts";
 
-/** The content of a layer with an archive. */
+/** An archive that becomes the content of a layer. */
 export interface Archive {
   readonly title: string;
   readonly mediaType: string;
   /** Returns the entries for one pass over the archive. */
   readonly entries: () => Iterable<TreeEntry>;
   /**
-   * Returns the annotations of the layer. After the whole archive was read, `content` contains the digest of the
-   * archive.
+   * Returns the annotations of the layer. If the whole archive has been read, `content` contains the digest of the
+   * archive. Otherwise, `content` is empty.
    */
   readonly annotations: (content: Annotations) => Annotations;
 }

@@ -5,7 +5,7 @@ import { receivedFailure, type TaskResults, type ThreadAnswer, type ThreadTask }
 /** A running thread of `thread.ts`. */
 export class ArchiveThread {
   readonly #worker: Worker;
-  /** The callbacks of the unfinished tasks of the thread, in the order of the tasks. */
+  /** The callbacks of the thread's unfinished tasks, in the order of the tasks. */
   readonly #tasks: PromiseWithResolvers<unknown>[] = [];
 
   /** Starts the thread. Calls `ended` if the thread fails or ends. */

@@ -5,8 +5,8 @@ import { zlib } from "./zlib.ts";
 
 /**
  * The default gzip level. At this level, compression takes two thirds of the time that the gzip command takes at its
- * default level. The compressed data is at most 2 % larger than the data of the gzip command. These two values depend
- * on the `memLevel` of this compressor.
+ * default level. The compressed data is at most 2 % larger than the output of the gzip command. With a different
+ * `memLevel`, the time and the size would be different.
  */
 export const DEFAULT_LEVEL = 5;
 
@@ -16,7 +16,7 @@ export const DEFAULT_LEVEL = 5;
  */
 export const STORED = 0;
 
-/** The default level of zstd, as in the zstd command. */
+/** The default zstd level. The zstd command has the same default. */
 export const DEFAULT_ZSTD_LEVEL = 3;
 
 /** The format of compressed folders: one gzip member (RFC 1952), or zstd frames (RFC 8878). */
@@ -26,8 +26,9 @@ export type Format = "gzip" | "zstd";
 const CHUNK = 256 << 10;
 
 /**
- * Decompresses a layer. The layer's first bytes identify the format: gzip with any number of members, zstd, or a plain
- * tar. Throws an error with a zlib code if the compressed data is broken. Throws the errors of `bytes` unchanged.
+ * Decompresses a layer. The layer's first bytes identify gzip (with any number of members) and zstd. Any other layer is
+ * a plain tar archive, unless its media type ends with `gzip`. Throws an error with a zlib code if the compressed data
+ * is broken. Throws the errors of `bytes` unchanged.
  */
 export async function* decompressed({ head, bytes }: PeekedStream, mediaType: string): AsyncGenerator<Buffer> {
   const decompressor = await decompressorFor(head, mediaType);
@@ -36,7 +37,7 @@ export async function* decompressed({ head, bytes }: PeekedStream, mediaType: st
   try {
     yield* decompressor as AsyncIterable<Buffer>;
   } catch (error) {
-    // If a read of the blob fails, the decompressor fails too. In this case, throws the error of the read, because the
+    // If a read of the blob fails, the decompressor fails too. This line then throws the error of the read, because the
     // error of the decompressor is less precise.
     throw (await feeding) ?? error;
   }

@@ -7,12 +7,14 @@ const POLYNOMIAL = 0xedb88320;
 /** The polynomial 1. */
 const ONE = 0x80000000;
 
-/** The polynomial x^8. A multiplication by x^8 has the same effect as one further byte of zeros. */
+/**
+ * The polynomial x^8. A multiplication of a checksum by x^8 has the same effect as a zero byte at the end of the data.
+ */
 const ONE_BYTE = 0x00800000;
 
 /**
- * Returns the CRC-32 of two joined byte sequences, from the CRC-32 of each sequence. `length` is the length of the
- * second sequence in bytes.
+ * Combines the CRC-32 values of two byte sequences into the CRC-32 of the joined sequence. `length` is the length of
+ * the second sequence in bytes.
  */
 export function crc32Combine(first: number, second: number, length: number): number {
   let shifted = first;

@@ -7,7 +7,7 @@ const MAX_BLOCK = 0xffff;
  */
 const HEADER = 5;
 
-/** Encodes bytes as stored blocks of deflate. No block is marked as the last one (RFC 1951, section 3.2.4). */
+/** Encodes bytes as stored blocks of deflate. No block is marked as the last block (RFC 1951, section 3.2.4). */
 export function storedBlocks(bytes: Buffer): Buffer {
   const count = Math.ceil(bytes.length / MAX_BLOCK);
   const result = Buffer.allocUnsafeSlow(bytes.length + count * HEADER);

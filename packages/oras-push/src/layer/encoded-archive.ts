@@ -10,15 +10,15 @@ import type { Threads } from "./threads.ts";
 /** How to encode an archive. */
 export interface ArchiveEncoding {
   /**
-   * The level of the compression. For gzip: 1 to 9, or 0 to store the bytes uncompressed. If undefined, the archive is
-   * only read and hashed.
+   * The compression level. For gzip, the level is 1 to 9, or 0 to store the bytes uncompressed. If this field is
+   * undefined, the archive is only read and hashed.
    */
   readonly level: number | undefined;
-  /** The format of the compressed bytes; gzip by default. */
+  /** The format of the compressed bytes. The default is gzip. */
   readonly format?: Format | undefined;
-  /** The threads for a large archive; by default none. */
+  /** The threads for a large archive. By default, no threads are used. */
   readonly threads?: Threads | undefined;
-  /** If this signal aborts, the reading stops and throws the signal's reason. */
+  /** If this signal aborts, {@link encodedArchive} stops and throws the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -32,8 +32,8 @@ export interface ArchiveSums {
 }
 
 /**
- * With many threads, this number of compressed segments may wait for the consumer. Without this queue, the threads
- * would get no new segments while the consumer waits for the network.
+ * If many threads encode, at most this number of compressed segments can wait for the consumer. Without this queue, the
+ * threads would get no new segments while the consumer waits for the network.
  */
 const AHEAD = 8;
 

@@ -3,8 +3,8 @@ import { ANNOTATIONS } from "../oci/annotations.ts";
 import type { Annotations } from "../oci/descriptor.ts";
 
 /**
- * The bits of a mode that are restored. These bits are the permissions. The set-user-ID bit, the set-group-ID bit and
- * the sticky bit are never restored.
+ * The permission bits of a mode. Only these bits are restored. The set-user-ID bit, the set-group-ID bit and the sticky
+ * bit are never restored.
  */
 const PERMISSIONS = 0o777;
 
@@ -13,9 +13,9 @@ const LATEST = 253_402_300_799;
 
 /** The metadata of a file from the annotations of its layer. */
 export interface FileMetadata {
-  /** The permission bits; undefined if unknown. */
+  /** The permission bits. Undefined if they are unknown. */
   readonly mode: number | undefined;
-  /** The modification time; undefined if unknown. */
+  /** The modification time. Undefined if it is unknown. */
   readonly mtime: Date | undefined;
 }
 

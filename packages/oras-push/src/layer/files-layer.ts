@@ -10,8 +10,8 @@ import type { LayerOptions, LayerSource } from "./layer-source.ts";
 
 /**
  * Returns the layer of an image. This layer is an archive of all `files`. The layer has no title, so that other clients
- * do not restore the archive. The artifact of the image has a separate layer for each file. The title of a file's layer
- * is also the name of the file in the archive.
+ * do not restore the archive. The image's artifact has a separate layer for each file. A file has the same name in the
+ * archive as in this separate layer.
  */
 export async function filesLayer(files: readonly LayerPath[], options: LayerOptions): Promise<LayerSource> {
   const entries = await Promise.all(files.map(({ path }) => entryOf(path)));

@@ -6,7 +6,7 @@ import { zlib } from "./zlib.ts";
 
 /**
  * Whether a blob is a gzipped archive whose first entry is a folder with the name `title`. oras-py packs folders in
- * this way, but does not mark them with an annotation.
+ * this way, but does not mark the layers of folders with an annotation.
  */
 export async function isFolderArchive({ head }: PeekedStream, title: string): Promise<boolean> {
   const { constants, createGunzip } = await zlib();

@@ -22,18 +22,19 @@ export const WINDOW = 32 << 10;
 const MEMORY_LEVEL = 9;
 
 /**
- * After this number of compressed blocks, a thread collects its garbage. Each block leaves a dictionary of
- * {@link WINDOW} bytes in memory until then. V8 does not know about these bytes, and would collect too late.
+ * After this number of compressed blocks, a thread collects its garbage. Before this collection, the dictionary of each
+ * block stays in memory ({@link WINDOW} bytes). V8 does not count these bytes. Therefore, V8 itself would start the
+ * collection too late.
  */
 const COLLECTED = 32;
 
 /**
- * After this number of blocks that are stored uncompressed, a thread runs a minor garbage collection. Otherwise, V8
- * would keep tens of megabytes of blocks that are already sent.
+ * After this number of blocks that are stored uncompressed, a thread runs a minor garbage collection. Without this
+ * collection, tens of megabytes of sent blocks would stay in memory.
  */
 const COLLECTED_STORED = 16;
 
-/** The minimum size in bytes of a block that is tested for incompressible content. Shorter blocks are not tested. */
+/** The minimum size, in bytes, of the blocks that {@link isStored} tests for incompressible content. */
 const MIN_SAMPLED = 2 * WINDOW;
 
 /**
@@ -72,7 +73,7 @@ export async function syncCompressor(level: number): Promise<SyncCompressor> {
     for (const [block, dictionary] of blocksOf(segment, before)) {
       const compressed = compress(block, dictionary);
       length += compressed.copy(target, length);
-      // Frees the memory at once. The garbage collection would come too late.
+      // This call frees the memory at once. The garbage collection would free the memory too late.
       (compressed.buffer as ArrayBuffer).transfer(0);
     }
     return length;
@@ -108,7 +109,7 @@ function optionsOf(level: number, finishFlush: number) {
   return { level, memLevel: MEMORY_LEVEL, chunkSize: BLOCK, finishFlush };
 }
 
-/** The blocks of a segment, each with its dictionary. */
+/** Returns the blocks of a segment. Each block has its own dictionary. */
 function blocksOf(segment: Buffer, before: Buffer | undefined): [block: Buffer, dictionary: Buffer | undefined][] {
   return Array.from({ length: Math.ceil(segment.length / BLOCK) }, (_, index) => {
     const start = index * BLOCK;
@@ -117,7 +118,7 @@ function blocksOf(segment: Buffer, before: Buffer | undefined): [block: Buffer, 
   });
 }
 
-/** Whether to store a block uncompressed, without an attempt to compress it. */
+/** Whether to store a block uncompressed without an attempt to compress this block. */
 function isStored(block: Buffer, level: number): boolean {
   return level === 0 || (block.length >= MIN_SAMPLED && looksRandom(block) && !repeatsItself(block, WINDOW));
 }

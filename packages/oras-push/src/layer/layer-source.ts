@@ -6,9 +6,9 @@ import type { Threads } from "./threads.ts";
 
 /** How to make layers. */
 export interface LayerOptions {
-  /** The level of the compression. For gzip: 1 to 9, or 0 to store folders uncompressed. */
+  /** The compression level. For gzip, the level is 1 to 9, or 0 to store folders uncompressed. */
   readonly level: number;
-  /** The format of compressed folders; gzip by default. */
+  /** The format of compressed folders. The default is gzip. */
   readonly format?: Format | undefined;
   /** Patterns that select the entries of folders. By default, all entries are selected. */
   readonly patterns?: Patterns;
@@ -18,15 +18,15 @@ export interface LayerOptions {
    */
   readonly latest?: number | undefined;
   /**
-   * Receives a line of text about each skipped file in a folder, and about each file that is stored as a different kind
-   * of file.
+   * Receives one line of text for each file that is skipped or stored as a different kind of file. Only the files in
+   * folders cause such lines.
    */
   readonly report: (message: string) => void;
   /** Whether to skip unreadable paths in folders. By default, an unreadable path is an error. */
   readonly skipUnreadable?: boolean | undefined;
   /** Whether folders must be mountable as parts of an image. False by default. */
   readonly mountable?: boolean;
-  /** The user's annotations for a layer; none by default. */
+  /** Returns the user's annotations for a layer. By default, there are no such annotations. */
   readonly annotations?: (layer: LayerPath) => Annotations;
   /**
    * If this signal aborts, the read of a layer stops and throws the signal's reason. A read may take minutes. If this
@@ -46,15 +46,15 @@ export interface LayerStream {
 
 /** A layer that can be read repeatedly. Each read gives the same bytes, as long as the files do not change. */
 export interface LayerSource {
-  /** The name under which the layer is restored: the last part of the path. */
+  /** The title of the layer. A pull restores the layer under this name. */
   readonly title: string;
   readonly mediaType: string;
-  /** The layer's size in bytes. Undefined for a folder, because the size is unknown before the archive is read. */
+  /** The layer's size in bytes. Undefined for an archive, because the size is unknown before the archive is read. */
   readonly size: number | undefined;
   readonly open: () => LayerStream;
   /**
-   * Reads the folder as an uncompressed archive, and returns the annotations of the layer. Undefined if the layer is a
-   * file.
+   * Reads the archive without compression, and returns the annotations of the layer. This field is undefined if the
+   * layer is a single file.
    */
   readonly describeArchive: (() => Promise<Annotations>) | undefined;
 }

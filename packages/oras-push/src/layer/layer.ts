@@ -59,7 +59,10 @@ function fileLayer(layer: NamedLayer, stats: Stats, { latest, signal }: LayerOpt
   return { title, mediaType, size: stats.size, open, describeArchive: undefined };
 }
 
-/** Returns a function that passes each message to `report` only once, because a folder may be read several times. */
+/**
+ * Returns a function that passes each message to `report` only once. Without this function, each further read of a
+ * folder would report the same messages again.
+ */
 function once(report: (message: string) => void): (message: string) => void {
   const reported = new Set<string>();
   return (message) => {

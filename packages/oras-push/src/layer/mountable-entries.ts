@@ -20,7 +20,7 @@ const WHITEOUT = ".wh.";
 
 /**
  * Yields the entries of an archive, and removes the set-user-ID and set-group-ID bits. Throws {@link NotMountableError}
- * if a name starts with {@link WHITEOUT}, because a container runtime would then delete files of the image.
+ * if a name starts with {@link WHITEOUT}. In an image, such an entry would delete a file.
  */
 export function* mountableEntries(entries: Iterable<TreeEntry>): Generator<TreeEntry> {
   for (const entry of entries) {

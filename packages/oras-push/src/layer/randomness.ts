@@ -6,14 +6,14 @@ const SAMPLE_SIZE = 1024;
 
 /**
  * A sample counts as random if {@link sumOfSquares} returns at most this number. If all byte values are equally likely,
- * the function returns about 5100 on average, and hardly ever 5600. If the function returns 6000 for a sample, a code
- * for single bytes (such as a Huffman code) saves less than 3 % of this sample.
+ * the function returns about 5100 on average, and very rarely more than 5600. If the function returns 6000 for a
+ * sample, a code for single bytes (such as a Huffman code) saves less than 3 % of this sample.
  */
 const MAX_SQUARES = 6000;
 
 /**
  * The length, in bytes, of the sequences that {@link repeatsItself} searches for. In random data, a sequence of this
- * length hardly ever occurs twice.
+ * length almost never occurs twice.
  */
 const PROBE = 8;
 

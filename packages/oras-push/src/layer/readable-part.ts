@@ -34,8 +34,8 @@ export function readablePart(paths: readonly LayerPath[]): ReadablePart {
 }
 
 /**
- * Checks a path. If the path is a folder, also checks the paths in the folder, and calls `unreadable` for each
- * unreadable path. Throws `noInput` if `path` itself cannot be read.
+ * Checks a path. If the path is a folder, this function also checks all paths in the folder, and calls `unreadable` for
+ * each unreadable path. Throws `noInput` if `path` itself cannot be read.
  */
 function checkPath(path: string, unreadable: (path: string, failure: ToolError) => void): void {
   const stats = reading(path, () => {

@@ -12,7 +12,7 @@ import { asyncZstd } from "./zstd-segment.ts";
 export interface EncodedSegment {
   /** The CRC-32 of the uncompressed segment. */
   readonly checksum: number;
-  /** Returns the compressed segment in buffers of its own. */
+  /** Returns the compressed segment in buffers that the caller may keep. */
   readonly take: () => readonly Buffer[];
 }
 
@@ -25,14 +25,14 @@ export interface SegmentEncoder {
 }
 
 /**
- * The number of slots if no threads are used. libuv compresses four blocks at the same time. These four blocks fill two
- * slots. The third slot holds the dictionary.
+ * The number of slots in the ring of {@link ownEncoder}. libuv compresses four blocks at the same time. These four
+ * blocks fill two slots. The third slot holds the dictionary.
  */
 const OWN_SLOTS = 3;
 
 /**
- * Returns an encoder that fills and hashes segments on the current thread, and compresses them on libuv's threads.
- * `level` is the compression level; with gzip, level 0 stores the bytes uncompressed. If `level` is undefined, the
+ * Returns an encoder that fills and hashes segments on the current thread, and compresses segments on libuv's threads.
+ * `level` is the compression level. For gzip, level 0 stores the bytes uncompressed. If `level` is undefined, the
  * segments are only filled and hashed.
  */
 export async function ownEncoder(level: number | undefined, format: Format = "gzip"): Promise<SegmentEncoder> {

@@ -5,14 +5,14 @@ import { MAX_COMPRESSED, SEGMENT, WINDOW } from "./gzip-block.ts";
 const SLOT: number = SEGMENT + MAX_COMPRESSED;
 
 /**
- * Shared memory for the segments of one archive that are being encoded. Segment n is in the slot n modulo the number of
+ * Shared memory for segments of one archive while they are being encoded. Segment n is in slot n modulo the number of
  * slots. Several threads fill and compress segments, and one thread hashes segments. All these threads use the same
  * memory without copies.
  */
 export class SegmentRing {
   readonly memory: SharedArrayBuffer;
   readonly slots: number;
-  /** For each slot, the index of its last filled segment, plus one. */
+  /** Contains one number for each slot: the index of the last filled segment in this slot, plus one. */
   readonly #filled: Int32Array<SharedArrayBuffer>;
 
   /** `slots` is the number of slots. Pass `memory` to use the ring of another thread. */
@@ -22,7 +22,7 @@ export class SegmentRing {
     this.#filled = new Int32Array(memory, slots * SLOT, slots);
   }
 
-  /** Returns the memory of a segment. Later, another segment reuses this memory, because it is in the same slot. */
+  /** Returns the memory of a segment. Later, another segment in the same slot reuses this memory. */
   segment(index: number, length: number = SEGMENT): Buffer {
     return Buffer.from(this.memory, (index % this.slots) * SLOT, length);
   }

@@ -6,7 +6,7 @@ import type { Format } from "./compression.ts";
 
 /** A segment in a ring that several threads share. */
 interface SharedSegment {
-  /** The number of the segment in the archive. */
+  /** The index of the segment in the archive. The first segment has the index 0. */
   readonly index: number;
   /** The length of the segment in bytes. */
   readonly length: number;
@@ -16,10 +16,10 @@ interface SharedSegment {
   readonly slots: number;
 }
 
-/** A segment to fill and to compress, in the form in which it is sent to a thread. */
+/** A task to fill and compress a segment. */
 export interface EncodeTask extends SharedSegment {
   readonly kind: "encode";
-  /** The level of the compression. If undefined, the thread only fills the segment. */
+  /** The compression level. If this field is undefined, the thread only fills the segment. */
   readonly level: number | undefined;
   readonly format: Format;
   /** The paths of the parts, separated by NUL bytes. */
@@ -28,7 +28,9 @@ export interface EncodeTask extends SharedSegment {
   readonly numbers: Float64Array;
 }
 
-/** A segment to hash. The segments of an archive arrive in order. The segment with the number 0 begins a new hash. */
+/**
+ * A task to hash a segment. The segments of an archive arrive in order. The segment with the index 0 begins a new hash.
+ */
 export interface HashTask extends SharedSegment {
   readonly kind: "hash";
 }
@@ -87,7 +89,7 @@ export function sentFailure(error: unknown): SentFailure {
   return { code, message: error instanceof Error ? error.message : String(error), why, hint };
 }
 
-/** Converts a failure that a thread sent to an error. */
+/** Converts a failure from a thread into an error. */
 export function receivedFailure({ code, message, why, hint }: SentFailure): Error {
   if (code === undefined) return new Error(message);
   return new ToolError(code, message, {

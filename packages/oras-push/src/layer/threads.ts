@@ -9,7 +9,7 @@ const MAX_THREADS = 16;
 /** The memory of a thread, in bytes: 7 MiB for V8 and Node, and 1 MiB for its segments and for zlib. */
 const THREAD_MEMORY = 8 << 20;
 
-/** The memory that a push needs in addition to the memory of these threads, in bytes. */
+/** The memory, in bytes, that a push needs in addition to the memory of the encoding threads. */
 const OTHER_MEMORY = 64 << 20;
 
 /**
@@ -49,7 +49,7 @@ export class Threads {
 
   /**
    * Claims the threads for one archive. Only one archive at a time can use the threads, because two archives would need
-   * twice the memory. Returns false if there are no threads, or if another archive has them.
+   * twice the memory. Returns false if there are no threads, or if another archive uses the threads.
    */
   claim(): boolean {
     if (this.#claimed || this.count === 0) return false;
@@ -69,7 +69,10 @@ export class Threads {
     return this.#leastBusy().run(task);
   }
 
-  /** Hashes a segment. Pass the segments in the order of the archive, and each segment to {@link encode} first. */
+  /**
+   * Hashes a segment. Pass the segments in the order of the archive. Before you pass a segment to this method, pass it
+   * to {@link encode}.
+   */
   async hash(task: HashTask): Promise<void> {
     await this.#hasher().run(task);
   }
@@ -104,8 +107,8 @@ export class Threads {
   }
 
   /**
-   * Ends all threads. All tasks fail. It is not enough to end one thread, because another thread could then wait for a
-   * segment of this thread forever.
+   * Ends all threads. All tasks fail. If only one thread ended, another thread could wait forever for a segment of the
+   * ended thread.
    */
   async #end(reason: Error): Promise<void> {
     const ended = this.#ended ?? reason;

@@ -4,8 +4,8 @@ import { type AsyncCompressor, MAX_COMPRESSED, SEGMENT, type SyncCompressor } fr
 import { zlib } from "./zlib.ts";
 
 /**
- * After this number of frames, a thread collects its garbage. V8 would collect this garbage too late, because V8 does
- * not know about the memory of zstd's contexts.
+ * After this number of frames, a thread collects its garbage. V8 does not count the memory of zstd's contexts.
+ * Therefore, V8 itself would start the collection too late.
  */
 const COLLECTED = 16;
 
@@ -49,8 +49,8 @@ export async function asyncZstd(level: number): Promise<AsyncCompressor> {
 }
 
 /**
- * Frees the memory of a frame at once, because the garbage collection would come too late. Does not free a short frame,
- * because its memory belongs to Node's pool.
+ * Frees the memory of a frame at once, because the garbage collection would free it too late. Does not free a short
+ * frame, because the memory of a short frame belongs to Node's pool.
  */
 function free({ buffer }: Buffer): void {
   if (buffer.byteLength > SEGMENT) (buffer as ArrayBuffer).transfer(0);

@@ -12,8 +12,8 @@ const ACCESS_WORDS =
   /access|allowed|authenticat|authori[sz]|credential|denied|forbidden|log ?in|password|permission|permitted|privilege|scope|token/i;
 
 /**
- * Words for reasons such as a quota, which have nothing to do with credentials. A 403 with one of these words does not
- * count as denied access, even if the message also contains one of {@link ACCESS_WORDS}.
+ * Words for reasons that are unrelated to credentials, such as a quota. A 403 with one of these words does not count as
+ * denied access, even if the message also contains one of {@link ACCESS_WORDS}.
  */
 const OTHER_REASON =
   /already exists|archived|capacity|exceed|frozen|immutab|\blimit|\block(ed)?\b|maintenance|overwrit|payment|quarantin|quota|read[- ]?only|too (large|big|many)|vulnerab/i;

@@ -16,7 +16,7 @@ export const ANNOTATIONS = {
    * the tar archive contains the permissions.
    */
   fileMode: "dev.oras-pod-tools.file.mode",
-  /** The modification time (RFC 3339) of a file that is a layer of its own, in UTC and whole seconds. */
+  /** The modification time of a single file (RFC 3339), in UTC and whole seconds. */
   fileTime: "dev.oras-pod-tools.file.mtime",
   /**
    * The digest of the artifact that an image belongs to. The image contains the files of this artifact. Only images
@@ -47,7 +47,7 @@ export const ANNOTATIONS = {
   checkpointPatterns: "dev.oras-pod-tools.run.checkpoint-patterns",
   /** The number of the checkpoint from which the run was resumed. */
   resumedFrom: "dev.oras-pod-tools.run.resumed-from",
-  /** The names of the pod, of the pod's namespace and of the pod's node. */
+  /** The name of the pod. The next two annotations contain the names of the pod's namespace and node. */
   pod: "dev.oras-pod-tools.run.pod",
   namespace: "dev.oras-pod-tools.run.namespace",
   node: "dev.oras-pod-tools.run.node",

@@ -13,8 +13,8 @@ export interface BlobInfo {
 }
 
 /**
- * A function that opens the content of a blob at the first byte. Each attempt to push the blob calls this function
- * once.
+ * A function that opens the content of a blob at the first byte. A store calls this function again each time it sends
+ * the content.
  */
 export type OpenContent = () => AsyncIterable<Buffer>;
 
@@ -29,9 +29,9 @@ export interface ArtifactStore {
    */
   hasBlob(digest: Digest, size?: number): Promise<boolean>;
   /**
-   * Asks once whether the store has a blob. Never throws, so that the caller can do other work at the same time.
-   * Returns undefined if the store did not answer. An OCI layout always returns undefined, because an early answer
-   * would save no time for a layout.
+   * Asks once whether the store has a blob. Never throws. Therefore, the caller can do other work before it awaits the
+   * result. Returns undefined if the store did not answer. An OCI layout always returns undefined, because an early
+   * answer from a layout would save no time.
    */
   probeBlob(digest: Digest, size: number): Promise<boolean | undefined>;
   /**
@@ -48,8 +48,8 @@ export interface ArtifactStore {
    */
   pushStreamedBlob(open: OpenContent): Promise<BlobInfo>;
   /**
-   * Returns a blob's content. `start` is the offset of the first byte, 0 by default. The caller must check the size and
-   * the digest.
+   * Returns a blob's content. `start` is the offset of the first byte. The default is 0. The caller must check the size
+   * and the digest.
    */
   fetchBlob(descriptor: Descriptor, start?: number): AsyncIterable<Buffer>;
   /**
@@ -57,18 +57,21 @@ export interface ArtifactStore {
    * have the manifest.
    */
   fetchManifest(reference: string): Promise<StoredManifest | undefined>;
-  /** Stores a manifest under a tag. If no tag is given, stores the manifest only under its digest. */
+  /** Stores a manifest under a tag, or only under its digest if no tag is given. */
   pushManifest(manifest: StoredManifest, tag: string | undefined): Promise<void>;
   /**
-   * Stores a manifest under a new tag. If the tag already exists, stores nothing and returns the manifest that has this
-   * tag.
+   * Stores a manifest under a new tag, and returns undefined. If the tag already exists, this method stores nothing and
+   * returns the manifest that has this tag.
    */
   addManifest(manifest: StoredManifest, tag: string): Promise<StoredManifest | undefined>;
   /** Whether the store has at least one tag. */
   hasTags(): Promise<boolean>;
   /** Lists all tags. */
   listTags(): Promise<string[]>;
-  /** Lists the manifests whose subject is `digest`, such as signatures. The list includes manifests without a tag. */
+  /**
+   * Lists the manifests whose subject is `digest`. For example, a signature is such a manifest. The list includes
+   * manifests without a tag.
+   */
   listReferrers(digest: Digest): Promise<readonly Digest[]>;
   /**
    * Deletes a manifest. Also deletes each tag in `tags` that still refers to this manifest. Does nothing if the

@@ -5,14 +5,14 @@ import type { Transport } from "./http/transport.ts";
 /** A blob whose size may be unknown. */
 export type WantedBlob = Pick<BlobInfo, "digest"> & Partial<BlobInfo>;
 
-/** The statuses of a registry that does not support HEAD. */
+/** A registry that does not support HEAD returns one of these statuses. */
 const NO_HEAD: ReadonlySet<number> = new Set([405, 501]);
 
 /**
  * Whether a registry has a blob (distribution-spec, "Checking if content exists in the registry"). `path` is the path
  * of the repository. Sends a HEAD request. The status 200 alone does not prove that the registry has the blob, because
- * any web server may send this status. If the registry does not support HEAD, sends a GET request for the first byte of
- * the blob. `retry` says whether the transport retries a failed request.
+ * any web server may send this status. If the registry does not support HEAD, this function sends a GET request for the
+ * first byte of the blob. `retry` says whether the transport retries a failed request.
  */
 export async function hasBlob(
   transport: Transport,
@@ -37,9 +37,9 @@ async function hasFirstByte(transport: Transport, request: RegistryRequest, blob
 }
 
 /**
- * Whether a response proves that the registry has the blob. Compares the digests if the response has a digest header.
- * Otherwise, compares the sizes if the blob's size is known. If neither comparison is possible, any response except a
- * web page is a proof.
+ * Whether a response proves that the registry has the blob. If the response has a digest header, this function compares
+ * the digests. Otherwise, it compares the sizes if the blob's size is known. If neither comparison is possible, any
+ * response except a web page is a proof.
  */
 function proves(response: RegistryResponse, length: string | undefined, { digest, size }: WantedBlob): boolean {
   const named = response.header("docker-content-digest");

@@ -11,7 +11,7 @@ import { MAX_MANIFEST_BYTES } from "./manifest-size.ts";
 import { DOCKER_MANIFEST, OCI_MANIFEST, UNKNOWN_ARTIFACT } from "./media-types.ts";
 import { digestOf } from "./meter.ts";
 
-/** The fields of a manifest that a pull needs (image-spec, manifest.md). */
+/** The manifest fields that a pull needs (image-spec, manifest.md). */
 export interface Manifest {
   readonly artifactType: string | undefined;
   readonly layers: readonly Descriptor[];

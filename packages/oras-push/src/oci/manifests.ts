@@ -10,8 +10,8 @@ import { digestOf } from "./meter.ts";
 import { RegistryError } from "./registry-error.ts";
 
 /**
- * The media types in the `Accept` header of a request. The list includes the types of image indexes. Otherwise, a
- * registry may return 404 for an image index.
+ * The media types in the `Accept` header of a request. The list includes the types of image indexes. Without these
+ * types, a registry may return 404 for an image index.
  */
 const ACCEPTED = [OCI_MANIFEST, DOCKER_MANIFEST, OCI_INDEX, DOCKER_INDEX].join(", ");
 
@@ -46,9 +46,9 @@ export class Manifests {
   }
 
   /**
-   * Stores a manifest under a tag. If no tag is given, stores the manifest only under its digest. The registry must
-   * already have all blobs of the manifest. After most failures, this method reads the manifest back, because the
-   * registry may have stored the manifest despite the failure.
+   * Stores a manifest under a tag, or only under its digest if no tag is given. The registry must already have all
+   * blobs of the manifest. After most failures, this method reads the manifest back, because the registry may have
+   * stored the manifest despite the failure.
    */
   async push(manifest: StoredManifest, tag: string | undefined): Promise<void> {
     const reference = tag ?? manifest.descriptor.digest;
@@ -67,9 +67,10 @@ export class Manifests {
   }
 
   /**
-   * Stores a manifest under a new tag. If the tag already exists, stores nothing and returns the manifest that has this
-   * tag. The specification defines no request that fails if the tag already exists. Therefore, this method looks up the
-   * tag right before the write. If the registry refuses the write, this method looks up the tag again.
+   * Stores a manifest under a new tag, and returns undefined. If the tag already exists, this method stores nothing and
+   * returns the manifest that has this tag. The specification defines no request that fails if the tag already exists.
+   * Therefore, this method looks up the tag right before the write. If the registry refuses the write, this method
+   * looks up the tag again.
    */
   async add(manifest: StoredManifest, tag: string): Promise<StoredManifest | undefined> {
     const existing = await this.fetch(tag);

@@ -36,5 +36,5 @@ export const FILE_LAYER = "application/vnd.oci.image.layer.v1.tar";
 /** The media type of a folder's layer: a gzipped tar archive. */
 export const FOLDER_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip";
 
-/** The media type of a folder's layer if the layer is a tar archive that is compressed with zstd. */
+/** The media type of a folder's layer: a tar archive that is compressed with zstd. */
 export const ZSTD_FOLDER_LAYER = "application/vnd.oci.image.layer.v1.tar+zstd";

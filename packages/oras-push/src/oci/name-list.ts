@@ -11,7 +11,7 @@ export interface NameList {
   /** The path of the list, such as `/v2/metric/run/tags/list`. */
   readonly path: string;
   readonly scope: string;
-  /** The field of the response that contains the names. */
+  /** The response's field that contains the names. */
   readonly field: "tags" | "repositories";
   /** The status codes that mean "there are no names". Any status except these and 200 causes an error. */
   readonly none: readonly number[];
@@ -20,7 +20,7 @@ export interface NameList {
 /** One page of a list of names. */
 export interface NamePage {
   readonly names: readonly string[];
-  /** The URL of the next page. Undefined if the registry names no next page. */
+  /** The URL of the next page. Undefined if the response contains no such URL. */
   readonly next: URL | undefined;
 }
 

@@ -123,7 +123,7 @@ export class Repository implements ArtifactStore {
 
   /**
    * Sends a blob whose digest and size are known. A retry sends only the bytes that the registry does not have. Each
-   * attempt calls `open` once. `open` must open the content at its first byte.
+   * attempt to send bytes calls `open` again. `open` must open the content at its first byte.
    */
   async pushKnownBlob(blob: BlobInfo, open: OpenContent): Promise<void> {
     await this.#putBlob(blob, (offset) => () => skipBytes(open(), offset));
@@ -131,17 +131,17 @@ export class Repository implements ArtifactStore {
 
   /**
    * Sends a blob while the caller produces the content ("Pushing a blob in chunks", with one chunk of unknown length).
-   * A retry produces the content again, but sends only the bytes that the registry does not have. Each attempt calls
-   * `open` once. `open` must open the content at its first byte.
+   * A retry produces the content again, but sends only the bytes that the registry does not have. Each attempt to send
+   * bytes calls `open` again. `open` must open the content at its first byte.
    */
   pushStreamedBlob(open: OpenContent): Promise<BlobInfo> {
     let blob: BlobInfo | undefined;
     return this.#uploads.run(async (session) => {
-      // If an earlier attempt sent all bytes and only lost the response, `finish` is the only remaining step.
+      // If an earlier attempt sent all bytes, but received no response, `finish` is the only remaining step.
       if (blob === undefined || blob.size !== session.offset) {
         let meter = new Meter();
-        // The function below opens the body. After a redirect or an expired token, it is called again. Therefore, each
-        // call creates a new meter.
+        // The function below opens the body. After a redirect or an expired token, the transport calls this function
+        // again. Therefore, each call creates a new meter.
         await this.#uploads.send(session, () => {
           meter = new Meter();
           return skipBytes(metered(open(), meter), session.offset);
@@ -198,7 +198,7 @@ export class Repository implements ArtifactStore {
 
   /**
    * Deletes a manifest and the given tags ("Deleting Manifests"). Most registries delete the tags together with the
-   * manifest. If a tag still refers to the manifest afterwards, deletes this tag too.
+   * manifest. If a tag still refers to the manifest afterwards, this method deletes the tag too.
    */
   async deleteManifest(digest: Digest, tags: readonly string[]): Promise<void> {
     try {

@@ -9,7 +9,7 @@ export interface TagPattern {
   readonly pattern: string;
 }
 
-/** Inputs of a step: a single artifact, or all tags of a repository that match a pattern. */
+/** Inputs of a step: a single artifact, or all artifacts of a repository whose tags match a pattern. */
 export type InputReference = Reference | TagPattern;
 
 /** The characters of tags (distribution-spec, "Pulling manifests"), and the characters of patterns. */

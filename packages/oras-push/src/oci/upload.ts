@@ -71,7 +71,7 @@ export class Uploads {
         return await fill(session);
       } catch (error) {
         upload.error = error;
-        // The next attempt requests the state of this upload from the registry.
+        // The next attempt resumes this upload if possible.
         if (isTransient(error).retry) throw error;
         if (this.#shrinkChunks(error, session)) return attempt();
         await this.cancel(session.location);
@@ -91,9 +91,9 @@ export class Uploads {
   }
 
   /**
-   * Sends a body at the session's offset ("Pushing a blob in chunks"). If the body is too large for one request, sends
-   * the body in chunks. Otherwise, sends the body in one PATCH. `length` is the length of the body, or undefined if the
-   * length is unknown.
+   * Sends a body at the session's offset ("Pushing a blob in chunks"). If the body is too large for one request, this
+   * method sends the body in chunks. Otherwise, this method sends the body in one PATCH. `length` is the length of the
+   * body, or undefined if the length is unknown.
    */
   async send(session: UploadSession, body: RegistryRequest["body"], length?: number): Promise<void> {
     const { chunkSize } = this.#transport.limits;
@@ -128,7 +128,8 @@ export class Uploads {
 
   /**
    * Sends the last `length` bytes of the blob and completes the upload in the same request. If the status of the
-   * response is not 201, checks that the registry has the blob.
+   * response is not 201, this method checks whether the registry has the blob. Throws `registry` if the registry does
+   * not have the blob.
    */
   async finish(
     session: UploadSession,
@@ -213,10 +214,10 @@ export class Uploads {
   }
 
   /**
-   * Prepares the session of a broken upload for the next attempt. After a 413 or 429, returns the same session, because
-   * the registry stored no byte of the last body. After any other error, requests the current offset from the registry,
-   * and returns the session with this offset. If the offset is 0, or if it exceeds `size`, cancels the upload and
-   * returns undefined. There is one exception: after a 503, the offset may be 0.
+   * Prepares the session of a broken upload for the next attempt. Returns the same session after a 413 or 429, because
+   * the registry stored no byte of the last body. After any other error, this method requests the current offset from
+   * the registry, and returns the session with this offset. If this offset is 0 or exceeds `size`, this method cancels
+   * the upload and returns undefined. As an exception, the offset may be 0 after a 503.
    */
   async #continued(session: UploadSession, error: unknown, size: number): Promise<UploadSession | undefined> {
     session.repeated = true;
@@ -230,8 +231,8 @@ export class Uploads {
 
   /**
    * Requests the state of an upload ("Resuming an upload"). Returns undefined if the registry does not have the upload.
-   * If the registry does not support this request, the result depends on `trusted`. If `trusted` is true, returns the
-   * unchanged session. Otherwise, returns undefined.
+   * If the registry does not support this request, the result depends on `trusted`. If `trusted` is true, the result is
+   * the unchanged session. Otherwise, the result is undefined.
    */
   async #state(session: UploadSession, trusted: boolean): Promise<UploadSession | undefined> {
     try {
@@ -263,7 +264,7 @@ export function uploadLocation(response: RegistryResponse): URL | undefined {
 
 /**
  * Parses the number of stored bytes in an upload's `Range` header. Registries send `0-0` both for no byte and for one
- * byte. Therefore, this function returns 0 for `0-0`.
+ * byte. This function returns 0 for `0-0`, so that a retry does not skip a missing byte.
  */
 function receivedBytes(range: string | undefined): number {
   const last = Number(/^(?:bytes=)?0-(\d+)$/.exec(range ?? "")?.[1] ?? 0);

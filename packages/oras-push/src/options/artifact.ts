@@ -104,7 +104,7 @@ function checkCreated(usage: Usage<OptionSpecs>, { [ANNOTATIONS.created]: create
 
 /**
  * Checks the size of the annotations when the command starts. A manifest that is too large cannot be pushed. Without
- * this check, a sidecar would find this error only after the application has ended.
+ * this check, a sidecar would report this error only after the application has ended.
  */
 function checkSize(
   usage: Usage<OptionSpecs>,

@@ -52,7 +52,7 @@ function policyOf(options: PruneLine["options"]): PrunePolicy {
   };
 }
 
-/** All repositories of a registry, or the layout itself. */
+/** Returns all repositories of the target's registry. Returns the target itself if it is a layout. */
 function everything(target: ResultsTarget): ResultsTarget {
   return "layout" in target ? target : { registry: target.registry, prefix: "" };
 }

@@ -21,7 +21,7 @@ export const NONE = "NA";
 /** The command whose arguments are references, and the environment of this command. */
 export interface ReferenceForm {
   readonly usage: Usage<OptionSpecs>;
-  /** The environment variables. In a reference, the value of a variable replaces `{NAME}`. */
+  /** The environment variables. In a reference, the value of the variable `NAME` replaces `{NAME}`. */
   readonly env: NodeJS.ProcessEnv;
 }
 
@@ -113,7 +113,7 @@ export function resultsTarget(form: ReferenceForm, text: string, ociLayout: bool
   return reference;
 }
 
-/** Throws a usage failure if a text is the path of an existing layout, followed by a tag or a digest. */
+/** Throws a usage failure if a text consists of the path of an existing layout and a tag or digest. */
 function checkNoTag({ usage }: ReferenceForm, text: string): void {
   const [layout = ""] = /^.+(?=@sha256:|:[^/:]*$)/.exec(text) ?? [];
   if (layout === "" || existsSync(text) || !isLayout(layout)) return;
@@ -121,9 +121,7 @@ function checkNoTag({ usage }: ReferenceForm, text: string): void {
   throw usageError(usage, `expected an OCI layout without tag and digest, not ${text}`, hint);
 }
 
-/**
- * Calls `parse`. If `parse` rejects the text, and the text is the path of an OCI layout, adds a hint to the failure.
- */
+/** Calls `parse`. Adds a hint to the failure if `parse` rejects the text, and the text is the path of an OCI layout. */
 function orLayoutHint<R>(text: string, parse: () => R): R {
   try {
     return parse();
@@ -138,7 +136,10 @@ function isLayout(folder: string): boolean {
   return existsSync(join(folder, "oci-layout"));
 }
 
-/** Parses a repository or a layout. If a tag or a digest follows the repository, the result contains it too. */
+/**
+ * Parses a repository or a layout. If a tag or a digest follows the repository, the result also contains this tag or
+ * digest.
+ */
 function repositoryOf(form: ReferenceForm, text: string, ociLayout: boolean): AnyReference {
   if (!ociLayout) return referenceOf(form, text, parseReference);
   return referenceOf(form, text, (layout): LayoutReference => ({ layout, tag: undefined, digest: undefined }));

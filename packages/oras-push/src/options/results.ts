@@ -4,7 +4,7 @@ import { type Note, type Usage, usageError } from "shared/cli/usage";
 import { RUN_STATES, type RunState } from "../artifact/run-annotations.ts";
 import { REGISTRY_OPTIONS } from "./registry.ts";
 
-/** The default number of requests at the same time. */
+/** The default of `--concurrency`. */
 const DEFAULT_REQUESTS = 16;
 
 /** The registry options of all commands that read many artifacts. */
@@ -28,7 +28,7 @@ export const STATES_NOTE: Note = {
   ].join(" "),
 };
 
-/** The names of repositories on the command line. */
+/** Explains how a user names repositories on the command line. */
 export const TARGETS_NOTE: Note = {
   title: "Repositories",
   text: [
@@ -38,8 +38,8 @@ export const TARGETS_NOTE: Note = {
 };
 
 /**
- * Parses the values of `--state`. Each value is one state, or several states that are separated by commas. Returns
- * undefined if there is no value. Throws a usage failure if a state does not exist.
+ * Parses the values of `--state`. Each value contains one or more states, separated by commas. Returns undefined if
+ * there is no value. Throws a usage failure if a state does not exist.
  */
 export function runStates(usage: Usage<OptionSpecs>, texts: readonly string[]): ReadonlySet<RunState> | undefined {
   if (texts.length === 0) return undefined;
@@ -70,9 +70,9 @@ export function parseDuration(usage: Usage<OptionSpecs>, option: string, text: s
 }
 
 /**
- * Parses a date such as `2026-01-31` or `2026-01-31T12:00:00Z`. Also parses a duration such as `30d`, which means the
- * time `now` minus 30 days. Returns milliseconds since 1970. A date without a time means the start of the day in UTC.
- * Throws a usage failure if the text is invalid.
+ * Parses a date such as `2026-01-31` or `2026-01-31T12:00:00Z`, or a duration such as `30d`. The duration `30d` means
+ * the time 30 days before `now`. Returns milliseconds since 1970. A date without a time means the start of the day in
+ * UTC. Throws a usage failure if the text is invalid.
  */
 export function parseMoment(usage: Usage<OptionSpecs>, option: string, text: string, now: number): number {
   if (/^\d+[smhdw]$/.test(text)) return now - parseDuration(usage, option, text);

@@ -11,7 +11,7 @@ const KEEP_POLICIES = ["push", "discard"] as const satisfies readonly KeepPolicy
 
 /**
  * The default of `--retry-for`, in seconds. A registry and the pod often start together, and the registry may not be
- * ready yet. Therefore, a sidecar retries for longer than a push.
+ * ready yet. Therefore, this default is longer than the default of the other commands.
  */
 const DEFAULT_RETRY_SECONDS = 120;
 

@@ -1,7 +1,7 @@
 import { shortDigest } from "../oci/digest.ts";
 import { durationOf, type Run, startOf } from "./run.ts";
 
-/** The text for an unknown value in a table for people. */
+/** Tables for people show this text instead of an unknown value. */
 const UNKNOWN = "-";
 
 /**
@@ -47,7 +47,7 @@ export function durationText(milliseconds: number | undefined): string {
     .join(" ");
 }
 
-/** Formats a size in bytes with a binary unit, such as `1.5 MiB`. */
+/** Formats a number of bytes as a size with a binary unit, such as `1.5 MiB`. */
 export function sizeText(bytes: number | undefined): string {
   if (bytes === undefined) return UNKNOWN;
   const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
@@ -60,7 +60,7 @@ export function sizeText(bytes: number | undefined): string {
   return `${unit === 0 || value >= 100 ? value.toFixed(0) : value.toFixed(1)} ${units[unit]}`;
 }
 
-/** How a run ended, in a few characters: the exit code, or the signal if the exit code is unknown. */
+/** Returns the exit code of a run as text. If the exit code is unknown, the text is the signal that ended the run. */
 export function exitText({ exitCode, signal }: Run): string {
   return exitCode?.toString() ?? (signal === undefined ? UNKNOWN : visibleText(signal));
 }

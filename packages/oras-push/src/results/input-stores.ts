@@ -8,7 +8,7 @@ import { type AnyReference, parseReference, type Reference, ReferenceSyntaxError
 export interface InputSource {
   /** Opens the store. Throws at once if an earlier request showed that the registry cannot be reached. */
   open(): Promise<ArtifactStore>;
-  /** Calls `act`. If the call fails because the registry cannot be reached, remembers this failure. */
+  /** Calls `act`. Remembers the failure if the call fails because the registry cannot be reached. */
   watch<T>(act: () => Promise<T>): Promise<T>;
 }
 
@@ -17,13 +17,13 @@ const CREDENTIALS = ["ORAS_USER", "ORAS_PULL_PASS", "ORAS_PUSH_PASS"] as const;
 
 /**
  * Finds the stores of inputs. The reference of an input comes from an annotation. Anybody who can push an artifact can
- * write such an annotation. Therefore, only the registry of the artifact gets the credentials and the options from the
- * command line. Another registry gets none of them.
+ * write such an annotation. Therefore, only the registry of the artifact gets the credentials from the command line and
+ * the environment. Connection options such as `--insecure` also apply only to this registry.
  */
 export class InputStores {
   /**
-   * Whether the tags of inputs can be looked up. False for an artifact in a layout, because a layout mixes the tags of
-   * all repositories.
+   * Whether the tags of inputs can be looked up. False for an artifact in a layout, because the tags in a layout do not
+   * say which repository they belong to.
    */
   readonly knowsTags: boolean;
   readonly #artifact: AnyReference;
@@ -83,7 +83,7 @@ export class InputStores {
   }
 }
 
-/** Parses the reference of an input, as found in an annotation. Throws `registry` if the reference is invalid. */
+/** Parses the reference of an input from an annotation. Throws `registry` if the reference is invalid. */
 export function parseInput(text: string): Reference {
   try {
     return parseReference(text);

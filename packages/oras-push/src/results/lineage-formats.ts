@@ -19,11 +19,11 @@ const FORMATS: Readonly<Record<LineageFormat, (lineage: Lineage) => string>> = {
 /** An artifact that the tree shows next. */
 interface Branch {
   readonly digest: LineageNode["digest"];
-  /** How the artifact one level above uses this artifact. Undefined for the root. */
+  /** The entry for this artifact in the inputs of the artifact one level above. Undefined for the root. */
   readonly input: LineageInput | undefined;
-  /** The lines to the left of the inputs of this artifact. */
+  /** Each line of an input of this artifact starts with this text. */
   readonly indent: string;
-  /** The lines to the left of this artifact. */
+  /** The line of this artifact starts with this text. */
   readonly mark: string;
 }
 

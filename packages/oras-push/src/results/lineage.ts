@@ -9,8 +9,9 @@ import { InputStores, parseInput } from "./input-stores.ts";
 import { type Run, type RunInput, readLinks, readRun } from "./run.ts";
 
 /**
- * What the tag of an input refers to today. `same`: the artifact that was used. `moved`: another artifact. `gone`: the
- * tag does not exist. `unknown`: the tag could not be read, or the input was used without a tag.
+ * What the tag of an input refers to today. `same`: the artifact that the run used. `moved`: a different artifact.
+ * `gone`: the tag does not exist any more. `unknown`: the tag could not be read, or the run used the input without a
+ * tag.
  */
 export type TagState =
   | { readonly kind: "same" | "gone" | "unknown" }
@@ -36,13 +37,13 @@ export interface LineageNode {
 /** An artifact and all artifacts that it was made from. */
 export interface Lineage {
   readonly root: Digest;
-  /** All artifacts. The root comes first, then its inputs, and then their inputs. */
+  /** All artifacts. The root comes first, then the inputs of the root, and then the inputs of these inputs. */
   readonly nodes: ReadonlyMap<Digest, LineageNode>;
 }
 
 /** Which lineage to read. */
 export interface LineagePlan extends TransferPlan {
-  /** The artifact whose inputs are read. It has a tag or a digest. */
+  /** The artifact whose inputs are read. The reference has a tag or a digest. */
   readonly reference: AnyReference;
 }
 
@@ -115,7 +116,10 @@ class LineageReader {
     return { reference, digest, run, problem: undefined, inputs };
   }
 
-  /** Finds a manifest in the first store that has it. Throws the first error if no store has it. */
+  /**
+   * Returns the manifest from the first store that has it. If no store has the manifest, throws the first error.
+   * Returns undefined if there was no error either.
+   */
   async #find(
     reference: string,
     pointer: string,

@@ -19,8 +19,8 @@ export interface RunList extends Artifacts<ListedRun> {
 }
 
 /**
- * Lists the runs of repositories, selected and sorted. Throws `unavailable` if a registry cannot be reached. Throws the
- * error of a registry that refuses to list its repositories.
+ * Lists the selected runs of repositories in the requested order. Throws `unavailable` if a registry cannot be reached.
+ * Throws the error of a registry that refuses to list its repositories.
  */
 export async function listRuns(plan: RunListPlan, context: TransferContext): Promise<RunList> {
   const opener = storeOpener(plan, context);

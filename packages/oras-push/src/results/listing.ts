@@ -15,14 +15,15 @@ export function listedRun({ repository, tag, manifest }: TaggedManifest): Listed
   return { repository: formatReference(repository), tag, ...readRun(manifest) };
 }
 
-/** The reference of a run by its tag. */
+/** Returns the reference of a run. The reference contains the tag of the run. */
 export function referenceOf({ repository, tag }: Pick<ListedRun, "repository" | "tag">): string {
   return `${repository}:${tag}`;
 }
 
 /**
  * Selects runs, and sorts them by the value that `sort` names. The smallest value comes first. A run whose value is
- * unknown comes before all other runs. Runs with the same value are sorted by their references. This function is pure.
+ * unknown comes before all other runs. Runs with the same value are sorted by their references. If `reverse` is true,
+ * the order is reversed. This function is pure.
  */
 export function selectRuns(runs: readonly ListedRun[], { states, since, sort, reverse }: RunQuery): ListedRun[] {
   const selected = runs.filter(

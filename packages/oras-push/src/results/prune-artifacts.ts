@@ -16,7 +16,7 @@ export interface PruneArtifacts {
 
 /**
  * Reads all artifacts of `repositories`, with their tags. Only artifacts of the repositories in `prunable` may be
- * deleted. The result also contains indexes that another index lists, even if they have no tag.
+ * deleted. The result also contains untagged indexes if other indexes list them.
  */
 export async function readPruneArtifacts(
   repositories: readonly AnyReference[],
@@ -66,7 +66,10 @@ async function readNested(
   return found;
 }
 
-/** Reads the facts about an artifact from its manifest. Throws {@link ManifestError} if this is not a JSON object. */
+/**
+ * Reads the facts about an artifact from its manifest. Throws {@link ManifestError} if the manifest is not a JSON
+ * object.
+ */
 function artifactOf(
   repository: string,
   tags: readonly string[],

@@ -4,11 +4,14 @@ import { subjectOfTag } from "../oci/referrers.ts";
 import { durationText } from "./cells.ts";
 import { endOf, INDEXES, type Run, type RunLinks } from "./run.ts";
 
-/** Which artifacts to delete. An artifact is selected if all given rules select it. */
+/** The rules that select the artifacts to delete. An artifact is selected only if all given rules select it. */
 export interface PrunePolicy {
   /** Selects artifacts with these states. */
   readonly states: ReadonlySet<RunState>;
-  /** Keeps this number of the newest selected artifacts in each repository. Undefined if there is no such rule. */
+  /**
+   * In each repository, the rule keeps this number of artifacts. It keeps the newest artifacts with one of the
+   * `states`. Undefined if there is no such rule.
+   */
   readonly keep: number | undefined;
   /** Selects artifacts that are older than this number of milliseconds. Undefined if there is no such rule. */
   readonly olderThan: number | undefined;
@@ -18,7 +21,7 @@ export interface PrunePolicy {
   readonly ignoreReferrers: boolean;
 }
 
-/** A manifest with one or more tags. */
+/** A manifest that has tags, or that an index lists. */
 export interface PruneArtifact extends RunLinks {
   /** The repository or the layout. */
   readonly repository: string;
@@ -38,7 +41,7 @@ export interface Deletion {
   readonly namedBy: readonly PruneArtifact[];
 }
 
-/** An artifact that the rules select, but that stays. */
+/** A selected artifact that is not deleted. */
 export interface Protection {
   readonly artifact: PruneArtifact;
   readonly why: string;
@@ -51,11 +54,14 @@ export interface PrunePlan {
    * plan, the other artifact is in a later group.
    */
   readonly groups: readonly (readonly Deletion[])[];
-  /** The artifacts that the rules select, but that other manifests need. */
+  /** The selected artifacts that are not deleted, because other manifests need them. */
   readonly protected: readonly Protection[];
 }
 
-/** For each artifact, all manifests that refer to it, even untagged ones. The key is the digest of the artifact. */
+/**
+ * Maps the digest of an artifact to the digests of all manifests that refer to the artifact. These manifests may be
+ * untagged.
+ */
 export type Referrers = ReadonlyMap<Digest, readonly Digest[]>;
 
 /**
@@ -91,7 +97,7 @@ export function selectArtifacts(
 /**
  * Decides which of the selected artifacts are deleted. Keeps a selected artifact if a kept index lists it, if a kept
  * artifact was made from it, or if another manifest refers to it. If a selected artifact is kept, these rules also
- * protect the artifacts that it lists or was made from. This function is pure.
+ * protect its inputs and the artifacts that it lists. This function is pure.
  */
 export function planPrune(
   artifacts: readonly PruneArtifact[],

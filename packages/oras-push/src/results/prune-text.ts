@@ -4,14 +4,14 @@ import { visibleText } from "./cells.ts";
 import type { PruneResult } from "./prune.ts";
 import { type PruneArtifact, referenceOf } from "./prune-plan.ts";
 
-/** One line of the result of a prune. */
+/** A line in the output of `prune`. */
 interface Line {
   readonly action: "would delete" | "deleted" | "not deleted" | "kept";
   readonly artifact: PruneArtifact;
   readonly why: string;
 }
 
-/** Formats the result of a prune as text for people, or as JSON with one line for each artifact. */
+/** Formats the result of `prune` as text for people, or as JSON with one line for each artifact. */
 export function formatPrune(result: PruneResult, format: string): string {
   const lines = linesOf(result);
   if (format === "json") return lines.map((line) => `${JSON.stringify(lineObject(line))}\n`).join("");
@@ -63,7 +63,7 @@ function summary({ plan, outcomes, ignored }: PruneResult): string {
   return `deleted ${deleted} of ${countOf(outcomes.length)}${also}`;
 }
 
-/** Says how many artifacts with each state were ignored. */
+/** For each state, says how many artifacts were ignored. */
 function ignoredText(ignored: PruneResult["ignored"]): string {
   if (ignored.size === 0) return "";
   const counts = [...ignored].map(([state, count]) => `${count} with the state ${state}`);

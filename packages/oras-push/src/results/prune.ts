@@ -25,7 +25,7 @@ export interface PruneOrder extends TransferPlan {
   readonly policy: PrunePolicy;
   /** The repositories in which `prune` can delete artifacts. */
   readonly targets: readonly ResultsTarget[];
-  /** `prune` searches these repositories for artifacts that were made from artifacts of the targets. */
+  /** `prune` searches these repositories for artifacts that were made from artifacts in `targets`. */
   readonly users: readonly ResultsTarget[];
   /** Whether to delete artifacts. If false, {@link prune} only makes the plan. */
   readonly confirmed: boolean;
@@ -33,7 +33,7 @@ export interface PruneOrder extends TransferPlan {
   readonly now: number;
 }
 
-/** What happened to an artifact that the plan deletes. */
+/** The result of the deletion of one artifact. */
 export interface PruneOutcome {
   readonly artifact: PruneArtifact;
   readonly why: string;
@@ -48,7 +48,7 @@ export interface PruneResult {
   readonly outcomes: readonly PruneOutcome[] | undefined;
   /** Maps each state that is not in the policy to the number of artifacts with this state. */
   readonly ignored: ReadonlyMap<RunState | undefined, number>;
-  /** The number of all artifacts in the repositories of the targets. `prune` deletes only in these repositories. */
+  /** The number of all artifacts in the target repositories. `prune` deletes only in these repositories. */
   readonly total: number;
   /** The repositories without tags. */
   readonly empty: readonly string[];
@@ -58,9 +58,9 @@ export interface PruneResult {
 
 /**
  * Deletes artifacts by the rules of a policy, or only makes the plan. Throws `registry` before the first deletion if a
- * manifest or a list of tags could not be fetched. The manifest that was not fetched could name an artifact that the
- * rules select. A manifest that was fetched, but is invalid, names no artifact. An invalid manifest causes no error,
- * and is not deleted.
+ * manifest or a list of tags could not be fetched, because an unread manifest could name an artifact that the rules
+ * select. If a fetched manifest is invalid, it names no artifact. Therefore, an invalid manifest causes no error.
+ * `prune` does not delete an invalid manifest.
  */
 export async function prune(order: PruneOrder, context: TransferContext): Promise<PruneResult> {
   const opener = storeOpener(order, { ...context, env: withPullPassword(context.env) });
@@ -122,7 +122,7 @@ async function usersOf({ users }: PruneOrder, opener: StoreOpener): Promise<AnyR
 }
 
 function checkComplete(unreadable: readonly Unreadable[], targets: ReadonlySet<string>): void {
-  // If the user named the unreadable layout, the hint below would not help.
+  // The hint below does not help if the user named the unreadable layout.
   const missing = unreadable.find(({ reference, failure }) => failure.code === "noInput" && targets.has(reference));
   if (missing !== undefined) throw missing.failure;
   const failed = unreadable.filter(({ kind }) => kind === "failed");
@@ -182,7 +182,7 @@ async function deleteAll({ groups }: PrunePlan, stores: Stores, concurrency: num
   return outcomes;
 }
 
-/** Deletes an artifact. If another artifact names this artifact and could not be deleted, keeps this artifact. */
+/** Deletes an artifact. Keeps the artifact if another artifact names it and could not be deleted. */
 async function deleteOne(
   { artifact, why, namedBy }: Deletion,
   stores: Stores,

@@ -8,11 +8,11 @@ export type SortField = (typeof SORT_FIELDS)[number];
 
 /** Which runs to list, and in which order. */
 export interface RunQuery {
-  /** The states to list. Undefined for all states. */
+  /** The states of the runs to list. If undefined, runs with any state are listed. */
   readonly states: ReadonlySet<RunState> | undefined;
   /**
    * The earliest start, in milliseconds since 1970. If this filter is set, runs with an unknown start are not listed.
-   * Undefined for no limit.
+   * Undefined if there is no limit.
    */
   readonly since: number | undefined;
   readonly sort: SortField;

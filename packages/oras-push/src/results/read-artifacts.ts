@@ -12,8 +12,8 @@ import { type AnyReference, formatReference, isTag } from "../oci/reference.ts";
 const REPOSITORIES_AT_ONCE = 16;
 
 /**
- * After this number of manifests, the process collects garbage. Otherwise, V8 would wait until the memory of the
- * process has doubled.
+ * Each time the process has read this number of manifests, it collects garbage. Otherwise, V8 would collect garbage
+ * only after the memory of the process has doubled.
  */
 const MANIFESTS_PER_COLLECTION = 500;
 
@@ -48,16 +48,16 @@ export interface Artifacts<T> {
 /** How to read artifacts. */
 export interface ReadOptions {
   readonly opener: StoreOpener;
-  /** Limits the number of requests at the same time. */
+  /** Limits how many requests are sent at the same time. */
   readonly limit: Limiter;
   readonly access: Access;
 }
 
 /**
- * Reads the manifests of all tags in `repositories`. Converts each manifest with `read`, and keeps only the
- * converted value in memory. If a tag or a list of tags cannot be read, adds it to `unreadable`, and reads the other
- * tags. The values have the order of the repositories. Within a repository, they have the order of the tags. Throws
- * `unavailable` if a registry cannot be reached.
+ * Reads the manifests of all tags in `repositories`. Converts each manifest with `read`, and keeps only the converted
+ * value in memory. If a tag or a list of tags cannot be read, `unreadable` contains the failure, and the other tags are
+ * still read. The values have the order of `repositories`. The values of one repository have the order of its tags.
+ * Throws `unavailable` if a registry cannot be reached.
  */
 export async function readArtifacts<T>(
   repositories: readonly AnyReference[],
@@ -102,7 +102,7 @@ async function readRepository<T>(
   );
 }
 
-/** An artifact that exists but cannot be used. */
+/** The error for a listed tag that is invalid or has no manifest. */
 class UnreadableError extends Error {
   override readonly name = "UnreadableError";
   readonly kind: "missing" | "invalid";
@@ -114,8 +114,8 @@ class UnreadableError extends Error {
 }
 
 /**
- * Calls `act`, and returns the result. If `act` fails for a reason that affects only `reference`, adds the failure to
- * `unreadable`, and returns undefined.
+ * Calls `act`, and returns the result. Returns undefined if `act` fails for a reason that affects only `reference`. In
+ * this case, adds the failure to `unreadable`.
  */
 async function orUnreadable<T>(
   unreadable: Unreadable[],

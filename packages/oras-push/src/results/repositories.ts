@@ -35,7 +35,7 @@ export async function repositoriesOf(targets: readonly ResultsTarget[], opener: 
   return [...found.values()];
 }
 
-/** Whether targets can mean more than one repository or layout, even if only one of them exists. */
+/** Whether the targets can name several repositories or layouts. Always true if one of the targets is a prefix. */
 export function mayBeSeveral(targets: readonly ResultsTarget[]): boolean {
   const keys = targets.map((target) => ("prefix" in target ? undefined : keyOf(target)));
   return keys.includes(undefined) || new Set(keys).size > 1;

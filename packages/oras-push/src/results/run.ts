@@ -6,7 +6,7 @@ import { ManifestError, parseManifest, parseObject, type StoredManifest } from "
 import { type ListedManifest, manifestLinks } from "../oci/manifest-links.ts";
 import { DOCKER_INDEX, OCI_INDEX } from "../oci/media-types.ts";
 
-/** What the manifest of an artifact says about the run that made the artifact. An unknown value is undefined. */
+/** The facts about a run, from the manifest of the artifact that the run made. An unknown value is undefined. */
 export interface Run {
   readonly digest: Digest;
   readonly mediaType: string;
@@ -44,11 +44,11 @@ export interface RunLinks {
    * manifest.
    */
   readonly subject: Digest | undefined;
-  /** For an image with the files of an artifact: the digest of this artifact. Undefined for any other manifest. */
+  /** The digest of the artifact whose files this image contains. Undefined if this manifest is not such an image. */
   readonly imageOf: Digest | undefined;
 }
 
-/** The maximum length of a text from an annotation, in characters. A longer text is cut off. */
+/** The maximum length of a text from an annotation, in characters. A longer text is truncated. */
 export const MAX_TEXT = 1000;
 
 /** The media types of image indexes. */
@@ -80,8 +80,8 @@ export function readRun({ bytes, descriptor }: StoredManifest): Run {
 }
 
 /**
- * Reads which other manifests a manifest refers to. Throws {@link ManifestError} if the manifest is not a JSON object.
- * This function is pure.
+ * Reads the references from a manifest to other manifests. Throws {@link ManifestError} if the manifest is not a JSON
+ * object. This function is pure.
  */
 export function readLinks({ bytes }: StoredManifest): RunLinks {
   const { manifests, subject } = manifestLinks(bytes);
@@ -96,16 +96,17 @@ export function readLinks({ bytes }: StoredManifest): RunLinks {
 }
 
 /**
- * Returns the time when a run started, in milliseconds since 1970. If this time is unknown, returns the time when the
- * artifact was created.
+ * Returns the time when a run started, in milliseconds since 1970. If this time is unknown, the result is the time when
+ * the artifact was created.
  */
 export function startOf({ started, created }: Run): number | undefined {
   return started ?? created;
 }
 
 /**
- * Returns the time when an artifact was made, in milliseconds since 1970. Prefers the time when the run ended, because
- * this time is more reliable than the creation date. `SOURCE_DATE_EPOCH` may set the creation date.
+ * Returns the time when an artifact was made, in milliseconds since 1970. Prefers the time when the run ended. The
+ * creation date is less reliable, because `SOURCE_DATE_EPOCH` may set it. If both times are unknown, the result is the
+ * time when the run started.
  */
 export function endOf({ finished, created, started }: Run): number | undefined {
   return finished ?? created ?? started;

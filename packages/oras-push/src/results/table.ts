@@ -3,7 +3,7 @@ import type { ListedRun } from "./listing.ts";
 import type { ListFormat } from "./query.ts";
 import { durationOf, startOf } from "./run.ts";
 
-/** The maximum width of a column in a table for people, in characters. A longer value is cut off. */
+/** The maximum width of a column in a table for people, in characters. A longer value is truncated. */
 const MAX_WIDTH = 60;
 
 /**
@@ -68,7 +68,7 @@ function csvField(text: string): string {
   return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** The columns of a table for people. The sizes and durations are aligned on the right. */
+/** The columns of a table for people. Exit codes, durations and sizes are aligned on the right. */
 const COLUMNS: readonly { readonly title: string; readonly right?: true; readonly cell: (run: ListedRun) => string }[] =
   [
     { title: "REPOSITORY", cell: ({ repository }) => repository },

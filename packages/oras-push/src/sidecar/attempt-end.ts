@@ -9,7 +9,7 @@ import {
 } from "shared/pod/markers";
 import type { SharedVolume } from "shared/pod/shared-volume";
 
-/** The state of the launcher on the shared volume at one moment. */
+/** The launcher's state at one moment, as the shared volume shows it. */
 export interface Observation {
   readonly started: StartedMarker | undefined;
   readonly done: DoneMarker | undefined;
@@ -21,13 +21,13 @@ export interface Observation {
 export interface AttemptEnd {
   /**
    * `done`: the outputs are saved. `failed`: the launcher could not save the outputs. `died`: the launcher ended, but
-   * wrote no marker. `unseen`: the pod terminated before any launcher started.
+   * no marker reports its end. `unseen`: the pod terminated before any launcher started.
    */
   readonly kind: "done" | "failed" | "died" | "unseen";
   /** The id of this end. The ends of two attempts have different ids. */
   readonly id: string;
   readonly attempt: string | null;
-  /** The launcher's marker; null if the launcher died or never started. */
+  /** The marker that reports the end. Null if the launcher died or never started. */
   readonly marker: DoneMarker | null;
   /**
    * Paths of the outputs, relative to the volume. Null if the paths are unknown. In this case, everything in the
@@ -38,16 +38,18 @@ export interface AttemptEnd {
 
 /** The state of the sidecar itself. */
 export interface SidecarState {
-  /** The id of the last {@link AttemptEnd} that the sidecar handled. Undefined if it has handled none yet. */
+  /**
+   * The id of the last {@link AttemptEnd} that the sidecar handled. Undefined if the sidecar has handled no end yet.
+   */
   readonly handled: string | undefined;
   /** Whether the pod is terminating. In a terminating pod, no new launcher starts. */
   readonly terminating: boolean;
 }
 
 /**
- * Observes the volume. Reads the lease, then the markers, then the lease again. If the state of the lease changed,
- * repeats these reads. An unchanged state proves that no launcher started during the reads, and that no living launcher
- * removed a marker (docs/protocol.md, "The end of an attempt").
+ * Observes the volume. Reads the lease, then the markers, then the lease again. Repeats these reads until the lease has
+ * the same state both times. An unchanged state proves that no launcher started during the reads, and that no living
+ * launcher removed a marker (docs/protocol.md, "The end of an attempt").
  */
 export function observe(volume: SharedVolume, lease: ReadLease): Promise<Observation> {
   const check = async () => {
@@ -62,8 +64,8 @@ export function observe(volume: SharedVolume, lease: ReadLease): Promise<Observa
 }
 
 /**
- * Returns the next step of the sidecar. If an attempt ended and the sidecar has not handled this end yet, returns the
- * end. Otherwise, returns `wait` if another end may follow, and `over` if no end can follow. This function is pure
+ * Returns the next step of the sidecar. The step is the end of an attempt if the sidecar has not handled this end yet.
+ * Otherwise, the step is `wait` if another end may follow, or `over` if no end can follow. This function is pure
  * (docs/protocol.md, "The end of an attempt").
  */
 export function nextEnd(seen: Observation, state: SidecarState): AttemptEnd | "wait" | "over" {
@@ -80,7 +82,7 @@ export function hasStarted({ started, done, doneFailed, lease }: Observation): b
 }
 
 /**
- * The media types that the user chose for outputs. Each key is an output's path, relative to the volume. This function
+ * Maps an output's path, relative to the volume, to the media type that the user chose for this output. This function
  * is pure.
  */
 export function mediaTypesOf({ marker }: AttemptEnd): ReadonlyMap<string, string> {
@@ -102,7 +104,7 @@ function endOf({ started, done, doneFailed, lease }: Observation): AttemptEnd | 
 function failed(marker: DoneMarker, started: StartedMarker | undefined): AttemptEnd {
   const { attempt, phase } = marker;
   const saved = marker.outputs === null ? null : recordedPaths(marker.outputs, marker.logs);
-  // If a marker lists missing outputs, the launcher saved all other outputs. In this case, `outputs` of the marker
+  // If a marker lists missing outputs, the launcher saved all other outputs. In this case, the marker's field `outputs`
   // lists the saved outputs.
   const listed = marker.missing !== undefined && saved !== null;
   const announced = started?.attempt === attempt && !listed ? started.outputs : saved;

@@ -50,8 +50,9 @@ export class CheckpointPushes {
   }
 
   /**
-   * Pushes a checkpoint. Stops the push as soon as `ended` returns true. In this case, an attempt has ended, and its
-   * outputs are waiting for their push. The checkpoint stays pending, and can be pushed after the outputs.
+   * Pushes a checkpoint. Stops the push as soon as `ended` returns true. In this case, an attempt has ended, and the
+   * sidecar must push the outputs of this attempt first. The checkpoint stays pending, and can be pushed after the
+   * outputs.
    */
   async push(marker: CheckpointMarker, ended: () => Promise<true | undefined>): Promise<void> {
     const { pushTo, cacheKey } = this.#options;

@@ -16,12 +16,14 @@ import { isRunSuffixed } from "./run-outcome.ts";
 import type { FoundInput } from "./sidecar-context.ts";
 import type { SidecarPlan } from "./sidecar-plan.ts";
 
-/** The maximum size of all manifests that a search keeps, in bytes. The pull downloads the other manifests again. */
+/**
+ * The maximum total size of the manifests that a search keeps, in bytes. The pull downloads all other manifests again.
+ */
 const KEPT_BYTES = 4 * 1024 * 1024;
 
 /**
- * Searches the registry for the inputs of a step. A search can be repeated. A repeated search does not ask again for an
- * input that an earlier search found. Keeps manifests for the pull, up to {@link KEPT_BYTES} in total.
+ * Searches the registry for the inputs of a step. A search can be repeated. A repeated search skips the inputs that an
+ * earlier search found. The search keeps manifests for the pull, up to {@link KEPT_BYTES} in total.
  */
 export class InputSearch {
   readonly #plan: SidecarPlan;
@@ -47,8 +49,8 @@ export class InputSearch {
   }
 
   /**
-   * Searches once, and returns the names of the inputs that are still missing. Throws `noInput` if an input is the
-   * output of an unsuccessful run, unless the plan accepts such inputs.
+   * Searches once, and returns the names of the inputs that are still missing. Throws `noInput` if an input without a
+   * pattern is the output of an unsuccessful run, unless the plan accepts such inputs.
    */
   async missing(): Promise<string[]> {
     for (const [source, store] of this.#stores)
@@ -58,8 +60,8 @@ export class InputSearch {
   }
 
   /**
-   * Returns the inputs that exist, in the order of the command line. The tags of each pattern are sorted by name.
-   * Throws `noInput` if two inputs would get the same subfolder.
+   * Returns the inputs that exist, in the order of the command line. Tags that match the same pattern are sorted by
+   * name. Throws `noInput` if two inputs would get the same subfolder.
    */
   found(): FoundInput[] {
     const found = this.#plan.pullFrom.flatMap((source) => this.#inputsOf(source));
@@ -146,7 +148,7 @@ export class InputSearch {
 }
 
 /**
- * Returns the tags that match a pattern. Tags of failed and incomplete runs and tags of checkpoints never match. This
+ * Returns the tags that match a pattern. Tags of failed runs, incomplete runs and checkpoints never match. This
  * function is pure.
  */
 export function matchingTags(tags: readonly string[], pattern: string): string[] {

@@ -11,9 +11,9 @@ import { runIdentity } from "./provenance.ts";
 import type { SidecarPlan } from "./sidecar-plan.ts";
 
 /**
- * Searches for the artifact at the reference of the plan. Returns the artifact if it is the whole output of a
- * successful run with the same inputs and the same cache key. Otherwise, returns undefined. If an artifact exists but
- * is not suitable, logs the reason. Throws the errors of the registry.
+ * Searches for the artifact at the plan's reference `pushTo`. Returns the artifact if it is the whole output of a
+ * successful run with the same inputs and the same cache key. Otherwise, returns undefined. Logs the reason if an
+ * artifact exists but is not suitable. Throws the errors of the registry.
  */
 export async function findFinishedRun(
   inputs: readonly ArtifactRecord[],
@@ -64,7 +64,10 @@ export function isSuccessful(annotations: Annotations): boolean {
   return annotations[ANNOTATIONS.exitCode] === "0" && annotations[ANNOTATIONS.incomplete] !== "true";
 }
 
-/** Whether the store has every blob. A registry can lose blobs, for example through a garbage collection. */
+/**
+ * Whether the store has every layer of an artifact. A registry can lose layers, for example through a garbage
+ * collection.
+ */
 async function isWhole({ layers }: Manifest, store: ArtifactStore, concurrency: number): Promise<boolean> {
   const found = await mapConcurrently(layers, concurrency, ({ digest, size }) => store.hasBlob(digest, size));
   return found.every((exists) => exists);

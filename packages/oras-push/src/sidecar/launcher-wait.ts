@@ -13,7 +13,7 @@ const LAUNCHER_MARKERS = {
   [SHARE.doneFailed]: parseDoneMarker,
 };
 
-/** Waits until the launcher has started. If the plan has no start timeout, returns at once. */
+/** Waits until the launcher has started. Returns at once if the plan has no start timeout. */
 export async function waitForStart(
   options: SidecarOptions,
   context: SidecarContext,
@@ -75,7 +75,7 @@ function currentEnd(
 
 /**
  * Waits for the end of an attempt, and pushes the checkpoints that the launcher takes in the meantime. `handled` is the
- * last attempt whose end was handled. Returns `over` if the pod terminates, and nothing is left to do.
+ * id of the last end that the sidecar handled. Returns `over` if the pod terminates and the sidecar has no work left.
  */
 export async function waitForEnd(
   handled: string | undefined,
@@ -110,7 +110,7 @@ interface CheckpointEvent {
   readonly checkpoint: CheckpointMarker;
 }
 
-/** Waits for the end of an attempt, or for a checkpoint. If both exist, returns the end of the attempt. */
+/** Waits for the end of an attempt, or for a checkpoint. Returns the end of the attempt if both exist. */
 async function nextEvent(
   handled: string | undefined,
   checkpoints: CheckpointPushes,
@@ -126,7 +126,8 @@ async function nextEvent(
     if (checkpoint !== undefined) return { kind: "checkpoint" as const, checkpoint };
     return end === "wait" ? undefined : end;
   };
-  // After the first attempt, a native sidecar may wait until the pod ends. This is normal, so this wait has no notice.
+  // After the first attempt, a native sidecar may wait until the pod ends. This is normal, so the sidecar logs no
+  // notice.
   const notice = handled === undefined ? noticeOf("the end of the application", context, steps) : undefined;
   const names = [...Object.keys(LAUNCHER_MARKERS), SHARE.checkpoint];
   const until = (isTerminating: boolean, signal: AbortSignal) =>

@@ -6,10 +6,10 @@ import type { FoundInput, SidecarContext, SidecarOptions, SidecarSteps } from ".
 import { writeFailure } from "./write-failure.ts";
 
 /**
- * Prepares a run: finds and pulls the inputs, and writes the init marker. If the sidecar resumes runs, also pulls the
- * newest checkpoint. If the output of the run is already in the registry, pulls nothing. In this case, the init marker
- * tells the launcher to skip the run. Returns the artifacts of the inputs. Before this function throws a failure, it
- * writes the failure to a different marker.
+ * Prepares a run: finds and pulls the inputs, and writes the init marker. Also pulls the newest checkpoint if the plan
+ * resumes runs. If the plan skips finished runs and the output of the run is already in the registry, this function
+ * pulls nothing. In this case, the init marker tells the launcher to skip the run. Returns the artifacts of the inputs.
+ * If the preparation fails, this function writes the failure to a different marker, and then throws the failure.
  */
 export async function prepareRun(
   options: SidecarOptions,
@@ -52,8 +52,8 @@ async function prepare(options: SidecarOptions, { warn }: SidecarContext, steps:
 }
 
 /**
- * Whether an init marker lists the inputs that the plan requests. If the plan can skip or resume a run, returns false
- * for a marker from a launcher. Such a marker lacks the fields about skipping and resuming.
+ * Whether an init marker lists the inputs that the plan requests. If the plan can skip or resume a run, the result is
+ * false for a marker from a launcher. Such a marker lacks the fields about skipping and resuming.
  */
 function isUsable({ by, inputs, sources }: InitMarker, options: SidecarOptions): boolean {
   if (by === "launcher" && (options.skipDone || options.resume !== undefined)) return false;

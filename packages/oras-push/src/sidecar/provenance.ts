@@ -2,7 +2,7 @@ import type { ArtifactRecord } from "shared/pod/markers";
 import { annotationsOf } from "../artifact/run-annotations.ts";
 import type { Annotations } from "../oci/descriptor.ts";
 
-/** Returns the annotation with the inputs of a run. If the run has no inputs, returns no annotation. */
+/** Returns the annotation that lists the inputs of a run. Returns no annotation if the run has no inputs. */
 export function inputAnnotations(inputs: readonly ArtifactRecord[]): Annotations {
   const named = inputs.map(({ reference, digest }) => ({ reference, digest }));
   return annotationsOf({ inputs: named.length === 0 ? null : JSON.stringify(named) });
@@ -10,7 +10,8 @@ export function inputAnnotations(inputs: readonly ArtifactRecord[]): Annotations
 
 /**
  * Returns the annotations that identify a run: its inputs and its cache key. Two runs with equal annotations compute
- * the same output. Omits an unknown value.
+ * the same output. Without inputs, the annotation of the inputs is missing. Without a cache key, the annotation of the
+ * cache key is missing.
  */
 export function runIdentity(inputs: readonly ArtifactRecord[], cacheKey: string | undefined): Annotations {
   return { ...inputAnnotations(inputs), ...annotationsOf({ cacheKey }) };

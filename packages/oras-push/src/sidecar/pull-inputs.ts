@@ -17,8 +17,9 @@ import type { FoundInput } from "./sidecar-context.ts";
 import type { SidecarPlan } from "./sidecar-plan.ts";
 
 /**
- * Finds all inputs of a step in the registry. If the plan has an input timeout, waits for missing inputs, and throws
- * `timedOut` with their names after the timeout. Without an input timeout, throws `registry` if an input is missing.
+ * Finds all inputs of a step in the registry. With an input timeout, this function waits for missing inputs. If inputs
+ * are still missing after the timeout, this function throws `timedOut` with their names. Without an input timeout, this
+ * function throws `registry` if an input is missing.
  */
 export async function findInputs(plan: SidecarPlan, context: TransferContext): Promise<FoundInput[]> {
   const search = await InputSearch.open(plan, context);
@@ -32,9 +33,9 @@ export async function findInputs(plan: SidecarPlan, context: TransferContext): P
 }
 
 /**
- * Pulls inputs into the empty folder `inputs/` of the volume. Each input that a pattern matched gets a subfolder with
- * the name of its tag. Pulls several of these inputs at the same time, but transfers at most `concurrency` layers at
- * once. All other inputs are pulled one after the other.
+ * Empties the folder `inputs/` of the volume, and pulls inputs into this folder. Each input that a pattern matched gets
+ * a subfolder with the name of its tag. Pulls several of these inputs at the same time, but transfers at most
+ * `concurrency` layers at once. All other inputs are pulled one after the other.
  */
 export async function pullInputs(
   found: readonly FoundInput[],
@@ -46,6 +47,7 @@ export async function pullInputs(
   await rm(folder, { recursive: true, force: true });
   makeSharedFolders(folder);
   // Inputs without a subfolder may contain the same path. Therefore, they are pulled in the order of the command line.
+  // The files of a later input then replace the files of an earlier input.
   for (const input of found.filter(({ subfolder }) => subfolder === undefined))
     await pullInput(input, { folder, concurrency: plan.concurrency }, context);
   const tagged = found.filter(({ subfolder }) => subfolder !== undefined);
@@ -53,14 +55,14 @@ export async function pullInputs(
   const concurrency = Math.floor(plan.concurrency / atOnce);
   await withStaging(folder, (staging) =>
     mapConcurrently(tagged, atOnce, async (input) => {
-      // A pattern can match hundreds of artifacts. So the log has only two lines for each artifact.
+      // A pattern can match hundreds of artifacts. Therefore, the log has only two lines for each artifact.
       const report = context.progress.download(formatReference(input.reference), { digest: input.digest, size: 0 });
       const place = { folder: join(folder, input.subfolder ?? ""), staging, concurrency };
       await pullInput(input, place, { ...context, progress: plainProgress(silent) });
       report.done({ digest: input.digest, size: 0 });
     }),
   );
-  // The application often runs as a different user than the sidecar.
+  // The application often runs as a different user than the sidecar, and must be able to read the inputs.
   grantReadAccess(folder, (_, failure) => {
     throw failure;
   });

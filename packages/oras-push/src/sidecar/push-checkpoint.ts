@@ -57,7 +57,7 @@ async function pushFiles(
   const artifact = {
     ...plan,
     annotations: { ...podAnnotations(context.env), ...plan.annotations, ...annotations },
-    // A new checkpoint must replace the old one.
+    // A new checkpoint must replace the old checkpoint.
     noClobber: false,
     // No pod mounts a checkpoint.
     mountable: false,
@@ -69,7 +69,8 @@ async function pushFiles(
   };
   const [pushed] = await pushArtifact([reference], layers, artifact, context, check);
   context.log(`Pushed checkpoint ${checkpoint.number} as ${formatReference(reference)}`);
-  // The pushed checkpoint is newer than the pulled one, so no attempt restores the pulled checkpoint any more.
+  // The pushed checkpoint is newer than the pulled checkpoint. Therefore, no attempt restores the pulled checkpoint any
+  // more.
   await rm(join(plan.share, SHARE.checkpoints, RESTORED_CHECKPOINT), { recursive: true, force: true });
   return pushedObject(pushed as PushResult);
 }

@@ -17,10 +17,11 @@ import type { SidecarPlan } from "./sidecar-plan.ts";
 const MAX_NAMED = 100;
 
 /**
- * Pushes the outputs of an attempt as one artifact. If `order.partial` is false, throws `noInput` for the first
- * unreadable path. If `order.partial` is true, skips unreadable paths, and throws `noInput` only if nothing can be
- * read. The skipped paths appear in the log and in the annotation {@link ANNOTATIONS.reason}. If the plan asks for a
- * mountable artifact but the outputs cannot be mounted, warns and pushes an artifact that is not mountable.
+ * Pushes the outputs of an attempt as one artifact. If `partial` is false, this function throws `noInput` for the first
+ * unreadable path. If `partial` is true, this function skips unreadable paths, and throws `noInput` only if nothing can
+ * be read. The skipped paths appear in the log and in the annotation {@link ANNOTATIONS.reason}. The plan may ask for a
+ * mountable artifact. If the outputs cannot be mounted, this function logs a warning, and pushes an artifact that is
+ * not mountable.
  */
 export async function pushOutputs(
   { reference, paths, mediaTypes, annotations, partial, confirm }: PushOrder,
@@ -34,7 +35,7 @@ export async function pushOutputs(
   const artifact = { ...plan, annotations: { ...provenance, ...plan.annotations }, skipUnreadable: partial };
   const push = (mountable: boolean) => pushArtifact([reference], layers, { ...artifact, mountable }, context, confirm);
   const [pushed] = await push(plan.mountable === true).catch((error: unknown) => {
-    // The outputs are more important than the mount.
+    // Pushes the outputs even if no pod can mount the artifact.
     if (!(error instanceof NotMountableError)) throw error;
     context.warn(`the artifact is pushed, but is not mountable: ${describeError(error)}`);
     return push(false);

@@ -19,8 +19,8 @@ import type { SidecarPlan } from "./sidecar-plan.ts";
 
 /**
  * Pulls the checkpoint of an interrupted run to the volume. Pulls nothing if there is no checkpoint, if the checkpoint
- * belongs to a run with different inputs, or if the run of the checkpoint has already succeeded. If the checkpoint
- * cannot be pulled, throws a failure. If `plan.resume` is `best-effort`, warns about the failure and does not throw.
+ * belongs to a run with different inputs, or if the run of the checkpoint has already succeeded. Throws a failure if
+ * the checkpoint cannot be pulled. With the mode `best-effort`, logs the failure as a warning instead.
  */
 export async function pullCheckpoint(
   inputs: readonly ArtifactRecord[],
@@ -83,8 +83,9 @@ async function unusableReason(
 }
 
 /**
- * Whether a successful run wrote `output` after it took `checkpoint`. This is the case if the attempt that wrote the
- * output also took the checkpoint. It is also the case if this attempt resumed from this checkpoint or a later one.
+ * True if `output` is from a successful run, and newer than `checkpoint`. The output is newer if the same attempt took
+ * the checkpoint. The output is also newer if the attempt of the output resumed from this checkpoint or from a later
+ * checkpoint.
  */
 function isAfter(output: Annotations, checkpoint: Annotations): boolean {
   if (!isSuccessful(output)) return false;
@@ -104,7 +105,7 @@ async function pullFiles(
   makeSharedFolders(folder);
   const options = { folder, keepOldFiles: false, concurrency, progress, warn };
   await pull(store, formatReference(reference), manifest.descriptor.digest, options);
-  // The application often runs as a different user than the sidecar.
+  // The application often runs as a different user than the sidecar, and must be able to read the checkpoint.
   grantReadAccess(folder, (_, failure) => {
     throw failure;
   });

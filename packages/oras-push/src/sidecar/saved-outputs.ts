@@ -8,7 +8,7 @@ import type { AttemptEnd } from "./attempt-end.ts";
 
 /**
  * Returns the paths of an attempt's outputs on the volume. For an incomplete attempt, returns only the outputs that
- * exist. If the marker lists no outputs, returns everything in the outputs folder, except names with a leading dot.
+ * exist. If `outputs` is null, the result contains everything in the outputs folder, except names with a leading dot.
  * Throws `noInput` with the path if an output cannot be read, or if a saved output is missing. Also throws `noInput`
  * for an output outside of the volume. Otherwise, an application could make the sidecar push files of the sidecar's own
  * container.
@@ -21,7 +21,7 @@ export function savedOutputs(share: string, { kind, outputs }: AttemptEnd): stri
     const path = resolve(share, output);
     const place = placeOf(share, path, kind === "done");
     if (place === "missing") return [];
-    // Keeps an unreadable path in the list, because the push of an incomplete attempt reports this path.
+    // Keeps an unreadable path in the list, because the push of an incomplete attempt reports unreadable paths.
     if (place === "unreadable") return [path];
     // Skips an empty log, because some registries refuse empty blobs. An empty log contains no information.
     if (dirname(path) === logs && statSync(path).size === 0) return [];
@@ -30,8 +30,8 @@ export function savedOutputs(share: string, { kind, outputs }: AttemptEnd): stri
 }
 
 /**
- * Returns the paths in the outputs folder. Each returned path becomes one layer. If the folder contains more than
- * {@link MAX_OUTPUTS} paths, returns only the folder itself.
+ * Returns the paths in the outputs folder. Each returned path becomes one layer. Returns only the folder itself if it
+ * contains more than {@link MAX_OUTPUTS} paths.
  */
 function namesIn(folder: string): string[] {
   const names = reading(folder, () => readdirSync(folder)).filter((name) => !name.startsWith("."));
@@ -39,7 +39,8 @@ function namesIn(folder: string): string[] {
 }
 
 /**
- * Finds the place of an output. Throws if the output is outside of the volume, or if a required output cannot be found.
+ * Returns whether an output is on the volume, missing or unreadable. Throws if the output is outside of the volume.
+ * Also throws if a required output is missing or unreadable.
  */
 function placeOf(share: string, path: string, required: boolean): "volume" | "missing" | "unreadable" {
   const real = reading(path, () => {

@@ -11,7 +11,7 @@ import type { InputReference } from "../oci/tag-pattern.ts";
 import type { AttemptEnd } from "./attempt-end.ts";
 import type { OutcomePolicies } from "./run-outcome.ts";
 
-/** The fields of the init marker about the checkpoint in the registry. */
+/** The init marker's fields that describe the checkpoint in the registry. */
 export type PulledCheckpoint = Pick<InitMarker, "checkpoint" | "lastCheckpoint">;
 
 /** One push of a sidecar. */
@@ -25,7 +25,7 @@ export interface PushOrder {
   readonly mediaTypes: ReadonlyMap<string, string>;
   /** Annotations of the run. */
   readonly annotations: Annotations;
-  /** If true, the push skips unreadable paths. If false, the push fails if a path is unreadable. */
+  /** If true, the push skips unreadable paths. If false, the push fails at the first unreadable path. */
   readonly partial: boolean;
   /** The push calls this function after the upload. If this function throws, the push does not write the tag. */
   readonly confirm: () => Promise<void>;
@@ -37,7 +37,8 @@ export interface FoundInput {
   /** The digest that the reference had when the sidecar found the input. */
   readonly digest: Digest;
   /**
-   * The name of the input's subfolder in `inputs/`: the tag of the input. Undefined if no pattern matched the input.
+   * The name of the input's subfolder in `inputs/`. This name is the tag of the input. Undefined if no pattern matched
+   * the input.
    */
   readonly subfolder: string | undefined;
   /** The source of the input's manifest and layers. */
@@ -52,13 +53,16 @@ export interface CheckpointOrder {
   readonly annotations: Annotations;
   /** The push calls this function after the upload. If this function throws, the push does not write the tag. */
   readonly confirm: () => Promise<void>;
-  /** Returns true if an attempt has ended. Its outputs are then ready, and the push of the checkpoint must stop. */
+  /**
+   * Returns true if an attempt has ended. In this case, the outputs of the attempt must be pushed, and the push of the
+   * checkpoint must stop.
+   */
   readonly ended: () => Promise<true | undefined>;
 }
 
 /** The operations of a sidecar that have side effects. Tests replace these operations. */
 export interface SidecarSteps {
-  /** Takes the sidecar's lease. The lease is never released. It ends when the process ends. */
+  /** Takes the sidecar's lease. The lease ends when the process ends. */
   readonly takeLease: () => Promise<void>;
   /** Finds all inputs in the registry, and waits for missing inputs if the sidecar has an input timeout. */
   readonly findInputs: () => Promise<readonly FoundInput[]>;
@@ -84,29 +88,31 @@ export interface SidecarSteps {
   /** The paths of an attempt's outputs. */
   readonly savedOutputs: (end: AttemptEnd) => Promise<readonly string[]>;
   readonly push: (order: PushOrder) => Promise<ArtifactRecord>;
-  /** If an interrupted run had the same `inputs` and left a checkpoint, pulls this checkpoint. */
+  /**
+   * Pulls the checkpoint of an interrupted run with the same `inputs`. Pulls nothing if there is no such checkpoint.
+   */
   readonly pullCheckpoint: (inputs: readonly ArtifactRecord[]) => Promise<PulledCheckpoint>;
   readonly pushCheckpoint: (order: CheckpointOrder) => Promise<ArtifactRecord>;
 }
 
 /** How a sidecar behaves. */
 export interface SidecarOptions extends OutcomePolicies {
-  /** The inputs; empty if there are none. */
+  /** The inputs. The list is empty if there are no inputs. */
   readonly pullFrom: readonly InputReference[];
   /** The reference for the outputs. If undefined, the sidecar pushes nothing. */
   readonly pushTo: Reference | undefined;
   /** Whether to skip a run whose output is already in the registry. */
   readonly skipDone: boolean;
-  /** Whether and how to resume an interrupted run; undefined if a run always starts from the beginning. */
+  /** How to resume an interrupted run. Undefined if a run always starts from the beginning. */
   readonly resume: ResumeMode | undefined;
   /** The inputs and this text together identify the run. The artifact's annotations contain this text. */
   readonly cacheKey: string | undefined;
   /**
-   * The seconds within which a launcher must start. By default, there is no limit, because the sidecar cannot detect
-   * the start of a launcher that takes no lease.
+   * The maximum time to wait for the start of a launcher, in seconds. By default, there is no limit, because the
+   * sidecar cannot detect the start of a launcher that takes no lease.
    */
   readonly startTimeoutSeconds: number | undefined;
-  /** The seconds within which the attempt must end; unlimited by default. */
+  /** The maximum time to wait for the end of an attempt, in seconds. By default, there is no limit. */
   readonly timeoutSeconds: number | undefined;
   /** If true, the sidecar keeps running after a push, and handles further attempts until the pod terminates. */
   readonly native: boolean;
@@ -128,7 +134,7 @@ export interface SidecarContext {
 
 /** The result of handling one attempt. */
 export interface SidecarResult {
-  /** The pushed artifact; undefined if nothing was pushed. */
+  /** The pushed artifact. Undefined if nothing was pushed. */
   readonly pushed: ArtifactRecord | undefined;
   /**
    * The failure that the sidecar ends with, such as the death of the launcher. The sidecar ends with this failure even

@@ -14,17 +14,19 @@ import { savedOutputs } from "./saved-outputs.ts";
 import type { SidecarContext, SidecarSteps } from "./sidecar-context.ts";
 import type { SidecarPlan } from "./sidecar-plan.ts";
 
-/** The time, in milliseconds, in which a starting launcher removes the markers of an earlier attempt. */
+/**
+ * The time, in milliseconds, that the sidecar gives a starting launcher to remove the markers of an earlier attempt.
+ */
 const SETTLE_TIME = 800;
 
 /**
- * The time, in seconds, that a native sidecar waits for another launcher. It waits if an attempt ended before the
- * sidecar started. The time is longer than the 10 seconds that the kubelet waits before the first restart of a failed
- * container.
+ * The time, in seconds, that a native sidecar waits for another launcher. The sidecar waits only if an attempt ended
+ * before the sidecar started. The time is longer than the 10 seconds that the kubelet waits before the first restart of
+ * a failed container.
  */
 const NEXT_LAUNCHER_SECONDS = 15;
 
-/** Creates the operations of the sidecar that `plan` describes. `signal` stops a push. */
+/** Creates the operations of the sidecar that `plan` describes. A push stops when `signal` aborts. */
 export function sidecarSteps(
   plan: SidecarPlan,
   context: TransferContext,

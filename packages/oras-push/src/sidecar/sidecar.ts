@@ -84,8 +84,8 @@ async function handleEnd(
 }
 
 /**
- * Handles a failed push. Returns `superseded` if a new attempt has started. If the attempt itself failed, returns a
- * result with the failure of the attempt. Otherwise, throws the error of the push.
+ * Handles a failed push. Returns `superseded` if a new attempt has started. Returns a result with the failure of the
+ * attempt if the attempt itself failed. Otherwise, throws the error of the push.
  */
 async function handlePushFailure(
   error: unknown,
@@ -119,8 +119,8 @@ async function reportNotPushed(
 }
 
 /**
- * Reports that the launcher skipped the run, because `artifact` is the output of an earlier run. A launcher may wait
- * for the pushed marker.
+ * Writes the pushed marker for a run that the launcher skipped. `artifact` is the output of an earlier run. A launcher
+ * may wait for the pushed marker.
  */
 async function reportSkipped(
   { attempt }: AttemptEnd,
@@ -142,8 +142,8 @@ async function writePushed(
 }
 
 /**
- * Checks whether the sidecar pushed this attempt to this reference before a restart. If so, returns the marker of this
- * push, and the sidecar does not push again. Otherwise, returns undefined.
+ * Returns the pushed marker if the sidecar already pushed the outputs of this attempt to this reference, and then
+ * restarted. In this case, the sidecar does not push again. Otherwise, returns undefined.
  */
 async function previousPush(
   volume: SharedVolume,

@@ -3,8 +3,8 @@ import type { FailureMarker } from "shared/pod/markers";
 import type { SidecarContext } from "./sidecar-context.ts";
 
 /**
- * Writes a failure to the marker `name`, so that a waiting launcher stops its wait. A failure to write the marker only
- * causes a warning, because the caller reports `error`.
+ * Writes a failure to the marker `name`, so that a waiting launcher stops its wait. If the marker cannot be written,
+ * this function only logs a warning, because the caller reports `error`.
  */
 export async function writeFailure(
   { volume, warn }: SidecarContext,

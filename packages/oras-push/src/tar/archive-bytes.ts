@@ -45,8 +45,8 @@ export class ArchiveBytes {
   }
 
   /**
-   * Returns the rest of the current content. If the rest is in memory, the result is synchronous. For a small file, an
-   * asynchronous call would take longer than the read itself.
+   * Returns the rest of the current content. If the rest is in memory, the result is a synchronous iterable. For a
+   * small file, asynchronous iteration would take longer than the read itself.
    */
   content(): Iterable<Buffer> | AsyncIterable<Buffer> {
     if (this.#left === 0) return [];
@@ -109,7 +109,7 @@ export class ArchiveBytes {
     this.#rest = next.value;
   }
 
-  /** The bytes of the current content that are in memory. */
+  /** Reads the bytes of the current content that are in memory. */
   #available(): Buffer {
     const bytes = this.#cut(this.#left);
     this.#left -= bytes.length;

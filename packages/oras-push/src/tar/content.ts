@@ -12,7 +12,7 @@ export interface FoundFile {
   readonly stats: Stats;
 }
 
-/** Size of the chunks of a large file, in bytes. */
+/** A large file is read in chunks of this size, in bytes. */
 const CHUNK = 512 << 10;
 
 /**
@@ -41,8 +41,8 @@ async function* chunksOf(entry: FoundFile, file: FileHandle): AsyncGenerator<Buf
     const { buffer, bytesRead } = await next;
     if (bytesRead === 0) throw changedWhileRead(entry.path);
     left -= bytesRead;
-    // Checks the file before the last `yield`. After the last chunk, the consumer may stop, and no later check would
-    // run.
+    // Checks the file before the last `yield`, because the consumer may stop after the last chunk. In that case, a
+    // later check would not run.
     if (left === 0) checkUnchanged(entry, await file.stat());
     else next = read();
     yield buffer.subarray(0, bytesRead);

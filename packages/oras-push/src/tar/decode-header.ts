@@ -11,7 +11,7 @@ export interface EntryHeader {
   readonly type: "file" | "directory" | "symlink" | "link" | "other";
   /** The type flag, one character. */
   readonly flag: string;
-  /** The target of a link; empty for other entries. */
+  /** The target of a link. Empty for other entries. */
   readonly target: BytePath;
   /** Size of the content, in bytes. */
   readonly size: number;

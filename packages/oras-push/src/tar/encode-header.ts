@@ -34,7 +34,7 @@ interface UstarFields {
   readonly linkname: BytePath;
 }
 
-/** A list of PAX records: keys and values. */
+/** A list of PAX records. Each record has a key and a value. */
 type Records = [key: string, value: BytePath][];
 
 /**
@@ -64,8 +64,8 @@ export function paddingOf(size: number): number {
 }
 
 /**
- * Returns the name fields of the main header. If the name does not fit into these fields, this adds the name to
- * `records`, and returns a placeholder.
+ * Returns the name fields of the main header. If the name does not fit into these fields, this function adds the name
+ * to `records`, and returns a placeholder.
  */
 function nameFields(name: BytePath, records: Records): Pick<UstarFields, "name" | "prefix"> {
   const split = isPlain(name) ? splitName(name) : undefined;
@@ -108,8 +108,8 @@ function encodeRecord(key: string, value: BytePath): Buffer {
 }
 
 /**
- * The fields that are equal in all headers. The checksum field contains spaces, because the checksum of a header is
- * computed as if this field contained spaces.
+ * A header block with the fields that are equal in all headers. The checksum field contains spaces, because the
+ * checksum of a header is computed as if this field contained spaces.
  */
 const TEMPLATE = Buffer.alloc(BLOCK_SIZE);
 TEMPLATE.write("0000000", 108, "latin1");

@@ -26,13 +26,14 @@ import { writeSmall, writeSparse } from "./sparse-file.ts";
 const RESTORED_MODE = 0o1777;
 
 /**
- * Files up to this size, in bytes, are written synchronously, because an asynchronous call takes longer than the write.
+ * Files up to this size, in bytes, are written synchronously. For such a file, an asynchronous call would take longer
+ * than the write itself.
  */
 const SMALL_FILE = 256 << 10;
 
 /**
- * Extracts one archive into a folder. All entries must be below the title of the layer. `add` and `finish` throw
- * `registry` for an unsafe entry, and `cannotCreate` for a path that cannot be written.
+ * Extracts one archive into a folder. The title of the layer is a path. All entries must be below this path. `add` and
+ * `finish` throw `registry` for an unsafe entry, and `cannotCreate` for a path that cannot be written.
  */
 export class Extraction {
   /** The number of regular files that were extracted so far. */

@@ -1,6 +1,6 @@
 import { constants } from "node:fs";
 
-/** Properties of a file. At least one of them changes if the file is replaced or written. */
+/** Properties of a file. At least one property changes if another process replaces the file or writes to it. */
 export interface FileState {
   readonly ino: number;
   /** The size in bytes. */
@@ -14,7 +14,8 @@ export function isUnchanged(before: FileState, now: FileState): boolean {
 }
 
 /**
- * The flags to open a file that the walk has found. Since then, another process may have replaced the file with a link
- * or a FIFO. With these flags, the system does not follow the link, and does not wait for a writer of the FIFO.
+ * The flags to open a file that the walk has found. After the walk found the file, another process may have replaced it
+ * with a link or a FIFO. With these flags, the system does not follow the link, and does not wait for a writer of the
+ * FIFO.
  */
 export const OPEN_FLAGS: number = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;

@@ -25,10 +25,10 @@ export interface SegmentSource {
   close(): void;
 }
 
-/** An archive is large if it has at least this number of bytes, or {@link LARGE_COUNT} entries. */
+/** An archive with at least this number of bytes is large. */
 const LARGE_SIZE = 24 << 20;
 
-/** The number of entries of a large archive. */
+/** An archive with at least this number of entries is also large. */
 const LARGE_COUNT = 4000;
 
 /**
@@ -129,7 +129,10 @@ class EntriesAhead implements Iterable<TreeEntry> {
     this.#rest = entries[Symbol.iterator]();
   }
 
-  /** Reads ahead until it has `size` bytes or `count` entries. Returns false if the archive ends before that. */
+  /**
+   * Reads entries until their contents have `size` bytes in total, or until there are `count` entries. Returns false if
+   * the archive ends earlier.
+   */
   reach(size: number, count: number): boolean {
     while (!this.#ended && this.#size < size && this.#read.length < count) {
       const entry = this.#pull();

@@ -8,7 +8,9 @@ export interface Patterns {
   readonly exclude: readonly string[];
 }
 
-/** Two functions that select entries of a folder. Each takes a path below the folder, such as `runs/1/log.txt`. */
+/**
+ * Two functions that select entries of a folder. Each function takes a path below the folder, such as `runs/1/log.txt`.
+ */
 export interface Selection {
   /**
    * Whether an entry is selected. If a folder is selected, its content is also selected, except for excluded entries.

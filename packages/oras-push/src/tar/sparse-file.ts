@@ -96,7 +96,7 @@ class BatchWriter {
   }
 }
 
-/** Yields the ranges of a chunk that lie between its long runs of zeros. */
+/** Yields the ranges of a chunk that contain data. Long runs of zeros separate these ranges. */
 function* dataRanges(chunk: Buffer): Generator<readonly [start: number, end: number]> {
   for (let start = 0; start < chunk.length; ) {
     const zeros = endOfZeros(chunk, start);
@@ -106,7 +106,7 @@ function* dataRanges(chunk: Buffer): Generator<readonly [start: number, end: num
   }
 }
 
-/** If a run of zero blocks begins at `start`, returns the end of this run. Otherwise, returns `start`. */
+/** Returns the end of the run of zero blocks that begins at `start`. Returns `start` if there is no such run. */
 function endOfZeros(chunk: Buffer, start: number): number {
   let end = start;
   while (end + HOLE.length <= chunk.length && chunk.compare(HOLE, 0, HOLE.length, end, end + HOLE.length) === 0)
@@ -115,8 +115,8 @@ function endOfZeros(chunk: Buffer, start: number): number {
 }
 
 /**
- * Searches for the next zero block after `start`, in steps of one block. Returns the position of this zero block. If
- * there is no further zero block, returns the end of the chunk.
+ * Returns the position of the next zero block after `start`. Searches in steps of one block. If there is no further
+ * zero block, the result is the end of the chunk.
  */
 function nextHole(chunk: Buffer, start: number): number {
   let end = start + HOLE.length;

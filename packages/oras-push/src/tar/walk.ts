@@ -12,7 +12,9 @@ import type { Selection } from "./selection.ts";
 export interface TreeEntry {
   /** The path on disk. */
   readonly path: BytePath;
-  /** The name in the archive: the folder's title, then the path below the folder, without a trailing slash. */
+  /**
+   * The name in the archive. It consists of the folder's title and the path below the folder, without a trailing slash.
+   */
   readonly name: BytePath;
   readonly type: "file" | "directory" | "symlink";
   readonly stats: Stats;
@@ -37,8 +39,9 @@ const EVERYTHING: Selection = { takes: () => true, excludes: () => false };
  * FIFOs and devices. Reports each skipped file and each copied link. `wanted` selects entries. By default, all entries
  * are selected. Ignores unselected entries, except the folders on the path to a selected entry.
  *
- * Throws `noInput` with the path if names appear or disappear in a folder during the walk, or if a path cannot be read.
- * If `unreadable` is given, calls `unreadable` for each unreadable path and skips the path.
+ * Throws `noInput` with the path if names appear or disappear in a folder during the walk. If `unreadable` is given,
+ * the walk calls it for each unreadable path, and skips the path. Otherwise, throws `noInput` for the first unreadable
+ * path.
  */
 export function* walk(
   folder: string,
@@ -170,8 +173,8 @@ class Walk {
   }
 
   /**
-   * Calls `read`, and returns the result. If `read` fails and `unreadable` is given, calls `unreadable` and returns
-   * undefined. If `unreadable` is not given, throws the failure.
+   * Calls `read`, and returns the result. If `read` fails, this function calls `unreadable` and returns undefined.
+   * Throws the failure if `unreadable` is not given.
    */
   #readable<T>(path: BytePath, read: (raw: RawPath) => T): T | undefined {
     try {

@@ -24,7 +24,7 @@ export interface ReadCommandLine<S extends OptionSpecs> {
    * value gets an empty string.
    */
   readonly line: CommandLine<S>;
-  /** The first usage failure; undefined if the command line is valid. */
+  /** The first usage failure. Undefined if the command line is valid. */
   readonly failure: ToolError | undefined;
 }
 

@@ -10,17 +10,16 @@ export interface Command<S extends OptionSpecs> extends Usage<S> {
   /** Does the work of the command, and returns the exit code. Throws if the command fails. */
   run(line: CommandLine<S>, io: Io): Promise<number>;
   /**
-   * Called if the command cannot start its work. There are two reasons: the command line is invalid, or a limit
-   * of this process is too low. After this call, `failure` is thrown. In `options`, an option with an invalid value has
-   * its default. A text option without a value has an empty string.
+   * {@link runCommand} calls this function if the command cannot start its work. There are two reasons: the command
+   * line is invalid, or a limit of this process is too low. After this call, `runCommand` throws `failure`. In
+   * `options`, an option with an invalid value has its default. A text option without a value has an empty string.
    */
   onRefusal?(failure: ToolError, options: GivenOptions<S>): Promise<void>;
 }
 
 /**
- * Runs a command with its arguments, and returns the exit code. With `--help` or `--version`, prints the help or the
- * version and does nothing else. Throws a usage failure for an invalid command line. Also throws the failures of the
- * command.
+ * Runs a command with its arguments, and returns the exit code. With `--help` or `--version`, only prints the help or
+ * the version. Throws a usage failure for an invalid command line. Also throws the failures of the command.
  */
 export async function runCommand<const S extends OptionSpecs>(
   command: Command<S>,

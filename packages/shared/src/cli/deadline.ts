@@ -5,8 +5,8 @@ export const MAX_TIMER: number = 2 ** 31 - 1;
 
 /**
  * Returns an `AbortSignal` that aborts with a `timedOut` failure (exit code 124) after `seconds`. Returns undefined if
- * `seconds` is undefined, or longer than {@link MAX_TIMER}. The message of the failure starts with the text that `what`
- * returns. This text says what the caller waited for.
+ * `seconds` is undefined, or if a timer cannot wait this long (see {@link MAX_TIMER}). The message of the failure
+ * starts with the text that `what` returns. This text says what the caller waited for.
  */
 export function deadline(seconds: number | undefined, what: () => string): AbortSignal | undefined {
   if (seconds === undefined || seconds * 1000 > MAX_TIMER) return undefined;

@@ -28,7 +28,7 @@ export const EXIT_CODES = {
 /** The name of an exit code of {@link EXIT_CODES}. */
 export type FailureCode = keyof typeof EXIT_CODES;
 
-/** Returns the exit code of a process that was ended by signal `number` (POSIX.1, sh, "Exit Status for Commands"). */
+/** Returns the exit code for a process that the signal `number` ended (POSIX.1, sh, "Exit Status for Commands"). */
 export function signalExitCode(number: number): number {
   return 128 + number;
 }

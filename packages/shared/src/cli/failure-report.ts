@@ -3,7 +3,7 @@ import { InterruptedError, oneLine, ToolError } from "./tool-error.ts";
 /**
  * Returns the lines that report an error. The first line is `TOOL: MESSAGE (WHY)`. The next line is the hint, if the
  * error has a hint. If `stackTraces` is true, the stack traces of the error and of its causes follow. If a signal ended
- * the tool, there is only the first line.
+ * the tool, the report has only the first line.
  */
 export function failureReport(tool: string, error: Error, stackTraces: boolean): string {
   if (error instanceof InterruptedError) return `${tool}: ${error.message}\n`;

@@ -1,10 +1,10 @@
-/** How often {@link garbageCollector} sets the flag. */
+/** {@link garbageCollector} sets the flag at most this number of times. */
 const ATTEMPTS = 1000;
 
 /**
- * Returns V8's function that collects garbage. V8 offers this function only if the flag `--expose-gc` is set.
- * Therefore, this function sets the flag for a moment. If the flag were already set when the process starts, V8 would
- * reject the code cache of Node's own modules. The start would then take 12 ms longer.
+ * Returns V8's function `gc`, which collects garbage. V8 offers `gc` only if the flag `--expose-gc` is set. Therefore,
+ * `garbageCollector` sets this flag for a moment. If the flag were already set when the process starts, V8 would reject
+ * the code cache of Node's own modules. As a result, the start would take 12 ms longer.
  */
 export function garbageCollector(): NodeJS.GCFunction {
   const { setFlagsFromString } = process.getBuiltinModule("node:v8");

@@ -4,8 +4,8 @@ import { constants } from "node:os";
 /** Signals that arrived before a tool was ready to handle them. */
 export interface HeldSignals {
   /**
-   * Returns the signals that have arrived so far. Call this when the tool has added its own handlers. After this call,
-   * signals are no longer held, and a signal without a handler has its default effect.
+   * Returns the signals that have arrived so far. Call this function after the tool has added its own handlers. After
+   * this call, signals are no longer held, and a signal without a handler has its default effect.
    */
   release(): NodeJS.Signals[];
 }

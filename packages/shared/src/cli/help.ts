@@ -21,7 +21,7 @@ const INDENT = "  ";
 
 /**
  * Returns the help text of a command. The text is as wide as the terminal, but at least 60 and at most 120 characters
- * wide. `columns` is the width of the terminal; 100 by default.
+ * wide. `columns` is the width of the terminal. The default is 100.
  */
 export function helpText(usage: Usage<OptionSpecs>, columns: number = DEFAULT_WIDTH): string {
   const width = Math.min(Math.max(columns, WIDTHS.least), WIDTHS.most);

@@ -4,7 +4,7 @@ import type { ToolError } from "./tool-error.ts";
 /** The process in which a command runs. */
 export interface Io {
   readonly env: NodeJS.ProcessEnv;
-  /** Writes the result to stdout. Nothing else is written there. */
+  /** Writes the result to stdout. The tool writes nothing else to stdout. */
   readonly stdout: (text: string) => void;
   /** Writes the log to stderr. */
   readonly stderr: (text: string) => void;
@@ -13,7 +13,7 @@ export interface Io {
    * cannot move its cursor.
    */
   readonly columns?: () => number | undefined;
-  /** The width of the terminal on stdout, in characters; undefined if stdout is not a terminal. */
+  /** The width of the terminal on stdout, in characters. Undefined if stdout is not a terminal. */
   readonly helpColumns?: () => number | undefined;
   /**
    * Returns an `AbortSignal` that aborts on SIGTERM, SIGINT and SIGHUP. Before the first call, these three signals have
@@ -21,13 +21,13 @@ export interface Io {
    */
   readonly interrupted: () => AbortSignal;
   /**
-   * An `AbortSignal` that aborts when a second SIGTERM, SIGINT or SIGHUP arrives; undefined if a second signal cannot
+   * An `AbortSignal` that aborts when a second SIGTERM, SIGINT or SIGHUP arrives. Undefined if a second signal cannot
    * arrive.
    */
   readonly interruptedAgain?: AbortSignal;
-  /** The signals that have arrived since the process started; undefined if the process does not hold signals. */
+  /** The signals that have arrived since the process started. Undefined if the process does not hold signals. */
   readonly heldSignals?: HeldSignals | undefined;
-  /** Returns a failure if the limits of this process are too low, and undefined otherwise. */
+  /** Returns a failure if a limit of this process is too low. Otherwise, returns undefined. */
   readonly limitFailure?: () => ToolError | undefined;
   /** Turns on stack traces for the reports of all later failures. */
   readonly showStackTraces?: () => void;

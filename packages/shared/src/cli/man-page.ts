@@ -36,7 +36,7 @@ export function manPage(usage: Usage<OptionSpecs>, others: readonly Usage<Option
       `oras\\-pod\\-tools ${VERSION}`,
       "User Commands",
     ),
-    // Turns off hyphenation and justification, because an option must not be split.
+    // Turns off hyphenation, so that no option is split. Also turns off justification.
     ".nh",
     ".ad l",
     ...section("Name", [`${escapeRoff(pageName(usage))} \\- ${escapeRoff(usage.summary)}`]),

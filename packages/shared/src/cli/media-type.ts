@@ -28,8 +28,8 @@ export function isMediaType(text: string): boolean {
 
 /**
  * Splits `PATH[:MEDIA-TYPE]` at the last colon. If the part after the colon is not a media type, the whole text is the
- * path. A colon may also belong to a file name. Therefore, the whole text is also the path if it exists on disk and the
- * part before the colon does not exist.
+ * path. A colon may also belong to a file name. Therefore, the whole text is also the path if this path exists on disk
+ * and the part before the colon does not exist.
  */
 export function parseTypedPath(text: string): TypedPath {
   const colon = text.lastIndexOf(":");

@@ -16,8 +16,8 @@ export function openFilesFailure(readLimits: () => string = ownLimits): ToolErro
 }
 
 /**
- * Returns the limit of open files. If the limit is so low that `/proc/self/limits` cannot be opened, returns the number
- * of files that Node itself opens.
+ * Returns the limit of open files. If the limit is too low to open `/proc/self/limits`, the result is the number of
+ * files that Node itself opens. Returns undefined if the limit is unknown.
  */
 function openFilesLimit(readLimits: () => string): number | undefined {
   try {

@@ -8,7 +8,7 @@ interface SharedSpec {
   readonly description: string;
   /** Help texts show this text as the default value. Set this field only if the option has no field `default`. */
   readonly shownDefault?: string;
-  /** Whether an environment variable can set the option; true by default. */
+  /** Whether an environment variable can set the option. The default is true. */
   readonly environment?: false;
 }
 
@@ -36,7 +36,7 @@ interface TextSpec extends SharedSpec {
 interface NumberSpec extends SharedSpec {
   readonly type: "number";
   readonly default?: number;
-  /** The valid numbers; {@link FROM_ZERO} by default. */
+  /** The valid numbers. The default is {@link FROM_ZERO}. */
   readonly range?: NumberRange;
 }
 
@@ -62,7 +62,7 @@ export function wholeNumbers(least: number, most: number = Number.POSITIVE_INFIN
 /** One option of a command. The field `type` also determines the TypeScript type of the parsed value. */
 export type OptionSpec = FlagSpec | ListSpec | TextSpec | NumberSpec;
 
-/** The options of a command by their long names. */
+/** The options of a command. Each key is the long name of an option. */
 export type OptionSpecs = Readonly<Record<string, OptionSpec>>;
 
 type OptionalUnlessDefault<S, T> = S extends { default: T } ? T : T | undefined;

@@ -3,7 +3,7 @@ import { FROM_ZERO, type OptionSpec } from "./option-specs.ts";
 /** The value of an option. If the given text is invalid, `value` is the default, and `problem` says what is wrong. */
 export interface ReadValue {
   readonly value: unknown;
-  /** A phrase such as `--wait must be a number, not "x"`; undefined if the value is valid. */
+  /** A phrase such as `--wait must be a number, not "x"`. Undefined if the value is valid. */
   readonly problem?: string;
 }
 

@@ -9,10 +9,10 @@ import { environmentName } from "./option-values.ts";
 import { exitCodeOf, InterruptedError, ToolError } from "./tool-error.ts";
 
 /**
- * Runs `main` as the main function of this process, and exits with the code that `main` returns. If `main` throws,
- * reports the error on stderr and exits with the error's code. Reports an internal error if the process has nothing
- * left to wait for, but `main` has not finished. In this case, Node itself would exit with 0. `tool` is the name at the
- * start of the report. `held` contains the signals that arrived before this call.
+ * Runs `main` as the main function of this process, and exits with the code that `main` returns. If `main` throws, this
+ * function reports the error on stderr, and exits with the error's code. It reports an internal error if the process
+ * has nothing left to wait for, but `main` has not finished. In this case, Node itself would exit with 0. `tool` is the
+ * name at the start of the report. `held` contains the signals that arrived before this call.
  */
 export async function runProcess(
   tool: string,
@@ -46,7 +46,7 @@ export async function runProcess(
 
 /** The stdout of this process. */
 interface Stdout {
-  /** Writes a text, and does not wait until it is written. */
+  /** Starts to write a text, and returns at once. */
   write(text: string): void;
   /**
    * Waits until the texts are written. Returns the error of the first failed write, or undefined if no write failed. A
@@ -108,8 +108,8 @@ function processIo(held: HeldSignals | undefined, stopped: AbortController, stdo
 }
 
 /**
- * Returns an `AbortSignal` that aborts when one of the signals in `names` arrives. When a second signal arrives, this
- * aborts the controller `again`.
+ * Returns an `AbortSignal` that aborts when one of the signals in `names` arrives. A second signal aborts the
+ * controller `again`.
  */
 function abortOnSignals(
   names: readonly NodeJS.Signals[],

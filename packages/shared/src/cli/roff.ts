@@ -45,7 +45,7 @@ export function bold(text: string): string {
   return `\\fB${escapeRoff(text)}\\fR`;
 }
 
-/** Text in italics, for words that the user replaces. */
+/** Returns a text in italics. Man pages show words in italics if the user must replace them. */
 export function italic(text: string): string {
   return `\\fI${escapeRoff(text)}\\fR`;
 }

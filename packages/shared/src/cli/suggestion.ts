@@ -5,9 +5,9 @@ const MAX_EDITS = 2;
 const MIN_PREFIX = 3;
 
 /**
- * Returns the word that the user probably meant. If exactly one item of `words` begins with `word`, returns this item.
- * Otherwise returns the item that is most similar to `word`. Returns undefined if no item is similar enough. This
- * function is pure.
+ * Returns the item of `words` that the user probably meant. If exactly one item begins with `word`, the result is this
+ * item. Otherwise, the result is the item that is most similar to `word`. Returns undefined if no item is similar
+ * enough. This function is pure.
  */
 export function suggestion(word: string, words: readonly string[]): string | undefined {
   const longer = word.length >= MIN_PREFIX ? words.filter((other) => other.startsWith(word)) : [];
@@ -18,7 +18,10 @@ export function suggestion(word: string, words: readonly string[]): string | und
   return nearest !== undefined && nearest.count <= Math.min(MAX_EDITS, word.length / 3) ? nearest.other : undefined;
 }
 
-/** The number of insertions, removals and replacements of characters between two words (Levenshtein). */
+/**
+ * The minimum number of edits that change one word into the other (Levenshtein). An edit inserts, removes or replaces
+ * one character.
+ */
 function editDistance(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, index) => index);
   for (const [above, character] of [...one].entries()) {

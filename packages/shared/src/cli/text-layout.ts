@@ -15,7 +15,7 @@ export function wrapText(text: string, width: number, first = "", next = first):
 /**
  * Breaks a shell command into lines of at most `width` characters. The first line starts with `indent`. Each further
  * line starts with `indent` and two spaces. Each line except the last ends with a backslash, so that a shell reads all
- * lines as one. Quoted words stay whole.
+ * lines as one line. Quoted words stay whole.
  */
 export function wrapCommand(command: string, width: number, indent: string): string {
   const words = command.match(/(?:[^\s'"]|'[^']*'|"[^"]*")+/g) ?? [];

@@ -2,14 +2,14 @@ import { EXIT_CODES, type FailureCode, signalExitCode } from "./exit-codes.ts";
 
 /** The parts of a {@link ToolError} besides its message. */
 export interface FailureFacts {
-  /** The cause in a few words; printed in parentheses after the message. */
+  /** The cause in a few words. The report shows it in parentheses after the message. */
   readonly why?: string;
-  /** What the user can do; printed on a second line. */
+  /** The next step for the user. The report shows it on a second line. */
   readonly hint?: string;
   readonly cause?: unknown;
 }
 
-/** An expected failure: one line for the user, an exit code, and an optional hint. */
+/** An expected failure. It has a message of one line, an exit code, and an optional hint. */
 export class ToolError extends Error {
   override readonly name: string = "ToolError";
   readonly code: FailureCode;

@@ -28,7 +28,10 @@ export function optionNames(name: string, { alias }: OptionSpec): readonly strin
   return alias === undefined ? [`--${name}`] : [`-${alias}`, `--${name}`];
 }
 
-/** The optional value of an option, as help texts show it: `[=best-effort]`. For most options, the text is empty. */
+/**
+ * Returns the optional value of an option in the form of help texts, such as `[=best-effort]`. For most options, the
+ * text is empty.
+ */
 export function optionalValue(spec: OptionSpec): string {
   const implied = impliedValue(spec);
   if (implied === undefined || !("choices" in spec)) return "";

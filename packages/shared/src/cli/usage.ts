@@ -29,8 +29,8 @@ export interface Usage<S extends OptionSpecs> {
   readonly forms: readonly string[];
   readonly options: S;
   /**
-   * The groups of options. Each key is the title of a group. In help texts, these groups come first. Then come the
-   * options that are in no group, and the common options.
+   * The groups of options. Each key is the title of a group. In help texts, these groups come first. The options that
+   * are in no group and the common options follow.
    */
   readonly groups?: Readonly<Record<string, OptionSpecs>>;
   /** The subcommands of this command. */

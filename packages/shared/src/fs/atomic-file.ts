@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { uniqueName } from "./unique-name.ts";
 
 /**
- * Creates a file, a link or a socket atomically: readers see the complete file or no file. `create` makes the file at a
+ * Creates a file, a link or a socket atomically: readers never see an incomplete file. `create` makes the file at a
  * temporary path. The temporary file has a hidden name in the folder of `path`. Then this function renames the file to
  * `path`. If a file exists at `path`, the new file replaces it. If `create` or the rename fails, this function removes
  * the temporary file and throws the error.
@@ -19,9 +19,9 @@ export async function placeAtomically(
 }
 
 /**
- * Writes a result to a path that the user chose. A regular or missing file is written atomically. Anything else, such
- * as a device, a FIFO or a link, is opened and written in place. A rename would replace the device, the FIFO or the
- * link. Throws the system's error if the write fails.
+ * Writes a result to a path that the user chose. If the path is a regular file or does not exist, the write is atomic.
+ * Anything else, such as a device, a FIFO or a link, is opened and written in place, because a rename would replace the
+ * device, the FIFO or the link. Throws the system's error if the write fails.
  */
 export async function writeResult(path: string, content: Buffer): Promise<void> {
   const stats = await lstat(path).catch(() => undefined);
@@ -31,7 +31,7 @@ export async function writeResult(path: string, content: Buffer): Promise<void> 
 }
 
 /**
- * Writes a file atomically: readers see the complete file or no file. `write` fills a temporary file in `folder`, and
+ * Writes a file atomically: readers never see an incomplete file. `write` fills a temporary file in `folder`, and
  * returns the final path. The final path must be on the same file system as `folder`. The file is synced before it is
  * renamed. Throws the errors of `write`. Throws the system's error if a system call fails.
  */

@@ -21,8 +21,8 @@ export function makeFolders(path: string, created: (folder: string) => void = ()
 }
 
 /**
- * Creates a folder and its missing parents. Gives every user write permission for the new folders, regardless of the
- * umask, if the file system supports modes. An existing folder keeps its mode.
+ * Creates a folder and its missing parents. If the file system supports modes, every user can write to the new folders,
+ * regardless of the umask. An existing folder keeps its mode.
  */
 export function makeSharedFolders(path: string): void {
   makeFolders(path, (folder) => ifSupported(() => chmodSync(folder, 0o777)));

@@ -19,9 +19,7 @@ export function cannotWrite(path: string, cause: unknown, code: FailureCode = "c
   return new ToolError(code, `cannot write ${path}`, { why: reasonOf(cause), cause });
 }
 
-/**
- * Calls `read`, and returns the result. If `read` fails, throws the failure that {@link cannotRead} returns for `path`.
- */
+/** Calls `read`, and returns the result. Throws the failure of {@link cannotRead} if `read` fails. */
 export function reading<T>(path: string, read: () => T): T {
   try {
     return read();
@@ -30,10 +28,7 @@ export function reading<T>(path: string, read: () => T): T {
   }
 }
 
-/**
- * Calls `write`, and returns the result. If `write` fails, throws the failure that {@link cannotWrite} returns for
- * `path`.
- */
+/** Calls `write`, and returns the result. Throws the failure of {@link cannotWrite} if `write` fails. */
 export function writing<T>(path: string, write: () => T, code?: FailureCode): T {
   try {
     return write();

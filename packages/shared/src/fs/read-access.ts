@@ -12,7 +12,7 @@ export interface TreeSize {
 }
 
 /**
- * A function that is called for each path that cannot be processed. `path` is text for messages, and `failure` is the
+ * A function that receives each path that cannot be processed. `path` is text for messages, and `failure` is the
  * reason.
  */
 export type FailureReport = (path: string, failure: ToolError) => void;
@@ -21,9 +21,9 @@ const READ_FILE = 0o444;
 const READ_FOLDER = 0o555;
 
 /**
- * Grants every user read access to a file, or to a folder and its content. If `path` is a symbolic link, follows this
- * link. Does not follow links inside a folder. Files that belong to another user keep their modes. Returns the size of the readable files. Reports
- * each path that this process cannot read.
+ * Grants every user read access to a file, or to a folder and its content. Follows `path` if `path` is a symbolic link.
+ * Does not follow links inside a folder. Files that belong to another user keep their modes. Returns the size of the
+ * readable files. Reports each path that this process cannot read.
  */
 export function grantReadAccess(path: string, report: FailureReport): TreeSize {
   const size: TreeSize = { files: 0, bytes: 0 };
@@ -49,8 +49,8 @@ export function grantFolderAccess(path: string): void {
 }
 
 /**
- * Grants access to one path. If the path is a folder, returns the names in this folder. Otherwise, returns an empty
- * list. Counts the path in `size` if the path is a regular file.
+ * Grants access to one path. Returns the names in the folder if the path is a folder. Otherwise, returns an empty list.
+ * Counts the path in `size` if the path is a regular file.
  */
 function visit(path: BytePath, top: boolean, size: TreeSize): BytePath[] {
   const stats = readingRaw(path, (raw) => (top ? statSync(raw) : lstatSync(raw)));

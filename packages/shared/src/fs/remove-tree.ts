@@ -2,8 +2,8 @@ import { chmodSync, lstatSync, readdirSync, rmSync } from "node:fs";
 import { type BytePath, rawPath, toBytePath } from "./byte-path.ts";
 
 /**
- * Removes a file, or a folder and its content, even if the owner has no write permission on the folders. Does nothing
- * if the path does not exist. Throws the system's error if the removal fails.
+ * Removes a file, or a folder and its content. Also removes folders that have no write permission. Does nothing if the
+ * path does not exist. Throws the system's error if the removal fails.
  */
 export function removeTree(path: string): void {
   makeFoldersWritable(toBytePath(path));

@@ -1,13 +1,13 @@
 import { oneLine } from "../cli/tool-error.ts";
 
-/** The code of a system error (`ENOENT`, `ECONNREFUSED`, ...), or undefined for any other error. */
+/** Returns the code of an error, such as `ENOENT`. Returns undefined if the error has no code. */
 export function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   const code = (error as NodeJS.ErrnoException).code;
   return typeof code === "string" ? code : undefined;
 }
 
-/** Whether a failed system call caused an error. */
+/** True if a failed system call caused the error. */
 export function isSystemError(error: unknown): boolean {
   return error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === "string";
 }

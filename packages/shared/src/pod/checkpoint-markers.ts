@@ -6,13 +6,13 @@ import { isObject, type JsonObject, numberField, parseObject, textField } from "
  */
 export type ResumeMode = "required" | "best-effort";
 
-/** The folder of a pulled checkpoint, below the folder of the checkpoints. */
+/** The name of the folder for a pulled checkpoint. This folder is in the folder of the checkpoints. */
 export const RESTORED_CHECKPOINT = "restored";
 
 /** A checkpoint that the sidecar pulled. */
 export interface RestoredCheckpoint {
   readonly number: number;
-  /** The launcher took the checkpoint with these patterns. */
+  /** The patterns that selected the files of the checkpoint. */
   readonly patterns: readonly string[];
 }
 
@@ -23,20 +23,20 @@ export interface CheckpointMarker extends RestoredCheckpoint {
   readonly attempt: string;
   /** Number of files. */
   readonly files: number;
-  /** Sum of the sizes of these files, in bytes. */
+  /** Total size of the files, in bytes. */
   readonly bytes: number;
-  /** When the checkpoint was taken (RFC 3339, UTC). */
+  /** The time of the checkpoint (RFC 3339, UTC). */
   readonly takenAt: string;
 }
 
-/** The content of the marker for a checkpoint that the sidecar handled. */
+/** The content of the marker that reports whether the push of a checkpoint succeeded. */
 export interface CheckpointPushedMarker {
   readonly schema: 1;
   readonly number: number;
-  /** The reference of the checkpoint in the registry; null if the push failed. */
+  /** The reference of the checkpoint in the registry. Null if the push failed. */
   readonly reference: string | null;
   readonly digest: string | null;
-  /** The reason why the push failed; null after a push. */
+  /** The reason why the push failed. Null if the push succeeded. */
   readonly error: string | null;
 }
 
@@ -51,7 +51,10 @@ export function parseCheckpointMarker(text: string): CheckpointMarker | undefine
   return { schema: 1, ...checkpoint, attempt, files, bytes, takenAt: textField(fields, "takenAt") ?? "" };
 }
 
-/** Parses the marker for a handled checkpoint. Returns undefined if the text is invalid or still incomplete. */
+/**
+ * Parses the marker that reports the push of a checkpoint. Returns undefined if the text is invalid or still
+ * incomplete.
+ */
 export function parseCheckpointPushedMarker(text: string): CheckpointPushedMarker | undefined {
   const fields = parseObject(text);
   const { number } = fields === undefined ? {} : numberField(fields, "number");
@@ -60,7 +63,7 @@ export function parseCheckpointPushedMarker(text: string): CheckpointPushedMarke
   return { schema: 1, number, reference: reference ?? null, digest: digest ?? null, error: error ?? null };
 }
 
-/** Parses the fields of an init marker that concern checkpoints. Omits invalid fields. */
+/** Parses the checkpoint fields of an init marker. Omits invalid fields. */
 export function resumeFields(fields: JsonObject): {
   readonly resume?: ResumeMode;
   readonly checkpoint?: RestoredCheckpoint;

@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { type Log, silent } from "../cli/log.ts";
 import { reasonOf } from "../fs/system-error.ts";
 
-/** The paths that a program waits for, and whether one or all of them must exist. */
+/** The paths to wait for. Either one path or all paths must exist. */
 export interface PathCheck {
   readonly paths: readonly string[];
   /** If true, one existing path is enough. By default, all paths must exist. */
@@ -12,8 +12,8 @@ export interface PathCheck {
 }
 
 /**
- * Returns a `check` function for `waitUntil`. If all paths exist, `check` returns the existing paths. If `any` is true,
- * one existing path is enough. If not enough paths exist, `check` returns undefined.
+ * Returns a `check` function for `waitUntil`. By default, all paths must exist. If `any` is true, one existing path is
+ * enough. If enough paths exist, `check` returns the existing paths. Otherwise, `check` returns undefined.
  */
 export function existingPaths({ paths, any, log = silent }: PathCheck): () => Promise<readonly string[] | undefined> {
   const wanted = [...new Set(paths)];
@@ -34,8 +34,8 @@ export function existingPaths({ paths, any, log = silent }: PathCheck): () => Pr
 }
 
 /**
- * The reason why a path was not found; undefined if the path exists. A path that cannot be examined counts as missing,
- * because the error may be temporary.
+ * Returns the reason why a path was not found. Returns undefined if the path exists. A path that cannot be examined
+ * counts as missing, because the error may be temporary.
  */
 export function whyMissing(path: string): string | undefined {
   try {

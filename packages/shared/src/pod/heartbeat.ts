@@ -93,8 +93,8 @@ export function watchHeartbeat(path: string): ReadLease {
 }
 
 /**
- * The text of a heartbeat, or undefined if the file is missing. Throws `noInput` with the path if the file cannot be
- * read.
+ * Returns the text of a heartbeat. Returns undefined if the file is missing. Throws `noInput` with the path if the file
+ * cannot be read.
  */
 async function readHeartbeat(path: string): Promise<string | undefined> {
   try {
@@ -110,7 +110,7 @@ async function readHeartbeat(path: string): Promise<string | undefined> {
 /**
  * Derives the state of a lease from two observations. `text` is the current content of the heartbeat file, and `seen`
  * is the previous observation. If the text has changed, the holder is alive. The clock of the holder is not used. `now`
- * is the time of the watcher's monotonic clock in milliseconds. This function is pure.
+ * is the time on the watcher's monotonic clock, in milliseconds. This function is pure.
  */
 export function heartbeatState(
   seen: SeenBeat | undefined,

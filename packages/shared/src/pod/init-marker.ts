@@ -5,19 +5,22 @@ import { type ArtifactRecord, artifactField, isArtifact, parseObject } from "./m
 export interface InitMarker {
   readonly schema: 1;
   readonly by: "launcher" | "sidecar";
-  /** The pulled artifacts, in the order of the references. */
+  /** The pulled artifacts, in the order of the inputs on the command line. */
   readonly inputs: readonly ArtifactRecord[];
   /** The references and the patterns from the sidecar's command line. Undefined if no input is a pattern. */
   readonly sources?: readonly string[];
-  /** The output of an earlier run with the same inputs. If this field is set, the launcher must skip its own run. */
+  /**
+   * The output of an earlier run with the same inputs. If this field is set, the launcher must skip the application.
+   */
   readonly done?: ArtifactRecord;
   /** How the launcher must resume an interrupted run. If undefined, the launcher must not restore a checkpoint. */
   readonly resume?: ResumeMode;
-  /** The checkpoint that the sidecar pulled; undefined if the sidecar pulled no checkpoint. */
+  /** The checkpoint that the sidecar pulled. Undefined if the sidecar pulled no checkpoint. */
   readonly checkpoint?: RestoredCheckpoint;
   /**
-   * The number of the checkpoint that the sidecar found in the registry. Present even if the sidecar could not use this
-   * checkpoint. Undefined if the sidecar found no checkpoint, or could not read it.
+   * The number of the checkpoint that the sidecar found in the registry. This field is set even if the sidecar does not
+   * use this checkpoint. Undefined if the sidecar found no checkpoint. Also undefined if the sidecar failed to pull the
+   * checkpoint.
    */
   readonly lastCheckpoint?: number;
 }

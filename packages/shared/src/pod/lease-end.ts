@@ -1,8 +1,8 @@
 import type { ReadLease } from "./lease-state.ts";
 
 /**
- * Returns a function that finds out whether the holder of a lease is gone. The function returns true if the lease has
- * ended. It also returns true if an earlier call found a holder, and the lease has been released since that call. The
+ * Returns a function that finds out whether a lease has lost its holder. The function returns true if the holder has
+ * died. It also returns true if an earlier call found a holder, and the lease has been released since that call. The
  * function returns false if nobody has taken the lease yet.
  */
 export function holderGone(lease: ReadLease): () => Promise<boolean> {

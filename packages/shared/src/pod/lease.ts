@@ -42,7 +42,7 @@ export async function isHeld(path: string): Promise<boolean> {
 
 /**
  * Throws `cannotCreate` if a living process holds the lease at `path`. Two launchers or two sidecars on one volume
- * would overwrite each other's files. The message calls the process `holder`.
+ * would overwrite each other's files. `holder` is the name of the process in the message.
  */
 export async function requireFree(path: string, holder: "launcher" | "sidecar"): Promise<void> {
   if (!(await isHeld(path))) return;
@@ -77,7 +77,7 @@ function socketLease(path: string, server: Server): Lease {
   let released = false;
   server.on("connection", (socket) => {
     // A watcher connects, and waits until this process ends. An open connection would keep this process alive.
-    // Therefore, closes each connection that arrives after the release.
+    // Therefore, this process closes each connection that arrives after the release.
     if (released) return void socket.destroy();
     watchers.add(socket);
     // The holder ignores watchers that disconnect.
@@ -89,8 +89,8 @@ function socketLease(path: string, server: Server): Lease {
       await removeOld(path);
       released = true;
       for (const socket of watchers) socket.destroy();
-      // Does not wait until the server is closed. The server closes only after all watchers have disconnected, and a
-      // watcher may wait until this process ends.
+      // This function does not wait until the server is closed. The server closes only after all watchers have
+      // disconnected, and a watcher may wait until this process ends.
       server.close();
     },
   };
@@ -145,7 +145,7 @@ async function listen(path: string): Promise<Server> {
       await withSocketAddress(temporary, (address) => {
         return new Promise<void>((resolve, reject) => {
           // If the variable NODE_UNIQUE_ID is set, Node assumes that a primary process listens on behalf of this
-          // process. But no primary process exists. With `exclusive`, Node listens in this process.
+          // process. But no primary process exists. If `exclusive` is true, Node listens in this process.
           server.once("error", reject).listen({ path: address, exclusive: true }, resolve);
         });
       });
@@ -167,8 +167,8 @@ async function removeOld(path: string): Promise<void> {
 }
 
 /**
- * Returns the identity of the file at a path; undefined if the file is missing. A new file at the same path has a
- * different identity.
+ * Returns the identity of the file at a path. Returns undefined if the file is missing. A new file at the same path has
+ * a different identity.
  */
 async function identity(path: string): Promise<string | undefined> {
   try {

@@ -45,7 +45,7 @@ export function textField(fields: JsonObject, name: string): string | null {
 }
 
 /**
- * Returns an object with the field `name` if this field is an integer, 0 or more. Otherwise, returns an empty object.
+ * Returns an object with the field `name` if this field is a non-negative integer. Otherwise, returns an empty object.
  */
 export function numberField<const N extends string>(fields: JsonObject, name: N): { readonly [K in N]?: number } {
   const value = fields[name];

@@ -7,7 +7,7 @@ import { cannotRead, cannotWrite } from "../fs/path-failure.ts";
 import { removeFile } from "../fs/remove-file.ts";
 import { reasonOf, systemCode } from "../fs/system-error.ts";
 
-/** The maximum size in bytes of a marker. */
+/** The maximum size of a marker, in bytes. */
 const MAX_MARKER_BYTES = 1 << 20;
 
 /**

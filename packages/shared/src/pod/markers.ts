@@ -43,7 +43,7 @@ export const SHARE = {
   pushFailed: "oras-operator-push-failed.txt",
   /** The newest checkpoint folder is complete and has its final name. The content is a {@link CheckpointMarker}. */
   checkpoint: "oras-operator-checkpoint.txt",
-  /** The sidecar has handled a checkpoint. The content is a {@link CheckpointPushedMarker}. */
+  /** The sidecar has pushed a checkpoint, or the push failed. The content is a {@link CheckpointPushedMarker}. */
   checkpointPushed: "oras-operator-checkpoint-pushed.txt",
   /** The application creates this file to request an immediate checkpoint. The launcher removes the file. */
   checkpointNow: "oras-operator-checkpoint-now.txt",
@@ -63,7 +63,7 @@ export type Phase = "init" | "run" | "copy" | "done";
 /** The content of the started marker. */
 export interface StartedMarker {
   readonly schema: 1;
-  /** A random id, new at each start of the launcher. */
+  /** A random id. The launcher makes a new id at each start. */
   readonly attempt: string | null;
   /** The start time (RFC 3339, UTC). */
   readonly startedAt: string | null;
@@ -79,15 +79,15 @@ export interface OutputRecord {
   readonly path: string;
   /** Number of regular files. */
   readonly files: number;
-  /** Sum of the sizes of these files, in bytes. */
+  /** Total size of the files, in bytes. */
   readonly bytes: number;
-  /** The media type that the user chose for the layer of this output; undefined for the default type. */
+  /** The media type that the user chose for this output's layer. If undefined, the layer gets the default type. */
   readonly mediaType?: string;
 }
 
 /**
- * The maximum number of outputs that get their own record and their own layer. The maximum applies to the matches of
- * all patterns together. It also applies to the entries of the outputs folder.
+ * The maximum number of outputs. Each output gets its own record and layer. The maximum applies to the matches of all
+ * patterns together. It also applies to the entries of the outputs folder.
  */
 export const MAX_OUTPUTS = 1000;
 
@@ -103,44 +103,46 @@ export interface MissingOutput {
  */
 export interface DoneMarker {
   readonly schema: 1;
-  /** A random id, new at each start of the launcher. */
+  /** A random id. The launcher makes a new id at each start. */
   readonly attempt: string | null;
   readonly phase: Phase;
   /**
-   * The application's exit code; null if the application never ran. `128 + n` means that signal n ended the
+   * The application's exit code. Null if the application never ran. `128 + n` means that signal n ended the
    * application. 124 means that the application timed out.
    */
   readonly exitCode: number | null;
   /** The signal that ended the application, such as `SIGKILL`. */
   readonly signal: string | null;
-  /** The reason why the application was not started, or was stopped; null if the application ended by itself. */
+  /**
+   * The reason why the launcher did not start the application, or stopped it. Null if the application ended by itself.
+   */
   readonly reason: string | null;
   /** The start time (RFC 3339, UTC). */
   readonly startedAt: string | null;
   readonly finishedAt: string | null;
   /** The saved outputs. If the value is null, everything in the outputs folder is an output. */
   readonly outputs: readonly OutputRecord[] | null;
-  /** The saved stdout and stderr; empty if they were not saved. */
+  /** The saved stdout and stderr. Empty if the launcher did not save them. */
   readonly logs: readonly OutputRecord[];
-  /** The failure of the launcher itself; null if the launcher did not fail. */
+  /** The failure of the launcher itself. Null if the launcher did not fail. */
   readonly error: string | null;
   /**
-   * The paths that could not be saved; undefined if all paths were saved. A long list is truncated. If this field is
-   * set, `outputs` lists all saved outputs.
+   * The paths that the launcher could not save. Undefined if all paths were saved. A long list is truncated. If this
+   * field is set, `outputs` lists all saved outputs.
    */
   readonly missing?: readonly MissingOutput[];
-  /** The number of all paths that could not be saved, even if `missing` is truncated. */
+  /** The number of paths that the launcher could not save. Includes the paths that a truncated `missing` omits. */
   readonly missingCount?: number;
   /** The artifact of an earlier run. If this field is set, the launcher skipped the application. */
   readonly skipped?: ArtifactRecord;
-  /** The number of the checkpoint that the launcher restored; undefined if it restored none. */
+  /** The number of the checkpoint that the launcher restored. Undefined if the launcher restored no checkpoint. */
   readonly resumedFrom?: number;
 }
 
 /** The content of the pushed marker. */
 export interface PushedMarker extends ArtifactRecord {
   readonly schema: 1;
-  /** The attempt that wrote the outputs; null if the done marker contains no attempt. */
+  /** The attempt that wrote the outputs. Null if the done marker contains no attempt. */
   readonly attempt: string | null;
   readonly finishedAt: string;
 }
@@ -217,8 +219,8 @@ export function parsePushedMarker(text: string): PushedMarker | undefined {
 }
 
 /**
- * Parses a failure marker. If the text is empty, the reason is unknown. Returns undefined if the text is invalid or
- * still incomplete.
+ * Parses a failure marker. If the text is empty, `error` says that no reason was given. Returns undefined if the text
+ * is invalid or still incomplete.
  */
 export function parseFailureMarker(text: string): FailureMarker | undefined {
   const fields = parseObject(text);

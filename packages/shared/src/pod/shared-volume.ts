@@ -10,17 +10,17 @@ export interface UntilOptions {
    * watches a lease, the end of this lease also triggers a check.
    */
   readonly names: readonly string[];
-  /** The wait ends when this signal aborts. The signal's reason is then thrown. */
+  /** When this signal aborts, the wait ends and throws the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Seconds between two checks if no change is reported. If undefined, {@link waitUntil} uses its own default. */
+  /** Seconds between two checks if no change is reported. If undefined, the default of {@link waitUntil} applies. */
   readonly pollSeconds?: number | undefined;
   readonly log?: Log | undefined;
-  /** The notice that is logged once if the wait takes long; no notice by default. */
+  /** This notice is logged once if the wait takes long. By default, no notice is logged. */
   readonly notice?: WaitNotice | undefined;
 }
 
 /**
- * The operations on the markers of the shared volume, for the launcher and the sidecar. Each call is one atomic step:
+ * The launcher and the sidecar use these operations on the markers of the shared volume. Each call is one atomic step:
  * the other side never sees a half-finished call. Tests use another implementation of this interface to run the steps
  * of both sides in every possible order.
  */

@@ -10,7 +10,7 @@ export interface Awaited {
   /** The other side, which causes the event. */
   readonly side: "launcher" | "sidecar";
   readonly lease: ReadLease;
-  /** The markers that end the wait, with their parsers. */
+  /** Maps the name of each marker that ends the wait to the marker's parser. */
   readonly markers: Readonly<Record<string, (text: string) => unknown>>;
 }
 

@@ -6,33 +6,35 @@ import { watchPaths } from "./watch.ts";
 /** Seconds between two polls, if the kernel reports no change. */
 export const DEFAULT_POLL_SECONDS = 5;
 
-/** Seconds after which a waiting process logs what it is waiting for. */
+/** After this number of seconds, a waiting process logs what it is waiting for. */
 export const NOTICE_SECONDS = 30;
 
-/** The notice that a long wait logs once. */
+/** A notice that is logged once if a wait takes long. */
 export interface WaitNotice {
   readonly log: Log;
   readonly text: () => Promise<string>;
-  /** Seconds from the start of the wait to the notice; {@link NOTICE_SECONDS} by default. */
+  /** Seconds from the start of the wait to the notice. The default is {@link NOTICE_SECONDS}. */
   readonly seconds?: number;
 }
 
 /** How to wait. */
 export interface WaitOptions {
-  /** Paths whose creation, change or removal triggers a check; the paths and their folders need not exist. */
+  /**
+   * The creation, change or removal of one of these paths triggers a check. The paths and their folders need not exist.
+   */
   readonly paths: readonly string[];
   /**
    * A function that watches for additional changes. At each change, this function calls `report`. It returns another
    * function, which stops these calls.
    */
   readonly changes?: ((report: () => void) => () => void) | undefined;
-  /** Seconds between two checks if no change is reported; {@link DEFAULT_POLL_SECONDS} by default. */
+  /** Seconds between two checks if no change is reported. The default is {@link DEFAULT_POLL_SECONDS}. */
   readonly pollSeconds?: number | undefined;
-  /** The wait ends when this signal aborts. The signal's reason is then thrown. */
+  /** When this signal aborts, the wait ends and throws the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** Receives one line if only polling is possible. */
   readonly log?: Log | undefined;
-  /** The notice that is logged once if the wait takes long; no notice by default. */
+  /** This notice is logged once if the wait takes long. By default, no notice is logged. */
   readonly notice?: WaitNotice | undefined;
 }
 

@@ -7,7 +7,9 @@ import { ToolError } from "shared/cli/tool-error";
 const SECURE = new URL("https://registry.example");
 const BEARER = 'Bearer realm="https://auth.example/token?account=a",service="s",scope="other:pull"';
 
-/** An authorizer whose token server returns `answer`, and the requests to that server. */
+/**
+ * Creates an authorizer whose token server returns `answer`. Also returns the requests that the token server receives.
+ */
 function authorizer(answer: unknown, credential?: Credential) {
   const requests: Parameters<TokenRequest>[] = [];
   const request: TokenRequest = async (...parameters) => {

@@ -15,7 +15,7 @@ type Basic = ReturnType<typeof basic>;
 const credentialFor = (registry: string, config: DockerConfig, env: NodeJS.ProcessEnv = {}) =>
   credentialWith(registry, config, { env });
 
-/** Creates credential helpers. Returns an environment with them on the PATH. */
+/** Creates credential helpers. Returns an environment whose PATH contains the helpers. */
 function helpers(t: TestContext, scripts: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
   const folder = temporaryFolder(t);
   for (const [name, script] of Object.entries(scripts)) {
@@ -220,7 +220,8 @@ describe("a docker config file", () => {
     for (const name of ["plain", "secret"]) mkdirSync(join(folder, name));
     writeFileSync(join(folder, "any.json"), text);
     writeFileSync(join(folder, "plain", "config.json"), text);
-    // Kubernetes mounts a secret as a link to a link.
+    // If Kubernetes mounts a Secret, each file is a symbolic link. The target of this link is in a folder that is also
+    // a symbolic link.
     mkdirSync(join(folder, "secret", "..2024"));
     writeFileSync(join(folder, "secret", "..2024", ".dockerconfigjson"), text);
     symlinkSync("..2024", join(folder, "secret", "..data"));

@@ -5,7 +5,7 @@ import { limitsOf, RegistryLimits, RequestLimiter } from "oras-push/oci/http/lim
 
 const never = new AbortController().signal;
 
-/** Starts `count` requests. Returns the limiter and the number of requests that have started so far. */
+/** Starts `count` requests. Returns a function that returns the number of requests that have started so far. */
 function started(limiter: RequestLimiter, count: number) {
   let entered = 0;
   for (let index = 0; index < count; index++)

@@ -1,4 +1,4 @@
-/** Registries that do not respond, or are too slow. */
+/** Registries that do not respond, or that are too slow. */
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { describe, it } from "node:test";
@@ -23,10 +23,10 @@ const GET = { method: "GET", target: "/v2/", scope: "s", expect: [200] } as cons
 const BLOB = noise(1 << 20);
 const DESCRIPTOR = { mediaType: "application/octet-stream", digest: digestOf(BLOB), size: BLOB.length };
 
-/** The limit of silence is 0.3 s, and a request is retried for 1 s. */
+/** A request fails after 0.3 s without data. The client retries a failed request for 1 s. */
 const IMPATIENT = { stallSeconds: 0.3, retry: { deadlineSeconds: 1, firstDelay: 1, longestDelay: 10 } };
 
-/** Checks that an action fails with 69 after about the deadline. */
+/** Checks that an action fails with exit code 69 after about 1 s. */
 async function assertGivenUp(action: () => Promise<unknown>, why: RegExp): Promise<void> {
   const start = performance.now();
   await assert.rejects(action, (error: ToolError) => {
@@ -37,7 +37,7 @@ async function assertGivenUp(action: () => Promise<unknown>, why: RegExp): Promi
   assert.ok(seconds > 0.5 && seconds < 3, `it took ${seconds} s`);
 }
 
-/** A server that accepts connections and sends no byte. */
+/** Starts a server that accepts connections, but sends no byte. */
 async function silentServer(t: Cleaner): Promise<string> {
   const server = createServer((socket) => {
     socket.resume().on("error", () => {});

@@ -32,7 +32,10 @@ async function tokenServer(t: Cleaner, options?: TokenOptions) {
   return server;
 }
 
-/** A server that requires an `Authorization` header, and its requests. */
+/**
+ * Starts a server that requires an `Authorization` header. Returns the address, and the requests that the server
+ * receives.
+ */
 async function basicServer(t: TestContext, authorization: string) {
   const requests: IncomingMessage[] = [];
   const address = await startServer(t, (request, response) => {
@@ -43,7 +46,7 @@ async function basicServer(t: TestContext, authorization: string) {
   return { address, requests };
 }
 
-/** A registry that requires the token `t` of a token server. Returns its address. */
+/** Starts a registry that requires the token `t` of a token server. Returns the registry's address. */
 function bearerRegistry(t: TestContext, realm: string): Promise<string> {
   return startServer(t, (request, response) => {
     if (request.headers.authorization === "Bearer t") return response.end("hello");

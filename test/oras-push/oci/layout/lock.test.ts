@@ -51,7 +51,8 @@ it("breaks a stale lock for one of several waiters", async (t) => {
       async (lock) => {
         const seen = count;
         await sleep(5);
-        // A busy machine may make this holder look dead: then the check fails, and the lock is taken again.
+        // On a busy machine, another waiter may consider this holder dead and break the lock. Then `check` fails, and
+        // the holder takes the lock again.
         await lock.check();
         count = seen + 1;
       },
@@ -79,7 +80,7 @@ it("notices at the check that the lock was broken, and starts again", async (t) 
   assert.equal(existsSync(path), false);
 });
 
-/** Waits until a process opens a FIFO for reading. Returns a function that sends the answer. */
+/** Waits until a process opens a FIFO for reading. Returns a function that sends a text to this process. */
 async function reader(fifo: string): Promise<(text: string) => Promise<void>> {
   const handle = await open(fifo, constants.O_WRONLY);
   return async (text) => {
@@ -89,9 +90,9 @@ async function reader(fifo: string): Promise<(text: string) => Promise<void>> {
 }
 
 /**
- * Starts a waiter that breaks a stale lock. Another process takes the lock after the waiter has read the stale token, and
- * before it renames the file. Returns when the waiter has moved the lock of that process aside. Each lock is a FIFO, so
- * that the test decides when a read ends.
+ * Starts a waiter that breaks a stale lock. After the waiter has read the stale token, and before it moves the lock
+ * aside, another process takes the lock. So the waiter moves the lock of the other process aside. Returns at this
+ * moment. Each lock is a FIFO, so that the test decides when a read ends.
  */
 async function breakWrongLock(t: TestContext) {
   const folder = temporaryFolder(t);
@@ -116,7 +117,7 @@ async function breakWrongLock(t: TestContext) {
   await answerAgain("stale");
   const answerAside = await reader(other);
   assert.equal(existsSync(path), false, "the lock of the other process is moved aside");
-  /** Lets the waiter finish this attempt, and ends it before the next one. */
+  /** Lets the waiter finish this attempt, and stops the waiter before the next attempt. */
   const finish = async () => {
     controller.abort(new Error("enough"));
     await answerAside("other");

@@ -12,7 +12,7 @@ export interface AdmissionRequest {
 
 /** The decision about a request. */
 export interface AdmissionDecision {
-  /** The reason why the object is refused. Undefined if the object is allowed. */
+  /** The reason why the object is refused. The value is undefined if the object is allowed. */
   readonly refusal: string | undefined;
   readonly patch: JsonPatch;
   readonly warnings: readonly string[];
@@ -35,9 +35,9 @@ export function parseReview(body: string): AdmissionRequest | undefined {
 }
 
 /**
- * Makes the same decision about an object as the admission policies. Injects a Pod. For a Job or a CronJob, only copies
- * the annotations to the pod template, because the pods are injected later. Refuses an object if its pods would be
- * refused.
+ * Decides whether an object is allowed, and how to patch the object. The admission policies make the same decision.
+ * Injects a Pod. For a Job or a CronJob, only copies the annotations to the pod template, because the pods are injected
+ * later. Refuses an object if its pods would be refused.
  */
 export function decide(object: unknown, settings: InjectionSettings): AdmissionDecision {
   const decisions = findTemplates(object).map((template) => decideTemplate(template, settings));

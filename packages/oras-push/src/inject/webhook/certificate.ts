@@ -25,7 +25,8 @@ export function readCertificate(folder: string): CertificatePair {
   try {
     const read = (name: string) => readFileSync(join(folder, name), "utf8");
     const pair = { cert: read(FILES.cert), key: read(FILES.key) };
-    // A file is empty while another program overwrites it. `createSecureContext` accepts empty texts.
+    // While another program overwrites a file, the file may be empty. `createSecureContext` accepts an empty text, but
+    // the next two calls reject an empty text.
     new X509Certificate(pair.cert);
     createPrivateKey(pair.key);
     createSecureContext(pair);

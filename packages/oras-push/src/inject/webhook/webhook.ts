@@ -34,7 +34,10 @@ const MAX_BODY_BYTES = 4 << 20;
  */
 const MAX_CONNECTIONS = 32;
 
-/** The time limits in milliseconds. The API server waits for an answer for at most 5 seconds (`timeoutSeconds`). */
+/**
+ * The time limits for requests and connections, in milliseconds. The API server waits for an answer for at most 5
+ * seconds (`timeoutSeconds`).
+ */
 const TIMES = { headers: 2000, request: 5000, idle: 60_000, check: 1000 } as const;
 
 /**
@@ -113,8 +116,9 @@ async function respond(request: IncomingMessage, { settings, signal }: Exchange)
 }
 
 /**
- * Reads the whole body of a request, and returns the body. Some clients read the response only after they have sent the
- * whole body. If the body is too large, returns undefined and does not keep the body in memory.
+ * Reads and returns the body of a request. If the body is too large, returns undefined and does not keep the body in
+ * memory. Still reads such a body to its end, because some clients read the response only after they have sent the
+ * whole body.
  */
 async function readBody(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = [];

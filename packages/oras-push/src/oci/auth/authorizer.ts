@@ -63,8 +63,9 @@ export class Authorizer {
 
   /**
    * Returns the `Authorization` header for a scope. Returns undefined before the first challenge. If the token has
-   * expired, this method renews it. Otherwise, the registry might reject the expired token only after this process has
-   * sent a large body. Throws the errors of {@link answer} if the renewal fails.
+   * expired or will expire soon, this method renews the token. Without this renewal, the registry might reject an
+   * expired token only after this process has sent a large body. Throws the errors of {@link answer} if the renewal
+   * fails.
    */
   async header(scope: string): Promise<string | undefined> {
     const token = this.#tokens.get(scope);
@@ -124,7 +125,10 @@ export class Authorizer {
     return credential;
   }
 
-  /** Requests a token. If a request for the same scope is running, waits for its token. */
+  /**
+   * Requests a token. If a request for the same scope is already running, this method instead waits for the token of
+   * that request.
+   */
   #renew(scope: string, challenge: TokenChallenge): Promise<Token> {
     const renewal = this.#renewals.get(scope) ?? this.#requestToken(scope, challenge);
     this.#renewals.set(scope, renewal);
@@ -159,8 +163,8 @@ export class Authorizer {
   }
 
   /**
-   * Requests a token with a GET. If the credential is a refresh token, sends a POST instead. The token server then
-   * exchanges the refresh token for an access token.
+   * Requests a token with a GET. If the credential is a refresh token, this method sends a POST instead. After this
+   * POST, the token server exchanges the refresh token for an access token.
    */
   #send(
     realm: URL,

@@ -7,7 +7,7 @@ import type { Credential } from "./credential.ts";
 
 /** How to run a credential helper. */
 export interface HelperOptions {
-  /** The environment of the helper. The program must be on the PATH of this environment. */
+  /** The environment of the helper. The helper's program must be on the PATH of this environment. */
   readonly env: NodeJS.ProcessEnv;
   /** A signal that kills the helper. */
   readonly signal?: AbortSignal | undefined;
@@ -80,7 +80,7 @@ function shownStderr(stderr: string, secret: string | undefined): string {
 
 /** The result of a helper. */
 interface Outcome {
-  /** The exit code or signal, or the reason why the helper did not finish. */
+  /** The exit code of the helper, the signal that ended the helper, or the reason why the helper did not finish. */
   readonly code: number | string;
   readonly stdout: string;
   /** The first {@link MAX_STDERR} bytes of stderr. */
@@ -135,8 +135,8 @@ function firstBytes(stream: Readable): () => string {
 }
 
 /**
- * Waits until the helper has ended and its stdout is closed. Then waits at most {@link STDERR_TIME} for the end of
- * stderr. Then calls `done`.
+ * Waits until the helper has ended and its stdout is closed. After that, this function waits at most
+ * {@link STDERR_TIME} for the end of stderr, and calls `done`.
  */
 function readOutcome(
   child: ChildProcessByStdio<Writable, Readable, Readable>,

@@ -2,7 +2,7 @@ import { ToolError } from "shared/cli/tool-error";
 import type { Credential } from "./credential.ts";
 import { withoutNewline } from "./password.ts";
 
-/** The fields of docker's client configuration that hold credentials. */
+/** The credential fields of docker's client configuration. */
 export interface DockerConfig {
   readonly auths?: Readonly<Record<string, DockerAuth | null>> | null;
   readonly credsStore?: string | null;

@@ -11,8 +11,8 @@ const DOCKER_HUB_HOSTS = ["docker.io", "index.docker.io", "registry-1.docker.io"
 
 /**
  * Returns a source that takes credentials from a docker configuration file. The credentials are for a repository, or
- * for a whole registry if `repository` is undefined. The source reads the file when it needs the first credential.
- * `options` are the options of credential helpers.
+ * for a whole registry if `repository` is undefined. The source reads the file only when the first credential is
+ * requested. `options` are the options of credential helpers.
  */
 export function dockerCredentials(
   registryConfig: string | undefined,
@@ -28,8 +28,8 @@ export function dockerCredentials(
 
 /**
  * Finds the credential of a registry in a configuration. Runs the registry's helper, or the helper of `credsStore` if
- * the registry has no helper. If there is no helper, or the helper has no credential, uses the most specific key of
- * `auths`: `HOST/REPOSITORY`, a leading part of this path, or `HOST`.
+ * the registry has no helper. If there is no helper, or the helper has no credential, this function uses the most
+ * specific key of `auths`: `HOST/REPOSITORY`, a leading part of this path, or `HOST`.
  */
 export async function credentialFor(
   registry: string,

@@ -58,8 +58,8 @@ export class Connections {
   }
 
   /**
-   * The last error of a direct connection. For some errors, undici reports only "connection closed". The error in this
-   * field then shows the reason.
+   * The last error of a direct connection. For some errors, undici reports only "connection closed". In this case, the
+   * error in this field shows the reason.
    */
   get lastFailure(): Error | undefined {
     return this.#lastFailure;

@@ -39,8 +39,8 @@ const SLOW_LINK = (64 << 10) / 1000;
 
 /**
  * Sends one request, and does not retry. Throws an error if the server is silent for too long. A silent server accepts
- * no byte of the body, or sends no response. If the body is large, the server has more time to respond. The function
- * `failure` converts each error. The converted error is thrown.
+ * no byte of the body, or sends no response. If the body is large, the server has more time to respond. Converts each
+ * error with the function `failure`, and throws the result.
  */
 export async function exchange(
   connections: Connections,
@@ -103,7 +103,7 @@ async function* once(bytes: Buffer): AsyncGenerator<Buffer> {
 }
 
 /**
- * Waits for the result of a request. If `signal` aborts, throws the reason of the abort at once. undici itself ignores
+ * Waits for the result of a request. Throws the reason of the abort as soon as `signal` aborts. undici itself ignores
  * an abort while it opens a connection.
  */
 async function unlessAborted<T>(request: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -17,8 +17,8 @@ export interface Explanation {
 }
 
 /**
- * Creates the error for an unexpected response. The error contains the registry's message. The response to a HEAD has
- * no message, so this function sends a GET to get the message.
+ * Creates the error for an unexpected response. The error contains the registry's message. The response to a HEAD
+ * contains no message. Therefore, this function sends a GET after most failures of a HEAD.
  */
 export async function errorOf(
   request: RegistryRequest,

@@ -9,7 +9,7 @@ const OVERLOADED: ReadonlySet<number> = new Set([429, 503]);
 /** A limit of n requests grows by one after `n * SUCCESSES_TO_GROW` successful requests. */
 const SUCCESSES_TO_GROW = 4;
 
-/** The upper limit for the first chunk size that {@link firstChunk} chooses, in bytes. */
+/** The largest result of {@link firstChunk}, in bytes. */
 const LARGEST_CHUNK = 4 << 20;
 
 /** The lower limit for the size of an upload's chunks, in bytes. */
@@ -25,7 +25,7 @@ export class RequestLimiter {
   readonly #waiting = new Set<() => void>();
   #limit = Number.POSITIVE_INFINITY;
   #active = 0;
-  /** The highest number of requests that ran at the same time. */
+  /** The highest number of requests that have run at the same time so far. */
   #peak = 0;
   #successes = 0;
   #resumption = 0;
@@ -36,8 +36,8 @@ export class RequestLimiter {
   }
 
   /**
-   * Waits until the caller may start a request. The caller must call {@link leave} when this request has ended. If
-   * `signal` aborts, throws the reason of the abort.
+   * Waits until the caller may start a request. The caller must call {@link leave} when this request has ended. Throws
+   * the reason of the abort if `signal` aborts.
    */
   async enter(signal: AbortSignal): Promise<void> {
     while (!this.#isFree()) await this.#change(signal);
@@ -46,8 +46,9 @@ export class RequestLimiter {
   }
 
   /**
-   * Call this when a request has ended. `status` is undefined if there was no response. After a 429 or 503, the limit
-   * is halved, and no new request starts for `pause` milliseconds. Successful requests slowly raise the limit again.
+   * Call this method when a request has ended. `status` is undefined if there was no response. After a 429 or 503, the
+   * limit is halved, and no new request starts for `pause` milliseconds. Successful requests slowly raise the limit
+   * again.
    */
   leave(status: number | undefined, pause: number = 0): void {
     if (status !== undefined && isOverloaded(status)) {

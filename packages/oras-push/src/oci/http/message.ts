@@ -3,7 +3,8 @@ import type { Dispatcher } from "undici";
 import { watchedResponse } from "./stall.ts";
 
 /**
- * The maximum number of bytes to read from an unused body. If a body is longer, its connection cannot be used again.
+ * The maximum number of bytes to read from an unused body. If a body is longer, the connection of this body cannot be
+ * used again.
  */
 const LONGEST_DISCARDED = 128 << 10;
 
@@ -24,8 +25,8 @@ export interface RegistryRequest {
   /** The length of a streamed body in bytes. If the length is undefined, the body is sent with chunked encoding. */
   readonly length?: number;
   /**
-   * If this request completes the upload of a blob: the size of this blob in bytes. The time limit for the response
-   * grows with this size, because the registry may move the blob before it responds.
+   * The size of a blob in bytes. Set this field only if this request completes the upload of the blob. The time limit
+   * for the response grows with this size, because the registry may move the blob before it responds.
    */
   readonly completes?: number;
   /**

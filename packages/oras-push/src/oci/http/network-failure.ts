@@ -28,7 +28,7 @@ const NETWORK_WORDS: Readonly<Record<string, string>> = {
   UND_ERR_SOCKET: "connection closed",
 };
 
-/** The code of the assertion error that undici throws for a response with the status 101 (Switching Protocols). */
+/** If a response has the status 101 (Switching Protocols), undici throws an assertion error with this code. */
 const SWITCHED_PROTOCOL = "ERR_ASSERTION";
 
 /** The host that could not be reached. */
@@ -48,7 +48,7 @@ const REFUSED_CERTIFICATE = /_ALERT_(.*CERTIFICATE.*|UNKNOWN_CA)$/;
 
 /**
  * Creates the failure for a network error code such as `ECONNREFUSED`. The failure is `notAuthorized` if a proxy
- * rejected the credentials, else `unavailable`.
+ * rejected the credentials. Otherwise, the failure is `unavailable`.
  */
 export function networkFailure(
   { host, redirectedBy, proxy, plain }: UnreachableHost,

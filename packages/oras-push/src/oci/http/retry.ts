@@ -8,7 +8,7 @@ import { MIN_PROGRESS, StalledError } from "./stall.ts";
 
 /** How the delays between attempts grow. */
 export interface Backoff {
-  /** The upper limit of the first delay, in milliseconds. For each later delay, the limit is twice as high. */
+  /** The upper limit of the first delay, in milliseconds. For each further delay, this limit doubles. */
   readonly firstDelay: number;
   /** The longest delay, in milliseconds. */
   readonly longestDelay: number;
@@ -26,7 +26,10 @@ export interface RetryPolicy extends Backoff {
 /** The default policy of uploads and downloads. */
 export const DEFAULT_RETRY: RetryPolicy = { deadlineSeconds: 30, firstDelay: 250, longestDelay: 5000 };
 
-/** If an attempt takes longer than `deadlineSeconds`, this time starts again. It starts again at most this many times. */
+/**
+ * The time for retries starts again after an attempt that takes longer than `deadlineSeconds`, but at most this many
+ * times.
+ */
 const MAX_LONG_ATTEMPTS = 5;
 
 /** Whether to retry after a failed attempt. */
@@ -45,7 +48,7 @@ export type RetryListener = (error: unknown, delay: number) => void;
 const FAILING_SINCE = new WeakMap<object, number>();
 
 /**
- * Records, for an error, the time when the registry started to fail or became silent. This time is `time`, a value of
+ * Stores a time for an error: the time when the registry started to fail or became silent. `time` is a value of
  * `performance.now()`. Returns the error.
  */
 export function failingSince<E>(error: E, time: number): E {
@@ -56,8 +59,8 @@ export function failingSince<E>(error: E, time: number): E {
 /**
  * Calls `attempt` until it succeeds. Throws the last error if `predicate` decides against a retry, or if the deadline
  * has passed. If the server requested a delay, the wait before the retry is at least as long as this delay. `attempt`
- * may also call this function. If such an inner call fails, the outer deadline begins at the first failure of the inner
- * call.
+ * may also call this function. If such an inner call fails, the time for retries of the outer call begins at the first
+ * failure of the inner call.
  */
 export async function retrying<T>(
   attempt: () => Promise<T>,
@@ -80,7 +83,7 @@ export async function retrying<T>(
       if (!decision.retry) throw error;
       const failed = FAILING_SINCE.get(error as object) ?? performance.now();
       const long = failed - started > deadline && longAttempts++ < MAX_LONG_ATTEMPTS;
-      // During most of a long attempt, the registry worked. So the time for retries starts again.
+      // During most of a long attempt, the registry worked. Therefore, the time for retries starts again.
       if (long || firstFailure === undefined) firstFailure = failed;
       const delay = (decision.delay ?? 0) + backOff(attempts, policy);
       if (performance.now() + delay - firstFailure > deadline) throw failingSince(error, firstFailure);
@@ -99,7 +102,7 @@ export function backOff(attempts: number, policy: Backoff, random: () => number 
   return Math.max(1, Math.round(longest * random()));
 }
 
-/** The smallest result of {@link silenceLimit}, in milliseconds. */
+/** {@link silenceLimit} uses this time, in milliseconds, if half of `deadlineSeconds` is shorter. */
 const SHORTEST_SILENCE = 5000;
 
 /**
@@ -162,7 +165,7 @@ const MAX_MISSING_BLOB_RETRIES = 4;
 
 /**
  * Creates a predicate for the push of a manifest. A registry may confirm that it stored a blob, but then fail to find
- * the blob for a short time. There are two examples. In replicated storage, a new blob may become visible late. In
+ * the blob for a short time. There are two known reasons. In replicated storage, a new blob may become visible late. In
  * version 2 of distribution, the metadata of a blob is empty while another push to the repository overwrites this
  * metadata. The predicate allows only {@link MAX_MISSING_BLOB_RETRIES} retries for a missing blob, because the blob may
  * also have been deleted.
@@ -172,7 +175,7 @@ export function manifestRetry(): RetryPredicate {
   return (error) => (isMissingBlob(error) ? { retry: missing++ < MAX_MISSING_BLOB_RETRIES } : isTransient(error));
 }
 
-/** The maximum number of times that a download is resumed in a row without a new byte. */
+/** A download is resumed at most this many times in a row without a new byte. */
 const MAX_STALLED_DOWNLOADS = 5;
 
 /**

@@ -56,12 +56,12 @@ export class StallWatch {
     return this.#waited + (this.#waitingSince === undefined ? 0 : performance.now() - this.#waitingSince);
   }
 
-  /** Call this when this process starts to wait for the registry. */
+  /** Call this method when this process starts to wait for the registry. */
   wait(): void {
     this.#waitingSince ??= performance.now();
   }
 
-  /** Call this when the registry has sent or accepted `bytes` bytes. The wait then ends. */
+  /** Call this method when the registry has sent or accepted `bytes` bytes. The call ends the wait. */
   moved(bytes: number): void {
     this.#waited = this.silence;
     this.#waitingSince = undefined;
@@ -79,7 +79,9 @@ export class StallWatch {
     this.wait();
   }
 
-  /** Call this before the first piece of a request body. Resets the measured time, but does not start to measure. */
+  /**
+   * Call this method before the first piece of a request body. Resets the measured time, but does not start to measure.
+   */
   startBody(): void {
     this.moved(MIN_PROGRESS);
     this.#code = "UND_ERR_BODY_TIMEOUT";
@@ -99,8 +101,8 @@ export class StallWatch {
 }
 
 /**
- * Yields a request body in pieces. The pieces are small while the registry is slow. When the registry has accepted all
- * bytes, calls `sent` with the total number of bytes.
+ * Yields a request body in pieces. The pieces are small while the registry is slow. Calls `sent` with the total number
+ * of bytes when the registry has accepted all bytes.
  */
 export async function* watchedBody(
   body: AsyncIterable<Buffer>,

@@ -16,8 +16,8 @@ export type SendTokenRequest = (url: URL, credentials: TokenCredentials) => Prom
 
 /**
  * Requests a token and follows redirects. Sends the credentials only to the origin of `realm`. Throws `notAuthorized`
- * for a redirect from HTTPS to plain HTTP. With a refresh token, follows a redirect only to the origin of `realm`, and
- * only if the status is 307 or 308. With a refresh token, throws `registry` for any other redirect.
+ * for a redirect from HTTPS to plain HTTP. If the request contains a refresh token, a redirect must have the status 307
+ * or 308 and lead to the origin of `realm`. For any other redirect of such a request, this function throws `registry`.
  */
 export async function requestToken(
   realm: URL,

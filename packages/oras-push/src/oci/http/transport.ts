@@ -42,7 +42,7 @@ export interface TransportOptions extends ConnectionOptions {
   readonly retry?: RetryPolicy;
   /**
    * The maximum time to wait for a response, or for the next 16 KiB of a body, in seconds. A connection that exceeds
-   * this limit counts as broken. The default is 60. A short deadline in `retry` reduces this limit (see
+   * this limit counts as broken. The default is 60. A small `deadlineSeconds` in `retry` reduces this limit (see
    * {@link silenceLimit}).
    */
   readonly stallSeconds?: number;

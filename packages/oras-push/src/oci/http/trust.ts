@@ -13,7 +13,7 @@ const BUNDLES = [
   "/etc/ssl/cert.pem",
 ];
 
-/** The usual folders with certificate authorities. Each file in these folders contains one authority. */
+/** The usual folders with certificate authorities. All files in these folders are read. */
 const FOLDERS = ["/etc/ssl/certs", "/etc/pki/tls/certs"];
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;

@@ -2,12 +2,12 @@ import type { Descriptor } from "../descriptor.ts";
 import { type Digest, isDigest } from "../digest.ts";
 import { OCI_INDEX, REF_NAME } from "../media-types.ts";
 
-/** An entry of a layout's index. Fields and annotations that other tools added are kept. */
+/** An entry of a layout's index. A change of the index keeps the fields and annotations of other tools. */
 export interface IndexEntry extends Omit<Descriptor, "annotations"> {
   readonly annotations?: Readonly<Record<string, unknown>>;
 }
 
-/** The index of a layout (image-spec, image-index.md). Fields that other tools added are kept. */
+/** The index of a layout (image-spec, image-index.md). A change of the index keeps the fields of other tools. */
 export interface LayoutIndex {
   readonly manifests: readonly IndexEntry[];
 }
@@ -68,8 +68,8 @@ export function withManifest(index: LayoutIndex, { mediaType, digest, size }: De
 }
 
 /**
- * Removes each entry with this digest if the entry has no tag, or if its tag is in `tags`. Keeps all other entries.
- * Returns the given index if nothing is removed.
+ * Removes each entry that has this digest and either no tag or a tag from `tags`. Keeps all other entries. Returns the
+ * given index if nothing is removed.
  */
 export function withoutManifest(index: LayoutIndex, digest: Digest, tags: readonly string[]): LayoutIndex {
   const stays = (entry: IndexEntry) => {

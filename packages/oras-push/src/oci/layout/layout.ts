@@ -25,8 +25,8 @@ const ANY_CONTENT = "application/octet-stream";
 const PIECE = 1 << 20;
 
 /**
- * Opens an OCI image layout. If `access` includes push, creates the missing parts of the layout. Throws `noInput` if
- * the folder is not a layout of a supported version, and `cannotCreate` if the layout cannot be created.
+ * Opens an OCI image layout. Creates the missing parts of the layout if `access` includes push. Throws `noInput` if the
+ * folder is not a layout of a supported version, and `cannotCreate` if the layout cannot be created.
  */
 export async function openLayout(folder: string, access: Access, signal: AbortSignal): Promise<Layout> {
   const layout = new Layout(folder, signal);
@@ -42,7 +42,7 @@ export async function openLayout(folder: string, access: Access, signal: AbortSi
 export class Layout implements ArtifactStore {
   readonly #files: LayoutFiles;
   readonly #signal: AbortSignal;
-  /** The manifests that {@link deleteManifest} deleted, and their blobs. {@link deleteUnusedBlobs} clears this set. */
+  /** The digests of deleted manifests and of their blobs. {@link deleteUnusedBlobs} clears this set. */
   readonly #deletedBlobs = new Set<Digest>();
   /** The referrers of each manifest. Undefined before the first use, and after each change of the index. */
   #referrers: Promise<ReadonlyMap<Digest, readonly Digest[]>> | undefined;
@@ -187,8 +187,8 @@ export class Layout implements ArtifactStore {
   }
 
   /**
-   * Stores a manifest under a new tag, in a single change of the index. If the tag already exists, does not change the
-   * index and returns the manifest that has this tag.
+   * Stores a manifest under a new tag, in a single change of the index. If the tag already exists, this method does not
+   * change the index, and returns the manifest that has this tag.
    */
   async addManifest(manifest: StoredManifest, tag: string): Promise<StoredManifest | undefined> {
     await this.pushBlob(manifest.bytes, manifest.descriptor.digest);
@@ -210,7 +210,10 @@ export class Layout implements ArtifactStore {
     return tagsOf(await this.#files.readIndex());
   }
 
-  /** Lists the manifests whose subject is `digest`. Caches the referrers until this object changes the index. */
+  /**
+   * Lists the manifests whose subject is `digest`. Caches the referrers of all manifests until this object changes the
+   * index.
+   */
   async listReferrers(digest: Digest): Promise<readonly Digest[]> {
     this.#referrers ??= this.#findReferrers();
     return (await this.#referrers).get(digest) ?? [];

@@ -98,7 +98,10 @@ async function linkLock(own: string, path: string): Promise<boolean> {
   }
 }
 
-/** Removes a stale lock. If another process has replaced the stale lock in the meantime, restores the new lock. */
+/**
+ * Removes a stale lock. If another process has replaced the stale lock in the meantime, this function restores the new
+ * lock.
+ */
 async function removeStale(path: string, token: string, own: string): Promise<void> {
   const aside = `${own}.broken`;
   try {
@@ -107,9 +110,9 @@ async function removeStale(path: string, token: string, own: string): Promise<vo
     if (systemCode(error) === "ENOENT") return;
     throw error;
   }
-  // The renamed lock may be the new lock of another process. `linkLock` then restores this lock. If a third process has
-  // created a lock at `path` in the meantime, `linkLock` does nothing. The owner of the renamed lock then gets an error
-  // from `check`.
+  // The renamed lock may be the new lock of another process. In this case, `linkLock` restores the new lock. If a third
+  // process has created a lock at `path` in the meantime, `linkLock` does nothing. The owner of the renamed lock will
+  // get an error from `check`.
   if ((await tokenOf(aside)) !== token) await linkLock(aside, path);
   await removeFile(aside);
 }

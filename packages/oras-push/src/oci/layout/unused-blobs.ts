@@ -16,7 +16,10 @@ export async function blobsOf(manifest: Digest, read: ReadManifest): Promise<Rea
   return found;
 }
 
-/** The digests in `candidates` that no manifest of the index uses. Throws if a manifest of the index cannot be read. */
+/**
+ * Returns the digests in `candidates` that no manifest of the index uses. Throws if a manifest of the index cannot be
+ * read.
+ */
 export async function unusedBlobs(
   candidates: ReadonlySet<Digest>,
   index: LayoutIndex,

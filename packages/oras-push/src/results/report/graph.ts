@@ -14,14 +14,17 @@ interface Box {
   readonly name: string;
   readonly state: string;
   readonly inputs: readonly string[];
-  /** The column: 0 for a box without inputs, and otherwise one more than the largest column of its inputs. */
+  /**
+   * The column of the box. A box without inputs is in column 0. Any other box is one column to the right of the last
+   * column of its inputs.
+   */
   column: number;
   row: number;
 }
 
 /**
- * The graph of all runs that have inputs. It also shows their inputs: each input is to the left of the runs that use
- * it.
+ * A graph of the runs that have inputs. The graph also shows these inputs. Each input is to the left of the runs that
+ * use this input.
  */
 export function graphSection(runs: readonly ReportRun[], ids: ReadonlyMap<string, string>): Html {
   const boxes = boxesOf(runs);
@@ -100,7 +103,7 @@ function boxHtml(box: Box, ids: ReadonlyMap<string, string>): Html {
 const xOf = ({ column }: Box) => column * (BOX_WIDTH + SPACE_X);
 const yOf = ({ row }: Box) => row * (BOX_HEIGHT + SPACE_Y);
 
-/** The end of a name, without its registry. */
+/** Returns a name without its registry. Shortens a long name to its last characters. */
 function shortName(name: string): string {
   const path = visibleText(name.includes("/") ? name.slice(name.indexOf("/") + 1) : name);
   const characters = [...path];

@@ -15,7 +15,7 @@ class Html {
 
 export type { Html };
 
-/** What a template can contain. Everything except {@link Html} is escaped. */
+/** A value in a template. Every value except {@link Html} is escaped. */
 export type HtmlValue = Html | string | number | undefined | readonly HtmlValue[];
 
 /**
@@ -27,7 +27,10 @@ export function html(parts: TemplateStringsArray, ...values: readonly HtmlValue[
   return new Html(parts.map((part, index) => `${part}${textOf(values[index])}`).join(""));
 }
 
-/** Converts text to HTML without escaping. Use it only for text of this program, never for data of an artifact. */
+/**
+ * Converts text to HTML without escaping. Use this function only for text of this program, never for data of an
+ * artifact.
+ */
 export function trusted(text: string): Html {
   return new Html(text);
 }

@@ -14,15 +14,15 @@ import { timelineSection } from "./timeline.ts";
 export interface ReportContent {
   /** The names of the repositories, as the user wrote them. */
   readonly title: string;
-  /** When the report was made, in milliseconds since 1970. */
+  /** The time when the report was made, in milliseconds since 1970. */
   readonly time: number;
   readonly runs: readonly ReportRun[];
   readonly unreadable: readonly Unreadable[];
 }
 
 /**
- * Writes a report as one HTML page. The page loads nothing. Its content security policy allows only its own style sheet
- * and its own script. This function is pure.
+ * Returns a report as one HTML page. The page loads no other files. Its content security policy allows only the page's
+ * own style sheet and script. This function is pure.
  */
 export function reportPage({ title, time, runs, unreadable }: ReportContent): string {
   const ids = new Map<string, string>();

@@ -13,7 +13,7 @@ export interface ReportPlan extends TransferPlan, RunQuery {
   readonly targets: readonly ResultsTarget[];
   /** The names of the targets, as the user wrote them. */
   readonly title: string;
-  /** The number of lines at the end of each log. */
+  /** The number of lines that the report shows from the end of each log. */
   readonly logLines: number;
   /** The current time, in milliseconds since 1970. */
   readonly now: number;
@@ -31,7 +31,7 @@ export interface Report {
   readonly runs: number;
 }
 
-/** Reads runs and the ends of their logs, and makes a report. Throws the errors of `listRuns`. */
+/** Reads the runs and the last lines of their logs, and makes a report. Throws the errors of `listRuns`. */
 export async function makeReport(plan: ReportPlan, context: TransferContext): Promise<Report> {
   const opener = storeOpener(plan, context);
   const limit = limiter(plan.concurrency);

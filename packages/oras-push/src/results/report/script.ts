@@ -1,4 +1,7 @@
-/** The script of a report. It sorts and filters the runs, and copies commands to the clipboard. It contains no data. */
+/**
+ * The script of a report. It sorts and filters the runs, and copies commands to the clipboard. It contains no data of
+ * artifacts.
+ */
 export const SCRIPT: string = `
 "use strict";
 const table = document.getElementById("runs");

@@ -6,7 +6,10 @@ import { type Html, html } from "./html.ts";
 import type { ReportRun } from "./report-run.ts";
 import { shellWord } from "./shell-word.ts";
 
-/** The columns. A reader can sort by each column. `type` is the type of the attribute `data-sort` of the cells. */
+/**
+ * The columns of the table. A reader can sort by each column. `type` says whether to compare the values as texts or as
+ * numbers.
+ */
 const COLUMNS: readonly { readonly title: string; readonly type: "text" | "number" }[] = [
   { title: "Run", type: "text" },
   { title: "State", type: "text" },
@@ -18,10 +21,10 @@ const COLUMNS: readonly { readonly title: string; readonly type: "text" | "numbe
   { title: "Node", type: "text" },
 ];
 
-/** The ids of the runs in the page, by their digests. */
+/** Maps the digest of a run to the id of the run's row in the page. */
 export type RunIds = ReadonlyMap<string, string>;
 
-/** The table of runs, with the fields for filters. */
+/** Returns the table of runs, and the fields that filter the table. */
 export function tableSection(runs: readonly ReportRun[], ids: RunIds): Html {
   return html`<section aria-labelledby="runs-title">
 <h2 id="runs-title">Runs</h2>
@@ -77,20 +80,25 @@ ${run.logs.map(({ title, text }) => html`<dt>End of ${title}</dt><dd><pre tabind
 </dl></details>`;
 }
 
-/** Shows commands for an artifact. They contain its digest, because the tag may point to another artifact later. */
+/**
+ * Shows commands for an artifact. The commands contain the artifact's digest, because the tag may point to another
+ * artifact later.
+ */
 function commands(run: ReportRun): Html {
   const artifact = `${run.inLayout ? "--oci-layout " : ""}${shellWord(`${run.repository}@${run.digest}`)}`;
   return html`<dt>Pull</dt><dd>${command(`oras-push pull ${artifact} -o ${shellWord(folderName(run))}`)}</dd>
 <dt>Show the lineage</dt><dd>${command(`oras-push lineage ${artifact}`)}</dd>`;
 }
 
-/** The name of a folder for the files of a run. Runs in different repositories have different folders. */
+/** Returns the name of a folder for the files of a run. The name contains the name of the repository and the tag. */
 function folderName({ repository, tag, inLayout }: ReportRun): string {
   const names = repository.split("/").filter((name) => name !== "");
   return [...(inLayout ? names.slice(-1) : names.slice(1)), tag].join("-");
 }
 
-/** Names the artifact whose files an image contains. A pull cannot restore an image, so there is no pull command. */
+/**
+ * Names the artifact whose files an image contains. A pull cannot restore an image, so the page shows no pull command.
+ */
 function imageOf(digest: string, ids: RunIds): Html {
   const id = ids.get(digest);
   const name = html`<code>${digest}</code>`;

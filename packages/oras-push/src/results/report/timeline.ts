@@ -4,9 +4,9 @@ import { durationOf, startOf } from "../run.ts";
 import { type Html, html } from "./html.ts";
 import type { ReportRun } from "./report-run.ts";
 
-/** The width of the drawing, in its own units. */
+/** The width of the drawing, in units of the SVG view box. */
 const WIDTH = 1000;
-/** The height of one lane and of a bar. */
+/** The height of a lane, and the height of a bar. */
 const [LANE, BAR] = [16, 12];
 /** The minimum width of a bar. A narrower bar would be hard to see. */
 const MIN_BAR = 3;
@@ -28,9 +28,7 @@ export interface PlacedBar {
   readonly lane: number;
 }
 
-/**
- * The timeline of runs: one bar for each run whose start is known. Runs that overlap in time are in different lanes.
- */
+/** A timeline with one bar for each run whose start is known. Runs that overlap in time are in different lanes. */
 export function timelineSection(runs: readonly ReportRun[], idOf: (run: ReportRun) => string): Html {
   const bars = barsOf(runs);
   if (bars.length === 0) return html``;

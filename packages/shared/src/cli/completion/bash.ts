@@ -66,7 +66,7 @@ function allNames(usage: Usage<OptionSpecs>): string[] {
 
 /**
  * Returns the branches of a `case` statement. If the previous word is an option, the statement completes the value of
- * this option. If several options have the same completion, they share one branch.
+ * this option. Options with the same completion share one branch.
  */
 function valueArms(usage: Usage<OptionSpecs>): string[] {
   const options = Object.entries(allOptions(usage)).filter(([, { type }]) => type !== "flag");

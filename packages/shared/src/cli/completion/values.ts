@@ -2,12 +2,12 @@ import type { OptionSpec } from "../option-specs.ts";
 
 /** The completion of an option's value. */
 export type ValueCompletion =
-  /** The option has no value, or needs none. */
+  /** The option has no value, or needs no value. */
   | { readonly kind: "flag" }
   | { readonly kind: "choices"; readonly choices: readonly string[] }
   | { readonly kind: "files" }
   | { readonly kind: "folders" }
-  /** The value is any text, which a shell cannot complete. */
+  /** The value can be any text. A shell cannot complete such a value. */
   | { readonly kind: "text" };
 
 /**

@@ -3,7 +3,10 @@ import type { Usage } from "../usage.ts";
 import { allOptions, optionNames, valueName } from "../usage-facts.ts";
 import { commandWord, quoted, valueCompletion } from "./values.ts";
 
-/** The completion script of a tool for zsh. Save the script as the file `_TOOL` in a folder of `fpath`. */
+/**
+ * The completion script of a tool for zsh. Save the script in a folder of `fpath`. For the tool `oras-push`, the name
+ * of the file is `_oras-push`.
+ */
 export function zshCompletion(usage: Usage<OptionSpecs>): string {
   const { name, commands = [] } = usage;
   const main = functionName(usage);
@@ -12,8 +15,8 @@ export function zshCompletion(usage: Usage<OptionSpecs>): string {
     ...commands.map(completionFunction),
     ...(commands.length === 0 ? [] : [commandsFunction(usage)]),
     completionFunction(usage),
-    // There are two ways to load this file. If the file is in `fpath`, zsh runs it as a function at the first
-    // completion of the command. The other way is that the user sources the file.
+    // A user can load this file in two ways. If the file is in a folder of `fpath`, zsh runs the file as a function at
+    // the first completion of the command. The user can also source the file.
     `if [[ $funcstack[1] == ${main} ]]; then\n  ${main} "$@"\nelse\n  compdef ${main} ${name}\nfi`,
   ];
   return `${parts.join("\n\n")}\n`;
