@@ -51,7 +51,10 @@ const INPUT_OPTIONS = {
     shownDefault: "no wait",
     description: "wait this long for missing inputs; then exit with 124 if an input is still missing",
   },
-  "allow-failed-inputs": { type: "flag", description: "also accept artifacts of failed and incomplete runs as inputs" },
+  "allow-failed-inputs": {
+    type: "flag",
+    description: "also accept artifacts of failed and incomplete runs as inputs; a pattern never matches such artifacts",
+  },
 } as const satisfies OptionSpecs;
 
 const RUN_OPTIONS = {

@@ -13,6 +13,6 @@ export interface SidecarPlan extends TransferPlan, ArtifactPlan, SidecarOptions 
    * one tag.
    */
   readonly inputCount: number | undefined;
-  /** Whether to accept inputs from failed or incomplete runs. */
+  /** Whether to accept inputs from failed or incomplete runs. A pattern never matches such inputs. */
   readonly allowFailedInputs: boolean;
 }

@@ -20,8 +20,8 @@ export interface UntilOptions {
 }
 
 /**
- * The launcher and the sidecar use these operations on the markers of the shared volume. Each call is one atomic step:
- * the other side never sees a half-finished call. Tests use another implementation of this interface to run the steps
+ * The launcher and the sidecar use these operations on the markers of the shared volume. Each read, write and
+ * removal is one atomic step: the other side never sees a half-finished call. Tests use another implementation of this interface to run the steps
  * of both sides in every possible order.
  */
 export interface SharedVolume {

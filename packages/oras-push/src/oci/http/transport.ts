@@ -30,7 +30,7 @@ import { requestToken, type TokenCredentials } from "./token-request.ts";
 export interface TransportOptions extends ConnectionOptions {
   /**
    * If true, requests use plain HTTP. If false, requests use TLS. By default, only requests to a local registry use
-   * plain HTTP.
+   * plain HTTP, unless `ca`, `cert` or `insecure` is set.
    */
   readonly plainHttp?: boolean | undefined;
   readonly credentials: CredentialSource;
