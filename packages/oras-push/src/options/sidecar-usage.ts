@@ -53,7 +53,8 @@ const INPUT_OPTIONS = {
   },
   "allow-failed-inputs": {
     type: "flag",
-    description: "also accept artifacts of failed and incomplete runs as inputs; a pattern never matches such artifacts",
+    description:
+      "also accept artifacts of failed and incomplete runs as inputs; a pattern never matches such artifacts",
   },
 } as const satisfies OptionSpecs;
 
