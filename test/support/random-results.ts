@@ -153,7 +153,7 @@ async function pushLayers({ random, store, index }: Turn): Promise<Descriptor[]>
   return layers.map(({ descriptor }) => descriptor);
 }
 
-/** Pushes a manifest with one or two tags. Sometimes, a tag of another manifest moves to this manifest. */
+/** Pushes a manifest with one or two tags. Some of these tags belonged to another manifest before. */
 async function pushTags(
   { random, store, repository, index, known }: Turn,
   manifest: StoredManifest,

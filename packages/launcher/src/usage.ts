@@ -42,8 +42,8 @@ const WAITING_OPTIONS = {
   "skip-done": {
     type: "flag",
     description: [
-      "wait for the sidecar, and do not run the command if the sidecar finds the output of an earlier run; also set",
-      "--skip-done for oras-push sidecar",
+      "wait for the sidecar, and do not run the command if the sidecar finds the output of an earlier run; you must",
+      "also set --skip-done for oras-push sidecar",
     ].join(" "),
   },
   "init-timeout": {

@@ -7,7 +7,7 @@ import { killInPod } from "../../support/pod-processes.ts";
 
 const SECONDS = 120;
 
-/** The tests of the endings read these fields of a pod. */
+/** A pod, with the fields that these tests read. */
 export interface Pod {
   readonly metadata: { readonly name: string; readonly uid: string; readonly creationTimestamp: string };
   readonly status: {

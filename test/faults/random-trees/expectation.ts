@@ -168,7 +168,7 @@ class Collector {
     visit(node, "", onVolume ? grantingReader : launcherReader, entries, lost);
     for (const below of lost) {
       const names = [joinPath(path, below), joinPath(real, below)];
-      // If the launcher cannot search a folder, a message may name the folder instead of the path below it.
+      // The launcher may lack the permission to look up names in a folder. Its message then names the folder or the path.
       this.#lose("unreadable", [...names, ...names.map((name) => posix.dirname(name))], certain);
     }
     // If the launcher cannot search another user's folder on the volume, it reports this folder, even if the folder is

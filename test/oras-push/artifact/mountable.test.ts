@@ -176,7 +176,7 @@ describe("a mountable artifact", () => {
     const args = ["--mountable", `localhost:1/run:${"x".repeat(123)}`, "a"];
     const { code, stderr } = await runTool("oras-push", args, { cwd: sources(t) });
     assert.equal(code, 64);
-    assert.match(stderr, /with -image added, it must have at most 128 characters/);
+    assert.match(stderr, /the tag and -image together must have at most 128 characters/);
   });
 
   describe("that a sidecar pushes", () => {

@@ -28,7 +28,7 @@ describe("waitUntil", { timeout: 10_000 }, () => {
     };
     let checks = 0;
     const check = async () => {
-      // The start of the watch causes only a few of these 20 checks. The report during a check causes the next check.
+      // Each check calls `report`, which causes the next check. Without these reports, there would be only a few checks.
       if (++checks === 20) return "found";
       await nextTurn();
       report();

@@ -30,7 +30,7 @@ function removeIfBroken(registry: MemoryRegistry, upload: string, request: Incom
   });
 }
 
-/** Refuses the last bytes of an upload if they do not start directly after the received bytes. */
+/** Refuses the last part of an upload if this part does not start at the end of the earlier parts. */
 function refuseMisplaced(
   registry: MemoryRegistry,
   upload: string,

@@ -259,7 +259,10 @@ export const ANNOTATIONS: readonly Annotation[] = [
   ...annotations(OWN_PREFIX, OWN_ROWS),
 ];
 
-/** The switches that are always passed with a value. `--plain-http=false` differs from a missing `--plain-http`. */
+/**
+ * For these switches, injection always writes a value into the command line, because `--plain-http=false` differs from a
+ * missing `--plain-http`.
+ */
 export const SWITCH_OPTIONS: ReadonlySet<string> = new Set(["plain-http"]);
 
 /** Whether two annotations set the same part of the pod or the same option of the same tools. */

@@ -27,7 +27,7 @@ export const ARTIFACT_OPTIONS = {
     choices: ["gzip", "zstd", "none"],
     default: "gzip",
     description:
-      "compress folders with gzip or zstd (oras pull cannot unpack zstd); none stores folders uncompressed, in gzip format",
+      "compress folders with gzip or zstd (oras pull cannot unpack zstd); with none, folders become gzip files without compression",
   },
   "compression-level": {
     type: "number",

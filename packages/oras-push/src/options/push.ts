@@ -37,7 +37,7 @@ export function pushPlan({ args, options }: CommandLine<typeof PUSH_USAGE.option
   if (options.mountable && long !== undefined)
     throw usageError(
       PUSH_USAGE,
-      `the tag ${long.tag} is too long: with ${IMAGE_SUFFIX} added, it must have at most ${MAX_TAG_LENGTH} characters`,
+      `the tag ${long.tag} is too long: the tag and ${IMAGE_SUFFIX} together must have at most ${MAX_TAG_LENGTH} characters`,
     );
   return {
     ...registryPlan(PUSH_USAGE, options, { env, variables: ["ORAS_PUSH_PASS"] }),

@@ -48,7 +48,7 @@ export function runTagReference(form: ReferenceForm, text: string, suffixes: rea
   if (tooLong !== undefined)
     throw usageError(
       form.usage,
-      `the tag ${tag} is too long: with ${tooLong} added, it must have at most ${MAX_TAG_LENGTH} characters`,
+      `the tag ${tag} is too long: the tag and ${tooLong} together must have at most ${MAX_TAG_LENGTH} characters`,
     );
   return reference;
 }

@@ -41,9 +41,9 @@ const INPUT_OPTIONS = {
   "input-count": {
     type: "number",
     placeholder: "N",
-    shownDefault: "1 tag for each pattern",
+    shownDefault: "each pattern must match at least one tag",
     range: wholeNumbers(1),
-    description: "the patterns of --pull-from must match at least N tags in total",
+    description: "the patterns of --pull-from must together match at least N tags",
   },
   "input-timeout": {
     type: "number",
@@ -71,8 +71,8 @@ const RUN_OPTIONS = {
   "skip-done": {
     type: "flag",
     description: [
-      "skip the run if PUSH-TO is already the output of a successful run with the same inputs and --cache-key; also set",
-      "this option for the launcher",
+      "skip the run if PUSH-TO is already the output of a successful run with the same inputs and --cache-key; you",
+      "must also set this option for the launcher",
     ].join(" "),
   },
   "cache-key": {

@@ -41,7 +41,10 @@ export function sidecarPlan(
     ...(options.resume === undefined ? [] : [CHECKPOINT_SUFFIX]),
   ];
   if (options.resume !== undefined && pushTo === NONE)
-    throw usageError(SIDECAR_USAGE, "--resume needs PUSH-TO, because the checkpoint has the tag of the output");
+    throw usageError(
+      SIDECAR_USAGE,
+      "--resume needs PUSH-TO, because the tag of the checkpoint is PUSH-TO with -checkpoint",
+    );
   return {
     ...registryPlan(SIDECAR_USAGE, options, { env, variables: [...pulling, ...pushing] }),
     ...artifactPlan(SIDECAR_USAGE, options),

@@ -25,7 +25,8 @@ export interface Io {
    * arrive.
    */
   readonly interruptedAgain?: AbortSignal;
-  /** The signals that have arrived since the process started. Undefined if the process does not hold signals. */
+  /** The signals that have arrived since the process started. Undefined if the process does not collect
+   * signals. */
   readonly heldSignals?: HeldSignals | undefined;
   /** Returns a failure if a limit of this process is too low. Otherwise, returns undefined. */
   readonly limitFailure?: () => ToolError | undefined;
