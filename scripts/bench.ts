@@ -72,8 +72,7 @@ async function runBench(chosen: readonly string[], quick: boolean): Promise<Benc
       try {
         await measureCase(bench);
       } catch (error) {
-        // The other cases take a long time. Therefore, if one case fails, the bench keeps the results of the other
-        // cases.
+        // If one case fails, the bench keeps the results of all other cases, because a new run would take a long time.
         console.error(error);
         bench.missing.add(`${name}: ${(error as Error).message.split("\n")[0]}`);
       }
@@ -115,8 +114,8 @@ function versionCommands({ oras, pigz, gzip, curl, openssl, zstd }: Peers) {
 }
 
 /**
- * Starts a registry. Keeps its data in memory if there is enough free memory, so that the disk does not affect the
- * times.
+ * Starts a registry with its data in memory, so that the disk does not affect the times. In a quick run, or if there is
+ * not enough free memory, the data is in the temporary folder instead.
  */
 async function startRegistry(folder: string, quick: boolean): Promise<BenchRegistry & { close(): Promise<void> }> {
   const part = distributionRegistry();

@@ -2,7 +2,7 @@
  * Runs a real Kubernetes cluster with one node. The node has its own Linux namespaces. Needs root and Go. The first run
  * builds Kubernetes and containerd, which takes about 15 minutes on 2 cores.
  *
- *   pnpm cluster [TEST ...]     runs the tests of `test/cluster`, or only these
+ *   pnpm cluster [TEST ...]     runs the tests of `test/cluster`, or only the given tests
  *   pnpm cluster up             starts a cluster and leaves it running
  *   pnpm cluster down           stops all clusters of this clone
  */

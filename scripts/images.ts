@@ -68,7 +68,8 @@ export async function writeImageArchive(): Promise<WrittenImage> {
 }
 
 /**
- * Returns the third-party software in the image, except the software in the tools. Throws if a library has no license.
+ * Returns the third-party software that is in the image, but not inside the executables of the tools. Throws if a
+ * library has no license.
  */
 export function imageComponents(arches: readonly Arch[]): Component[] {
   return debianComponents(new Map(arches.map((arch) => [arch, join(executablesFolder(arch), "launcher")])));
@@ -92,7 +93,7 @@ async function runBuild(podman: Podman, context: string): Promise<void> {
   );
 }
 
-/** Removes the old image. Otherwise, a build would add its platforms to the manifest list of the old image. */
+/** Removes the old image. Otherwise, a build would add the new platforms to the manifest list of the old image. */
 async function removeImage(podman: Podman): Promise<void> {
   const images = await podman.run("images", "--format", "{{.Repository}}:{{.Tag}}");
   if (images.split("\n").includes(TOOLS_IMAGE)) await podman.run("manifest", "rm", TOOLS_IMAGE);

@@ -33,8 +33,8 @@ import { TOOLS_ARCHIVE, writeImageArchive } from "./images.ts";
 import { lammpsArchive, reaxffLammps } from "./lammps.ts";
 
 /**
- * The number of test files that run at the same time. Node's default is one file less. So with two processors, only one
- * file would run.
+ * The number of test files that run at the same time. Node's default is one less than the number of processors. So with
+ * two processors, the files would run one after the other.
  */
 const FILES_AT_ONCE = availableParallelism();
 /**
@@ -62,7 +62,8 @@ if (clusterFiles.length > 0 && (process.env.CI === "true" || only.length > 0))
   Object.assign(dependencies, await timed("cluster's parts", clusterDependencies));
 const missing = Object.values(dependencies).filter((dependency) => "missing" in dependency);
 const otherFiles = files.filter((file) => !clusterFiles.includes(file));
-// The tests in `test/cluster` mostly wait. So the other tests run at the same time, and print their results first.
+// The tests in `test/cluster` mostly wait. So the other tests run at the same time. The tests in `test/cluster` print
+// their results when all of them have ended.
 const results = await Promise.all([
   timed("tests", () => runTests(otherFiles, FILES_AT_ONCE)),
   timed("tests in the cluster", () => runTests(clusterFiles, CLUSTERS_AT_ONCE, otherFiles.length > 0)),
@@ -145,7 +146,7 @@ function guidePrograms(): Record<string, Dependency> {
 /** Runs test files. Prints the whole output at the end if `later` is true. Returns the exit code of the test runner. */
 async function runTests(tests: readonly string[], atOnce: number, later = false): Promise<number> {
   if (tests.length === 0) return 0;
-  // A failed test can leave a process or a timer behind. Without --test-force-exit, the whole run would then not end.
+  // If a failed test leaves a process or a timer behind, the whole run does not end without --test-force-exit.
   const options = [
     "--test-reporter=spec",
     "--test-timeout=300000",

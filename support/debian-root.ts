@@ -27,8 +27,7 @@ export function debianRoot(arch: keyof typeof DEBIAN_ARCH, packages: readonly st
 export function controlFolder(arch: keyof typeof DEBIAN_ARCH, packages: readonly string[]): string {
   const root = rootFolder(arch, packages);
   const control = `${root}.control`;
-  // If only one of the two folders exists, both are fetched again. Otherwise, the packages and the control files could
-  // have different versions.
+  // Fetches both folders even if only one is missing. So the packages and the control files have the same versions.
   if (!existsSync(root) || !existsSync(control)) fetchRoot(DEBIAN_ARCH[arch], packages, root);
   return control;
 }

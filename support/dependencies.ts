@@ -64,7 +64,7 @@ export function orasPython(): Dependency {
   return pythonPackages("oras-py");
 }
 
-/** A Python with the schemas of Kubernetes. kubectl is in the same folder. */
+/** A Python with the schemas of Kubernetes. The virtual environment of this Python also contains kubectl. */
 export function kubernetesPython(): Dependency {
   return pythonPackages("kubernetes");
 }

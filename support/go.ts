@@ -37,7 +37,8 @@ export function goProgram(name: string, folder: string, source: string, build?: 
   return withGo(name, (go) => {
     mkdirSync(dirname(path), { recursive: true });
     console.error(`building ${name}${build === undefined ? "" : `: ${build.duration}, once`}`);
-    // Without C code, machines with and without a C compiler can share the same build cache of Go.
+    // Without C code, the result is the same on machines with and without a C compiler. So these machines can share a
+    // build cache of Go.
     const env = { ...goEnvironment(), CGO_ENABLED: "0" };
     execFileSync(go, args, { cwd: module, env, stdio: ["ignore", 2, 2] });
     writeFileSync(stamp, pins);

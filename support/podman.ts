@@ -102,8 +102,9 @@ export class Podman {
 
 /**
  * Returns the configuration of podman for a machine without a podman setup, such as a container. With this
- * configuration, podman does not use systemd, and uses runc and its own networks. The configuration sets `tmp_dir`,
- * because all podmans of the machine share the default folder, and a reset of one podman removes this folder.
+ * configuration, podman does not use systemd, runs containers with runc, and keeps its networks in `folder`. It also
+ * sets `tmp_dir`: the default is one folder for all podmans of the machine, and a reset of one podman removes that
+ * folder.
  */
 function containersConf(folder: string): string {
   return `[containers]

@@ -13,8 +13,8 @@ export function pythonPackages(name: string): Dependency {
   const requirements = join(PINNED_CLIENTS, name, "requirements.txt");
   const folder = join(CACHE, name);
   const path = join(folder, "bin", "python");
-  // This copy of the requirements is written last. Therefore, if the copy has the pinned content, the environment is
-  // complete and up to date.
+  // After the installation, this function copies the pinned requirements to this path. If the copy equals the pinned
+  // requirements, the environment is complete and up to date.
   const installed = join(folder, "requirements.txt");
   const pinned = readFileSync(requirements);
   if (existsSync(installed) && readFileSync(installed).equals(pinned)) return { path };

@@ -212,7 +212,7 @@ describe("each source file", () => {
   });
 });
 
-/** Whether a line exports a function that an earlier line exports too. The first overload has the docstring. */
+/** Whether a line exports a function that an earlier line exports too. Only the first overload needs a docstring. */
 function isOverload(lines: readonly string[], line: string): boolean {
   const start = /^export function \w+/.exec(line)?.[0];
   return start !== undefined && lines.find((other) => other.startsWith(start)) !== line;

@@ -20,17 +20,23 @@ export interface Scale {
   readonly mostFiles: number;
   /** Number of pushes at once. */
   readonly pushes: number;
-  /** A smaller number of pushes at once, for comparison. */
+  /** A number of pushes at once that is smaller than `pushes`, for comparison. */
   readonly fewPushes: number;
   /** Rounds of a work that takes seconds. */
   readonly rounds: number;
   /** Rounds of a work that takes milliseconds. */
   readonly quickRounds: number;
-  /** Rounds of a work that takes milliseconds, if each round first waits some seconds until the tools are idle. */
+  /**
+   * Rounds of a work that takes milliseconds, and needs idle tools. Each of these rounds first waits some seconds until
+   * the tools are idle.
+   */
   readonly idleRounds: number;
   /** Minimum time that the idle tools wait, in seconds. */
   readonly wait: number;
-  /** Compression levels of image layers. A layer is compressed once and pulled often. */
+  /**
+   * Compression levels of image layers. A high level is worth its time, because a layer is compressed once and pulled
+   * often.
+   */
   readonly imageLevels: readonly [zstd: number, gzip: number];
 }
 
@@ -82,8 +88,8 @@ export interface Peers {
 /** A command that does the work. */
 export interface Contestant {
   /**
-   * The name begins with the command of a tool from the table of styles. If there is a variant, it follows after a
-   * comma.
+   * The command of a tool from the table of styles, such as `tar | pigz -6`. If the contestant is a variant, the name
+   * of the variant follows after a comma.
    */
   readonly name: string;
   /** Undefined if this machine does not have the program. */

@@ -10,8 +10,8 @@ export type Pusher = readonly [program: string, ...args: string[]];
 export const OUR_PUSHER: Pusher = [toolPath("oras-push")];
 
 /**
- * A push by our tool, at the same time as many other pushes. The push retries as long as a sidecar does, because the
- * registry may be slow.
+ * A push by our tool, at the same time as many other pushes. The push retries for 120 seconds, the default of a
+ * sidecar, because many pushes can make the registry slow.
  */
 export const OUR_CROWD_PUSHER: Pusher = [...OUR_PUSHER, "--retry-for", "120"];
 

@@ -47,8 +47,8 @@ function describeGoals(rows: readonly Row[]): string {
 }
 
 /**
- * Counts how often our tool was slower, about as fast, and faster than another tool. Names the work with the largest
- * loss.
+ * Counts how often our tool was slower, about as fast, and faster than another tool. If our tool was slower, also names
+ * the work with the largest ratio of our time to the other tool's time.
  */
 function describeTool([tool, comparisons]: [string, readonly Comparison[]]): string {
   const count = (wanted: string) => comparisons.filter(({ time }) => classify(time) === wanted).length;
@@ -60,8 +60,8 @@ function describeTool([tool, comparisons]: [string, readonly Comparison[]]): str
 }
 
 /**
- * Returns all comparisons that belong to no growth plot. Of the comparisons in a plot, returns only the largest step
- * for each compared tool.
+ * Returns all comparisons that belong to no growth plot. From each growth plot, returns one comparison for each other
+ * tool: the comparison at the largest value of x.
  */
 function keepLargestSteps({ growth }: BenchRun, comparisons: readonly Comparison[]): Comparison[] {
   const keyOf = ({ work, variant, peer }: Comparison) => {

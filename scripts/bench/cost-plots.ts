@@ -14,7 +14,7 @@ const COSTS = [
 export function costPlots(growth: Growth, works: readonly Work[]): Growth[] {
   const steps = [...new Set(growth.curves.flatMap(({ points }) => points.map(([x]) => x)))].sort((a, b) => a - b);
   const measured = growth.works.map((name) => works.find((work) => work.name === name));
-  // In each step, at least one contestant is measured. So the n-th work belongs to the n-th value of x.
+  // Each work has at least one measured contestant. Therefore, the n-th work belongs to the n-th value of x.
   if (measured.length !== steps.length) return [];
   return COSTS.map(({ field, y }) => {
     const curve = ({ name }: Curve): Curve => ({

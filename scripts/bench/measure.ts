@@ -24,7 +24,7 @@ export interface Measured {
 /** The interval between two memory samples, in milliseconds. */
 const INTERVAL = 20;
 
-/** Runs the command. Then writes the times from bash and the written bytes from the kernel to file descriptor 3. */
+/** Runs the command. File descriptor 3 gets the times that bash measured, and the kernel's count of written bytes. */
 const WRAPPER = [
   'TIMEFORMAT="time %3R %3U %3S"',
   "exec 4>&2",

@@ -35,8 +35,8 @@ const OPTIONS = {
   supported: { "dynamic-import": false },
   minify: true,
   legalComments: "none",
-  // yargs-parser reads its own URL, but loads nothing from this URL. If `import.meta.main` was true, a tool would start
-  // twice. If `esbuildDetection` is true, undici omits its experimental parser, as Node's own undici does.
+  // yargs-parser reads `import.meta.url`, but loads nothing from this URL. With a true `import.meta.main`, a tool would
+  // start twice. With a defined `esbuildDetection`, undici omits its experimental parser, as in Node's own undici.
   define: { "import.meta.url": '"file:///"', "import.meta.main": "false", esbuildDetection: "true" },
   logLevel: "error",
 } as const satisfies BuildOptions;

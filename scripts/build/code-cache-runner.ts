@@ -14,8 +14,8 @@ import { SHARE } from "shared/pod/markers";
 import { startMemoryRegistry } from "../../support/registry/memory-registry.ts";
 import { loadTool } from "./tool-script.ts";
 
-// The optimizing compilers work at different times in each run. They would change the cache. Therefore, this script
-// turns them off.
+// Each time this script runs, these compilers of V8 would start at different moments. This would change the cache.
+// Therefore, this script turns the compilers off.
 const TIERS = ["opt", "maglev", "sparkplug"];
 for (const tier of TIERS) setFlagsFromString(`--no-${tier}`);
 
@@ -23,7 +23,10 @@ const [tool = "", script = "", cache = ""] = process.argv.slice(2);
 const { main, codeCache } = loadTool(tool, readFileSync(script), undefined, createRequire(process.execPath));
 const folder = mkdtempSync(join(tmpdir(), "code-cache-"));
 
-/** The order of events differs between runs. Several rounds make it likely that the same functions have run. */
+/**
+ * How many times this script runs the commands of the tool. The order of events differs each time, and can change which
+ * functions run. With several rounds, it is more likely that two caches contain the same functions.
+ */
 const ROUNDS = 2;
 
 const RUNS: Readonly<Record<string, (share: string) => Promise<void>>> = {
@@ -48,8 +51,8 @@ try {
     writeFileSync(join(share, SHARE.outputs, "log"), "text\n");
     await RUNS[tool]?.(share);
   }
-  // V8 compares the flags of the cache with the flags of the executable. Therefore, this script turns the compilers on
-  // again.
+  // The executable runs with these compilers, and V8 rejects a cache that was made with other flags. Therefore, this
+  // script turns the compilers on again before it makes the cache.
   for (const tier of TIERS) setFlagsFromString(`--${tier}`);
   writeFileSync(cache, codeCache());
 } finally {

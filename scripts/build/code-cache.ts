@@ -6,7 +6,8 @@ import { sha256 } from "./sha256.ts";
 /**
  * The flags that Node runs the tools with. V8 accepts a code cache only with the flags that it was made with. Two flags
  * turn off settings that are meant for the application: the OpenSSL configuration of the image, and the proxies of
- * Node's own HTTP client (NODE_USE_ENV_PROXY). With an invalid setting, the tools would not start.
+ * Node's own HTTP client (NODE_USE_ENV_PROXY). Without these two flags, an invalid setting would prevent the start of a
+ * tool.
  */
 export const EXEC_ARGV = [
   "--disable-sigusr1",
@@ -18,12 +19,12 @@ export const EXEC_ARGV = [
 ];
 
 /**
- * Flags for reproducible code caches. The order in a cache is random, and garbage collections change a cache. The fixed
- * seed prevents the first effect, and the large young generation prevents the second effect.
+ * Flags for reproducible code caches. Without the fixed seed, the order in a cache would be random. Without the large
+ * young generation, garbage collections would change a cache.
  */
 const REPRODUCIBLE = ["--random-seed=1", "--min-semi-space-size=256", "--max-semi-space-size=256"];
 
-/** The maximum number of caches that are made until two caches are equal. */
+/** The maximum number of caches to make for one tool. */
 const MAX_ROUNDS = 10;
 
 /**
@@ -46,8 +47,9 @@ export function makeCodeCache(tool: string, folder: string): void {
 function runTool(tool: string, script: string, cache: string): void {
   const runner = join(ROOT, "scripts", "build", "code-cache-runner.ts");
   const args = [...EXEC_ARGV, ...REPRODUCIBLE, runner, tool, script, cache];
-  // The environment is empty, because variables can also change which functions run.
+  // The environment is empty, because environment variables can change which functions run.
   const { status, stderr } = spawnSync(process.execPath, args, { env: {}, stdio: ["ignore", "ignore", "pipe"] });
-  // Before the error, Node prints the whole bundle in one line. The message contains only the end of the output.
+  // If the script fails, Node prints the whole bundle in one line, and then the cause. Therefore, the error message
+  // contains only the end of Node's output.
   if (status !== 0) throw new Error(`cannot make the code cache of ${tool}: ${stderr.toString().slice(-1000)}`);
 }

@@ -57,11 +57,11 @@ export interface Reduction {
 }
 
 /**
- * Removes unneeded ICU data from a Node binary, in place. The tools do not need other locales than English, converters
- * of character sets, dictionaries, transliterations, or names of characters. Overwrites the old package with the
- * smaller package, and fills the rest with zeros, because the size of the binary must not change. The result depends
- * only on the binary. Throws if the binary does not have exactly one package, or if an item that the tools need is
- * missing.
+ * Removes unneeded ICU data from a Node binary, in place. The only locale that the tools need is English. They need no
+ * converters of character sets, no dictionaries, no transliterations, and no names of characters. Overwrites the old
+ * package with the smaller package, and fills the rest with zeros, because the size of the binary must not change. The
+ * result depends only on the binary. Throws if the binary does not have exactly one package, or if an item that the
+ * tools need is missing.
  */
 export function reduceIcuData(binary: Buffer): Reduction {
   const { start, end, header, items } = findPackage(binary);
@@ -87,7 +87,7 @@ function isKept(name: string): boolean {
   );
 }
 
-/** Removes the name of the package, which depends on the version of ICU. */
+/** Removes the package's name from the name of an item. The package's name depends on the version of ICU. */
 function nameInPackage(name: string): string {
   return name.slice(name.indexOf("/") + 1);
 }

@@ -8,8 +8,8 @@ import { CACHE, ROOT } from "../../support/paths.ts";
 
 /**
  * Returns the path of the Node binary that the lockfile pins for an architecture. The binary for this machine is an
- * installed dependency. If the architecture is different, this function fetches the package from the package registry,
- * and keeps it. Throws if the digest of a fetched package differs from the digest in the lockfile.
+ * installed dependency. For another architecture, this function fetches the package from the package registry, and
+ * keeps it for later calls. Throws if the digest of a fetched package differs from the digest in the lockfile.
  */
 export function nodeBinary(arch: "x64" | "arm64"): string {
   const name = `node-linux-${arch}` as const;

@@ -2,7 +2,7 @@ import type { Plugin } from "esbuild";
 
 /**
  * The text of a module that replaces undici's main file. The module contains only the exports that the tools use. The
- * main file also loads `fetch`, mocks, caches and web sockets, which takes longer than a small push.
+ * main file also loads `fetch`, mocks, caches and web sockets. Loading these parts takes longer than a small push.
  */
 export const UNDICI_CORE = `
 Object.assign(require("undici/lib/dispatcher/dispatcher.js").prototype, require("undici/lib/api/index.js"));

@@ -3,8 +3,8 @@ import type { Plugin } from "esbuild";
 /**
  * The text of the module that yargs uses in the executable to access the system. The original module would read a
  * translation beside the executable, and the nearest `package.json` above the working directory. These files could
- * belong to the application. The original module would also load code that lays out help texts. Loading this code takes
- * half of a tool's start time. The tools format their help themselves, and English needs no translation.
+ * belong to the application. The original module would also load code that lays out help texts. Loading this code would
+ * take half of a tool's start time. The tools format their help themselves, and English needs no translation.
  */
 const YARGS_PLATFORM = `
 import { basename, dirname, extname, join, relative, resolve } from "node:path";

@@ -17,8 +17,8 @@ export interface DemoRegistry {
 
 /**
  * Finds or starts a registry. Tries in this order: `$ORAS_REGISTRY`, `docker-registry` on PATH, a registry image that
- * podman or docker already has, the Debian package (as root on Debian), and the in-process registry of the tests. If
- * the registry is a `docker-registry` process, it keeps its data in `folder`.
+ * podman or docker already has, the Debian package `docker-registry` (only if this process is root on Debian), and the
+ * in-process registry of the tests. Only a `docker-registry` process keeps its data in `folder`.
  */
 export async function findRegistry(folder: string): Promise<DemoRegistry> {
   const isInstalled = findProgram("docker-registry") !== undefined;
@@ -50,8 +50,8 @@ async function startInProcess(): Promise<DemoRegistry> {
 }
 
 /**
- * Runs a registry image that podman or docker already has. Returns undefined if there is no such image, or if no such
- * registry starts.
+ * Runs a registry image that podman or docker already has. Returns undefined if there is no such image, or if no
+ * container of such an image answers.
  */
 async function startContainer(): Promise<DemoRegistry | undefined> {
   for (const engine of ["podman", "docker"]) {

@@ -17,7 +17,7 @@ export interface Libraries {
 /**
  * Finds the loader and all shared libraries of an executable, including the libraries that other libraries need.
  * Searches in `root`, a folder with files of Debian packages (see `debianRoot`). Throws if a library is missing. The
- * executable can have any architecture, because patchelf only reads the files.
+ * executable can have any architecture, because this function does not run the executable.
  */
 export function findLibraries(executable: string, arch: keyof typeof DEBIAN_ARCH, root: string): Libraries {
   const find = (name: string) => {

@@ -70,7 +70,7 @@ async function storeImages(layout: Layout, folder: string): Promise<PlatformImag
       return { ...(await storeImage(layout, folder, manifest)), platform };
     }),
   );
-  // podman builds the platforms in parallel. So the order of the platforms in the list can differ between two builds.
+  // podman builds the platforms in parallel, and their order in `list` can differ between two builds.
   return images.sort((one, other) => one.platform.architecture.localeCompare(other.platform.architecture));
 }
 

@@ -29,8 +29,9 @@ export const IMAGE_PACKAGES: readonly string[] = ["ca-certificates", "libatomic1
 export function writeImageRoot(arch: Arch, built: string, components: readonly Component[], root: string): void {
   const debian = debianRoot(arch, IMAGE_PACKAGES);
   for (const path of ["lib", "etc", "etc/ssl", "etc/ssl/certs", "mnt", "opt"]) addFolder(join(root, path), 0o755);
-  // podman gives a volume the mode of this folder. The kubelet always uses 0777. The mode has no sticky bit, because
-  // the launcher and the sidecar replace each other's files, and may run as different users.
+  // The kubelet gives a volume the mode 0777. podman gives a volume the mode of this folder. Therefore, this folder has
+  // the same mode. Without a sticky bit, the launcher and the sidecar can replace each other's files, even if they run
+  // as different users.
   addFolder(join(root, "mnt/oras"), 0o777);
   addExecutables(arch, built, root, debian);
   writeLicenses(components, join(root, "licenses"));

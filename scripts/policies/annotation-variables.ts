@@ -47,8 +47,8 @@ export const ANNOTATION_VARIABLES: readonly Variable[] = [
     name: "rank",
     expression: `{\n${ANNOTATIONS.map(({ name }, index) => `  ${text(name)}: ${index}`).join(",\n")}\n}`,
   },
-  // The rows of the given annotations, in the order of the table. A loop over all rows would take longer than all other
-  // expressions.
+  // The rows of those annotations that the pod has, in the order of `ANNOTATIONS`. A loop over all rows of
+  // `ANNOTATIONS` would take longer than any other expression.
   {
     name: "table",
     expression: `variables.given.map(name, name in variables.rank, variables.rank[name]).sort()
@@ -109,9 +109,9 @@ function valueProblems(): string {
 }
 
 /**
- * Whether a value matches the pattern of its type. If a pattern is a literal, the API server compiles the regular
- * expression only once. If a pattern comes from a table, the API server compiles it for each pod. The types of the
- * first annotations come first, because most pods use these annotations.
+ * Whether a value matches the pattern of its type. Each pattern is a literal, because the API server compiles a literal
+ * only once. The API server would compile a pattern from a table for each pod. The types are in the order of
+ * `ANNOTATIONS`, because most pods use the first annotations.
  */
 function isValid(type: string, value: string): string {
   const types = [...new Set(ANNOTATIONS.map((annotation) => annotation.type))];
@@ -139,7 +139,7 @@ function transferProblems(): string {
   ]);
 }
 
-/** Whether the launcher saves a path, stdout or stderr. */
+/** Whether the launcher saves something: an output path, or the command's stdout and stderr. */
 function saves(): string {
   const paths = optionRows("launcher", "output").map(({ name }) => name);
   const logs = optionRows("launcher", "logs").map(({ name }) => `${givenValue(name)} == "true"`);
@@ -147,8 +147,8 @@ function saves(): string {
 }
 
 /**
- * A row of the variable `table`: name, type, form, option of the launcher, option of the sidecar, and the name of the
- * annotation that excludes this annotation.
+ * A row of the variable `table` describes an annotation: its name, type, form, option of the launcher, option of the
+ * sidecar, and the name of an annotation that cannot be used together with it.
  */
 function row(annotation: Annotation): string {
   const { name, type, sets } = annotation;
@@ -191,8 +191,8 @@ function sidecarCommand(): string {
 }
 
 /**
- * The value of the annotation that sets a part, or the empty text if no annotation sets the part. At most one
- * annotation of a pod sets a part.
+ * The value of the annotation that sets the part `name`, or the empty text if the pod has no such annotation. A valid
+ * pod has at most one such annotation.
  */
 export function part(name: PodPart): string {
   const names = ANNOTATIONS.filter(({ sets }) => sets === name).map(({ name }) => name);

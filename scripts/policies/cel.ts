@@ -6,7 +6,7 @@ export interface Expression {
   readonly cel: string;
 }
 
-/** Fields that are maps and not objects with fixed fields. */
+/** The names of fields that contain a map instead of a typed object. */
 const MAPS: ReadonlySet<string> = new Set(["requests", "limits"]);
 
 /** A text literal. */

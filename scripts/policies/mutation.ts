@@ -54,7 +54,8 @@ function step(): string {
       `${text(COMPLETION_INDEX.annotation)} in variables.annotations`,
       `[${addOperation(text(`${SIDECAR}/env/-`), objectLiteral("Object.spec.initContainers.env", INDEX_VARIABLE))}]`,
     ),
-    // The value of an `add` operation cannot be a field of the pod. Therefore, a `copy` operation adds this field.
+    // A `copy` operation adds this environment variable, because the value of an `add` operation cannot be a field of
+    // the pod.
     listIf(
       "variables.copied >= 0",
       `[JSONPatch{op: "copy", from: ${CONTAINER} + "/env/" + string(variables.copied), path: ${text(`${SIDECAR}/env/-`)}}]`,

@@ -47,10 +47,10 @@ export function policies(): readonly object[] {
 
 /**
  * The condition under which a policy reads the annotations of a pod. `pod` is an expression. The condition excludes
- * pods without our annotations, and pods that already have the sidecar. If an object meets the condition, the API
- * server evaluates the variables and the messages of a validating policy, even if the object is valid. Therefore, the
- * condition saves most of the time that a policy adds to the creation of a pod. There is only one condition, because
- * the API server evaluates all conditions of a policy, even if the first condition is false.
+ * pods without our annotations, and pods that already have the sidecar. For these pods, the condition saves most of
+ * the time that a policy would add to their creation. For all other pods, the API server evaluates the variables and
+ * the messages of a validating policy, even if the pod is valid. There is only one condition, because the API server
+ * evaluates all conditions of a policy, even if the first condition is false.
  */
 function asksForInjection(pod: string): object[] {
   const annotated = `(${pod}).?metadata.?annotations.orValue({}).exists(name, ${isOurs("name")})`;
@@ -86,7 +86,7 @@ function mutatingPolicy(): Policy {
       reinvocationPolicy: "IfNeeded",
       matchConstraints: { resourceRules: [PODS] },
       matchConditions: asksForInjection("object"),
-      // An overlay sets the image in the first variable.
+      // `toolsImage` must be the first variable, because overlays set the image at this position.
       variables: [toolsImage, ...usedVariables([OBJECT, ...COMMON, ...MUTATION_VARIABLES, ...own], [expression])],
       mutations: [{ patchType: "JSONPatch", jsonPatch: { expression } }],
     },
@@ -133,8 +133,8 @@ function inheritingPolicy(): Policy {
 }
 
 /**
- * A mutating policy cannot refuse a pod with a message. Therefore, this policy refuses the pods that the mutating
- * policy did not change.
+ * This validating policy refuses invalid objects with a message. The mutating policy cannot do this, and leaves an
+ * invalid pod unchanged.
  */
 function denyingPolicy(): Policy {
   const controller = message("controller", { kind: "request.kind.kind" });
@@ -207,7 +207,7 @@ function binding({ kind, metadata: { name }, actions }: Policy): object {
   };
 }
 
-/** Returns an object as the file contains it: with the API version, and without `actions`. */
+/** Returns a policy or a binding in the form for `policies.yaml`: with the API version, and without `actions`. */
 export function withVersion(policy: object): object {
   const { actions: _, ...fields } = policy as Policy;
   return { apiVersion: API, ...fields };

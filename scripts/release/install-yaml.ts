@@ -9,8 +9,8 @@ const MANIFESTS = join(ROOT, "images", "manifests");
 const POLICY_IMAGE = /'"oras-pod-tools:[^"]+"'/g;
 
 /**
- * The name of a container image. Other characters are not allowed, because they can have a special meaning in CEL or
- * YAML.
+ * The name of a container image. Characters outside of this pattern are not allowed, because they can have a special
+ * meaning in CEL or YAML.
  */
 const IMAGE_NAME = /^[a-z0-9][A-Za-z0-9._/:@-]*$/;
 

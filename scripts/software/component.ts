@@ -11,7 +11,7 @@ export interface Component {
   readonly license?: string;
   /** The text of the license. */
   readonly text: string;
-  /** The parts whose licenses are also in `text`. */
+  /** The parts of this software. Their licenses are in `text`, too. */
   readonly parts?: readonly Part[];
 }
 

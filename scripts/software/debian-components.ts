@@ -50,7 +50,7 @@ function debianComponent({ name, version }: DebianPackage, arch: Arch, root: str
   return { name, version, urls: [url], text: [copyright, ...common].join("\n") };
 }
 
-/** The path of a common license, and then the text of this license. The texts are the same on all architectures. */
+/** Returns the path of a common license, followed by the license's text. The text is the same on all architectures. */
 function commonLicense(name: string): string {
   const root = debianRoot(process.arch as Arch, ["base-files"]);
   return `/${COMMON}/${name}:\n\n${readFileSync(join(root, COMMON, name), "utf8")}`;

@@ -5,8 +5,8 @@ import { ROOT } from "../../support/paths.ts";
 import type { Component } from "./component.ts";
 
 /**
- * The path of a file in a package. pnpm nests `node_modules` folders. Therefore, the last `node_modules` in the path
- * counts.
+ * The path of a file in a package. pnpm nests `node_modules` folders. Therefore, the package is in the last
+ * `node_modules` folder of the path.
  */
 const PACKAGE_PATH = /^(?<folder>.*\bnode_modules\/(?:@[^/]+\/)?[^/]+)\//;
 

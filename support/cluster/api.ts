@@ -9,7 +9,7 @@ export class Api {
   readonly #agent: Agent;
   readonly #port: number;
 
-  /** `pki` is the folder with the credentials. `port` is the forwarded port of the API server. */
+  /** `pki` is the folder with the credentials. `port` is the port of 127.0.0.1 that is forwarded to the API server. */
   constructor(pki: string, port: number) {
     const read = (name: string) => readFileSync(join(pki, name));
     this.#agent = new Agent({ ca: read("ca.crt"), cert: read("admin.crt"), key: read("admin.key"), keepAlive: true });

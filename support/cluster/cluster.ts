@@ -48,7 +48,7 @@ export class Cluster {
   static async start(name: string, { archives, bound, report = () => {} }: ClusterPlan): Promise<Cluster> {
     const folder = join(CLUSTERS, name);
     await Cluster.stop(name);
-    // If the files of a cluster were deleted, its cgroup may still exist.
+    // If the files of the earlier cluster were deleted, `stop` did not remove the cgroup.
     await removeCgroup(cgroupName(folder));
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
@@ -130,7 +130,7 @@ export class Cluster {
     await this.kubectl("apply", "--validate=strict", "-k", this.#writeOverlay(name, overlay));
   }
 
-  /** Returns the only object of an overlay, and does not create it. */
+  /** Returns the only object of an overlay. Does not create this object in the cluster. */
   async render<T>(name: string, overlay: Overlay): Promise<T> {
     const folder = this.#writeOverlay(name, overlay);
     return JSON.parse(await this.kubectl("create", "--dry-run=client", "-o", "json", "-k", folder)) as T;
@@ -193,8 +193,8 @@ export class Cluster {
   }
 
   /**
-   * A volume in a folder of the node. The kubelet applies `fsGroup` to a `local` volume, but not to a `hostPath`
-   * volume.
+   * A `local` volume in a folder of the node. It is not a `hostPath` volume, because the kubelet does not apply
+   * `fsGroup` to such volumes.
    */
   #volume(index: number): object {
     const name = `volume-${index}`;

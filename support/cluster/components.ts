@@ -71,7 +71,8 @@ export function componentCommand(name: ComponentName): string[] {
 }
 
 /**
- * The options of a component that is a client of the API server. The component also answers requests about its state.
+ * The options of a component that is a client of the API server. On 127.0.0.1, the component itself answers requests
+ * about its state.
  */
 function clientOptions(name: string): string[] {
   const config = `${INSIDE.state}/${name}.conf`;

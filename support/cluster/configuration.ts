@@ -34,7 +34,7 @@ function configuration(cgroup: string): Readonly<Record<string, string>> {
 }
 
 /**
- * The option `restrict_oom_score_adj` is set, because a test machine may itself be a container. A container cannot
+ * The option `restrict_oom_score_adj` is set, because a test machine can itself be a container. A container cannot
  * decrease the OOM scores of its processes. Some plugins are disabled, because they write outside of the folder of the
  * cluster.
  */
@@ -93,7 +93,7 @@ function kubeletConfiguration(cgroup: string): object {
     // The interval at which the kubelet measures the volumes. The kubelet compares the sizes with the limits of the
     // volumes.
     volumeStatsAggPeriod: "10s",
-    // With this threshold, the kubelet never removes images. The node could not pull them again.
+    // With this threshold, the kubelet never removes images. The node could not pull a removed image again.
     imageGCHighThresholdPercent: 100,
     evictionHard: { "memory.available": "200Mi", "nodefs.available": "1%", "imagefs.available": "1%" },
   };

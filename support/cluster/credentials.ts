@@ -28,8 +28,9 @@ export type Identity = keyof typeof IDENTITIES;
 const NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
 
 /**
- * Creates a certificate authority (`ca.crt`, `ca.key`), a certificate for each identity (`NAME.crt`, `NAME.key`), and
- * the keys for the tokens of service accounts (`tokens.key`, `tokens.pub`). Does nothing if the folder exists.
+ * Creates a folder with a certificate authority (`ca.crt`, `ca.key`), a certificate for each identity (`NAME.crt`,
+ * `NAME.key`), and the keys for the tokens of service accounts (`tokens.key`, `tokens.pub`). Does nothing if the folder
+ * already exists.
  */
 export function writeCredentials(folder: string): void {
   if (existsSync(folder)) return;

@@ -68,8 +68,8 @@ function writeConfiguration(folder: string): void {
 }
 
 /**
- * Waits until the controller answers a webhook's requests. The controller starts to listen before it adds the webhooks.
- * Throws after 30 seconds.
+ * Waits until the controller has added the webhook at a path. Before it has added the webhook, the controller does not
+ * listen, or answers with the HTTP status 404. Throws after 30 seconds.
  */
 async function untilAnswered(cluster: Cluster, path: string): Promise<void> {
   const options = '{ method: "POST", rejectUnauthorized: false }';

@@ -127,7 +127,7 @@ export function logFile(folder: string, name: string): string {
   return join(folder, FILES.logs, `${name}.log`);
 }
 
-/** Returns the name of the cgroup for the pods of a cluster. Each cluster folder has a different name. */
+/** Returns the name of the cgroup for the pods of a cluster. Each cluster folder gives a different cgroup name. */
 export function cgroupName(folder: string): string {
   return `oras-pod-tools-${createHash("sha256").update(folder).digest("hex").slice(0, 12)}`;
 }

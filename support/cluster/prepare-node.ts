@@ -3,8 +3,8 @@
  *
  *   node prepare-node.ts STATE PROGRAMS CGROUP
  *
- * The mounts, the host name, the addresses and the settings of the kernel exist only in these namespaces. Only the
- * cgroup CGROUP also exists outside of the namespaces.
+ * The mounts, the host name, the addresses and the settings of the kernel exist only in these namespaces. In contrast,
+ * the cgroup CGROUP exists on the whole machine.
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -25,7 +25,7 @@ const KERNEL_SETTINGS = {
   "kernel/keys/root_maxbytes": 25_000_000,
 };
 
-/** All pods together get this many times as much processor time as one thread of another process. */
+/** On busy processors, all pods together get as much processor time as this number of threads of other processes. */
 const PROCESSOR_WEIGHT = 16;
 
 const [state = "", programs = "", cgroup = ""] = process.argv.slice(2);
@@ -43,8 +43,8 @@ mount("--make-rshared", "/");
 
 /** Gives the node its own /run, which contains the folders STATE and PROGRAMS at short paths. */
 function mountRun(): void {
-  // If the clone itself is in /run, the new /run hides the clone. Therefore, the folders are mounted before the new
-  // /run is moved to its place.
+  // If the clone itself is in /run, the new /run hides the clone, which contains STATE and PROGRAMS. Therefore, these
+  // two folders are mounted before the new /run is moved to its place.
   const fresh = join(state, "run");
   mkdirSync(fresh, { recursive: true });
   mount("-t", "tmpfs", "-o", "mode=0755", "tmpfs", fresh);
@@ -64,7 +64,10 @@ function mountVar(): void {
   mount("-t", "overlay", "-o", `lowerdir=/var,upperdir=${upper},workdir=${work}`, "overlay", "/var");
 }
 
-/** Mounts a /sys that shows the node's network. The container runtime uses the first mount of each hierarchy. */
+/**
+ * Mounts a /sys that shows the node's network. Removes the old mounts of the cgroups first, because the container
+ * runtime uses the first mount of each hierarchy.
+ */
 function mountSys(): void {
   const mounts = readFileSync("/proc/self/mounts", "utf8").trim().split("\n");
   const cgroups = mounts.map((line) => line.split(" ")).filter(([, , type]) => type?.startsWith("cgroup"));

@@ -11,7 +11,7 @@ export interface ProcessIdentity {
 /** Returns the identity of a running process. Returns undefined if the process has ended. */
 export function identifyProcess(pid: number): ProcessIdentity | undefined {
   try {
-    // The name in parentheses may contain spaces (proc(5)).
+    // In this file, the name of the program is in parentheses and can contain spaces (proc(5)).
     const [state, ...fields] = readFileSync(`/proc/${pid}/stat`, "utf8")
       .replace(/^.*\) /s, "")
       .split(" ");

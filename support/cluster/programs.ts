@@ -20,7 +20,8 @@ const CNI_FOLDER = "/usr/lib/cni";
 
 /**
  * Returns the dependencies of a cluster, by name. Installs missing Debian packages, and builds missing Go programs. If
- * this process is not root or Go is not installed, installs nothing and returns a single missing dependency.
+ * this process is not root or Go is not installed, installs nothing and returns only the cluster itself as a missing
+ * dependency.
  */
 export function clusterParts(): Record<string, Dependency> {
   const reason = clusterObstacle();
@@ -30,8 +31,8 @@ export function clusterParts(): Record<string, Dependency> {
 }
 
 /**
- * Returns the reason why this machine cannot run a cluster, even if all packages are installed. Returns undefined if
- * the machine can run a cluster.
+ * Returns the reason why this machine cannot run a cluster: this process is not root, or Go is not installed. Returns
+ * undefined if there is no such reason. Does not check the Debian packages.
  */
 export function clusterObstacle(): string | undefined {
   if (process.getuid?.() !== 0) return "needs root, because it creates namespaces and mounts";

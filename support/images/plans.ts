@@ -112,7 +112,8 @@ export function simpleLammpsImage(): ImagePlan {
     name: "localhost/lammps-simple:test",
     without: ["/usr/lib/gcc", "/usr/share/lammps"],
     texts: { [join(EXAMPLES, "in.reaxc.hns")]: SIMPLE_INPUT },
-    // With these settings, OpenMPI starts no processes if LAMMPS runs alone, and does not report missing drivers.
+    // The settings of OpenMPI have two effects. If LAMMPS runs without mpirun, OpenMPI starts no other processes.
+    // OpenMPI never reports missing drivers.
     instructions: [
       "ENV HOME=/tmp OMP_NUM_THREADS=1",
       "ENV OMPI_MCA_ess_singleton_isolated=1 OMPI_MCA_mca_base_component_show_load_errors=0",
@@ -134,7 +135,7 @@ if world.Get_rank() == 0:
 const MPI = {
   packages: ["openmpi-bin", "openssh-client", "openssh-server", "busybox-static"],
   applets: ["/bin/sh"],
-  // Debian creates such links when it installs a package.
+  // The package `openmpi-bin` does not contain this link. Debian creates the link when it installs the package.
   links: { "/usr/bin/mpirun": "mpirun.openmpi" },
   texts: { "/etc/passwd": "root:x:0:0::/root:/bin/sh\nuser:x:1000:1000::/tmp:/bin/sh\n" },
 } as const;

@@ -14,8 +14,8 @@ export function closeServer(server: HttpServer): Promise<void> {
 }
 
 /**
- * Calls `add` with the size of each chunk of a body. Does not read the body itself, because a read would switch the
- * stream to flowing mode.
+ * Calls `add` with the size of each chunk of a body when other code reads the chunk. A listener for `data` would switch
+ * the stream to flowing mode. Therefore, this function replaces `emit`.
  */
 export function countBody(request: IncomingMessage, add: (bytes: number) => void): void {
   const emit = request.emit;

@@ -77,8 +77,8 @@ function traces(): object {
 }
 
 /**
- * Returns the processes inside a cluster's node, the processes of its pods, and the parents of these processes outside
- * of the node.
+ * Returns all processes of a cluster: those inside the node, those in the pods, and those outside of the node that have
+ * a child inside.
  */
 function processesOf(folder: string): ProcessIdentity[] {
   const { holder, first, programs } = JSON.parse(readFileSync(join(folder, "node.json"), "utf8"));

@@ -272,8 +272,8 @@ describe("in a real cluster, injection", { skip: CLUSTER_SKIP, timeout: 900_000 
   }
 
   /**
-   * Creates a JobSet. Tries again while the API server cannot call the webhook of the JobSet controller, which has just
-   * started.
+   * Creates a JobSet. The JobSet controller has just started. Until the API server can call the controller's webhook,
+   * this function tries again.
    */
   async function createJobSet(object: object): Promise<void> {
     for (let attempt = 0; ; attempt++) {

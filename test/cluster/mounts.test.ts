@@ -107,7 +107,7 @@ describe("in a real cluster, mountable results", { skip: CLUSTER_SKIP, timeout: 
     return await listOf(name);
   }
 
-  /** The lines of {@link LIST} in the log of a pod's application. */
+  /** Returns the lines that the script {@link LIST} printed to the log of a pod's application. */
   async function listOf(name: string): Promise<string[]> {
     const log = await cluster.kubectl("logs", "-n", NAMESPACE, name, "-c", "application");
     return log.split("\n").filter((line) => /^([\da-f]{64} {2}|folder |link |setuid )/.test(line));

@@ -19,11 +19,9 @@ import { temporaryFolder } from "../support/temporary.ts";
 /** The number of pods that the test deletes for each Job. */
 const LOSSES = Number(process.env.CLUSTER_LOSSES ?? 1);
 
-/**
- * The number of steps in the manifest `resume`, and the number of steps between two checkpoints. A step takes 3 s, and
- * the launcher takes a checkpoint every 12 s.
- */
+/** The number of steps in the manifest `resume`. */
 const STEPS = 50;
+/** The number of steps between two checkpoints. A step takes 3 s, and the launcher makes a checkpoint every 12 s. */
 const STEPS_PER_INTERVAL = 4;
 
 /** The seconds between two checkpoints of LAMMPS. */
@@ -128,8 +126,8 @@ describe("in a real cluster, a Job whose pods are deleted", {
    * the first such line.
    */
   async function startedPod(job: string, line: RegExp): Promise<{ readonly pod: string; readonly first: number }> {
-    // After the first loss, the Job controller waits for 10 s before it creates a new pod. After each further loss, it
-    // waits twice as long.
+    // After the first loss, the Job controller waits for 10 s before it creates a new pod. Each further loss doubles
+    // this time.
     const end = performance.now() + 400_000;
     const path = `/api/v1/namespaces/${NAMESPACE}/pods?labelSelector=job-name%3D${job}`;
     while (performance.now() < end) {
@@ -144,7 +142,7 @@ describe("in a real cluster, a Job whose pods are deleted", {
     throw new Error(`no pod of the Job ${job} started its application`);
   }
 
-  /** Deletes a pod. Every second pod gets no time for a last checkpoint. */
+  /** Deletes a pod. If the number of earlier losses is even, the pod gets no time for a last checkpoint. */
   async function deletePod(pod: string, loss: number): Promise<void> {
     await cluster.kubectl("delete", "pod", "-n", NAMESPACE, pod, ...(loss % 2 === 0 ? ["--grace-period=1"] : []));
   }

@@ -1,6 +1,7 @@
 /**
  * The webhook of injection in a real cluster. The commands of the guide install the webhook with two replicas from the
- * image of the tools. Its certificate comes from a Secret, and later from cert-manager. Other tests end replicas.
+ * image of the tools. At first, these commands create a Secret with the webhook's certificate. In the last test,
+ * cert-manager creates this Secret. Some tests delete or kill replicas.
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -122,8 +123,8 @@ describe("in a real cluster, the webhook of injection", { skip: CLUSTER_SKIP, ti
   /** Waits until all replicas serve a certificate. Checks that no replica was restarted. */
   async function untilServed(certificate: string): Promise<void> {
     for (const { metadata } of await replicas()) {
-      // The kubelet updates the files of a Secret when it synchronizes the pod. A change of the pod causes a
-      // synchronization at once. Otherwise, it can take a minute.
+      // The kubelet updates the files of a Secret only when it synchronizes the pod. A change of the pod causes a
+      // synchronization at once. Without a change, the next synchronization can be a minute away.
       const annotate = ["annotate", "--overwrite", "pod", "-n", OWN_NAMESPACE, metadata.name];
       await cluster.kubectl(...annotate, `synchronized=${Date.now()}`);
     }

@@ -9,7 +9,10 @@ import { limitWrites } from "../support/registry/limits.ts";
 export const REGISTRY_FAULTS = ["none", "limit", "outage"] as const;
 export type RegistryFault = (typeof REGISTRY_FAULTS)[number];
 
-/** A registry with a limit accepts this number of writes in each second. A push of this test sends more writes. */
+/**
+ * A registry with a limit accepts this number of writes in each second. A complete push in this test sends more than
+ * this number of writes.
+ */
 const WRITES_PER_SECOND = 12;
 /** The duration of an outage, in milliseconds. */
 const OUTAGE = 700;
@@ -31,7 +34,7 @@ function interceptorOf(fault: RegistryFault): Interceptor | undefined {
   return fault === "outage" ? unavailableFor(OUTAGE) : undefined;
 }
 
-/** Answers all requests with 503 for this time. The time begins with the first request. */
+/** Answers the first request with 503, and does the same for all requests in the next `milliseconds`. */
 function unavailableFor(milliseconds: number): Interceptor {
   let end: number | undefined;
   return (request, response) => {

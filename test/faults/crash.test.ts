@@ -225,7 +225,10 @@ function checkSaved({ name }: Draw, share: string, pushed: ProcessResult): void 
       assert.equal(content[path], readFileSync(join(share, path), "utf8"), `${name}: ${path}`);
 }
 
-/** A run with an unreadable file is never a success. If the launcher saved the other files, the sidecar pushes them. */
+/**
+ * A run with an unreadable file is never a success. If the launcher saved the outputs and the sidecar pushed them, the
+ * artifact has all other files.
+ */
 function checkUnreadable(draw: Draw, launched: ProcessResult, pushed: ProcessResult, story: string): void {
   const killed = { application: [137], launcher: [null], sidecar: [] };
   const codes: readonly (number | null)[] = [66, ...killed[draw.victim]];

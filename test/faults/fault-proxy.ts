@@ -11,8 +11,8 @@ import { closeServer, countBody, listen } from "../../support/registry/server.ts
 import { limitBodies } from "../support/registry/limits.ts";
 
 /**
- * The ways to break a request. A rate limit also refuses the next requests, and a body limit applies to all later
- * requests.
+ * The ways to break a request. A rate limit refuses this request and the next ones, {@link REFUSALS} in total. A body
+ * limit applies to this request and to all later ones.
  */
 export const FAULTS = [
   ...(["reset", "500", "503", "stall", "short request", "short response"] as const),

@@ -49,7 +49,7 @@ export interface Facts {
   pauses: number;
   /** The paths of manifests that the registry did not store, although it responded with 201. */
   readonly falseClaims: string[];
-  /** Requests with credentials that the server must not get. */
+  /** Requests that sent credentials to a server that must not get them. */
   readonly leaks: string[];
   /** Errors of this test itself. */
   readonly mistakes: unknown[];
@@ -81,8 +81,8 @@ export async function startFaultyRegistry(options: FaultyOptions): Promise<Fault
   const faults = new FaultSequence(options, `http://${registry.address}`);
 
   /**
-   * A fault can answer the request itself, or change the answer of the handler. Returns true if the fault answers the
-   * request itself.
+   * A fault either answers in place of the handler, or changes the handler's answer. Returns true if the fault answers
+   * in place of the handler.
    */
   const strike = async (origin: Origin, request: IncomingMessage, response: ServerResponse) => {
     facts.requests++;
@@ -112,7 +112,7 @@ export async function startFaultyRegistry(options: FaultyOptions): Promise<Fault
     if (url.startsWith(NAMED_TOKENS)) return sendToken(response, pick(faults.random, STRANGE_TOKENS));
     const blob = registry.blobs.get(/\/blobs\/(sha256:\w+)$/.exec(url)?.[1] ?? "");
     if (blob === undefined || faults.random() < 0.3) {
-      // A host that the registry redirects to may ask for credentials, but must not get any.
+      // The registry redirects clients to this server. If this server asks for credentials, clients must not send any.
       response.setHeader(
         "www-authenticate",
         pick(faults.random, [`Bearer realm="${faults.other}${NAMED_TOKENS}"`, "Basic"]),
@@ -141,7 +141,9 @@ export async function startFaultyRegistry(options: FaultyOptions): Promise<Fault
   };
 }
 
-/** Draws the faults. A fault depends on the seed, the request, and the number of equal requests before it. */
+/**
+ * Chooses the faults at random. The choice depends on the seed, the request, and the number of earlier equal requests.
+ */
 class FaultSequence {
   /** The other origin. */
   other = "";
@@ -160,7 +162,8 @@ class FaultSequence {
   /** Returns the fault for the next request to a server. Returns undefined if the request has no fault. */
   next(origin: Origin, { method = "", url = "", headers }: IncomingMessage): Fault | undefined {
     const { seed, probability } = this.#options;
-    // The ids of uploads and the ports differ in each run, so the name must not contain them.
+    // The name of a request must be the same in all runs. So it contains no ids of uploads and no ports, because these
+    // differ between runs.
     const name = `${origin} ${method} ${url.replace(/[0-9a-f-]{36}/, "ID").replace(/\?.*/, "")}`;
     const count = this.#counts.get(name) ?? 0;
     this.#counts.set(name, count + 1);
@@ -195,7 +198,7 @@ class CredentialWatch {
       this.#passwordWanted ||= /\bbasic\b/i.test(challenge);
       if (challenge.includes(NAMED_TOKENS)) this.#named.add(NAMED_TOKENS);
     }
-    // A token server may redirect within its origin.
+    // If a token server redirects to another path of its origin, clients can send credentials to this path too.
     const base = new URL(url, "http://other");
     const location = String(headers.location ?? "");
     if (origin === "other" && this.#named.has(base.pathname) && URL.canParse(location, base.href))
@@ -227,8 +230,8 @@ function note(facts: Facts, request: IncomingMessage, right: Answer, { status, h
 }
 
 /**
- * Returns a function that answers a request without a valid credential with a challenge. This function returns true if
- * it answered the request.
+ * Returns a function that checks the credential of a request. If the credential is missing or wrong, the function sends
+ * a challenge and returns true. Otherwise, it returns false.
  */
 function gateFor(authentication: Authentication, realm: string, tokens: ReadonlySet<string>) {
   const isValid = (authorization = "") =>

@@ -1,6 +1,6 @@
 /**
  * Unusual paths that the tests with random trees found: names that are not UTF-8, links on the volume, and patterns
- * that the launcher cannot follow.
+ * that lead into folders that the launcher cannot enter.
  */
 import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
- * Many pushes through a proxy. In half of the pushes, the proxy breaks a random request, or limits the requests that
- * follow it. No tag ever names wrong content. No output is lost if the registry follows the protocol.
+ * Many pushes through a proxy. In half of the pushes, the proxy breaks a random request, or applies a limit from this
+ * request on. No tag ever names wrong content. No output is lost if the registry follows the protocol.
  */
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -25,7 +25,9 @@ import { FAULTS, type Fault, startFaultProxy } from "./fault-proxy.ts";
 const PUSHES = Number(process.env.FAULT_PUSHES ?? (process.env.CI === "true" ? 60 : 20));
 const TREE_BYTES = 20e6;
 
-/** After these faults, a push may fail. No client can continue if the registry answers with a web page. */
+/**
+ * After these faults, the test accepts a failed push. If the registry answers with a web page, no client can continue.
+ */
 const FATAL: readonly Fault[] = ["web page"];
 
 /** Creates a tree. Half of the tree does not compress, so its layer is too large to buffer before the upload. */
@@ -97,12 +99,13 @@ for (const kind of KINDS)
       const byFault = Object.fromEntries(FAULTS.map((fault) => [fault, { struck: 0, failed: 0 }]));
       const layer = await layerOf({ path: join(folder, "tree") }, { level: 1, report: () => {} });
       let digest: Digest | undefined;
-      // The number of requests of the last push without a fault. A fault breaks one of these requests.
+      // The number of requests that the last push without a fault sent. The index of the next fault is below this
+      // number.
       let requests = 1;
       for (let run = 0; run < PUSHES; run++) {
         const fault = pick(random, FAULTS);
         const plan = random() < 0.5 ? { index: Math.floor(random() * requests), fault, at: random() } : undefined;
-        // Each push has its own proxy, because this process remembers the limits of a registry.
+        // This process remembers the limits of each registry address. So each push uses a new proxy with a new address.
         const proxy = await startFaultProxy(registry.address);
         proxy.plan(plan);
         const pushed = await pushOnce(proxy.address, layer, run).finally(() => proxy.close());

@@ -47,7 +47,7 @@ export interface FaultyRequest {
   readonly other: string;
 }
 
-/** Random challenges name this path as a token server. The path belongs to the other origin. */
+/** Random challenges name this path of the other origin as the token server. */
 export const NAMED_TOKENS = "/named-tokens";
 
 const STATUSES = [
@@ -62,8 +62,8 @@ const FREQUENT = [200, 201, 202, 204, 206, 302, 307, 401, 403, 404, 405, 413, 41
 const REDIRECTS = [301, 302, 303, 307, 308];
 
 /**
- * Maps each method to the statuses of a success. If the server sends such a status without handling the request, the
- * answer is false.
+ * Maps each method to the statuses of a success. If the server did not handle the request, an answer with such a status
+ * reports a false success.
  */
 const SUCCESSES: Readonly<Record<string, readonly number[]>> = {
   ...{ HEAD: [200], GET: [200, 200, 206, 204], POST: [202, 202, 201], PATCH: [202, 204], PUT: [201, 201, 200, 204] },
@@ -78,8 +78,8 @@ const FUTURE = "Fri, 31 Dec 2399 23:59:59 GMT";
 type Values = (request: FaultyRequest) => readonly (string | undefined)[];
 
 /**
- * The values of each header. Undefined removes the header. For the length of a body, numbers replace the words "too
- * long" and "too short".
+ * The values of each header. Undefined removes the header. The words "too long" and "too short" stand for a number that
+ * the server calculates from the length of the body.
  */
 const HEADERS: Readonly<Record<string, Values>> = {
   location: ({ path, registry, other }) => [
@@ -182,13 +182,13 @@ export function drawFault(random: () => number, request: FaultyRequest): Fault {
   const changed = handled ? drawParts(random) : PARTS;
   const bodyName = changed.includes("body") ? drawBodyName(random, handled, request) : "right body";
   const statuses = pick(random, [SUCCESSES[request.method] ?? FREQUENT, FREQUENT, STATUSES, REDIRECTS]);
-  // An unsafe name is a danger only in a successful response.
+  // The client reads an unsafe name only from a successful response, so most of these responses have the status 200.
   const drawn = bodyName.startsWith("unsafe") && random() < 0.7 ? 200 : pick(random, statuses);
   const status = changed.includes("status") ? drawn : undefined;
   const [, make] = BODIES[bodyName] ?? [0, () => (right: Buffer) => right];
   const headers = drawHeaders(random, status, changed.includes("headers"), request);
-  // Only the right digest shows the client that a bit in a manifest is flipped. So the fault must not change the
-  // digest.
+  // If the client requests a manifest by its tag, only the header `docker-content-digest` shows that a bit is flipped.
+  // So the fault must not change this header.
   if (bodyName.endsWith("flipped")) delete headers["docker-content-digest"];
   return {
     handled,

@@ -15,10 +15,13 @@ import { ArtifactCache, makeSources } from "./transfer-sources.ts";
 const RUNS = Number(process.env.RANDOM_RESPONSES ?? 300);
 const AT_ONCE = 16;
 
-/** One of this many runs uses the executable. */
+/** Among this number of consecutive runs, one uses the executable, and the others transfer in this process. */
 const EXECUTABLE_PERIOD = 100;
 
-/** After all runs, this process may have at most this many more open files, such as connections that close slowly. */
+/**
+ * The permitted number of open files after the last run, beyond the number before the first run. Some connections close
+ * late.
+ */
 const OPEN_FILES = 10;
 
 /** The longest wait for connections to close, in milliseconds. */

@@ -93,7 +93,7 @@ export async function randomPush(transfer: RandomTransfer): Promise<TransferFigu
   const push = { references, folder: transfer.cache.folder, names, noClobber, ...connection };
   return observe(transfer, faulty, names, async () => {
     const outcome = await (transfer.executable ? pushByTool : pushInProcess)(push);
-    // A random answer may look like another artifact under the tag.
+    // A random answer can tell the client that the tag already names another artifact.
     const mayConflict = noClobber && (before !== undefined || facts.faults.length > 0);
     checkOutcome(outcome, facts, mayConflict ? ["cannotCreate"] : []);
     const believed = outcome.failure === undefined && checkReported(outcome, references, faulty, artifact.layers);
@@ -147,7 +147,8 @@ interface Options {
 }
 
 function drawOptions(random: () => number, seed: number): Options {
-  // Most transfers with many faults end at their first request. So small probabilities are more frequent.
+  // Most transfers with many faults end at their first request. The square makes small probabilities frequent, so that
+  // more transfers get further.
   const probability = random() ** 2;
   const authentication = pick(random, AUTHENTICATIONS);
   const secret = authentication === "refresh" ? REFRESH_TOKEN : PASSWORD;

@@ -81,7 +81,7 @@ async function tryPod(seed: number, specials: SpecialFiles): Promise<string> {
   }
 }
 
-/** The choices, the end and the files of a failed pod. */
+/** Describes a failed pod: the random choices, how the pod ended, and its files. */
 function describe({ world, outputs, ...choices }: Plan, end: PodEnd | undefined): string {
   const { launcher, sidecar, pull } = end ?? {};
   const lines = { outputs: outputs.map(({ text }) => text), ...choices, launcher, sidecar, pull };

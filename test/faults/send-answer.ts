@@ -10,15 +10,15 @@ export interface Answer {
   readonly body: Buffer;
 }
 
-/** If a fault prevents the handler's answer, the fault changes this answer instead. */
+/** The answer that a fault changes if the fault answers the request without the handler. */
 export const NO_ANSWER: Answer = { status: 500, headers: {}, body: Buffer.alloc(0) };
 
 /** The delay between the first half of a body and the reset of the connection, in milliseconds. */
 const CUT_DELAY = 5;
 
 /**
- * Passes the answer of a handler to `send` instead of the connection. The handler must call `writeHead` and `end` once
- * each, as the registry in this process does.
+ * Intercepts a handler's answer before it reaches the connection, and passes the answer to `send`. The handler must
+ * call `writeHead` and `end` once each, as the registry in this process does.
  */
 export function captureAnswer(response: ServerResponse, send: (right: Answer) => void): void {
   let status = 200;

@@ -24,7 +24,7 @@ export interface TimeLimits {
 /** The limits of transfers in this process. As in the tool, the limit for silence is half of the retry time. */
 export const IN_PROCESS: TimeLimits = { retry: 2, silence: 1 };
 
-/** The limits of the executable, which waits at least 5 seconds for a response. */
+/** The limits of the executable. Its limit for silence is never below 5 seconds. */
 export const EXECUTABLE: TimeLimits = { retry: 2, silence: 5 };
 
 /** The limits of transfers without faults. They are longer than any pause of a busy machine. */

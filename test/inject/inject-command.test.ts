@@ -83,8 +83,8 @@ function assertInjected({ spec, metadata }: PodTemplate): void {
 
 describe("oras-push inject", () => {
   it("gives each pod of the table what the pure function gives, in YAML and in JSON", async (t) => {
-    // If a container has no command, `oras-push inject` needs the registry of the image. Other tests below provide such
-    // a registry.
+    // If a container has no command, `oras-push inject` needs the registry of the image. This test has no registry, so
+    // it omits such pods. Tests further below cover them.
     for (const { name, pod, kind, why = "" } of PODS.filter((one) => one.kind !== "no-command")) {
       const result = injectPod(pod as PodTemplate, { image: IMAGE, delivery: "image-volume" });
       for (const text of [toYaml(pod), JSON.stringify(pod)]) {

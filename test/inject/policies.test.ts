@@ -238,9 +238,9 @@ describe("the admission policies in an API server", { skip: API_SERVER_SKIP, tim
   }
 
   /**
-   * Creates a pod alternately with and without the policies. Returns two medians in milliseconds: `without` is the time
-   * without the policies, and `added` is the difference between two consecutive creations. The machine is equally busy
-   * during both of these creations.
+   * Creates a pod in pairs: once with and once without the policies. Returns two medians in milliseconds: `without` is
+   * the duration without the policies, and `added` is the difference between the two durations of a pair. The creations
+   * of a pair follow each other directly, so the machine is about equally busy during both.
    */
   async function addedLatency(pod: TestPod, creations: number) {
     const [differences, without]: [number[], number[]] = [[], []];
@@ -266,7 +266,8 @@ describe("the admission policies in an API server", { skip: API_SERVER_SKIP, tim
     ] as const) {
       const { added, without } = await addedLatency(caseNamed(name).pod, creations);
       t.diagnostic(`${name}: the policies add ${added.toFixed(2)} ms to ${without.toFixed(2)} ms, in the median`);
-      // On a busy machine, all times grow. An API server that is not busy needs about 2 ms without the policies.
+      // An API server that is not busy needs about 2 ms without the policies. On a busy machine, all times grow. So the
+      // limit grows if `without` is longer than 3 ms.
       const busy = Math.max(1, without / 3);
       assert.ok(added < limit * busy, `${name}: ${added} ms`);
     }

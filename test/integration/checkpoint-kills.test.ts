@@ -10,9 +10,9 @@ import { killProcess, type TestPod, testPod } from "../support/pod.ts";
 const KILLS = Number(process.env.CHECKPOINT_KILLS ?? 8);
 
 /**
- * Counts, and writes each number with its process id to a large file and to a small file. Writes the large file in
- * place and in two halves. A third file never changes after the start. At its start, exits with 9 if a file is torn, or
- * if the files have different numbers or process ids.
+ * This program counts. It writes each number, together with the program's process id, to a large file and to a small
+ * file. It overwrites the large file in place, in two halves. A third file always has the same content. At its start,
+ * the program exits with 9 if a file is torn, or if the large and the small file have different numbers or process ids.
  */
 const APPLICATION = `
 const { existsSync, mkdirSync, openSync, readFileSync, renameSync, writeSync, closeSync, writeFileSync } = require("node:fs");
@@ -48,7 +48,7 @@ for (;;) {
 `;
 
 /**
- * The part of the pod that a kill ends: the whole pod with its volume, only the application, the launcher with the
+ * The part of the pod that is killed: the whole pod with its volume, only the application, the launcher with the
  * application, or only the sidecar.
  */
 type Victim = "pod" | "application" | "launcher" | "sidecar";

@@ -21,8 +21,8 @@ const WITHOUT_PROC = ["--mount", "sh", "-c", 'mount -t tmpfs none /proc && exec 
 const SKIP = spawnSync("unshare", [...WITHOUT_PROC, "true"]).status === 0 ? false : "cannot create a mount namespace";
 
 /**
- * The longest time until a death is detected, in milliseconds: 30 s of silence, polling every 5 s, and a reserve for
- * slow machines.
+ * The longest time until a death is detected, in milliseconds: 30 s of silence, up to 5 s until the next poll, and a
+ * reserve of 15 s for slow machines.
  */
 const DETECTION_LIMIT = 50_000;
 

@@ -40,7 +40,7 @@ async function writes({ child }: RunningProcess, text: RegExp): Promise<void> {
     [written] = [written + (await once(child.stderr as NodeJS.ReadableStream, "data"))[0]];
 }
 
-/** Waits until a new sidecar waits for the end of an attempt. Throws if the sidecar ends instead. */
+/** Returns when a new sidecar waits for the end of an attempt. Throws if the sidecar ends instead. */
 async function waitForIdleSidecar(sidecar: RunningProcess): Promise<void> {
   await writes(sidecar, /wait-fs: .*oras-operator-done\.txt/);
   await waitUntilIdle(sidecar.pid);
@@ -352,7 +352,7 @@ describe("a sidecar", { timeout: 180_000 }, () => {
     await waitForPath(join(pod.share, LEASE));
     const sidecar = pod.start("oras-push", ["sidecar", "NA", pod.reference("t:1"), "--start-timeout", "0.5"]);
     await waitForIdleSidecar(sidecar);
-    // The start timeout began before this sleep. So it has passed when this sleep ends.
+    // The start timeout of 0.5 s began before this sleep of 0.6 s. So the timeout has passed when the sleep ends.
     await sleep(600);
     await waitUntilIdle(sidecar.pid);
     writeFileSync(join(pod.folder, "go"), "");

@@ -20,7 +20,7 @@ const VALIDATE = [
   "    print('/'.join(map(str, error.absolute_path)), error.message)",
 ].join("\n");
 
-/** Returns all violations of the schema by the markers. */
+/** Returns a text with all places where the markers violate the schema. */
 async function differences(markers: Readonly<Record<string, unknown>>): Promise<string> {
   const { child, ended } = start(PYTHON, ["-c", VALIDATE, SCHEMA], { stdio: ["pipe", "pipe", "pipe"] });
   child.stdin?.end(JSON.stringify(markers));

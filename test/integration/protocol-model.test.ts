@@ -182,7 +182,7 @@ function sidecarLife(pod: Pod): Life {
       pushCheckpoint: (order: CheckpointOrder) => pushCheckpoint(perform, order),
       lease,
       settle: async () => void (await perform({ do: "settle" })),
-      // In the model, the time limit for another launcher may end at any moment.
+      // In the model, the sidecar's wait for another launcher can time out at any moment.
       expectLauncher: async (started: () => Promise<true | undefined>) => (await started()) === true,
       savedOutputs: async ({ outputs }: { outputs: readonly string[] | null }) => outputs ?? [],
       push: (order: PushOrder) => push(perform, order),
@@ -225,8 +225,8 @@ function exitCodeOfOutputs(content: string | undefined, pod: Pod): number | unde
 }
 
 /**
- * If a condition does not hold, fails with the whole state. Serializes the state only in this case, because the model
- * checks many states.
+ * Fails with the whole state if `holds` is false. Serializes the state only in this case, because the model checks many
+ * states.
  */
 function must(holds: boolean, what: string, state: State): void {
   if (!holds) assert.fail(`${what}: ${JSON.stringify(state, null, 1)}`);
@@ -275,8 +275,9 @@ function checkCheckpoints({ world, ...state }: State, pod: Pod): void {
 }
 
 /**
- * Checks that no process waits forever, with two exceptions. A process may wait for another process that died before it
- * left any trace on the volume. Timeouts exist for this case. A native sidecar may wait for the end of its pod.
+ * Checks that no process waits forever, with two exceptions. A process may wait for another process that left no trace
+ * on the volume before its death. In a real pod, a timeout can end this wait. A native sidecar may wait for the end of
+ * its pod.
  */
 function checkEnd(state: State, pod: Pod): void {
   const { launcher, sidecar, world, ending } = state;

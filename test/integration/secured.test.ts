@@ -16,9 +16,9 @@ import { temporaryFolder } from "../support/temporary.ts";
 const USER = { name: "lammps", password: "correct horse: battery" };
 const AUTH = Buffer.from(`${USER.name}:${USER.password}`).toString("base64");
 const LARGE = 24 << 20;
-/** Distribution accepts an expired token for this number of seconds. */
+/** Distribution still accepts a token for this number of seconds after the token has expired. */
 const LEEWAY = 60;
-/** The effective lifetime of a token in the tests of expired tokens, in seconds. */
+/** In the tests of expired tokens, Distribution accepts a token for this number of seconds in total. */
 const SHORT_LIFE = 3;
 const NEEDED = ["docker-registry", "openssl", "htpasswd"].filter((name) => findProgram(name) === undefined);
 const SKIP = NEEDED.length > 0 ? `${NEEDED.join(", ")} not installed` : false;

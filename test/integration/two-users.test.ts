@@ -86,7 +86,7 @@ describe("launcher and sidecar as two users", {
     ["outside of the volume", "out"],
   ] as const)
     it(`pushes the readable part of an output ${place}, and names the rest in log, marker and artifact`, async (t) => {
-      // Root owns this file, so neither user can read it.
+      // The file `secret` belongs to root and has the mode 600, so neither the launcher nor the sidecar can read it.
       mkdirSync(join(pod, output));
       chmodSync(join(pod, output), 0o777);
       writeFileSync(join(pod, output, "secret"), "3", { mode: 0o600 });

@@ -12,17 +12,20 @@ import { killProcess, type TestPod, testPod } from "../support/pod.ts";
 
 const KILLS = Number(process.env.WORKFLOW_KILLS ?? 1);
 const STEPS = 20;
-/** Each step needs the output of the step before it in the same row. The rows run at the same time. */
+/**
+ * The number of rows that the steps form. In a row, each step needs the output of the step before it. The rows run at
+ * the same time.
+ */
 const ROWS = 5;
 
-/** One step: two processes, as in a pod. */
+/** A started step: the processes of its sidecar and of its launcher, and the folder of both. */
 interface Step {
   readonly sidecar: RunningProcess;
   readonly launcher: RunningProcess;
   readonly folder: string;
 }
 
-/** The number that a step computes: the sum of its own index and the number of the step before it. */
+/** Returns the number that a step must output: its own index plus the indexes of all earlier steps in its row. */
 function expectedNumber(index: number): number {
   return index + (index >= ROWS ? expectedNumber(index - ROWS) : 0);
 }
@@ -85,12 +88,12 @@ it(`skips the steps whose outputs were pushed before one of ${KILLS} kills`, { t
   const pod = await testPod(context);
   mkdirSync(join(pod.folder, "runs"));
   const indexes = Array.from({ length: STEPS }, (_, index) => index);
-  /** For each step, the number of its runs at the time when its output was pushed. */
+  /** Maps each step to the number of its runs at the first kill after the push of its output. */
   const runsWhenPushed = new Map<number, number>();
   const found: number[] = [];
   for (let round = 0; round < KILLS; round++) {
     const steps = apply(pod);
-    // Kills the workflow after a random number of further outputs has been pushed.
+    // Kills the workflow when the registry contains `wanted` outputs. This number is random.
     const goal = found.length === 0 ? 1 : Math.min(STEPS - 1, (found.at(-1) ?? 0) + 1);
     const wanted = goal + Math.floor(Math.random() * Math.max(1, Math.ceil((STEPS - goal) / KILLS)));
     while (indexes.filter((index) => hasOutput(pod, index)).length < wanted) await sleep(5);

@@ -45,7 +45,7 @@ it("every folder in a `kubectl apply -k` of a comment or a document has a kustom
     ...readFileSync(file, "utf8").matchAll(/(?:apply|delete) -k images\/manifests\/([\w/-]+)/g),
   ]);
   const folders = new Set(matches.map(([, folder = ""]) => folder));
-  // The reader of the guide creates the first two folders. The other names are placeholders.
+  // The commands of the guide create `overlays/mine` and `overlays/webhook`. The other two names are placeholders.
   for (const folder of ["overlays/mine", "overlays/webhook", "overlays/YOURS", "FOLDER"])
     assert.ok(folders.delete(folder), folder);
   assert.deepEqual(

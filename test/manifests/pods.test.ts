@@ -203,7 +203,8 @@ describe("pods of the manifests", { skip: KUBERNETES_SKIP, timeout: 120_000 }, (
   it("have a limit for each wait of launcher and sidecar, and time to push before they are killed", () => {
     for (const { pod, launch, sidecar } of pods.flatMap(stepsOf)) {
       const { activeDeadlineSeconds = 0, terminationGracePeriodSeconds = 0 } = pod.spec;
-      // A native sidecar ends with its pod, so only a classic sidecar can wait too long for the launcher.
+      // Only a classic sidecar needs a limit for its wait for the launcher. Kubernetes stops a native sidecar when the
+      // other containers have ended.
       const start = sidecar.native ? 0 : (sidecar.startTimeoutSeconds ?? Number.NaN);
       assert.ok(activeDeadlineSeconds > start, pod.name);
       if (launch.input !== undefined) {

@@ -8,7 +8,7 @@ import { containersOf, podsOf } from "../support/pod-spec.ts";
 
 const SHARE = "/mnt/oras";
 
-/** The sidecars to test. `isReady` returns whether a probe must succeed while the sidecar runs. */
+/** The sidecars to test. `isReady` returns whether the given probe must succeed for this sidecar. */
 const SIDECARS = {
   "without inputs": { args: ["NA", "run:1"], isReady: () => true },
   // This sidecar waits for an input that does not exist.

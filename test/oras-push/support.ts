@@ -156,7 +156,7 @@ export function fileLayer(title: string, bytes: Buffer | string): StoredLayer {
   return { bytes: Buffer.from(bytes), annotations: { [ANNOTATIONS.title]: title } };
 }
 
-/** Returns the layer of a folder. `bytes` contains the compressed archive. By default, zlib compresses the archive. */
+/** Returns the layer of a folder. `bytes` is the layer's content. By default, it is `archive`, compressed by zlib. */
 export function folderLayer(title: string, archive: Buffer, bytes: Buffer = gzipSync(archive)): StoredLayer {
   const annotations = { [ANNOTATIONS.title]: title, [ANNOTATIONS.unpack]: "true" };
   return { bytes, mediaType: FOLDER_LAYER, annotations };

@@ -14,7 +14,7 @@ export type Fields = Readonly<Record<string, unknown>>;
 export interface Page {
   /** Sends a command of the DevTools protocol. */
   send(method: string, params?: Fields): Promise<Fields>;
-  /** Calls `listener` with each event of this kind. */
+  /** Calls `listener` with the parameters of each event whose name is `method`. */
   on(method: string, listener: (params: Fields) => void): void;
   /** Opens a URL, and waits until it is loaded. */
   open(url: string): Promise<void>;

@@ -11,7 +11,7 @@ import { findProgram } from "../../support/debian.ts";
 import { NAMESPACE } from "./cluster.ts";
 import { MANIFESTS } from "./kubernetes.ts";
 
-/** The name that pods and image references use for the registry of the manifests in {@link NAMESPACE}. */
+/** The name, in pods and image references, of the registry that {@link startRegistry} starts. */
 export const REGISTRY = `oras-0.oras.${NAMESPACE}.svc.cluster.local:5000`;
 
 /** A local port that is forwarded to a port of a pod. */
@@ -35,7 +35,7 @@ export interface RemoteRegistry {
   readonly address: string;
 }
 
-/** Starts the registry of the manifests in {@link NAMESPACE}, and waits until it is ready. */
+/** In the namespace {@link NAMESPACE}, starts the registry that the manifests describe. Waits until it is ready. */
 export async function startRegistry(cluster: Cluster): Promise<void> {
   await cluster.kubectl("apply", "-k", join(MANIFESTS, "overlays/kind/registry"));
   await cluster.kubectl("rollout", "status", "-n", NAMESPACE, "statefulset/oras", "--timeout=120s");
@@ -160,8 +160,8 @@ export class NodeRegistry {
 }
 
 /**
- * Returns whether a server accepts a connection and keeps it open. If there is no server, the forwarder accepts the
- * connection, but ends it at once.
+ * Returns whether a server listens behind a forwarded port. Without a server, the port accepts a connection, but closes
+ * it at once.
  */
 async function isListening(address: string): Promise<boolean> {
   const [host = "", port = ""] = address.split(":");

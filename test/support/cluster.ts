@@ -21,7 +21,8 @@ export const NAMESPACE = "experiments";
 const [MPI_NAME = "", MPI_TAG = ""] = MPI_IMAGE.split(/:(?=[^:]*$)/);
 
 /**
- * On the node, some images of the manifests have another name or another tag. This table contains these names and tags.
+ * Some images have another name or another tag on the node than in the manifests. This table contains their names and
+ * tags on the node.
  */
 const LOCAL_IMAGES: NonNullable<Overlay["images"]> = {
   "oras-pod-tools": { newName: "localhost/oras-pod-tools", newTag: manifest.version },
@@ -36,8 +37,8 @@ interface Status {
 }
 
 /**
- * Starts a cluster with all images, and with the images of more archives. Stops the cluster after the tests of a suite.
- * Must be called in `before`.
+ * Starts a cluster with all images that the manifests name, and with the images in `archives`. Stops the cluster after
+ * the tests of a suite. Must be called in `before`.
  */
 export async function startTestCluster(name: string, archives: readonly string[] = []): Promise<Cluster> {
   return await Cluster.start(name, {

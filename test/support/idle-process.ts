@@ -5,10 +5,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 const PAUSE = 50;
 
 /**
- * Waits until the given processes have handled all events so far, and wait for the next event. Checks the threads of
- * these processes repeatedly. In two consecutive checks, all threads must sleep and have the same number of context
- * switches. A process with work to do does not count as idle, even on a slow machine, because one of its threads is
- * runnable. Throws if a process has ended.
+ * Waits until the given processes are idle: they have handled all events so far. Checks the threads of these processes
+ * repeatedly. The processes count as idle if all threads sleep in two consecutive checks, and have the same number of
+ * context switches in both checks. A process with work to do does not count as idle, even on a slow machine, because
+ * one of its threads is runnable. Throws if a process has ended.
  */
 export async function waitUntilIdle(...pids: readonly number[]): Promise<void> {
   for (let before: string | undefined; ; await sleep(PAUSE)) {

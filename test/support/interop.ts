@@ -38,7 +38,7 @@ export interface Client {
   readonly program: string | undefined;
   /** Whether the client reads and writes OCI layouts. */
   readonly layouts: boolean;
-  /** Pushes paths of a folder. Undefined if the client cannot create artifacts. */
+  /** Pushes `paths`, which are relative to `folder`. Undefined if the client cannot create artifacts. */
   readonly push?: (store: Store, reference: string, folder: string, paths: readonly string[]) => Promise<void>;
   readonly pull: (store: Store, reference: string, folder: string) => Promise<void>;
 }
@@ -196,17 +196,17 @@ function craneExport(): Client {
 }
 
 /**
- * Creates a folder for the images of podman. The paths of these images become options of a mount, so the path of the
- * folder contains no comma.
+ * Creates a folder for the images of podman. The path of this folder must not contain a comma: the paths of the images
+ * become part of mount options, and commas separate these options.
  */
 function storageBeside(folder: string): string {
   return mkdtempSync(join(dirname(folder), "podman-"));
 }
 
 /**
- * Returns the arguments that select an image for podman and buildah. These tools make the name of the image from the
- * path of the layout. This path must therefore contain only characters that are valid in a name. For this reason, this
- * function creates the link `layout` in `folder`, where the tools run.
+ * Returns the arguments that select an image for podman and buildah. These tools derive the name of an image from the
+ * path of its layout, but not all paths are valid names. So this function creates a link to the layout, with the valid
+ * path `layout`. The link is in `folder`, where the tools run.
  */
 function imageSource({ layout }: Store, reference: string, folder: string): string[] {
   if (!layout) return ["--tls-verify=false", reference];

@@ -78,7 +78,7 @@ export function kustomizations(): string[] {
 }
 
 /**
- * Reads the manifests as they are in the repository. Skips the settings of kustomize, because these files contain no
+ * Reads the manifests as they are in the repository. Skips the files `kustomization.yaml`, because they contain no
  * object.
  */
 export function manifestFiles(): Manifest[] {
@@ -99,7 +99,7 @@ export async function kustomize(name: string, kubectl: string = KUBECTL): Promis
 
 /**
  * Validates manifests with the schemas of Kubernetes, and with the schema of JobSet if it is installed. Unknown fields
- * are errors. Returns one array for each manifest.
+ * are errors. Returns one array for each manifest, with the objects of this manifest.
  */
 export async function validate(manifests: readonly Manifest[]): Promise<ValidatedObject[][]> {
   const requests = manifests.map(({ name, text }) => {

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 
 /**
- * Kills the processes of a pod with SIGKILL, but only those whose command line matches `pattern`. `uid` is the pod's ID
- * in Kubernetes. Returns the number of matching processes. This machine sees the processes of the node under other
- * process IDs.
+ * Kills those processes of a pod whose command line matches `pattern`. Uses SIGKILL. `uid` is the pod's ID in
+ * Kubernetes. Returns the number of matching processes. The processes have other process IDs on this machine than
+ * inside the node, so this function finds them by their cgroup.
  */
 export function killInPod(uid: string, pattern: RegExp): number {
   const matching = processesOf(uid).filter(({ command }) => pattern.test(command));

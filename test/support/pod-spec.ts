@@ -78,9 +78,9 @@ export interface Pod {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   readonly spec: PodSpec;
-  /** The names of the volumes that the controller creates for each pod. */
+  /** The names of the volumes that the pod's controller creates for this pod. */
   readonly claims: readonly string[];
-  /** The environment variables that the controller sets in each container. */
+  /** The environment variables that the pod's controller sets in each container of this pod. */
   readonly variables: NodeJS.ProcessEnv;
 }
 

@@ -27,8 +27,8 @@ export interface TestPod {
 /** A launcher whose application sleeps. */
 export interface SleepingLauncher extends RunningProcess {
   /**
-   * Kills the launcher and the application with SIGKILL, as the end of a container does. Resolves when the launcher has
-   * ended.
+   * Kills the launcher and the application with SIGKILL. When a real container ends, the kernel kills the container's
+   * processes in the same way. Resolves when the launcher has ended.
    */
   kill(): Promise<void>;
 }

@@ -19,10 +19,7 @@ export const PODMAN_SKIP: string | false =
 /** The reason to skip tests of the tools' image. It is false if this machine has the image and can run it. */
 export const IMAGE_SKIP: string | false = PODMAN_SKIP || (!existsSync(TOOLS_ARCHIVE) && "the image is not built");
 
-/**
- * Builds an image that contains busybox and, in /tools, the files that `launcher --install` writes. It contains no
- * other files.
- */
+/** Builds an image that contains only busybox and, in /tools, the files that `launcher --install` writes. */
 export async function buildToolsImage(podman: Podman, name: string, context: string): Promise<void> {
   mkdirSync(join(context, "bin"), { recursive: true });
   mkdirSync(join(context, "mnt", "oras"), { recursive: true });

@@ -19,10 +19,10 @@ export interface KnownArtifact {
   readonly repository: number;
   readonly kind: "run" | "foreign" | "index" | "referrer";
   readonly digest: Digest;
-  /** The tags that refer to the manifest now. */
+  /** The tags that refer to the manifest after all pushes so far. */
   readonly tags: Set<string>;
   readonly annotations: Annotations;
-  /** The end of the run, in minutes after the first start of a run. */
+  /** The end of the run, in minutes after `FIRST_START`. If `kind` is not `run`, this is 0. */
   readonly end: number;
   readonly inputs: readonly Digest[];
   readonly listed: readonly Digest[];
@@ -153,7 +153,7 @@ async function pushLayers({ random, store, index }: Turn): Promise<Descriptor[]>
   return layers.map(({ descriptor }) => descriptor);
 }
 
-/** Pushes a manifest with one or two tags. Some of these tags belonged to another manifest before. */
+/** Pushes a manifest with one or two new tags, and sometimes with a tag that referred to another manifest before. */
 async function pushTags(
   { random, store, repository, index, known }: Turn,
   manifest: StoredManifest,

@@ -17,7 +17,7 @@ export interface RegistryKind {
 const distribution = findProgram("docker-registry");
 const distribution3 = findBuiltProgram("distribution-3");
 
-/** Distribution 3. It keeps broken uploads, so that a client can resume them. */
+/** Distribution 3. This registry keeps the data of an interrupted upload, so that a client can resume the upload. */
 export const DISTRIBUTION_3: RegistryKind = {
   name: "distribution 3",
   skip: distribution3 === undefined ? "distribution 3 is not built: needs Go" : false,

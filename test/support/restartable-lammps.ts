@@ -20,8 +20,8 @@ fix charges all qeq/reax 1 0.0 10.0 1e-6 reax/c`,
 };
 
 /**
- * Debian's LAMMPS does not contain ReaxFF. A run with a simpler potential takes almost no time, so this run sleeps
- * after every tenth step.
+ * The settings for Debian's LAMMPS, which does not contain ReaxFF. They use a simpler potential. With this potential, a
+ * run would take almost no time. Therefore, LAMMPS sleeps after every tenth step.
  */
 const SIMPLE = {
   replicate: "2 2 2",

@@ -14,7 +14,7 @@ export function temporaryFolder(context: { after(clean: () => void): void }): st
   return folder;
 }
 
-/** Adds write permission to all folders, because a normal user cannot empty a folder without this permission. */
+/** Makes a folder and its subfolders writable, because a normal user cannot empty a folder that is not writable. */
 function makeRemovable(folder: Buffer): void {
   chmodSync(folder, 0o700);
   for (const name of readdirSync(folder, { encoding: "buffer" })) {

@@ -52,9 +52,9 @@ async function sidecarUse(args: readonly string[], container: Container, env: No
 }
 
 /**
- * Returns the environment of a container. If the value of a variable is an annotation, the variable gets the value of
- * this annotation. If the value is another field of the pod, the variable gets its own name in lower case, such as
- * `pod-namespace`.
+ * Returns the environment of a container. A variable that refers to an annotation gets the value of this annotation. A
+ * variable that refers to another field of the pod gets an invented value. For example, the variable `POD_NAMESPACE`
+ * gets the value `pod-namespace`.
  */
 function environmentOf({ env = [] }: Container, pod: Pod): NodeJS.ProcessEnv {
   const textOf = ({ name, value, valueFrom }: Variable) =>

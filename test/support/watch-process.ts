@@ -43,7 +43,7 @@ function anonymousMemory(pid: number): number {
 
 /**
  * Returns the processor time of a process in seconds. It is the sum of the fields 14 and 15 in /proc/pid/stat
- * (proc(5)). A tick is 10 milliseconds.
+ * (proc(5)). These fields count ticks of 10 milliseconds.
  */
 function processorTime(pid: number): number {
   const text = readFileSync(`/proc/${pid}/stat`, "latin1");

@@ -138,7 +138,8 @@ describe("wait-fs without a watch", { timeout: 30_000 }, () => {
       const path = join(temporaryFolder(context), "marker");
       const running = start("unshare", withoutInotify(limit, [toolPath("wait-fs"), "-p", path, "-w", "0.1"]));
       await says(running, "cannot watch, polling instead");
-      // The watch may still report changes while it stops. After that, only polling can find the path.
+      // After this message, the watch can still report a change. When the process is idle, only polling can find the
+      // path.
       await waitUntilIdle(running.pid);
       writeFileSync(path, "");
       assert.equal((await running.ended).code, 0);

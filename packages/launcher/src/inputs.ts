@@ -26,8 +26,8 @@ export async function waitForInit(
   log(init);
   const check = async () => {
     const marker = await volume.read(SHARE.init, parseInitMarker);
-    // If a launcher wrote this marker, the marker is old. It comes from an earlier step that had no inputs. After the
-    // pull, the sidecar of this step replaces the old marker.
+    // Ignores a marker that a launcher wrote. Such a marker comes from an earlier step, whose launcher did not wait for
+    // a sidecar. When the sidecar of this step has prepared the run, it replaces this marker.
     if (marker !== undefined && marker.by !== "launcher") return marker;
     const failure = await volume.read(SHARE.initFailed, parseFailureMarker);
     if (failure === undefined) return undefined;

@@ -7,8 +7,8 @@ export interface LaunchPlan extends CheckpointPlan {
   /** The folder for the inputs. The value is undefined if the step has no inputs. */
   readonly input: string | undefined;
   /**
-   * If true, the launcher waits for the sidecar. If the sidecar then finds the output of the run in the registry, the
-   * launcher skips the run.
+   * If true, the launcher waits for the sidecar. The launcher skips the command if the sidecar finds, in the registry,
+   * the output of an earlier successful run with the same inputs and the same cache key.
    */
   readonly skipDone: boolean;
   /** Paths or patterns to save. */

@@ -75,8 +75,8 @@ async function runAndSave(
 
 /** Removes the markers and the copies that an earlier attempt left. Then writes the started marker. */
 async function start({ startedAt }: Progress, { volume, attempt }: LaunchContext, steps: LaunchSteps): Promise<void> {
-  // Removes the started marker first. If the launcher dies after this removal, the sidecar finds no started marker.
-  // Therefore, the sidecar pushes no old file as an output of this attempt.
+  // Removes the started marker first. If the launcher dies before it writes the new started marker, the sidecar finds
+  // no started marker, and pushes no old file as an output of this attempt.
   for (const name of [SHARE.started, SHARE.done, SHARE.doneFailed, SHARE.pushed, SHARE.pushFailed])
     await volume.remove(name);
   const outputs = await steps.prepareOutputs();

@@ -42,7 +42,7 @@ export function main(argv: string[], io: Io): Promise<number> {
       // launcher.
       if (install !== undefined || (await isHeld(join(folder, SHARE.lease)).catch(() => false))) return;
       const marker = doneMarker(randomUUID(), progress, describeError(failure));
-      // Ignores a failed write. If the volume is not writable, no sidecar waits for this marker.
+      // Ignores a failed write, so that the user sees `failure`, and not the failure of the write.
       await writeMarker(join(folder, SHARE.doneFailed), marker).catch(() => {});
     },
   };
@@ -79,8 +79,8 @@ async function requestCheckpoint(share: string): Promise<number> {
 }
 
 async function installTools(plan: InstallPlan, io: Io): Promise<number> {
-  // An installation does not handle signals. Therefore, the signals that were held until now are sent again, and have
-  // their default effect.
+  // An installation does not handle signals. Therefore, this process sends the held signals to itself again. Each
+  // signal then has its default effect.
   for (const signal of io.heldSignals?.release() ?? []) process.kill(process.pid, signal);
   const { install } = await import("./install/install.ts");
   await install(plan);

@@ -95,8 +95,8 @@ function operands(args: readonly string[]): Operands {
   if (input.startsWith("-") || output.startsWith("-"))
     throw usageError(USAGE, `${JSON.stringify(output)} is not a path; perhaps you must write -- before the command`);
   if (command[0]?.startsWith("-")) throw optionAsCommand(input, output, command);
-  // A command line for the ORAS Operator may have the form PIPE INPUT OUTPUT COMMAND. The launcher would take OUTPUT as
-  // the command. The launcher can detect this mistake only if OUTPUT is NA, because no command is named NA.
+  // The ORAS Operator also supports the form PIPE INPUT OUTPUT COMMAND. The launcher does not support this form, and
+  // takes OUTPUT as the command. It can detect this form only if OUTPUT is NA, because no command is named NA.
   if (command[0] === NONE)
     throw usageError(USAGE, `${NONE} is not a command; if there is an output pipe, write --output-pipe FILE`);
   if (input === "" || output === "") throw usageError(USAGE, `a path must not be empty; write ${NONE} for none`);

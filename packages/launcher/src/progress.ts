@@ -10,7 +10,7 @@ export interface Progress {
   /** The exit status of the command. The value is undefined until the command has ended. */
   status: ExitStatus | undefined;
   outputs: readonly OutputRecord[];
-  /** The paths that could not be saved. The value is undefined until a path is lost. */
+  /** The paths that could not be saved. The value is undefined if there are no such paths. */
   lost: Pick<OutputFailures, "named" | "count"> | undefined;
   logs: readonly OutputRecord[];
   /** The existing output of an earlier run. If this field is set, the launcher skips the command. */
@@ -41,7 +41,9 @@ export function commandExitCode({ status }: Progress): number {
   return status?.exitCode ?? 0;
 }
 
-/** Returns the content of the done marker. If `error` is not null, returns the content of the failure marker. */
+/**
+ * Returns the content of the done marker if `error` is null. Otherwise, returns the content of the done-failed marker.
+ */
 export function doneMarker(attempt: string, progress: Progress, error: string | null): DoneMarker {
   const { startedAt, phase, status, outputs, logs, lost, skipped, resumedFrom } = progress;
   return {

@@ -6,7 +6,7 @@ import { DEFAULT_SIDECAR_SECONDS } from "./sidecar-wait.ts";
 
 /**
  * The default of `--grace`, in seconds. Kubernetes allows 30 seconds for the end of a pod. With this default, the
- * launcher has at least 10 of these seconds to save the outputs.
+ * command can use 20 of these seconds, and at least 10 seconds remain to save the outputs.
  */
 export const DEFAULT_GRACE_SECONDS = 20;
 

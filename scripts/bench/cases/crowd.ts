@@ -12,7 +12,9 @@ const SIZE = 5;
 /** The goal for the total memory of all pushes at once, in MiB. */
 const ALL_MEMORY = 3072;
 
-/** If few pushes run at once, the total number of pushes is this multiple of the number at once. */
+/**
+ * In the contest with few pushes at once, the total number of pushes is the number at once, multiplied by this factor.
+ */
 const REPEATED = 4;
 
 /** Measures many pushes at once to one registry, and compares them with few pushes at once. */

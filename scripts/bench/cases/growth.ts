@@ -55,7 +55,7 @@ export async function growWithSize(bench: Bench): Promise<void> {
     y: "seconds",
     steps,
     work,
-    // The other programs would need several minutes for the largest tree.
+    // Only our push gets the largest tree. The other programs would need several minutes for it.
     contestants: (size) =>
       size > scale.tree ? pushers(bench, tree(size)).slice(0, 1) : allContestants(bench, tree(size)),
   });
@@ -126,7 +126,10 @@ function allContestants(bench: Bench, path: string): Contestant[] {
   return [...pushers(bench, path), ...compressors(bench, path)];
 }
 
-/** A command that takes a reference and a path like a push, but only compresses the path. */
+/**
+ * Returns a command with the arguments of a push: a reference and a path. The command ignores the reference, and
+ * compresses the path.
+ */
 function compressorOf(program: string): Pusher {
   return ["sh", "-c", `tar -cf - "$2" | ${program} -6 -c | wc -c`, "sh"];
 }

@@ -38,7 +38,7 @@ export async function startIdle(bench: Bench): Promise<() => Promise<void>> {
       bench.addRow({ work, figure, values: [(cpu / seconds) * WAIT], goal: 0.1 });
     }
     for (const [work, { child, ended }] of running) {
-      // After SIGTERM, the sidecar would wait until the launcher ends.
+      // The sidecar gets SIGKILL. After SIGTERM, it would wait until the launcher ends.
       child.kill(work === SIDECAR_WAITS ? "SIGKILL" : "SIGTERM");
       await ended;
     }

@@ -10,7 +10,7 @@ import { formatCount } from "../numbers.ts";
 import { compressors, GZIP, ORAS, OURS, PIGZ, pushers } from "../pushers.ts";
 import { roundRatios } from "../statistics.ts";
 
-/** Our push to a repository that has a tag. Such a repository may already have the blobs. */
+/** Our push to a repository that already has a tag, and therefore possibly the blobs of this push. */
 const TAGGED = "oras-push, repository with a tag";
 const HASH = "openssl dgst -sha256";
 const SEND = "curl -T";
@@ -47,8 +47,8 @@ export async function pushSmall(bench: Bench): Promise<void> {
 }
 
 /**
- * Pushes one incompressible file. A push hashes and sends the file at the same time. But if the repository has a tag,
- * the push first hashes the file.
+ * Pushes one incompressible file. If the repository has no tag, the push hashes and sends the file at the same time. If
+ * the repository has a tag, the push sends the file only after it has hashed the whole file.
  */
 export async function pushFile(bench: Bench): Promise<void> {
   const { scale, peers, registry } = bench;
@@ -109,8 +109,8 @@ export async function pushAgain(bench: Bench): Promise<void> {
 }
 
 /**
- * Adds the bytes that our push wrote to disk, with the goal 0. If our push reads a file, the kernel may write the
- * file's access time to disk. To ignore these few bytes, the values are rounded to 0.1 MB.
+ * Adds a figure to the results: the number of bytes that our push wrote to disk. The goal is 0. Rounds the values to
+ * 0.1 MB, because the kernel sometimes writes the access times of the read files to disk.
  */
 export function addWrittenBytes(bench: Bench, work: string, contest: Contest): void {
   const values = (contest.get(OURS) ?? []).map(({ written }) => Math.round(written * 10) / 10);

@@ -33,8 +33,8 @@ async function markerToByte(bench: Bench): Promise<number> {
 }
 
 /**
- * The relevant steps of the two scripts of the ORAS Operator: copy, write the marker, poll for the marker every five
- * seconds, and push.
+ * The relevant steps of the two scripts of the ORAS Operator. One script copies the output and then writes the marker.
+ * The other script polls for the marker every five seconds, and pushes when it finds the marker.
  */
 const OPERATOR = [
   "share=$1 from=$2 oras=$3 reference=$4 seconds=$5",

@@ -22,9 +22,7 @@ export interface Ending {
   readonly act?: (step: RunningStep, registry: NodeRegistry) => Promise<void>;
   /** The state of a registry that only this ending uses: stopped at first, running, or running with a password. */
   readonly registry?: "stopped" | "running" | "password";
-  /**
-   * True if this ending runs alone, because it disturbs the other pods of the node or depends on the speed of the node.
-   */
+  /** True if this ending runs alone. Such an ending disturbs other pods of the node, or depends on the node's speed. */
   readonly alone?: true;
   /**
    * The names of other endings. If a busy node is too slow for this ending, the result of one of these endings is also
@@ -48,9 +46,7 @@ const WAIT = "until [ -e /mnt/oras/go ] || [ -e /mnt/oras/fail ]; do sleep 0.1; 
 /** Writes a file that takes long enough to push, so that something can happen during the push. */
 const WRITE_MUCH = `head -c 200000000 /dev/urandom > ${OUTPUT}/b`;
 
-/**
- * Makes the shared volume exceed its size limit. `fallocate` writes no data, so the pushes need not wait for the disk.
- */
+/** Makes the shared volume exceed its size limit. `fallocate` writes no data, so it does not slow down the pushes. */
 const EXCEED_LIMIT = "fallocate -l 200000000 /mnt/oras/scratch";
 
 /** An application that ends at once. */
@@ -177,8 +173,8 @@ export const ENDINGS: readonly Ending[] = [
     registry: "stopped",
     changes: { ...script(), sidecar: ["--retry-for", "3"] },
     act: async (step, registry) => {
-      // The kubelet may restart the sidecar before the kubelet notices the end of the application. If the registry were
-      // running again at this time, the second sidecar would push the output.
+      // The registry starts only after the pod has ended. Until the kubelet notices the end of the application, it
+      // restarts a failed sidecar. If the registry were already running, the restarted sidecar would push the output.
       await step.podEnded();
       await registry.start();
     },
@@ -231,7 +227,7 @@ export const ENDINGS: readonly Ending[] = [
     act: async (step) => {
       await step.written();
       await step.cluster.restart("containerd");
-      // After its restart, containerd must find the running containers again. If the application ends earlier,
+      // The application must not end before the restarted containerd has found the running containers. Otherwise,
       // containerd reports the exit code 255.
       await step.reachable();
       step.signal("go");

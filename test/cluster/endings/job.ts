@@ -2,7 +2,7 @@ import type { Cluster } from "../../../support/cluster/cluster.ts";
 import { renderManifest } from "../../support/cluster.ts";
 import type { Container } from "../../support/pod-spec.ts";
 
-/** The endings change these fields of a Job. */
+/** The fields of a Job that the tests can change. */
 export interface Job {
   readonly metadata: { name: string };
   readonly spec: {
@@ -35,7 +35,7 @@ export interface JobChanges {
   readonly sidecar?: readonly string[];
   /** More variables of the sidecar. */
   readonly env?: Readonly<Record<string, string>>;
-  /** The input as REPOSITORY:TAG. It is in the registry of the output. By default, the Job has no input. */
+  /** The input as REPOSITORY:TAG, in the same registry as the output. By default, the Job has no input. */
   readonly input?: string;
   /** Other changes. */
   readonly edit?: (job: Job) => void;
@@ -54,7 +54,8 @@ export async function standardJob(cluster: Cluster): Promise<Job> {
 
 /**
  * Returns a copy of the Job with another name and other containers. The copy pushes to the tag `run` of a repository
- * whose name ends with the name of the copy. By default, Kubernetes starts no new pod after a failure.
+ * whose name ends with the name of the copy. Unless `changes` sets another `backoffLimit`, Kubernetes starts no new pod
+ * after a failure.
  */
 export function changedJob(standard: Job, name: string, host: string, changes: JobChanges): Job {
   const job = structuredClone(standard);

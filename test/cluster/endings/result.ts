@@ -25,14 +25,15 @@ export interface EndingResult {
 }
 
 /**
- * Kubernetes shows this reason if it removed the container of an evicted pod before it read how the container ended.
+ * Kubernetes shows this reason if it does not know the exit code of an evicted pod's container, because the container
+ * is already removed.
  */
 const UNKNOWN_END = "ContainerStatusUnknown";
 
 /**
  * Returns the exit codes of a container in all pods of a Job. For each pod, Kubernetes keeps only the last two runs of
- * the container. If Kubernetes does not know how a run ended, it shows the exit code 137, and this function returns
- * only `unknown`.
+ * the container. If Kubernetes does not know how a run ended, it shows the exit code 137 and the reason `UNKNOWN_END`.
+ * In this case, this function returns `unknown` instead of all exit codes.
  */
 export function exitCodes(pods: readonly Pod[], container: string): ExitCodes {
   const statuses = containerStatuses(pods, container);

@@ -150,7 +150,8 @@ class Collector {
     }
     this.#titles.add(title);
     const found = lookUp(this.#world, path, { reader: launcherReader });
-    // When the launcher saved an earlier output on the volume, it may have made this output readable too.
+    // When the launcher saves an output on the volume, it makes the files and folders that it owns readable. The result
+    // `later` assumes that an earlier output contained `path`.
     const later = lookUp(this.#world, path, { reader: grantingReader });
     if (typeof found !== "string") return this.#saveFound(path, found, true);
     if (found !== "ENOENT") this.#lose("unreadable", [path], later === found);
@@ -168,11 +169,12 @@ class Collector {
     visit(node, "", onVolume ? grantingReader : launcherReader, entries, lost);
     for (const below of lost) {
       const names = [joinPath(path, below), joinPath(real, below)];
-      // The launcher may lack the permission to look up names in a folder. Its message then names the folder or the path.
+      // If the launcher has no permission to look up names in a folder, its message names either this folder or the
+      // path in it.
       this.#lose("unreadable", [...names, ...names.map((name) => posix.dirname(name))], certain);
     }
-    // If the launcher cannot search another user's folder on the volume, it reports this folder, even if the folder is
-    // empty.
+    // If the launcher has no permission to look up names in another user's folder on the volume, it reports this
+    // folder, even if the folder is empty.
     const closed = [...entries].filter(
       ([, entry]) => onVolume && entry.kind === "folder" && !grantingReader(entry, SEARCH),
     );

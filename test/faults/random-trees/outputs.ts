@@ -18,7 +18,7 @@ export interface Output {
 /** A pattern that is longer than the longest permitted file name. */
 const LONG = `{${"l".repeat(251)},[ab]*}`;
 
-/** Maps each part of the patterns to an expression for the whole names that match this part. */
+/** Maps each part of the patterns to a regular expression that matches the same names as the part. */
 const PARTS: Readonly<Record<string, RegExp>> = {
   "*": /^[^.]/s,
   ".*": /^\./s,
@@ -52,8 +52,8 @@ export function randomOutputs(world: World, dice: Dice): Output[] {
     return [{ text: `${many}/${pattern.join("/")}`, path: many, pattern }];
   }
   const all = pathsBelow(world);
-  // A path with pattern characters is an output only if the launcher can find it. Otherwise, the launcher would treat
-  // it as a pattern.
+  // If the launcher cannot find a path with pattern characters, it treats the path as a pattern. So this function does
+  // not choose such a path.
   const isPath = (path: BytePath) =>
     !/[*?[{]/.test(path) || typeof lookUp(world, path, { reader: launcherReader }) !== "string";
   const plain = all.filter((path) => isText(path) && path.length < 3000 && isPath(path));
@@ -73,7 +73,8 @@ export function randomOutputs(world: World, dice: Dice): Output[] {
   };
   const outputs = Array.from({ length: 1 + dice.below(4) }, random);
   if (dice.chance(0.2)) return outputs;
-  // The launcher refuses two paths with the same name, so most command lines do not contain such paths.
+  // The launcher refuses a command line in which two paths end in the same name. So this function usually keeps only
+  // the first of such paths.
   const names = outputs.map(({ path }) => path.slice(path.lastIndexOf("/") + 1));
   return outputs.filter(
     ({ pattern }, index) => pattern !== undefined || names.indexOf(names[index] as string) === index,

@@ -45,7 +45,9 @@ const TAME = {
   folderModes: [0o755, 0o555],
 };
 
-/** The name of a folder with more files than the launcher saves one by one, and the number of the folder's files. */
+/**
+ * A folder with so many files that the launcher does not save them one by one: its name, and the number of its files.
+ */
 export const MANY = "many";
 const MANY_FILES = 1005;
 
@@ -173,7 +175,7 @@ const INSIDE: readonly ((aim: Aim) => BytePath)[] = [
   ({ path, end }) => relative(path, end),
   ({ path, end }) => `./${relative(path, end)}`,
   ({ pod, tree, end }) => `${pod}/${tree}/${end}`,
-  // This path leaves the tree and comes back.
+  // This target leads out of the tree and back into it.
   ({ tree, path, end }) => `${"../".repeat(partsOf(path).length)}${posix.basename(tree)}/${end}`,
 ];
 
@@ -183,7 +185,8 @@ const ANYWHERE: readonly ((aim: Aim) => BytePath)[] = [
   ({ pod, tree }) => `${pod}/${tree}/no/where`,
   ({ path }) => posix.basename(path),
   () => ".",
-  // A link at the top of the tree must not lead to the pod's folder, because the pod's folder contains the volume.
+  // From the top of the tree, `..` leads to the volume or to the folder that contains it. If an output were a link to
+  // `..`, the launcher would save the whole volume.
   ({ path }) => (partsOf(path).length > 1 ? ".." : "./."),
   ({ pod, tree }) => `${pod}/${tree}`,
   ({ pod }) => `${pod}/elsewhere/file`,

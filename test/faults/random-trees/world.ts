@@ -90,7 +90,10 @@ export type LookupFailure = "ENOENT" | "EACCES" | "ELOOP" | "ENOTDIR";
 
 /** How to look up a path. */
 export interface LookupOptions {
-  /** Decides whether a folder may be searched. By default, all folders may be searched, as for root. */
+  /**
+   * Decides whether a user has permission to look up names in a folder. By default, the user has this permission for
+   * all folders, as root does.
+   */
   readonly reader?: Reader;
   /** Whether to follow a link at the end of the path. The default is true. */
   readonly follow?: boolean;

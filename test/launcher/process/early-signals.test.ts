@@ -17,7 +17,7 @@ import { temporaryFolder } from "../../support/temporary.ts";
 /** The number of processes in each test. For the long test, set `SIGNAL_RUNS=1000`. */
 const RUNS = Number(process.env.SIGNAL_RUNS ?? 24);
 
-/** The maximum time that a tool needs to start, in milliseconds. */
+/** The maximum delay before SIGTERM, in milliseconds. */
 const START = 300;
 
 /** The number of processes that run at the same time. */

@@ -120,8 +120,8 @@ describe("--output-pipe", { timeout: 240_000 }, () => {
       stdio: ["ignore", writeEnd, "pipe"],
     });
     closeSync(writeEnd);
-    // A pipe holds 65,536 bytes. When the file is larger, the pipe is full, and the launcher can write nothing more to
-    // its stdout.
+    // The launcher's stdout is a pipe that nobody reads. This pipe holds 65,536 bytes. If the file contains more bytes
+    // than that, the launcher cannot write all of them to its stdout.
     while (!existsSync(file) || statSync(file).size <= 65536) await sleep(5);
     process.kill(running.pid, "SIGTERM");
     assert.equal((await runTool("wait-fs", ["-q", "-p", join(share, "oras-operator-done.txt")])).code, 0);

@@ -50,7 +50,7 @@ function check(
   checkSameContent(REFERENCE, a, b);
 }
 
-/** Returns the annotation `key`, and another annotation whose value is always the same. */
+/** Returns the annotation `key` and a constant annotation. If `value` is undefined, returns only the constant one. */
 function annotated(key: string, value: string | undefined): { readonly annotations: Annotations } {
   return { annotations: { same: "same", ...(value === undefined ? {} : { [key]: value }) } };
 }

@@ -8,7 +8,7 @@ import { PLAIN_CONNECTION } from "../../support/plain-connection.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { type Cleaner, memoryRegistry, NO_PROGRESS } from "../support.ts";
 
-/** Lists the tags of a registry that requires credentials. Returns the user and the password that it received. */
+/** Lists the tags of a registry that requires credentials. Returns the user and password that the registry received. */
 async function receivedBy(t: Cleaner, access: "pull" | "pull,push", env: NodeJS.ProcessEnv, plan = PLAIN_CONNECTION) {
   const registry = await memoryRegistry(t);
   let received: string | undefined;

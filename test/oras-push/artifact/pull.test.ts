@@ -472,8 +472,7 @@ describe("failed pulls", () => {
       { name: "t/b/m", flag: "2", link: ".." },
       { name: "t/out", flag: "2", link: "b/m/../.." },
     ];
-    // If t/b/m were a folder, t/out would lead to t. But t/b/m is a link to t, so t/out leads to the parent of the
-    // folder.
+    // If t/b/m were a folder, t/out would lead to t. But t/b/m is a link to t, so t/out leads out of the pull's folder.
     storeArtifact(found.registry, "1", [folderLayer("t", tarOf(links)), fileLayer("t/out/escaped", "x")]);
     await assertRefused(found, /the artifact contains an unsafe entry: "t\/out"/);
   });
@@ -482,7 +481,7 @@ describe("failed pulls", () => {
     const found = await setting(t);
     const layer = (name: string, link: string) => folderLayer("t", tarOf([{ name, flag: "2", link }]));
     // As text, each link leads to t. But t/b goes through the link t/a, and t/c goes through the link t/b. As a result,
-    // t/c leads to the parent of the folder.
+    // t/c leads out of the pull's folder.
     const layers = [layer("t/a", "."), layer("t/b", "a/.."), layer("t/c", "b/..")];
     storeArtifact(found.registry, "1", [...layers, fileLayer("t/c/escaped", "x")]);
     await assertRefused(

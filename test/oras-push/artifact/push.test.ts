@@ -334,7 +334,8 @@ describe("pushes to a failing registry", () => {
     const tokens = await startTokenServer();
     t.after(() => tokens.close());
     const uses = new Map<string | undefined, number>();
-    // Every token is valid for two requests. The client may have sent the whole body before it receives the rejection.
+    // Every token is valid for two requests. The registry rejects a third request with the same token. In some cases,
+    // the client has already sent the whole body when it receives the rejection.
     registry.intercept((request, response) => {
       const { authorization } = request.headers;
       const used = (uses.get(authorization) ?? 0) + 1;
@@ -375,7 +376,7 @@ describe("pushes of changing files", () => {
       if (tagged) storeArtifact(registry, "earlier", []);
       const before = registry.manifests.size;
       const path = join(base, name);
-      // The files are so large that the push has not read most of the bytes when the registry receives the first bytes.
+      // The files are large. When the registry receives the first bytes, the push still has to read most of the bytes.
       for (const file of [join(base, "large-folder", "noise"), join(base, "large-file")])
         writeFileSync(file, noise(40 << 20));
       registry.intercept(async (request) => {
@@ -618,7 +619,7 @@ describe("the executable", () => {
       const base = temporaryFolder(t);
       writeFileSync(join(base, "large"), "");
       truncateSync(join(base, "large"), 20 * 2 ** 30);
-      // The push hashes a file before the upload only if the repository may already have the file.
+      // The push hashes a large file before the upload only if the repository already contains an artifact.
       storeArtifact(registry, "0", []);
       const before = registry.manifests.size;
       const running = startTool("oras-push", [`${registry.address}/metric/run:1`, path], { cwd: base });

@@ -23,7 +23,7 @@ function count(registry: MemoryRegistry, method: string): number {
   return registry.requests.filter((request) => request.method === method).length;
 }
 
-/** Returns the total number of bytes in the bodies after the broken body. */
+/** Returns the number of bytes that the registry received after the broken request. */
 function bytesAfterBreak(registry: MemoryRegistry): number {
   const bodies = registry.requests.filter(({ received }) => received > 0);
   return bodies.slice(1).reduce((total, { received }) => total + received, 0);

@@ -19,8 +19,8 @@ const UPLOADS = "/v2/metric/run/blobs/uploads/";
 const SCOPE = "repository:metric/run:pull,push";
 
 /**
- * Starts an in-memory registry that answers as zot does, and a client. `answers` contains the method and the status of
- * each answer, in order.
+ * Starts an in-memory registry that answers as zot does, and a client. `answers` contains one text for each answer, in
+ * order: the method of the request and the status of the answer.
  */
 async function likeZot(t: TestContext) {
   const registry = await memoryRegistry(t);

@@ -28,7 +28,7 @@ const POLICY: PrunePolicy = {
 };
 const NONE: Referrers = new Map();
 
-/** Returns a run that started `minutes` minutes after the first start and took one minute. */
+/** Returns a run that took one minute. The run started `minutes` minutes after the beginning of 2026. */
 function run(tag: string, minutes: number, more: Partial<PruneArtifact> = {}, exitCode = 0): PruneArtifact {
   const annotations = { ...runAnnotations(minutes, exitCode), tag };
   const manifest = buildManifest({ layers: [], annotations });

@@ -259,7 +259,7 @@ describe("a report in a browser", { skip: NO_BROWSER, timeout: 240_000 }, () => 
     assert.equal((await visibleTags(page)).length, 5);
     await set("state", "");
     await set("search", "FLOW even");
-    // The search also finds flow/all:1, because the details of this run contain the name of its input.
+    // The run flow/all:1 matches because its details contain the name of its input, flow/even:1.
     assert.deepEqual(await visibleTags(page), ["flow/even:1", "flow/all:1"]);
     assert.equal(await page.evaluate("document.getElementById('count').textContent"), "2 of 37 runs");
     await page.evaluate(`location.hash = document.querySelector("#timeline a").getAttribute("href")`);

@@ -50,7 +50,7 @@ describe("archives of GNU tar", () => {
         writeFileSync(path, `content of ${name}`, "latin1");
         utimesSync(path, new Date(oldest * 1000), new Date(oldest * 1000));
       }
-      // The two older formats cannot store a longer target of a link.
+      // The formats v7 and ustar cannot store the long path as the target of a link.
       const target = oldest === OLD ? (names.at(-1)?.slice(2) as string) : "short";
       symlinkSync(rawPath(target), join(folder, "t", "link"));
       lutimesSync(join(folder, "t", "link"), new Date(1e6), new Date(1e6));

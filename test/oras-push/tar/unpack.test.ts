@@ -10,7 +10,7 @@ import { rawPath } from "shared/fs/byte-path";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { assertBytes, type Cleaner, type Entry, noise, pieces, tarOf, treeOf } from "../support.ts";
 
-/** Creates a folder to unpack into. The parent folder `base` shows files that are written outside of this folder. */
+/** Creates a folder to unpack into. A test can find misplaced files in its parent folder `base`. */
 function places(t: Cleaner) {
   const base = temporaryFolder(t);
   const folder = join(base, "into");

@@ -244,7 +244,7 @@ describe("symbolic links", () => {
     const folder = tree(t, (root) => {
       mkdirSync(join(root, "a", "b"), { recursive: true });
       symlinkSync("..", join(root, "a", "b", "m"));
-      // As a text, this path is the folder a. Through the link m, it is the parent of the folder.
+      // As text, this path leads to the folder a. But m is a link to a, so the path leads to the parent of `root`.
       symlinkSync("b/m/../..", join(root, "a", "l"));
     });
     const { entries, reports } = walked(folder);

@@ -9,8 +9,8 @@ const ended = (id: string): LeaseState => ({ kind: "ended", id });
 
 describe("endedFor", () => {
   /**
-   * Reads each lease state at the given time in seconds. For each read, returns whether the lease has been in the state
-   * `ended` for 10 s.
+   * Each argument is a time in seconds and the lease state at this time. For each argument, returns whether the lease
+   * has been in the state `ended` for at least 10 s.
    */
   async function ended10s(...seen: readonly (readonly [number, LeaseState])[]): Promise<boolean[]> {
     let now = 0;

@@ -66,8 +66,8 @@ describe("a lease", { timeout: 120_000 }, () => {
       holder.child.kill("SIGKILL");
       await ended;
       assert.ok(performance.now() - killed < 5000);
-      // The kernel may close the watcher's connection shortly before it closes the holder's socket. Until then, a new
-      // connection still succeeds. So the test waits for the end of the holder.
+      // The kernel can close the watcher's connection shortly before it closes the holder's socket. Between these two
+      // moments, a new connection still succeeds. So the test waits until the holder has ended.
       await holder.ended;
       assert.equal((await watcher.state()).kind, "ended");
       assert.equal((await watching(context, path).state()).kind, "ended", "a later watcher sees the end too");

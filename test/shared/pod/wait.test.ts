@@ -28,7 +28,7 @@ describe("waitUntil", { timeout: 10_000 }, () => {
     };
     let checks = 0;
     const check = async () => {
-      // Each check calls `report`, which causes the next check. Without these reports, there would be only a few checks.
+      // Each call of `report` must cause another check. Otherwise, the number of checks never reaches 20.
       if (++checks === 20) return "found";
       await nextTurn();
       report();
@@ -47,7 +47,7 @@ describe("waitUntil", { timeout: 10_000 }, () => {
     let [running, checks] = [0, 0];
     const check = async () => {
       assert.equal(++running, 1);
-      // If one of these reports started a second check, the second check would run before this check ends.
+      // If a call of `report` started another check at once, two checks would run at the same time.
       for (let turn = 0; turn < 10; turn++) {
         report();
         await nextTurn();

@@ -9,7 +9,9 @@ export function dryRunPod(client: ApiClient, namespace: string, pod: TestPod): P
   return client.send("POST", `/api/v1/namespaces/${namespace}/pods?dryRun=All`, pod);
 }
 
-/** Asserts that the API server changed a pod as expected, and that its warnings contain the texts in `starts`. */
+/**
+ * Asserts that the API server returned the expected pod, and one warning of oras-pod-tools for each text in `starts`.
+ */
 export async function assertInjected(
   client: ApiClient,
   { status, body, warnings }: ApiAnswer,

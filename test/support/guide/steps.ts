@@ -47,7 +47,9 @@ export function walkthroughSteps(page: string): Step[] {
   return steps;
 }
 
-/** Removes the last step from `steps`, and returns this step. The block `output` shows the output of this step. */
+/**
+ * Returns the last step in `steps`, and removes it from `steps`. The caller adds it again, together with its output.
+ */
 function commandsOf(output: Part, before: Part | undefined, steps: Step[]): Step {
   const step = before?.language === "sh" ? steps.pop() : undefined;
   if (step === undefined) throw new Error(`line ${output.line}: there are no commands directly above this output`);

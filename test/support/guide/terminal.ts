@@ -8,7 +8,7 @@ export interface TerminalPlan {
   /** The folder of the shell. */
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
-  /** A folder for the files of the terminal itself. The terminal creates it. */
+  /** The folder for the terminal's own files. The terminal creates this folder. */
   readonly folder: string;
   /** Returns a command that starts `command` on the machine of the terminal. */
   readonly wrap: (command: readonly string[]) => readonly string[];
@@ -43,7 +43,8 @@ export class Terminal {
       this.#shell.once("error", reject);
       this.#shell.once("close", (code, signal) => resolve(code === null ? `by ${signal}` : `with ${code}`));
     });
-    // A shell that has ended refuses input. This error needs no handling, because `ended` reports the end of the shell.
+    // If the shell has ended, writing to it causes an error. This error needs no handling, because `ended` reports the
+    // end of the shell.
     this.#shell.stdin?.on("error", () => {});
     this.#shell.stdin?.write(`cd '${plan.cwd}'\n`);
   }

@@ -6,7 +6,7 @@ import { afterDeath, applyStep, EMPTY_WORLD, type Step, type World } from "./wor
 /** The kind of a process. */
 export type Side = "launcher" | "sidecar";
 
-/** One process. `start` counts the processes of its side from 1. */
+/** One process. `start` is 1 for the first process of a side, 2 for the second one, and so on. */
 export interface Process {
   readonly start: number;
   readonly state: "running" | "dead" | "ended";
@@ -29,13 +29,13 @@ export interface State {
 
 /** The limits of an exploration. */
 export interface Scenario {
-  /** Returns the code of a process. `start` counts the processes of this side from 1. */
+  /** Returns the code of a process. `start` has the same meaning as in {@link Process}. */
   readonly life: (side: Side, start: number) => Life;
   /** The maximum number of deaths of each side. */
   readonly deaths: Readonly<Record<Side, number>>;
-  /** Returns whether the model may restart a stopped process. */
+  /** Returns whether a stopped process can restart in this scenario. */
   readonly restarts: (process: Process, side: Side) => boolean;
-  /** Whether the pod may end while the launcher does not run. */
+  /** Whether the pod can end, at any moment when the launcher does not run. */
   readonly podEnds: boolean;
   /** The world at the start. The default is an empty world. */
   readonly world?: World;
@@ -125,7 +125,7 @@ function positionCache(scenario: Scenario, numbering: Numbering): PositionOf {
   };
 }
 
-/** Returns the states that can follow a state. `isEnd` is true if no process can continue in the state itself. */
+/** Returns the states that can follow a state. `isEnd` is true if no process can continue from `state`. */
 async function nextStates(
   state: State,
   scenario: Scenario,
@@ -141,7 +141,7 @@ async function nextStates(
 
 type PositionOf = (side: Side, process: Process) => Promise<Position>;
 
-/** A possible step. The other side cannot observe a local step, and cannot affect it. */
+/** A possible step. It is local if the other side can neither observe nor affect it. */
 interface Transition {
   readonly to: State;
   readonly local: boolean;
@@ -188,7 +188,10 @@ async function stepOf(
   };
 }
 
-/** The markers that only the launcher writes. If such a marker is missing, the sidecar cannot create it. */
+/**
+ * The markers that only the launcher writes. If such a marker is missing, a step that removes it is local, because the
+ * sidecar cannot create the marker.
+ */
 const LAUNCHER_MARKERS: readonly string[] = [SHARE.started, SHARE.done, SHARE.doneFailed];
 
 function isLocal(side: Side, step: Step, world: World, unwritten: Scenario["unwritten"] = []): boolean {
@@ -225,7 +228,7 @@ function startsOf(state: State, scenario: Scenario): State[] {
 }
 
 /**
- * Returns the states after a timeout of the launcher. If the sidecar is dead, a waiting launcher may time out at any
+ * Returns the states after a timeout of the launcher. If the sidecar is dead, a waiting launcher can time out at any
  * moment before another sidecar starts.
  */
 async function timeoutsOf(state: State, position: PositionOf): Promise<State[]> {
@@ -244,7 +247,10 @@ async function timeoutsOf(state: State, position: PositionOf): Promise<State[]> 
   return [{ ...state, launcher: notified }];
 }
 
-/** Returns a state with a new world. The other side then has a reason to check again. */
+/**
+ * Returns the state after `side` has changed the world. Marks the process of the other side as dirty, so that it checks
+ * again.
+ */
 function changed(state: State, side: Side, world: World): State {
   const other = OTHER[side];
   return { ...state, world, [other]: { ...state[other], dirty: true } };

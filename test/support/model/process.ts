@@ -34,7 +34,7 @@ export interface Seams {
   readonly ending: AbortSignal;
 }
 
-/** The code of a process in the model. It returns its outcome in words that the invariants parse. */
+/** The code of a process in the model. Returns the outcome of the process, in words that the invariants parse. */
 export type Life = (seams: Seams) => Promise<string>;
 
 /**
@@ -52,7 +52,7 @@ export async function positionAfter(life: Life, given: History): Promise<Positio
       ended = `threw ${error.message}`;
     },
   );
-  // The code waits only for results, so a few turns of the event loop are enough.
+  // The code waits only for the results of steps. So it reaches its position within a few turns of the event loop.
   for (let turns = 0; turns < 1000; turns++) {
     if (player.step !== undefined) return { step: player.step, history: player.history };
     if (ended !== undefined) return { ended, history: player.history };

@@ -25,7 +25,10 @@ export type Step =
   | { readonly do: "read checkpoint" | "restore checkpoint"; readonly folder: string }
   | { readonly do: "pull checkpoint"; readonly content: string }
   | { readonly do: "tag"; readonly tag: string; readonly content: string }
-  /** Continues when the world has changed. `from` is the index in the history at which the unsuccessful check began. */
+  /**
+   * After an unsuccessful check, waits until the world has changed. `from` is the index in the history at which this
+   * check began.
+   */
   | { readonly do: "wait"; readonly from: number };
 
 /** The result of a step. */
@@ -65,7 +68,9 @@ export const EMPTY_WORLD: World = {
   tags: {},
 };
 
-/** An output that the application writes to the volume, and an output that the launcher copies there. */
+/**
+ * Two outputs. The application writes `direct` to the volume itself, and the launcher copies `copied` to the volume.
+ */
 export const OUTPUTS = { direct: "direct", copied: "outputs/copied" } as const;
 
 /** Returns the content of an attempt's output, which is complete or partial. */

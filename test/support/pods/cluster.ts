@@ -38,7 +38,7 @@ const REGISTRY_POD = "oras-0";
 
 const REGISTRY_PORT = 5000;
 
-/** Uses podman as a cluster with a network, the registry of the manifests, and pods of the manifests. */
+/** Uses podman in place of a cluster. Runs the registry and other pods of the manifests in one network. */
 export class Cluster {
   readonly #podman: Podman;
   readonly #images: Readonly<Record<string, string>>;
@@ -46,8 +46,8 @@ export class Cluster {
   #forward: Server | undefined;
 
   /**
-   * `store` is the folder of another podman, whose images are available too. `images` maps the images of the manifests
-   * to the images that replace them.
+   * `store` is the folder of another {@link Podman}. The pods can also use its images. `images` maps the images of the
+   * manifests to the images that replace them.
    */
   constructor(folder: string, store: string, images: Readonly<Record<string, string>>) {
     this.#podman = new Podman(folder, [store]);

@@ -22,7 +22,7 @@ export interface PlayablePod {
 interface Values {
   /** Maps the paths of the pod's fields to the values that the cluster sets. */
   readonly fields: Readonly<Record<string, string>>;
-  /** The pod. It contains the annotations, and the variables from the controller. */
+  /** The pod, with its annotations and with the variables that its controller sets. */
   readonly pod: Pod;
 }
 
@@ -41,9 +41,9 @@ interface Values {
  * | images come from registries | pulls images by default | imagePullPolicy: Never |
  *
  * podman ignores seccomp profiles by name, probes, requests, `sizeLimit` and `fsGroup`. The conversion ignores them
- * too. The kubelet always gives an emptyDir the mode 0777. podman gives the emptyDir the mode of a folder: the mount
- * point in the first image that mounts the emptyDir. For this reason, everyone may write to these folders in the test
- * images.
+ * too. The kubelet always gives an emptyDir the mode 0777. podman takes the mode from the image of the first container
+ * that mounts the emptyDir: it is the mode of the folder at the mount point. For this reason, everyone may write to the
+ * folders at the mount points in the test images.
  */
 export function toPlayablePod(pod: Pod, name: string, context: ClusterContext): PlayablePod {
   const { initContainers = [], containers, volumes = [], ...spec } = pod.spec;

@@ -10,7 +10,7 @@ export interface CertificateFiles {
 
 /** A certificate authority for tests. */
 export interface Authority extends CertificateFiles {
-  /** Issues a certificate for the loopback interface and for `registry.example`. Servers and clients can use it. */
+  /** Issues a certificate that servers and clients can use. Its names are localhost, 127.0.0.1 and registry.example. */
   issue(name: string): CertificateFiles;
 }
 

@@ -19,15 +19,18 @@ export interface JwtServer {
   readonly realm: string;
   /** The number of issued tokens. */
   readonly issued: () => number;
-  /** The life of later tokens, in seconds. If this number is not positive, the response does not contain the life. */
+  /**
+   * The life of new tokens, in seconds. A test can change it at any time. If this number is not positive, the response
+   * does not contain the life.
+   */
   life: number;
   close(): Promise<void>;
 }
 
 /**
- * Starts a token server for distribution (its token authentication specification). The server issues signed JSON Web
- * Tokens to one user. The first tokens have a life of `seconds` seconds. Requests without the user's credentials get no
- * token.
+ * Starts a token server that follows the token authentication specification of distribution. The server issues signed
+ * JSON Web Tokens to one user. The tokens have a life of `seconds` seconds until a test changes `life`. Requests
+ * without the user's credentials get no token.
  */
 export async function startJwtServer(files: CertificateFiles, user: TokenUser, seconds: number): Promise<JwtServer> {
   const key = createPrivateKey(readFileSync(files.key));

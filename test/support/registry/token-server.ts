@@ -30,7 +30,7 @@ export interface TokenServer {
 export interface TokenOptions {
   /** The required `Authorization` header. By default, no header is required. */
   readonly authorization?: string;
-  /** The life of a token in the response, in seconds. By default, the response does not contain this life. */
+  /** The life of each token, in seconds, as the response states it. By default, the response states no life. */
   readonly expiresIn?: number;
   /** The response's field that contains the token. The default is `token`. */
   readonly field?: "token" | "access_token";

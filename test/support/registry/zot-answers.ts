@@ -4,7 +4,8 @@ import { type Interceptor, type MemoryRegistry, refuse } from "../../../support/
 /**
  * Makes the in-memory registry answer uploads as zot does. The registry mounts a blob that it already has. It takes the
  * size of a PUT from `Content-Length`, so a PUT with chunked encoding counts as empty. It takes the position of the
- * bytes from `Content-Range`. The default position is 0. It removes an upload if the connection of a PATCH breaks.
+ * body's first byte from `Content-Range`. Without this header, the position is 0. The registry removes an upload if the
+ * connection of a PATCH breaks.
  */
 export function zotAnswers(registry: MemoryRegistry): Interceptor {
   return (request, response) => {

@@ -8,8 +8,9 @@ export interface CheckpointFile {
   /** The absolute path of the file. */
   readonly path: string;
   /**
-   * The path of the file in the checkpoint, relative to the {@link checkpointFolder} of the file's pattern. If there
-   * are several patterns, the path starts with the number of the pattern, as in `1/state.bin`.
+   * The path of the file in the checkpoint. With a single pattern, this path is relative to the
+   * {@link checkpointFolder} of the pattern. With several patterns, the index of the file's pattern stands before the
+   * relative path, as in `1/state.bin`.
    */
   readonly title: string;
   /** A text that changes when the file changes. */

@@ -21,14 +21,14 @@ const SETTLE_TIME = 2000;
 const TICK = 500;
 
 /**
- * If a new file is still changing, a checkpoint waits for this file, but at most for this number of milliseconds.
- * Therefore, files that the application writes together are in the same checkpoint.
+ * The maximum time, in milliseconds, that a checkpoint waits for new files that are still changing. During this wait,
+ * the application can complete files that belong together.
  */
 const PATIENCE = 10_000;
 
 /**
- * If a file changes too often for a checkpoint, the launcher warns after this time, in milliseconds. If four checkpoint
- * intervals are shorter than this time, the launcher warns after four intervals.
+ * If a file that changes too often delays a checkpoint for this number of milliseconds, the launcher warns. If four
+ * checkpoint intervals take less time, the launcher already warns after four intervals.
  */
 const WARNING_TIME = 60_000;
 
@@ -89,9 +89,9 @@ export class Checkpointer {
   }
 
   /**
-   * Stops taking checkpoints. Call this after the application has ended. If the run did not succeed, takes a last
-   * checkpoint. If a signal ended the application, the last checkpoint contains no files that changed shortly before
-   * the end, because such files may be incomplete.
+   * Ends the regular checkpoints. If the run did not succeed, takes one last checkpoint. Call this after the
+   * application has ended. If a signal ended the application, the last checkpoint contains no files that changed
+   * shortly before the end, because such files may be incomplete.
    */
   async finish({ end, timedOut }: RunResult): Promise<void> {
     if (this.#plan.checkpoints.length === 0) return;
@@ -138,8 +138,8 @@ export class Checkpointer {
     const found = findCheckpointFiles(patterns, share);
     const unsettled = found.filter(({ changed }) => changed > settledBefore);
     const known = new Set(this.#files.map(({ title }) => title));
-    // The application may be overwriting a file that the last checkpoint contains. Without this file, a new checkpoint
-    // would be useless.
+    // A file of the last checkpoint changed recently, so the application may still be overwriting this file. A new
+    // checkpoint without this file would be useless.
     const overwritten = unsettled.find(({ title }) => known.has(title));
     if (overwritten !== undefined || (patient && unsettled.length > 0)) return this.#postpone(overwritten);
     const files = found.filter((file) => !unsettled.includes(file));

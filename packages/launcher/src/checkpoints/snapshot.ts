@@ -19,9 +19,10 @@ export interface Snapshot {
 /**
  * Copies files into a new folder below `checkpoints/`. Returns the path of this folder. Returns undefined if a file
  * changed or disappeared during the copying, because the new folder could then contain a partial write. `last` is the
- * previous snapshot. If a file has not changed since `last`, creates a hard link to the copy in `last`, because nobody
- * changes the copies in `last`. Copies every other file, because a hard link to the file itself would change with the
- * file. If the file system supports shared blocks, the copy shares the blocks of the file.
+ * previous snapshot. If a file has not changed since `last`, creates a hard link to the copy in `last`. This is safe,
+ * because nobody changes the copies in `last`. Copies every other file. A hard link to the original file would not be
+ * safe, because the application may change the original file. If the file system supports shared blocks, each new copy
+ * shares the blocks of the original file.
  */
 export async function copySnapshot(
   share: string,
@@ -41,7 +42,7 @@ export async function copySnapshot(
       if (!linked) await copyTo(target, file);
       if (!isUnchanged(file)) return discard(folder);
     }
-    // If no file changed during the copying, all copies are from the same moment.
+    // If no file changed during the copying, the copies show the state of all files at the same moment.
     return files.every(isUnchanged) ? folder : discard(folder);
   } catch (error) {
     discard(folder);
@@ -69,8 +70,9 @@ export async function announceSnapshot(volume: SharedVolume, folder: string, mar
 }
 
 /**
- * Removes unfinished snapshots, and the checkpoints that the sidecar no longer needs. These are the checkpoints with
- * numbers up to `handled`. Keeps the checkpoint with the number `newest`, because a new attempt may restore it.
+ * Removes unfinished snapshots, including snapshots with a number above `newest`. Their launcher died before it wrote
+ * the marker. Also removes the checkpoints with numbers up to `handled`, because the sidecar no longer needs these
+ * checkpoints. Always keeps the checkpoint with the number `newest`, because a new attempt may restore it.
  */
 export function removeOldSnapshots(share: string, newest: number, handled: number): void {
   const folder = join(share, SHARE.checkpoints);
@@ -90,7 +92,7 @@ export function hasSpace(share: string, bytes: number): boolean {
 async function copyTo(target: string, { path }: CheckpointFile): Promise<void> {
   await copyFile(path, target, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
   const { mode, atime, mtime } = lstatSync(path);
-  // The sidecar must read the copy, but often runs as a different user than the application.
+  // Lets every user read the copy, because the sidecar often runs as a different user than the application.
   ifSupported(() => chmodSync(target, (mode & 0o777) | 0o444));
   ifSupported(() => utimesSync(target, atime, mtime));
 }

@@ -18,10 +18,7 @@ export interface InterpreterSegment {
 
 /** An edit of a file. An edit first truncates the file, and then writes bytes. */
 export interface FileEdit {
-  /**
-   * The new length of the file in bytes. The file is truncated to this length. If nothing is removed, this is the
-   * current length.
-   */
+  /** The edit first truncates the file to this length, in bytes. If nothing is removed, this is the current length. */
   readonly length: number;
   /** The bytes to write, with their offsets in the file. */
   readonly writes: readonly { readonly position: number; readonly bytes: Buffer }[];
@@ -96,9 +93,9 @@ export function interpreterSegment(head: Buffer): InterpreterSegment | undefined
 /**
  * Returns the edit that sets the path of an executable's loader. `length` is the size of the executable in bytes. The
  * edit writes the new path at the end of the file. If an earlier edit wrote a path at the end, the new path replaces
- * the earlier path. The edit also changes the file position in the program header, so the kernel reads the new path.
- * The memory address in the program header still points to the old path. This is harmless, because the kernel does not
- * use this address. Only the loader uses the address, to read its own name.
+ * the earlier path. The edit also writes the position and the size of the new path into the program header, so the
+ * kernel reads the new path. The field `p_vaddr` of the program header still points to the old path. This is harmless:
+ * the kernel does not use this field, and the loader uses it only to read the loader's own name.
  */
 export function interpreterEdit(segment: InterpreterSegment, length: number, path: string): FileEdit {
   const bytes = Buffer.from(`${path}\0`);

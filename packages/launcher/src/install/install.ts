@@ -27,7 +27,9 @@ export interface InstallPlan {
   readonly mountedAt: string;
 }
 
-/** The file name of the executable. Each of the other two tools is a link to this file. */
+/**
+ * The file name of the installed executable, which contains all three tools. The other names are links to this file.
+ */
 const NAME = "launcher";
 const OTHER_NAMES = ["wait-fs", "oras-push"] as const;
 
@@ -90,8 +92,9 @@ function ownInterpreter(): InterpreterSegment {
  */
 function ownLibraries(loader: string): string[] {
   const { sharedObjects } = process.report.getReport() as { readonly sharedObjects: readonly string[] };
-  // Leaves out linux-vdso, because it is a part of the kernel and has no path. Also leaves out the loader. The path of
-  // the loader in this list may be out of date if this executable is itself an installed copy.
+  // Leaves out linux-vdso, because it is a part of the kernel and has no path. Also leaves out the loader. If this
+  // executable is an installed copy, the list may contain a wrong path of the loader. The function `install` adds the
+  // correct path.
   return sharedObjects.filter((path) => isAbsolute(path) && basename(path) !== basename(loader));
 }
 

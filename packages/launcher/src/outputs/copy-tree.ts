@@ -32,8 +32,8 @@ export interface CopyOptions {
   /** If the target cannot be written, the error has this code. The default is `copyFailed`. */
   readonly writeFailure?: WriteFailure;
   /**
-   * This function is called if a path inside a folder cannot be copied. After this call, the next path is copied. If
-   * this field is undefined, the failure is thrown.
+   * If a path inside a folder cannot be copied, `copyTree` passes the failure to this function, and copies the next
+   * path. If this function is undefined, `copyTree` throws the failure.
    */
   readonly failed?: FailureReport;
 }
@@ -176,7 +176,8 @@ class TreeCopy {
   }
 
   #keepModeAndTimes(target: RawPath, stats: Stats): void {
-    // Every user who may read a folder must also have the search permission for this folder.
+    // For each read permission in `addMode`, a folder also gets the search permission. Without the search permission, a
+    // user cannot open the files in the folder.
     const search = stats.isDirectory() ? (this.#addMode >> 2) & 0o111 : 0;
     this.#ifSupported(target, () => chmodSync(target, (stats.mode & 0o7777) | this.#addMode | search));
     this.#ifSupported(target, () => utimesSync(target, stats.atime, stats.mtime));

@@ -17,8 +17,8 @@ export function linkTarget(root: BytePath, link: BytePath, target: BytePath): By
 }
 
 /**
- * Whether each part of a link stays inside the root. Returns false for an absolute link, and for a link that leaves the
- * root and comes back.
+ * Whether a link stays inside the root on the whole way to its target. Returns false for an absolute link, and for a
+ * link that leaves the root and comes back.
  */
 function staysInside(root: BytePath, folder: BytePath, target: BytePath): boolean {
   if (target.startsWith("/")) return false;

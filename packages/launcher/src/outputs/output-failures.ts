@@ -9,7 +9,9 @@ const MAX_TEXT = 500;
 /** The maximum length of the summary, in characters. The summary becomes an annotation of the artifact. */
 const MAX_SUMMARY = 800;
 
-/** Collects the paths that could not be saved, so that the other outputs are still saved after a failure. */
+/**
+ * Collects the paths that could not be saved. The launcher reports these paths after it has tried to save all outputs.
+ */
 export class OutputFailures {
   readonly #failures: ToolError[] = [];
   readonly #named: MissingOutput[] = [];
@@ -62,8 +64,7 @@ export class OutputFailures {
     const [first] = this.#failures;
     if (this.count <= 1) return first;
     const code = this.#failures.some(({ code }) => code === "noInput") ? "noInput" : "copyFailed";
-    // Uses the reasons from `#named`, because these reasons are shortened. Otherwise, one long path could fill the
-    // whole summary.
+    // Uses the shortened reasons from `#named`, because a full reason with a long path could fill the whole summary.
     const why = shortened(this.#named.map(({ reason }) => reason).join("; "), MAX_SUMMARY);
     return new ToolError(code, `cannot save ${this.count} paths of the outputs`, { why });
   }

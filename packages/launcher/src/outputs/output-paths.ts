@@ -13,15 +13,15 @@ export interface ResolvedOutput {
   /** The sorted paths. The list is empty if a pattern matches nothing. */
   readonly paths: readonly string[];
   /**
-   * A folder that contains all paths. If this field is set, the launcher saves all paths together in a new folder. The
-   * new folder has the name of this folder.
+   * If this field is set, the launcher saves all paths together in one new folder. The value is the original folder
+   * that contains all paths. The new folder gets the name of the original folder.
    */
   readonly folder?: string;
 }
 
 /**
- * The maximum total length of all matched paths, in bytes. If the total length is greater than this maximum, matches
- * are saved together as one folder, because the size of a marker is limited.
+ * If the matches of a pattern raise the total length of all matched paths above this number of bytes, the launcher
+ * saves these matches together as one folder, because the size of a marker is limited.
  */
 const MAX_PATH_BYTES = 128 << 10;
 
@@ -29,8 +29,8 @@ const MAX_PATH_BYTES = 128 << 10;
  * Resolves outputs to paths. If a file or folder has exactly the name of an output, this output is a path, even if the
  * name contains pattern characters. Any other output with `*`, `?`, `[a-z]`, `{a,b}` or `**` is a pattern. A name with
  * a leading dot matches only if the pattern contains the dot. Each path is listed once. The matches of all patterns are
- * counted together. If the matches of a pattern raise this count above {@link MAX_OUTPUTS}, these matches are saved
- * together as one folder. For each later pattern, the matches are then also saved as one folder.
+ * counted together. If the matches of a pattern raise this count above {@link MAX_OUTPUTS}, the launcher saves these
+ * matches together as one folder. Each later pattern also gets one folder for all its matches.
  *
  * Reports `copyFailed` for a path if an earlier path has the same name, or if `taken` contains this name. An artifact
  * can contain each name only once. Reports `noInput` if the name of a match is not UTF-8, because a title in an

@@ -8,8 +8,8 @@ const OWN: ReadonlySet<string> = new Set(
 );
 
 /**
- * Whether a path on the shared volume belongs to the tools. The markers and the leases belong to the tools. The folder
- * of the inputs, the folder of the logs, and everything in these folders also belong to the tools. `within` is the path
+ * Whether a path on the shared volume belongs to the tools. The markers and the leases belong to the tools. The folders
+ * of the inputs, logs and checkpoints belong to the tools too, with everything in these folders. `within` is the path
  * relative to the volume. A path of the tools is never an output.
  */
 export function isOwnPart(within: string): boolean {

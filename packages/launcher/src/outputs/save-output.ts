@@ -16,7 +16,7 @@ import { copyTree, copyTrees } from "./copy-tree.ts";
 import type { OutputFailures } from "./output-failures.ts";
 import { isOwnPart } from "./own-part.ts";
 
-/** The mode bits that let every user read the copies. The sidecar often runs as another user. */
+/** The mode bits that let every user read the copies. The sidecar and the launcher often run as different users. */
 const READ_FOR_ALL = 0o444;
 
 /** The context in which outputs are saved. */
@@ -29,11 +29,12 @@ export interface SaveContext {
 }
 
 /**
- * Saves an output path on the shared volume. An output on the volume stays in its place, and becomes readable for every
- * user. Any other output is copied to the outputs folder. If an earlier attempt made a copy, the new copy replaces the
- * old copy by a rename. Returns undefined if the path does not exist, is neither a file nor a folder, or belongs to the
- * tools. Reports a broken link as a missing output. If a path inside the output cannot be saved, reports this path.
- * Throws `noInput` with the path if the output cannot be read. Throws `copyFailed` if the copy cannot be written.
+ * Saves an output on the shared volume. An output that is already on the volume stays in its place, and becomes
+ * readable for every user. Any other output is copied to the outputs folder. If an earlier attempt made a copy, the new
+ * copy replaces the old copy by a rename. Returns undefined if the path does not exist, is neither a file nor a folder,
+ * or belongs to the tools. Reports a broken link as a missing output, and returns an empty list. If a path inside the
+ * output cannot be saved, reports this path. Throws `noInput` with the path if the output cannot be read. Throws
+ * `copyFailed` if the copy cannot be written.
  */
 export async function saveOutput(path: string, context: SaveContext): Promise<OutputRecord[] | undefined> {
   const { share, warn, failures } = context;
@@ -95,7 +96,7 @@ function topmost(paths: readonly string[]): string[] {
   return [...full].filter((path) => !isBelowAnother(path));
 }
 
-/** Returns the path of a copy named `name` in a new hidden folder. The next attempt removes this attempt's copies. */
+/** Returns a path that ends with `name`, in a new hidden folder. The launcher's next attempt removes this folder. */
 function hiddenTarget(share: string, name: string): { readonly target: string; readonly record: string } {
   const record = join(SHARE.outputs, `.saved-${uniqueName()}`, name);
   return { target: join(share, record), record };
@@ -103,7 +104,8 @@ function hiddenTarget(share: string, name: string): { readonly target: string; r
 
 /**
  * Saves an output that is on the volume. If the output is the outputs folder itself, saves each entry of this folder as
- * one output. If the folder has more than {@link MAX_OUTPUTS} entries, saves the folder as one output.
+ * a separate output. If this folder has more than {@link MAX_OUTPUTS} entries, saves the whole folder as one output
+ * instead.
  */
 async function saveInPlace(
   volume: string,
@@ -121,8 +123,8 @@ async function saveInPlace(
 }
 
 /**
- * Saves one path that is on the volume. If a folder has unreadable content, copies only the readable content, because
- * the sidecar cannot push the folder itself.
+ * Saves one path that is on the volume. If the path is a folder with unreadable content, saves a copy of the readable
+ * content instead, because the sidecar cannot push the folder itself.
  */
 async function saveOneInPlace(
   volume: string,

@@ -23,8 +23,8 @@ export function reportUnreadableFolders(pattern: string, report: FailureReport):
 
 /**
  * Returns the parts that {@link search} uses for a pattern. If braces contain a slash, the alternatives in these braces
- * can have different depths. In this case, replaces the braces and all later parts with `**`. For the part `**`,
- * {@link search} searches all folders below.
+ * can have different depths. In this case, replaces the braces and all later parts with `**`. The part `**` stands for
+ * folders at any depth.
  */
 function patternParts(parts: readonly string[]): readonly string[] {
   const unbalanced = parts.findIndex((part) => part.split("{").length !== part.split("}").length);
@@ -45,7 +45,7 @@ function search(folder: BytePath, [part, ...rest]: readonly string[], report: Fa
 
 /**
  * Reports a folder that cannot be read. If the path of a folder is not UTF-8, Node's glob functions do not find the
- * matches in this folder. This function then reports each match as an output that cannot be saved.
+ * matches in this folder. Therefore, this function reports each of these matches as an output that cannot be saved.
  */
 function checkMatches(folder: BytePath, part: string, report: FailureReport): void {
   if (toBytePath(shownPath(folder)) === folder) {

@@ -32,7 +32,7 @@ export interface ExitStatus {
    * ended the command.
    */
   readonly signal: string | null;
-  /** The reason why the command was not started, or was stopped. Otherwise, the value is null. */
+  /** Why the command could not be started, or why the launcher stopped it. In all other cases, the value is null. */
   readonly reason: string | null;
 }
 

@@ -31,7 +31,7 @@ function programPath(program: string, searchPath: string): string | undefined {
     .find(isExecutable);
 }
 
-/** Whether a path is an executable file. Returns false if this user cannot open the folder of the file. */
+/** Whether a path is an executable file. Returns false if this process has no access to the folder of the file. */
 function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);

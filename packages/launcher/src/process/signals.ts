@@ -4,9 +4,9 @@ import { InterruptedError } from "shared/cli/tool-error";
 import { unblockSignal } from "./libc.ts";
 
 /**
- * The signals that the launcher forwards to the application: all signals that Node can catch, with three exceptions.
- * The exceptions are faults of the launcher itself (SIGSEGV, SIGPIPE and similar), the end of a child (SIGCHLD), and
- * Node's own signal (SIGPROF).
+ * The signals that the launcher forwards to the application: all signals that Node can catch, except the signals for
+ * faults of the launcher itself (SIGSEGV, SIGPIPE and similar), for the end of a child (SIGCHLD), and for Node's own
+ * use (SIGPROF).
  */
 export const FORWARDED_SIGNALS = [
   "SIGTERM",
@@ -57,7 +57,8 @@ export interface SignalSource {
 
 /**
  * Catches the signals that are sent to this process, so that no signal ends the process before the outputs are saved.
- * The first listener also receives all earlier signals, including the signals in `held`.
+ * The first listener also receives the signals in `held`, and all other signals that arrived before the listener was
+ * set.
  */
 export function catchSignals(terminal: boolean, held?: HeldSignals): SignalSource {
   const early: ForwardedSignal[] = [];

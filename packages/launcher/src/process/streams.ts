@@ -83,7 +83,7 @@ async function openOutputPipe(path: string): Promise<TeeFile> {
 }
 
 /**
- * Creates a new file that every user may read. If an earlier attempt left a file, removes this old file instead of
+ * Creates a new file that every user can read. If an earlier attempt left a file, removes this old file instead of
  * overwriting it, because a sidecar may still be reading the old file.
  */
 async function openLog(share: string, name: string): Promise<TeeFile> {

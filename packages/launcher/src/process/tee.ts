@@ -33,8 +33,9 @@ export interface Tee {
 /**
  * Opens a tee to the launcher's own stream and to files. The tee copies one chunk at a time. Therefore, a slow reader
  * of the launcher's own stream slows down the application. If this reader disconnects, the tee closes the pipe, and the
- * next write of the application fails. Both effects would also occur without a tee. If one file cannot be written, the
- * tee still copies everything to the other files. Throws if no file descriptor is free.
+ * next write of the application fails. Without a tee, a slow or disconnected reader would have the same effects on the
+ * application. If one file cannot be written, the tee still copies everything to the other files. Throws if no file
+ * descriptor is free.
  */
 export function openTee(own: Writable, files: readonly TeeFile[]): Tee {
   return new PipeTee(own, files);
@@ -82,7 +83,8 @@ class PipeTee implements Tee {
   }
 
   async finish(): Promise<number> {
-    // The application's output consists of the bytes that were already read, and the bytes that are still in the pipe.
+    // The application has ended. Its complete output is the bytes that were already read, plus the bytes that are still
+    // in the pipe.
     if (!this.#source.destroyed) this.#limit = this.#source.bytesRead + bytesWaiting(this.#readEnd);
     if (this.#copied >= this.#limit) this.#source.destroy();
     this.#ended.resolve(true);

@@ -19,9 +19,9 @@ export interface Artifact {
 /** How to make an artifact mountable as an image. */
 export interface Mountable {
   /**
-   * An archive of all single files of the artifact. If the artifact has single files, a push also writes an image. The
-   * manifest of this image contains the folders and this archive. The value is undefined if the artifact has only
-   * folders, because such an artifact is itself mountable.
+   * An archive of all files that are separate layers of the artifact. If the artifact has such files, a push also
+   * writes an image. The layers of this image are the artifact's folders and this archive. The value is undefined if
+   * the artifact has only folders, because such an artifact can itself be mounted.
    */
   readonly files: LayerSource | undefined;
 }
@@ -37,7 +37,10 @@ export interface Target {
   readonly variant: Variant;
 }
 
-/** Returns the references that a push writes. Each artifact comes before its image. */
+/**
+ * Returns the list of references that a push writes. In this list, the reference of each artifact comes before the
+ * reference of its image.
+ */
 export function targetsOf(references: readonly AnyReference[], { mountable }: Artifact): Target[] {
   return references.flatMap((reference): Target[] => [
     { reference, variant: "artifact" },
@@ -45,7 +48,7 @@ export function targetsOf(references: readonly AnyReference[], { mountable }: Ar
   ]);
 }
 
-/** Returns all layers that a push sends. The archive of the files is the last layer. */
+/** Returns all layers that a push sends. If there is an archive of the files, it is the last layer. */
 export function sourcesOf(sources: readonly LayerSource[], { mountable }: Artifact): readonly LayerSource[] {
   return mountable?.files === undefined ? sources : [...sources, mountable.files];
 }

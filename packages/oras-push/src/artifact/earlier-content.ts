@@ -56,8 +56,8 @@ function once<T>(ask: () => Promise<T>): () => Promise<T> {
  * Searches the layers of earlier pushes for a layer that equals the new layer of a folder. Returns the descriptor of
  * the earlier layer, or undefined if no earlier layer is equal. Two layers are equal if their blobs begin with the same
  * bytes, and if their archives have the same digest. `head` contains the first chunks of the new blob. To get the
- * digest of the new archive, this function reads the archive, but does not compress it. Throws `noInput` if the folder
- * cannot be read.
+ * digest of the new archive, this function reads the whole folder, but compresses nothing. Throws `noInput` if the
+ * folder cannot be read.
  */
 export async function findSameLayer(
   store: ArtifactStore,
@@ -71,7 +71,8 @@ export async function findSameLayer(
     if ((await undefinedIfRefused(beginsWith(store, layer, firstBytes(head, COMPARED_HEAD)))) !== true) continue;
     const annotations = await describeArchive();
     if (annotations[ANNOTATIONS.contentDigest] !== layer.annotations[ANNOTATIONS.contentDigest]) continue;
-    // The comparison has read only the start of the blob. In a layout on disk, the rest of the blob may be broken.
+    // The comparison has read only the start of the earlier blob. In a layout on disk, the rest of this blob can be
+    // broken. Therefore, `hasBlob` checks the whole blob in a layout.
     if (!(await store.hasBlob(layer.digest, layer.size))) continue;
     return { mediaType, digest: layer.digest, size: layer.size, annotations };
   }
@@ -103,7 +104,7 @@ async function beginsWith(store: ArtifactStore, layer: Descriptor, head: Buffer)
 
 /**
  * Returns the response of a store. Returns undefined if the store refuses the request, or if the content in the store
- * is broken. Broken content is not an error here, because the current push may replace it with correct content.
+ * is broken. Broken content is not an error here, because the current push can replace it with correct content.
  */
 async function undefinedIfRefused<T>(answer: Promise<T>): Promise<T | undefined> {
   try {

@@ -23,9 +23,10 @@ interface IndexEntry extends Descriptor {
 }
 
 /**
- * Reads the entrypoint and the default arguments of an image from its registry. If the image has several platforms,
- * uses an image for Linux, and prefers the architecture of this machine. Throws `usage` if the name is invalid. Throws
- * `noInput` if the registry does not have the image. If a request fails, throws the error of the request.
+ * Reads the entrypoint and the default arguments of an image from its registry. If the name stands for images for
+ * several platforms, uses a Linux image, preferably for the architecture of this machine. Throws `usage` if the name is
+ * invalid. Throws `noInput` if the registry does not have the image. If a request fails, throws the error of the
+ * request.
  */
 export async function readImageCommand(
   name: string,

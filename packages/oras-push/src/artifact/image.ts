@@ -8,8 +8,8 @@ import type { AnyReference } from "../oci/reference.ts";
 import { IMAGE_SUFFIX } from "./image-suffix.ts";
 
 /**
- * The maximum number of layers of an image. Some versions of podman mount at most 129 layers, and containerd mounts at
- * most about 300.
+ * The maximum number of layers of an image. This number is below the limits for mounts in podman (129 layers in some
+ * versions) and in containerd (about 300 layers).
  */
 const MAX_IMAGE_LAYERS = 127;
 

@@ -31,7 +31,7 @@ const VOLATILE_OF_LAYERS: ReadonlySet<string> = new Set([ANNOTATIONS.fileTime]);
 
 /**
  * Checks that a tag's manifest has the same artifact type, layers and annotations as the new manifest. Also checks that
- * the manifests are either both mountable or both not mountable. Ignores annotations that say when and where the
+ * either both of these manifests are mountable, or neither of them. Ignores annotations that say when and where the
  * artifact was made. Throws `cannotCreate` with a description of the existing artifact if the manifests differ.
  */
 export function checkSameContent(reference: AnyReference, existing: StoredManifest, wanted: StoredManifest): void {

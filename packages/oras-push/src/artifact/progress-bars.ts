@@ -90,8 +90,8 @@ function drawer(bars: ReadonlySet<Bar>, terminal: Terminal, now: () => number): 
 }
 
 /**
- * Yields the content of a blob, and adds the number of yielded bytes to a bar. First resets the bar to zero, because a
- * retry sends the whole content again.
+ * Resets a bar to zero. Then yields the content of a blob, and adds the number of yielded bytes to the bar. The reset
+ * is necessary because a retry sends the whole content again.
  */
 async function* counted(source: AsyncIterable<Buffer>, bar: Bar, now: () => number): AsyncGenerator<Buffer> {
   bar.done = 0;

@@ -59,8 +59,8 @@ export interface PulledTags {
 /**
  * Pulls every tag of a repository or a layout. Each tag gets a separate folder. If a tag cannot be pulled, logs a
  * warning and skips the tag. Also pulls the outputs of failed runs, but warns about them. Throws `registry` if there
- * are no tags. If an error affects every tag, throws this error instead of skipping the tag. Examples are an
- * unreachable registry and refused credentials.
+ * are no tags. If an error affects every tag, such as an unreachable registry or refused credentials, throws this error
+ * instead of skipping the tag.
  */
 export async function pullAllTags(
   repository: AnyReference,

@@ -32,11 +32,11 @@ export interface PullOptions {
    * must exist. By default, the pull creates its own staging folder in `folder`.
    */
   readonly staging?: string;
-  /** Number of layers that are fetched at the same time. */
+  /** The maximum number of layers that are fetched at the same time. */
   readonly concurrency: number;
   readonly progress: Progress;
   /**
-   * Receives a line of text if the pull does not restore some layers of an artifact. By default, this line is
+   * Receives a line of text if an artifact has layers that the pull does not restore. By default, this line is
    * discarded.
    */
   readonly warn?: Log;
@@ -125,9 +125,9 @@ function titledLayers({ layers }: Manifest, name: string): TitledLayer[] {
 }
 
 /**
- * Reports layers without a title. These layers are not restored. Throws `registry` if no layer has a title. For
- * example, the layers of a container image have no titles. Does not report the empty layer of an artifact without
- * content.
+ * Warns about layers without a title, because a pull does not restore these layers. If all layers lack a title, as in a
+ * container image, throws `registry` instead. Accepts an artifact without content, although its empty layer has no
+ * title.
  */
 function checkTitles({ layers }: Manifest, titled: number, name: string, warn: Log = () => {}): void {
   const untitled = layers.filter(

@@ -30,7 +30,9 @@ export interface AnnotationFile {
 /** The settings for an artifact, except its paths. */
 export interface ArtifactPlan {
   readonly artifactType: string | undefined;
-  /** Annotations of the manifest. They override annotations from the annotation file. */
+  /**
+   * Annotations of the manifest. Each one overrides the manifest annotation of the same name in the annotation file.
+   */
   readonly annotations: Annotations;
   readonly annotationFile: AnnotationFile;
   /** The compression level. For gzip, the level is 1 to 9, or 0 to store folders uncompressed. */
@@ -122,8 +124,8 @@ function openDestinations(
 }
 
 /**
- * Returns a function that finds the annotations of a layer in the annotation file. Reports each key that matches no
- * pushed path.
+ * First reports each key of `layers` that matches no pushed path. Then returns a function that finds the annotations of
+ * a layer in the annotation file.
  */
 function layerAnnotations({ layers }: AnnotationFile, paths: readonly LayerPath[], report: Log) {
   const names = new Set(paths.flatMap(({ path }) => [path, titleOf(path)]));

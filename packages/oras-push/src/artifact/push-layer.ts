@@ -18,12 +18,12 @@ export interface PushedLayer {
 }
 
 /**
- * The maximum size, in bytes, of a layer that is read completely before the upload. After this read, the digest is
- * known. Therefore, the push can first check whether the store already has the blob.
+ * A layer of up to this size, in bytes, is read into memory before the upload. The push then knows the digest of the
+ * layer, and can ask whether the store already has the blob.
  */
 const READ_FIRST = 8 << 20;
 
-/** Sends a layer's blob, unless the store has the blob from an earlier push. */
+/** Sends a layer's blob, unless a check before the upload finds the blob in the store. */
 export async function pushLayer(
   store: ArtifactStore,
   source: LayerSource,
@@ -105,8 +105,8 @@ async function pushLargeFile(
 }
 
 /**
- * Sends a large layer while the layer is being read. A small layer is read completely before it is sent. Skips a layer
- * that equals a layer of an earlier push.
+ * Reads a small layer completely, and sends it if the store does not have its blob. Sends a larger layer while the
+ * layer is being read. Sends nothing if a larger layer equals a layer of an earlier push.
  */
 async function pushStreamedLayer(
   store: ArtifactStore,

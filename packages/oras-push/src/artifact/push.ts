@@ -78,8 +78,8 @@ export async function push(
   const results: PushResult[] = [...kept];
   for (const [index, { store, targets }] of open.entries()) {
     const layers = pushed[index] as PushedLayer[];
-    // In `targets`, an artifact comes before its image. The reversed order writes the image first, so that each client
-    // that finds the artifact also finds its image.
+    // In `targets`, each artifact comes before its image. This loop starts at the last target, and therefore writes the
+    // image before the artifact. As a result, a client that finds the artifact also finds its image.
     for (const { reference, variant } of targets.toReversed()) {
       const manifest = manifestOf(artifact, layers, variant);
       const stored = await pushTag(store, reference, manifest, options);
@@ -153,8 +153,8 @@ async function pushBlobs(
 }
 
 /**
- * Asks whether the store has the empty config. Meanwhile, the push packs and sends the layers. Returns undefined if
- * the answer is unknown, or if the artifact has another config.
+ * Asks whether the store has the empty config. The push does not wait for the answer before it packs and sends the
+ * layers. Returns undefined if there is no answer, or if the artifact does not use the empty config.
  */
 async function probeEmptyConfig(store: ArtifactStore, { mountable }: Artifact): Promise<boolean | undefined> {
   if (mountable !== undefined) return undefined;

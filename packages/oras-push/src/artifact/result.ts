@@ -71,8 +71,8 @@ export function skippedText(skipped: readonly SkippedArtifact[], format: string)
 }
 
 /**
- * Returns the failure of a pull that skipped artifacts. This failure has the exit code of the first skipped artifact.
- * Returns undefined if no artifact was skipped.
+ * Returns the failure of a pull that skipped artifacts. The exit code comes from the error of the first skipped
+ * artifact. Returns undefined if no artifact was skipped.
  */
 export function skippedFailure([first, ...others]: readonly SkippedArtifact[], pulled: number): ToolError | undefined {
   if (first === undefined) return undefined;
@@ -95,8 +95,9 @@ export async function exportManifest(path: string, [result]: readonly PushResult
 
 /**
  * Writes the references and digests of artifacts to the termination message. Kubernetes shows this message in the pod's
- * status. Each line is one JSON object. Writes only as many lines as Kubernetes reads. Does nothing if the file is
- * missing, because only the kubelet creates this file. A failed write only causes a warning.
+ * status. Each line is one JSON object. Writes no more lines than Kubernetes reads. Does not create the file, because
+ * the kubelet does this. Does nothing if the file cannot be opened. If the write fails, logs a warning and throws no
+ * error.
  */
 export function writeTerminationMessage(file: string, artifacts: readonly ArtifactRecord[], warn: Log): void {
   let log: number;

@@ -30,8 +30,8 @@ export function failedRunReason(annotations: Annotations): string | undefined {
 }
 
 /**
- * The state of a run. `checkpoint` means an intermediate state that a run saved before it ended. `other` means that the
- * artifact is not the output of a run.
+ * The state of the run that an artifact comes from. `checkpoint` means that the artifact is a checkpoint, which the run
+ * saved before the run ended. `other` means that the artifact does not come from a run.
  */
 export type RunState = "succeeded" | "failed" | "incomplete" | "checkpoint" | "other";
 

@@ -15,9 +15,9 @@ const HEARTBEAT = 60_000;
 const STALE = 15 * HEARTBEAT;
 
 /**
- * Calls `act` with a new staging folder below `folder`, and removes the staging folder afterwards. First removes the
- * staging folders of dead pulls. A pull is dead if its process has ended. A pull from another container or machine is
- * dead if its heartbeats have stopped. Throws `cannotCreate` if the staging folder cannot be created.
+ * Creates a staging folder below `folder`, and removes the staging folders of dead pulls. Then calls `act` with the new
+ * folder. Removes the new folder when `act` has ended. A pull in this PID namespace is dead if its process has ended.
+ * Any other pull is dead if its heartbeats have stopped. Throws `cannotCreate` if the new folder cannot be created.
  */
 export async function withStaging<T>(folder: string, act: (staging: string) => Promise<T>): Promise<T> {
   const owner = ownName();
@@ -33,7 +33,7 @@ export async function withStaging<T>(folder: string, act: (staging: string) => P
   }
 }
 
-/** Removes the staging folders of dead pulls. Skips a folder that this user may not remove. */
+/** Removes the staging folders of dead pulls. Skips each folder whose removal fails. */
 function removeDead(folder: string, staging: string): void {
   // The current time comes from the file system, because the file system may be on a machine with another clock.
   const now = lstatSync(staging).mtimeMs;

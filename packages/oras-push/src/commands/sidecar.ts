@@ -29,7 +29,7 @@ export const sidecarCommand: Command<typeof SIDECAR_USAGE.options> = {
     if (await isHeld(join(folder, SHARE.sidecarLease)).catch(() => false)) return;
     const { exitCode } = failure;
     const marker: FailureMarker = { schema: 1, attempt: null, exitCode, error: describeError(failure) };
-    // Ignores a failed write. If this process cannot write to the volume, no launcher waits for this marker.
+    // Ignores a failed write, because the caller throws `failure` after this function.
     await writeMarker(join(folder, SHARE.initFailed), marker).catch(() => {});
   },
 };
@@ -48,8 +48,8 @@ async function sidecar(plan: SidecarCommandPlan, args: readonly string[], io: Io
   const [{ runSidecar }, { sidecarSteps }] = await Promise.all([
     import("../sidecar/sidecar.ts"),
     import("../sidecar/sidecar-steps.ts"),
-    // The modules of the push and the pull are loaded early, so that the push starts as soon as the application has
-    // ended.
+    // Loads the modules of the push and the pull now. Otherwise, the push would load modules after the application has
+    // ended, and would start later.
     import("../artifact/push-artifact.ts"),
     import("../artifact/pull-artifacts.ts"),
   ]);

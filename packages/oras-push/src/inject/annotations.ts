@@ -260,8 +260,8 @@ export const ANNOTATIONS: readonly Annotation[] = [
 ];
 
 /**
- * For these switches, injection always writes a value into the command line, because `--plain-http=false` differs from a
- * missing `--plain-http`.
+ * For most switches, injection writes nothing into the command line if the annotation is false. For these switches,
+ * injection writes the value `false`, because `--plain-http=false` differs from a missing `--plain-http`.
  */
 export const SWITCH_OPTIONS: ReadonlySet<string> = new Set(["plain-http"]);
 
@@ -272,16 +272,16 @@ export function setSame({ sets: a }: Annotation, { sets: b }: Annotation): boole
 }
 
 /**
- * Whether several annotations of a pod may set the same part or option as the given annotation. For example, each
- * annotation for an input adds one more input.
+ * Whether a pod is allowed to have several annotations that set the same part or option as the given annotation. For
+ * example, a pod can have several annotations for inputs.
  */
 export function addsUp({ sets }: Annotation): boolean {
   return sets === "nothing" || sets === "inputs" || (typeof sets !== "string" && sets.option === "output");
 }
 
 /**
- * The pairs of annotations that exclude each other, because both set the same single value. The annotation of the ORAS
- * Operator comes first.
+ * The pairs of annotations that exclude each other: the two annotations of a pair set the same part or option, which
+ * has only one value. In each pair, the annotation of the ORAS Operator comes first.
  */
 export const EXCLUSIVE: readonly (readonly [Annotation, Annotation])[] = ANNOTATIONS.flatMap((first, index) =>
   ANNOTATIONS.slice(index + 1)

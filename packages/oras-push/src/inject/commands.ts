@@ -19,7 +19,7 @@ export interface Transfers {
   readonly pushTo: string | undefined;
   /** True if an input or an output needs the registry's host, but no annotation names the registry. */
   readonly registryMissing: boolean;
-  /** Whether the launcher saves a path, stdout or stderr. */
+  /** Whether the launcher saves any output: paths, or the command's stdout and stderr. */
   readonly saves: boolean;
 }
 

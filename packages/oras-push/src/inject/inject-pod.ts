@@ -16,7 +16,7 @@ export type Injection =
   | { readonly kind: "refused"; readonly why: string }
   /** The pod cannot be injected, because its container has no command. `container` is the index of this container. */
   | { readonly kind: "no-command"; readonly why: string; readonly container: number }
-  /** The pod is changed. A worker gets no sidecar. */
+  /** The patch changes the pod. A step gets a sidecar, but a worker does not. */
   | {
       readonly kind: "step" | "worker";
       readonly patch: JsonPatch;
@@ -26,8 +26,8 @@ export type Injection =
 /**
  * Decides how to change a pod so that its output is saved. For a step, the patch adds the shared volume and the
  * sidecar, and puts the launcher in front of the command. The decision depends on the annotations of the pod. The
- * function has no side effects. After a step is patched, a second call returns `unchanged`. For a worker
- * ({@link isWorker}), each call returns the same patch.
+ * function has no side effects. For a step that is already patched, returns `unchanged`. For a worker
+ * ({@link isWorker}) that is already patched, returns a patch without effect.
  */
 export function injectPod(pod: PodTemplate, settings: InjectionSettings): Injection {
   const given = annotationsOf(pod);

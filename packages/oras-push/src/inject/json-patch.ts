@@ -51,8 +51,8 @@ export function pointerParts(path: string): string[] {
 
 /** Applies a patch to a copy of a JSON value. Returns the copy. Throws if the path of an operation does not exist. */
 export function applyPatch<T>(value: T, patch: JsonPatch): T {
-  // If an array occurs twice in the value, structuredClone would create only one copy of the array for both places. A
-  // change at one place would then also change the other place.
+  // The value can contain the same array at two places. structuredClone would copy this array only once, and a change
+  // at one place would also change the other place.
   const copy = JSON.parse(JSON.stringify(value)) as T;
   for (const operation of patch) applyOperation(copy, operation);
   return copy;

@@ -57,7 +57,7 @@ function jsonDocument(name: string, text: string): ManifestDocument {
       formatted: () => print(object),
     };
   } catch (error) {
-    // A YAML file can start with a brace too.
+    // A text that starts with a brace, but is not JSON, can still be YAML.
     if (!/^\s*\{/.test(text) || !(error instanceof SyntaxError)) throw invalidFile(name, (error as Error).message);
     return yamlDocument(name, text);
   }
@@ -66,7 +66,7 @@ function jsonDocument(name: string, text: string): ManifestDocument {
 function yamlDocument(name: string, text: string): ManifestDocument {
   const read = () => readYaml(name, text);
   const style = { indentSeq: indentsLists(text), flowCollectionPadding: padsBrackets(text) };
-  // Without `lineWidth: 0`, long lines are wrapped. A line break inside a text could change the text.
+  // `lineWidth: 0` prevents the wrapping of long lines. A line break inside a string could change the string.
   const write = (document: Document) => document.toString({ ...style, lineWidth: 0 });
   const document = read();
   return {
@@ -115,12 +115,12 @@ function isSexagesimal({ format }: { readonly format?: string }): boolean {
   return format === "TIME";
 }
 
-/** Returns false if a list in a YAML text has the same indentation as its key. Otherwise, returns true. */
+/** Returns false if at least one list in a YAML text has the same indentation as its key. Otherwise, returns true. */
 function indentsLists(text: string): boolean {
   return !/^( *)(?:- )?[\w./-]+:[^\S\n]*(?:#.*)?\n\1- /m.test(text);
 }
 
-/** Whether the brackets of a YAML text have spaces inside, as in `[ a, b ]`. */
+/** Whether a YAML text contains brackets with spaces inside, as in `[ a, b ]`. */
 function padsBrackets(text: string): boolean {
   return /[:-] +(?:\[ |\{ )/.test(text);
 }

@@ -73,7 +73,7 @@ export const FILE_SOURCES: readonly FileSource[] = [
   },
 ];
 
-/** The field of a volume's source that contains the name of the object (Kubernetes API, core/v1, `Volume`). */
+/** The field of a volume's source that names the Secret or the ConfigMap (Kubernetes API, core/v1, `Volume`). */
 export const SOURCE_FIELDS = { secret: "secretName", configMap: "name" } as const;
 
 /** The launcher's path in the application's container. */
@@ -100,8 +100,8 @@ export const DEFAULT_GRACE_PERIOD = 30;
 
 /**
  * The grace period of a pod with a sidecar, in seconds. The launcher needs the first part of this time for its
- * `--grace`. The sidecar needs the rest for the push and its retries. Injection replaces only
- * {@link DEFAULT_GRACE_PERIOD}, because the user chose any other value on purpose.
+ * `--grace`. The sidecar needs the rest for the push and its retries. Injection keeps any grace period other than
+ * {@link DEFAULT_GRACE_PERIOD}, because the user chose it on purpose.
  */
 export const GRACE_PERIOD = 180;
 
@@ -139,9 +139,9 @@ export const INDEX_VARIABLE: EnvironmentVariable = variable(
 );
 
 /**
- * Kubernetes starts the application after this probe of the sidecar succeeds. The probe succeeds when the sidecar holds
- * its lease, or has nothing to do. The probe does not wait for the inputs. The launcher waits for the inputs, so that
- * the pod fails at once if the sidecar cannot pull them.
+ * The sidecar's startup probe. Kubernetes starts the application when this probe has succeeded. The probe succeeds when
+ * the sidecar holds its lease, or has nothing to do. The launcher waits for the inputs, but the probe does not.
+ * Therefore, the pod fails at once if the sidecar cannot pull the inputs.
  */
 export const STARTUP_PROBE = {
   exec: {
@@ -173,15 +173,15 @@ export const SIDECAR_MOUNTS = [
 export const INSTALL_COMMAND: readonly string[] = ["launcher", "--install", `${PATHS.share}/bin`];
 
 /**
- * The quality-of-service class of a pod (Kubernetes, "Pod Quality of Service Classes"). Injection sets the resources of
- * its containers only in pods of these two classes.
+ * The quality-of-service class of a pod (Kubernetes, "Pod Quality of Service Classes"). Injection gives resources to
+ * the injected containers only in pods of these two classes.
  */
 export type ServiceClass = "burstable" | "guaranteed";
 
 /**
  * The resources of the injected containers for each class. These resources do not change the class of the pod. If no
- * container of a pod has requests or limits, the injected containers get no resources either. With resources, the
- * pod would have a different class than the other pods of its job, which have no sidecar.
+ * container of a pod has requests or limits, the injected containers get no resources either. Resources would change
+ * the class of this pod, but not the class of the pods without a sidecar in the same job.
  */
 export const RESOURCES: Readonly<Record<ServiceClass, { readonly sidecar: Resources; readonly install: Resources }>> = {
   burstable: {

@@ -16,9 +16,9 @@ import type { InjectionSettings } from "./settings.ts";
 import { targetIndex } from "./target.ts";
 
 /**
- * Returns the patch for every pod that asks for injection, even for a worker (`target.ts`). The patch adds the label
- * for the registry's network. If the annotation `oras-cache` names the registry and the pod has no subdomain, the patch
- * also sets this name as the pod's subdomain.
+ * Returns the part of the patch that every pod gets if it asks for injection, even a worker (`target.ts`). This part
+ * adds the label for the registry's network. If the pod has the annotation `oras-cache` but no subdomain, this part
+ * also sets the subdomain to the value of the annotation.
  */
 export function networkPatch({ metadata, spec }: PodTemplate, given: GivenAnnotations): JsonPatch {
   const [subdomain] = partValues(given, "cache");
@@ -30,7 +30,7 @@ export function networkPatch({ metadata, spec }: PodTemplate, given: GivenAnnota
   ];
 }
 
-/** Returns the part of the patch for a pod whose container runs the launcher. {@link networkPatch} returns the rest. */
+/** Returns the part of the patch that only a step gets: a pod whose container runs the launcher. */
 export function stepPatch(pod: PodTemplate, given: GivenAnnotations, settings: InjectionSettings): JsonPatch {
   const { spec } = pod;
   const index = targetIndex(pod, given);
@@ -48,7 +48,7 @@ export function stepPatch(pod: PodTemplate, given: GivenAnnotations, settings: I
     ...addMissing(volumeMounts, at("volumeMounts"), []),
     ...mounts(settings).map((mount) => add(at("volumeMounts", "-"), mount)),
     ...launcherWords(given, settings.delivery).map((word, position) => add(at("command", position), word)),
-    // A move keeps the comments of the words in a YAML file.
+    // Moves the arguments instead of adding new ones, because a move keeps their comments in a YAML file.
     ...args.map(() => move(at("args", 0), at("command", "-"))),
     ...(container.args === undefined ? [] : [remove(at("args"))]),
     ...(grace === DEFAULT_GRACE_PERIOD ? [add(["spec", "terminationGracePeriodSeconds"], GRACE_PERIOD)] : []),

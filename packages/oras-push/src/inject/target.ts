@@ -18,9 +18,7 @@ export const MOUNT_PATHS: readonly string[] = [PATHS.share, PATHS.tools];
 /** The annotation with the condition of `--only-if`. */
 export const CONDITION = `${OWN_PREFIX}only-if`;
 
-/**
- * The sidecar never copies these variables from the container, because the sidecar gets them from its own definition.
- */
+/** Injection does not copy these variables from the application's container, because the sidecar gets them anyway. */
 const SIDECAR_VARIABLES: ReadonlySet<string> = new Set([
   COMPLETION_INDEX.variable,
   ...VARIABLES.map(({ name }) => name),
@@ -43,8 +41,9 @@ export function isWorker({ spec }: PodTemplate, given: GivenAnnotations): boolea
 }
 
 /**
- * Returns the index of the container whose command the launcher runs. This is the container that an annotation names.
- * If no annotation names a container, this is the only container of the pod. Returns -1 if there is no such container.
+ * Returns the index of the container whose command the launcher runs. If an annotation names a container, this is the
+ * named container. Otherwise, this is the only container of the pod. Returns -1 if the pod lacks the named container,
+ * or if no container is named and the pod has several containers.
  */
 export function targetIndex({ spec }: PodTemplate, given: GivenAnnotations): number {
   const named = namedContainer(given);
@@ -61,8 +60,8 @@ export function conditionVariable(given: GivenAnnotations): string | undefined {
 }
 
 /**
- * Returns the variable that the sidecar copies from the container, to check the condition of `only-if`.
- * Returns undefined if the sidecar does not need to copy a variable.
+ * Returns the variable that injection copies from the application's container to the sidecar. The sidecar needs this
+ * variable to check the condition of `only-if`. Returns undefined if injection copies no variable.
  */
 export function copiedVariable(given: GivenAnnotations, { env = [] }: Container): EnvironmentVariable | undefined {
   const variable = conditionVariable(given);
@@ -99,7 +98,8 @@ function takenPath({ name, volumeMounts = [] }: Container): string | undefined {
 
 function conditionProblem(given: GivenAnnotations, { name: container, env = [] }: Container): string | undefined {
   const variable = conditionVariable(given);
-  // The template lacks the variable of the completion index. The Job controller adds this variable to each pod.
+  // The template does not have to define the variable of the completion index, because the Job controller adds this
+  // variable to each pod.
   if (variable === undefined || variable === COMPLETION_INDEX.variable) return undefined;
   return env.some(({ name }) => name === variable) ? undefined : messageText("condition", { variable, container });
 }

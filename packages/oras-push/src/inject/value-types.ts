@@ -1,8 +1,9 @@
 /** The valid values of an annotation. */
 export interface ValueType {
   /**
-   * A regular expression that each valid line matches. The expression must mean the same in JavaScript and in RE2,
-   * because `matches` in CEL uses the syntax of RE2.
+   * A regular expression that a valid value matches. If the value is a list, each line matches. The expression must
+   * mean the same in JavaScript and in RE2, because injection uses JavaScript, and the admission policies use CEL,
+   * whose function `matches` uses the syntax of RE2.
    */
   readonly pattern: string;
   /** A description of the valid values. Messages show this text after "must be". */

@@ -6,8 +6,8 @@ import type { Threads } from "./threads.ts";
 /** Hashes the segments of one archive in order. */
 export interface ArchiveHash {
   /**
-   * Adds the next segment. The segment has its content when `filled` is fulfilled. The segment must stay in the ring
-   * until the returned promise is fulfilled. The returned promise is rejected if `filled` is rejected.
+   * Adds the next segment. When the promise `filled` is fulfilled, the segment has its content. The segment must stay
+   * in the ring until the returned promise is fulfilled. The returned promise is rejected if `filled` is rejected.
    */
   add(index: number, length: number, filled: Promise<unknown>): Promise<void>;
   /** Returns the digest of all added segments. After a call of this method, do not call {@link add}. */

@@ -8,7 +8,7 @@ export class ArchiveThread {
   /** The callbacks of the thread's unfinished tasks, in the order of the tasks. */
   readonly #tasks: PromiseWithResolvers<unknown>[] = [];
 
-  /** Starts the thread. Calls `ended` if the thread fails or ends. */
+  /** Starts the thread. Calls `ended` after an uncaught error in the thread, and also when the thread exits. */
   constructor(ended: (reason: Error) => void) {
     this.#worker = startThread({ name: "archive", env: {}, execArgv: [] });
     this.#worker.on("message", (answer: ThreadAnswer) => {

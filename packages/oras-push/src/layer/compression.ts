@@ -5,8 +5,8 @@ import { zlib } from "./zlib.ts";
 
 /**
  * The default gzip level. At this level, compression takes two thirds of the time that the gzip command takes at its
- * default level. The compressed data is at most 2 % larger than the output of the gzip command. With a different
- * `memLevel`, the time and the size would be different.
+ * default level. The compressed data is at most 2 % larger than the output of the gzip command. Both measurements apply
+ * only to the `memLevel` in `gzip-block.ts`.
  */
 export const DEFAULT_LEVEL = 5;
 
@@ -26,9 +26,10 @@ export type Format = "gzip" | "zstd";
 const CHUNK = 256 << 10;
 
 /**
- * Decompresses a layer. The layer's first bytes identify gzip (with any number of members) and zstd. Any other layer is
- * a plain tar archive, unless its media type ends with `gzip`. Throws an error with a zlib code if the compressed data
- * is broken. Throws the errors of `bytes` unchanged.
+ * Decompresses a layer. The layer's first bytes identify gzip (with any number of members) and zstd. If the first bytes
+ * identify neither format, the media type decides: a layer is gzip if its media type ends with `gzip`, and a plain tar
+ * archive otherwise. Throws an error with a zlib code if the compressed data is broken. Throws the errors of `bytes`
+ * unchanged.
  */
 export async function* decompressed({ head, bytes }: PeekedStream, mediaType: string): AsyncGenerator<Buffer> {
   const decompressor = await decompressorFor(head, mediaType);
@@ -37,8 +38,8 @@ export async function* decompressed({ head, bytes }: PeekedStream, mediaType: st
   try {
     yield* decompressor as AsyncIterable<Buffer>;
   } catch (error) {
-    // If a read of the blob fails, the decompressor fails too. This line then throws the error of the read, because the
-    // error of the decompressor is less precise.
+    // If a read of the blob fails, the decompressor fails too, but with a less precise error. In this case, this line
+    // throws the error of the read.
     throw (await feeding) ?? error;
   }
 }

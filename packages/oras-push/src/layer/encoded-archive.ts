@@ -32,8 +32,8 @@ export interface ArchiveSums {
 }
 
 /**
- * If many threads encode, at most this number of compressed segments can wait for the consumer. Without this queue, the
- * threads would get no new segments while the consumer waits for the network.
+ * The maximum length of the queue of compressed segments that wait for the consumer. The queue is used only if many
+ * threads encode. Without the queue, these threads would get no new segments while the consumer waits for the network.
  */
 const AHEAD = 8;
 

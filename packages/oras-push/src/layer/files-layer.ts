@@ -9,9 +9,9 @@ import { type LayerPath, titleOf } from "./layer-path.ts";
 import type { LayerOptions, LayerSource } from "./layer-source.ts";
 
 /**
- * Returns the layer of an image. This layer is an archive of all `files`. The layer has no title, so that other clients
- * do not restore the archive. The image's artifact has a separate layer for each file. A file has the same name in the
- * archive as in this separate layer.
+ * Returns the layer that holds `files` in an image. This layer is one archive of all `files`. The layer has no title,
+ * so that other clients do not restore the archive. In the artifact, each file has its own layer. The title of a file's
+ * own layer is the name of the file in the archive.
  */
 export async function filesLayer(files: readonly LayerPath[], options: LayerOptions): Promise<LayerSource> {
   const entries = await Promise.all(files.map(({ path }) => entryOf(path)));

@@ -38,8 +38,9 @@ const COLLECTED_STORED = 16;
 const MIN_SAMPLED = 2 * WINDOW;
 
 /**
- * The maximum size of a compressed segment, in bytes. If compression would make a block larger, the bytes of the block
- * are stored uncompressed in at most five deflate blocks.
+ * The maximum size of a compressed segment, in bytes. A block that compression would make larger is stored
+ * uncompressed, in at most five deflate blocks. The 64 bytes are enough for the headers of all deflate blocks in a
+ * segment.
  */
 export const MAX_COMPRESSED: number = SEGMENT + 64;
 
@@ -73,7 +74,7 @@ export async function syncCompressor(level: number): Promise<SyncCompressor> {
     for (const [block, dictionary] of blocksOf(segment, before)) {
       const compressed = compress(block, dictionary);
       length += compressed.copy(target, length);
-      // This call frees the memory at once. The garbage collection would free the memory too late.
+      // This call frees the memory of `compressed` at once. The garbage collection would free this memory too late.
       (compressed.buffer as ArrayBuffer).transfer(0);
     }
     return length;
@@ -118,14 +119,14 @@ function blocksOf(segment: Buffer, before: Buffer | undefined): [block: Buffer, 
   });
 }
 
-/** Whether to store a block uncompressed without an attempt to compress this block. */
+/** Whether to store a block uncompressed, and not even try to compress it. */
 function isStored(block: Buffer, level: number): boolean {
   return level === 0 || (block.length >= MIN_SAMPLED && looksRandom(block) && !repeatsItself(block, WINDOW));
 }
 
 /**
- * Copies a result of zlib to a new buffer, and frees the buffer of zlib at once. The buffer of zlib is usually larger
- * than the result, and the garbage collection would free it too late.
+ * Copies a result of zlib to a new buffer, and frees zlib's buffer at once. zlib's buffer is usually larger than the
+ * result. The garbage collection would free zlib's buffer too late.
  */
 function withOwnMemory(bytes: Buffer): Buffer {
   const copy = Buffer.allocUnsafeSlow(bytes.length);

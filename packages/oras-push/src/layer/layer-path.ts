@@ -12,8 +12,8 @@ export interface LayerPath {
 }
 
 /**
- * Returns the title of the layer for a path: the last part of the path. If a title contains no slash, every client
- * restores the layer to the same place.
+ * Returns the title of the layer for a path: the last part of the path. Such a title contains no slash. Therefore,
+ * every client restores the layer to the same place.
  */
 export function titleOf(path: string): string {
   return basename(resolve(path));

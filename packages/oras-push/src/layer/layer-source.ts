@@ -18,8 +18,8 @@ export interface LayerOptions {
    */
   readonly latest?: number | undefined;
   /**
-   * Receives one line of text for each file that is skipped or stored as a different kind of file. Only the files in
-   * folders cause such lines.
+   * Receives messages about files that are skipped or stored as a different kind of file. Only files in folders cause
+   * such messages.
    */
   readonly report: (message: string) => void;
   /** Whether to skip unreadable paths in folders. By default, an unreadable path is an error. */
@@ -53,7 +53,7 @@ export interface LayerSource {
   readonly size: number | undefined;
   readonly open: () => LayerStream;
   /**
-   * Reads the archive without compression, and returns the annotations of the layer. This field is undefined if the
+   * Reads the archive, but does not compress it. Returns the annotations of the layer. This field is undefined if the
    * layer is a single file.
    */
   readonly describeArchive: (() => Promise<Annotations>) | undefined;

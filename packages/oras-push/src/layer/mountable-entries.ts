@@ -15,12 +15,15 @@ export class NotMountableError extends ToolError {
 /** The bits for set-user-ID and set-group-ID. If a program in a mount had these bits, it could run as root. */
 const SET_ID = 0o6000;
 
-/** The prefix of special names. In an image, an entry with this prefix deletes a file (image-spec, layer.md). */
+/**
+ * The prefix of special names. In an image, an entry with this prefix deletes a file or folder of a lower layer
+ * (image-spec, layer.md).
+ */
 const WHITEOUT = ".wh.";
 
 /**
  * Yields the entries of an archive, and removes the set-user-ID and set-group-ID bits. Throws {@link NotMountableError}
- * if a name starts with {@link WHITEOUT}. In an image, such an entry would delete a file.
+ * if a name starts with {@link WHITEOUT}.
  */
 export function* mountableEntries(entries: Iterable<TreeEntry>): Generator<TreeEntry> {
   for (const entry of entries) {

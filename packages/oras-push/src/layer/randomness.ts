@@ -5,9 +5,9 @@ const SAMPLES = 8;
 const SAMPLE_SIZE = 1024;
 
 /**
- * A sample counts as random if {@link sumOfSquares} returns at most this number. If all byte values are equally likely,
- * the function returns about 5100 on average, and very rarely more than 5600. If the function returns 6000 for a
- * sample, a code for single bytes (such as a Huffman code) saves less than 3 % of this sample.
+ * A sample counts as random if {@link sumOfSquares} returns at most this number. For random bytes, the function returns
+ * about 5100 on average, and very rarely more than 5600. If the function returns exactly this maximum, a code for
+ * single bytes (such as a Huffman code) saves less than 3 % of the sample.
  */
 const MAX_SQUARES = 6000;
 

@@ -12,7 +12,7 @@ import { asyncZstd } from "./zstd-segment.ts";
 export interface EncodedSegment {
   /** The CRC-32 of the uncompressed segment. */
   readonly checksum: number;
-  /** Returns the compressed segment in buffers that the caller may keep. */
+  /** Returns the compressed segment. Later segments do not overwrite the returned buffers. */
   readonly take: () => readonly Buffer[];
 }
 
@@ -25,8 +25,9 @@ export interface SegmentEncoder {
 }
 
 /**
- * The number of slots in the ring of {@link ownEncoder}. libuv compresses four blocks at the same time. These four
- * blocks fill two slots. The third slot holds the dictionary.
+ * The number of slots in the ring of {@link ownEncoder}. libuv compresses four blocks at the same time. A segment has
+ * two blocks. Therefore, the four blocks fill two slots. The third slot holds the segment before these blocks. The end
+ * of this segment is the dictionary for the first of the four blocks.
  */
 const OWN_SLOTS = 3;
 
@@ -51,9 +52,9 @@ export async function ownEncoder(level: number | undefined, format: Format = "gz
 }
 
 /**
- * Returns an encoder that fills and compresses segments on `threads`. The consumer may keep the compressed bytes, but
- * later segments overwrite the ring. Therefore, `take` copies the bytes out of the ring. The copy is made late, so
- * that it does not live long. A minor garbage collection frees only buffers that did not live long.
+ * Returns an encoder that fills and compresses segments on `threads`. The consumer keeps the compressed bytes for a
+ * while. Meanwhile, later segments overwrite the ring. Therefore, `take` copies the bytes out of the ring. If `encode`
+ * made the copy, the copy would live too long to be freed by a minor garbage collection.
  */
 export function threadEncoder(threads: Threads, level: number | undefined, format: Format): SegmentEncoder {
   const ring = new SegmentRing(2 * threads.count + 2);

@@ -40,8 +40,8 @@ export class SegmentRing {
   }
 
   /**
-   * Waits until a segment has its content. Blocks the thread. Another thread must fill the segment. Until this method
-   * returns, no later segment may use the slot of this segment.
+   * Blocks the current thread until a segment has its content. Another thread must fill the segment. Do not reuse the
+   * slot of this segment before this method returns.
    */
   waitUntilFilled(index: number): void {
     const slot = index % this.slots;
@@ -61,8 +61,8 @@ export class SegmentRing {
 }
 
 /**
- * Reads the contents of files into a segment. After a failure, the segment counts as filled too, because another thread
- * may wait for the segment. Throws the errors of {@link readPart}.
+ * Reads the contents of files into a segment. Marks the segment as filled even after a failure. Otherwise, a thread
+ * that waits for the segment would wait forever. Throws the errors of {@link readPart}.
  */
 export function fillSegment(ring: SegmentRing, index: number, parts: readonly FilePart[]): void {
   const segment = ring.segment(index);

@@ -19,7 +19,7 @@ interface SharedSegment {
 /** A task to fill and compress a segment. */
 export interface EncodeTask extends SharedSegment {
   readonly kind: "encode";
-  /** The compression level. If this field is undefined, the thread only fills the segment. */
+  /** The compression level. If this field is undefined, the thread fills the segment, but does not compress it. */
   readonly level: number | undefined;
   readonly format: Format;
   /** The paths of the parts, separated by NUL bytes. */

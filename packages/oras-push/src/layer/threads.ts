@@ -13,8 +13,8 @@ const THREAD_MEMORY = 8 << 20;
 const OTHER_MEMORY = 64 << 20;
 
 /**
- * The minimum number of encoding threads. If fewer threads are possible, libuv's threads encode the archive. Fewer
- * encoding threads would need more memory than libuv's threads, and would not be faster.
+ * The minimum number of encoding threads. If fewer threads are possible, libuv's threads encode the archive instead.
+ * libuv's threads need less memory, and are not slower.
  */
 const MIN_THREADS = 3;
 
@@ -24,7 +24,7 @@ const MIN_THREADS = 3;
  */
 const HASHED_BY_MAIN = 4;
 
-/** Threads for archives. A new encoding thread starts only if each encoding thread already has a task. */
+/** Threads for archives. A further encoding thread starts only if all running encoding threads have a task. */
 export class Threads {
   /** The maximum number of threads that encode. If the number is 0, no threads are used. */
   readonly count: number;
@@ -107,8 +107,8 @@ export class Threads {
   }
 
   /**
-   * Ends all threads. All tasks fail. If only one thread ended, another thread could wait forever for a segment of the
-   * ended thread.
+   * Ends all threads, even if only one of them failed. All tasks fail. If the other threads continued, they could wait
+   * forever for a segment of the failed thread.
    */
   async #end(reason: Error): Promise<void> {
     const ended = this.#ended ?? reason;
@@ -121,9 +121,9 @@ export class Threads {
 }
 
 /**
- * Returns the number of threads to use: one for each processor that the process may use. The memory limit of the
- * process's cgroup can reduce this number. Returns 0 if fewer than {@link MIN_THREADS} threads are possible. `memory`
- * is the limit in bytes, or 0 if no limit is known.
+ * Returns the number of encoding threads to use: one for each available processor, but at most {@link MAX_THREADS}. A
+ * memory limit of the process's cgroup can reduce this number. Returns 0 if fewer than {@link MIN_THREADS} threads are
+ * possible. `memory` is the limit in bytes, or 0 if no limit is known.
  */
 export function usefulThreads(processors = availableParallelism(), memory = process.constrainedMemory()): number {
   const fitting = memory > 0 ? Math.floor((memory - OTHER_MEMORY) / THREAD_MEMORY) : MAX_THREADS;

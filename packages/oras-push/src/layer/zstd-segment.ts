@@ -71,8 +71,8 @@ function withoutEmptyFrame(frames: Buffer): Buffer {
 }
 
 /**
- * Throws if a frame is too long. zstd stores incompressible blocks uncompressed. Therefore, a frame is at most a few
- * bytes longer than its segment.
+ * Throws if a frame is longer than {@link MAX_COMPRESSED}. This check never fails if zstd works correctly. zstd stores
+ * incompressible blocks uncompressed, so that a frame is at most a few bytes longer than its segment.
  */
 function checked(frame: Buffer): Buffer {
   if (frame.length > MAX_COMPRESSED) throw new Error(`zstd returned a frame of ${frame.length} bytes`);

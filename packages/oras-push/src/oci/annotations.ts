@@ -29,7 +29,7 @@ export const ANNOTATIONS = {
   signal: "dev.oras-pod-tools.run.signal",
   /** The reason why the application ended, if the exit code does not show this reason. */
   reason: "dev.oras-pod-tools.run.reason",
-  /** `"true"` if the launcher did not save all outputs. */
+  /** `"true"` if the launcher saved only some of the outputs, or none. */
   incomplete: "dev.oras-pod-tools.run.incomplete",
   /** A random id. Each start of the launcher gets a new id. */
   attempt: "dev.oras-pod-tools.run.attempt",

@@ -29,9 +29,9 @@ export interface ArtifactStore {
    */
   hasBlob(digest: Digest, size?: number): Promise<boolean>;
   /**
-   * Asks once whether the store has a blob. Never throws. Therefore, the caller can do other work before it awaits the
-   * result. Returns undefined if the store did not answer. An OCI layout always returns undefined, because an early
-   * answer from a layout would save no time.
+   * Asks the store whether it has a blob. Does not repeat a failed request. The returned promise is never rejected.
+   * Therefore, the caller can do other work before it awaits the promise. Returns undefined if the store did not
+   * answer. An OCI layout always returns undefined, because an early answer from a layout would save no time.
    */
   probeBlob(digest: Digest, size: number): Promise<boolean | undefined>;
   /**
@@ -60,8 +60,8 @@ export interface ArtifactStore {
   /** Stores a manifest under a tag, or only under its digest if no tag is given. */
   pushManifest(manifest: StoredManifest, tag: string | undefined): Promise<void>;
   /**
-   * Stores a manifest under a new tag, and returns undefined. If the tag already exists, this method stores nothing and
-   * returns the manifest that has this tag.
+   * Stores a manifest under a tag if the tag does not exist yet, and returns undefined. If the tag exists, returns the
+   * manifest that has this tag, and does not change the tag.
    */
   addManifest(manifest: StoredManifest, tag: string): Promise<StoredManifest | undefined>;
   /** Whether the store has at least one tag. */
@@ -74,7 +74,7 @@ export interface ArtifactStore {
    */
   listReferrers(digest: Digest): Promise<readonly Digest[]>;
   /**
-   * Deletes a manifest. Also deletes each tag in `tags` that still refers to this manifest. Does nothing if the
+   * Deletes a manifest. Also deletes each tag in `tags` that still refers to this manifest. It is no error if the
    * manifest is already deleted. Throws `registry` if the registry refuses the deletion.
    */
   deleteManifest(digest: Digest, tags: readonly string[]): Promise<void>;

@@ -16,7 +16,7 @@ export interface Descriptor {
   readonly data?: string;
 }
 
-/** The content of the empty blob: an empty JSON object. */
+/** The content of a blob with the media type {@link EMPTY_JSON}: an empty JSON object. */
 export const EMPTY_CONTENT: Buffer = Buffer.from("{}");
 
 /** The descriptor of {@link EMPTY_CONTENT} (image-spec, manifest.md, "Guidance for an Empty Descriptor"). */

@@ -16,8 +16,8 @@ export const REF_NAME = "org.opencontainers.image.ref.name";
 export const DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json";
 
 /**
- * The media type of the empty JSON object (image-spec, manifest.md, "Guidance for an Empty Descriptor"). This object is
- * the config of every pushed artifact.
+ * The media type of the empty JSON object (image-spec, manifest.md, "Guidance for an Empty Descriptor"). Without
+ * `--mountable`, this object is the config of a pushed artifact.
  */
 export const EMPTY_JSON = "application/vnd.oci.empty.v1+json";
 
@@ -28,8 +28,8 @@ export const IMAGE_CONFIG = "application/vnd.oci.image.config.v1+json";
 export const UNKNOWN_ARTIFACT = "application/vnd.unknown.artifact.v1";
 
 /**
- * The media type of a file's layer, as in `oras`. Although the name ends with "tar", the layer contains the raw bytes
- * of the file, not a tar archive.
+ * The media type of a file's layer, as in `oras`. Although this media type ends with "tar", the layer contains the raw
+ * bytes of the file, not a tar archive.
  */
 export const FILE_LAYER = "application/vnd.oci.image.layer.v1.tar";
 

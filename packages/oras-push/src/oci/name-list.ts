@@ -91,8 +91,8 @@ async function fetchPage(
 }
 
 /**
- * Parses the names of one page. If there are no names, the list may be null. Throws `registry` if the body is not a
- * list of names.
+ * Parses the names of one page. Returns an empty list if the list in the body is null or missing. Throws `registry` for
+ * any other body without a list of names.
  */
 export function parseNames(body: Buffer, field: NameList["field"]): string[] {
   let names: unknown;

@@ -40,8 +40,8 @@ export async function listReferrers(
 }
 
 /**
- * Returns the tag of the index that lists the referrers of a digest. Clients keep this index if the registry cannot
- * list referrers itself (distribution-spec, "Referrers Tag Schema").
+ * Returns the tag of the index that lists the referrers of a digest. Clients create and update this index if the
+ * registry cannot list referrers itself (distribution-spec, "Referrers Tag Schema").
  */
 export function referrersTag(digest: Digest): string {
   return digest.replace(":", "-");

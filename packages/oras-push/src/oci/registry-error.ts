@@ -82,7 +82,8 @@ export function parseErrorBody(body: Buffer, conceal: (text: string) => string =
   const shown = (said: string, length: number) => oneLine(conceal(said)).slice(0, length);
   try {
     const answer = JSON.parse(text) as { errors?: ErrorFields[] } & ErrorFields;
-    // An error from a token server or a reverse proxy has no `errors` list. In this case, the whole body is one error.
+    // An error response of a token server or a reverse proxy has no `errors` list. The whole body of such a response
+    // describes one error.
     const first = answer.errors?.[0] ?? answer;
     const words = [first.message ?? first.details ?? first.error, first.detail];
     const message = words.filter((word) => typeof word === "string" && word !== "").join(": ");

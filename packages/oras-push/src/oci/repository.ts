@@ -45,7 +45,10 @@ export class Repository implements ArtifactStore {
     this.#tags = { path: `${this.#path}/tags/list`, scope: this.#scope, field: "tags", none: [404] };
   }
 
-  /** Whether the registry has a blob. The size helps to detect a server that is not a registry. */
+  /**
+   * Whether the registry has a blob. If `size` is given, a different size in the response can reveal a server that is
+   * not a registry.
+   */
   hasBlob(digest: Digest, size?: number): Promise<boolean> {
     return hasBlob(this.#transport, this.#path, this.#scope, { digest, ...(size === undefined ? {} : { size }) });
   }
@@ -88,7 +91,8 @@ export class Repository implements ArtifactStore {
     if (response === undefined) return false;
     await response.discard();
     if (response.status === 201) return !isWebPage(response) || this.hasBlob(digest);
-    // The registry did not mount the blob, but opened an upload. This upload is not needed.
+    // Instead of a mount, the registry opened an upload. This method cancels that upload, because a later push of the
+    // blob opens its own upload.
     const location = uploadLocation(response);
     if (location !== undefined) await this.#uploads.cancel(location);
     return false;
@@ -180,14 +184,14 @@ export class Repository implements ArtifactStore {
     return hasNames(this.#transport, this.#tags, TAGS_TIME);
   }
 
-  /** Lists the tags of all pages ("Listing Tags"). Returns an empty list if the repository does not exist. */
+  /** Lists all tags of the repository ("Listing Tags"). Returns an empty list if the repository does not exist. */
   listTags(): Promise<string[]> {
     return listNames(this.#transport, this.#tags);
   }
 
   /**
    * Lists the manifests whose subject is `digest` ("Listing Referrers"). If the registry does not support this request,
-   * this method instead reads the index that clients keep ("Referrers Tag Schema").
+   * this method instead reads the index in which clients list the referrers ("Referrers Tag Schema").
    */
   async listReferrers(digest: Digest): Promise<readonly Digest[]> {
     const listed = await listReferrers(this.#transport, this.#path, this.#scope, digest);
@@ -198,7 +202,8 @@ export class Repository implements ArtifactStore {
 
   /**
    * Deletes a manifest and the given tags ("Deleting Manifests"). Most registries delete the tags together with the
-   * manifest. If a tag still refers to the manifest afterwards, this method deletes the tag too.
+   * manifest. If one of the given tags still refers to the deleted manifest, this method deletes this tag in a separate
+   * request.
    */
   async deleteManifest(digest: Digest, tags: readonly string[]): Promise<void> {
     try {
@@ -212,7 +217,7 @@ export class Repository implements ArtifactStore {
     }
   }
 
-  /** Does nothing, because the garbage collection of the registry deletes blobs. */
+  /** Does nothing, because the garbage collection of the registry deletes unused blobs. */
   async deleteUnusedBlobs(): Promise<void> {}
 
   /** Adds a hint to an error if the registry does not support deletion. */
@@ -234,15 +239,16 @@ export class Repository implements ArtifactStore {
       target: `${this.#path}/blobs/${descriptor.digest}`,
       scope: this.#scope,
       expect: offset === 0 ? [200] : [200, 206],
-      // Some registries reject a range without an end.
+      // This range has an end, because some registries reject a range without an end.
       headers: offset === 0 ? {} : { range: `bytes=${offset}-${descriptor.size - 1}` },
     });
     return response.status === 206 || offset === 0 ? response : { ...response, body: skipBytes(response.body, offset) };
   }
 
   /**
-   * Sends a blob in one PUT, or in chunks if the blob is too large for one request. Resumes a broken upload with a
-   * PATCH. The function `bytesFrom` returns the content from an offset to the end.
+   * Sends a blob in one PUT, or in chunks if the blob is too large for one request. If the registry already has some
+   * bytes of the blob, this method sends only the remaining bytes, in one PATCH or in chunks. The function `bytesFrom`
+   * returns the content from an offset to the end.
    */
   #putBlob({ digest, size }: BlobInfo, bytesFrom: (offset: number) => RegistryRequest["body"]): Promise<void> {
     return this.#uploads.run(async (session) => {

@@ -9,10 +9,12 @@ export interface TagPattern {
   readonly pattern: string;
 }
 
-/** Inputs of a step: a single artifact, or all artifacts of a repository whose tags match a pattern. */
+/** An input of a step: a single artifact, or the artifacts whose tags in one repository match a pattern. */
 export type InputReference = Reference | TagPattern;
 
-/** The characters of tags (distribution-spec, "Pulling manifests"), and the characters of patterns. */
+/**
+ * A text of characters that are valid in tags (distribution-spec, "Pulling manifests") or have a meaning in patterns.
+ */
 const PATTERN = /^[a-zA-Z0-9._*?[\]{},!^-]+$/;
 
 /**

@@ -58,7 +58,7 @@ export class Uploads {
    * Opens an upload and calls `fill` to send the blob. Retries transient failures. If an overloaded registry refused a
    * request, the retry repeats this request. After any other failure, the retry resumes the upload, but only if the
    * registry has between 1 and `size` bytes. If the registry has a different number of bytes, the retry starts a new
-   * upload. After a 413, this method sends smaller chunks. This method cancels an upload that stays unfinished.
+   * upload. After a 413, this method sends smaller chunks. If the blob cannot be sent, this method cancels the upload.
    */
   async run<T>(fill: FillUpload<T>, size: number = Number.POSITIVE_INFINITY): Promise<T> {
     const upload: { session?: UploadSession | undefined; error?: unknown } = {};
@@ -216,8 +216,8 @@ export class Uploads {
   /**
    * Prepares the session of a broken upload for the next attempt. Returns the same session after a 413 or 429, because
    * the registry stored no byte of the last body. After any other error, this method requests the current offset from
-   * the registry, and returns the session with this offset. If this offset is 0 or exceeds `size`, this method cancels
-   * the upload and returns undefined. As an exception, the offset may be 0 after a 503.
+   * the registry, and returns the session with this offset. This method cancels the upload and returns undefined in
+   * three cases: the offset is unknown, the offset exceeds `size`, or the offset is 0 after an error other than a 503.
    */
   async #continued(session: UploadSession, error: unknown, size: number): Promise<UploadSession | undefined> {
     session.repeated = true;

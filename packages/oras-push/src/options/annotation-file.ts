@@ -11,8 +11,8 @@ export const NO_ANNOTATIONS: AnnotationFile = { manifest: {}, config: {}, layers
 /**
  * Reads an annotation file. The file is a JSON object. Its keys are `$manifest`, `$config` and the paths of layers. The
  * value of each key is an object that maps the names of annotations to texts. Throws a usage failure if the content is
- * invalid, or if the file sets an annotation that clients need to restore a layer. Throws `noInput` if the file cannot
- * be read.
+ * invalid, or if the file sets one of the {@link LAYER_ANNOTATIONS} for a layer. Throws `noInput` if the file cannot be
+ * read.
  */
 export function readAnnotationFile(usage: Usage<OptionSpecs>, path: string): AnnotationFile {
   const invalid = (why: string) => usageError(usage, `--annotation-file ${path}: ${why}`);

@@ -103,8 +103,8 @@ function checkCreated(usage: Usage<OptionSpecs>, { [ANNOTATIONS.created]: create
 }
 
 /**
- * Checks the size of the annotations when the command starts. A manifest that is too large cannot be pushed. Without
- * this check, a sidecar would report this error only after the application has ended.
+ * Throws a usage failure if the annotations are too large for a manifest. Without this check at the start, a sidecar
+ * would fail only after the application has ended.
  */
 function checkSize(
   usage: Usage<OptionSpecs>,

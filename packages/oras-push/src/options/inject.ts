@@ -17,10 +17,11 @@ export interface InjectPlan {
   /** Whether to print only the changes. */
   readonly dryRun: boolean;
   /**
-   * How to connect to registries. If a container has no command, the command of its image is read from the registry.
+   * How to connect to registries. If a container has no command, `oras-push inject` reads the command of the
+   * container's image from the registry.
    */
   readonly connection: ConnectionPlan;
-  /** How to serve the webhook. Undefined if the command reads manifests. */
+  /** How to serve the webhook. Undefined if `--webhook` is not given. */
   readonly webhook: WebhookPlan | undefined;
 }
 

@@ -52,7 +52,7 @@ function policyOf(options: PruneLine["options"]): PrunePolicy {
   };
 }
 
-/** Returns all repositories of the target's registry. Returns the target itself if it is a layout. */
+/** Returns a layout unchanged. For any other target, returns all repositories of the target's registry. */
 function everything(target: ResultsTarget): ResultsTarget {
   return "layout" in target ? target : { registry: target.registry, prefix: "" };
 }

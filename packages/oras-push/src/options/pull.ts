@@ -7,7 +7,7 @@ import { type RegistryPlan, registryPlan } from "./registry.ts";
 
 /** A parsed command line of `oras-push pull`. */
 export interface PullPlan extends RegistryPlan {
-  /** The artifacts to pull. If {@link all} is true, the only item is the repository or layout that contains them. */
+  /** The artifacts to pull. If {@link all} is true, the list contains only their repository or layout. */
   readonly references: readonly AnyReference[];
   /** Whether to pull all tags. Each tag gets its own folder. */
   readonly all: boolean;

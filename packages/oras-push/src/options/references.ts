@@ -15,7 +15,7 @@ import {
 import { type InputReference, parseTagPattern } from "../oci/tag-pattern.ts";
 import type { ResultsTarget } from "../results/repositories.ts";
 
-/** The argument that means "no reference". The script of the ORAS Operator uses the same word. */
+/** The argument that means "no reference", as in the script of the ORAS Operator. */
 export const NONE = "NA";
 
 /** The command whose arguments are references, and the environment of this command. */
@@ -36,9 +36,9 @@ export function pushReference(form: ReferenceForm, text: string): Reference {
 }
 
 /**
- * Parses the reference that a sidecar pushes to. The reference must have a tag, because the sidecar adds one of
- * `suffixes` to the tag of an unsuccessful run. Throws a usage failure if the text is invalid, or if the tag would be
- * too long with one of `suffixes`.
+ * Parses the reference that a sidecar pushes to. The reference must have a tag, because the sidecar can add one of
+ * `suffixes` to this tag, for example after an unsuccessful run. Throws a usage failure if the text is invalid, or if
+ * the tag would be too long with one of `suffixes`.
  */
 export function runTagReference(form: ReferenceForm, text: string, suffixes: readonly string[]): Reference {
   const reference = pushReference(form, text);
@@ -85,7 +85,10 @@ export function pullLayoutReference(form: ReferenceForm, text: string): AnyRefer
   return pullable(form, text, parseLayoutReference);
 }
 
-/** Parses the name of a whole repository or OCI layout. Throws a usage failure if the text has a tag or a digest. */
+/**
+ * Parses the name of a whole repository, or the path of an OCI layout. Throws a usage failure if the name of a
+ * repository is followed by a tag or a digest.
+ */
 export function wholeReference(form: ReferenceForm, text: string, ociLayout: boolean): AnyReference {
   const reference = repositoryOf(form, text, ociLayout);
   if (reference.tag !== undefined || reference.digest !== undefined)
@@ -137,8 +140,8 @@ function isLayout(folder: string): boolean {
 }
 
 /**
- * Parses a repository or a layout. If a tag or a digest follows the repository, the result also contains this tag or
- * digest.
+ * Parses a repository or the path of a layout. If a tag or a digest follows the name of a repository, the result also
+ * contains this tag or digest. For a layout, the whole text is the path.
  */
 function repositoryOf(form: ReferenceForm, text: string, ociLayout: boolean): AnyReference {
   if (!ociLayout) return referenceOf(form, text, parseReference);
@@ -171,8 +174,8 @@ function referenceOf<R>(form: ReferenceForm, text: string, parse: (text: string)
 }
 
 /**
- * Replaces each `{NAME}` with the value of the environment variable `NAME`. Therefore, each pod of a Job can have its
- * own tag.
+ * Replaces each `{NAME}` with the value of the environment variable `NAME`. With such a variable, each pod of a Job can
+ * push to its own tag.
  */
 function expandVariables({ usage, env }: ReferenceForm, text: string): string {
   return text.replace(VARIABLE, (_, name: string) => {

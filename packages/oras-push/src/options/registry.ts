@@ -78,12 +78,12 @@ export interface RegistryPlan extends TransferPlan {
   readonly terminationMessage: string;
 }
 
-/** An environment variable that contains the password of `--username`. */
+/** The name of an environment variable that can contain the password for the registry. */
 export type PasswordVariable = "ORAS_PUSH_PASS" | "ORAS_PULL_PASS";
 
 /**
- * The environment of a command, and the names of the variables that may contain a password. These variables are ignored
- * if the password is on stdin.
+ * The environment of a command, and the names of the variables that can contain a password. With `--password-stdin`,
+ * the command reads the password from stdin and ignores these variables.
  */
 export interface PasswordSource {
   readonly env: NodeJS.ProcessEnv;

@@ -10,8 +10,9 @@ import { REGISTRY_OPTIONS, RESULT_OPTIONS } from "./registry.ts";
 const KEEP_POLICIES = ["push", "discard"] as const satisfies readonly KeepPolicy[];
 
 /**
- * The default of `--retry-for`, in seconds. A registry and the pod often start together, and the registry may not be
- * ready yet. Therefore, this default is longer than the default of the other commands.
+ * The default of `--retry-for`, in seconds. The pod of the sidecar often starts at the same time as the registry, and
+ * the sidecar must wait until the registry is ready. Therefore, this default is longer than the default of the other
+ * commands.
  */
 const DEFAULT_RETRY_SECONDS = 120;
 

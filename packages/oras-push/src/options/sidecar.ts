@@ -66,8 +66,8 @@ export function sidecarPlan(
 }
 
 /**
- * Returns the suffixes that the sidecar may add to its tag. The outcome of the run determines the suffix. If the
- * artifact is mountable, each suffix ends with the suffix for images.
+ * Returns suffixes that the sidecar can add to its tag. The suffix depends on the outcome of the run. If the artifact
+ * is mountable, returns only the suffixes for images, because they are the longest ones.
  */
 function allSuffixes(policies: OutcomePolicies, mountable: boolean): readonly string[] {
   const suffixes = tagSuffixes(policies);

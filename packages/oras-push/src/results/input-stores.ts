@@ -18,7 +18,7 @@ const CREDENTIALS = ["ORAS_USER", "ORAS_PULL_PASS", "ORAS_PUSH_PASS"] as const;
 /**
  * Finds the stores of inputs. The reference of an input comes from an annotation. Anybody who can push an artifact can
  * write such an annotation. Therefore, only the registry of the artifact gets the credentials from the command line and
- * the environment. Connection options such as `--insecure` also apply only to this registry.
+ * the environment. Connection options such as `--insecure` apply to no other registry.
  */
 export class InputStores {
   /**
@@ -45,9 +45,9 @@ export class InputStores {
   }
 
   /**
-   * Lists the stores that may contain an input of the artifact. The artifact's own registry comes first. It may contain
-   * the input even if the input's reference names a different address. For example, the same registry can have a
-   * different address inside a cluster. If the artifact is in a layout, its inputs are in the same layout.
+   * Lists the stores that may contain an input of the artifact. The artifact's own registry comes first. This registry
+   * can contain the input even if the input's reference names a different address. For example, the same registry can
+   * have a different address inside a cluster. If the artifact is in a layout, its inputs are in the same layout.
    */
   sourcesOf(input: Reference): readonly InputSource[] {
     const artifact = this.#artifact;

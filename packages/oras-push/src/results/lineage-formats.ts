@@ -19,11 +19,11 @@ const FORMATS: Readonly<Record<LineageFormat, (lineage: Lineage) => string>> = {
 /** An artifact that the tree shows next. */
 interface Branch {
   readonly digest: LineageNode["digest"];
-  /** The entry for this artifact in the inputs of the artifact one level above. Undefined for the root. */
+  /** This artifact as an input of the artifact one level above. Undefined for the root. */
   readonly input: LineageInput | undefined;
-  /** Each line of an input of this artifact starts with this text. */
+  /** The text at the start of each line that shows an input of this artifact. */
   readonly indent: string;
-  /** The line of this artifact starts with this text. */
+  /** The text at the start of the line that shows this artifact. */
   readonly mark: string;
 }
 
@@ -62,8 +62,8 @@ function nodeText(node: LineageNode, input: LineageInput | undefined): string {
 }
 
 /**
- * Returns a short note if the tag of an input was deleted, or if the tag now refers to a different artifact. Otherwise,
- * returns an empty list.
+ * Returns a list of short notes about the tag of an input. The list has one note if the tag was deleted, or if it now
+ * refers to a different artifact. Otherwise, the list is empty.
  */
 function tagMarks({ tag }: LineageInput): string[] {
   if (tag.kind === "gone") return ["the tag was deleted"];

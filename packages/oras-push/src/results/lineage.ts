@@ -43,7 +43,7 @@ export interface Lineage {
 
 /** Which lineage to read. */
 export interface LineagePlan extends TransferPlan {
-  /** The artifact whose inputs are read. The reference has a tag or a digest. */
+  /** The reference of the artifact whose inputs are read. This reference has a tag or a digest. */
   readonly reference: AnyReference;
 }
 
@@ -117,8 +117,8 @@ class LineageReader {
   }
 
   /**
-   * Returns the manifest from the first store that has it. If no store has the manifest, throws the first error.
-   * Returns undefined if there was no error either.
+   * Returns the manifest from the first store that has it. If no store has the manifest, throws the first error of a
+   * store, or returns undefined if no store failed.
    */
   async #find(
     reference: string,

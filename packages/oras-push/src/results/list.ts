@@ -14,7 +14,7 @@ export interface RunListPlan extends TransferPlan, RunQuery {
 
 /** The selected runs, and the artifacts that could not be read. */
 export interface RunList extends Artifacts<ListedRun> {
-  /** The number of all tags that were read. Tags that were not selected count too. */
+  /** The number of all tags that were read, whether they were selected or not. */
   readonly total: number;
 }
 

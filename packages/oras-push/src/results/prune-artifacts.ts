@@ -15,8 +15,8 @@ export interface PruneArtifacts {
 }
 
 /**
- * Reads all artifacts of `repositories`, with their tags. Only artifacts of the repositories in `prunable` may be
- * deleted. The result also contains untagged indexes if other indexes list them.
+ * Reads all tags of `repositories`, and the artifacts with these tags. Of these artifacts, only those in the
+ * repositories `prunable` can be deleted. The result contains an index without a tag if another index lists it.
  */
 export async function readPruneArtifacts(
   repositories: readonly AnyReference[],

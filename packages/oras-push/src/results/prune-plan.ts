@@ -9,8 +9,8 @@ export interface PrunePolicy {
   /** Selects artifacts with these states. */
   readonly states: ReadonlySet<RunState>;
   /**
-   * In each repository, the rule keeps this number of artifacts. It keeps the newest artifacts with one of the
-   * `states`. Undefined if there is no such rule.
+   * In each repository, selects the artifacts with one of the `states`, except this number of the newest ones.
+   * Undefined if there is no such rule.
    */
   readonly keep: number | undefined;
   /** Selects artifacts that are older than this number of milliseconds. Undefined if there is no such rule. */
@@ -65,9 +65,9 @@ export interface PrunePlan {
 export type Referrers = ReadonlyMap<Digest, readonly Digest[]>;
 
 /**
- * Selects artifacts by the rules of a policy. If an artifact is selected, the images that belong to it are selected
- * too. If an artifact has no tag any more, all rules except `keep` apply to its images. Returns the reason for each
- * selected artifact and image. `now` is in milliseconds since 1970.
+ * Selects artifacts by the rules of a policy. An image is selected if its artifact is selected. If the artifact of an
+ * image has no tag any more, the image is selected by its own state and age, and the rule `keep` does not apply to it.
+ * Returns the reason for each selected artifact and image. `now` is in milliseconds since 1970.
  */
 export function selectArtifacts(
   artifacts: readonly PruneArtifact[],
@@ -96,8 +96,8 @@ export function selectArtifacts(
 
 /**
  * Decides which of the selected artifacts are deleted. Keeps a selected artifact if a kept index lists it, if a kept
- * artifact was made from it, or if another manifest refers to it. If a selected artifact is kept, these rules also
- * protect its inputs and the artifacts that it lists. This function is pure.
+ * artifact was made from it, or if another manifest refers to it. If a selected artifact is kept, the same rules keep
+ * its inputs and the artifacts that it lists. This function is pure.
  */
 export function planPrune(
   artifacts: readonly PruneArtifact[],
@@ -241,8 +241,9 @@ function inGroups(
   while (done.size < deleted.size) {
     const rest = [...deleted].filter((artifact) => !done.has(artifact));
     const free = rest.filter((artifact) => namers.get(artifact)?.every((namer) => done.has(namer)));
-    // Manifests cannot name each other in a cycle, because a manifest must exist before another manifest can contain
-    // its digest. A wrong annotation can still describe a cycle. In this case, the order does not matter.
+    // A manifest can contain only digests of manifests that existed before it. Therefore, digests in manifests form no
+    // cycle. But a tag such as `sha256-...` also names a manifest, and a wrong tag can close a cycle. In this case, the
+    // order does not matter.
     const group = free.length > 0 ? free : rest;
     groups.push(
       group.map((artifact) => ({ artifact, why: reasons.get(artifact) ?? "", namedBy: namers.get(artifact) ?? [] })),

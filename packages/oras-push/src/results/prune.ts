@@ -44,7 +44,7 @@ export interface PruneOutcome {
 /** The result of {@link prune}. */
 export interface PruneResult {
   readonly plan: PrunePlan;
-  /** One outcome for each artifact that the plan deletes. Undefined if the deletion was not confirmed. */
+  /** One outcome for each artifact that the plan deletes. Undefined if the user did not confirm the deletion. */
   readonly outcomes: readonly PruneOutcome[] | undefined;
   /** Maps each state that is not in the policy to the number of artifacts with this state. */
   readonly ignored: ReadonlyMap<RunState | undefined, number>;
@@ -57,10 +57,9 @@ export interface PruneResult {
 }
 
 /**
- * Deletes artifacts by the rules of a policy, or only makes the plan. Throws `registry` before the first deletion if a
- * manifest or a list of tags could not be fetched, because an unread manifest could name an artifact that the rules
- * select. If a fetched manifest is invalid, it names no artifact. Therefore, an invalid manifest causes no error.
- * `prune` does not delete an invalid manifest.
+ * Deletes artifacts by the rules of a policy, or only makes the plan. Throws an error before the first deletion if the
+ * request for a manifest or a list of tags failed, because an unread manifest could name an artifact that the rules
+ * select. A fetched manifest that is invalid causes no error, and `prune` does not delete it.
  */
 export async function prune(order: PruneOrder, context: TransferContext): Promise<PruneResult> {
   const opener = storeOpener(order, { ...context, env: withPullPassword(context.env) });
@@ -103,7 +102,7 @@ function ignoredBy(
   return new Map([...byState].map(([state, same]) => [state, same.length]));
 }
 
-/** If `ORAS_PULL_PASS` is not set, `ORAS_PUSH_PASS` is also the password for requests that read. */
+/** If `ORAS_PULL_PASS` is not set, requests that read use the password in `ORAS_PUSH_PASS`. */
 function withPullPassword(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return { ...env, ORAS_PULL_PASS: env.ORAS_PULL_PASS ?? env.ORAS_PUSH_PASS };
 }
@@ -122,7 +121,8 @@ async function usersOf({ users }: PruneOrder, opener: StoreOpener): Promise<AnyR
 }
 
 function checkComplete(unreadable: readonly Unreadable[], targets: ReadonlySet<string>): void {
-  // The hint below does not help if the user named the unreadable layout.
+  // If a layout in `targets` cannot be read, this function throws the error of the layout, because the hint below would
+  // not help.
   const missing = unreadable.find(({ reference, failure }) => failure.code === "noInput" && targets.has(reference));
   if (missing !== undefined) throw missing.failure;
   const failed = unreadable.filter(({ kind }) => kind === "failed");
@@ -182,7 +182,7 @@ async function deleteAll({ groups }: PrunePlan, stores: Stores, concurrency: num
   return outcomes;
 }
 
-/** Deletes an artifact. Keeps the artifact if another artifact names it and could not be deleted. */
+/** Deletes an artifact, unless another artifact that names it could not be deleted. */
 async function deleteOne(
   { artifact, why, namedBy }: Deletion,
   stores: Stores,

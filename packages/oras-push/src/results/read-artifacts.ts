@@ -40,7 +40,7 @@ export interface Unreadable {
 /** The result of {@link readArtifacts}. */
 export interface Artifacts<T> {
   readonly found: readonly T[];
-  /** The repositories without tags. A repository that does not exist has no tags either. */
+  /** The repositories without tags, including repositories that do not exist. */
   readonly empty: readonly string[];
   readonly unreadable: readonly Unreadable[];
 }

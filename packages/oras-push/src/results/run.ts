@@ -44,7 +44,7 @@ export interface RunLinks {
    * manifest.
    */
   readonly subject: Digest | undefined;
-  /** The digest of the artifact whose files this image contains. Undefined if this manifest is not such an image. */
+  /** If this manifest is the image of an artifact, the digest of that artifact. Otherwise, undefined. */
   readonly imageOf: Digest | undefined;
 }
 
@@ -168,7 +168,7 @@ function time(text: string | undefined): number | undefined {
   return Number.isNaN(value) ? undefined : value;
 }
 
-/** Truncates a long text. The result does not keep the long text in memory. */
+/** Truncates a long text. The result is a copy, so that the long text does not stay in memory. */
 function shortText(text: string | undefined): string | undefined {
   if (text === undefined || text.length <= MAX_TEXT) return text;
   return `${Buffer.from(text.slice(0, MAX_TEXT), "utf16le").toString("utf16le")}…`;

@@ -47,9 +47,9 @@ export interface SidecarState {
 }
 
 /**
- * Observes the volume. Reads the lease, then the markers, then the lease again. Repeats these reads until the lease has
- * the same state both times. An unchanged state proves that no launcher started during the reads, and that no living
- * launcher removed a marker (docs/protocol.md, "The end of an attempt").
+ * Observes the volume. Reads the lease, then the markers, then the lease again. Repeats all these reads until both
+ * reads of the lease return the same state. Two equal states prove that no launcher started between the two reads, and
+ * that no living launcher removed a marker (docs/protocol.md, "The end of an attempt").
  */
 export function observe(volume: SharedVolume, lease: ReadLease): Promise<Observation> {
   const check = async () => {
@@ -64,9 +64,8 @@ export function observe(volume: SharedVolume, lease: ReadLease): Promise<Observa
 }
 
 /**
- * Returns the next step of the sidecar. The step is the end of an attempt if the sidecar has not handled this end yet.
- * Otherwise, the step is `wait` if another end may follow, or `over` if no end can follow. This function is pure
- * (docs/protocol.md, "The end of an attempt").
+ * Returns the end that the sidecar must handle next. If there is no such end, returns `wait` if an end can still
+ * follow, or `over` if no end can follow. This function is pure (docs/protocol.md, "The end of an attempt").
  */
 export function nextEnd(seen: Observation, state: SidecarState): AttemptEnd | "wait" | "over" {
   const end = endOf(seen);
@@ -82,8 +81,8 @@ export function hasStarted({ started, done, doneFailed, lease }: Observation): b
 }
 
 /**
- * Maps an output's path, relative to the volume, to the media type that the user chose for this output. This function
- * is pure.
+ * Maps the paths of outputs to the media types that the user chose for these outputs. The paths are relative to the
+ * volume. This function is pure.
  */
 export function mediaTypesOf({ marker }: AttemptEnd): ReadonlyMap<string, string> {
   const outputs = marker?.outputs ?? [];

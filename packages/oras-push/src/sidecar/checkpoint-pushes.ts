@@ -10,8 +10,8 @@ import type { SidecarContext, SidecarOptions, SidecarSteps } from "./sidecar-con
 export type CheckpointSteps = Pick<SidecarSteps, "pushCheckpoint">;
 
 /**
- * Pushes the checkpoints of a run, one after the other (docs/protocol.md, "Checkpoints"). A failed push only causes a
- * warning.
+ * Pushes the checkpoints of a run, one after the other (docs/protocol.md, "Checkpoints"). A failed push causes a
+ * warning, but no error.
  */
 export class CheckpointPushes {
   readonly #inputs: readonly ArtifactRecord[];
@@ -50,9 +50,9 @@ export class CheckpointPushes {
   }
 
   /**
-   * Pushes a checkpoint. Stops the push as soon as `ended` returns true. In this case, an attempt has ended, and the
-   * sidecar must push the outputs of this attempt first. The checkpoint stays pending, and can be pushed after the
-   * outputs.
+   * Pushes a checkpoint. `ended` returns true after an attempt has ended. If this happens during the push, the push
+   * stops, because the sidecar must first push the outputs of the attempt. The checkpoint stays pending, and can be
+   * pushed after these outputs.
    */
   async push(marker: CheckpointMarker, ended: () => Promise<true | undefined>): Promise<void> {
     const { pushTo, cacheKey } = this.#options;

@@ -17,7 +17,8 @@ import type { FoundInput } from "./sidecar-context.ts";
 import type { SidecarPlan } from "./sidecar-plan.ts";
 
 /**
- * The maximum total size of the manifests that a search keeps, in bytes. The pull downloads all other manifests again.
+ * A search keeps manifests in memory up to this total size, in bytes. The pull must download the other manifests a
+ * second time.
  */
 const KEPT_BYTES = 4 * 1024 * 1024;
 
@@ -65,7 +66,8 @@ export class InputSearch {
    */
   found(): FoundInput[] {
     const found = this.#plan.pullFrom.flatMap((source) => this.#inputsOf(source));
-    // Two patterns may match the same tag. Because of `delete`, this tag becomes only one input.
+    // If two patterns match the same tag, `found` contains the input of the tag twice. `delete` returns true only for
+    // the first of the two, so `inputs` contains the input once.
     const tagged = new Set(found.filter(({ subfolder }) => subfolder !== undefined));
     const inputs = found.filter((input) => input.subfolder === undefined || tagged.delete(input));
     checkSubfolders(inputs);
@@ -93,7 +95,7 @@ export class InputSearch {
   async #examine(reference: Reference, store: ArtifactStore): Promise<void> {
     const name = formatReference(reference);
     const found = await findArtifact(store, name, reference.tag ?? "", undefined);
-    // Skips an image. Its files are also in an artifact, and this artifact has its own tag.
+    // Skips an image, because the artifact with the same files has a tag of its own.
     if (found === undefined || found.artifact.annotations[ANNOTATIONS.imageOf] !== undefined) return;
     const reason = failedRunReason(found.artifact.annotations);
     if (reason !== undefined) return this.#refuse(name, reason, this.#context.warn);
@@ -176,7 +178,7 @@ function checkSubfolders(found: readonly FoundInput[]): void {
   }
 }
 
-/** The key of an input that a pattern matched. An input that is given without a pattern has a different key. */
+/** The key of an input that a pattern matched. The key of an input without a pattern is only the reference. */
 function taggedName(reference: Reference): string {
   return `${formatReference(reference)} by pattern`;
 }

@@ -12,8 +12,8 @@ import type { SidecarPlan } from "./sidecar-plan.ts";
 
 /**
  * Searches for the artifact at the plan's reference `pushTo`. Returns the artifact if it is the whole output of a
- * successful run with the same inputs and the same cache key. Otherwise, returns undefined. Logs the reason if an
- * artifact exists but is not suitable. Throws the errors of the registry.
+ * successful run with the same inputs and the same cache key. Otherwise, returns undefined. Logs why an existing
+ * artifact is not suitable, unless its manifest is invalid. Throws the errors of the registry.
  */
 export async function findFinishedRun(
   inputs: readonly ArtifactRecord[],
@@ -33,7 +33,10 @@ export async function findFinishedRun(
   return undefined;
 }
 
-/** Returns why a run is necessary although its artifact exists. Returns undefined if the run is not necessary. */
+/**
+ * Returns the reason why a new run is necessary although the artifact exists. Returns undefined if no new run is
+ * necessary.
+ */
 async function reasonToRun(
   manifest: Manifest,
   inputs: readonly ArtifactRecord[],

@@ -12,8 +12,8 @@ const POLLING: Backoff = { firstDelay: 1000, longestDelay: 5000 };
 /**
  * Waits until `missing` returns an empty list. `missing` returns the names of the inputs that do not exist yet. This
  * wait lets a user apply all steps of a workflow at once, because each step waits for the outputs of the previous step.
- * Throws the errors of `missing`. Throws `timedOut` with the names of the missing inputs if inputs are still missing
- * after `seconds`. Checks once more right before the timeout.
+ * Throws the errors of `missing`. Calls `missing` for the last time after `seconds`. If inputs are still missing,
+ * throws `timedOut` with their names.
  */
 export async function waitForInputs(
   missing: () => Promise<readonly string[]>,

@@ -35,9 +35,10 @@ export async function waitForStart(
 }
 
 /**
- * Returns true if an attempt ended before this sidecar started. Before it returns true, this function waits a moment,
- * because a new attempt may start soon. If the result is true, the sidecar may have missed the SIGTERM of a terminating
- * pod. The sidecar misses a SIGTERM that arrives before Node can handle signals (docs/protocol.md, "Native sidecars").
+ * Returns true if an attempt has already ended. In this case, this function first waits a moment, so that a new
+ * launcher can remove the markers of the ended attempt. If the result is true, it is possible that the sidecar missed
+ * the SIGTERM of a terminating pod. The sidecar misses a SIGTERM that arrives before Node can handle signals
+ * (docs/protocol.md, "Native sidecars").
  */
 export async function settleOldEnd(context: SidecarContext, steps: SidecarSteps): Promise<boolean> {
   if ((await currentEnd(false, context, steps)) === "wait") return false;
@@ -126,8 +127,8 @@ async function nextEvent(
     if (checkpoint !== undefined) return { kind: "checkpoint" as const, checkpoint };
     return end === "wait" ? undefined : end;
   };
-  // After the first attempt, a native sidecar may wait until the pod ends. This is normal, so the sidecar logs no
-  // notice.
+  // After a native sidecar has handled an attempt, a long wait is normal. Therefore, the sidecar logs no notice during
+  // this wait.
   const notice = handled === undefined ? noticeOf("the end of the application", context, steps) : undefined;
   const names = [...Object.keys(LAUNCHER_MARKERS), SHARE.checkpoint];
   const until = (isTerminating: boolean, signal: AbortSignal) =>

@@ -9,7 +9,7 @@ import { writeFailure } from "./write-failure.ts";
  * Prepares a run: finds and pulls the inputs, and writes the init marker. Also pulls the newest checkpoint if the plan
  * resumes runs. If the plan skips finished runs and the output of the run is already in the registry, this function
  * pulls nothing. In this case, the init marker tells the launcher to skip the run. Returns the artifacts of the inputs.
- * If the preparation fails, this function writes the failure to a different marker, and then throws the failure.
+ * If the preparation fails, this function writes the failure to the init-failed marker, and then throws the failure.
  */
 export async function prepareRun(
   options: SidecarOptions,

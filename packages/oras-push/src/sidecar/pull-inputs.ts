@@ -33,9 +33,9 @@ export async function findInputs(plan: SidecarPlan, context: TransferContext): P
 }
 
 /**
- * Empties the folder `inputs/` of the volume, and pulls inputs into this folder. Each input that a pattern matched gets
- * a subfolder with the name of its tag. Pulls several of these inputs at the same time, but transfers at most
- * `concurrency` layers at once. All other inputs are pulled one after the other.
+ * Empties the folder `inputs/` of the volume, and pulls inputs into this folder. If a pattern matched an input, this
+ * input gets its own subfolder. The tag of the input is the name of the subfolder. Pulls several of these inputs at the
+ * same time, but transfers at most `concurrency` layers at once. All other inputs are pulled one after the other.
  */
 export async function pullInputs(
   found: readonly FoundInput[],
@@ -43,7 +43,7 @@ export async function pullInputs(
   context: TransferContext,
 ): Promise<void> {
   const folder = join(plan.share, SHARE.inputs);
-  // Removes the files of an interrupted attempt. Otherwise, these files would count as inputs.
+  // Removes the files of an earlier pull. Otherwise, these files would count as inputs.
   await rm(folder, { recursive: true, force: true });
   makeSharedFolders(folder);
   // Inputs without a subfolder may contain the same path. Therefore, they are pulled in the order of the command line.

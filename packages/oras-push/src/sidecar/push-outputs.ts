@@ -19,8 +19,8 @@ const MAX_NAMED = 100;
 /**
  * Pushes the outputs of an attempt as one artifact. If `partial` is false, this function throws `noInput` for the first
  * unreadable path. If `partial` is true, this function skips unreadable paths, and throws `noInput` only if nothing can
- * be read. The skipped paths appear in the log and in the annotation {@link ANNOTATIONS.reason}. The plan may ask for a
- * mountable artifact. If the outputs cannot be mounted, this function logs a warning, and pushes an artifact that is
+ * be read. The skipped paths appear in the log and in the annotation {@link ANNOTATIONS.reason}. If the plan asks for a
+ * mountable artifact, but the outputs cannot be mounted, this function logs a warning, and pushes an artifact that is
  * not mountable.
  */
 export async function pushOutputs(
@@ -44,7 +44,7 @@ export async function pushOutputs(
 }
 
 /**
- * Returns the layers that can be read, and the reasons why the other paths cannot be read. Throws the first failure
+ * Returns the layers whose path can be read. `reason` explains why other paths cannot be read. Throws the first failure
  * if no layer can be read.
  */
 async function readableLayers(

@@ -19,8 +19,9 @@ import type { SidecarPlan } from "./sidecar-plan.ts";
 
 /**
  * Pulls the checkpoint of an interrupted run to the volume. Pulls nothing if there is no checkpoint, if the checkpoint
- * belongs to a run with different inputs, or if the run of the checkpoint has already succeeded. Throws a failure if
- * the checkpoint cannot be pulled. With the mode `best-effort`, logs the failure as a warning instead.
+ * belongs to a run with different inputs or a different cache key, or if the run of the checkpoint has already
+ * succeeded. Throws a failure if the checkpoint cannot be pulled. With the mode `best-effort`, logs the failure as a
+ * warning instead.
  */
 export async function pullCheckpoint(
   inputs: readonly ArtifactRecord[],
@@ -83,9 +84,9 @@ async function unusableReason(
 }
 
 /**
- * True if `output` is from a successful run, and newer than `checkpoint`. The output is newer if the same attempt took
- * the checkpoint. The output is also newer if the attempt of the output resumed from this checkpoint or from a later
- * checkpoint.
+ * True if `output` is from a successful run, and newer than `checkpoint`. The output is newer in two cases. In the
+ * first case, the output and the checkpoint are from one attempt. In the second case, the attempt of the output resumed
+ * from this checkpoint or from a later checkpoint.
  */
 function isAfter(output: Annotations, checkpoint: Annotations): boolean {
   if (!isSuccessful(output)) return false;

@@ -76,8 +76,8 @@ export function isRunSuffixed(tag: string): boolean {
 }
 
 /**
- * The suffixes that a sidecar may add to its tag. If the policy for a kind of run is `discard`, the result does not
- * contain the suffix of this kind.
+ * Returns the suffixes that the sidecar can add to the requested tag: `-failed` if `failedRun` is `push`, and
+ * `-incomplete` if `incompleteRun` is `push`.
  */
 export function tagSuffixes({ failedRun, incompleteRun }: OutcomePolicies): string[] {
   const pushed = { failed: failedRun === "push", incomplete: incompleteRun === "push" };

@@ -7,11 +7,11 @@ import { MAX_OUTPUTS, SHARE } from "shared/pod/markers";
 import type { AttemptEnd } from "./attempt-end.ts";
 
 /**
- * Returns the paths of an attempt's outputs on the volume. For an incomplete attempt, returns only the outputs that
- * exist. If `outputs` is null, the result contains everything in the outputs folder, except names with a leading dot.
- * Throws `noInput` with the path if an output cannot be read, or if a saved output is missing. Also throws `noInput`
- * for an output outside of the volume. Otherwise, an application could make the sidecar push files of the sidecar's own
- * container.
+ * Returns the paths of an attempt's outputs on the volume. If `outputs` is null, the result contains everything in the
+ * outputs folder, except names with a leading dot. If the attempt is incomplete, the result does not contain missing
+ * outputs. If the attempt is complete, this function throws `noInput` with the path of an output that is missing or
+ * cannot be read. This function also throws `noInput` for an output outside of the volume. Otherwise, an application
+ * could make the sidecar push files of the sidecar's own container.
  */
 export function savedOutputs(share: string, { kind, outputs }: AttemptEnd): string[] {
   const folder = join(resolve(share), SHARE.outputs);

@@ -68,7 +68,7 @@ export interface SidecarSteps {
   readonly findInputs: () => Promise<readonly FoundInput[]>;
   /**
    * Searches for the artifact at the sidecar's reference. Returns the artifact if it is the whole output of a
-   * successful run with the same inputs and the same cache key. Otherwise, returns undefined.
+   * successful run that had these `inputs` and the sidecar's cache key. Otherwise, returns undefined.
    */
   readonly findFinishedRun: (inputs: readonly ArtifactRecord[]) => Promise<ArtifactRecord | undefined>;
   /** Empties the folder of the inputs, and then pulls inputs into this folder. */
@@ -78,8 +78,8 @@ export interface SidecarSteps {
   /** Waits for a moment, so that a starting launcher can remove the markers of an earlier launcher. */
   readonly settle: (signal: AbortSignal) => Promise<void>;
   /**
-   * Waits until `started` returns true or the pod terminates, and then returns true. Returns false if this wait takes
-   * too long.
+   * Waits for a limited time. Returns true as soon as `started` returns true or the pod terminates. Returns false if
+   * neither happens in this time.
    */
   readonly expectLauncher: (
     started: () => Promise<true | undefined>,
@@ -89,7 +89,8 @@ export interface SidecarSteps {
   readonly savedOutputs: (end: AttemptEnd) => Promise<readonly string[]>;
   readonly push: (order: PushOrder) => Promise<ArtifactRecord>;
   /**
-   * Pulls the checkpoint of an interrupted run with the same `inputs`. Pulls nothing if there is no such checkpoint.
+   * Pulls the checkpoint of an interrupted run that had these `inputs` and the sidecar's cache key. Pulls nothing if
+   * there is no such checkpoint.
    */
   readonly pullCheckpoint: (inputs: readonly ArtifactRecord[]) => Promise<PulledCheckpoint>;
   readonly pushCheckpoint: (order: CheckpointOrder) => Promise<ArtifactRecord>;

@@ -13,6 +13,9 @@ export interface SidecarPlan extends TransferPlan, ArtifactPlan, SidecarOptions 
    * one tag.
    */
   readonly inputCount: number | undefined;
-  /** Whether to accept inputs from failed or incomplete runs. A pattern never matches such inputs. */
+  /**
+   * Whether to accept inputs from failed or incomplete runs. A pattern does not match such inputs, even if this setting
+   * is true.
+   */
   readonly allowFailedInputs: boolean;
 }

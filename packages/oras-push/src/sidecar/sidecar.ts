@@ -42,7 +42,7 @@ export async function runSidecar(
     if (runOutcome(end, options).run === "succeeded") checkpoints.skip(end.attempt);
     handled = end.id;
     if (options.native && !endedEarlier) continue;
-    // The last checkpoint may still be pending, because the sidecar pushes the outputs first.
+    // It is possible that the newest checkpoint is not pushed yet, because the sidecar pushes the outputs first.
     const checkpoint = await checkpoints.pending();
     if (checkpoint !== undefined) await checkpoints.push(checkpoint, async () => undefined);
     if (!options.native || !(await nextLauncherStarts(end, context, steps))) return result;
@@ -106,7 +106,7 @@ async function handlePushFailure(
 
 const RUN_WORDS = { failed: "failed", incomplete: "is incomplete" } as const;
 
-/** Explains in the log and in a marker why nothing is pushed. A launcher may wait for this marker. */
+/** Writes to the log and to a marker why nothing is pushed. The marker is for a launcher that waits for the push. */
 async function reportNotPushed(
   end: AttemptEnd,
   why: string,
@@ -119,8 +119,8 @@ async function reportNotPushed(
 }
 
 /**
- * Writes the pushed marker for a run that the launcher skipped. `artifact` is the output of an earlier run. A launcher
- * may wait for the pushed marker.
+ * Writes the pushed marker for a run that the launcher skipped. `artifact` is the output of an earlier run. The marker
+ * is for a launcher that waits for the push.
  */
 async function reportSkipped(
   { attempt }: AttemptEnd,

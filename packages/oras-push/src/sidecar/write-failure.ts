@@ -4,7 +4,7 @@ import type { SidecarContext } from "./sidecar-context.ts";
 
 /**
  * Writes a failure to the marker `name`, so that a waiting launcher stops its wait. If the marker cannot be written,
- * this function only logs a warning, because the caller reports `error`.
+ * this function logs a warning and does not throw, because the caller reports `error` anyway.
  */
 export async function writeFailure(
   { volume, warn }: SidecarContext,

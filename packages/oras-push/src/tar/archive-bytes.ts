@@ -102,7 +102,7 @@ export class ArchiveBytes {
     }
   }
 
-  /** Receives the next chunk. All earlier bytes must have been read. */
+  /** Receives the next chunk. Call this only after all received bytes have been read. */
   async #receive(): Promise<void> {
     const next = await this.#iterator.next();
     if (next.done === true) throw truncated();

@@ -8,7 +8,7 @@ export const BLOCK_SIZE = 512;
 
 /**
  * The number of zero bytes at the end of an archive: two empty blocks. The archive must not contain more zeros after
- * these blocks. `oras pull` would not include these zeros in the content digest, and the digest would not match.
+ * these blocks. `oras pull` would leave the additional zeros out of the content digest, and the digest would not match.
  */
 export const TRAILER_SIZE: number = 2 * BLOCK_SIZE;
 

@@ -57,8 +57,8 @@ export class Extraction {
   /** Extracts one entry. */
   async add(entry: ArchiveEntry): Promise<void> {
     const parts = this.#checked(entry.name, () => this.#safeEntryParts(entry.name));
-    // If the title of the layer is `.`, the root entry of the archive is the target folder itself. The target folder
-    // exists already and stays unchanged.
+    // If the title of the layer is `.`, the root entry of the archive is the target folder itself. This folder exists
+    // already, and keeps its mode.
     if (parts.length === 0 && entry.type === "directory") return;
     if (parts.length === 0) throw unsafeEntry(entry.name, "an entry that replaces the folder");
     this.#createParents(parts);
@@ -78,9 +78,9 @@ export class Extraction {
   }
 
   /**
-   * Checks the links, and restores the modes and times of folders. Call this only after the last entry. Otherwise, a
-   * later entry would change the restored time of its folder. Also, the restored mode of a folder might not allow new
-   * entries in the folder.
+   * Checks the links, and restores the modes and times of folders. Call this only after the last entry, for two
+   * reasons. A new entry changes the time of the folder that contains the entry. The restored mode of a folder can
+   * prevent new entries in this folder.
    */
   finish(): void {
     this.#createParents([...this.#title, ""]);
@@ -94,7 +94,7 @@ export class Extraction {
 
   /**
    * Splits an entry's name into its parts. Throws {@link UnsafePathError} if the entry is outside of the path that the
-   * title names, or if the name passes through a link.
+   * title names, or if a parent folder of the entry is a symbolic link.
    */
   #safeEntryParts(name: BytePath): BytePath[] {
     const parts = safeParts(name);

@@ -3,14 +3,14 @@ import { type BytePath, rawPath } from "shared/fs/byte-path";
 
 /**
  * How a symbolic link leads to its target. The path in the link is checked against a root folder. `direct`: the path is
- * relative, stays inside the root, and passes through no other link. Every client restores a direct link, even if its
- * target does not exist. `indirect`: the target is inside the root, but the path is absolute, passes through other
- * links, or leaves the root and comes back. `outside`: the target is outside of the root. `broken`: the link leads into
- * a loop of links, or the target of an indirect link is missing.
+ * relative, stays inside the root, and passes through no other link. Every client restores a direct link, even if the
+ * target does not exist. `indirect`: the target exists inside the root, but the path is absolute, passes through other
+ * links, or leaves the root and comes back. `outside`: the target is outside of the root. `broken`: like `indirect`,
+ * but the target does not exist. A link that leads into a loop of links is also `broken`.
  */
 export type LinkRoute = "direct" | "indirect" | "outside" | "broken";
 
-/** The number of links that Linux follows for one path (path_resolution(7)). */
+/** The maximum number of links that Linux follows for one path (path_resolution(7)). */
 const MAX_LINKS = 40;
 
 /**

@@ -10,8 +10,8 @@ export interface ArchiveEntry extends EntryHeader {
 
 /**
  * Reads the entries of a tar archive in one of the common formats: USTAR, PAX or GNU. The names of entries are byte
- * strings. Reads the archive to its end, even if bytes follow the last entry. Throws {@link ArchiveError} if the bytes
- * are not an archive or are truncated.
+ * strings. Reads and ignores all bytes after the last entry. Throws {@link ArchiveError} if `archive` is not a tar
+ * archive, or is truncated.
  */
 export async function* readArchive(archive: AsyncIterable<Buffer>): AsyncGenerator<ArchiveEntry> {
   const source = new ArchiveBytes(archive);
@@ -55,8 +55,8 @@ async function extendedRecords({ flag, size }: EntryHeader, source: ArchiveBytes
 }
 
 /**
- * The size of an entry's content. Returns zero for a link or a folder, because these entries have no content. The
- * header of a link may still contain a size: the size of the link's target.
+ * The size of an entry's content. Returns zero for a link or a folder, because these entries have no content. This
+ * function ignores the size in the header of a link, because this size can be the size of the link's target.
  */
 function contentSize({ type, size }: EntryHeader): number {
   return type === "file" || type === "other" ? size : 0;

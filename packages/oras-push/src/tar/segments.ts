@@ -4,7 +4,7 @@ import type { FilePart } from "./file-part.ts";
 import type { FileState } from "./file-state.ts";
 import type { TreeEntry } from "./walk.ts";
 
-/** A piece of an archive. All segments of an archive have the same length, but the last segment may be shorter. */
+/** A piece of an archive. All segments except the last have the same length. The last segment may be shorter. */
 export interface Segment {
   /** The length in bytes. */
   readonly length: number;
@@ -15,11 +15,11 @@ export interface Segment {
 /** Produces the segments of an archive, one after the other. */
 export interface SegmentSource {
   /**
-   * Writes the next segment into `target`, but leaves gaps for the contents of files. The segment fills
-   * `target`, but the last segment may be shorter. Returns undefined after the last segment.
+   * Writes the next segment into `target`, but leaves gaps for the contents of files. Every segment except the last
+   * fills the whole `target`. Returns undefined after the last segment.
    */
   next(target: Buffer): Segment | undefined;
-  /** Whether the archive is known to be large. Threads make the push of a large archive faster. */
+  /** Whether the archive is large. The encoding uses threads only for a large archive. */
   isLarge(): boolean;
   /** Ends the production early. */
   close(): void;
@@ -28,7 +28,7 @@ export interface SegmentSource {
 /** An archive with at least this number of bytes is large. */
 const LARGE_SIZE = 24 << 20;
 
-/** An archive with at least this number of entries is also large. */
+/** An archive with at least this number of entries is large, even if the entries are small. */
 const LARGE_COUNT = 4000;
 
 /**
@@ -53,7 +53,7 @@ export function archiveSegments(entries: Iterable<TreeEntry>, latest = Number.PO
   };
 }
 
-/** Writes an archive. Yields when the segment of the writer is full. */
+/** Writes an archive into segments. Yields between two segments. */
 function* archivePieces(entries: Iterable<TreeEntry>, latest: number, writer: SegmentWriter): Generator<void> {
   for (const entry of entries) {
     const size = entry.type === "file" ? entry.stats.size : 0;
@@ -66,8 +66,8 @@ function* archivePieces(entries: Iterable<TreeEntry>, latest: number, writer: Se
 }
 
 /**
- * Writes into one segment after the other. The methods yield when a segment is full and more bytes follow. The caller
- * then starts the next segment.
+ * Writes into one segment after the other. If a segment is full and more bytes follow, the methods yield. The caller
+ * must then call `start` for the next segment.
  */
 class SegmentWriter {
   /** The number of bytes in the current segment. */
@@ -110,7 +110,10 @@ class SegmentWriter {
     }
   }
 
-  /** Waits until the segment has room. Returns the number of bytes that fit, at most `wanted`. */
+  /**
+   * If the segment is full, yields until the next segment has started. Returns the number of bytes that fit, at most
+   * `wanted`.
+   */
   *#room(wanted: number): Generator<void, number> {
     if (this.length === this.#target.length) yield;
     return Math.min(wanted, this.#target.length - this.length);

@@ -21,9 +21,10 @@ export interface Selection {
 }
 
 /**
- * Creates a selection from patterns. A pattern that contains a slash is matched against the path below the folder. Any
- * other pattern is matched against the name of an entry at any depth. For example, the pattern `/a` matches the entry
- * `a` of the folder, but not the entry `b/a`. A pattern that matches a folder also matches its content.
+ * Creates a selection from patterns. Ignores `./` at the start and slashes at the end of a pattern. A pattern that
+ * contains a slash is matched against the path below the folder. Any other pattern is matched against the name of an
+ * entry at any depth. For example, the pattern `/a` matches the entry `a` of the folder, but not the entry `b/a`. A
+ * pattern that matches a folder also matches its content.
  */
 export function selection({ include, exclude }: Patterns): Selection {
   const included = include.map(matcher);

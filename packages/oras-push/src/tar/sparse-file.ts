@@ -7,9 +7,9 @@ const writev = promisify(writevCallback);
 const HOLE = Buffer.alloc(4096);
 
 /**
- * The number of bytes in one write. The chunks from a socket are smaller, but a separate write for each chunk would
- * take too long. A batch of one mebibyte would also be slow: its first bytes would leave the processor's caches before
- * the write.
+ * The number of bytes in one write. The chunks from a socket are smaller, but many small writes would be slow. With
+ * batches of one mebibyte, the first bytes of a batch would leave the processor's caches before the write. This would
+ * also be slow.
  */
 const BATCH = 256 << 10;
 
@@ -73,7 +73,10 @@ class BatchWriter {
     return this.#start + this.#size;
   }
 
-  /** Writes the last batch. A synchronous write is faster here, because a small file has only this batch. */
+  /**
+   * Writes the last batch synchronously. This is faster for a small file, because the last batch often is the whole
+   * content of the file.
+   */
   async finish(): Promise<void> {
     await this.written;
     let position = this.#start;
@@ -96,7 +99,7 @@ class BatchWriter {
   }
 }
 
-/** Yields the ranges of a chunk that contain data. Long runs of zeros separate these ranges. */
+/** Yields the ranges of data in a chunk. Long runs of zeros separate these ranges. */
 function* dataRanges(chunk: Buffer): Generator<readonly [start: number, end: number]> {
   for (let start = 0; start < chunk.length; ) {
     const zeros = endOfZeros(chunk, start);

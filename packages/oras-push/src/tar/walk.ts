@@ -62,7 +62,7 @@ export function* walk(
  * entry.
  */
 class Walk {
-  /** The number of files with several hard links that the walk has found so far. */
+  /** Counts the files that have more than one hard link. */
   hardLinks = 0;
   readonly #root: BytePath;
   /**
@@ -136,8 +136,8 @@ class Walk {
     const target = readingRaw(path, (raw) => readlinkSync(raw, { encoding: "latin1" }));
     const route = this.#routeOf(path, target);
     const taken = this.#takes(name);
-    // An indirect link becomes a copy of its target. Even if the link is not selected, the target may be a folder that
-    // contains selected entries.
+    // An indirect link becomes a copy of its target. The target can be a folder that contains selected entries.
+    // Therefore, this function does not ignore an unselected link if the link is indirect.
     if (!taken && route !== "indirect") return;
     if (route === "direct") yield { path, name, type: "symlink", stats, target };
     else if (route === "outside") this.#skip(path, `it links out of the folder, to ${shownPath(target)}`);

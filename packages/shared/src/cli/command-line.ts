@@ -112,8 +112,8 @@ async function findOptions(specs: OptionSpecs, words: readonly string[], wrapsCo
 async function parseWithYargs(specs: OptionSpecs, argv: readonly string[], wrapsCommand: boolean) {
   const { default: yargs } = await import("yargs");
   let message: string | undefined;
-  // Because of the folder "/", yargs does not look up the working directory. The look-up would fail if the working
-  // directory was deleted.
+  // The second argument replaces the working directory. Without this argument, yargs would look up the working
+  // directory, and would fail if the directory was deleted.
   const parser = yargs([...argv], "/")
     .locale("en")
     .help(false)
@@ -147,8 +147,8 @@ function yargsOption(spec: OptionSpec): Options {
 }
 
 /**
- * Maps the name of each option on the command line to its values. Each value is a text. If a value is missing, the text
- * is empty.
+ * Returns the values of the options on the command line. The keys of the map are the names of the options. Each value
+ * is a text. If a value is missing, the text is empty.
  */
 function givenTexts(specs: OptionSpecs, parsed: Readonly<Record<string, unknown>>, message = "") {
   const incomplete = /^(\S+) needs a value$/.exec(message)?.[1];

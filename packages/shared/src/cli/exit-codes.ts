@@ -28,7 +28,10 @@ export const EXIT_CODES = {
 /** The name of an exit code of {@link EXIT_CODES}. */
 export type FailureCode = keyof typeof EXIT_CODES;
 
-/** Returns the exit code for a process that the signal `number` ended (POSIX.1, sh, "Exit Status for Commands"). */
+/**
+ * Returns the exit code for a process that was ended by a signal (POSIX.1, sh, "Exit Status for Commands"). `number` is
+ * the number of the signal.
+ */
 export function signalExitCode(number: number): number {
   return 128 + number;
 }

@@ -1,4 +1,4 @@
-/** {@link garbageCollector} sets the flag at most this number of times. */
+/** {@link garbageCollector} sets the flag `--expose-gc` at most this number of times. */
 const ATTEMPTS = 1000;
 
 /**

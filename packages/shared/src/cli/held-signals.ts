@@ -44,11 +44,11 @@ function isOfNode(name: NodeJS.Signals): boolean {
 }
 
 /**
- * Returns the signals that PID 1 ignored while Node started. `status` is the text of `/proc/self/status` (proc(5)). At
- * startup, Node adds a handler for each of {@link NODE_SIGNALS}. When a signal arrives, Node's handler removes itself,
- * and then sends the signal again. The kernel discards the second signal, because Node is PID 1. Therefore, a missing
- * handler shows that the signal arrived. Returns an empty list if the text does not show the handlers. This function
- * is pure.
+ * Returns the signals that arrived while Node started, but had no effect, because Node is PID 1. `status` is the text
+ * of `/proc/self/status` (proc(5)). At startup, Node adds a handler for each of {@link NODE_SIGNALS}. When a signal
+ * arrives, Node's handler removes itself, and then sends the signal again. The kernel discards this second signal,
+ * because PID 1 no longer has a handler for it. Therefore, a missing handler shows that the signal arrived. Returns an
+ * empty list if `status` contains no line about handlers. This function is pure.
  */
 export function ignoredSignals(status: string): NodeJS.Signals[] {
   const digits = /^SigCgt:\s*([0-9a-f]+)$/m.exec(status)?.[1];

@@ -21,12 +21,11 @@ export interface Io {
    */
   readonly interrupted: () => AbortSignal;
   /**
-   * An `AbortSignal` that aborts when a second SIGTERM, SIGINT or SIGHUP arrives. Undefined if a second signal cannot
-   * arrive.
+   * An `AbortSignal` that aborts when a second SIGTERM, SIGINT or SIGHUP arrives. If this field is undefined, a command
+   * does not react to a second signal.
    */
   readonly interruptedAgain?: AbortSignal;
-  /** The signals that have arrived since the process started. Undefined if the process does not collect
-   * signals. */
+  /** The result of `holdSignals`. Undefined if the process has not called this function. */
   readonly heldSignals?: HeldSignals | undefined;
   /** Returns a failure if a limit of this process is too low. Otherwise, returns undefined. */
   readonly limitFailure?: () => ToolError | undefined;

@@ -27,9 +27,9 @@ export function isMediaType(text: string): boolean {
 }
 
 /**
- * Splits `PATH[:MEDIA-TYPE]` at the last colon. If the part after the colon is not a media type, the whole text is the
- * path. A colon may also belong to a file name. Therefore, the whole text is also the path if this path exists on disk
- * and the part before the colon does not exist.
+ * Splits `PATH[:MEDIA-TYPE]` at the last colon. In two cases, the colon belongs to the path, and the text contains no
+ * media type. In the first case, the part after the colon is not a media type. In the second case, the whole text is
+ * an existing path, but the part before the colon is not.
  */
 export function parseTypedPath(text: string): TypedPath {
   const colon = text.lastIndexOf(":");

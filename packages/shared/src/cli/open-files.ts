@@ -16,8 +16,8 @@ export function openFilesFailure(readLimits: () => string = ownLimits): ToolErro
 }
 
 /**
- * Returns the limit of open files. If the limit is too low to open `/proc/self/limits`, the result is the number of
- * files that Node itself opens. Returns undefined if the limit is unknown.
+ * Returns the limit of open files. Returns undefined if the limit is unknown. If the limit is too low to open
+ * `/proc/self/limits`, returns 21, because Node itself already has 21 open files.
  */
 function openFilesLimit(readLimits: () => string): number | undefined {
   try {

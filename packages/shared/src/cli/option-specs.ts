@@ -14,7 +14,10 @@ interface SharedSpec {
 
 interface FlagSpec extends SharedSpec {
   readonly type: "flag";
-  /** If true, the option also accepts `=true` and `=false`. If such an option is absent, its value is undefined. */
+  /**
+   * If true, the forms `--NAME=true` and `--NAME=false` are also valid. If the user does not set the option, its value
+   * is undefined instead of false.
+   */
   readonly switch?: true;
 }
 

@@ -10,9 +10,9 @@ import { exitCodeOf, InterruptedError, ToolError } from "./tool-error.ts";
 
 /**
  * Runs `main` as the main function of this process, and exits with the code that `main` returns. If `main` throws, this
- * function reports the error on stderr, and exits with the error's code. It reports an internal error if the process
- * has nothing left to wait for, but `main` has not finished. In this case, Node itself would exit with 0. `tool` is the
- * name at the start of the report. `held` contains the signals that arrived before this call.
+ * function reports the error on stderr, and exits with the error's code. If the process has nothing left to wait for,
+ * but `main` has not finished, this function reports an internal error. Without this check, Node would exit with 0.
+ * `tool` is the name at the start of each report. `held` contains the signals that arrived before this call.
  */
 export async function runProcess(
   tool: string,
@@ -58,8 +58,8 @@ interface Stdout {
 /**
  * Watches the writes to stdout. If the reader of a pipe is slow, a part of a text waits in memory. This part would be
  * lost if the process ended too early. After `stopped` aborts, `finish` does not wait, because the reader may never
- * read again. `finish` also does not wait for the output of an application, because the launcher writes this output in
- * another way.
+ * read again. `finish` waits only for the texts of `write`. The launcher does not use `write` for the output of an
+ * application.
  */
 function watchStdout(stopped: AbortSignal): Stdout {
   let failure: ToolError | undefined;

@@ -14,7 +14,7 @@ export function suggestion(word: string, words: readonly string[]): string | und
   if (longer.length === 1) return longer[0];
   const edits = words.map((other) => ({ other, count: editDistance(word, other) }));
   const [nearest] = edits.sort((a, b) => a.count - b.count);
-  // Unrelated short words often differ by only two edits. Therefore, fewer edits are allowed for a short word.
+  // Unrelated short words often differ by only two edits. Therefore, `word` must have three characters per edit.
   return nearest !== undefined && nearest.count <= Math.min(MAX_EDITS, word.length / 3) ? nearest.other : undefined;
 }
 

@@ -29,8 +29,8 @@ export function optionNames(name: string, { alias }: OptionSpec): readonly strin
 }
 
 /**
- * Returns the optional value of an option in the form of help texts, such as `[=best-effort]`. For most options, the
- * text is empty.
+ * Returns the text that help texts show after the name of an option, such as `[=best-effort]`. The text is empty if the
+ * option has no implied value.
  */
 export function optionalValue(spec: OptionSpec): string {
   const implied = impliedValue(spec);

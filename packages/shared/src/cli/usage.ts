@@ -5,7 +5,7 @@ import { ToolError } from "./tool-error.ts";
 
 /** An example of a command line. */
 export interface Example {
-  /** A sentence that says what the command line does. Do not add a period at the end. */
+  /** What the command line does, in a sentence without a period. */
   readonly text: string;
   /** The command line, as a shell reads it. */
   readonly command: string;
@@ -29,8 +29,8 @@ export interface Usage<S extends OptionSpecs> {
   readonly forms: readonly string[];
   readonly options: S;
   /**
-   * The groups of options. Each key is the title of a group. In help texts, these groups come first. The options that
-   * are in no group and the common options follow.
+   * The groups of options. Each key is the title of a group. In help texts, one more group comes after these groups.
+   * This last group contains all other options and the common options.
    */
   readonly groups?: Readonly<Record<string, OptionSpecs>>;
   /** The subcommands of this command. */
@@ -55,8 +55,8 @@ export interface Usage<S extends OptionSpecs> {
 }
 
 /**
- * Creates a usage failure (exit code 64). The failure also shows the valid forms of the command line. If `hint` is
- * given, the failure also shows this hint.
+ * Creates a usage failure (exit code 64). The failure contains `message`, the valid forms of the command line, and
+ * `hint` if it is given.
  */
 export function usageError(
   usage: Pick<Usage<OptionSpecs>, "name" | "forms">,

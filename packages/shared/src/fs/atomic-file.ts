@@ -54,7 +54,7 @@ async function renameWhenDone(temporary: string, create: (temporary: string) => 
   try {
     await rename(temporary, await create(temporary));
   } catch (error) {
-    // Ignores an error of this removal, so that only the first error is reported.
+    // Ignores an error of `rm`, so that the caller gets the first error.
     await rm(temporary, { force: true }).catch(() => {});
     throw error;
   }

@@ -3,8 +3,8 @@ import { systemCode } from "./system-error.ts";
 const CODES: ReadonlySet<string | undefined> = new Set(["EMLINK", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EPERM", "EXDEV"]);
 
 /**
- * Whether an error can mean that a file system does not support modes, times or links. On FUSE and FAT volumes, the
- * code of this error is EPERM. EPERM can also mean that the file has another owner.
+ * Whether an error can mean that a file system does not support modes, times or links. FUSE and FAT volumes report this
+ * with EPERM. But EPERM can also mean that the file belongs to another user.
  */
 function isMissingFeature(error: unknown): boolean {
   return CODES.has(systemCode(error));

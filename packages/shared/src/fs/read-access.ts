@@ -41,8 +41,8 @@ export function grantReadAccess(path: string, report: FailureReport): TreeSize {
 }
 
 /**
- * Grants every user access to one folder, but not to the files in it. Throws `noInput` if this process cannot search
- * the folder.
+ * Grants every user access to one folder, but not to the files in it. Throws `noInput` if this process has no
+ * permission to search the folder.
  */
 export function grantFolderAccess(path: string): void {
   grant(toBytePath(path), statSync(path), READ_FOLDER, constants.X_OK);
@@ -66,8 +66,8 @@ function visit(path: BytePath, top: boolean, size: TreeSize): BytePath[] {
 }
 
 /**
- * Adds `bits` to the mode of a path. If this process cannot change the mode, it must already have the access `needed`
- * (the mode of access(2)). Throws `noInput` if the process does not have this access.
+ * Adds `bits` to the mode of a path. `needed` is a mode of access(2). Throws `noInput` if this process cannot change
+ * the mode of the path, and does not have the access `needed`.
  */
 function grant(path: BytePath, stats: Stats, bits: number, needed: number): void {
   if ((stats.mode & bits) === bits) return;

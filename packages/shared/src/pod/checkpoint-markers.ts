@@ -6,7 +6,9 @@ import { isObject, type JsonObject, numberField, parseObject, textField } from "
  */
 export type ResumeMode = "required" | "best-effort";
 
-/** The name of the folder for a pulled checkpoint. This folder is in the folder of the checkpoints. */
+/**
+ * The name of the folder for a pulled checkpoint. The folder `checkpoints` of the shared volume contains this folder.
+ */
 export const RESTORED_CHECKPOINT = "restored";
 
 /** A checkpoint that the sidecar pulled. */
@@ -19,7 +21,7 @@ export interface RestoredCheckpoint {
 /** The content of the marker for the newest checkpoint. */
 export interface CheckpointMarker extends RestoredCheckpoint {
   readonly schema: 1;
-  /** The attempt that wrote all files of the checkpoint. */
+  /** The attempt that took the checkpoint. */
   readonly attempt: string;
   /** Number of files. */
   readonly files: number;

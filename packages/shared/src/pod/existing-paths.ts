@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { type Log, silent } from "../cli/log.ts";
 import { reasonOf } from "../fs/system-error.ts";
 
-/** The paths to wait for. Either one path or all paths must exist. */
+/** The paths to wait for, and how many of them must exist. */
 export interface PathCheck {
   readonly paths: readonly string[];
   /** If true, one existing path is enough. By default, all paths must exist. */

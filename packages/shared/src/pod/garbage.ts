@@ -1,18 +1,15 @@
 import { garbageCollector } from "../cli/garbage-collector.ts";
 
-/**
- * When a wait has lasted this number of milliseconds, the garbage from the start of the process is collected. A wait
- * that takes longer than this time may take hours.
- */
+/** Milliseconds from the start of a wait to the first garbage collection. A shorter wait causes no collection. */
 const SETTLED = 1000;
 
 /** Milliseconds between two collections of the garbage that polling produces. */
 const COLLECTION_INTERVAL = 60_000;
 
 /**
- * Collects garbage in a waiting process. The first collection is after one second, and frees the memory that only the
- * start of the process needed. Later collections run every minute, and free the garbage that polling produces. A
- * waiting process allocates so little memory that V8 would collect nothing for hours
+ * Collects garbage in a waiting process. The first collection runs after one second, and frees memory that the process
+ * needed only at its start. Later collections run every minute, and free the garbage that polling produces. Without
+ * this function, V8 would collect the garbage late, because a waiting process allocates little memory
  * (docs/decisions/0050-load-only-needed-code.md). Returns a function that stops the collections.
  */
 export function collectWhenSettled(): () => void {

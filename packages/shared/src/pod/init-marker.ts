@@ -7,7 +7,9 @@ export interface InitMarker {
   readonly by: "launcher" | "sidecar";
   /** The pulled artifacts, in the order of the inputs on the command line. */
   readonly inputs: readonly ArtifactRecord[];
-  /** The references and the patterns from the sidecar's command line. Undefined if no input is a pattern. */
+  /**
+   * The inputs from the sidecar's command line: references and tag patterns. Undefined if no input is a tag pattern.
+   */
   readonly sources?: readonly string[];
   /**
    * The output of an earlier run with the same inputs. If this field is set, the launcher must skip the application.

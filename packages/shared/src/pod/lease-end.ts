@@ -15,9 +15,9 @@ export function holderGone(lease: ReadLease): () => Promise<boolean> {
 }
 
 /**
- * Returns a function that finds out whether the holder of a lease has been dead for `seconds` seconds. The function
- * returns false if the lease is in any state except `ended`. If a new holder takes the lease and also dies, the
- * function counts the seconds from zero again. `now` is a monotonic clock in milliseconds.
+ * Returns a function that finds out whether the holder of a lease has been dead for at least `seconds` seconds. The
+ * function returns false if the lease is in any state except `ended`. If a new holder takes the lease and also dies,
+ * the function counts the seconds from zero again. `now` is a monotonic clock in milliseconds.
  */
 export function endedFor(
   lease: ReadLease,

@@ -9,7 +9,7 @@ export interface Lease {
 
 /**
  * The state of a lease. `none`: nobody has taken the lease, or the holder released the lease. `held`: the holder is
- * alive. `ended`: the holder died, or exited without a release of the lease. Each holder has a different `id`.
+ * alive. `ended`: the holder ended before it released the lease. Each holder has a different `id`.
  */
 export type LeaseState =
   | { readonly kind: "none" }
@@ -20,8 +20,8 @@ export type LeaseState =
 export type ReadLease = () => Promise<LeaseState>;
 
 /**
- * Whether two states are equal. Equal states have the same kind. If the lease has a holder, the holder is also the
- * same.
+ * Whether two states have the same kind and the same `id`. States of the kind `none` have no `id`, and are always
+ * equal.
  */
 export function sameLease(one: LeaseState, other: LeaseState): boolean {
   if (one.kind !== other.kind) return false;

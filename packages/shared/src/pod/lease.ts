@@ -15,7 +15,10 @@ export interface LeaseWatcher {
   readonly path: string;
   /** Returns the current state of the lease. Throws `noInput` with the path if the state cannot be read. */
   state(): Promise<LeaseState>;
-  /** Calls `report` when a held lease ends. Returns a function that stops the reports. */
+  /**
+   * Calls `report` when the holder dies or releases the lease, if the lease is a socket. Returns a function that stops
+   * the reports.
+   */
   onEnd(report: () => void): () => void;
   close(): void;
 }
@@ -76,8 +79,8 @@ function socketLease(path: string, server: Server): Lease {
   const watchers = new Set<Socket>();
   let released = false;
   server.on("connection", (socket) => {
-    // A watcher connects, and waits until this process ends. An open connection would keep this process alive.
-    // Therefore, this process closes each connection that arrives after the release.
+    // A watcher keeps its connection open until this process ends. But an open connection keeps this process alive.
+    // Therefore, this process closes each connection that arrives after the release of the lease.
     if (released) return void socket.destroy();
     watchers.add(socket);
     // The holder ignores watchers that disconnect.
@@ -89,8 +92,7 @@ function socketLease(path: string, server: Server): Lease {
       await removeOld(path);
       released = true;
       for (const socket of watchers) socket.destroy();
-      // This function does not wait until the server is closed. The server closes only after all watchers have
-      // disconnected, and a watcher may wait until this process ends.
+      // This function does not wait until the server is closed, because the lease is already released at this point.
       server.close();
     },
   };
@@ -114,8 +116,8 @@ export function watchLease(path: string): LeaseWatcher {
     if (id === undefined) return heartbeat();
     const answer = await connect(path);
     if (answer === "refused") return { kind: "ended", id };
-    // If the holder has already ended, the socket is destroyed. Node may have emitted the event "close" already, so
-    // this function reads the state again.
+    // If the holder has already ended, the socket is destroyed, and Node has possibly emitted the event "close" before
+    // this function listens for it. Therefore, this function reads the state again.
     if (answer === "gone" || answer.destroyed) return state();
     connection = { socket: answer.once("close", ended), id };
     return { kind: "held", id };
@@ -186,8 +188,8 @@ async function connect(path: string): Promise<Socket | "refused" | "gone"> {
       return new Promise<Socket>((resolve, reject) => {
         const socket = createConnection(address);
         socket.once("error", reject).once("connect", () => {
-          // A later error needs no handling here. After an error, Node emits the event "close", and the listener of
-          // "close" reports the end of the lease.
+          // An error of an established connection needs no handling here. After such an error, Node emits the event
+          // "close", and the listener of "close" reports the end of the lease.
           socket.off("error", reject).on("error", () => {});
           resolve(socket.resume());
         });

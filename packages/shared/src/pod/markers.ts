@@ -19,8 +19,8 @@ export const DEFAULT_SHARE = "/mnt/oras";
 
 /**
  * The launcher and the sidecar communicate through these files and folders on the shared volume (docs/protocol.md).
- * Success and failure have markers with different names. Therefore, a waiting program only checks which marker exists.
- * The program does not need to read the marker.
+ * Success and failure have markers with different names. Therefore, a waiting program can check which marker exists,
+ * and does not need to read the marker.
  */
 export const SHARE = {
   /** The launcher's lease: a socket that is open while the launcher lives (`lease.ts`). */
@@ -86,8 +86,8 @@ export interface OutputRecord {
 }
 
 /**
- * The maximum number of outputs. Each output gets its own record and layer. The maximum applies to the matches of all
- * patterns together. It also applies to the entries of the outputs folder.
+ * The maximum number of outputs. Each output gets its own record and layer. The matches of all patterns are counted
+ * together. The entries of the outputs folder are counted separately.
  */
 export const MAX_OUTPUTS = 1000;
 
@@ -114,7 +114,7 @@ export interface DoneMarker {
   /** The signal that ended the application, such as `SIGKILL`. */
   readonly signal: string | null;
   /**
-   * The reason why the launcher did not start the application, or stopped it. Null if the application ended by itself.
+   * The reason why the launcher stopped the application or did not start it. Null if the application ended by itself.
    */
   readonly reason: string | null;
   /** The start time (RFC 3339, UTC). */
@@ -131,7 +131,7 @@ export interface DoneMarker {
    * field is set, `outputs` lists all saved outputs.
    */
   readonly missing?: readonly MissingOutput[];
-  /** The number of paths that the launcher could not save. Includes the paths that a truncated `missing` omits. */
+  /** The number of all paths that the launcher could not save, even if `missing` lists fewer paths. */
   readonly missingCount?: number;
   /** The artifact of an earlier run. If this field is set, the launcher skipped the application. */
   readonly skipped?: ArtifactRecord;

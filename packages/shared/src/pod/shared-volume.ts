@@ -20,9 +20,9 @@ export interface UntilOptions {
 }
 
 /**
- * The launcher and the sidecar use these operations on the markers of the shared volume. Each read, write and
- * removal is one atomic step: the other side never sees a half-finished call. Tests use another implementation of this interface to run the steps
- * of both sides in every possible order.
+ * The launcher and the sidecar use these operations on the markers of the shared volume. Each read, write and removal
+ * is atomic: the other side never sees an intermediate state. Tests use another implementation of this interface to run
+ * the steps of both sides in every possible order.
  */
 export interface SharedVolume {
   readonly folder: string;
@@ -43,7 +43,7 @@ export interface SharedVolume {
 
 /** Opens the shared volume that is mounted at `folder`. The end of `lease` counts as a change of the volume. */
 export function openVolume(folder: string, lease?: LeaseWatcher): SharedVolume {
-  // This function does not use `join`, because `join` would produce more garbage than the rest of a poll.
+  // This function does not use `join`, because `join` would produce more garbage than everything else in a poll.
   const pathOf = (name: string) => `${folder}/${name}`;
   return {
     folder,

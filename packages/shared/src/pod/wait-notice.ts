@@ -10,7 +10,7 @@ export interface Awaited {
   /** The other side, which causes the event. */
   readonly side: "launcher" | "sidecar";
   readonly lease: ReadLease;
-  /** Maps the name of each marker that ends the wait to the marker's parser. */
+  /** The markers that end the wait. Each key is the name of a marker, and each value is the parser of this marker. */
   readonly markers: Readonly<Record<string, (text: string) => unknown>>;
 }
 

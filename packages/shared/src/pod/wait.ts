@@ -23,16 +23,13 @@ export interface WaitOptions {
    * The creation, change or removal of one of these paths triggers a check. The paths and their folders need not exist.
    */
   readonly paths: readonly string[];
-  /**
-   * A function that watches for additional changes. At each change, this function calls `report`. It returns another
-   * function, which stops these calls.
-   */
+  /** Watches for additional changes, and calls `report` at each of them. Returns a function that stops these calls. */
   readonly changes?: ((report: () => void) => () => void) | undefined;
   /** Seconds between two checks if no change is reported. The default is {@link DEFAULT_POLL_SECONDS}. */
   readonly pollSeconds?: number | undefined;
   /** When this signal aborts, the wait ends and throws the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Receives one line if only polling is possible. */
+  /** Receives one line if the watch fails. */
   readonly log?: Log | undefined;
   /** This notice is logged once if the wait takes long. By default, no notice is logged. */
   readonly notice?: WaitNotice | undefined;
@@ -42,9 +39,9 @@ export interface WaitOptions {
  * Waits until `check` returns a value, and returns this value.
  *
  * This function calls `check` once, starts the watch, and calls `check` again. The second call finds a change that
- * happened before the watch started. Polling continues during the watch, because the watch can miss changes. For
- * example, network volumes report no changes, and the kernel limits the number of watches. Two calls of `check` never
- * overlap.
+ * happened between the first call and the start of the watch. Polling continues during the watch, because the watch can
+ * miss changes. For example, network volumes report no changes, and the kernel limits the number of watches. Two calls
+ * of `check` never overlap.
  */
 export async function waitUntil<T>(check: () => Promise<T | undefined>, options: WaitOptions): Promise<T> {
   options.signal?.throwIfAborted();

@@ -1,7 +1,7 @@
 /**
- * Returns a function that checks for a result of another process. The returned function calls `check`. The other
- * process may produce the result just before its end. Therefore, if `check` finds no result and the other process has
- * ended, the returned function calls `check` once more. If there is still no result, the returned function throws the
+ * Returns a function that checks for a result of another process. The returned function calls `check`. If `check` finds
+ * no result and the other process has ended, the returned function calls `check` once more, because the other process
+ * possibly produced the result after the first call. If there is still no result, the returned function throws the
  * error from `failure`.
  */
 export function whileAlive<T>(

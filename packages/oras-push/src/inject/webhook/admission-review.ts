@@ -35,9 +35,10 @@ export function parseReview(body: string): AdmissionRequest | undefined {
 }
 
 /**
- * Decides whether an object is allowed, and how to patch the object. The admission policies make the same decision.
- * Injects a Pod. For a Job or a CronJob, only copies the annotations to the pod template, because the pods are injected
- * later. Refuses an object if its pods would be refused.
+ * Decides whether an object is allowed, and how to patch the object. The admission policies make the same decision. A
+ * Pod is injected at once. For a Job or a CronJob, the patch only copies the annotations to the pod template. The
+ * webhook injects each pod of the template later, when Kubernetes creates the pod. Refuses an object if its pods would
+ * be refused.
  */
 export function decide(object: unknown, settings: InjectionSettings): AdmissionDecision {
   const decisions = findTemplates(object).map((template) => decideTemplate(template, settings));

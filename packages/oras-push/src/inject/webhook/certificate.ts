@@ -25,8 +25,8 @@ export function readCertificate(folder: string): CertificatePair {
   try {
     const read = (name: string) => readFileSync(join(folder, name), "utf8");
     const pair = { cert: read(FILES.cert), key: read(FILES.key) };
-    // While another program overwrites a file, the file may be empty. `createSecureContext` accepts an empty text, but
-    // the next two calls reject an empty text.
+    // While another program overwrites a file, `read` can return an empty text. `createSecureContext` would accept an
+    // empty text, but the next two calls reject it.
     new X509Certificate(pair.cert);
     createPrivateKey(pair.key);
     createSecureContext(pair);
@@ -39,8 +39,8 @@ export function readCertificate(folder: string): CertificatePair {
 }
 
 /**
- * Calls `use` when the certificate in a folder changes, until `signal` aborts. If the new certificate is invalid, warns
- * once, and does not call `use`.
+ * Calls `use` when the certificate in a folder changes, until `signal` aborts. If the new certificate is invalid,
+ * warns, and does not call `use`. Does not repeat the warning while the failure stays the same.
  */
 export function watchCertificate(
   folder: string,

@@ -16,8 +16,8 @@ export type TokenRequest = (
 const DEFAULT_TOKEN_SECONDS = 60;
 
 /**
- * This process renews a token this many seconds before the token expires. If the lifetime of the token is shorter than
- * twice this time, this process renews the token after half of the lifetime.
+ * This process renews a token this many seconds before the token expires, but never in the first half of the token's
+ * lifetime.
  */
 const RENEWAL_MARGIN_SECONDS = 5;
 
@@ -52,7 +52,10 @@ export class Authorizer {
   readonly #renewals = new Map<string, Promise<Token>>();
   readonly #secrets = new Set<string>();
   #basic: string | undefined;
-  /** A text that describes the refused credentials, such as `bob was refused`. Undefined before the first challenge. */
+  /**
+   * Describes the refused credentials for an error message. For example: `bob was refused`. Undefined before the first
+   * challenge.
+   */
   #refused: string | undefined;
 
   constructor(registry: string, credentials: CredentialSource, request: TokenRequest) {
@@ -63,9 +66,8 @@ export class Authorizer {
 
   /**
    * Returns the `Authorization` header for a scope. Returns undefined before the first challenge. If the token has
-   * expired or will expire soon, this method renews the token. Without this renewal, the registry might reject an
-   * expired token only after this process has sent a large body. Throws the errors of {@link answer} if the renewal
-   * fails.
+   * expired or will expire soon, this method renews the token. Otherwise, this process might send a large body with an
+   * expired token, and the registry would reject the request. Throws the errors of {@link answer} if the renewal fails.
    */
   async header(scope: string): Promise<string | undefined> {
     const token = this.#tokens.get(scope);
@@ -74,10 +76,9 @@ export class Authorizer {
   }
 
   /**
-   * Answers the challenge of a 401. Returns false if there is no credential, or if the registry has already rejected
-   * the credential. `hadPassword` is true if the rejected request contained a password. If the request started before
-   * the first challenge, the request contained no password. Throws `notAuthorized` if the token server refuses to issue
-   * a token.
+   * Answers the challenge of a 401. Returns false in three cases: this class supports no scheme of the challenge, there
+   * is no password, or the rejected request already contained the password. `hadPassword` says whether the rejected
+   * request contained the password. Throws `notAuthorized` if the token server refuses to issue a token.
    */
   async answer(
     challenge: string | readonly string[] | undefined,
@@ -105,7 +106,7 @@ export class Authorizer {
   }
 
   /**
-   * A text that describes the refused credentials, such as `bob was refused`. Undefined if the registry sent no
+   * Describes the refused credentials for an error message. For example: `bob was refused`. Undefined before the first
    * challenge.
    */
   get refused(): string | undefined {
@@ -163,8 +164,8 @@ export class Authorizer {
   }
 
   /**
-   * Requests a token with a GET. If the credential is a refresh token, this method sends a POST instead. After this
-   * POST, the token server exchanges the refresh token for an access token.
+   * Requests a token with a GET. If the credential is a refresh token, this method instead sends a POST that exchanges
+   * the refresh token for an access token.
    */
   #send(
     realm: URL,

@@ -92,7 +92,7 @@ async function outcome(
   key: string,
   { env, signal, timeout = DEFAULT_TIMEOUT }: HelperOptions,
 ): Promise<Outcome> {
-  // `node:child_process` is loaded only here, because most commands run no helper.
+  // Most commands run no helper. Therefore, `node:child_process` is not loaded before a helper runs.
   const { spawn } = await import("node:child_process");
   signal?.throwIfAborted();
   // A helper is often a script. The child processes of a script could outlive the script and keep stdout open.
@@ -135,8 +135,8 @@ function firstBytes(stream: Readable): () => string {
 }
 
 /**
- * Waits until the helper has ended and its stdout is closed. After that, this function waits at most
- * {@link STDERR_TIME} for the end of stderr, and calls `done`.
+ * Waits until the helper has exited and its stdout is closed. After that, this function waits for the stderr of the
+ * helper to close, for at most {@link STDERR_TIME}. Finally, this function calls `done`.
  */
 function readOutcome(
   child: ChildProcessByStdio<Writable, Readable, Readable>,

@@ -29,7 +29,8 @@ export function dockerCredentials(
 /**
  * Finds the credential of a registry in a configuration. Runs the registry's helper, or the helper of `credsStore` if
  * the registry has no helper. If there is no helper, or the helper has no credential, this function uses the most
- * specific key of `auths`: `HOST/REPOSITORY`, a leading part of this path, or `HOST`.
+ * specific key of `auths`. For the repository `a/b`, the most specific key is `HOST/a/b`, the next one is `HOST/a`, and
+ * the last one is `HOST`.
  */
 export async function credentialFor(
   registry: string,
@@ -67,10 +68,11 @@ function mostSpecificKey(
 }
 
 /**
- * Reads the configuration as `oras` does: from the path `named`, else from `$DOCKER_CONFIG`, else from `~/.docker`.
- * Each path may be a file, or a folder with `config.json` or `.dockerconfigjson`. A mounted pull secret contains a file
- * named `.dockerconfigjson`. Returns an empty configuration if `named` is undefined and there is no file. Throws
- * `noInput` if a file cannot be read.
+ * Reads the configuration from the path in `named`. If `named` is undefined, this function uses the path in
+ * `$DOCKER_CONFIG`. If this variable is not set either, this function uses `~/.docker`. The path can be a file, or a
+ * folder with `config.json` or `.dockerconfigjson`. A mounted pull secret contains the file `.dockerconfigjson`. If
+ * `named` is undefined and there is no file, this function returns an empty configuration. Throws `noInput` if `named`
+ * leads to no file, or if the file cannot be read or is invalid.
  */
 export async function readDockerConfig(named: string | undefined, env: NodeJS.ProcessEnv): Promise<DockerConfig> {
   const home = env.HOME === undefined || env.HOME === "" ? undefined : join(env.HOME, ".docker");

@@ -71,8 +71,8 @@ export class Connections {
   }
 
   /**
-   * Creates a connector that also records errors after the handshake. A registry rejects a client certificate only
-   * after the handshake.
+   * Creates a connector that records errors after the handshake. For example, a registry that uses TLS 1.3 rejects an
+   * invalid client certificate after the handshake.
    */
   #connector(tls: buildConnector.BuildOptions): buildConnector.connector {
     const connect = buildConnector({ ...tls, allowH2: false });

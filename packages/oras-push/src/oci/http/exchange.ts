@@ -23,8 +23,8 @@ export interface ExchangeOptions {
 const LARGEST_WHOLE_BODY = 64 << 10;
 
 /**
- * The assumed speed at which a registry moves an uploaded blob to its final place, in bytes per millisecond. Some
- * registries move the blob before they respond.
+ * Some registries first store an uploaded blob in a temporary place, and move the blob before they respond. This
+ * constant is the assumed speed of this move, in bytes per millisecond.
  */
 const STORAGE_SPEED = (4 << 20) / 1000;
 
@@ -38,9 +38,9 @@ const LONGEST_MOVEMENT = 300_000;
 const SLOW_LINK = (64 << 10) / 1000;
 
 /**
- * Sends one request, and does not retry. Throws an error if the server is silent for too long. A silent server accepts
- * no byte of the body, or sends no response. If the body is large, the server has more time to respond. Converts each
- * error with the function `failure`, and throws the result.
+ * Sends one request, and does not retry. Throws an error if the server accepts the body too slowly, or does not respond
+ * in time. If the body is large, the server has more time to respond. Converts each error with the function `failure`,
+ * and throws the result.
  */
 export async function exchange(
   connections: Connections,
@@ -103,8 +103,8 @@ async function* once(bytes: Buffer): AsyncGenerator<Buffer> {
 }
 
 /**
- * Waits for the result of a request. Throws the reason of the abort as soon as `signal` aborts. undici itself ignores
- * an abort while it opens a connection.
+ * Waits for the result of a request. Throws the reason of the abort as soon as `signal` aborts. Without this function,
+ * undici would ignore an abort while undici opens a connection.
  */
 async function unlessAborted<T>(request: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();

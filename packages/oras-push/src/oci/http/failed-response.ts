@@ -10,8 +10,8 @@ export interface Explanation {
   /** Removes secrets from a text that the registry sent. */
   readonly conceal: (text: string) => string;
   /**
-   * A text that describes the refused credentials, such as `bob was refused`. Undefined if the registry did not request
-   * credentials.
+   * Describes the refused credentials for an error message. For example: `bob was refused`. Undefined if the registry
+   * did not request credentials.
    */
   readonly refused: string | undefined;
 }

@@ -106,12 +106,13 @@ export class RegistryLimits {
 
   /**
    * Chooses a smaller chunk size after a 413. `refused` is the size of the refused body, or undefined if the size is
-   * unknown. The registry accepts only chunks of at least `least` bytes. Returns false if no smaller size is possible.
+   * unknown. `least` is the minimum chunk size that the registry accepts, in bytes. Returns false if no smaller size is
+   * possible.
    */
   shrinkChunks(refused: number | undefined, least: number): boolean {
     const known = this.#chunkSize;
     if (refused !== undefined && refused <= Math.max(least, SMALLEST_CHUNK)) return false;
-    // Another upload has already chosen a smaller size.
+    // Another upload has already reduced the chunk size, but the refused body did not yet use the reduced size.
     if (known !== undefined && (refused === undefined || refused > known)) return true;
     this.#chunkSize = known === undefined ? firstChunk(refused) : Math.max(known / 2, SMALLEST_CHUNK);
     return true;
@@ -130,7 +131,7 @@ function firstChunk(refused: number = Number.POSITIVE_INFINITY): number {
 
 const KNOWN = new Map<string, RegistryLimits>();
 
-/** Returns the limits of a registry. All connections of this process share these limits. */
+/** Returns the limits of a registry. All connections of this process to this registry share these limits. */
 export function limitsOf(registry: string): RegistryLimits {
   const limits = KNOWN.get(registry) ?? new RegistryLimits();
   KNOWN.set(registry, limits);

@@ -35,8 +35,8 @@ export interface RegistryRequest {
    */
   readonly patience?: number;
   /**
-   * Whether the transport retries this request. True by default. Set this field to false if a retry must also repeat
-   * other steps.
+   * Whether the transport retries this request. True by default. Set this field to false if the caller handles failures
+   * itself, for example because a retry must repeat several requests.
    */
   readonly retry?: boolean;
   /** A signal that aborts this request. This signal replaces the signal of the transport. */

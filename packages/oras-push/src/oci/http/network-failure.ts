@@ -35,7 +35,10 @@ const SWITCHED_PROTOCOL = "ERR_ASSERTION";
 export interface UnreachableHost {
   /** Host and port. */
   readonly host: string;
-  /** The registry that redirected to this host. Undefined if this host is the registry. */
+  /**
+   * The registry that led to the unreachable host, for example by a redirect. Undefined if the registry itself is
+   * unreachable.
+   */
   readonly redirectedBy: string | undefined;
   /** The host and port of the proxy. Undefined for a direct connection. */
   readonly proxy: string | undefined;
@@ -48,7 +51,7 @@ const REFUSED_CERTIFICATE = /_ALERT_(.*CERTIFICATE.*|UNKNOWN_CA)$/;
 
 /**
  * Creates the failure for a network error code such as `ECONNREFUSED`. The failure is `notAuthorized` if a proxy
- * rejected the credentials. Otherwise, the failure is `unavailable`.
+ * responded with the status 407 (Proxy Authentication Required). Otherwise, the failure is `unavailable`.
  */
 export function networkFailure(
   { host, redirectedBy, proxy, plain }: UnreachableHost,
@@ -78,7 +81,8 @@ export function networkFailure(
 /**
  * Returns a code if an error shows that undici could not parse a response. Returns undefined for any other error. If
  * the status of a response is 101, an assertion in undici fails. In the packaged executable, Node cannot read the
- * source code of this assertion. Therefore, Node throws a `SyntaxError` instead of an assertion error.
+ * source code of this assertion, and throws a `SyntaxError` instead of an assertion error. Therefore, this function
+ * treats a `SyntaxError` as a response with the status 101.
  */
 export function parserErrorCode(error: unknown): string | undefined {
   if (error instanceof errors.HTTPParserError) return "HPE";

@@ -4,10 +4,11 @@ import { ToolError } from "shared/cli/tool-error";
 /**
  * Returns the proxy for a URL. The rules are the same as in Go programs such as `oras`. The URL's scheme selects the
  * variable `HTTPS_PROXY` or `HTTP_PROXY`. The name of the variable can also be in lower case. Returns undefined if the
- * variable is not set, if the host of the URL is this machine, or if `NO_PROXY` contains the host. `NO_PROXY` is a list
- * of host names, addresses and networks such as `10.0.0.0/8`. A host name includes its subdomains. A name with a
- * leading dot means only the subdomains. The entry `*` means every host. A name or an address may have a port. Throws
- * `usage` if the value of the selected variable is not an HTTP URL. The error does not contain this value.
+ * variable is not set, if the host of the URL is this machine, or if an entry of `NO_PROXY` matches the host. An entry
+ * is a host name, an address, or a network such as `10.0.0.0/8`. The entry `example.com` matches the host `example.com`
+ * and its subdomains. The entry `.example.com` matches only the subdomains. The entry `*` matches every host. If a name
+ * or an address ends with a port, the entry matches only this port. Throws `usage` if the value of the selected
+ * variable is not an HTTP URL. The error does not contain this value.
  */
 export function proxyFor(url: URL, env: NodeJS.ProcessEnv): URL | undefined {
   const name = url.protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY";

@@ -17,8 +17,8 @@ export interface Backoff {
 /** How long to retry. */
 export interface RetryPolicy extends Backoff {
   /**
-   * The maximum time from the first failure of a request to the last attempt, in seconds. If the registry does not
-   * respond, this time begins when the registry becomes silent.
+   * The maximum time from the first failure of a request to the start of the last attempt, in seconds. If a request
+   * fails because the registry is silent, the start of the silence counts as the time of the failure.
    */
   readonly deadlineSeconds: number;
 }
@@ -27,8 +27,8 @@ export interface RetryPolicy extends Backoff {
 export const DEFAULT_RETRY: RetryPolicy = { deadlineSeconds: 30, firstDelay: 250, longestDelay: 5000 };
 
 /**
- * The time for retries starts again after an attempt that takes longer than `deadlineSeconds`, but at most this many
- * times.
+ * If an attempt runs for more than `deadlineSeconds` before it fails, the full time for retries is available again.
+ * This rule applies to at most this many attempts.
  */
 const MAX_LONG_ATTEMPTS = 5;
 
@@ -57,10 +57,10 @@ export function failingSince<E>(error: E, time: number): E {
 }
 
 /**
- * Calls `attempt` until it succeeds. Throws the last error if `predicate` decides against a retry, or if the deadline
- * has passed. If the server requested a delay, the wait before the retry is at least as long as this delay. `attempt`
- * may also call this function. If such an inner call fails, the time for retries of the outer call begins at the first
- * failure of the inner call.
+ * Calls `attempt` until it succeeds. Throws the last error if `predicate` decides against a retry, or if the next
+ * attempt would start after the deadline. If the server requested a delay, the wait before the retry is at least as
+ * long as this delay. Calls can be nested: `attempt` itself can call this function. If the inner call fails at its
+ * deadline, the outer deadline counts from the first failure of the inner call.
  */
 export async function retrying<T>(
   attempt: () => Promise<T>,
@@ -83,7 +83,7 @@ export async function retrying<T>(
       if (!decision.retry) throw error;
       const failed = FAILING_SINCE.get(error as object) ?? performance.now();
       const long = failed - started > deadline && longAttempts++ < MAX_LONG_ATTEMPTS;
-      // During most of a long attempt, the registry worked. Therefore, the time for retries starts again.
+      // A long attempt proves that the registry worked. Therefore, the full time for retries is available again.
       if (long || firstFailure === undefined) firstFailure = failed;
       const delay = (decision.delay ?? 0) + backOff(attempts, policy);
       if (performance.now() + delay - firstFailure > deadline) throw failingSince(error, firstFailure);
@@ -95,7 +95,7 @@ export async function retrying<T>(
 
 /**
  * Returns a random delay before the next attempt, in milliseconds. The maximum of the delay doubles with each attempt.
- * The minimum is 1 ms. Without this minimum, the process could retry with no pause if a server requests a delay of 0.
+ * The minimum is 1 ms, so that there is always a pause before a retry.
  */
 export function backOff(attempts: number, policy: Backoff, random: () => number = Math.random): number {
   const longest = Math.min(policy.firstDelay * 2 ** attempts, policy.longestDelay);
@@ -155,7 +155,7 @@ export const isRefusedForNow: RetryPredicate = (error) =>
 /** The error codes of a registry that cannot find or read a blob of a manifest (distribution-spec, "Error Codes"). */
 const MISSING_BLOB = new Set(["MANIFEST_BLOB_UNKNOWN", "DIGEST_INVALID"]);
 
-/** Whether a registry rejected a manifest because it cannot find or read a blob. */
+/** Whether a registry rejected a manifest because the registry cannot find or read a blob of the manifest. */
 export function isMissingBlob(error: unknown): boolean {
   return error instanceof RegistryError && MISSING_BLOB.has(error.registryCode ?? "");
 }
@@ -164,18 +164,18 @@ export function isMissingBlob(error: unknown): boolean {
 const MAX_MISSING_BLOB_RETRIES = 4;
 
 /**
- * Creates a predicate for the push of a manifest. A registry may confirm that it stored a blob, but then fail to find
- * the blob for a short time. There are two known reasons. In replicated storage, a new blob may become visible late. In
- * version 2 of distribution, the metadata of a blob is empty while another push to the repository overwrites this
- * metadata. The predicate allows only {@link MAX_MISSING_BLOB_RETRIES} retries for a missing blob, because the blob may
- * also have been deleted.
+ * Creates a predicate for the push of a manifest. Some registries confirm that they have stored a blob, but cannot find
+ * the blob for a short time after that. There are two known reasons. In replicated storage, a new blob can become
+ * visible late. In version 2 of distribution, the metadata of a blob is empty while another push to the repository
+ * overwrites this metadata. The predicate allows only {@link MAX_MISSING_BLOB_RETRIES} retries for a missing blob. If
+ * somebody has deleted the blob, more retries would not help.
  */
 export function manifestRetry(): RetryPredicate {
   let missing = 0;
   return (error) => (isMissingBlob(error) ? { retry: missing++ < MAX_MISSING_BLOB_RETRIES } : isTransient(error));
 }
 
-/** A download is resumed at most this many times in a row without a new byte. */
+/** If no new byte arrives, this process resumes a download at most this many times. Each new byte resets the count. */
 const MAX_STALLED_DOWNLOADS = 5;
 
 /**

@@ -4,7 +4,7 @@ export const MIN_PROGRESS: number = 16 << 10;
 /** The initial size of the pieces of a request body, in bytes. */
 const FIRST_PIECE = 64 << 10;
 
-/** If the registry accepts a piece within this many milliseconds, the next piece may be twice as large. */
+/** If the registry accepts a piece within this many milliseconds, the next piece can be twice as large. */
 const FAST = 100;
 
 /** If the registry needs more than this many milliseconds for a piece, the next piece is half as large. */
@@ -41,8 +41,8 @@ export class StallWatch {
   #bytes = 0;
 
   /**
-   * Calls `stalled` if this process waits `limit` milliseconds in total before the registry sends or accepts
-   * {@link MIN_PROGRESS} bytes. Calls `stalled` only one time.
+   * Calls `stalled` one time, when the waits for the registry reach a total of `limit` milliseconds. When the registry
+   * has sent or accepted {@link MIN_PROGRESS} bytes, the total starts again at 0.
    */
   constructor(limit: number, code: StallCode, stalled: (error: StalledError) => void) {
     this.#limit = limit;
@@ -132,8 +132,8 @@ function nextSize(size: number, time: number): number {
 }
 
 /**
- * Yields the chunks of a response body. Calls `stalled` if this process waits `limit` milliseconds in total before
- * {@link MIN_PROGRESS} bytes arrive.
+ * Yields the chunks of a response body. Calls `stalled` when the waits for chunks reach a total of `limit`
+ * milliseconds. When {@link MIN_PROGRESS} bytes have arrived, the total starts again at 0.
  */
 export async function* watchedResponse(
   body: AsyncIterable<Buffer>,

@@ -16,8 +16,8 @@ export type SendTokenRequest = (url: URL, credentials: TokenCredentials) => Prom
 
 /**
  * Requests a token and follows redirects. Sends the credentials only to the origin of `realm`. Throws `notAuthorized`
- * for a redirect from HTTPS to plain HTTP. If the request contains a refresh token, a redirect must have the status 307
- * or 308 and lead to the origin of `realm`. For any other redirect of such a request, this function throws `registry`.
+ * for a redirect from HTTPS to plain HTTP. If the request contains a refresh token, this function throws `registry` for
+ * a redirect to an origin other than the origin of `realm`, and for a redirect with a status other than 307 or 308.
  */
 export async function requestToken(
   realm: URL,

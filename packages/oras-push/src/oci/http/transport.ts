@@ -24,13 +24,15 @@ import {
 import { requestToken, type TokenCredentials } from "./token-request.ts";
 
 /**
- * How to send requests to a registry. If the registry does not use TLS, requests can switch to plain HTTP. This switch
- * requires that `insecure` is true and `plainHttp` is not false.
+ * How to send requests to a registry. If `insecure` is true and `plainHttp` is undefined, the first request uses TLS.
+ * If this request shows that the registry does not use TLS, the transport repeats the request over plain HTTP, and uses
+ * plain HTTP for all further requests.
  */
 export interface TransportOptions extends ConnectionOptions {
   /**
-   * If true, requests use plain HTTP. If false, requests use TLS. By default, only requests to a local registry use
-   * plain HTTP, unless `ca`, `cert` or `insecure` is set.
+   * If true, requests use plain HTTP. If false, requests use TLS. By default, requests to a local registry use plain
+   * HTTP, and requests to any other registry use TLS. If `ca`, `cert` or `insecure` is set, the default is TLS for
+   * every registry.
    */
   readonly plainHttp?: boolean | undefined;
   readonly credentials: CredentialSource;

@@ -57,7 +57,7 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** Whether a certificate is valid. OpenSSL rejects all certificates if one of them is invalid. */
+/** Whether a certificate is valid. If a list contains one invalid certificate, OpenSSL rejects the whole list. */
 function isCertificate(pem: string): boolean {
   try {
     return new X509Certificate(pem).raw.length > 0;

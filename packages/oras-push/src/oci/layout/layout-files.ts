@@ -73,8 +73,8 @@ export class LayoutFiles {
   }
 
   /**
-   * Writes a file atomically. The function `write` writes the content to a temporary file, and returns the final path
-   * of the file. Throws `cannotCreate` if a system call fails.
+   * Writes a file atomically. The function `write` writes the content to an open temporary file, and returns a path.
+   * After that, this method renames the temporary file to this path. Throws `cannotCreate` if a system call fails.
    */
   async write(write: (file: FileHandle) => Promise<string>): Promise<void> {
     await writeAtomically(this.folder, write).catch((error) => {

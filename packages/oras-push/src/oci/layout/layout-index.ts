@@ -2,12 +2,15 @@ import type { Descriptor } from "../descriptor.ts";
 import { type Digest, isDigest } from "../digest.ts";
 import { OCI_INDEX, REF_NAME } from "../media-types.ts";
 
-/** An entry of a layout's index. A change of the index keeps the fields and annotations of other tools. */
+/** An entry of a layout's index. The functions in this file keep fields and annotations that other tools have added. */
 export interface IndexEntry extends Omit<Descriptor, "annotations"> {
   readonly annotations?: Readonly<Record<string, unknown>>;
 }
 
-/** The index of a layout (image-spec, image-index.md). A change of the index keeps the fields of other tools. */
+/**
+ * The index of a layout (image-spec, image-index.md). The functions in this file keep fields that other tools have
+ * added.
+ */
 export interface LayoutIndex {
   readonly manifests: readonly IndexEntry[];
 }
@@ -68,8 +71,8 @@ export function withManifest(index: LayoutIndex, { mediaType, digest, size }: De
 }
 
 /**
- * Removes each entry that has this digest and either no tag or a tag from `tags`. Keeps all other entries. Returns the
- * given index if nothing is removed.
+ * Removes entries with this digest: each entry without a tag, and each entry whose tag is in `tags`. Keeps all other
+ * entries. Returns `index` itself if no entry is removed.
  */
 export function withoutManifest(index: LayoutIndex, digest: Digest, tags: readonly string[]): LayoutIndex {
   const stays = (entry: IndexEntry) => {
@@ -81,7 +84,7 @@ export function withoutManifest(index: LayoutIndex, digest: Digest, tags: readon
 }
 
 /**
- * Whether an entry can be removed. The entry must have no annotations, and another entry must have the same manifest.
+ * Whether an entry is redundant: it has no annotations, and another entry with the same manifest stays in the index.
  */
 function isRedundant(entry: IndexEntry, at: number, entries: readonly IndexEntry[]): boolean {
   if (!isBare(entry)) return false;

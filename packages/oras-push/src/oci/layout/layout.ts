@@ -26,7 +26,7 @@ const PIECE = 1 << 20;
 
 /**
  * Opens an OCI image layout. Creates the missing parts of the layout if `access` includes push. Throws `noInput` if the
- * folder is not a layout of a supported version, and `cannotCreate` if the layout cannot be created.
+ * folder is not a layout of the supported version, and `cannotCreate` if the layout cannot be created.
  */
 export async function openLayout(folder: string, access: Access, signal: AbortSignal): Promise<Layout> {
   const layout = new Layout(folder, signal);
@@ -81,7 +81,7 @@ export class Layout implements ArtifactStore {
     if (version !== LAYOUT_VERSION) throw fail(`expected version ${LAYOUT_VERSION}, found ${JSON.stringify(version)}`);
   }
 
-  /** Always returns undefined. An early answer would save no time, because {@link hasBlob} needs no network. */
+  /** Returns undefined without a check. An early check would save no time, because {@link hasBlob} needs no network. */
   async probeBlob(): Promise<undefined> {}
 
   /**

@@ -23,9 +23,7 @@ export const DEFAULT_TIMING: LockTiming = { pause: 20, stale: 10_000 };
 
 /** A lock that this process holds. */
 export interface HeldLock {
-  /**
-   * Throws {@link LostLockError} if another process removed this lock. Another process removes a lock that seems stale.
-   */
+  /** Throws {@link LostLockError} if another process considered this lock stale and removed it. */
   check(): Promise<void>;
 }
 
@@ -40,7 +38,7 @@ export class LostLockError extends Error {
  * measures how long the token stays unchanged. The waiting process uses only its own clock, because the clocks of two
  * machines may differ. `act` must call `check` right before a step that requires the lock. If `check` finds that
  * another process has removed the lock, this function takes the lock again and repeats `act`. Throws `cannotCreate` if
- * the file cannot be created.
+ * the lock file cannot be created.
  */
 export async function withLock<T>(
   path: string,
@@ -98,10 +96,7 @@ async function linkLock(own: string, path: string): Promise<boolean> {
   }
 }
 
-/**
- * Removes a stale lock. If another process has replaced the stale lock in the meantime, this function restores the new
- * lock.
- */
+/** Removes the stale lock that contains `token`. If `path` now has a different lock, this function keeps that lock. */
 async function removeStale(path: string, token: string, own: string): Promise<void> {
   const aside = `${own}.broken`;
   try {
@@ -111,8 +106,8 @@ async function removeStale(path: string, token: string, own: string): Promise<vo
     throw error;
   }
   // The renamed lock may be the new lock of another process. In this case, `linkLock` restores the new lock. If a third
-  // process has created a lock at `path` in the meantime, `linkLock` does nothing. The owner of the renamed lock will
-  // get an error from `check`.
+  // process has already created another lock at `path`, `linkLock` does nothing, and the owner of the renamed lock gets
+  // an error from `check`.
   if ((await tokenOf(aside)) !== token) await linkLock(aside, path);
   await removeFile(aside);
 }

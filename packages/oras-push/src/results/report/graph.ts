@@ -15,8 +15,8 @@ interface Box {
   readonly state: string;
   readonly inputs: readonly string[];
   /**
-   * The column of the box. A box without inputs is in column 0. Any other box is one column to the right of the last
-   * column of its inputs.
+   * The column of the box. A box without inputs is in column 0. Any other box is one column to the right of its
+   * rightmost input.
    */
   column: number;
   row: number;

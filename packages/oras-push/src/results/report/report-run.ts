@@ -30,7 +30,7 @@ export interface ReportRun extends ListedRun {
   /** Whether the artifact is in an OCI layout on disk. */
   readonly inLayout: boolean;
   readonly inputs: readonly RunInput[];
-  /** The digest of the artifact whose files this image contains. Undefined if this artifact is not an image. */
+  /** If this is the image of another artifact, the digest of that artifact. Otherwise, undefined. */
   readonly imageOf: Digest | undefined;
   readonly logs: readonly LogEnd[];
 }
@@ -53,7 +53,7 @@ export function unreadRun(artifact: TaggedManifest): UnreadRun {
   return { run: listedRun(artifact), inLayout, inputs, imageOf, store, logs: logsOf(manifest) };
 }
 
-/** Reads the last `lines` lines of each log. If a log cannot be read, its text is the reason. */
+/** Reads the last `lines` lines of each log. If a log cannot be read, the field `text` contains the reason. */
 export function readLogs(runs: readonly UnreadRun[], lines: number, limit: Limiter, concurrency: number) {
   return mapConcurrently(runs, concurrency, async ({ run, store, logs, ...more }): Promise<ReportRun> => {
     const wanted = lines > 0 ? logs : [];

@@ -25,7 +25,7 @@ export interface Report {
   /** The repositories without tags. */
   readonly empty: readonly string[];
   readonly unreadable: readonly Unreadable[];
-  /** The number of all tags that were read. Tags that were not selected count too. */
+  /** The number of all tags that were read, whether they were selected or not. */
   readonly total: number;
   /** The number of runs in the report. */
   readonly runs: number;

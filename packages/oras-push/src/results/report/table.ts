@@ -97,7 +97,8 @@ function folderName({ repository, tag, inLayout }: ReportRun): string {
 }
 
 /**
- * Names the artifact whose files an image contains. A pull cannot restore an image, so the page shows no pull command.
+ * Shows the digest of the artifact whose files an image contains. The page shows no pull command for an image, because
+ * `oras-push pull` cannot restore files from an image.
  */
 function imageOf(digest: string, ids: RunIds): Html {
   const id = ids.get(digest);

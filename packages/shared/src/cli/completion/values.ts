@@ -11,8 +11,8 @@ export type ValueCompletion =
   | { readonly kind: "text" };
 
 /**
- * Returns how a shell completes the value of an option. If the placeholder begins with FILE, PATH, SOCKET or DIR, the
- * value is a path on disk.
+ * Returns how a shell completes the value of an option. If the placeholder is DIR, the value is the path of a folder.
+ * If the placeholder begins with the word FILE, PATH or SOCKET, the value is the path of a file or folder.
  */
 export function valueCompletion(spec: OptionSpec): ValueCompletion {
   if (spec.type === "flag" || ("implied" in spec && spec.implied !== undefined)) return { kind: "flag" };
