@@ -87,7 +87,8 @@ export function pullLayoutReference(form: ReferenceForm, text: string): AnyRefer
 
 /** Parses the name of a whole repository or OCI layout. Throws a usage failure if the text has a tag or a digest. */
 export function wholeReference(form: ReferenceForm, text: string, ociLayout: boolean): AnyReference {
-  const reference = repositoryOf(form, text, ociLayout);
+  if (ociLayout) checkNoTag(form, text);
+  const reference = orLayoutHint(text, () => repositoryOf(form, text, ociLayout));
   if (reference.tag !== undefined || reference.digest !== undefined)
     throw usageError(form.usage, `--all needs a repository without tag and digest, not ${text}`);
   return reference;
