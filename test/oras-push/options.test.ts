@@ -224,7 +224,7 @@ describe("a sidecar", () => {
   it("reports an invalid command line", async () => {
     await refused(sidecar("NA r.io/out"), /^r.io\/out has no tag/);
     const tag = "t".repeat(118);
-    await refused(sidecar(`NA r.io/out:${tag}`), /is too long: with -incomplete added/);
+    await refused(sidecar(`NA r.io/out:${tag}`), /is too long: the tag and -incomplete together/);
     await sidecar(`NA r.io/out:${tag} --incomplete-run discard`);
     await refused(sidecar("NA"), /expected PULL-FROM and PUSH-TO, found 1 argument$/);
     await refused(sidecar("NA NA NA"), /expected PULL-FROM and PUSH-TO, found 3 arguments$/);

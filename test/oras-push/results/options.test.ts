@@ -3,6 +3,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { listPlan } from "oras-push/options/list";
 import { LIST_USAGE } from "oras-push/options/list-usage";
+import { pullPlan } from "oras-push/options/pull";
+import { PULL_USAGE } from "oras-push/options/pull-usage";
 import { reportPlan } from "oras-push/options/report";
 import { REPORT_USAGE } from "oras-push/options/report-usage";
 import { parseCommandLine } from "shared/cli/command-line";
@@ -14,6 +16,7 @@ const DAY = 86_400_000;
 
 const words = (text: string) => text.split(" ").filter(Boolean);
 const list = async (text: string) => listPlan(await parseCommandLine(LIST_USAGE, words(text), {}), {}, NOW);
+const pullAll = async (text: string) => pullPlan(await parseCommandLine(PULL_USAGE, ["--all", ...words(text)], {}), {});
 
 describe("oras-push report", () => {
   const report = async (text: string) => reportPlan(await parseCommandLine(REPORT_USAGE, words(text), {}), {}, NOW);
@@ -35,23 +38,30 @@ describe("oras-push report", () => {
     });
 });
 
-it("a layout without its option, or with a tag, gets a hint", async (t) => {
-  const folder = temporaryFolder(t);
-  const layout = `${folder}/demo/x`;
-  mkdirSync(layout, { recursive: true });
-  const refused = { code: "usage", message: /is not a reference/ };
-  await assert.rejects(list(layout), (error: ToolError) => error.code === "usage" && error.hint === undefined);
-  writeFileSync(`${layout}/oci-layout`, "{}");
-  await assert.rejects(list(layout), { ...refused, hint: "to read the OCI layout in this folder, add --oci-layout" });
-  await assert.rejects(list(`${layout}/`), { ...refused, hint: /add --oci-layout/ });
-  await assert.rejects(list(`--oci-layout ${layout}:run-3`), {
-    code: "usage",
-    message: `expected an OCI layout without tag and digest, not ${layout}:run-3`,
-    hint: `leave out the tag or digest: write ${layout}`,
+for (const [command, parse] of [
+  ["list", list],
+  ["pull --all", pullAll],
+] as const)
+  it(`a layout without its option, or with a tag, gets a hint from oras-push ${command}`, async (t) => {
+    const folder = temporaryFolder(t);
+    const layout = `${folder}/demo/x`;
+    mkdirSync(layout, { recursive: true });
+    const refused = { code: "usage", message: /is not a reference/ };
+    await assert.rejects(parse(layout), (error: ToolError) => error.code === "usage" && error.hint === undefined);
+    writeFileSync(`${layout}/oci-layout`, "{}");
+    await assert.rejects(parse(layout), {
+      ...refused,
+      hint: "to read the OCI layout in this folder, add --oci-layout",
+    });
+    await assert.rejects(parse(`${layout}/`), { ...refused, hint: /add --oci-layout/ });
+    await assert.rejects(parse(`--oci-layout ${layout}:run-3`), {
+      code: "usage",
+      message: `expected an OCI layout without tag and digest, not ${layout}:run-3`,
+      hint: `leave out the tag or digest: write ${layout}`,
+    });
+    mkdirSync(`${layout}:run-3`);
+    await parse(`--oci-layout ${layout}:run-3`);
   });
-  mkdirSync(`${layout}:run-3`);
-  assert.equal((await list(`--oci-layout ${layout}:run-3`)).targets.length, 1);
-});
 
 describe("oras-push list", () => {
   it("has a repository, a registry or a path with a slash at the end", async () => {

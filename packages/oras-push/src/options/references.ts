@@ -90,7 +90,8 @@ export function pullLayoutReference(form: ReferenceForm, text: string): AnyRefer
  * repository is followed by a tag or a digest.
  */
 export function wholeReference(form: ReferenceForm, text: string, ociLayout: boolean): AnyReference {
-  const reference = repositoryOf(form, text, ociLayout);
+  if (ociLayout) checkNoTag(form, text);
+  const reference = orLayoutHint(text, () => repositoryOf(form, text, ociLayout));
   if (reference.tag !== undefined || reference.digest !== undefined)
     throw usageError(form.usage, `--all needs a repository without tag and digest, not ${text}`);
   return reference;

@@ -19,6 +19,7 @@ import { podAnnotations } from "./provenance.ts";
 import { checkpointOf } from "./resume.ts";
 import type { CheckpointOrder } from "./sidecar-context.ts";
 import type { SidecarPlan } from "./sidecar-plan.ts";
+import { placeOnVolume } from "./volume-path.ts";
 
 /**
  * Pushes a checkpoint. Each file becomes a separate layer. The title of this layer is the path of the file in the
@@ -53,7 +54,9 @@ async function pushFiles(
   context: TransferContext,
 ): Promise<PushedArtifact> {
   const { pushArtifact } = await import("../artifact/push-artifact.ts");
-  const layers = layersOf(join(plan.share, SHARE.checkpoints, String(checkpoint.number)));
+  const folder = join(plan.share, SHARE.checkpoints, String(checkpoint.number));
+  placeOnVolume(plan.share, folder, true);
+  const layers = layersOf(folder);
   const artifact = {
     ...plan,
     annotations: { ...podAnnotations(context.env), ...plan.annotations, ...annotations },
