@@ -18,9 +18,9 @@ export interface Scale {
   readonly files: number;
   /** Largest number of small files in a growth plot. */
   readonly mostFiles: number;
-  /** Number of pushes at once. */
+  /** Number of parallel pushes. */
   readonly pushes: number;
-  /** A number of pushes at once that is smaller than `pushes`, for comparison. */
+  /** A smaller number of parallel pushes, for comparison. */
   readonly fewPushes: number;
   /** Rounds of a work that takes seconds. */
   readonly rounds: number;

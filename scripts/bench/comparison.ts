@@ -11,7 +11,7 @@ const TOLERANCE = 1.05;
 /** A comparison of one of our tools with another tool in the same work. All values are medians. */
 export interface Comparison {
   readonly work: string;
-  /** How both tools did the work, such as `8 at once`. Empty if there is only one way. */
+  /** How both tools did the work, such as `8 at a time`. Empty if there is only one way. */
   readonly variant: string;
   /** The other tool's command, such as `oras push`. */
   readonly peer: string;
@@ -72,7 +72,7 @@ function compare(name: string, own: readonly Sample[], other: string, theirs: re
 }
 
 /**
- * Returns the part of a contestant's name after the command. For example, this part of `oras push, 8 at once` is `8 at
+ * Returns the part of a contestant's name after the command. For example, this part of `oras push, 8 at a time` is `8 at
  * once`.
  */
 function variantOf(contestant: string): string {

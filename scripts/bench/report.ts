@@ -83,7 +83,7 @@ ${formatMarkdown(costTable(run))}
 - The decisions contain figures of other machines. They also explain what limits the speed, and why goals are missed:
   [pushes on 16 processors](decisions/0101-speed-on-16-processors.md),
   [the memory of a push](decisions/0102-cost-of-the-48-mib-limit.md),
-  [many pushes at once](decisions/0051-limits-of-push-and-pull.md),
+  [many parallel pushes](decisions/0051-limits-of-push-and-pull.md),
   [from the done marker to the tag](decisions/0053-time-from-marker-to-tag.md), and
   [starting and waiting](decisions/0050-load-only-needed-code.md).
 ${run.missing.map((reason) => `- Not measured: ${reason}.\n`).join("")}`;

@@ -23,7 +23,7 @@ export const STYLES: Readonly<Record<string, Style>> = {
 };
 
 /**
- * Returns the tool of a contestant: `oras` for `oras push, 8 at once`, `pigz` for `tar | pigz -6`. Throws if the table
+ * Returns the tool of a contestant: `oras` for `oras push, 8 at a time`, `pigz` for `tar | pigz -6`. Throws if the table
  * of styles does not contain the tool.
  */
 export function toolOf(contestant: string): string {

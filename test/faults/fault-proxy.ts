@@ -78,7 +78,7 @@ const NO_COUNTS: Counts = {
   bodyLimit: Number.POSITIVE_INFINITY,
 };
 
-/** Starts an HTTP proxy that forwards requests to `upstream` (HOST:PORT) and breaks one of them as planned. */
+/** Starts an HTTP proxy. It forwards requests to `upstream` (HOST:PORT), and breaks the request that the plan names. */
 export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
   let plan: FaultPlan | undefined;
   let counts = { ...NO_COUNTS };

@@ -18,7 +18,7 @@ const WAITING_OPTIONS = {
     type: "number",
     placeholder: "SECONDS",
     shownDefault: "no limit",
-    description: "exit with 124 if the paths do not exist after this time; with 0, check the paths only once",
+    description: "exit with 124 if the paths do not exist after this time; 0 means a single check",
   },
   alive: {
     type: "text",

@@ -9,15 +9,15 @@ import { roundRatios } from "../statistics.ts";
 /** The size of each push, in MiB. */
 const SIZE = 5;
 
-/** The goal for the total memory of all pushes at once, in MiB. */
+/** The goal for the total memory of all parallel pushes, in MiB. */
 const ALL_MEMORY = 3072;
 
 /**
- * In the contest with few pushes at once, the total number of pushes is the number at once, multiplied by this factor.
+ * In the contest with few parallel pushes, the total number of pushes is the number of parallel pushes times this factor.
  */
 const REPEATED = 4;
 
-/** Measures many pushes at once to one registry, and compares them with few pushes at once. */
+/** Measures many parallel pushes to one registry, and compares them with few parallel pushes. */
 export async function measureCrowd(bench: Bench): Promise<void> {
   const { scale, trees, registry, peers } = bench;
   const { pushes, fewPushes } = scale;
@@ -26,7 +26,7 @@ export async function measureCrowd(bench: Bench): Promise<void> {
   const before = () => registry.empty();
   const run = (count: number, atOnce: number) => {
     const many = (pusher: Pusher) => () => pushMany(pusher, registry.address, path, count, atOnce);
-    return bench.runContest(`${count} pushes of ${SIZE} MiB, ${atOnce} at once`, Math.min(2, scale.rounds), [
+    return bench.runContest(`${count} pushes of ${SIZE} MiB, ${atOnce} at a time`, Math.min(2, scale.rounds), [
       { name: OURS, before, job: many(OUR_CROWD_PUSHER) },
       { name: ORAS, before, job: oras && many(oras), rounds: 1 },
     ]);
@@ -34,12 +34,12 @@ export async function measureCrowd(bench: Bench): Promise<void> {
   const few = fewPushes * REPEATED;
   const fewContest = await run(few, fewPushes);
   const allContest = await run(pushes, pushes);
-  const work = `${pushes} pushes of ${SIZE} MiB at once`;
+  const work = `${pushes} parallel pushes of ${SIZE} MiB`;
   const throughput = (who: string) => {
     const seconds = (contest: Contest, count: number) => secondsOf(contest.get(who)).map((value) => value / count);
     return roundRatios(seconds(fewContest, few), seconds(allContest, pushes));
   };
-  const figure = `x the throughput of ${fewPushes} at once`;
+  const figure = `x the throughput of ${fewPushes} parallel pushes`;
   bench.addRow({ work, figure, values: throughput(OURS), goal: 0.9, atLeast: true });
   if (oras !== undefined) bench.addRow({ work: `${work} with oras`, figure, values: throughput(ORAS) });
   const together = (allContest.get(OURS) ?? []).map(({ memory }) => memory);

@@ -11,10 +11,10 @@ import { addWrittenBytes } from "./push.ts";
 /** Numbers of processors. The bench skips a number if the machine has fewer processors. */
 const CORES = [1, 2, 4, 8, 16];
 
-/** Numbers of pushes at once. */
+/** Numbers of parallel pushes. */
 const PUSHES = [1, 2, 4, 8, 20, 50];
 
-/** The size of each push in the plot of pushes at once, in MiB. */
+/** The size of each push in the plot of parallel pushes, in MiB. */
 const SIZE = 5;
 
 /** The goal for the time that each small file adds to a push, in microseconds. */
@@ -67,7 +67,7 @@ export async function growWithSize(bench: Bench): Promise<void> {
   bench.registry.empty();
 }
 
-/** Measures how the throughput changes with the number of pushes at once. */
+/** Measures how the throughput changes with the number of parallel pushes. */
 export async function growWithPushes(bench: Bench): Promise<void> {
   const { scale, trees, registry, peers } = bench;
   const path = trees.text(SIZE);
@@ -76,11 +76,11 @@ export async function growWithPushes(bench: Bench): Promise<void> {
   const oras = orasPusher(peers.oras);
   await measureGrowth(bench, {
     name: "pushes",
-    title: `Pushes of ${SIZE} MiB at once to one registry`,
-    x: "pushes at once",
+    title: `Parallel pushes of ${SIZE} MiB to one registry`,
+    x: "parallel pushes",
     y: "MiB per second, all pushes together",
     steps: PUSHES.filter((count) => count <= scale.pushes),
-    work: (count) => `${count} ${count === 1 ? "push" : "pushes"} of ${SIZE} MiB at once`,
+    work: (count) => `${count === 1 ? "1 push" : `${count} parallel pushes`} of ${SIZE} MiB`,
     contestants: (count) => [
       { name: OURS, before, job: many(OUR_CROWD_PUSHER, count) },
       { name: ORAS, before, job: oras && many(oras, count) },

@@ -37,7 +37,7 @@ export async function pushFolders(bench: Bench): Promise<void> {
   const reference = `${registry.address}/bench/folders:1`;
   const before = () => registry.empty();
   const push = (pusher: readonly [string, ...string[]]): Job => ({ argv: [...pusher, reference, ...names], cwd: path });
-  const work = `push ${FOLDERS} folders of ${formatCount(size)} MiB of text at once`;
+  const work = `push ${FOLDERS} folders of ${formatCount(size)} MiB of text in one artifact`;
   const contest = await bench.runContest(work, scale.rounds, [
     { name: OURS, before, job: () => push(OUR_PUSHER) },
     { name: ORAS, before, job: oras && (() => push(oras)), rounds: 1 },

@@ -35,7 +35,7 @@ export interface Scenario {
   readonly deaths: Readonly<Record<Side, number>>;
   /** Returns whether a stopped process can restart in this scenario. */
   readonly restarts: (process: Process, side: Side) => boolean;
-  /** Whether the pod can end, at any moment when the launcher does not run. */
+  /** True if the pod can end while the launcher does not run. */
   readonly podEnds: boolean;
   /** The world at the start. The default is an empty world. */
   readonly world?: World;

@@ -20,8 +20,8 @@ export interface ResolvedOutput {
 }
 
 /**
- * If the matches of a pattern raise the total length of all matched paths above this number of bytes, the launcher
- * saves these matches together as one folder, because the size of a marker is limited.
+ * The maximum total length of all matched paths, in bytes, because the size of a marker is limited. If a pattern exceeds
+ * this maximum, the launcher saves the matches of this pattern as one folder.
  */
 const MAX_PATH_BYTES = 128 << 10;
 

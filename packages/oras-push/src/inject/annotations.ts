@@ -280,8 +280,8 @@ export function addsUp({ sets }: Annotation): boolean {
 }
 
 /**
- * The pairs of annotations that exclude each other: the two annotations of a pair set the same part or option, which
- * has only one value. In each pair, the annotation of the ORAS Operator comes first.
+ * Pairs of annotations. A pod can have only one annotation of a pair, because both set the same value. In each pair, the
+ * annotation of the ORAS Operator comes first.
  */
 export const EXCLUSIVE: readonly (readonly [Annotation, Annotation])[] = ANNOTATIONS.flatMap((first, index) =>
   ANNOTATIONS.slice(index + 1)

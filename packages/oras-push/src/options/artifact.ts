@@ -27,7 +27,7 @@ export const ARTIFACT_OPTIONS = {
     choices: ["gzip", "zstd", "none"],
     default: "gzip",
     description:
-      "compress folders with gzip or zstd (oras pull cannot unpack zstd); with none, folders become gzip files without compression",
+      "compress folders with gzip or with zstd (oras pull cannot unpack zstd), or do not compress folders",
   },
   "compression-level": {
     type: "number",

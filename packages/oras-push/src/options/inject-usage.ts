@@ -19,7 +19,7 @@ const POD_OPTIONS = {
     choices: DELIVERIES,
     default: "install",
     description:
-      "install: an init container installs the tools; image-volume: your container mounts the image of the tools (Kubernetes 1.36 or later)",
+      "how your container gets the tools: with install, from an init container; with image-volume, from a volume that contains the image of the tools (Kubernetes 1.36 or later)",
   },
 } as const satisfies OptionSpecs;
 

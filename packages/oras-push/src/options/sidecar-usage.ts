@@ -73,7 +73,7 @@ const RUN_OPTIONS = {
     type: "flag",
     description: [
       "skip the run if PUSH-TO is already the output of a successful run with the same inputs and --cache-key; you",
-      "must also set this option for the launcher",
+      "must also set --skip-done for the launcher",
     ].join(" "),
   },
   "cache-key": {

@@ -81,7 +81,7 @@ export class Layout implements ArtifactStore {
     if (version !== LAYOUT_VERSION) throw fail(`expected version ${LAYOUT_VERSION}, found ${JSON.stringify(version)}`);
   }
 
-  /** Returns undefined without a check. An early check would save no time, because {@link hasBlob} needs no network. */
+  /** Checks nothing, and returns undefined. An early check would save no time, because {@link hasBlob} needs no network. */
   async probeBlob(): Promise<undefined> {}
 
   /**
