@@ -26,8 +26,7 @@ export const ARTIFACT_OPTIONS = {
     type: "text",
     choices: ["gzip", "zstd", "none"],
     default: "gzip",
-    description:
-      "compress folders with gzip or with zstd (oras pull cannot unpack zstd), or do not compress folders",
+    description: "compress folders with gzip or with zstd (oras pull cannot unpack zstd), or do not compress folders",
   },
   "compression-level": {
     type: "number",
