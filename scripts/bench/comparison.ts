@@ -72,8 +72,8 @@ function compare(name: string, own: readonly Sample[], other: string, theirs: re
 }
 
 /**
- * Returns the part of a contestant's name after the command. For example, this part of `oras push, 8 at a time` is `8 at
- * once`.
+ * Returns the part of a contestant's name after the command. For example, this part of `oras push, 8 at a time` is
+ * `8 at a time`.
  */
 function variantOf(contestant: string): string {
   return contestant.split(", ").slice(1).join(", ");
