@@ -214,7 +214,7 @@ describe("a dying sidecar", { timeout: 180_000 }, () => {
     await dyingSidecar(pod, [pod.reference("in:1"), "NA"]);
     const { code, stderr } = await launcher.ended;
     assert.equal(code, 66);
-    assert.match(stderr, /\nlauncher: cannot run the command: the inputs were not pulled \(the sidecar is gone, /);
+    assert.match(stderr, /\nlauncher: cannot run the command: the inputs were not pulled \(the sidecar ended, /);
     assert.ok(!existsSync(join(pod.folder, "witness")));
   });
 
