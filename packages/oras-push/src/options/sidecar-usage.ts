@@ -42,7 +42,7 @@ const INPUT_OPTIONS = {
   "input-count": {
     type: "number",
     placeholder: "N",
-    shownDefault: "each pattern must match at least one tag",
+    shownDefault: "1 for each pattern",
     range: wholeNumbers(1),
     description: "the patterns of --pull-from must together match at least N tags",
   },
