@@ -87,8 +87,9 @@ function strip(arch: Arch, file: string): void {
 
 /**
  * Makes the loader search for libraries first in the folder `lib` beside the executable. `launcher --install` puts the
- * libraries into this folder. Sets RPATH and not RUNPATH, because the loader reads RPATH before LD_LIBRARY_PATH. The
- * variable LD_LIBRARY_PATH is meant for the application.
+ * libraries into this folder. The executable must not load the libraries in LD_LIBRARY_PATH, because they are meant for
+ * the application. For this reason, the folder is set as RPATH: the loader reads RPATH before LD_LIBRARY_PATH, but
+ * RUNPATH after it.
  */
 function searchBeside(executable: string): void {
   ensureProgram("patchelf", ["patchelf"]);

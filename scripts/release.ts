@@ -25,7 +25,7 @@ import { type ReleaseContents, sbom } from "./release/sbom.ts";
 import { toolsComponents } from "./software/tools-components.ts";
 import { writeLicenses } from "./software/write-licenses.ts";
 
-/** Most file names in a release start with this name and version. */
+/** Most file names in a release start with this text: the name and the version of the project. */
 export const RELEASE_NAME = `${manifest.name}-${manifest.version}`;
 
 /** The name of the file with the checksums, in the format of sha256sum. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { ensureProgram, findProgram } from "./debian.ts";
 import { CACHE } from "./paths.ts";
 
-/** Maps Node's name of each architecture to Debian's name. Images use the same names as Debian. */
+/** Maps Node's name of each architecture to Debian's name. Container images use Debian's names too. */
 export const DEBIAN_ARCH = { x64: "amd64", arm64: "arm64" } as const;
 
 type Apt = (...args: readonly string[]) => void;

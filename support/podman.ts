@@ -102,9 +102,9 @@ export class Podman {
 
 /**
  * Returns the configuration of podman for a machine without a podman setup, such as a container. With this
- * configuration, podman does not use systemd, runs containers with runc, and keeps its networks in `folder`. It also
- * sets `tmp_dir`: the default is one folder for all podmans of the machine, and a reset of one podman removes that
- * folder.
+ * configuration, podman does not use systemd, runs containers with runc, and keeps its networks and its temporary files
+ * in `folder`. By default, all podmans of a machine share one folder for temporary files, and a reset of one podman
+ * removes this shared folder.
  */
 function containersConf(folder: string): string {
   return `[containers]

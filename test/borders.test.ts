@@ -51,7 +51,7 @@ function neverImports(from: RegExp, to: RegExp): void {
   );
 }
 
-/** Asserts that some file imports `library`, and that all such files in `packages/` match `room`. */
+/** Asserts that some file imports `library`, and that each file in `packages/` that imports it matches `room`. */
 function onlyRoom(room: RegExp, library: RegExp): void {
   const files = IMPORTS.filter(({ target }) => library.test(target)).map(({ file }) => file);
   assert.ok(files.length > 0, `no file imports ${library}`);

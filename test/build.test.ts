@@ -89,8 +89,8 @@ describe("the executables", () => {
         console.log(names.join(" "));`;
       const { stdout } = await run(process.execPath, ["--input-type=module", "-e", script], { cwd: ROOT });
       assert.match(stdout, /\bnode:fs\b/);
-      // The launcher always needs `child_process` to start a command, and `crypto` to name its attempt with a random
-      // UUID.
+      // Only the launcher may load `child_process` and `crypto` at its start. It needs `child_process` to start its
+      // command, and `crypto` to name its attempt with a random UUID.
       const needed = tool === "launcher" ? [] : ["child_process", "crypto"];
       const slow = ["zlib", "http", "https", "tls", ...needed];
       assert.deepEqual(
@@ -120,7 +120,7 @@ describe("the bundles", () => {
       const unused = [
         // yargs needs these packages and their Unicode data only to lay out help texts.
         /\/(cliui|string-width|get-east-asian-width|wrap-ansi|strip-ansi|emoji-regex)\//,
-        // The tools use only the HTTP/1.1 client of undici, with one of its two parsers.
+        // The tools use only the HTTP/1.1 client of undici, and only one of undici's two HTTP parsers.
         /\/undici\/lib\/(mock|cache|interceptor|web)\//,
         /\/undici\/.*(-h2|_simd-wasm)\b/,
         // Help texts for man pages and shells.

@@ -45,7 +45,7 @@ describe("a release", { skip: SKIP, timeout: 300_000 }, () => {
     await writeRelease(release, image);
   });
 
-  /** Returns the sorted names of the software in the tools or in the image. */
+  /** Returns the sorted names of the software in one part of the release: the tools or the image. */
   const names = (part: "tools" | "image") => contents[part].map(({ name }) => name).sort();
 
   const entries = (archive: string) =>

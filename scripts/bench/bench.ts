@@ -20,16 +20,13 @@ export interface Scale {
   readonly mostFiles: number;
   /** Number of parallel pushes. */
   readonly pushes: number;
-  /** A smaller number of parallel pushes, for comparison. */
+  /** A smaller number of parallel pushes than `pushes`. The bench compares the throughputs of both numbers. */
   readonly fewPushes: number;
   /** Rounds of a work that takes seconds. */
   readonly rounds: number;
   /** Rounds of a work that takes milliseconds. */
   readonly quickRounds: number;
-  /**
-   * Rounds of a work that takes milliseconds, and needs idle tools. Each of these rounds first waits some seconds until
-   * the tools are idle.
-   */
+  /** Rounds of a work that takes milliseconds. Before this work, each round waits until the tools are idle. */
   readonly idleRounds: number;
   /** Minimum time that the idle tools wait, in seconds. */
   readonly wait: number;
@@ -88,8 +85,8 @@ export interface Peers {
 /** A command that does the work. */
 export interface Contestant {
   /**
-   * The command of a tool from the table of styles, such as `tar | pigz -6`. If the contestant is a variant, the name
-   * of the variant follows after a comma.
+   * The command, such as `tar | pigz -6`. For a variant, a comma and a description follow the command, for example
+   * `oras push, 8 at a time`. The table of styles must contain the tool of the command.
    */
   readonly name: string;
   /** Undefined if this machine does not have the program. */
@@ -132,8 +129,9 @@ export class Bench {
   }
 
   /**
-   * Measures the contestants in turn in each round. Every second round runs in reverse order, so that a disturbance
-   * affects all contestants. If `inOrder` is true, all rounds run in the given order.
+   * Measures the contestants one after the other in each round, so that a long disturbance affects all contestants.
+   * Every second round runs in reverse order, so that no contestant always runs first. If `inOrder` is true, all rounds
+   * run in the given order.
    */
   async runContest(
     work: string,

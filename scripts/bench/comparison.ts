@@ -8,7 +8,7 @@ const PEERS: readonly string[] = ["oras", "pigz", "gzip"];
 /** Ratios from 1 / TOLERANCE to TOLERANCE count as equal. */
 const TOLERANCE = 1.05;
 
-/** A comparison of one of our tools with another tool in the same work. All values are medians. */
+/** A comparison of one of our tools with another tool for the same work. All values are medians. */
 export interface Comparison {
   readonly work: string;
   /** How both tools did the work, such as `8 at a time`. Empty if there is only one way. */

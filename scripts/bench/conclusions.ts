@@ -17,7 +17,7 @@ export function describeSummary(run: BenchRun): string {
 }
 
 /**
- * Returns Markdown text about the works in which our tool is at least as fast as another tool, and about the reaction
+ * Returns Markdown text about each work in which our tool is at least as fast as another tool, and about the reaction
  * times.
  */
 export function describeStrongPoints(run: BenchRun): string {
@@ -26,8 +26,8 @@ export function describeStrongPoints(run: BenchRun): string {
 }
 
 /**
- * Returns Markdown text about each missed goal, each work in which another tool is faster, and each tool that uses less
- * memory.
+ * Returns Markdown text about each missed goal, each work in which another tool is faster than our tool, and each tool
+ * that uses less memory than our tool.
  */
 export function describeWeakSpots(run: BenchRun): string {
   const comparisons = compareWithPeers(run);
@@ -60,8 +60,8 @@ function describeTool([tool, comparisons]: [string, readonly Comparison[]]): str
 }
 
 /**
- * Returns all comparisons that belong to no growth plot. From each growth plot, returns one comparison for each other
- * tool: the comparison at the largest value of x.
+ * Returns all comparisons that belong to no growth plot. From each growth plot, returns only one comparison with each
+ * peer: the comparison at the largest value of x.
  */
 function keepLargestSteps({ growth }: BenchRun, comparisons: readonly Comparison[]): Comparison[] {
   const keyOf = ({ work, variant, peer }: Comparison) => {

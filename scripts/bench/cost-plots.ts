@@ -8,13 +8,14 @@ const COSTS = [
 ] as const;
 
 /**
- * Makes two more plots for a growth plot: the CPU time and the memory of the same works. If a process ends before the
+ * Makes two more plots for a growth plot: one for the CPU time, and one for the memory. If a process ends before the
  * first memory sample, the memory plot has no point for this process. Omits a plot that has no points.
  */
 export function costPlots(growth: Growth, works: readonly Work[]): Growth[] {
   const steps = [...new Set(growth.curves.flatMap(({ points }) => points.map(([x]) => x)))].sort((a, b) => a - b);
   const measured = growth.works.map((name) => works.find((work) => work.name === name));
-  // Each work has at least one measured contestant. Therefore, the n-th work belongs to the n-th value of x.
+  // The n-th work belongs to the n-th value of x, if each work has at least one measured contestant. A work without
+  // measured contestants has no value of x.
   if (measured.length !== steps.length) return [];
   return COSTS.map(({ field, y }) => {
     const curve = ({ name }: Curve): Curve => ({

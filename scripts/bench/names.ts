@@ -1,4 +1,4 @@
-/** Works and figures that the report describes in sentences. */
+/** The names of the measured works and figures that the report describes in sentences. */
 
 export const FIRST_BYTE = "from the done marker to the first byte sent";
 export const SMALL_FILE = "one small file, from the done marker to the tag";

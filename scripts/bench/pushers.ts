@@ -24,7 +24,10 @@ export function pushers(bench: Bench, path: string, orasRounds?: number): Contes
   ];
 }
 
-/** `tar | pigz` and `tar | gzip`, which only compress. `gzip` uses a single processor, and runs only one round. */
+/**
+ * `tar | pigz` and `tar | gzip`. They only compress a folder, and push nothing. `gzip` uses a single processor. The
+ * bench runs `gzip` in only one round.
+ */
 export function compressors({ peers }: Bench, path: string): Contestant[] {
   const { pigz, gzip } = peers;
   return [

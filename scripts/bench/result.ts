@@ -10,7 +10,7 @@ export interface Row {
   readonly work: string;
   /** The unit of the values, such as `MiB of memory` or `x the time of oras push`. */
   readonly figure: string;
-  /** One value per round. A ratio compares two runs of the same round. */
+  /** One value per round. Most ratios compare runs of the same round. */
   readonly values: readonly number[];
   /**
    * The largest median that reaches the goal. If `atLeast` is true, the smallest median that reaches the goal.

@@ -23,8 +23,8 @@ export const STYLES: Readonly<Record<string, Style>> = {
 };
 
 /**
- * Returns the tool of a contestant: `oras` for `oras push, 8 at a time`, `pigz` for `tar | pigz -6`. Throws if the table
- * of styles does not contain the tool.
+ * Returns the tool of a contestant: `oras` for `oras push, 8 at a time`, `pigz` for `tar | pigz -6`. Throws if the
+ * table of styles does not contain the tool.
  */
 export function toolOf(contestant: string): string {
   const command = `${contestant.replace(/^tar \| /, "").replace(/,.*$/, "")} `;

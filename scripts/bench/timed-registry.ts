@@ -8,7 +8,7 @@ export interface TimedRequest {
   readonly path: string;
   /** When the head of the request arrived. */
   readonly start: number;
-  /** When the registry had sent its whole response. */
+  /** When the response of the registry was complete. */
   readonly end: number;
 }
 

@@ -12,8 +12,8 @@ const POOL = 32 << 20;
 const MIB = 1 << 20;
 
 /**
- * Creates the files and folders for the bench. Reuses files and folders that already exist. They have the same bytes on
- * every machine.
+ * Creates the files and folders for the bench, with the same bytes on every machine. Reuses files and folders that
+ * already exist.
  */
 export class Trees {
   readonly #folder: string;

@@ -25,7 +25,7 @@ const folder = mkdtempSync(join(tmpdir(), "code-cache-"));
 
 /**
  * How many times this script runs the commands of the tool. The order of events differs each time, and can change which
- * functions run. With several rounds, it is more likely that two caches contain the same functions.
+ * functions run. With several rounds, it is more likely that two runs of this script make the same cache.
  */
 const ROUNDS = 2;
 

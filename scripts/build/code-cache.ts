@@ -4,10 +4,9 @@ import { ROOT } from "../../support/paths.ts";
 import { sha256 } from "./sha256.ts";
 
 /**
- * The flags that Node runs the tools with. V8 accepts a code cache only with the flags that it was made with. Two flags
- * turn off settings that are meant for the application: the OpenSSL configuration of the image, and the proxies of
- * Node's own HTTP client (NODE_USE_ENV_PROXY). Without these two flags, an invalid setting would prevent the start of a
- * tool.
+ * The flags that Node runs the tools with. V8 rejects a code cache that was made without these flags. Two flags turn
+ * off settings that are meant for the application: the OpenSSL configuration of the image, and the proxies of Node's
+ * own HTTP client (NODE_USE_ENV_PROXY). Without these two flags, an invalid setting would prevent the start of a tool.
  */
 export const EXEC_ARGV = [
   "--disable-sigusr1",

@@ -1,6 +1,6 @@
 /**
- * The start of an ICU data package after its first two bytes: magic bytes, the size of the information, the byte order,
- * the size of a character, and the format `CmnD` (ICU, "udata.h" and "ucmndata.h").
+ * The bytes that follow the first two bytes of an ICU data package: magic bytes, the size of the information, the byte
+ * order, the size of a character, and the format `CmnD` (ICU, "udata.h" and "ucmndata.h").
  */
 const SIGNATURE = Buffer.from([0xda, 0x27, 20, 0, 0, 0, 0, 0, 2, 0, ...Buffer.from("CmnD")]);
 

@@ -10,7 +10,7 @@ import { freePort, startDistribution } from "../../support/registry/process-regi
 export interface DemoRegistry {
   /** Host and port. */
   readonly address: string;
-  /** A short description for the reader of the demo. */
+  /** A short description of this registry. The demo prints the description. */
   readonly kind: string;
   close(): Promise<void>;
 }

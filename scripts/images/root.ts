@@ -30,8 +30,8 @@ export function writeImageRoot(arch: Arch, built: string, components: readonly C
   const debian = debianRoot(arch, IMAGE_PACKAGES);
   for (const path of ["lib", "etc", "etc/ssl", "etc/ssl/certs", "mnt", "opt"]) addFolder(join(root, path), 0o755);
   // The kubelet gives a volume the mode 0777. podman gives a volume the mode of this folder. Therefore, this folder has
-  // the same mode. Without a sticky bit, the launcher and the sidecar can replace each other's files, even if they run
-  // as different users.
+  // the mode 0777 too. This mode has no sticky bit. So the launcher and the sidecar can replace each other's files,
+  // even if they run as different users.
   addFolder(join(root, "mnt/oras"), 0o777);
   addExecutables(arch, built, root, debian);
   writeLicenses(components, join(root, "licenses"));

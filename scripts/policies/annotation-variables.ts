@@ -24,7 +24,7 @@ export function isOurs(name: string): string {
   return `(${name}.startsWith(${text(OPERATOR_PREFIX)}) || ${name}.startsWith(${text(OWN_PREFIX)}))`;
 }
 
-/** The value of an annotation, or the empty text if the annotation sets nothing. */
+/** The value of an annotation, or the empty text if the pod does not set the annotation. */
 export function givenValue(name: string): string {
   return `variables.given[?${text(name)}].orValue("")`;
 }
@@ -33,8 +33,8 @@ export function givenValue(name: string): string {
 const LINES = (value: string) => `${value}.split("\\n").filter(line, line != "")`;
 
 /**
- * Variables that contain our annotations and the settings in these annotations. The variable `annotations` must contain
- * all annotations of the pod.
+ * Variables that contain our annotations and the settings in these annotations. A policy must define the variable
+ * `annotations`, with all annotations of the pod, before these variables.
  */
 export const ANNOTATION_VARIABLES: readonly Variable[] = [
   {
@@ -94,7 +94,7 @@ function unknownProblems(): string {
   .map(name, ${message("unknown", { name: "name" })})`;
 }
 
-/** No type accepts an empty text. In a list, an empty line is not an item. */
+/** An empty value is invalid for every type. A list can contain empty lines, but must contain at least one item. */
 function valueProblems(): string {
   const rows = `(variables.table + variables.numbered.map(name, ${texts(["pullUri", "one", "", "", ""]).replace("[", "[name, ")}))`;
   const value = "variables.given[row[0]]";
@@ -110,8 +110,9 @@ function valueProblems(): string {
 
 /**
  * Whether a value matches the pattern of its type. Each pattern is a literal, because the API server compiles a literal
- * only once. The API server would compile a pattern from a table for each pod. The types are in the order of
- * `ANNOTATIONS`, because most pods use the first annotations.
+ * only once. The API server would compile a pattern from a table for each pod. To find the pattern, the API server
+ * compares `type` with one name after another. Most pods use the first annotations of `ANNOTATIONS`, so the types of
+ * these annotations come first.
  */
 function isValid(type: string, value: string): string {
   const types = [...new Set(ANNOTATIONS.map((annotation) => annotation.type))];
@@ -159,7 +160,7 @@ function row(annotation: Annotation): string {
   return texts([name, type, form, option("launcher"), option("sidecar"), excluded?.name ?? ""]);
 }
 
-/** The words for all options on a tool's command line, in the order of the table. */
+/** Returns the CEL expression for the options of a tool's command line, in the order of `variables.table`. */
 function options(tool: Tool): string {
   const option = `row[${tool === "launcher" ? 3 : 4}]`;
   return `variables.table.map(row, ${option} != "",

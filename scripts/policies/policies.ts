@@ -37,7 +37,7 @@ const COMMON: readonly Variable[] = [
   ...POD_VARIABLES,
 ];
 
-/** The policies and their bindings, in the order of the file. */
+/** The objects of the file `policies.yaml`, in their order: each policy, directly followed by its binding. */
 export function policies(): readonly object[] {
   return [mutatingPolicy(), inheritingPolicy(), denyingPolicy(), warningPolicy()].flatMap((policy) => [
     policy,

@@ -25,8 +25,8 @@ const TOOLS = { name: manifest.name, ...OWN } as const;
 const IMAGE = { name: `${manifest.name}-image`, ...OWN } as const;
 
 /**
- * Returns the list of the software in a release, as a document of SPDX 2.3 in JSON. The image contains the tools. The
- * same contents give the same text.
+ * Returns the list of the software in a release, as a document of SPDX 2.3 in JSON. The document says that the image
+ * contains the tools. Equal arguments give equal documents.
  */
 export function sbom({ tools, image, time }: ReleaseContents): string {
   const components = [...tools, ...image];

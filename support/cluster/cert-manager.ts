@@ -20,8 +20,8 @@ export function certManagerControllers(): Dependency {
 }
 
 /**
- * Installs cert-manager in a cluster. Its controllers run in a process of the node, not in pods. The webhook of
- * cert-manager is not installed, because it only checks the objects that users write.
+ * Installs cert-manager in a cluster. The controllers of cert-manager run in a process of the node, not in pods. The
+ * webhook of cert-manager, which checks the objects that users write, is not installed.
  */
 export async function installCertManager(cluster: Cluster): Promise<void> {
   const module = goModule(NAME, MODULE);

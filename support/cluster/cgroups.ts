@@ -13,8 +13,8 @@ export interface Hierarchy {
 }
 
 /**
- * Returns the hierarchies that this machine uses. If the machine uses both versions, returns only the hierarchies of
- * version 1.
+ * Returns the hierarchies that this machine uses. If the machine uses version 1 and version 2 of cgroups at the same
+ * time, returns only the hierarchies of version 1.
  */
 export function cgroupHierarchies(): Hierarchy[] {
   const mounts = readFileSync("/proc/self/mounts", "utf8")

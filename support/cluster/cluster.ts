@@ -48,7 +48,7 @@ export class Cluster {
   static async start(name: string, { archives, bound, report = () => {} }: ClusterPlan): Promise<Cluster> {
     const folder = join(CLUSTERS, name);
     await Cluster.stop(name);
-    // If the files of the earlier cluster were deleted, `stop` did not remove the cgroup.
+    // If a user deleted the files of the earlier cluster, `stop` did not find the cluster, and its cgroup remained.
     await removeCgroup(cgroupName(folder));
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
@@ -89,7 +89,7 @@ export class Cluster {
     return readdirSync(CLUSTERS).filter((name) => existsSync(join(CLUSTERS, name, FILES.node)));
   }
 
-  /** The path of the administrator's kubeconfig. It works outside of the node's namespaces. */
+  /** The path of the administrator's kubeconfig for programs outside of the node's namespaces. */
   get kubeconfig(): string {
     return join(this.folder, FILES.kubeconfig);
   }

@@ -71,8 +71,8 @@ export function componentCommand(name: ComponentName): string[] {
 }
 
 /**
- * The options of a component that is a client of the API server. On 127.0.0.1, the component itself answers requests
- * about its state.
+ * The options of a component that is a client of the API server. The component is also a server: on 127.0.0.1, it
+ * answers requests about its own state.
  */
 function clientOptions(name: string): string[] {
   const config = `${INSIDE.state}/${name}.conf`;

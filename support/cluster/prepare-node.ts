@@ -13,8 +13,9 @@ import { cgroupHierarchies, type Hierarchy } from "./cgroups.ts";
 import { ADDRESSES, INSIDE, NODE_NAME } from "./settings.ts";
 
 /**
- * Settings of the kernel that the kubelet requires. These settings belong to the whole machine. Therefore, this script
- * does not change them. Instead, the node sees files with these values.
+ * Settings of the kernel, with the values that the kubelet requires. These settings belong to the whole machine.
+ * Therefore, this script does not change them. Instead, it mounts files with the required values over the settings.
+ * Only the node sees these files.
  */
 const KERNEL_SETTINGS = {
   "vm/overcommit_memory": 1,
@@ -25,7 +26,7 @@ const KERNEL_SETTINGS = {
   "kernel/keys/root_maxbytes": 25_000_000,
 };
 
-/** On busy processors, all pods together get as much processor time as this number of threads of other processes. */
+/** The weight of all pods together when processes compete for the processors. One other thread has the weight 1. */
 const PROCESSOR_WEIGHT = 16;
 
 const [state = "", programs = "", cgroup = ""] = process.argv.slice(2);
@@ -82,8 +83,8 @@ function mountSys(): void {
 }
 
 /**
- * Creates the cgroup of the pods, with all resources of its parent. Without a weight, other processes could slow down
- * the pods too much, because all pods together would count as one thread.
+ * Creates the cgroup of the pods, with all resources of its parent. With the default weight, all pods together would
+ * get only as much processor time as one thread of another process. So the cgroup gets a larger weight.
  */
 function addCgroup({ path, mount: [, type] }: Hierarchy): void {
   const folder = join(path, cgroup);

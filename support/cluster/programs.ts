@@ -20,8 +20,8 @@ const CNI_FOLDER = "/usr/lib/cni";
 
 /**
  * Returns the dependencies of a cluster, by name. Installs missing Debian packages, and builds missing Go programs. If
- * this process is not root or Go is not installed, installs nothing and returns only the cluster itself as a missing
- * dependency.
+ * this process is not root, or if Go is missing, installs and builds nothing. In this case, the result contains only
+ * one dependency, which is the cluster itself, and reports it as missing.
  */
 export function clusterParts(): Record<string, Dependency> {
   const reason = clusterObstacle();

@@ -82,7 +82,7 @@ export function lammpsImage(lmp: string): ImagePlan {
   return { name: "localhost/lammps:test", files: { "/bin/lmp": lmp, ...exampleFiles() }, shared: ["/tmp"] };
 }
 
-/** Debian's LAMMPS, which does not contain ReaxFF, and the ReaxFF example of LAMMPS. */
+/** Debian's LAMMPS, and the ReaxFF example of LAMMPS. The example fails, because Debian's LAMMPS has no ReaxFF. */
 export function debianLammpsImage(): ImagePlan {
   return { name: "localhost/lammps-debian:test", packages: ["lammps"], files: exampleFiles(), shared: ["/tmp"] };
 }
@@ -105,15 +105,18 @@ thermo 10
 run 100
 `;
 
-/** Debian's LAMMPS. Its example has the name and the atoms of the ReaxFF example, but does not need ReaxFF. */
+/**
+ * Debian's LAMMPS, and an example that does not need ReaxFF. This example has the name and the atoms of the ReaxFF
+ * example.
+ */
 export function simpleLammpsImage(): ImagePlan {
   return {
     ...debianLammpsImage(),
     name: "localhost/lammps-simple:test",
     without: ["/usr/lib/gcc", "/usr/share/lammps"],
     texts: { [join(EXAMPLES, "in.reaxc.hns")]: SIMPLE_INPUT },
-    // The settings of OpenMPI have two effects. If LAMMPS runs without mpirun, OpenMPI starts no other processes.
-    // OpenMPI never reports missing drivers.
+    // With the first OpenMPI setting, OpenMPI starts no other processes if LAMMPS runs without mpirun. With the second
+    // setting, OpenMPI reports no missing drivers.
     instructions: [
       "ENV HOME=/tmp OMP_NUM_THREADS=1",
       "ENV OMPI_MCA_ess_singleton_isolated=1 OMPI_MCA_mca_base_component_show_load_errors=0",

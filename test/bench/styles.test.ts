@@ -83,7 +83,7 @@ const TO_XYZ: Matrix = [
   [0.0177, 0.1095, 0.8729],
 ];
 
-/** Returns the CIELAB coordinates of a color, as a reader with this kind of color blindness sees the color. */
+/** Returns the CIELAB coordinates of a color, as a reader with the color blindness `sight` sees the color. */
 function labOf(color: string, sight: Matrix): number[] {
   const linear = [1, 3, 5].map((start) => {
     const value = Number.parseInt(color.slice(start, start + 2), 16) / 255;

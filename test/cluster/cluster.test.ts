@@ -60,8 +60,8 @@ describe("a cluster", { skip: CLUSTER_SKIP, timeout: 300_000 }, () => {
 });
 
 /**
- * Returns the mounts, cgroups, network devices and kernel settings that a cluster could leave on this machine or
- * change.
+ * Returns what a cluster could leave behind or change on this machine: mounts, cgroups, network devices and kernel
+ * settings.
  */
 function traces(): object {
   const folder = join(CLUSTERS, NAME);

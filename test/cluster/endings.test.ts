@@ -18,7 +18,7 @@ import { documentedRows, isDocumentedRow, rowOf, writeRows } from "./endings/tab
 /** The number of steps that run at the same time. A node with 2 processors has room for the pods of about 8 steps. */
 const CONCURRENCY = 6;
 
-/** The user and the password for the registry that requires a login. The other registries accept any login. */
+/** The user and the password of the registry that checks them. The other registries accept any user and password. */
 const LOGIN = "user:right";
 
 interface JobStatus {
@@ -57,8 +57,8 @@ describe("in a real cluster, a step whose ending is", { skip: CLUSTER_SKIP, time
       it(ending.name, async () => {
         const result = await run(ending);
         results.set(ending.name, result);
-        // If the registry has no file, the application did not start, or its output was lost. A message must report
-        // this failure.
+        // If the registry has no file, there was a failure: the application did not start, or its output was lost. A
+        // message must report this failure.
         const isPushed = Object.values(result.registry).some((files) => files.length > 0);
         assert.ok(isPushed || result.messages.length > 0, `output was lost without a message: ${rowOf(result)}`);
         if (process.env.WRITE_ENDINGS === "true") return;

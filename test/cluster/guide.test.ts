@@ -1,6 +1,7 @@
 /**
  * The guide's walkthrough in a real cluster. The test types the guide's commands in the order of the text, and compares
- * their output with the output in the guide. `test/support/guide/exceptions.ts` lists all differences.
+ * their output with the output in the guide. `test/support/guide/exceptions.ts` lists the commands that the test does
+ * not run, and the changes to the manifests.
  */
 import assert from "node:assert/strict";
 import { copyFileSync, readFileSync } from "node:fs";

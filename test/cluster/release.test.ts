@@ -27,7 +27,7 @@ const [INSTALL = ""] = blocksOfSection("## Install", { page: "README.md" });
 const [JOB = ""] = blocksOfSection("# oras-pod-tools", { page: "README.md", language: "yaml" });
 
 /**
- * The README uses this command to load the image into the nodes of kind. Instead, the test uses the guide's command for
+ * The README's command that loads the image into the nodes of kind. The test replaces it with the guide's command for
  * containerd.
  */
 const LOAD = /^kind load image-archive (\S+)\n/m;

@@ -126,8 +126,8 @@ describe("in a real cluster, a Job whose pods are deleted", {
    * the first such line.
    */
   async function startedPod(job: string, line: RegExp): Promise<{ readonly pod: string; readonly first: number }> {
-    // After the first loss, the Job controller waits for 10 s before it creates a new pod. Each further loss doubles
-    // this time.
+    // After the first loss of a pod, the Job controller waits for 10 s before it creates a new pod. With each further
+    // loss, this wait doubles. So the limit of this function must be long.
     const end = performance.now() + 400_000;
     const path = `/api/v1/namespaces/${NAMESPACE}/pods?labelSelector=job-name%3D${job}`;
     while (performance.now() < end) {
@@ -142,7 +142,10 @@ describe("in a real cluster, a Job whose pods are deleted", {
     throw new Error(`no pod of the Job ${job} started its application`);
   }
 
-  /** Deletes a pod. If the number of earlier losses is even, the pod gets no time for a last checkpoint. */
+  /**
+   * Deletes a pod. `loss` is the number of pods that were deleted earlier. If `loss` is even, this pod gets no time for
+   * a last checkpoint.
+   */
   async function deletePod(pod: string, loss: number): Promise<void> {
     await cluster.kubectl("delete", "pod", "-n", NAMESPACE, pod, ...(loss % 2 === 0 ? ["--grace-period=1"] : []));
   }

@@ -1,7 +1,7 @@
 /**
  * The webhook of injection in a real cluster. The commands of the guide install the webhook with two replicas from the
- * image of the tools. At first, these commands create a Secret with the webhook's certificate. In the last test,
- * cert-manager creates this Secret. Some tests delete or kill replicas.
+ * image of the tools. In the first test, commands of the guide also create a Secret with the webhook's certificate. In
+ * the last test, cert-manager creates this Secret. Some tests delete or kill replicas.
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -74,7 +74,7 @@ describe("in a real cluster, the webhook of injection", { skip: CLUSTER_SKIP, ti
     return code === 0 ? undefined : stderr;
   }
 
-  /** Waits until an annotated pod is injected in a dry run. */
+  /** Creates an annotated pod in repeated dry runs, until the webhook adds its containers to the pod. */
   async function untilInjected(): Promise<void> {
     for (let attempt = 0; !(await isInjected()); attempt++) {
       assert.ok(attempt < 60, `no pod is injected after 60 attempts: ${await refusal(annotatedPod())}`);
@@ -242,7 +242,7 @@ describe("in a real cluster, the webhook of injection", { skip: CLUSTER_SKIP, ti
       const configuration = await cluster.api.get<Configuration>(CONFIGURATION);
       issued = decode(secret?.data["tls.crt"]);
       trusted = decode(configuration?.webhooks[0].clientConfig.caBundle);
-      // cert-manager's injector keeps earlier authorities that are still valid.
+      // `trusted` can contain several certificates: cert-manager keeps each earlier authority that is still valid.
       if (issued !== "" && issued !== earlier && trusted.includes(issued.trim())) return issued;
       await sleep(500);
     }

@@ -214,7 +214,7 @@ function check(draw: Draw, launched: ProcessResult, pushed: ProcessResult): void
   if (pushed.code === 0) assert.ok(named === "t" || named === "t-failed", `a success pushed ${named}: ${story}`);
 }
 
-/** If the sidecar succeeded, its artifact contains all that the launcher saved. */
+/** If the sidecar succeeded, checks that its artifact contains what the launcher saved, and nothing else. */
 function checkSaved({ name }: Draw, share: string, pushed: ProcessResult): void {
   if (pushed.code !== 0) return;
   const content = contentOf(name, pushedTag(pushed) ?? "") ?? {};

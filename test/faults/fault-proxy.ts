@@ -30,8 +30,8 @@ export interface FaultPlan {
   readonly method?: string;
   readonly fault: Fault;
   /**
-   * The share of the body that passes before the fault, from 0 to 1. The proxy also derives the values of limits from
-   * this number.
+   * The share of the body that passes before the fault, from 0 to 1. The proxy also computes the size limit for bodies
+   * and the header `retry-after` from this number.
    */
   readonly at: number;
 }
@@ -57,13 +57,13 @@ const STALL = 3_000;
 /** The number of requests that a rate limit refuses. */
 const REFUSALS = 3;
 
-/** The counts and limits since the plan was set. */
+/** The counts since the plan was set, and the limits that apply now. */
 interface Counts {
   requests: number;
   eligible: number;
   received: number;
   struck: boolean;
-  /** The number of requests that a rate limit still refuses. */
+  /** The rate limit refuses this number of further requests. */
   refusals: number;
   /** The size of the largest body that passes, in bytes. */
   bodyLimit: number;

@@ -41,7 +41,7 @@ export interface FaultyOptions {
 
 /** Facts about the requests to a {@link FaultyRegistry}. */
 export interface Facts {
-  /** The number of requests to all three servers. */
+  /** The number of requests to the registry, its token server and the other origin together. */
   requests: number;
   /** A line for each fault that happened. */
   readonly faults: string[];
@@ -181,7 +181,8 @@ class CredentialWatch {
   /** Whether the registry asked for a password. */
   #passwordWanted: boolean;
   /**
-   * The paths of the other origin that may get credentials, because the registry named these paths as token servers.
+   * The paths on the server `other` that are allowed to get credentials: the path of the token server that the registry
+   * named, and the paths to which this token server redirected.
    */
   readonly #named = new Set<string>();
 
@@ -198,7 +199,8 @@ class CredentialWatch {
       this.#passwordWanted ||= /\bbasic\b/i.test(challenge);
       if (challenge.includes(NAMED_TOKENS)) this.#named.add(NAMED_TOKENS);
     }
-    // If a token server redirects to another path of its origin, clients can send credentials to this path too.
+    // If a token server redirects to another path on the same server, a client is allowed to send credentials to the
+    // new path.
     const base = new URL(url, "http://other");
     const location = String(headers.location ?? "");
     if (origin === "other" && this.#named.has(base.pathname) && URL.canParse(location, base.href))

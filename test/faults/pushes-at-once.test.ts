@@ -1,6 +1,6 @@
 /**
- * Many concurrent pushes to one repository, with every registry. While one push writes a blob, a registry may read the
- * incomplete blob for another push.
+ * Many concurrent pushes to one repository, with every registry. Some registries cannot find a blob for a short time
+ * while another push sends the same blob again.
  */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";

@@ -1,6 +1,7 @@
 /**
- * Many pushes through a proxy. In half of the pushes, the proxy breaks a random request, or applies a limit from this
- * request on. No tag ever names wrong content. No output is lost if the registry follows the protocol.
+ * Many pushes through a proxy. In about half of the pushes, the proxy breaks one random request, or starts a rate limit
+ * or a body limit at a random request. No tag ever names wrong content. No output is lost if the registry follows the
+ * protocol.
  */
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -71,7 +72,7 @@ async function pushOnce(address: string, layer: LayerSource, run: number): Promi
   }
 }
 
-/** Asserts that a stored manifest belongs to this run, names the right layer, and that the registry has this layer. */
+/** Asserts that a manifest belongs to this run and names the right layer, and that the registry has this layer. */
 async function checkStored(direct: Repository, stored: StoredManifest, run: number, digest: Digest | undefined) {
   const manifest = parseManifest(stored.bytes);
   assert.equal(manifest.annotations.run, String(run), `run ${run}: the tag has another manifest`);
@@ -99,8 +100,7 @@ for (const kind of KINDS)
       const byFault = Object.fromEntries(FAULTS.map((fault) => [fault, { struck: 0, failed: 0 }]));
       const layer = await layerOf({ path: join(folder, "tree") }, { level: 1, report: () => {} });
       let digest: Digest | undefined;
-      // The number of requests that the last push without a fault sent. The index of the next fault is below this
-      // number.
+      // The number of requests in the last push that had no fault. The index of the next fault is below this number.
       let requests = 1;
       for (let run = 0; run < PUSHES; run++) {
         const fault = pick(random, FAULTS);

@@ -42,12 +42,12 @@ export interface FaultyRequest {
   /** Path and query. */
   readonly path: string;
   readonly authorization: string | undefined;
-  /** The origin of the registry, and another origin, such as `http://127.0.0.1:5000`. */
+  /** The origin of the registry, such as `http://127.0.0.1:5000`. The field `other` contains another origin. */
   readonly registry: string;
   readonly other: string;
 }
 
-/** Random challenges name this path of the other origin as the token server. */
+/** A path of the other origin. Some random challenges give this path as the address of the token server. */
 export const NAMED_TOKENS = "/named-tokens";
 
 const STATUSES = [
@@ -56,14 +56,14 @@ const STATUSES = [
   ...[425, 426, 428, 429, 431, 451, 500, 501, 502, 503, 504, 505, 507, 508, 511],
 ];
 
-/** For these statuses, the client does more than report an error. */
+/** Statuses that the client does not just report. For example, it follows a redirect, or sends the request again. */
 const FREQUENT = [200, 201, 202, 204, 206, 302, 307, 401, 403, 404, 405, 413, 416, 429, 500, 502, 503, 504];
 
 const REDIRECTS = [301, 302, 303, 307, 308];
 
 /**
- * Maps each method to the statuses of a success. If the server did not handle the request, an answer with such a status
- * reports a false success.
+ * Maps each method to the statuses that report a success. The server sometimes answers with such a status although it
+ * did not handle the request.
  */
 const SUCCESSES: Readonly<Record<string, readonly number[]>> = {
   ...{ HEAD: [200], GET: [200, 200, 206, 204], POST: [202, 202, 201], PATCH: [202, 204], PUT: [201, 201, 200, 204] },
@@ -134,7 +134,7 @@ const ERROR_CODES = [
   ...["UNSUPPORTED", "TOOMANYREQUESTS", "", 12, null],
 ];
 
-/** Titles that lead out of a folder or name no file. A pull must refuse an artifact with such a title. */
+/** Titles that lead out of a folder, or that name no file. A pull must refuse an artifact with such a title. */
 const UNSAFE_TITLES = ["../escaped", "/tmp/escaped", "a/../../escaped", "..", "a/..", "/"];
 
 const UNSAFE_TAGS = [["../escaped"], ["/escaped", "a b"], [1], null, "p"];
@@ -162,7 +162,7 @@ const BODIES: Readonly<Record<string, readonly [frequency: number, make: MakeBod
 
 const BODY_NAMES = Object.entries(BODIES).flatMap(([name, [frequency]]) => Array<string>(frequency).fill(name));
 
-/** Changes of the right body. They are chosen only if the server handles the request. */
+/** The names of the changed right bodies. A fault uses them only if the server handles the request. */
 const CHANGES_OF_RIGHT_BODY = [
   ...Array<string>(4).fill("right body, one bit flipped"),
   ...["right body, cut", "right body, longer"],
@@ -182,7 +182,7 @@ export function drawFault(random: () => number, request: FaultyRequest): Fault {
   const changed = handled ? drawParts(random) : PARTS;
   const bodyName = changed.includes("body") ? drawBodyName(random, handled, request) : "right body";
   const statuses = pick(random, [SUCCESSES[request.method] ?? FREQUENT, FREQUENT, STATUSES, REDIRECTS]);
-  // The client reads an unsafe name only from a successful response, so most of these responses have the status 200.
+  // The client reads an unsafe name only from a successful response. So most unsafe names get the status 200.
   const drawn = bodyName.startsWith("unsafe") && random() < 0.7 ? 200 : pick(random, statuses);
   const status = changed.includes("status") ? drawn : undefined;
   const [, make] = BODIES[bodyName] ?? [0, () => (right: Buffer) => right];
@@ -201,7 +201,10 @@ export function drawFault(random: () => number, request: FaultyRequest): Fault {
   };
 }
 
-/** Chooses a body. Prefers changes of the right body, and bodies in the same format as the right body. */
+/**
+ * Chooses the name of a body. If the server handles the request, prefers changes of the right body. If the client
+ * requests a list of tags or a manifest, prefers an unsafe list or an unsafe manifest.
+ */
 function drawBodyName(random: () => number, handled: boolean, { method, path }: FaultyRequest): string {
   if (handled && random() < 0.7) {
     const name = pick(random, CHANGES_OF_RIGHT_BODY);

@@ -1,6 +1,6 @@
 /**
- * Pushes to and pulls from a registry with random answers. No transfer may report a false success, write wrong content,
- * or reveal a secret.
+ * The test pushes to a registry with random answers, and pulls from it. No transfer may report a false success, write
+ * wrong content, or reveal a secret.
  */
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readlinkSync } from "node:fs";
@@ -19,8 +19,8 @@ const AT_ONCE = 16;
 const EXECUTABLE_PERIOD = 100;
 
 /**
- * The permitted number of open files after the last run, beyond the number before the first run. Some connections close
- * late.
+ * How many more files may be open after the last run than before the first run. The limit is not 0, because some
+ * connections close late.
  */
 const OPEN_FILES = 10;
 
@@ -78,7 +78,7 @@ function openFiles(): string[] {
     try {
       return [readlinkSync(`/proc/self/fd/${number}`)];
     } catch {
-      // `readdirSync` has already closed its own descriptor of this folder.
+      // The list contains the descriptor that `readdirSync` used to read the folder. This descriptor is closed now.
       return [];
     }
   });

@@ -67,7 +67,10 @@ const LONGEST_PAUSE = 5000;
 /** The speed at which the tool expects a registry to store a blob, in bytes per millisecond. */
 const STORAGE_SPEED = (4 << 20) / 1000;
 
-/** The time that a transfer without waits may take on a busy machine, in milliseconds. */
+/**
+ * The time that a transfer may take on a busy machine, in milliseconds. The waits of {@link timeLimit} are not
+ * included.
+ */
 const SLACK = { small: 20_000, large: 120_000 };
 
 /** The failures that random answers of a registry may cause. */
@@ -147,8 +150,8 @@ interface Options {
 }
 
 function drawOptions(random: () => number, seed: number): Options {
-  // Most transfers with many faults end at their first request. The square makes small probabilities frequent, so that
-  // more transfers get further.
+  // With many faults, most transfers fail at their first request. The square makes small probabilities more frequent,
+  // so more transfers get further than their first request.
   const probability = random() ** 2;
   const authentication = pick(random, AUTHENTICATIONS);
   const secret = authentication === "refresh" ? REFRESH_TOKEN : PASSWORD;
@@ -195,9 +198,10 @@ async function observe(
 }
 
 /**
- * Returns the longest time that a transfer may take, in milliseconds. The tool waits only if a registry is silent,
- * before a retry, and if a registry asks for a pause. For each request, the tool waits for the response, for the
- * response's body, and for the end of an unused body. The tool waits longer after it has sent a large blob.
+ * Returns the longest time that a transfer may take, in milliseconds. The tool waits only in three cases: the registry
+ * is silent, a retry needs a delay, or the registry asks for a pause. For each request, the tool waits for the
+ * response, for the response's body, and for the end of an unused body. The tool waits longer after it has sent a large
+ * blob.
  */
 function timeLimit({ requests, pauses }: Facts, executable: boolean, names: readonly string[]): number {
   const { retry, silence } = executable ? EXECUTABLE : IN_PROCESS;
@@ -207,7 +211,10 @@ function timeLimit({ requests, pauses }: Facts, executable: boolean, names: read
   return (large ? SLACK.large : SLACK.small) + requests * request + pauses * LONGEST_PAUSE;
 }
 
-/** Checks the failure and the log of a transfer. Without a fault, only a slow machine is a reason to fail. */
+/**
+ * Checks the failure and the log of a transfer. Without a fault, the transfer must succeed, unless the machine is slow
+ * or `allowed` contains the failure.
+ */
 function checkOutcome({ failure, log, artifacts }: Outcome, { faults }: Facts, allowed: readonly string[]): void {
   if (failure !== undefined) assert.ok([...FAILURES, ...allowed].includes(failure), `it fails with ${failure}: ${log}`);
   if (failure === undefined) assert.ok(artifacts.length > 0, "a success reports no artifact");
@@ -218,9 +225,9 @@ function checkOutcome({ failure, log, artifacts }: Outcome, { faults }: Facts, a
 }
 
 /**
- * Checks that every reference names the manifest that a push reports, and that the registry has all blobs of this
- * manifest. Returns true if the registry sent a 201, but did not store the manifest under this tag. This is no error of
- * the client, because the client must believe a 201.
+ * Checks each artifact that a push reports: the tag must refer to the reported digest, and the registry must have all
+ * blobs of the artifact. Returns true if the registry sent a 201 for an artifact, but did not store the manifest under
+ * the artifact's tag. This is no error of the client, because the client must believe a 201.
  */
 function checkReported(
   { artifacts }: Outcome,
@@ -243,7 +250,10 @@ function checkReported(
   return believed;
 }
 
-/** Whether a request stored a manifest at a path to which the registry redirected. */
+/**
+ * Whether a request put a manifest under a tag that none of `artifacts` has. Only a redirect by the registry leads to
+ * such a request.
+ */
 function isManifestElsewhere(method: string, url: string, artifacts: Outcome["artifacts"]): boolean {
   const tags = artifacts.map(({ reference }) => parseReference(reference).tag);
   const [, tag] = /\/manifests\/([^/?]*)/.exec(url) ?? [];
@@ -271,7 +281,7 @@ function checkBlobs(
   }
 }
 
-/** Checks that a folder has all contents. After a failure, the folder may also have none of them. */
+/** Checks that a folder has either all contents or none of them. If `success` is true, the folder must have all. */
 function checkContent(
   folder: string,
   contents: ReadonlyMap<string, string>,

@@ -1,4 +1,4 @@
-/** Downloads that break in the middle. Every registry sends the rest, and the pulled bytes are right. */
+/** Tests with several registries that a pull resumes a download that breaks in the middle. */
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

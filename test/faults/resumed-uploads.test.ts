@@ -22,7 +22,7 @@ const SIZE = 20e6;
 const BROKEN_AT = 0.95;
 /** The bytes of an artifact besides its large blob, including the headers of a folder's archive. */
 const OVERHEAD = 64 << 10;
-/** The bytes in the buffers of two connections. */
+/** The test assumes that the buffers of two connections hold at most this many bytes. */
 const IN_FLIGHT = 4 << 20;
 
 const [, distribution] = REGISTRIES as [RegistryKind, RegistryKind];

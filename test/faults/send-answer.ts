@@ -10,7 +10,7 @@ export interface Answer {
   readonly body: Buffer;
 }
 
-/** The answer that a fault changes if the fault answers the request without the handler. */
+/** Replaces the handler's answer if a fault answers the request in place of the handler. */
 export const NO_ANSWER: Answer = { status: 500, headers: {}, body: Buffer.alloc(0) };
 
 /** The delay between the first half of a body and the reset of the connection, in milliseconds. */

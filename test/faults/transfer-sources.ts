@@ -77,7 +77,7 @@ export interface StoredArtifact {
   readonly digest: string;
   /** The blobs by their digests. */
   readonly blobs: ReadonlyMap<string, Buffer>;
-  /** The digests of the layers, in their order. */
+  /** The digests of the layers, in the order of the manifest. */
   readonly layers: readonly string[];
 }
 

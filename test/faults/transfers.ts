@@ -1,4 +1,4 @@
-/** Pushes and pulls, in this process or by the executable. */
+/** Functions that push and pull, in this process or with the executable. */
 import { join } from "node:path";
 import { plainProgress } from "oras-push/artifact/progress";
 import { pullAllTags, pullArtifacts } from "oras-push/artifact/pull-artifacts";
@@ -43,15 +43,16 @@ export interface Transfer {
 export interface Push extends Transfer {
   /** The references, each with a tag. */
   readonly references: readonly string[];
-  /** The folder with the pushed files and folders, and the names of these files and folders. */
+  /** The folder that contains the pushed files and folders. */
   readonly folder: string;
+  /** The names of the pushed files and folders. */
   readonly names: readonly string[];
   readonly noClobber: boolean;
 }
 
 /** A pull. */
 export interface Pull extends Transfer {
-  /** The reference, or the repository if all tags are pulled. */
+  /** The reference of the artifact. If `all` is true, the reference of the repository. */
   readonly reference: string;
   readonly all: boolean;
   /** The target folder. */
@@ -64,7 +65,7 @@ export interface Outcome {
   readonly artifacts: readonly { readonly reference: string; readonly digest: string }[];
   /** The name of the exit code, or a text that describes a crash. Undefined for a success. */
   readonly failure: string | undefined;
-  /** The log with the report of the failure. */
+  /** The log of the transfer, including the report of a failure. */
   readonly log: string;
 }
 
@@ -136,7 +137,7 @@ async function outcomeOf(
   }
 }
 
-/** The plan of a connection. The store passes the whole plan to the transport, including the limit for silence. */
+/** Returns the plan of a connection. The store passes the whole plan to the transport, which uses `stallSeconds`. */
 function planWith(concurrency: number, limits: TimeLimits) {
   return {
     ...PLAIN_CONNECTION,

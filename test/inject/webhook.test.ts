@@ -1,6 +1,6 @@
 /**
- * The webhook with a real API server. The webhook must give the same pods as the pure function. Other tests check its
- * limits, its certificate and its end.
+ * The webhook with a real API server. The webhook must give the same pods as the pure function. Other tests in this
+ * file check the limits, the certificate and the end of the webhook.
  */
 import assert from "node:assert/strict";
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-/** One suite for every registry. oras-push and oras pull the pushed artifacts unchanged. */
+/** The same tests for every registry: oras-push and oras pull the pushed artifacts unchanged. */
 import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

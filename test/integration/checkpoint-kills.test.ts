@@ -11,8 +11,9 @@ const KILLS = Number(process.env.CHECKPOINT_KILLS ?? 8);
 
 /**
  * This program counts. It writes each number, together with the program's process id, to a large file and to a small
- * file. It overwrites the large file in place, in two halves. A third file always has the same content. At its start,
- * the program exits with 9 if a file is torn, or if the large and the small file have different numbers or process ids.
+ * file. It overwrites the large file in place, in two halves. It also writes a third file, whose content never changes.
+ * At its start, the program checks the files of an earlier start. It exits with code 9 if the two halves of the large
+ * file differ, or if the number or the process id in the small file is not the one in the large file.
  */
 const APPLICATION = `
 const { existsSync, mkdirSync, openSync, readFileSync, renameSync, writeSync, closeSync, writeFileSync } = require("node:fs");
@@ -68,8 +69,8 @@ class KillablePod {
   }
 
   /**
-   * Waits until the application has read its files. Returns the first number of the application, and the number of the
-   * checkpoint from which it started.
+   * Waits until the application has read its files. `first` is the number in these files, or 0 if there are no files.
+   * `checkpoint` is the number of the restored checkpoint, or 0 if no checkpoint was restored.
    */
   async started(): Promise<{ readonly first: number; readonly checkpoint: number }> {
     const file = join(this.#pod.folder, "first");
@@ -81,14 +82,17 @@ class KillablePod {
     return { first, checkpoint };
   }
 
-  /** Kills a part of the pod, and starts this part again. Returns the number of the newest complete checkpoint. */
+  /**
+   * Kills a part of the pod, and starts this part again. Returns the number of the newest checkpoint that was complete
+   * before the new start.
+   */
   async kill(victim: Victim): Promise<number> {
     if (victim === "sidecar" || victim === "pod") this.#sidecar.child.kill("SIGKILL");
     if (victim === "launcher" || victim === "pod") this.#launcher.child.kill("SIGKILL");
     if (victim !== "sidecar") killProcess(Number(readFileSync(join(this.#pod.folder, "pid"), "utf8")));
     if (victim === "sidecar" || victim === "pod") await this.#sidecar.ended;
     if (victim !== "sidecar") await this.#launcher.ended;
-    // The registry may still process the last request of the sidecar.
+    // The registry is possibly still processing the last request of the sidecar.
     await sleep(100);
     const newest = Math.max(await this.#pushedNumber(), victim === "pod" ? 0 : this.#localNumber());
     if (victim === "pod") rmSync(this.#pod.share, { recursive: true });

@@ -1,5 +1,6 @@
 /**
- * Leases on a volume that does not support sockets. Heartbeat files replace the sockets, and a death is still detected.
+ * Leases on a volume that does not support sockets. The launcher and the sidecar use heartbeat files instead, and each
+ * of these tools detects the death of the other tool.
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

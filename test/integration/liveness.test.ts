@@ -40,7 +40,10 @@ async function writes({ child }: RunningProcess, text: RegExp): Promise<void> {
     [written] = [written + (await once(child.stderr as NodeJS.ReadableStream, "data"))[0]];
 }
 
-/** Returns when a new sidecar waits for the end of an attempt. Throws if the sidecar ends instead. */
+/**
+ * Waits until a new sidecar has logged that it waits for the end of an attempt, and is idle. Throws if the sidecar ends
+ * after this log line.
+ */
 async function waitForIdleSidecar(sidecar: RunningProcess): Promise<void> {
   await writes(sidecar, /wait-fs: .*oras-operator-done\.txt/);
   await waitUntilIdle(sidecar.pid);

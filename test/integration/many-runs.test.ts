@@ -1,4 +1,4 @@
-/** Pushes and pulls of many runs: several references, separate tags, no overwriting, and pulls of all tags. */
+/** Pushes and pulls of many runs: several references, separate tags, `--no-clobber`, and pulls of all tags. */
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";

@@ -213,8 +213,8 @@ async function pushCheckpoint(perform: Seams["perform"], { reference, checkpoint
 }
 
 /**
- * Returns the exit code of the attempt that wrote both outputs in `content` completely. Returns undefined for any other
- * content.
+ * If `content` is the two complete outputs of one attempt, returns the exit code of this attempt. Otherwise, returns
+ * undefined.
  */
 function exitCodeOfOutputs(content: string | undefined, pod: Pod): number | undefined {
   for (const [index, exitCode] of pod.exitCodes.entries()) {
@@ -275,9 +275,9 @@ function checkCheckpoints({ world, ...state }: State, pod: Pod): void {
 }
 
 /**
- * Checks that no process waits forever, with two exceptions. A process may wait for another process that left no trace
- * on the volume before its death. In a real pod, a timeout can end this wait. A native sidecar may wait for the end of
- * its pod.
+ * Checks that no process waits forever. Only two waits are allowed. A native sidecar can wait for the end of its pod.
+ * Any process can wait for another process that died and left no trace on the volume. In a real pod, a timeout can end
+ * this second wait.
  */
 function checkEnd(state: State, pod: Pod): void {
   const { launcher, sidecar, world, ending } = state;
@@ -312,7 +312,10 @@ function onFailure(starts: Readonly<Record<Side, number>>): Scenario["restarts"]
   };
 }
 
-/** Restarts every sidecar and failed launchers, as the kubelet does in a pod with a native sidecar. */
+/**
+ * Restarts the sidecar after every end, but the launcher only after a failure, as the kubelet does in a pod with a
+ * native sidecar. `starts` limits the number of starts of each side.
+ */
 function native(starts: Readonly<Record<Side, number>>): Scenario["restarts"] {
   const failed = onFailure(starts);
   return (process, side) => (side === "sidecar" ? process.start < starts.sidecar : failed(process, side));

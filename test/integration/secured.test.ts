@@ -18,7 +18,7 @@ const AUTH = Buffer.from(`${USER.name}:${USER.password}`).toString("base64");
 const LARGE = 24 << 20;
 /** Distribution still accepts a token for this number of seconds after the token has expired. */
 const LEEWAY = 60;
-/** In the tests of expired tokens, Distribution accepts a token for this number of seconds in total. */
+/** In the tests of expired tokens, Distribution rejects a token this number of seconds after it was issued. */
 const SHORT_LIFE = 3;
 const NEEDED = ["docker-registry", "openssl", "htpasswd"].filter((name) => findProgram(name) === undefined);
 const SKIP = NEEDED.length > 0 ? `${NEEDED.join(", ")} not installed` : false;

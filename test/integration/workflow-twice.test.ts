@@ -30,7 +30,7 @@ function expectedNumber(index: number): number {
   return index + (index >= ROWS ? expectedNumber(index - ROWS) : 0);
 }
 
-/** Starts a step in a new pod. Its command appends a line to the file `runs/INDEX`. */
+/** Starts a step in a new pod. The command of the step appends a line to the file `runs/INDEX`. */
 function startStep(pod: TestPod, index: number): Step {
   const folder = join(pod.folder, `pod-${index}`);
   rmSync(folder, { recursive: true, force: true });
@@ -88,12 +88,15 @@ it(`skips the steps whose outputs were pushed before one of ${KILLS} kills`, { t
   const pod = await testPod(context);
   mkdirSync(join(pod.folder, "runs"));
   const indexes = Array.from({ length: STEPS }, (_, index) => index);
-  /** Maps each step to the number of its runs at the first kill after the push of its output. */
+  /**
+   * The number of runs of each step, counted when the test first finds the step's output in the registry. After that,
+   * the step must not run again.
+   */
   const runsWhenPushed = new Map<number, number>();
   const found: number[] = [];
   for (let round = 0; round < KILLS; round++) {
     const steps = apply(pod);
-    // Kills the workflow when the registry contains `wanted` outputs. This number is random.
+    // Waits until the registry contains a random number of outputs (`wanted`), and then kills the workflow.
     const goal = found.length === 0 ? 1 : Math.min(STEPS - 1, (found.at(-1) ?? 0) + 1);
     const wanted = goal + Math.floor(Math.random() * Math.max(1, Math.ceil((STEPS - goal) / KILLS)));
     while (indexes.filter((index) => hasOutput(pod, index)).length < wanted) await sleep(5);

@@ -1,7 +1,7 @@
 /**
  * Compares a fan-in of many tags with `oras pull` in a shell loop. `FAN_IN_TAGS=300` sets the number of tags.
- * `FAN_IN_MAX_RATIO=0.3` sets the maximum ratio of the fan-in's time to the loop's time. Use this ratio only on an idle
- * machine. Set TMPDIR to a file system on which no files were deleted in the last minutes.
+ * `FAN_IN_MAX_RATIO=0.3` sets the maximum ratio of the fan-in's time to the loop's time. Set `FAN_IN_MAX_RATIO` only on
+ * an idle machine. Set TMPDIR to a file system on which no files were deleted in the last minutes.
  */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -104,8 +104,8 @@ function contentOfFile(index: number, file: number): string {
 }
 
 /**
- * Pushes a folder of {@link FILES} small files as `iter-INDEX`, as a step does. Deletes no files, because ext4 creates
- * files slowly for some minutes after many deletions.
+ * Pushes a folder of {@link FILES} small files with the tag `iter-INDEX`. Deletes no files, because ext4 creates files
+ * slowly for some minutes after many deletions.
  */
 async function pushFolder(repository: string, index: number, folder: string): Promise<void> {
   const cwd = mkdtempSync(join(folder, "step-"));

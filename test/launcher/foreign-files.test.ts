@@ -28,8 +28,8 @@ const EXPECTED = [
 async function openedFiles(folder: string, own: string, tool: "launcher" | "wait-fs", args: readonly string[]) {
   const log = join(folder, "strace.log");
   assert.ok("path" in STRACE);
-  // In the log, each thread and each child process has its own ID. An ID in a line with execve belongs to a child
-  // process. The only exception is the first of these lines, which is the start of the tool.
+  // In the log, each thread and each child process has its own ID. The first line with execve is the start of the tool.
+  // Each later line with execve contains the ID of a child process.
   const traced = ["-f", "-o", log, "-e", "trace=openat,open,execve", toolPath(tool), ...args];
   const { code, stderr } = await run(STRACE.path, traced, { cwd: folder, env: { PATH: "/usr/bin:/bin" } });
   assert.equal(code, 0, stderr);

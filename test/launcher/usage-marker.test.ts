@@ -1,4 +1,4 @@
-/** A side with an invalid command line writes a failure marker to the volume that the command line names. */
+/** A launcher or a sidecar with an invalid command line writes a failure marker to the shared volume. */
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";

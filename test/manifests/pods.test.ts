@@ -59,7 +59,7 @@ interface Step {
 
 /**
  * Returns the launcher and the sidecar of a pod. The result is empty if the pod has neither. Fails if the pod has only
- * one of the two, and if it has several launchers or sidecars.
+ * one of the two, or if it has several launchers or sidecars.
  */
 function stepsOf({ pod, containers }: PodUse): Step[] {
   const launches = containers.flatMap(({ use }) => use.launch ?? []);
@@ -188,7 +188,8 @@ describe("pods of the manifests", { skip: KUBERNETES_SKIP, timeout: 120_000 }, (
     for (const { pod, container, launch, sidecar } of steps) {
       assert.equal(container.name, "oras", "the guide uses this name for `kubectl logs -c`");
       assert.equal(sidecar.native, container.restartPolicy === "Always", pod.name);
-      // Kubernetes ignores the exit code of a native sidecar, so the launcher waits for the push.
+      // Kubernetes ignores the exit code of a native sidecar. So the launcher waits for the push, and fails if the push
+      // fails.
       assert.equal(launch.waitPush, sidecar.native, pod.name);
       // A classic sidecar must not restart after its push.
       if (!sidecar.native) assert.equal(pod.spec.restartPolicy, "Never", pod.name);

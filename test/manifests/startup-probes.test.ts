@@ -14,7 +14,8 @@ const SIDECARS = {
   // This sidecar waits for an input that does not exist.
   "without its inputs yet": {
     args: ["--input-timeout", "60", "missing:1", "run:1"],
-    // If the launcher waits for the inputs, the application must start before the inputs are complete.
+    // The probe with `lease.sock` is for pods whose launcher waits for the inputs. This launcher must start before the
+    // inputs are complete, so this probe must succeed.
     isReady: (probe: readonly string[]) => probe.some((word) => word.endsWith("lease.sock")),
   },
   "whose condition is not met": { args: ["--only-if", "INDEX=0", "NA", "run:1"], isReady: () => true },

@@ -162,7 +162,7 @@ export function folderLayer(title: string, archive: Buffer, bytes: Buffer = gzip
   return { bytes, mediaType: FOLDER_LAYER, annotations };
 }
 
-/** Puts an artifact into a registry without a request. Returns the digest of the manifest. */
+/** Puts an artifact directly into the memory of a registry, without a request. Returns the digest of the manifest. */
 export function storeArtifact(
   registry: MemoryRegistry,
   tag: string,

@@ -70,7 +70,10 @@ describe("pods of the manifests", { skip: SKIP, timeout: 600_000 }, () => {
     return tagged;
   }
 
-  /** Pulls an artifact with `oras-push`, and with `oras` if it is installed. Returns the folders. */
+  /**
+   * Pulls an artifact into a folder with `oras-push`. If `oras` is installed, also pulls the artifact into a second
+   * folder with `oras`. Returns the one or two folders.
+   */
   async function pull(reference: string): Promise<string[]> {
     const name = reference.replaceAll(/[/:]/g, "-");
     const [ours, theirs] = [join(folder, `ours-${name}`), join(folder, `theirs-${name}`)];

@@ -34,8 +34,8 @@ const OLDEST = "1.29";
 const NEWEST = "1.37";
 
 /**
- * Maps folders of manifests to the oldest version of Kubernetes for them. For all other folders, this version is
- * {@link OLDEST}.
+ * Maps a folder of manifests to the oldest version of Kubernetes that supports these manifests. For a folder that is
+ * not listed here, this version is {@link OLDEST}.
  */
 const REQUIRED: Readonly<Record<string, string>> = {
   "image-volume": "1.36",
@@ -98,8 +98,8 @@ export async function kustomize(name: string, kubectl: string = KUBECTL): Promis
 }
 
 /**
- * Validates manifests with the schemas of Kubernetes, and with the schema of JobSet if it is installed. Unknown fields
- * are errors. Returns one array for each manifest, with the objects of this manifest.
+ * Validates manifests with the schemas of Kubernetes. If JobSet's schema is installed, also uses this schema. Unknown
+ * fields are errors. Returns one array for each manifest, with the objects of this manifest.
  */
 export async function validate(manifests: readonly Manifest[]): Promise<ValidatedObject[][]> {
   const requests = manifests.map(({ name, text }) => {

@@ -153,7 +153,7 @@ async function pushLayers({ random, store, index }: Turn): Promise<Descriptor[]>
   return layers.map(({ descriptor }) => descriptor);
 }
 
-/** Pushes a manifest with one or two new tags, and sometimes with a tag that referred to another manifest before. */
+/** Pushes a manifest with one or two new tags. Sometimes also moves a tag from another manifest to this manifest. */
 async function pushTags(
   { random, store, repository, index, known }: Turn,
   manifest: StoredManifest,

@@ -33,7 +33,7 @@ export const CONTAINER_REGISTRY: RegistryKind = {
   start: () => startContainerRegistry(container as string),
 };
 
-/** The in-process registry with the answers of zot. The real zot is not available. */
+/** The in-process registry with the answers of zot. The tests cannot build the real zot. */
 export const ZOT_EMULATION: RegistryKind = {
   name: "in-process registry with zot's answers",
   skip: false,

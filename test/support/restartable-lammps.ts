@@ -30,8 +30,8 @@ const SIMPLE = {
 };
 
 /**
- * Returns the archive of an image of LAMMPS. If LAMMPS with ReaxFF is built, the image contains it. Otherwise, the
- * image contains Debian's LAMMPS.
+ * Returns the archive of an image of LAMMPS. If this machine has a build of LAMMPS with ReaxFF, the image contains this
+ * build. Otherwise, the image contains Debian's LAMMPS.
  */
 export async function restartableLammpsArchive(): Promise<string> {
   return hasReaxff() ? await lammpsArchive() : await imageArchive(mpiLammpsImage(), EXPERIMENT_IMAGES.lammps);

@@ -138,8 +138,8 @@ describe("wait-fs without a watch", { timeout: 30_000 }, () => {
       const path = join(temporaryFolder(context), "marker");
       const running = start("unshare", withoutInotify(limit, [toolPath("wait-fs"), "-p", path, "-w", "0.1"]));
       await says(running, "cannot watch, polling instead");
-      // After this message, the watch can still report a change. When the process is idle, only polling can find the
-      // path.
+      // After this message, the failed watch can still report a change. If the path existed at that moment, wait-fs
+      // would find it without polling. Therefore, the test creates the path later, when wait-fs is idle.
       await waitUntilIdle(running.pid);
       writeFileSync(path, "");
       assert.equal((await running.ended).code, 0);

@@ -14,7 +14,7 @@ export interface LaunchSteps {
   readonly takeLease: () => Promise<Lease>;
   /** The state of the sidecar's lease. */
   readonly sidecarLease: SidecarTimeout["lease"];
-  /** Whether the last sidecar died too long ago, see {@link SidecarTimeout}. */
+  /** Whether the last sidecar died at least `seconds` seconds ago (see {@link SidecarTimeout}). */
   readonly sidecarGone: SidecarTimeout["sidecarGone"];
   /**
    * Removes the copies that an earlier attempt made. Returns the paths that the outputs will have. These paths are

@@ -72,7 +72,7 @@ async function run(line: CommandLine<typeof USAGE.options>, io: Io): Promise<num
   );
 }
 
-/** Asks the launcher that runs on the volume `share` for a checkpoint. */
+/** Asks the launcher that uses the volume `share` to take a checkpoint. */
 async function requestCheckpoint(share: string): Promise<number> {
   await writeMarker(join(share, SHARE.checkpointNow), { schema: 1 });
   return 0;

@@ -104,8 +104,8 @@ function operands(args: readonly string[]): Operands {
 }
 
 /**
- * Returns the failure for a command that starts with a dash. The user either forgot an operand, or wrote `--` before
- * the command.
+ * Returns the failure for a command that starts with a dash. The user either forgot an operand, or wrote an unnecessary
+ * `--` between the operands and the command.
  */
 function optionAsCommand(input: string, output: string, command: readonly string[]): ToolError {
   const [first, second] = command;

@@ -85,7 +85,7 @@ async function measureOne(bench: Bench, work: string, { launcher, sidecar, share
   bench.addRow({ work, figure: "CPU seconds of the sidecar", values: [costOf(sidecar).cpu - before.sidecar.cpu] });
 }
 
-/** Measures the checks of the launcher while no file changes. */
+/** Measures the processor time that the launcher uses for each check. No file changes during this measurement. */
 async function measureChecks(bench: Bench, work: string, launcher: RunningProcess): Promise<void> {
   const checks = 5;
   const before = processorTime(launcher.pid);

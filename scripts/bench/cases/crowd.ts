@@ -13,7 +13,8 @@ const SIZE = 5;
 const ALL_MEMORY = 3072;
 
 /**
- * In the contest with few parallel pushes, the total number of pushes is the number of parallel pushes times this factor.
+ * In the contest with few parallel pushes, the total number of pushes is the number of parallel pushes times this
+ * factor.
  */
 const REPEATED = 4;
 

@@ -127,8 +127,8 @@ function allContestants(bench: Bench, path: string): Contestant[] {
 }
 
 /**
- * Returns a command with the arguments of a push: a reference and a path. The command ignores the reference, and
- * compresses the path.
+ * Returns a command that compresses a file or folder with a program. The command takes the same two arguments as a
+ * push, a reference and a path, but ignores the reference.
  */
 function compressorOf(program: string): Pusher {
   return ["sh", "-c", `tar -cf - "$2" | ${program} -6 -c | wc -c`, "sh"];

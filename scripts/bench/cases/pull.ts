@@ -18,10 +18,10 @@ export async function measurePulls(bench: Bench): Promise<void> {
 }
 
 /**
- * Each round pulls into a new folder. Folders with many files are removed after the last round. Otherwise, the next
- * rounds would be slow: for minutes, ext4 does not reuse the inodes of removed files, but searches all these inodes for
- * each new file. Folders with large files are removed before the next round, so that the kernel does not write the
- * files to disk.
+ * Each round pulls into a new folder. Folders with many files stay until all rounds have ended. An earlier removal
+ * would make the next rounds slow: for minutes, ext4 does not reuse the inodes of removed files, but searches all these
+ * inodes for each new file. Folders with large files are removed before the next round, so that the kernel does not
+ * write the files to disk.
  */
 async function pull(bench: Bench, what: string, path: string, rounds: number): Promise<void> {
   const { registry, peers } = bench;

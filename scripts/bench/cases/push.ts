@@ -10,7 +10,7 @@ import { formatCount } from "../numbers.ts";
 import { compressors, GZIP, ORAS, OURS, PIGZ, pushers } from "../pushers.ts";
 import { roundRatios } from "../statistics.ts";
 
-/** Our push to a repository that already has a tag, and therefore possibly the blobs of this push. */
+/** Our push to a repository that already has a tag. Such a repository can already contain blobs of this push. */
 const TAGGED = "oras-push, repository with a tag";
 const HASH = "openssl dgst -sha256";
 const SEND = "curl -T";
@@ -109,8 +109,8 @@ export async function pushAgain(bench: Bench): Promise<void> {
 }
 
 /**
- * Adds a figure to the results: the number of bytes that our push wrote to disk. The goal is 0. Rounds the values to
- * 0.1 MB, because the kernel sometimes writes the access times of the read files to disk.
+ * Adds a figure to the results: the number of bytes that our push wrote to disk. The goal is 0. The kernel sometimes
+ * writes the access times of the read files to disk. Rounds the values to 0.1 MB, so that these few bytes do not count.
  */
 export function addWrittenBytes(bench: Bench, work: string, contest: Contest): void {
   const values = (contest.get(OURS) ?? []).map(({ written }) => Math.round(written * 10) / 10);

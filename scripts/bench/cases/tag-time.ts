@@ -6,16 +6,16 @@ import { endStep } from "./waiting-sidecar.ts";
 /** The times of one push, in milliseconds. */
 export interface TagTime {
   readonly total: number;
-  /** From the done marker to the first request. In this time, the sidecar finds and reads the markers. */
+  /** The time from the done marker to the first request. In this time, the sidecar finds and reads the markers. */
   readonly first: number;
   /**
-   * From the first request to the start of the upload. In this time, the sidecar packs the layer, and asks the registry
-   * for existing blobs.
+   * The time from the first request to the start of the upload. In this time, the sidecar packs the layer, and asks the
+   * registry for existing blobs.
    */
   readonly ask: number;
-  /** From the start of the upload to its end. */
+  /** The time from the start of the upload to its end. */
   readonly upload: number;
-  /** From the end of the upload to the tag. */
+  /** The time from the end of the upload to the tag. */
   readonly tag: number;
   /** The time in which the registry handles at least one request. */
   readonly registry: number;

@@ -8,7 +8,10 @@ import type { Bench } from "../bench.ts";
 /** The time after an event until the sidecar is idle again, in milliseconds. */
 const SETTLE = 1500;
 
-/** A sidecar that waits for an application, and a launcher whose application ends soon. */
+/**
+ * A sidecar that waits for an application, and the launcher of this application. The application ends soon after its
+ * start.
+ */
 export interface EndedStep {
   readonly sidecar: RunningProcess;
   readonly launcher: RunningProcess;

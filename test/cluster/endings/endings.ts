@@ -18,15 +18,15 @@ import type { RunningStep } from "./running-step.ts";
 export interface Ending {
   readonly name: string;
   readonly changes: JobChanges;
-  /** Causes the ending. Begins when the Job is created. */
+  /** Makes the step end in this way. The test calls this function directly after it has created the Job. */
   readonly act?: (step: RunningStep, registry: NodeRegistry) => Promise<void>;
-  /** The state of a registry that only this ending uses: stopped at first, running, or running with a password. */
+  /** The initial state of a registry that only this ending uses. `password`: running, and requires a password. */
   readonly registry?: "stopped" | "running" | "password";
   /** True if this ending runs alone. Such an ending disturbs other pods of the node, or depends on the node's speed. */
   readonly alone?: true;
   /**
-   * The names of other endings. If a busy node is too slow for this ending, the result of one of these endings is also
-   * right.
+   * The names of other endings. If a busy node is too slow for this ending, the test also accepts the result of an
+   * ending in this list.
    */
   readonly onBusyNode?: readonly string[];
 }

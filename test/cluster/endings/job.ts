@@ -41,10 +41,10 @@ export interface JobChanges {
   readonly edit?: (job: Job) => void;
 }
 
-/** The first part of the repository names of all endings. */
+/** The first part of each repository name in these tests, such as `endings/NAME`. */
 export const REPOSITORY = "endings";
 
-/** The default folder for the output of an ending's application. */
+/** The default folder for the output of the application. */
 export const OUTPUT = "/mnt/oras/out";
 
 /** Returns the Job that a user applies with `images/manifests/job`. */
@@ -71,13 +71,14 @@ export function changedJob(standard: Job, name: string, host: string, changes: J
   sidecar.command = ["oras-push", "sidecar", "--native", ...(changes.sidecar ?? []), from, to];
   const variables = Object.entries(changes.env ?? {}).map(([key, value]) => ({ name: key, value }));
   sidecar.env = [...(sidecar.env ?? []), ...variables];
-  // As in `images/manifests/workflow`, the sidecar has no startup probe, and the launcher waits for the inputs.
+  // If the step has an input, the launcher waits for it. Therefore, the sidecar needs no startup probe, as in
+  // `images/manifests/workflow/all.yaml`.
   if (input !== undefined) delete sidecar.startupProbe;
   changes.edit?.(job);
   return job;
 }
 
-/** Limits the memory of the application, including the launcher. */
+/** Limits the memory of the application and the launcher together. */
 export function limitMemory(job: Job): void {
   job.spec.template.spec.containers[0].resources = { limits: { memory: "128Mi" } };
 }

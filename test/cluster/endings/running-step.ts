@@ -81,12 +81,12 @@ export class RunningStep {
     );
   }
 
-  /** Waits until a container of any pod has started. */
+  /** Waits until the container with this name has started in at least one pod. */
   async started(container: string): Promise<void> {
     await this.#until(`${container} has started`, () => this.#states(container).some(({ running }) => running));
   }
 
-  /** Waits until a container of any pod has ended. */
+  /** Waits until the container with this name has ended in at least one pod. */
   async ended(container: string): Promise<void> {
     await this.#until(`${container} has ended`, () => this.#states(container).some(({ terminated }) => terminated));
   }

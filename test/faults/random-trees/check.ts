@@ -39,7 +39,7 @@ function describe(lost: readonly Lost[]): string {
   return JSON.stringify(lost.map(({ kind, names }) => [kind, ...names.map(shownPath)]));
 }
 
-/** A launcher that refuses its outputs does not run the command, and the sidecar pushes nothing. */
+/** If the launcher refuses the paths of its outputs, it does not run the command, and the sidecar pushes nothing. */
 function checkRefusal(refusal: "usage" | "unreadable", { launcher, sidecar, tags, ran, doneFailed }: PodEnd): string {
   assert.ok(!ran, "the command ran");
   assert.deepEqual([launcher.code, sidecar.code], [refusal === "usage" ? 64 : 66, 66]);
@@ -83,7 +83,7 @@ function checkReport(plan: Plan, counting: readonly Lost[], { launcher, sidecar,
       assert.ok(annotations[REASON]?.includes(reason.slice(0, 500)), `the annotation lacks ${reason}`);
 }
 
-/** Whether a text names a path. A marker shortens long paths. */
+/** Whether a text from a marker names a path. In a marker, a long path is cut, and ends with `...`. */
 function isName(text: string, path: string): boolean {
   return text === path || (text.endsWith("...") && path.startsWith(text.slice(0, -3)));
 }

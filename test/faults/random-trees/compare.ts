@@ -20,7 +20,8 @@ import {
 
 /**
  * Checks that a folder with pulled layers contains all parts of the roots that the launcher could read, and nothing
- * else. Returns the missing entries that docs/format.md permits in the section "Links and special files".
+ * else. A push omits some links and special files (docs/format.md, "Links and special files"). Returns these omitted
+ * entries.
  */
 export function comparePulled(world: World, roots: readonly Root[], folder: string): BytePath[] {
   const left: BytePath[] = [];
@@ -106,8 +107,8 @@ class Comparison {
   }
 
   /**
-   * Checks a link whose target must be in the artifact. A kept link must not be broken. If the link is replaced, all
-   * files of the target must also be below the path of the link.
+   * Checks a link whose target must be in the artifact. A kept link must not be broken. If a copy replaces the link,
+   * the copy must contain all files of the target.
    */
   #checkTarget(path: BytePath, target: BytePath, stats: Stats | undefined): void {
     assert.ok(stats !== undefined, this.#about(path, "is a missing link"));

@@ -19,7 +19,7 @@ import { type BytePath, type RawPath, rawPath, toBytePath } from "shared/fs/byte
 import { noise } from "../../support/noise.ts";
 import { type FileNode, type FolderNode, joinPath, type Node, type SpecialNode, type World } from "./world.ts";
 
-/** The paths of a FIFO and a socket. The trees contain hard links to them. */
+/** The paths of a FIFO and a socket. The trees contain hard links to the FIFO and to the socket. */
 export type SpecialFiles = Readonly<Record<SpecialNode["kind"], string>>;
 
 /** Creates the special files in a folder. */
@@ -57,7 +57,7 @@ export function makeFiles(world: World, specials: SpecialFiles): void {
   }
 }
 
-/** The path of the tree before the command renames it. */
+/** The path where the tree is created. Later, the test or the launcher's command moves the tree to its final path. */
 export function hiddenTree({ pod, tree }: World): string {
   return join(pod, tree, "..", ".made");
 }

@@ -19,7 +19,7 @@ import {
   type World,
 } from "./world.ts";
 
-/** The launcher saves at most this many matches of a pattern one by one. */
+/** If a pattern has more matches than this number, the launcher saves the matches together as one folder. */
 const MAX_OUTPUTS = 1000;
 
 /** A file or folder that becomes a layer. */
@@ -50,8 +50,8 @@ export interface Lost {
 
 export interface Expectation {
   /**
-   * Why the launcher does not run the command: invalid arguments (`usage`), or an output that the launcher cannot
-   * follow.
+   * Why the launcher does not run the command. `usage`: its arguments are invalid. `unreadable`: it cannot look up the
+   * path of an output. A missing output does not prevent the command.
    */
   readonly refusal: "usage" | "unreadable" | undefined;
   readonly roots: readonly Root[];
@@ -150,8 +150,9 @@ class Collector {
     }
     this.#titles.add(title);
     const found = lookUp(this.#world, path, { reader: launcherReader });
-    // When the launcher saves an output on the volume, it makes the files and folders that it owns readable. The result
-    // `later` assumes that an earlier output contained `path`.
+    // When the launcher saves an output on the volume, it grants every user read access to the files and folders that
+    // it owns. `found` assumes that no earlier output contained `path`. `later` assumes that an earlier output
+    // contained `path`.
     const later = lookUp(this.#world, path, { reader: grantingReader });
     if (typeof found !== "string") return this.#saveFound(path, found, true);
     if (found !== "ENOENT") this.#lose("unreadable", [path], later === found);

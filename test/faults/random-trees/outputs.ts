@@ -11,7 +11,7 @@ export interface Output {
   readonly text: string;
   /** The path, relative to the pod's folder. For a pattern, this is the folder before the first pattern character. */
   readonly path: BytePath;
-  /** The parts of the pattern below this folder. Undefined if the output is a path. */
+  /** The rest of the pattern after {@link path}, split at slashes. Undefined if the output is a path. */
   readonly pattern?: readonly string[];
 }
 
@@ -52,8 +52,8 @@ export function randomOutputs(world: World, dice: Dice): Output[] {
     return [{ text: `${many}/${pattern.join("/")}`, path: many, pattern }];
   }
   const all = pathsBelow(world);
-  // If the launcher cannot find a path with pattern characters, it treats the path as a pattern. So this function does
-  // not choose such a path.
+  // If a path contains pattern characters and the launcher does not find this path, the launcher treats the path as a
+  // pattern. So `isPath` returns false for such a path.
   const isPath = (path: BytePath) =>
     !/[*?[{]/.test(path) || typeof lookUp(world, path, { reader: launcherReader }) !== "string";
   const plain = all.filter((path) => isText(path) && path.length < 3000 && isPath(path));
@@ -89,8 +89,8 @@ export interface Matches {
 }
 
 /**
- * Finds the matches of a pattern with the permissions of the launcher's user. The search follows no links below the
- * pattern's folder.
+ * Finds the paths that match a pattern. The search uses the permissions of the launcher's user. It follows no links
+ * below the pattern's folder.
  */
 export function matchesOf(world: World, { path, pattern = [] }: Output): Matches {
   const found = { paths: new Set<BytePath>(), unreadable: new Set<BytePath>() };

@@ -161,7 +161,7 @@ class Maker {
   }
 }
 
-/** The path of a link (`path`), and a path of the tree that the link may lead to (`end`). */
+/** The values from which a link gets its target. `path` is the path of the link. `end` is a random path in the tree. */
 interface Aim {
   readonly pod: BytePath;
   readonly tree: BytePath;
@@ -185,8 +185,8 @@ const ANYWHERE: readonly ((aim: Aim) => BytePath)[] = [
   ({ pod, tree }) => `${pod}/${tree}/no/where`,
   ({ path }) => posix.basename(path),
   () => ".",
-  // From the top of the tree, `..` leads to the volume or to the folder that contains it. If an output were a link to
-  // `..`, the launcher would save the whole volume.
+  // In the top folder of the tree, a link to `..` leads to the volume, or to the pod's folder, which contains the
+  // volume. If such a link were an output, the launcher would save the whole volume.
   ({ path }) => (partsOf(path).length > 1 ? ".." : "./."),
   ({ pod, tree }) => `${pod}/${tree}`,
   ({ pod }) => `${pod}/elsewhere/file`,

@@ -79,7 +79,7 @@ function allows({ uid, gid }: Attributes, mode: number, bit: number): boolean {
   return ((mode >> shift) & bit) !== 0;
 }
 
-/** A found node, and its path without links, relative to the pod's folder. */
+/** A found node, and its path relative to the pod's folder. This path leads through no links. */
 export interface Found {
   readonly node: Node;
   readonly path: BytePath;

@@ -87,7 +87,7 @@ describe("copyTree", () => {
     chmodSync(join(from, "closed"), 0o555);
     const before = process.umask(0o077);
     try {
-      // A normal user cannot read a file without read permission.
+      // The file `none` has no read permission. Only root can copy it.
       if (process.getuid?.() !== 0) rmSync(join(from, "none"));
       await copyTree(from, to, { warn });
     } finally {

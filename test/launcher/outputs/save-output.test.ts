@@ -187,7 +187,8 @@ describe("saveOutput", () => {
   it("reports a path that is too long for the copy, and saves the rest", async (context) => {
     const { share, output, saved } = places(context);
     const deep = "d".repeat(250);
-    // The path of the copy is longer than the path of the source. A path may have at most 4095 bytes.
+    // The kernel accepts paths of at most 4095 bytes. The deepest path in the output is short enough, but the path of
+    // its copy is too long.
     const depth = Math.floor((4095 - output.length) / 251);
     execFileSync("sh", ["-c", `for i in $(seq ${depth}); do mkdir ${deep} && cd -P ${deep}; done`], { cwd: output });
     writeFileSync(join(output, "file"), "12");

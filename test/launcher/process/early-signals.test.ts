@@ -14,7 +14,7 @@ import { type ProcessResult, startTool, type Tool, toolPath } from "../../../sup
 import { findPid1, PID1_SKIP, startAsPid1 } from "../../support/namespaces.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
-/** The number of processes in each test. For the long test, set `SIGNAL_RUNS=1000`. */
+/** The number of processes in each test. To run these tests in full, set `SIGNAL_RUNS=1000`. */
 const RUNS = Number(process.env.SIGNAL_RUNS ?? 24);
 
 /** The maximum delay before SIGTERM, in milliseconds. */

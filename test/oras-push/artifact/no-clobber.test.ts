@@ -40,7 +40,7 @@ const CHANGES = [
   [undefined, "second"],
 ] as const;
 
-/** Compares two manifests that differ only in the given fields. */
+/** Makes two manifests that differ only in the given fields, and calls {@link checkSameContent} with them. */
 function check(
   there: Partial<Parameters<typeof buildManifest>[0]>,
   wanted: Partial<Parameters<typeof buildManifest>[0]>,

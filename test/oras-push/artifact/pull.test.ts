@@ -472,7 +472,8 @@ describe("failed pulls", () => {
       { name: "t/b/m", flag: "2", link: ".." },
       { name: "t/out", flag: "2", link: "b/m/../.." },
     ];
-    // If t/b/m were a folder, t/out would lead to t. But t/b/m is a link to t, so t/out leads out of the pull's folder.
+    // The target of the link t/out is `b/m/../..`. If t/b/m were a folder, t/out would lead to t. But t/b/m is a link
+    // to t, so t/out leads to the parent of the pull's folder.
     storeArtifact(found.registry, "1", [folderLayer("t", tarOf(links)), fileLayer("t/out/escaped", "x")]);
     await assertRefused(found, /the artifact contains an unsafe entry: "t\/out"/);
   });
@@ -480,8 +481,8 @@ describe("failed pulls", () => {
   it("leave nothing of layers whose links lead another layer out of the folder together", async (t) => {
     const found = await setting(t);
     const layer = (name: string, link: string) => folderLayer("t", tarOf([{ name, flag: "2", link }]));
-    // As text, each link leads to t. But t/b goes through the link t/a, and t/c goes through the link t/b. As a result,
-    // t/c leads out of the pull's folder.
+    // If t/a and t/b were folders, all three links would lead to t. But t/a is a link to t, so t/b leads to the pull's
+    // folder, which contains t. Therefore, t/c leads to the parent of the pull's folder.
     const layers = [layer("t/a", "."), layer("t/b", "a/.."), layer("t/c", "b/..")];
     storeArtifact(found.registry, "1", [...layers, fileLayer("t/c/escaped", "x")]);
     await assertRefused(

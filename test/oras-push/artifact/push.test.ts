@@ -49,7 +49,7 @@ import {
 const OPTIONS = { concurrency: 3, noClobber: false, progress: NO_PROGRESS };
 const REFERENCE = { registry: "localhost", repository: "metric/run", tag: "1", digest: undefined };
 const ARTIFACT = { annotations: { "org.opencontainers.image.created": "2023-11-14T22:13:20Z" } };
-/** A size in bytes. It is above the limit for layers that a push reads completely before it starts the upload. */
+/** A size in bytes. A push does not keep a whole layer of this size in memory. */
 const LARGE = 9 << 20;
 
 /**
@@ -89,7 +89,7 @@ async function setting(t: TestContext) {
   };
 }
 
-/** Checks that a pull restores the files in the folder. */
+/** Pulls `run:1`. Checks that each path in `names` is the same in the pulled folder and in `base`. */
 async function assertPulledIsPushed(
   t: TestContext,
   registry: MemoryRegistry,

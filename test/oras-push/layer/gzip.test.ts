@@ -158,8 +158,8 @@ describe("gzip", () => {
     assert.equal(digests[0], digests[1]);
   });
 
-  // Users pin the digests of layers. All architectures give the same digests, but another version of zlib may give
-  // other digests. If the digest `input` differs, the test's own data has changed.
+  // Users pin the digests of layers. The digests are the same on all architectures. Another version of zlib can give
+  // other digests. If the digest `input` is not the pinned one, the test's own data has changed.
   for (const [kind, input, pins] of [
     [
       "text of several blocks",

@@ -1,4 +1,4 @@
-/** Registries that limit the number of requests or their size. */
+/** Registries that limit the number or the size of requests. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { digestOf } from "oras-push/oci/meter";

@@ -73,7 +73,8 @@ function stored(content: unknown, mediaType: string): StoredManifest {
 }
 
 /**
- * Returns a manifest whose subject is another manifest. An example is a signature. The only layer is the empty blob.
+ * Returns a manifest whose subject is another manifest, like the manifest of a signature. Its only layer is the empty
+ * blob.
  */
 function referrerOf(subject: Digest, size: number): StoredManifest {
   const descriptor = { mediaType: OCI_MANIFEST, digest: subject, size };

@@ -186,7 +186,7 @@ function checkNeeded(policy: PrunePolicy, known: readonly KnownArtifact[], there
     }
 }
 
-/** Checks that a selected artifact remains only if another remaining artifact needs it. */
+/** Checks that each artifact in `selected` is deleted, unless another artifact that remains needs it. */
 function checkMinimal(
   policy: PrunePolicy,
   known: readonly KnownArtifact[],

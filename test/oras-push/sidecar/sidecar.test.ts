@@ -39,7 +39,7 @@ interface Push {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-/** Creates a sidecar with its own share. The sidecar only counts its pulls and records its pushes. */
+/** Creates a sidecar with its own share. Instead of real transfers, each pull is counted and each push is recorded. */
 function setting(t: TestContext, options: Partial<SidecarOptions & SidecarContext> = {}) {
   const share = join(temporaryFolder(t), "share");
   mkdirSync(share);

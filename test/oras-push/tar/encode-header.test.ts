@@ -32,7 +32,7 @@ function encoded(of: TreeEntry, size = 0, latest = NEVER): Buffer {
   return bytes;
 }
 
-/** The records of the extended header at the start. */
+/** Returns the records of the extended header at the start of an archive. */
 function records(bytes: Buffer): string[] {
   assert.equal(bytes.toString("latin1", 156, 157), "x");
   const size = Number.parseInt(bytes.toString("latin1", 124, 135), 8);
@@ -150,7 +150,7 @@ describe("tar headers", () => {
     const size = 8 ** 11;
     const bytes = encoded(entry("large"), size);
     assert.deepEqual(records(bytes), [`size=${size}`]);
-    // The entry's content is a hole in the archive, so the test writes no bytes for it. GNU tar skips the content.
+    // The test does not write the content of the large entry: this content is a hole of 8 GiB in the file `archive`.
     const file = join(temporaryFolder(t), "archive");
     const archive = openSync(file, "w");
     writeSync(archive, bytes);

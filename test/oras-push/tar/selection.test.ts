@@ -10,8 +10,8 @@ import { temporaryFolder } from "../../support/temporary.ts";
 const FILES = ["a.log", "b.txt", ".hidden", "sub/c.log", "sub/deep/d.txt", "empty/", "größe.log"];
 
 /**
- * Creates a folder that contains `files`. Returns the files and folders that `patterns` select, as paths below the
- * created folder. The paths of folders end with a slash.
+ * Creates a folder that contains `files`. Returns the files and folders that `patterns` select, as paths relative to
+ * the created folder. The paths of folders end with a slash.
  */
 function taken(t: TestContext, patterns: Partial<Patterns>, files = FILES): string[] {
   const folder = join(temporaryFolder(t), "run");

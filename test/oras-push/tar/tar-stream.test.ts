@@ -94,7 +94,7 @@ describe("tar-stream", () => {
         target,
         bytes: await collect(content as AsyncIterable<Buffer>),
       });
-    // Both writers store the names of folders without a final slash. `readArchive` returns names as byte strings.
+    // tar-stream stores the names of folders without a final slash. `readArchive` returns names as byte strings.
     assert.deepEqual(
       seen,
       ENTRIES.map((entry) => ({ ...entry, name: toBytePath(entry.name) })),

@@ -10,7 +10,7 @@ import { rawPath } from "shared/fs/byte-path";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { assertBytes, type Cleaner, type Entry, noise, pieces, tarOf, treeOf } from "../support.ts";
 
-/** Creates a folder to unpack into. A test can find misplaced files in its parent folder `base`. */
+/** Creates a folder to unpack into. A test can check that its parent folder `base` contains nothing else. */
 function places(t: Cleaner) {
   const base = temporaryFolder(t);
   const folder = join(base, "into");

@@ -9,7 +9,10 @@ import { temporaryFolder } from "../../support/temporary.ts";
 
 const IS_ROOT = process.getuid?.() === 0;
 
-/** Two capabilities let root ignore the permissions of files. As root, this prefix runs a command without them. */
+/**
+ * If root runs the tests, this prefix runs a command without the two capabilities that let root ignore the permissions
+ * of files.
+ */
 const AS_USER = IS_ROOT ? ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--"] : [];
 const NO_SETPRIV = IS_ROOT && findProgram("setpriv") === undefined && "setpriv is missing on this machine";
 

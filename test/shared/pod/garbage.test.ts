@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import { run } from "../../../support/tools.ts";
 
-/** The collection must free more than this number of bytes. The script below creates more garbage. */
+/** The collection must free more than this number of bytes. The script below creates enough garbage for this. */
 const EXPECTED = 4_000_000;
 
 it("collects the garbage of a process that has waited for a second", async () => {

@@ -47,7 +47,7 @@ describe("waitUntil", { timeout: 10_000 }, () => {
     let [running, checks] = [0, 0];
     const check = async () => {
       assert.equal(++running, 1);
-      // If a call of `report` started another check at once, two checks would run at the same time.
+      // Calls `report` while this check runs. The next check must not start before this check has ended.
       for (let turn = 0; turn < 10; turn++) {
         report();
         await nextTurn();

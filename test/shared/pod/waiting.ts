@@ -14,12 +14,14 @@ export function waitForPaths(options: PathWaitOptions): Promise<readonly string[
 }
 
 /**
- * The number of the first check that the running watch causes. Check 1 comes before the watch, and check 2 comes when
- * the watch starts.
+ * The number of the check that shows that the watch runs. Check 1 comes before the start of the watch, check 2 comes
+ * directly after the start, and check 3 comes when the watch runs.
  */
 export const FIRST_WATCHED_CHECK = 3;
 
-/** Starts to wait for paths. Resolves when the watch runs. No path may change before the watch runs. */
+/**
+ * Starts a wait for paths. Resolves when the watch of these paths runs. Until then, the test must not change the paths.
+ */
 export async function startWatching(options: PathWaitOptions): Promise<{ found: Promise<readonly string[]> }> {
   const watching = Promise.withResolvers<void>();
   const check = existingPaths(options);

@@ -76,7 +76,7 @@ export function runnableScript({ script }: Step): string {
   return lines.join("\n").trim();
 }
 
-/** If the test does nothing for a step, returns the reasons. Otherwise, returns false. */
+/** Returns the reasons why the test skips a step. Returns false if the test does not skip the step. */
 export function skipReason(step: Step): string | false {
   const exceptions = exceptionsOf(step);
   if (runnableScript(step) !== "" || exceptions.some(({ instead }) => instead !== undefined)) return false;

@@ -22,7 +22,7 @@ const TIMEOUT = 180;
  */
 export class Reader {
   readonly #cluster: Cluster;
-  /** The reader's files. The folder is removed when the cluster stops. */
+  /** The folder of the reader's files. This folder is removed when the cluster stops. */
   readonly #folder: string;
   /** The terminals in which a command runs until the reader presses Ctrl-C. */
   readonly #busy: Terminal[] = [];

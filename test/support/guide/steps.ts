@@ -47,9 +47,7 @@ export function walkthroughSteps(page: string): Step[] {
   return steps;
 }
 
-/**
- * Returns the last step in `steps`, and removes it from `steps`. The caller adds it again, together with its output.
- */
+/** Removes the last step from `steps`, and returns it. The caller adds this step again, with the step's output. */
 function commandsOf(output: Part, before: Part | undefined, steps: Step[]): Step {
   const step = before?.language === "sh" ? steps.pop() : undefined;
   if (step === undefined) throw new Error(`line ${output.line}: there are no commands directly above this output`);

@@ -18,7 +18,7 @@ export interface TerminalPlan {
 export interface TypedCommands {
   /** The stdout and stderr until now. */
   output(): string;
-  /** Resolves when all commands have succeeded. Rejects when the first command fails. */
+  /** Resolves when all commands have succeeded. Rejects as soon as a command fails. */
   readonly ended: Promise<void>;
 }
 

@@ -29,7 +29,7 @@ export interface State {
 
 /** The limits of an exploration. */
 export interface Scenario {
-  /** Returns the code of a process. `start` has the same meaning as in {@link Process}. */
+  /** Returns the function that a process runs. `start` has the same meaning as in {@link Process}. */
   readonly life: (side: Side, start: number) => Life;
   /** The maximum number of deaths of each side. */
   readonly deaths: Readonly<Record<Side, number>>;
@@ -88,10 +88,7 @@ export async function explore(scenario: Scenario, check: (state: State) => void)
   return { states: seen.size, ends };
 }
 
-/**
- * Gives each distinct value a number. With these numbers, the key of a state is short. Each object is serialized only
- * once.
- */
+/** Gives each distinct value a number, so that the key of a state is short. Serializes each object only once. */
 class Numbering {
   readonly #byText = new Map<string, number>();
   readonly #byValue = new WeakMap<object, number>();
@@ -102,7 +99,7 @@ class Numbering {
     return `${values} ${ending} ${deaths.launcher} ${deaths.sidecar}`;
   }
 
-  /** The number of a value. Equal values have equal numbers. */
+  /** The number that stands for a value in a key. Equal values have the same number. */
   numberOf(value: object): number {
     const known = this.#byValue.get(value);
     if (known !== undefined) return known;
@@ -141,13 +138,13 @@ async function nextStates(
 
 type PositionOf = (side: Side, process: Process) => Promise<Position>;
 
-/** A possible step. It is local if the other side can neither observe nor affect it. */
+/** A possible step of one side. The step is local if the other side can neither observe nor affect it. */
 interface Transition {
   readonly to: State;
   readonly local: boolean;
 }
 
-/** Returns the possible steps of both sides. If a local step is possible, returns only this step. */
+/** Returns the possible steps of the launcher and the sidecar. If one of them is local, returns only this step. */
 async function stepsOf(state: State, position: PositionOf, scenario: Scenario): Promise<Transition[]> {
   const steps: Transition[] = [];
   for (const side of ["launcher", "sidecar"] as const) {
@@ -189,8 +186,8 @@ async function stepOf(
 }
 
 /**
- * The markers that only the launcher writes. If such a marker is missing, a step that removes it is local, because the
- * sidecar cannot create the marker.
+ * The markers that only the launcher writes. If the launcher tries to remove such a marker, but the marker does not
+ * exist, the step is local, because the sidecar cannot create the marker.
  */
 const LAUNCHER_MARKERS: readonly string[] = [SHARE.started, SHARE.done, SHARE.doneFailed];
 

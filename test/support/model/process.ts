@@ -4,8 +4,9 @@ import type { SharedVolume } from "shared/pod/shared-volume";
 import type { Answer, Step } from "./world.ts";
 
 /**
- * The results and the events that a process has received. A successful check is reduced to its value. An event is the
- * end of the pod, or the timeout after the death of the sidecar with the lease `id`.
+ * The results of a process's steps, and the events that the process has received. After a successful check, the value
+ * of the check replaces the results of the steps in this check. There are two kinds of events: the pod is ending, or
+ * the sidecar with the lease `id` has been dead for too long.
  */
 export type History = readonly (Answer | Found | Event)[];
 
@@ -52,7 +53,8 @@ export async function positionAfter(life: Life, given: History): Promise<Positio
       ended = `threw ${error.message}`;
     },
   );
-  // The code waits only for the results of steps. So it reaches its position within a few turns of the event loop.
+  // `life` waits only for the results of steps. So within a few turns of the event loop, `life` either reaches a step
+  // without a result, or ends.
   for (let turns = 0; turns < 1000; turns++) {
     if (player.step !== undefined) return { step: player.step, history: player.history };
     if (ended !== undefined) return { ended, history: player.history };

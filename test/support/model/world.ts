@@ -43,7 +43,10 @@ export interface World {
   readonly outputs: Readonly<Record<string, string>>;
   /** Maps the folder of each checkpoint on the volume to its content. */
   readonly checkpoints: Readonly<Record<string, string>>;
-  /** Contains one entry for each restored checkpoint: `newest`, or a description of the mistake. */
+  /**
+   * Contains one entry for each restored checkpoint. The entry is `newest` if this checkpoint was the newest one.
+   * Otherwise, the entry says what is wrong with this checkpoint.
+   */
   readonly restored: readonly string[];
   /** Maps each tag in the registry to its content. */
   readonly tags: Readonly<Record<string, string>>;
@@ -73,7 +76,7 @@ export const EMPTY_WORLD: World = {
  */
 export const OUTPUTS = { direct: "direct", copied: "outputs/copied" } as const;
 
-/** Returns the content of an attempt's output, which is complete or partial. */
+/** Returns the content of an output that an attempt has written. `complete` says whether the output is complete. */
 export const outputContent = (attempt: string, complete: boolean): string =>
   `${attempt} ${complete ? "complete" : "partial"}`;
 
@@ -83,7 +86,7 @@ export const checkpointFolder = (number: number): string => `checkpoints/${numbe
 /** The content of a checkpoint. */
 export const checkpointContent = (attempt: string, number: number): string => `${attempt} #${number}`;
 
-/** Returns the number of the checkpoint with this content. Returns 0 if there is no content. */
+/** Returns the number in the content of a checkpoint. Returns 0 if there is no content. */
 export const numberOf = (content: string | undefined): number => Number(content?.split("#")[1] ?? 0);
 
 /** Returns `newest` if the restored checkpoint is the newest one. Otherwise, describes the mistake. */

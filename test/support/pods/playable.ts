@@ -42,8 +42,8 @@ interface Values {
  *
  * podman ignores seccomp profiles by name, probes, requests, `sizeLimit` and `fsGroup`. The conversion ignores them
  * too. The kubelet always gives an emptyDir the mode 0777. podman takes the mode from the image of the first container
- * that mounts the emptyDir: it is the mode of the folder at the mount point. For this reason, everyone may write to the
- * folders at the mount points in the test images.
+ * that mounts the emptyDir: it is the mode of the folder at the mount point. For this reason, the test images give
+ * every user write access to the folders at the mount points.
  */
 export function toPlayablePod(pod: Pod, name: string, context: ClusterContext): PlayablePod {
   const { initContainers = [], containers, volumes = [], ...spec } = pod.spec;

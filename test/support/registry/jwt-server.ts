@@ -20,8 +20,8 @@ export interface JwtServer {
   /** The number of issued tokens. */
   readonly issued: () => number;
   /**
-   * The life of new tokens, in seconds. A test can change it at any time. If this number is not positive, the response
-   * does not contain the life.
+   * The lifetime of new tokens, in seconds. A test can change this number at any time. If the number is not positive,
+   * the server's response does not contain the lifetime.
    */
   life: number;
   close(): Promise<void>;

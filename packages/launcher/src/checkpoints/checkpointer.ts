@@ -83,7 +83,7 @@ export class Checkpointer {
     this.#timer = setTimeout(tick, 0);
   }
 
-  /** Takes a checkpoint as soon as possible, even if the sidecar has not handled the last checkpoint. */
+  /** Takes a checkpoint as soon as possible, even if the sidecar has not handled the previous checkpoint. */
   hurry(): void {
     this.#urgent = true;
   }

@@ -70,9 +70,10 @@ export async function announceSnapshot(volume: SharedVolume, folder: string, mar
 }
 
 /**
- * Removes unfinished snapshots, including snapshots with a number above `newest`. Their launcher died before it wrote
- * the marker. Also removes the checkpoints with numbers up to `handled`, because the sidecar no longer needs these
- * checkpoints. Always keeps the checkpoint with the number `newest`, because a new attempt may restore it.
+ * Removes unfinished snapshots, including snapshots with a number above `newest`. A snapshot stays unfinished if the
+ * launcher dies before it writes the marker. Also removes the checkpoints with numbers up to `handled`, because the
+ * sidecar no longer needs these checkpoints. Always keeps the checkpoint with the number `newest`, because a new
+ * attempt may restore it.
  */
 export function removeOldSnapshots(share: string, newest: number, handled: number): void {
   const folder = join(share, SHARE.checkpoints);

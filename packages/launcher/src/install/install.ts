@@ -87,8 +87,8 @@ function ownInterpreter(): InterpreterSegment {
 
 /**
  * Returns the paths of the shared libraries of this process. Each path ends with the name that the loader searches for.
- * Does not read the paths from /proc/self/maps. If a library is a link, /proc/self/maps shows the target of the link,
- * but the loader searches for the name of the link.
+ * If a library is a link, the loader searches for the name of the link, but /proc/self/maps shows only the target of
+ * the link. Therefore, this function does not read /proc/self/maps.
  */
 function ownLibraries(loader: string): string[] {
   const { sharedObjects } = process.report.getReport() as { readonly sharedObjects: readonly string[] };

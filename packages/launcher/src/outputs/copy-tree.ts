@@ -206,8 +206,8 @@ function identityOf({ dev, ino }: Stats): string {
 }
 
 /**
- * Removes an incomplete copy, so that the sidecar does not push this copy as the complete file. Ignores an error of the
- * removal, because only the failure of the copy is reported.
+ * Removes an incomplete copy, so that the sidecar does not push this copy as the complete file. Never throws, so that
+ * the launcher reports why the copy failed, not why the removal failed.
  */
 function discardPart(target: BytePath): void {
   try {

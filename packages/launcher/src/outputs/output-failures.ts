@@ -47,7 +47,7 @@ export class OutputFailures {
     this.#named.push({ path: shortened(path, MAX_TEXT), reason: shortened(describeError(failure), MAX_TEXT) });
   };
 
-  /** Adds a missing output if outputs are required. Otherwise only warns about this output. */
+  /** If outputs are required, adds a missing output to the failures. Otherwise, only logs a warning. */
   readonly missing = (path: string, why?: string): void => {
     const message = `missing output ${path}`;
     const failure = new ToolError("noInput", message, { why: why ?? "the command did not write it" });
@@ -57,8 +57,8 @@ export class OutputFailures {
 
   /**
    * Returns one failure for all added paths, or undefined if no path was added. For a single path, returns the failure
-   * of this path. For several paths, the code is `noInput` if at least one path could not be read. Otherwise, the code
-   * is `copyFailed`.
+   * of this path. For several paths, the failure has the code `noInput` if at least one path could not be read.
+   * Otherwise, the failure has the code `copyFailed`.
    */
   summary(): ToolError | undefined {
     const [first] = this.#failures;

@@ -20,8 +20,9 @@ export interface ResolvedOutput {
 }
 
 /**
- * The maximum total length of all matched paths, in bytes, because the size of a marker is limited. If a pattern exceeds
- * this maximum, the launcher saves the matches of this pattern as one folder.
+ * The maximum total length of the matches of all patterns, in bytes. This maximum exists because the size of a marker
+ * is limited. If the matches of a pattern raise the total above the maximum, the launcher saves these matches as one
+ * folder.
  */
 const MAX_PATH_BYTES = 128 << 10;
 

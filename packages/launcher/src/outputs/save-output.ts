@@ -201,8 +201,8 @@ function replace(target: string, fresh: string, stale: string): void {
 }
 
 /**
- * Removes a temporary copy. If the removal fails, only warns. The remaining copy is harmless, because the sidecar
- * ignores copies with a leading dot in their names.
+ * Removes a temporary copy. If the removal fails, only warns. The remaining copy is harmless: its name has a leading
+ * dot, and the sidecar ignores such names.
  */
 function discard(path: string, warn: Log): void {
   try {

@@ -9,8 +9,8 @@ import { fixedFolder, mayBePattern } from "./pattern.ts";
 
 /**
  * Node's glob functions treat two kinds of folders as empty: unreadable folders, and folders whose path is not UTF-8.
- * This function reports each unreadable folder that the pattern has to search. It also reports each match in a folder
- * whose path is not UTF-8.
+ * This function reports each unreadable folder that could contain matches of the pattern. It also reports each match in
+ * a folder whose path is not UTF-8.
  */
 export function reportUnreadableFolders(pattern: string, report: FailureReport): void {
   const folder = fixedFolder(pattern);
@@ -44,8 +44,8 @@ function search(folder: BytePath, [part, ...rest]: readonly string[], report: Fa
 }
 
 /**
- * Reports a folder that cannot be read. If the path of a folder is not UTF-8, Node's glob functions do not find the
- * matches in this folder. Therefore, this function reports each of these matches as an output that cannot be saved.
+ * Reports the folder if it cannot be read. If the path of the folder is not UTF-8, also reports each match in the
+ * folder, because Node's glob functions do not find these matches.
  */
 function checkMatches(folder: BytePath, part: string, report: FailureReport): void {
   if (toBytePath(shownPath(folder)) === folder) {

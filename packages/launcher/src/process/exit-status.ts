@@ -37,8 +37,8 @@ export interface ExitStatus {
 }
 
 /**
- * Returns the exit status of a run. A command that timed out has the exit code 124, as with timeout(1), even if the
- * command itself exited with another code.
+ * Returns the exit status of a run. If the command timed out, the returned exit code is 124, as with timeout(1). In
+ * this case, the command's own exit code has no effect.
  */
 export function runStatus({ end, timedOut, reason }: RunResult): ExitStatus {
   const status = exitStatus(end);

@@ -29,10 +29,11 @@ export interface RunOptions extends StopOptions {
 
 /**
  * Runs a command and waits until the command ends. The command receives its arguments unchanged. The command inherits
- * the launcher's working directory and stdin. If an output stream has no tee, the command inherits this stream too. If
- * stdin is not a terminal, the command has its own process group, and signals are forwarded to the whole group. When
- * the command has ended, this function kills the remaining processes of this group. Such a process could change an
- * output while the launcher saves this output. This function never throws.
+ * the launcher's working directory and stdin. If stdout or stderr has no tee, the command inherits this stream too.
+ *
+ * If stdin is not a terminal, the command has its own process group, and signals are forwarded to the whole group. When
+ * the command has ended, this function kills the rest of the group. A process of the group could change a file while
+ * the launcher saves this file. This function never throws.
  */
 export async function runApplication(command: readonly [string, ...string[]], options: RunOptions): Promise<RunResult> {
   const { terminal, signals, directSignals } = options;
@@ -72,6 +73,6 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals, terminal: bool
     process.kill(terminal ? child.pid : -child.pid, signal);
   } catch {
     // Ignores the error. `kill` fails with ESRCH if the group has no process left, and with EPERM if the application
-    // changed its user.
+    // now runs as a different user than the launcher.
   }
 }

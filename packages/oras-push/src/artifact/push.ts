@@ -57,8 +57,8 @@ export interface PushResult {
 /**
  * Pushes layers and their manifest to one or more stores. Sends each blob once to each store. Sends the manifests after
  * every store has every blob. Therefore, no tag ever points to an incomplete artifact. Returns one result for each
- * reference, in the order of the references. With `noClobber`, throws `cannotCreate` if a tag points to different
- * content. The tags are checked before the upload, and again when they are written.
+ * reference, in the order of the references. With `noClobber`, checks the tags before the upload, and checks each tag
+ * again when it writes this tag. Throws `cannotCreate` if such a check finds different content.
  */
 export async function push(
   destinations: readonly Destination[],

@@ -43,7 +43,7 @@ function removeDead(folder: string, staging: string): void {
     try {
       if (isDead(path, name, now)) removeTree(path);
     } catch {
-      // Ignores the error, because another pull may remove the same folder at the same time.
+      // This error is normal if another pull removes the same folder at the same time.
     }
   }
 }

@@ -39,8 +39,8 @@ async function sidecar(plan: SidecarCommandPlan, args: readonly string[], io: Io
   const context = plainContext(io);
   for (const text of introduction(plan, args)) context.log(text);
   warnIfNotMounted(plan.share, context.warn);
-  // A user may try the tools outside Kubernetes. In this case, no volume is mounted, and the shared folder may be
-  // missing. The launcher also creates this folder, but the sidecar may start first.
+  // Outside Kubernetes, no volume is mounted, and the shared folder can be missing. The launcher creates a missing
+  // folder too, but the sidecar can start before the launcher.
   creatingFolder(plan.share, () => makeSharedFolders(plan.share));
   const watcher = watchLease(join(plan.share, SHARE.lease));
   const volume = openVolume(plan.share, watcher);
@@ -48,8 +48,8 @@ async function sidecar(plan: SidecarCommandPlan, args: readonly string[], io: Io
   const [{ runSidecar }, { sidecarSteps }] = await Promise.all([
     import("../sidecar/sidecar.ts"),
     import("../sidecar/sidecar-steps.ts"),
-    // Loads the modules of the push and the pull now. Otherwise, the push would load modules after the application has
-    // ended, and would start later.
+    // Loads the modules of the push and the pull now. Otherwise, the sidecar would load the modules of the push only
+    // after the end of the application, and this would delay the push.
     import("../artifact/push-artifact.ts"),
     import("../artifact/pull-artifacts.ts"),
   ]);

@@ -23,8 +23,8 @@ export function reportEmpty(targets: readonly ResultsTarget[], empty: readonly s
 }
 
 /**
- * Logs each artifact that cannot be read. Throws the failure of the command if there are unreadable artifacts. The exit
- * code comes from the error of the first unreadable artifact.
+ * Logs each artifact that cannot be read. If there is at least one, throws an error. The exit code of this error comes
+ * from the failure of the first unreadable artifact.
  */
 export function reportUnreadable(unreadable: readonly Unreadable[], warn: Log): void {
   const [first] = unreadable;

@@ -260,8 +260,9 @@ export const ANNOTATIONS: readonly Annotation[] = [
 ];
 
 /**
- * For most switches, injection writes nothing into the command line if the annotation is false. For these switches,
- * injection writes the value `false`, because `--plain-http=false` differs from a missing `--plain-http`.
+ * If the annotation of one of these switches is false, injection writes the value `false` into the command line,
+ * because `--plain-http=false` differs from a missing `--plain-http`. If the annotation of any other switch is false,
+ * injection writes nothing into the command line.
  */
 export const SWITCH_OPTIONS: ReadonlySet<string> = new Set(["plain-http"]);
 
@@ -280,8 +281,8 @@ export function addsUp({ sets }: Annotation): boolean {
 }
 
 /**
- * Pairs of annotations. A pod can have only one annotation of a pair, because both set the same value. In each pair, the
- * annotation of the ORAS Operator comes first.
+ * Pairs of annotations. A pod can have only one annotation of a pair, because both set the same value. In each pair,
+ * the annotation of the ORAS Operator comes first.
  */
 export const EXCLUSIVE: readonly (readonly [Annotation, Annotation])[] = ANNOTATIONS.flatMap((first, index) =>
   ANNOTATIONS.slice(index + 1)

@@ -20,8 +20,8 @@ export interface InjectedObject {
   /** Each warning starts with the name of its object. */
   readonly warnings: readonly string[];
   /**
-   * The reasons why pods of the object cannot be injected. Each reason starts with the name of the object that contains
-   * the pod.
+   * The reasons why pods cannot be injected. Each reason starts with the name of the object that contains the pod, such
+   * as `Job lammps-0`.
    */
   readonly refusals: readonly string[];
 }

@@ -31,7 +31,7 @@ export const MESSAGES = {
 /** The name of a sentence of {@link MESSAGES}. */
 export type MessageName = keyof typeof MESSAGES;
 
-/** The start of each refusal, so that the user knows which software refused the pod. */
+/** Refusals and warnings of the webhook begin with this text, so that the user knows which software sent them. */
 export const MESSAGE_PREFIX = "oras-pod-tools: ";
 
 /** Returns a sentence with its values. */

@@ -1,6 +1,6 @@
 import type { Tool } from "./annotations.ts";
 
-/** For each tool, the options that are not the `OptionTarget` of any annotation. Each value is the reason for this. */
+/** For each tool, the options that are not the `OptionTarget` of any annotation, with the reasons. */
 export const OPTIONS_WITHOUT_ANNOTATION: Readonly<Record<Tool, Readonly<Record<string, string>>>> = {
   launcher: {
     share: "the path of the shared volume is fixed",

@@ -140,8 +140,8 @@ export const INDEX_VARIABLE: EnvironmentVariable = variable(
 
 /**
  * The sidecar's startup probe. Kubernetes starts the application when this probe has succeeded. The probe succeeds when
- * the sidecar holds its lease, or has nothing to do. The launcher waits for the inputs, but the probe does not.
- * Therefore, the pod fails at once if the sidecar cannot pull the inputs.
+ * the sidecar holds its lease, or has nothing to do. The probe does not wait for the inputs. So if the sidecar cannot
+ * pull the inputs, the launcher still starts, and fails at once.
  */
 export const STARTUP_PROBE = {
   exec: {
@@ -180,8 +180,8 @@ export type ServiceClass = "burstable" | "guaranteed";
 
 /**
  * The resources of the injected containers for each class. These resources do not change the class of the pod. If no
- * container of a pod has requests or limits, the injected containers get no resources either. Resources would change
- * the class of this pod, but not the class of the pods without a sidecar in the same job.
+ * container of a pod has requests or limits, the injected containers get no resources either. If they got resources,
+ * this pod would change its class. But pods without a sidecar in the same job would keep their class.
  */
 export const RESOURCES: Readonly<Record<ServiceClass, { readonly sidecar: Resources; readonly install: Resources }>> = {
   burstable: {

@@ -30,7 +30,10 @@ export function networkPatch({ metadata, spec }: PodTemplate, given: GivenAnnota
   ];
 }
 
-/** Returns the part of the patch that only a step gets: a pod whose container runs the launcher. */
+/**
+ * Returns the part of the patch that only a step gets. A step is a pod in which the launcher runs the command of a
+ * container.
+ */
 export function stepPatch(pod: PodTemplate, given: GivenAnnotations, settings: InjectionSettings): JsonPatch {
   const { spec } = pod;
   const index = targetIndex(pod, given);

@@ -41,9 +41,9 @@ export function isWorker({ spec }: PodTemplate, given: GivenAnnotations): boolea
 }
 
 /**
- * Returns the index of the container whose command the launcher runs. If an annotation names a container, this is the
- * named container. Otherwise, this is the only container of the pod. Returns -1 if the pod lacks the named container,
- * or if no container is named and the pod has several containers.
+ * Returns the index of the container whose command the launcher runs. If an annotation names a container, returns the
+ * index of this container. Otherwise, returns the index of the only container of the pod. Returns -1 if the pod lacks
+ * the named container, or if no container is named and the pod has several containers.
  */
 export function targetIndex({ spec }: PodTemplate, given: GivenAnnotations): number {
   const named = namedContainer(given);

@@ -29,8 +29,8 @@ export function ownHash(ring: SegmentRing): ArchiveHash {
 }
 
 /**
- * Returns a hash that is computed on a separate thread. That thread uses the ring, not `filled`, to wait until a
- * segment has its content.
+ * Returns a hash that is computed on a separate thread. That thread does not wait for `filled`: the ring tells the
+ * thread when a segment is filled.
  */
 export function threadHash({ memory, slots }: SegmentRing, threads: Threads): ArchiveHash {
   return {

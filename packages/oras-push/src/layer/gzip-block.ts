@@ -29,8 +29,8 @@ const MEMORY_LEVEL = 9;
 const COLLECTED = 32;
 
 /**
- * After this number of blocks that are stored uncompressed, a thread runs a minor garbage collection. Without this
- * collection, tens of megabytes of sent blocks would stay in memory.
+ * Each time a thread has stored this number of blocks uncompressed, the thread runs a minor garbage collection. Without
+ * these collections, tens of megabytes of blocks that were already sent would stay in memory.
  */
 const COLLECTED_STORED = 16;
 
@@ -119,7 +119,7 @@ function blocksOf(segment: Buffer, before: Buffer | undefined): [block: Buffer, 
   });
 }
 
-/** Whether to store a block uncompressed, and not even try to compress it. */
+/** Whether to store a block uncompressed without trying to compress it. */
 function isStored(block: Buffer, level: number): boolean {
   return level === 0 || (block.length >= MIN_SAMPLED && looksRandom(block) && !repeatsItself(block, WINDOW));
 }

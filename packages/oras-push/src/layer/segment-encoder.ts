@@ -20,7 +20,10 @@ export interface EncodedSegment {
 export interface SegmentEncoder {
   readonly ring: SegmentRing;
   readonly hash: ArchiveHash;
-  /** Fills and compresses a segment. Throws `noInput` with the path if a file cannot be read, or if a file changed. */
+  /**
+   * Fills and compresses a segment. Throws `noInput` with the path if a file cannot be read, or if a file changed after
+   * it was found.
+   */
   encode(index: number, segment: Segment): Promise<EncodedSegment>;
 }
 

@@ -27,12 +27,12 @@ export class SegmentRing {
     return Buffer.from(this.memory, (index % this.slots) * SLOT, length);
   }
 
-  /** Returns the memory of a compressed segment. Later, another segment reuses this memory. */
+  /** Returns the memory of a compressed segment. Later, another segment in the same slot reuses this memory. */
   compressed(index: number, length: number = MAX_COMPRESSED): Buffer {
     return Buffer.from(this.memory, (index % this.slots) * SLOT + SEGMENT, length);
   }
 
-  /** Tells all threads that a segment has its content. */
+  /** Marks a segment as filled, and wakes all threads that wait for this segment. */
   markFilled(index: number): void {
     const slot = index % this.slots;
     Atomics.store(this.#filled, slot, index + 1);

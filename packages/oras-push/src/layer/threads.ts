@@ -14,7 +14,7 @@ const OTHER_MEMORY = 64 << 20;
 
 /**
  * The minimum number of encoding threads. If fewer threads are possible, libuv's threads encode the archive instead.
- * libuv's threads need less memory, and are not slower.
+ * Compared with one or two encoding threads, libuv's threads need less memory, and are not slower.
  */
 const MIN_THREADS = 3;
 

@@ -4,8 +4,8 @@ import { type AsyncCompressor, MAX_COMPRESSED, SEGMENT, type SyncCompressor } fr
 import { zlib } from "./zlib.ts";
 
 /**
- * After this number of frames, a thread collects its garbage. V8 does not count the memory of zstd's contexts.
- * Therefore, V8 itself would start the collection too late.
+ * Each time a thread has compressed this number of frames, the thread collects its garbage. V8 does not count the
+ * memory of zstd's contexts. Therefore, V8 itself would start the collection too late.
  */
 const COLLECTED = 16;
 

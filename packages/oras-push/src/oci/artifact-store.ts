@@ -13,8 +13,8 @@ export interface BlobInfo {
 }
 
 /**
- * A function that opens the content of a blob at the first byte. A store calls this function again each time it sends
- * the content.
+ * A function that opens the content of a blob at the first byte. A store calls this function before each attempt to
+ * send the content.
  */
 export type OpenContent = () => AsyncIterable<Buffer>;
 

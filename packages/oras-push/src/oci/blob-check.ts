@@ -10,9 +10,9 @@ const NO_HEAD: ReadonlySet<number> = new Set([405, 501]);
 
 /**
  * Whether a registry has a blob (distribution-spec, "Checking if content exists in the registry"). `path` is the path
- * of the repository. Sends a HEAD request. The status 200 alone does not prove that the registry has the blob, because
- * any web server can send this status. If the registry does not support HEAD, this function sends a GET request for the
- * first byte of the blob. `retry` says whether the transport retries a failed request.
+ * of the repository. Sends a HEAD request. If the registry does not support HEAD, this function sends a GET request for
+ * the first byte of the blob. {@link proves} checks each successful response, because any web server can send the
+ * status 200. `retry` says whether the transport retries a failed request.
  */
 export async function hasBlob(
   transport: Transport,

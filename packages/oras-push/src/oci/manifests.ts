@@ -69,8 +69,8 @@ export class Manifests {
   /**
    * Stores a manifest under a new tag, and returns undefined. If the tag already exists, this method stores nothing and
    * returns the manifest that has this tag. The specification defines no request that fails if the tag already exists.
-   * Therefore, this method looks up the tag right before the write. If the registry refuses the write, another process
-   * may have created the tag. In this case, this method looks up the tag again.
+   * Therefore, this method looks up the tag right before the write. After a refused write, this method looks up the tag
+   * again, because another process may have created the tag.
    */
   async add(manifest: StoredManifest, tag: string): Promise<StoredManifest | undefined> {
     const existing = await this.fetch(tag);

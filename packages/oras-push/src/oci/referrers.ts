@@ -48,8 +48,8 @@ export function referrersTag(digest: Digest): string {
 }
 
 /**
- * Returns the digest in a tag like `sha256-...`. {@link referrersTag} creates such a tag. The tag of a signature has
- * the same form, and may also have a suffix such as `.sig`. Returns undefined for any other tag.
+ * Returns the digest in a tag like `sha256-...`. {@link referrersTag} creates such a tag. The tag can also have a
+ * suffix, as the tags of signatures do: `sha256-....sig`. Returns undefined for any other tag.
  */
 export function subjectOfTag(tag: string): Digest | undefined {
   const hex = /^sha256-([0-9a-f]{64})(?:\.\w+)?$/.exec(tag)?.[1];

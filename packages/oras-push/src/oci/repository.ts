@@ -46,8 +46,8 @@ export class Repository implements ArtifactStore {
   }
 
   /**
-   * Whether the registry has a blob. If `size` is given, a different size in the response can reveal a server that is
-   * not a registry.
+   * Whether the registry has a blob. If `size` is given and the response contains no digest, the result is true only if
+   * the response contains the same size.
    */
   hasBlob(digest: Digest, size?: number): Promise<boolean> {
     return hasBlob(this.#transport, this.#path, this.#scope, { digest, ...(size === undefined ? {} : { size }) });
@@ -126,8 +126,8 @@ export class Repository implements ArtifactStore {
   }
 
   /**
-   * Sends a blob whose digest and size are known. A retry sends only the bytes that the registry does not have. Each
-   * attempt to send bytes calls `open` again. `open` must open the content at its first byte.
+   * Sends a blob whose digest and size are known. A retry sends only the bytes that the registry does not have. This
+   * method can call `open` several times. Each call must open the content at its first byte.
    */
   async pushKnownBlob(blob: BlobInfo, open: OpenContent): Promise<void> {
     await this.#putBlob(blob, (offset) => () => skipBytes(open(), offset));
@@ -135,8 +135,8 @@ export class Repository implements ArtifactStore {
 
   /**
    * Sends a blob while the caller produces the content ("Pushing a blob in chunks", with one chunk of unknown length).
-   * A retry produces the content again, but sends only the bytes that the registry does not have. Each attempt to send
-   * bytes calls `open` again. `open` must open the content at its first byte.
+   * A retry produces the content again, but sends only the bytes that the registry does not have. This method can call
+   * `open` several times. Each call must open the content at its first byte.
    */
   pushStreamedBlob(open: OpenContent): Promise<BlobInfo> {
     let blob: BlobInfo | undefined;

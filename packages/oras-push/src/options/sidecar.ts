@@ -66,8 +66,9 @@ export function sidecarPlan(
 }
 
 /**
- * Returns suffixes that the sidecar can add to its tag. The suffix depends on the outcome of the run. If the artifact
- * is mountable, returns only the suffixes for images, because they are the longest ones.
+ * Returns suffixes that the sidecar can add to its tag, for a check of the tag's length. The suffix depends on the
+ * outcome of the run. If the artifact is mountable, returns only the suffixes that end with `-image`. They are the
+ * longest ones, so the check does not need the other suffixes.
  */
 function allSuffixes(policies: OutcomePolicies, mountable: boolean): readonly string[] {
   const suffixes = tagSuffixes(policies);

@@ -22,8 +22,8 @@ const CREDENTIALS = ["ORAS_USER", "ORAS_PULL_PASS", "ORAS_PUSH_PASS"] as const;
  */
 export class InputStores {
   /**
-   * Whether the tags of inputs can be looked up. False for an artifact in a layout, because the tags in a layout do not
-   * say which repository they belong to.
+   * Whether the tags of inputs can be looked up. False for an artifact in a layout: a tag in a layout does not name its
+   * repository, so an equal tag can be from a different repository.
    */
   readonly knowsTags: boolean;
   readonly #artifact: AnyReference;

@@ -24,7 +24,7 @@ export interface LineageInput extends RunInput {
 
 /** An artifact in a lineage. */
 export interface LineageNode {
-  /** The first reference to the artifact in the lineage. */
+  /** The reference to the artifact. If the lineage contains several, this is the one that was read first. */
   readonly reference: string;
   readonly digest: Digest;
   /** The facts about the artifact. Undefined if the artifact cannot be read. */
@@ -117,8 +117,8 @@ class LineageReader {
   }
 
   /**
-   * Returns the manifest from the first store that has it. If no store has the manifest, throws the first error of a
-   * store, or returns undefined if no store failed.
+   * Returns the manifest from the first store that has it. If no store has the manifest and at least one store failed,
+   * throws the first failure. If no store has the manifest and no store failed, returns undefined.
    */
   async #find(
     reference: string,

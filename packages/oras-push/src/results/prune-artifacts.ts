@@ -15,8 +15,9 @@ export interface PruneArtifacts {
 }
 
 /**
- * Reads all tags of `repositories`, and the artifacts with these tags. Of these artifacts, only those in the
- * repositories `prunable` can be deleted. The result contains an index without a tag if another index lists it.
+ * Reads all tags of `repositories`, and the artifacts with these tags. If an index lists other indexes, reads these
+ * indexes too, even if they have no tag. Only artifacts that have a tag in one of the repositories `prunable` can be
+ * deleted.
  */
 export async function readPruneArtifacts(
   repositories: readonly AnyReference[],

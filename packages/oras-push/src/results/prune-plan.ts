@@ -9,8 +9,8 @@ export interface PrunePolicy {
   /** Selects artifacts with these states. */
   readonly states: ReadonlySet<RunState>;
   /**
-   * In each repository, selects the artifacts with one of the `states`, except this number of the newest ones.
-   * Undefined if there is no such rule.
+   * The number of artifacts that this rule does not select in each repository: the newest ones with one of the
+   * `states`. Undefined if there is no such rule.
    */
   readonly keep: number | undefined;
   /** Selects artifacts that are older than this number of milliseconds. Undefined if there is no such rule. */
@@ -65,9 +65,9 @@ export interface PrunePlan {
 export type Referrers = ReadonlyMap<Digest, readonly Digest[]>;
 
 /**
- * Selects artifacts by the rules of a policy. An image is selected if its artifact is selected. If the artifact of an
- * image has no tag any more, the image is selected by its own state and age, and the rule `keep` does not apply to it.
- * Returns the reason for each selected artifact and image. `now` is in milliseconds since 1970.
+ * Selects artifacts by the rules of a policy. An image is selected if its artifact is selected. If the artifact has no
+ * tag any more, the rules for the state and the age apply to the image itself, but the rule `keep` does not. Returns
+ * the reason for each selected artifact and image. `now` is in milliseconds since 1970.
  */
 export function selectArtifacts(
   artifacts: readonly PruneArtifact[],
@@ -242,8 +242,8 @@ function inGroups(
     const rest = [...deleted].filter((artifact) => !done.has(artifact));
     const free = rest.filter((artifact) => namers.get(artifact)?.every((namer) => done.has(namer)));
     // A manifest can contain only digests of manifests that existed before it. Therefore, digests in manifests form no
-    // cycle. But a tag such as `sha256-...` also names a manifest, and a wrong tag can close a cycle. In this case, the
-    // order does not matter.
+    // cycle. But a tag such as `sha256-...` also contains a digest, and a wrong tag can close a cycle. In this case,
+    // all remaining artifacts form one group.
     const group = free.length > 0 ? free : rest;
     groups.push(
       group.map((artifact) => ({ artifact, why: reasons.get(artifact) ?? "", namedBy: namers.get(artifact) ?? [] })),

@@ -58,7 +58,7 @@ export interface PruneResult {
 
 /**
  * Deletes artifacts by the rules of a policy, or only makes the plan. Throws an error before the first deletion if the
- * request for a manifest or a list of tags failed, because an unread manifest could name an artifact that the rules
+ * request for a manifest or a list of tags failed, because an unread manifest could refer to an artifact that the rules
  * select. A fetched manifest that is invalid causes no error, and `prune` does not delete it.
  */
 export async function prune(order: PruneOrder, context: TransferContext): Promise<PruneResult> {
@@ -102,7 +102,7 @@ function ignoredBy(
   return new Map([...byState].map(([state, same]) => [state, same.length]));
 }
 
-/** If `ORAS_PULL_PASS` is not set, requests that read use the password in `ORAS_PUSH_PASS`. */
+/** If `ORAS_PULL_PASS` is not set, the password in `ORAS_PUSH_PASS` is also used for read requests. */
 function withPullPassword(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return { ...env, ORAS_PULL_PASS: env.ORAS_PULL_PASS ?? env.ORAS_PUSH_PASS };
 }
@@ -121,8 +121,8 @@ async function usersOf({ users }: PruneOrder, opener: StoreOpener): Promise<AnyR
 }
 
 function checkComplete(unreadable: readonly Unreadable[], targets: ReadonlySet<string>): void {
-  // If a layout in `targets` cannot be read, this function throws the error of the layout, because the hint below would
-  // not help.
+  // If a layout in `targets` cannot be read, the options in the hint below would not help. Therefore, this function
+  // throws the error of the layout without this hint.
   const missing = unreadable.find(({ reference, failure }) => failure.code === "noInput" && targets.has(reference));
   if (missing !== undefined) throw missing.failure;
   const failed = unreadable.filter(({ kind }) => kind === "failed");
@@ -182,7 +182,7 @@ async function deleteAll({ groups }: PrunePlan, stores: Stores, concurrency: num
   return outcomes;
 }
 
-/** Deletes an artifact, unless another artifact that names it could not be deleted. */
+/** Deletes an artifact. Keeps the artifact if an artifact in `namedBy` could not be deleted. */
 async function deleteOne(
   { artifact, why, namedBy }: Deletion,
   stores: Stores,

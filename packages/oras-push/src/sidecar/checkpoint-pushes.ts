@@ -50,7 +50,7 @@ export class CheckpointPushes {
   }
 
   /**
-   * Pushes a checkpoint. `ended` returns true after an attempt has ended. If this happens during the push, the push
+   * Pushes a checkpoint. `ended` tells whether the attempt has ended. If the attempt ends during the push, the push
    * stops, because the sidecar must first push the outputs of the attempt. The checkpoint stays pending, and can be
    * pushed after these outputs.
    */

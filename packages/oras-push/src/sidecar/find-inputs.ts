@@ -17,8 +17,8 @@ import type { FoundInput } from "./sidecar-context.ts";
 import type { SidecarPlan } from "./sidecar-plan.ts";
 
 /**
- * A search keeps manifests in memory up to this total size, in bytes. The pull must download the other manifests a
- * second time.
+ * The search for inputs keeps manifests in memory, up to this total size in bytes. The pull of the inputs must download
+ * all other manifests a second time.
  */
 const KEPT_BYTES = 4 * 1024 * 1024;
 
@@ -178,7 +178,10 @@ function checkSubfolders(found: readonly FoundInput[]): void {
   }
 }
 
-/** The key of an input that a pattern matched. The key of an input without a pattern is only the reference. */
+/**
+ * Returns the key of an input that a pattern matched: the reference and ` by pattern`. If the plan names an input
+ * directly, the key of this input is the reference alone.
+ */
 function taggedName(reference: Reference): string {
   return `${formatReference(reference)} by pattern`;
 }

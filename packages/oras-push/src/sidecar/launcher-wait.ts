@@ -35,10 +35,10 @@ export async function waitForStart(
 }
 
 /**
- * Returns true if an attempt has already ended. In this case, this function first waits a moment, so that a new
- * launcher can remove the markers of the ended attempt. If the result is true, it is possible that the sidecar missed
- * the SIGTERM of a terminating pod. The sidecar misses a SIGTERM that arrives before Node can handle signals
- * (docs/protocol.md, "Native sidecars").
+ * Returns whether an attempt has already ended. If so, this function first waits a moment, so that a new launcher can
+ * remove the markers of this attempt. If the result is true, the pod can be terminating although the sidecar received
+ * no SIGTERM. The sidecar misses a SIGTERM that arrives before Node can handle signals (docs/protocol.md, "Native
+ * sidecars").
  */
 export async function settleOldEnd(context: SidecarContext, steps: SidecarSteps): Promise<boolean> {
   if ((await currentEnd(false, context, steps)) === "wait") return false;
@@ -64,7 +64,7 @@ export async function isSuperseded(end: AttemptEnd, context: SidecarContext, ste
   return typeof now === "string" || now.id !== end.id;
 }
 
-/** Observes the volume, and returns the next step of the sidecar. */
+/** Reads the volume, and calls {@link nextEnd} as if the sidecar had handled no end yet. */
 function currentEnd(
   terminating: boolean,
   { volume }: SidecarContext,

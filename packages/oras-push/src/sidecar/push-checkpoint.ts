@@ -79,8 +79,9 @@ async function pushFiles(
 }
 
 /**
- * Throws `cannotCreate` if the registry has a newer checkpoint, or a checkpoint with the same number from another
- * attempt. For example, another pod may have continued the run.
+ * Compares a checkpoint with the newest checkpoint in the registry. Throws `cannotCreate` if the checkpoint in the
+ * registry has a higher number, or the same number but a different attempt. This happens if another pod has continued
+ * the run.
  */
 async function checkNewest(
   { number, attempt }: CheckpointMarker,

@@ -44,8 +44,8 @@ export async function pushOutputs(
 }
 
 /**
- * Returns the layers whose path can be read. `reason` explains why other paths cannot be read. Throws the first failure
- * if no layer can be read.
+ * Returns the layers whose path can be read. In the result, `reason` contains the errors of the unreadable paths, at
+ * most {@link MAX_NAMED}. Throws the first of these errors if no path can be read.
  */
 async function readableLayers(
   paths: readonly LayerPath[],

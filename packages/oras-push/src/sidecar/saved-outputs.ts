@@ -32,7 +32,7 @@ export function savedOutputs(share: string, { kind, outputs }: AttemptEnd): stri
  */
 function namesIn(share: string, folder: string): string[] {
   const names = reading(folder, () => readdirSync(folder)).filter((name) => !name.startsWith("."));
-  // In an archive of the whole folder, links that lead out of the folder are skipped.
+  // This folder needs no check of its paths, because the push skips links that lead out of a pushed folder.
   if (names.length > MAX_OUTPUTS) return [folder];
   const paths = names.sort().map((name) => join(folder, name));
   // Missing and unreadable paths stay in the list, because the push reports them.

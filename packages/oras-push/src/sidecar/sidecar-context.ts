@@ -138,8 +138,8 @@ export interface SidecarResult {
   /** The pushed artifact. Undefined if nothing was pushed. */
   readonly pushed: ArtifactRecord | undefined;
   /**
-   * The failure that the sidecar ends with, such as the death of the launcher. The sidecar ends with this failure even
-   * if the push of the partial outputs succeeds. Undefined if the launcher saved the outputs.
+   * The failure because of which the launcher did not save all outputs, such as the launcher's death. The sidecar ends
+   * with this failure even if the push of the partial outputs succeeds. Undefined if the launcher did not fail.
    */
   readonly failure: ToolError | undefined;
 }

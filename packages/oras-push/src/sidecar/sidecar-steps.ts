@@ -26,7 +26,7 @@ const SETTLE_TIME = 800;
  */
 const NEXT_LAUNCHER_SECONDS = 15;
 
-/** Creates the operations of the sidecar that `plan` describes. A push stops when `signal` aborts. */
+/** Creates the operations of a sidecar. `plan` describes the sidecar. A push stops when `signal` aborts. */
 export function sidecarSteps(
   plan: SidecarPlan,
   context: TransferContext,

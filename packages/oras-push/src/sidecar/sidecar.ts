@@ -164,8 +164,8 @@ async function pushOutputs(
   const { volume } = context;
   const paths = await steps.savedOutputs(end);
   if (paths.length === 0 && end.kind !== "done") return undefined;
-  // A new launcher removes the markers of this attempt before it changes an output. Therefore, if this attempt is still
-  // the newest after the upload, no output changed during the upload.
+  // A new launcher removes the markers of this attempt before it changes an output. So if the markers are unchanged
+  // after the upload, no new launcher has changed an output.
   const confirm = async () => {
     if (await isSuperseded(end, context, steps))
       throw new ToolError("noInput", "the outputs belong to an earlier attempt");

@@ -5,9 +5,9 @@ import { reading } from "shared/fs/path-failure";
 import { systemCode } from "shared/fs/system-error";
 
 /**
- * Returns whether a path is on the volume, missing or unreadable. Throws `noInput` if the path leads out of the volume,
- * for example through a link. Otherwise, an application could make the sidecar push files of the sidecar's own
- * container, such as its credentials. Also throws `noInput` if a required path is missing or unreadable.
+ * Returns whether a path is on the volume, missing or unreadable. Throws `noInput` if a required path is missing or
+ * unreadable. Also throws `noInput` if the path leads out of the volume, for example through a link. So an application
+ * cannot make the sidecar push files of the sidecar's own container, such as credentials.
  */
 export function placeOnVolume(share: string, path: string, required: boolean): "volume" | "missing" | "unreadable" {
   const real = reading(path, () => {

@@ -66,8 +66,9 @@ function* archivePieces(entries: Iterable<TreeEntry>, latest: number, writer: Se
 }
 
 /**
- * Writes into one segment after the other. If a segment is full and more bytes follow, the methods yield. The caller
- * must then call `start` for the next segment.
+ * Writes into one segment after the other. `bytes`, `zeros` and `file` are generators. If the segment is full and there
+ * are more bytes to write, the generator yields. The caller must then call `start` for the next segment, before it
+ * resumes the generator.
  */
 class SegmentWriter {
   /** The number of bytes in the current segment. */

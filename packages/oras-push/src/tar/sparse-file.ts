@@ -74,8 +74,8 @@ class BatchWriter {
   }
 
   /**
-   * Writes the last batch synchronously. This is faster for a small file, because the last batch often is the whole
-   * content of the file.
+   * Writes the last batch synchronously. The last batch is small: for so few bytes, an asynchronous call would take
+   * longer than the write itself.
    */
   async finish(): Promise<void> {
     await this.written;

@@ -66,7 +66,7 @@ class Walk {
   hardLinks = 0;
   readonly #root: BytePath;
   /**
-   * The folders that contain the current entry and are the targets of links. The archive contains a copy of each of
+   * The folders around the current entry that the walk entered through a link. The archive contains a copy of each of
    * these folders instead of the link. The innermost folder comes last.
    */
   readonly #copies: BytePath[] = [];
@@ -137,7 +137,7 @@ class Walk {
     const route = this.#routeOf(path, target);
     const taken = this.#takes(name);
     // An indirect link becomes a copy of its target. The target can be a folder that contains selected entries.
-    // Therefore, this function does not ignore an unselected link if the link is indirect.
+    // Therefore, this function continues if the link is indirect, even if the link itself is not selected.
     if (!taken && route !== "indirect") return;
     if (route === "direct") yield { path, name, type: "symlink", stats, target };
     else if (route === "outside") this.#skip(path, `it links out of the folder, to ${shownPath(target)}`);

@@ -170,7 +170,7 @@ function unknownOptions(specs: OptionSpecs, parsed: Readonly<Record<string, unkn
   return meant === undefined ? names : `${names}; did you mean --${meant}?`;
 }
 
-/** Adds `-` or `--` before a text. The text starts with the name of an option. */
+/** Adds dashes before a text that starts with the name of an option: `-` if the name is one character, else `--`. */
 function dashed(text: string): string {
   return /^.( |$)/.test(text) ? `-${text}` : `--${text}`;
 }

@@ -17,7 +17,7 @@ export function openFilesFailure(readLimits: () => string = ownLimits): ToolErro
 
 /**
  * Returns the limit of open files. Returns undefined if the limit is unknown. If the limit is too low to open
- * `/proc/self/limits`, returns 21, because Node itself already has 21 open files.
+ * `/proc/self/limits`, returns 21, the number of files that Node itself has open after its start.
  */
 function openFilesLimit(readLimits: () => string): number | undefined {
   try {

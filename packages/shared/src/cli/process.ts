@@ -57,9 +57,9 @@ interface Stdout {
 
 /**
  * Watches the writes to stdout. If the reader of a pipe is slow, a part of a text waits in memory. This part would be
- * lost if the process ended too early. After `stopped` aborts, `finish` does not wait, because the reader may never
- * read again. `finish` waits only for the texts of `write`. The launcher does not use `write` for the output of an
- * application.
+ * lost if the process ended at once. Therefore, `finish` waits until all texts of `write` are written. This wait ends
+ * when `stopped` aborts, because the reader may never read again. The launcher writes the output of an application
+ * without `write`, so `finish` does not wait for this output.
  */
 function watchStdout(stopped: AbortSignal): Stdout {
   let failure: ToolError | undefined;

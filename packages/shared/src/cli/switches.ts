@@ -12,8 +12,8 @@ export interface WithoutSwitchValues {
 }
 
 /**
- * Removes the values of switches from the arguments before `--`. For example, `--plain-http=false` becomes
- * `--plain-http`.
+ * Separates the switches before `--` from their values. For example, `--plain-http=false` becomes `--plain-http` in
+ * `argv`, and `given` contains the value `false`.
  */
 export function takeSwitchValues(specs: OptionSpecs, argv: readonly string[]): WithoutSwitchValues {
   const end = argv.includes("--") ? argv.indexOf("--") : argv.length;

@@ -2,9 +2,9 @@ import { EXIT_CODES, type FailureCode, signalExitCode } from "./exit-codes.ts";
 
 /** The parts of a {@link ToolError} besides its message. */
 export interface FailureFacts {
-  /** The cause in a few words. The report shows it in parentheses after the message. */
+  /** The cause in a few words. The error report shows the cause in parentheses after the message. */
   readonly why?: string;
-  /** The next step for the user. The report shows it on a second line. */
+  /** The next step for the user. The error report shows this hint on its second line. */
   readonly hint?: string;
   readonly cause?: unknown;
 }

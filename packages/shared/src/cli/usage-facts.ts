@@ -44,7 +44,7 @@ function impliedValue(spec: OptionSpec): string | undefined {
 
 /**
  * The placeholder for the value of an option, such as `DIR` or `text|json`. Returns undefined for a flag, and for an
- * option that needs no value.
+ * option whose value can be omitted.
  */
 export function valueName(spec: OptionSpec): string | undefined {
   if (spec.type === "flag" || impliedValue(spec) !== undefined) return undefined;

@@ -34,8 +34,8 @@ export function existingPaths({ paths, any, log = silent }: PathCheck): () => Pr
 }
 
 /**
- * Returns the reason why a path was not found. Returns undefined if the path exists. A path that cannot be examined
- * counts as missing, because the error may be temporary.
+ * Returns the reason why a path was not found. Returns undefined if the path exists. If the path cannot be examined,
+ * returns the error as the reason. Does not throw the error, because it can be temporary.
  */
 export function whyMissing(path: string): string | undefined {
   try {

@@ -16,8 +16,8 @@ export interface LeaseWatcher {
   /** Returns the current state of the lease. Throws `noInput` with the path if the state cannot be read. */
   state(): Promise<LeaseState>;
   /**
-   * Calls `report` when the holder dies or releases the lease, if the lease is a socket. Returns a function that stops
-   * the reports.
+   * If the lease is a socket, calls `report` when the holder dies or releases the lease. If the lease is a heartbeat
+   * file, never calls `report`. Returns a function that stops the reports.
    */
   onEnd(report: () => void): () => void;
   close(): void;

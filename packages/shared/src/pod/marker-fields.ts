@@ -28,7 +28,7 @@ export function isArtifact(value: unknown): value is ArtifactRecord {
   return isObject(value) && typeof value.reference === "string" && typeof value.digest === "string";
 }
 
-/** Returns an object with the field `name` if this field is an artifact. Otherwise, returns an empty object. */
+/** Copies the field `name` of `fields` into a new object. If the field is not an artifact, the new object is empty. */
 export function artifactField<const N extends string>(
   fields: JsonObject,
   name: N,
@@ -45,7 +45,8 @@ export function textField(fields: JsonObject, name: string): string | null {
 }
 
 /**
- * Returns an object with the field `name` if this field is a non-negative integer. Otherwise, returns an empty object.
+ * Copies the field `name` of `fields` into a new object. If the field is not a non-negative integer, the new object is
+ * empty.
  */
 export function numberField<const N extends string>(fields: JsonObject, name: N): { readonly [K in N]?: number } {
   const value = fields[name];

@@ -46,8 +46,8 @@ export function readMarker<T>(path: string, parse: (text: string) => T | undefin
     if (stats === undefined) return undefined;
     if (!stats.isFile()) throw new Error("it is not a regular file");
     if (stats.size > MAX_MARKER_BYTES) throw new Error(`it is longer than ${MAX_MARKER_BYTES} bytes`);
-    // Another process could replace the file with a FIFO after the check. Because of O_NONBLOCK, this process would not
-    // wait for a writer of the FIFO.
+    // After these checks, another process can replace the file with a FIFO. Without O_NONBLOCK, `readFileSync` would
+    // wait until a process opens this FIFO for writing.
     return parse(readFileSync(path, { encoding: "utf8", flag: constants.O_RDONLY | constants.O_NONBLOCK }));
   } catch (error) {
     if (systemCode(error) === "ENOENT") return undefined;

@@ -41,7 +41,10 @@ export const SHARE = {
   pushed: "oras-operator-pushed.txt",
   /** The outputs could not be pushed. The content is a {@link FailureMarker}. */
   pushFailed: "oras-operator-push-failed.txt",
-  /** The newest checkpoint folder is complete and has its final name. The content is a {@link CheckpointMarker}. */
+  /**
+   * The newest checkpoint folder is complete and has its final name. The content of this marker is a
+   * {@link CheckpointMarker}.
+   */
   checkpoint: "oras-operator-checkpoint.txt",
   /** The sidecar has pushed a checkpoint, or the push failed. The content is a {@link CheckpointPushedMarker}. */
   checkpointPushed: "oras-operator-checkpoint-pushed.txt",
@@ -86,8 +89,8 @@ export interface OutputRecord {
 }
 
 /**
- * The maximum number of outputs. Each output gets its own record and layer. The matches of all patterns are counted
- * together. The entries of the outputs folder are counted separately.
+ * The maximum number of outputs. Each output gets its own record and layer. The maximum applies to the matches of all
+ * patterns together, and separately to the entries of the outputs folder.
  */
 export const MAX_OUTPUTS = 1000;
 
@@ -127,8 +130,9 @@ export interface DoneMarker {
   /** The failure of the launcher itself. Null if the launcher did not fail. */
   readonly error: string | null;
   /**
-   * The paths that the launcher could not save. Undefined if all paths were saved. A long list is truncated. If this
-   * field is set, `outputs` lists all saved outputs.
+   * The paths that the launcher could not save. Undefined if all paths were saved. A long list is truncated. The
+   * launcher sets this field only after it has tried to save all outputs. If the field is set, `outputs` lists all
+   * outputs that the launcher could save.
    */
   readonly missing?: readonly MissingOutput[];
   /** The number of all paths that the launcher could not save, even if `missing` lists fewer paths. */

@@ -23,7 +23,10 @@ export interface WaitOptions {
    * The creation, change or removal of one of these paths triggers a check. The paths and their folders need not exist.
    */
   readonly paths: readonly string[];
-  /** Watches for additional changes, and calls `report` at each of them. Returns a function that stops these calls. */
+  /**
+   * Watches for changes that leave `paths` unchanged, such as the death of a process. Calls `report` at each such
+   * change. Returns a function that stops these calls.
+   */
   readonly changes?: ((report: () => void) => () => void) | undefined;
   /** Seconds between two checks if no change is reported. The default is {@link DEFAULT_POLL_SECONDS}. */
   readonly pollSeconds?: number | undefined;
@@ -75,8 +78,9 @@ export async function waitUntil<T>(check: () => Promise<T | undefined>, options:
 }
 
 /**
- * Starts a timer for the notice of a wait. When the notice is due, the timer calls `report`, which ends
- * the pause between two checks. After the next check, `sayWhenDue` logs the notice.
+ * Starts a timer for the notice of a wait. When the notice is due, the timer calls `report`, which ends the pause
+ * between two checks. After each check without a result, `waitUntil` calls `sayWhenDue`. This function logs the notice
+ * if the notice is due.
  */
 function startNotice(notice: WaitNotice | undefined, report: () => void) {
   let due = false;

@@ -51,8 +51,8 @@ it("breaks a stale lock for one of several waiters", async (t) => {
       async (lock) => {
         const seen = count;
         await sleep(5);
-        // On a busy machine, another waiter may consider this holder dead and break the lock. Then `check` fails, and
-        // the holder takes the lock again.
+        // On a busy machine, a waiter can consider this holder dead, and break the lock. In this case, `check` fails,
+        // and the holder takes the lock again.
         await lock.check();
         count = seen + 1;
       },
@@ -91,8 +91,8 @@ async function reader(fifo: string): Promise<(text: string) => Promise<void>> {
 
 /**
  * Starts a waiter that breaks a stale lock. After the waiter has read the stale token, and before it moves the lock
- * aside, another process takes the lock. So the waiter moves the lock of the other process aside. Returns at this
- * moment. Each lock is a FIFO, so that the test decides when a read ends.
+ * aside, another process takes the lock. So the waiter moves the lock of the other process aside. This function returns
+ * when that has happened. Each lock is a FIFO, so that the test decides when a read ends.
  */
 async function breakWrongLock(t: TestContext) {
   const folder = temporaryFolder(t);

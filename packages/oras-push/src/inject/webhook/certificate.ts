@@ -14,7 +14,10 @@ export interface CertificatePair {
 /** The names of the files in a Secret of the type `kubernetes.io/tls`. */
 const FILES = { cert: "tls.crt", key: "tls.key" } as const;
 
-/** The time between two checks of the files, in milliseconds. The kubelet updates a mounted Secret within a minute. */
+/**
+ * The time between two checks of the files, in milliseconds. The kubelet needs up to a minute to update a mounted
+ * Secret, so more frequent checks would gain little.
+ */
 const INTERVAL = 5000;
 
 /**

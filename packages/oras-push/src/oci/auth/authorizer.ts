@@ -66,8 +66,9 @@ export class Authorizer {
 
   /**
    * Returns the `Authorization` header for a scope. Returns undefined before the first challenge. If the token has
-   * expired or will expire soon, this method renews the token. Otherwise, this process might send a large body with an
-   * expired token, and the registry would reject the request. Throws the errors of {@link answer} if the renewal fails.
+   * expired or will expire soon, this method renews the token. Without the renewal, this process might send a large
+   * body with an expired token, and the registry would reject the request. Throws the errors of {@link answer} if the
+   * renewal fails.
    */
   async header(scope: string): Promise<string | undefined> {
     const token = this.#tokens.get(scope);

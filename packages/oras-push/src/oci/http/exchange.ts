@@ -32,8 +32,9 @@ const STORAGE_SPEED = (4 << 20) / 1000;
 const LONGEST_MOVEMENT = 300_000;
 
 /**
- * The assumed speed of a slow link, in bytes per millisecond. After the last write, the kernel may still need time to
- * send the buffered bytes.
+ * The assumed speed of a slow link, in bytes per millisecond. When this process has written the last byte of a body,
+ * the kernel has possibly not sent all bytes yet. Therefore, the time limit for the response includes time to send the
+ * body at this speed.
  */
 const SLOW_LINK = (64 << 10) / 1000;
 

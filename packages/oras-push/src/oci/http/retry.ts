@@ -60,7 +60,7 @@ export function failingSince<E>(error: E, time: number): E {
  * Calls `attempt` until it succeeds. Throws the last error if `predicate` decides against a retry, or if the next
  * attempt would start after the deadline. If the server requested a delay, the wait before the retry is at least as
  * long as this delay. Calls can be nested: `attempt` itself can call this function. If the inner call fails at its
- * deadline, the outer deadline counts from the first failure of the inner call.
+ * deadline, the outer call assumes that `attempt` failed at the time of the inner call's first failure.
  */
 export async function retrying<T>(
   attempt: () => Promise<T>,
@@ -83,7 +83,7 @@ export async function retrying<T>(
       if (!decision.retry) throw error;
       const failed = FAILING_SINCE.get(error as object) ?? performance.now();
       const long = failed - started > deadline && longAttempts++ < MAX_LONG_ATTEMPTS;
-      // A long attempt proves that the registry worked. Therefore, the full time for retries is available again.
+      // In a long attempt, the registry worked until `failed`. So the time for retries starts again at `failed`.
       if (long || firstFailure === undefined) firstFailure = failed;
       const delay = (decision.delay ?? 0) + backOff(attempts, policy);
       if (performance.now() + delay - firstFailure > deadline) throw failingSince(error, firstFailure);
@@ -102,7 +102,7 @@ export function backOff(attempts: number, policy: Backoff, random: () => number 
   return Math.max(1, Math.round(longest * random()));
 }
 
-/** {@link silenceLimit} uses this time, in milliseconds, if half of `deadlineSeconds` is shorter. */
+/** If half of `deadlineSeconds` is shorter than this time in milliseconds, {@link silenceLimit} uses this time. */
 const SHORTEST_SILENCE = 5000;
 
 /**
@@ -160,7 +160,7 @@ export function isMissingBlob(error: unknown): boolean {
   return error instanceof RegistryError && MISSING_BLOB.has(error.registryCode ?? "");
 }
 
-/** The maximum number of retries for a manifest if the registry does not find a blob. */
+/** The maximum number of retries for the push of a manifest if the registry does not find a blob of this manifest. */
 const MAX_MISSING_BLOB_RETRIES = 4;
 
 /**

@@ -61,7 +61,7 @@ export class StallWatch {
     this.#waitingSince ??= performance.now();
   }
 
-  /** Call this method when the registry has sent or accepted `bytes` bytes. The call ends the wait. */
+  /** Call this method when the registry has sent or accepted `bytes` bytes. Ends the wait that {@link wait} started. */
   moved(bytes: number): void {
     this.#waited = this.silence;
     this.#waitingSince = undefined;
@@ -132,8 +132,8 @@ function nextSize(size: number, time: number): number {
 }
 
 /**
- * Yields the chunks of a response body. Calls `stalled` when the waits for chunks reach a total of `limit`
- * milliseconds. When {@link MIN_PROGRESS} bytes have arrived, the total starts again at 0.
+ * Yields the chunks of a response body. Adds up the times of the waits for chunks, and calls `stalled` when the sum
+ * reaches `limit` milliseconds. Each time {@link MIN_PROGRESS} more bytes have arrived, the sum starts again at 0.
  */
 export async function* watchedResponse(
   body: AsyncIterable<Buffer>,

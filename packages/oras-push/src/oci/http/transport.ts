@@ -137,7 +137,7 @@ export class Transport {
   }
 
   async #exchange(request: RegistryRequest, url: URL): Promise<RegistryResponse> {
-    // A redirect or the URL of an upload may lead to a different host. This host must not get the registry's
+    // A redirect or the URL of an upload can lead to a different host. This host must not get the registry's
     // credentials.
     if (url.origin !== this.#origin.origin) return this.#send(request, url, undefined);
     const authorization = await this.#authorizer.header(request.scope);
@@ -205,7 +205,7 @@ export class Transport {
 
   /**
    * Switches to plain HTTP if the options allow plain HTTP and the error shows that the registry does not use TLS.
-   * Returns true after such a switch.
+   * Returns true if this call switched to plain HTTP.
    */
   #fallBackToPlain(error: unknown, url: URL): boolean {
     const code = error instanceof ToolError ? systemCode(error.cause) : undefined;

@@ -57,7 +57,10 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** Whether a certificate is valid. If a list contains one invalid certificate, OpenSSL rejects the whole list. */
+/**
+ * Whether OpenSSL can parse a certificate. If a list contains a certificate that OpenSSL cannot parse, OpenSSL rejects
+ * the whole list.
+ */
 function isCertificate(pem: string): boolean {
   try {
     return new X509Certificate(pem).raw.length > 0;

@@ -21,7 +21,7 @@ const LAYOUT_VERSION = "1.0.0";
 /** The media type of any binary content (RFC 2046, section 4.5.1). */
 const ANY_CONTENT = "application/octet-stream";
 
-/** The number of bytes to read at once. */
+/** The maximum number of bytes in one read. */
 const PIECE = 1 << 20;
 
 /**
@@ -81,7 +81,9 @@ export class Layout implements ArtifactStore {
     if (version !== LAYOUT_VERSION) throw fail(`expected version ${LAYOUT_VERSION}, found ${JSON.stringify(version)}`);
   }
 
-  /** Checks nothing, and returns undefined. An early check would save no time, because {@link hasBlob} needs no network. */
+  /**
+   * Checks nothing, and returns undefined. An early check would save no time, because {@link hasBlob} needs no network.
+   */
   async probeBlob(): Promise<undefined> {}
 
   /**
@@ -231,8 +233,8 @@ export class Layout implements ArtifactStore {
 
   /**
    * Deletes the blobs of manifests that {@link deleteManifest} has deleted. Keeps a blob if another manifest in the
-   * index uses it. During this call, no process may push to the layout. A push reuses existing blobs, and this method
-   * could delete such a blob before the push ends.
+   * index uses it. Call this method only while no process pushes to the layout. A push reuses existing blobs, and this
+   * method could delete such a blob before the push ends.
    */
   async deleteUnusedBlobs(): Promise<void> {
     if (this.#deletedBlobs.size === 0) return;
@@ -257,7 +259,7 @@ export class Layout implements ArtifactStore {
     return found;
   }
 
-  /** Changes the index while this process holds the lock. If `change` returns undefined, the index stays unchanged. */
+  /** Locks the index, and changes it. If `change` returns undefined, the index stays unchanged. */
   async #changeIndex(change: (index: LayoutIndex) => LayoutIndex | undefined): Promise<void> {
     const path = join(this.#files.folder, "index.json");
     await withLock(

@@ -1,4 +1,4 @@
-/** The style sheet of a report. It contains no data of artifacts. */
+/** The style sheet of a report. The style sheet contains no data of artifacts. */
 export const STYLE: string = `
 :root { color-scheme: light dark;
   --page: #fff; --text: #1f2328; --soft: #59636e; --line: #d1d9e0; --panel: #f6f8fa; --link: #0550ae;

@@ -2,7 +2,7 @@ import type { OptionSpec } from "../option-specs.ts";
 
 /** The completion of an option's value. */
 export type ValueCompletion =
-  /** The option has no value, or needs no value. */
+  /** The option is a flag, or its value can be omitted. */
   | { readonly kind: "flag" }
   | { readonly kind: "choices"; readonly choices: readonly string[] }
   | { readonly kind: "files" }
