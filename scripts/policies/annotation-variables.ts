@@ -47,8 +47,8 @@ export const ANNOTATION_VARIABLES: readonly Variable[] = [
     name: "rank",
     expression: `{\n${ANNOTATIONS.map(({ name }, index) => `  ${text(name)}: ${index}`).join(",\n")}\n}`,
   },
-  // The rows of those annotations that the pod has, in the order of `ANNOTATIONS`. A loop over all rows of
-  // `ANNOTATIONS` would take longer than any other expression.
+  // One row for each annotation of the pod, in the order of `ANNOTATIONS`. A loop over all rows of `ANNOTATIONS` would
+  // take too long.
   {
     name: "table",
     expression: `variables.given.map(name, name in variables.rank, variables.rank[name]).sort()

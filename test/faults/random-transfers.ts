@@ -198,10 +198,9 @@ async function observe(
 }
 
 /**
- * Returns the longest time that a transfer may take, in milliseconds. The tool waits only in three cases: the registry
- * is silent, a retry needs a delay, or the registry asks for a pause. For each request, the tool waits for the
- * response, for the response's body, and for the end of an unused body. The tool waits longer after it has sent a large
- * blob.
+ * Returns the longest time that a transfer may take, in milliseconds. This time contains the delays before retries, the
+ * pauses that the registry asks for, and the longest silence of the registry. During one request, the registry can be
+ * silent several times. The tool waits longer after it has sent a large blob.
  */
 function timeLimit({ requests, pauses }: Facts, executable: boolean, names: readonly string[]): number {
   const { retry, silence } = executable ? EXECUTABLE : IN_PROCESS;

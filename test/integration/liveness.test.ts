@@ -17,6 +17,7 @@ import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { refuse } from "../../support/registry/memory-registry.ts";
 import { type RunningProcess, sharedToolPath, start } from "../../support/tools.ts";
+import { waitForOutput } from "../launcher/launching.ts";
 import { waitUntilIdle } from "../support/idle-process.ts";
 import { type TestPod, testPod, waitForLeaseReaders, waitForPath } from "../support/pod.ts";
 
@@ -34,18 +35,9 @@ function manifest({ registry }: TestPod, tag: string): { annotations: Record<str
   return JSON.parse(registry.manifests.get(`metric/${tag}`)?.bytes.toString() ?? "{}");
 }
 
-/** Waits until the stderr of a process matches `text`. */
-async function writes({ child }: RunningProcess, text: RegExp): Promise<void> {
-  for (let written = ""; !text.test(written); )
-    [written] = [written + (await once(child.stderr as NodeJS.ReadableStream, "data"))[0]];
-}
-
-/**
- * Waits until a new sidecar has logged that it waits for the end of an attempt, and is idle. Throws if the sidecar ends
- * after this log line.
- */
+/** Waits until a new sidecar waits for the end of an attempt, and is idle. Throws if the sidecar ends. */
 async function waitForIdleSidecar(sidecar: RunningProcess): Promise<void> {
-  await writes(sidecar, /wait-fs: .*oras-operator-done\.txt/);
+  await waitForOutput(sidecar, "/oras-operator-done.txt");
   await waitUntilIdle(sidecar.pid);
 }
 
@@ -243,7 +235,7 @@ describe("SIGTERM to a launcher that waits for its inputs", { timeout: 180_000 }
   it("ends it with 143 soon, and the application does not start", async (context) => {
     const pod = await testPod(context);
     const launcher = pod.start("launcher", ["--input", "in", "--", "touch", "witness"]);
-    await writes(launcher, /wait-fs: .*oras-operator-init\.txt/);
+    await waitForOutput(launcher, "/oras-operator-init.txt");
     const sent = performance.now();
     launcher.child.kill("SIGTERM");
     assert.equal((await launcher.ended).code, 143);

@@ -10,7 +10,7 @@ export interface TerminalPlan {
   readonly env: NodeJS.ProcessEnv;
   /** The folder for the terminal's own files. The terminal creates this folder. */
   readonly folder: string;
-  /** Returns a command that starts `command` on the machine of the terminal. */
+  /** Returns the arguments that run `command` on the machine of the terminal. */
   readonly wrap: (command: readonly string[]) => readonly string[];
 }
 

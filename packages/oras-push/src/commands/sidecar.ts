@@ -48,10 +48,9 @@ async function sidecar(plan: SidecarCommandPlan, args: readonly string[], io: Io
   const [{ runSidecar }, { sidecarSteps }] = await Promise.all([
     import("../sidecar/sidecar.ts"),
     import("../sidecar/sidecar-steps.ts"),
-    // Loads the modules of the push and the pull now. Otherwise, the sidecar would load the modules of the push only
-    // after the end of the application, and this would delay the push.
+    // Loads the modules of the push now. Otherwise, the sidecar would load these modules only after the end of the
+    // application, and this would delay the push.
     import("../artifact/push-artifact.ts"),
-    import("../artifact/pull-artifacts.ts"),
   ]);
   // The first SIGTERM means that the pod is terminating, so the sidecar finishes its work. A native sidecar ignores a
   // second SIGTERM. Any other sidecar ends at once after a second SIGTERM.

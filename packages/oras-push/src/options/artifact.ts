@@ -40,7 +40,7 @@ export const ARTIFACT_OPTIONS = {
   mountable: {
     type: "flag",
     description:
-      "make the artifact mountable as an image; if the artifact contains files, also push the image TAG-image",
+      "let pods mount the artifact; for an artifact with files outside of folders, this also pushes the image TAG-image",
   },
   "no-clobber": { type: "flag", description: "fail if the tag already refers to different content" },
 } as const satisfies OptionSpecs;

@@ -117,7 +117,7 @@ export function resultsTarget(form: ReferenceForm, text: string, ociLayout: bool
   return reference;
 }
 
-/** Throws a usage failure if a text consists of the path of an existing layout and a tag or digest. */
+/** Throws a usage failure if a tag or a digest follows the path of an existing layout. */
 function checkNoTag({ usage }: ReferenceForm, text: string): void {
   const [layout = ""] = /^.+(?=@sha256:|:[^/:]*$)/.exec(text) ?? [];
   if (layout === "" || existsSync(text) || !isLayout(layout)) return;

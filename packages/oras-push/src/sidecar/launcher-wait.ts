@@ -64,7 +64,7 @@ export async function isSuperseded(end: AttemptEnd, context: SidecarContext, ste
   return typeof now === "string" || now.id !== end.id;
 }
 
-/** Reads the volume, and calls {@link nextEnd} as if the sidecar had handled no end yet. */
+/** Reads the volume, and calls {@link nextEnd}. Does not consider which attempts the sidecar has already handled. */
 function currentEnd(
   terminating: boolean,
   { volume }: SidecarContext,

@@ -52,6 +52,12 @@ describe("a layout index", () => {
     });
   });
 
+  it("keeps an entry with a platform if the same manifest gets a tag", () => {
+    const foreign = { ...A, platform: { os: "linux" } };
+    const index = withManifest({ manifests: [foreign] }, A, "1");
+    assert.deepEqual(index.manifests, [foreign, { ...A, annotations: { [REF_NAME]: "1" } }]);
+  });
+
   it("is rejected if it is invalid", () => {
     for (const text of [
       "",

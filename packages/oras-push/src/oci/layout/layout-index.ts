@@ -84,15 +84,16 @@ export function withoutManifest(index: LayoutIndex, digest: Digest, tags: readon
 }
 
 /**
- * Whether an entry is redundant: it has no annotations, and another entry with the same manifest stays in the index.
+ * Whether an entry is redundant: it has no annotations and no fields of other tools, and another entry with the same
+ * manifest stays in the index.
  */
 function isRedundant(entry: IndexEntry, at: number, entries: readonly IndexEntry[]): boolean {
   if (!isBare(entry)) return false;
   return entries.some((other, index) => other.digest === entry.digest && (index < at || !isBare(other)));
 }
 
-function isBare({ annotations }: IndexEntry): boolean {
-  return Object.keys(annotations ?? {}).length === 0;
+function isBare({ mediaType, digest, size, annotations = {}, ...others }: IndexEntry): boolean {
+  return Object.keys(annotations).length === 0 && Object.keys(others).length === 0;
 }
 
 function tagOf({ annotations }: IndexEntry): string | undefined {
