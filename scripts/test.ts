@@ -57,7 +57,8 @@ const clusterFiles = inFolders(/(^|\/)test\/cluster\//);
 const dependencies = await timed("dependencies", testDependencies);
 if (inFolders(/(^|\/)test\/((images|pods|cluster)\/|release\.test\.ts$)/).length > 0)
   dependencies.image = await timed("image", toolsImage);
-// The build of Kubernetes takes a long time. Therefore, it starts only in CI, or if the command line names test files.
+// The build of Kubernetes takes a long time. Therefore, it starts only in CI, or if the command line names files in
+// `test/cluster`. Otherwise, the tests use only what `pnpm cluster` has built.
 if (clusterFiles.length > 0 && (process.env.CI === "true" || only.length > 0))
   Object.assign(dependencies, await timed("cluster's parts", clusterDependencies));
 const missing = Object.values(dependencies).filter((dependency) => "missing" in dependency);

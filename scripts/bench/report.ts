@@ -75,7 +75,7 @@ ${formatMarkdown(costTable(run))}
 - The registry is distribution 2.8 on the loopback interface. It keeps its data in memory.
 - The run took ${Math.round(run.seconds / 60)} minutes. To repeat it on any machine, run \`npx -y pnpm@12.21.0 bench\`.
 - \`tar | pigz\` and \`tar | gzip\` only compress. \`openssl\` only hashes, and \`curl\` only sends.
-- In each round, every tool runs once. So a disturbance affects all tools.
+- The tools take turns. So a disturbance affects all tools.
 - A ratio compares two runs of the same round. The tables show the median of these ratios.
 - All files are in the page cache.
 - Memory is the peak of the anonymous memory. If a tool has several processes, it is the peak of their sum.

@@ -24,7 +24,10 @@ export function isOurs(name: string): string {
   return `(${name}.startsWith(${text(OPERATOR_PREFIX)}) || ${name}.startsWith(${text(OWN_PREFIX)}))`;
 }
 
-/** The value of an annotation, or the empty text if the pod does not set the annotation. */
+/**
+ * The value of an annotation, or the empty text if the pod does not set the annotation. An annotation of the ORAS
+ * Operator with the value `NA` counts as not set.
+ */
 export function givenValue(name: string): string {
   return `variables.given[?${text(name)}].orValue("")`;
 }
@@ -47,8 +50,8 @@ export const ANNOTATION_VARIABLES: readonly Variable[] = [
     name: "rank",
     expression: `{\n${ANNOTATIONS.map(({ name }, index) => `  ${text(name)}: ${index}`).join(",\n")}\n}`,
   },
-  // One row for each annotation of the pod, in the order of `ANNOTATIONS`. A loop over all rows of `ANNOTATIONS` would
-  // take too long.
+  // One row for each known annotation that the pod sets, in the order of `ANNOTATIONS`. A loop over all rows of
+  // `ANNOTATIONS` would take too long.
   {
     name: "table",
     expression: `variables.given.map(name, name in variables.rank, variables.rank[name]).sort()
@@ -192,8 +195,8 @@ function sidecarCommand(): string {
 }
 
 /**
- * The value of the annotation that sets the part `name`, or the empty text if the pod has no such annotation. A valid
- * pod has at most one such annotation.
+ * The value of the annotation that sets the part `name`, or the empty text if the pod sets no such annotation. A valid
+ * pod sets at most one such annotation.
  */
 export function part(name: PodPart): string {
   const names = ANNOTATIONS.filter(({ sets }) => sets === name).map(({ name }) => name);
@@ -208,7 +211,7 @@ function absolute(name: PodPart): readonly Annotation[] {
   return ANNOTATIONS.filter(({ name: key, sets }) => sets === name && key.startsWith(OWN_PREFIX));
 }
 
-/** The names of those annotations in `rows` that the pod has. */
+/** The names of those annotations in `rows` that the pod sets. */
 function givenNames(rows: readonly Annotation[]): string {
   return `${texts(rows.map(({ name }) => name))}.filter(name, name in variables.given)`;
 }

@@ -4,8 +4,8 @@ import { ROOT } from "../../support/paths.ts";
 import { type Component, componentId } from "./component.ts";
 
 /**
- * Writes licenses to a folder: the license of the tools, and one file for each component. The name of the file is the
- * component's id.
+ * Writes licenses to a folder: the license of the tools, and one file for each component. The name of such a file is
+ * the component's id and `.txt`.
  */
 export function writeLicenses(components: readonly Component[], folder: string): void {
   mkdirSync(folder, { recursive: true });

@@ -14,8 +14,8 @@ export const EXPERIMENT_IMAGES = {
 export const MPI_IMAGE = "registry.example.org/lammps-mpi:1.0";
 
 /**
- * Returns the archives of the images that the manifests name, except the image of the tools. The images are made from
- * Debian packages, but have the names of the public images.
+ * Returns the archives of the images that the manifests name, except the image of the tools. Most images are made from
+ * Debian packages, but have the names of public images.
  */
 export async function clusterImages(): Promise<string[]> {
   const images = {

@@ -192,7 +192,7 @@ class CredentialWatch {
     this.#passwordWanted = authentication === "basic";
   }
 
-  /** Call this when a server has sent an answer to a request for `url`. */
+  /** Call this when a server sends an answer to a request for `url`. */
   answered(origin: Origin, url: string, { status, headers }: Answer): void {
     const challenge = String(headers["www-authenticate"] ?? "");
     if (origin === "registry" && status === 401) {

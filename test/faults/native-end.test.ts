@@ -1,4 +1,4 @@
-/** How a native sidecar ends. Several launchers run beside it, one after the other, and each of them must exit. */
+/** How a native sidecar ends. In one test, several launchers run beside it in turn, and each of them must exit. */
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -202,8 +202,8 @@ export function drawFault(random: () => number, request: FaultyRequest): Fault {
 }
 
 /**
- * Chooses the name of a body. If the server handles the request, prefers changes of the right body. If the client
- * requests a list of tags or a manifest, prefers an unsafe list or an unsafe manifest.
+ * Chooses the name of a body. If the server handles the request, prefers changes of the right body. Otherwise, if the
+ * client requests a list of tags or a manifest, often chooses an unsafe list or an unsafe manifest.
  */
 function drawBodyName(random: () => number, handled: boolean, { method, path }: FaultyRequest): string {
   if (handled && random() < 0.7) {

@@ -1,4 +1,4 @@
-/** Tests with several registries that a pull resumes a download that breaks in the middle. */
+/** A pull from each registry must resume a download that breaks in the middle, and must restore the right bytes. */
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

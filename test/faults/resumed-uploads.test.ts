@@ -1,6 +1,4 @@
-/**
- * Uploads of 20 MB that break once near their end. The tests count the bytes that the tool sends to real registries.
- */
+/** Uploads of 20 MB that break once near their end. The tests count the bytes that a push sends to each registry. */
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -194,8 +194,8 @@ export function layersOf(registry: MemoryRegistry, key: string): readonly Descri
 }
 
 /**
- * Lists the content of a folder. Maps the path of a file to its content, the path of a link to its target, and the path
- * of a folder to the text `folder`.
+ * Lists the content of a folder. Maps the path of a file to its content, the path of a link to `-> ` and its target,
+ * and the path of a folder to the text `folder`.
  */
 export function treeOf(folder: string, below = ""): Record<string, string> {
   const found: Record<string, string> = {};

@@ -42,7 +42,7 @@ async function complete(index: number, folder: string, registry: string): Promis
 
 /**
  * Calls a function for each index, with at most `limit` calls at the same time. Returns the results in the order of the
- * indexes. If a call fails, this function waits until the running calls have ended, and throws the error of the call.
+ * indexes. If a call fails, this function waits until all other calls have ended, and throws the error of the call.
  */
 async function mapIndexes<T>(limit: number, call: (index: number) => Promise<T>): Promise<T[]> {
   const results: T[] = [];

@@ -37,8 +37,8 @@ interface Status {
 }
 
 /**
- * Starts a cluster with all images that the manifests name, and with the images in `archives`. Stops the cluster after
- * the tests of a suite. Must be called in `before`.
+ * Starts a cluster with the image of the tools, the images of {@link clusterImages}, and the images in `archives`. The
+ * cluster ends when the caller disposes of it, or at the latest with this process.
  */
 export async function startTestCluster(name: string, archives: readonly string[] = []): Promise<Cluster> {
   return await Cluster.start(name, {

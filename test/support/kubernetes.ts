@@ -23,7 +23,7 @@ const JOBSET = join(CACHE, "jobset", "jobsets.yaml");
 export const KUBERNETES_SKIP: string | false =
   existsSync(PYTHON) && existsSync(KUBECTL) ? false : "the schemas of Kubernetes and kubectl are not installed";
 
-/** The reason to skip tests that validate a JobSet with its own schema. It is false if this machine has this schema. */
+/** The reason to skip tests that validate a JobSet with its own schema. It is false if this machine can do this. */
 export const JOBSET_SKIP: string | false =
   KUBERNETES_SKIP || (existsSync(JOBSET) ? false : "the CRD of JobSet is not installed: needs Go");
 
@@ -78,7 +78,7 @@ export function kustomizations(): string[] {
 }
 
 /**
- * Reads the manifests as they are in the repository. Skips the files `kustomization.yaml`, because they contain no
+ * Reads the manifests as they are in the repository. Skips components, and the settings of kustomize, which contain no
  * object.
  */
 export function manifestFiles(): Manifest[] {

@@ -23,7 +23,8 @@ export const KINDS = [
 export type Kind = (typeof KINDS)[number];
 
 /**
- * The start of the first run is at the beginning of 2026. Each further run starts one minute after the run before it.
+ * The start of the first run: the beginning of 2026. In {@link fillRegistry}, the run with the tag `run-N` starts N
+ * minutes later.
  */
 export const FIRST_START: number = Date.UTC(2026, 0, 1);
 

@@ -10,7 +10,7 @@ import { DEFAULT_SIDECAR_SECONDS } from "./sidecar-wait.ts";
  */
 export const DEFAULT_GRACE_SECONDS = 20;
 
-/** The default of --checkpoint-every. */
+/** The default of `--checkpoint-every`, in seconds. */
 export const DEFAULT_CHECKPOINT_SECONDS = 300;
 
 const DATA_OPTIONS = {

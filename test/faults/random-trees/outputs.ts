@@ -18,7 +18,7 @@ export interface Output {
 /** A pattern that is longer than the longest permitted file name. */
 const LONG = `{${"l".repeat(251)},[ab]*}`;
 
-/** Maps each part of the patterns to a regular expression that matches the same names as the part. */
+/** Maps each part of the patterns except `**` to a regular expression that matches the same names as the part. */
 const PARTS: Readonly<Record<string, RegExp>> = {
   "*": /^[^.]/s,
   ".*": /^\./s,

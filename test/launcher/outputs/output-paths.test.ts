@@ -22,7 +22,7 @@ function resolveAll(outputs: string[]) {
   const failures: string[] = [];
   const report = (_: string, { message, why }: ToolError) => failures.push(`${message} (${why})`);
   const paths = resolve(outputs.map(pathOf), [], report).flatMap(({ paths }) => paths);
-  // Each path counts only once, so this line removes repeated failures.
+  // The launcher counts each failed path only once, so this line removes repeated failures.
   return { paths, failures: [...new Set(failures)] };
 }
 

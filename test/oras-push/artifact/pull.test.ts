@@ -481,8 +481,8 @@ describe("failed pulls", () => {
   it("leave nothing of layers whose links lead another layer out of the folder together", async (t) => {
     const found = await setting(t);
     const layer = (name: string, link: string) => folderLayer("t", tarOf([{ name, flag: "2", link }]));
-    // If t/a and t/b were folders, all three links would lead to t. But t/a is a link to t, so t/b leads to the pull's
-    // folder, which contains t. Therefore, t/c leads to the parent of the pull's folder.
+    // As plain text, the targets of all three links are t. But t/a is a link to t, so t/b leads to the pull's folder,
+    // which contains t. Therefore, t/c leads to the parent of the pull's folder.
     const layers = [layer("t/a", "."), layer("t/b", "a/.."), layer("t/c", "b/..")];
     storeArtifact(found.registry, "1", [...layers, fileLayer("t/c/escaped", "x")]);
     await assertRefused(

@@ -619,7 +619,7 @@ describe("the executable", () => {
       const base = temporaryFolder(t);
       writeFileSync(join(base, "large"), "");
       truncateSync(join(base, "large"), 20 * 2 ** 30);
-      // The push hashes a large file before the upload only if the repository already contains an artifact.
+      // If the repository contained no artifact, the push would not hash the large file before the upload.
       storeArtifact(registry, "0", []);
       const before = registry.manifests.size;
       const running = startTool("oras-push", [`${registry.address}/metric/run:1`, path], { cwd: base });

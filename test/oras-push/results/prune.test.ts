@@ -1,4 +1,4 @@
-/** Prunes random repositories, and pulls every artifact that must remain. */
+/** Prunes random repositories, and pulls all runs and foreign artifacts that remain. */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -22,7 +22,7 @@ import { temporaryFolder } from "../../support/temporary.ts";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-/** If this text were not escaped, it would run scripts, end the surrounding element, or hide a part of itself. */
+/** If this text were not escaped, it would run scripts, end the surrounding element, or show a part reversed. */
 const HOSTILE = `</script></style><script>hacked=1</script><img src=x onerror="hacked=1">"' onclick='hacked=1' \u202egnp.exe\u0007\`\${1}`;
 const LONG = "y".repeat(100_000);
 

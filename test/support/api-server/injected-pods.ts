@@ -11,6 +11,7 @@ export function dryRunPod(client: ApiClient, namespace: string, pod: TestPod): P
 
 /**
  * Asserts that the API server returned the expected pod, and one warning of oras-pod-tools for each text in `starts`.
+ * The message of this warning begins with the text.
  */
 export async function assertInjected(
   client: ApiClient,

@@ -1,4 +1,4 @@
-/** All differences between the commands of the guide and the commands that the test runs. */
+/** All differences between the guide and the test that follows the guide. */
 import type { Cluster } from "../../../support/cluster/cluster.ts";
 import { installJobSet } from "../../../support/cluster/jobset.ts";
 import { ADDRESSES } from "../../../support/cluster/settings.ts";

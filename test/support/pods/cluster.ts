@@ -91,7 +91,7 @@ export class Cluster {
     return { name, exitCodes, logs, savedAt: savedAt(folder("oras")), volume: folder };
   }
 
-  /** Reads a tagged artifact from the registry. If the request fails, throws an error with the HTTP status. */
+  /** Reads a tagged artifact from the registry. If the registry returns an error status, throws an error with it. */
   async readTag(address: string, repository: string, tag: string): Promise<TaggedArtifact> {
     const accept = { accept: "application/vnd.oci.image.manifest.v1+json" };
     const response = await fetch(`http://${address}/v2/${repository}/manifests/${tag}`, { headers: accept });
@@ -120,7 +120,7 @@ export class Cluster {
 
 /**
  * Returns the pods that `kubectl apply -k` would create for a folder of the manifests. The key of a pod is the name of
- * the object that creates it.
+ * the object in the manifest: the pod itself, or the object whose controller creates the pod.
  */
 export async function podsOfManifest(folder: string): Promise<Readonly<Record<string, Pod>>> {
   const objects = (await validate([await kustomize(folder)])).flat().map(({ object }) => object);

@@ -3,9 +3,9 @@ import { type BytePath, realBytePath } from "shared/fs/byte-path";
 
 /**
  * Returns the target that a symbolic link gets in the copy of a folder. `root` is the folder, `link` is the path of the
- * link in this folder, and `target` is the current target of the link. Two kinds of links need a new target: an
- * absolute link to a path inside `root`, and a relative link that leaves `root` and comes back. Their new target is a
- * relative path that stays inside the copy. All other links keep their target.
+ * link in this folder, and `target` is the current target of the link. Two kinds of links get a new target if they
+ * resolve to an existing path inside `root`: absolute links, and relative links that leave `root` and come back. Their
+ * new target is a relative path that stays inside the copy. All other links keep their target.
  */
 export function linkTarget(root: BytePath, link: BytePath, target: BytePath): BytePath {
   const [realRoot, folder] = [realPath(root), realPath(dirname(link))];

@@ -8,7 +8,7 @@ type PartialBlobInfo = { readonly [Fact in keyof BlobInfo]?: BlobInfo[Fact] | un
 
 /** Receives the progress of one blob. */
 export interface BlobReport {
-  /** Yields the content of the blob unchanged, and counts the bytes. */
+  /** Yields the content of the blob unchanged. Progress bars count the bytes. */
   watch(source: AsyncIterable<Buffer>): AsyncIterable<Buffer>;
   done(blob: BlobInfo): void;
 }

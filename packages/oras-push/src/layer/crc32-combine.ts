@@ -7,9 +7,7 @@ const POLYNOMIAL = 0xedb88320;
 /** The polynomial 1. */
 const ONE = 0x80000000;
 
-/**
- * The polynomial x^8. A multiplication of a checksum by x^8 has the same effect as a zero byte at the end of the data.
- */
+/** The polynomial x^8. {@link crc32Combine} multiplies the first CRC by x^8 for each byte of the second sequence. */
 const ONE_BYTE = 0x00800000;
 
 /**

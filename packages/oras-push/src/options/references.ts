@@ -86,8 +86,8 @@ export function pullLayoutReference(form: ReferenceForm, text: string): AnyRefer
 }
 
 /**
- * Parses the name of a whole repository, or the path of an OCI layout. Throws a usage failure if the name of a
- * repository is followed by a tag or a digest.
+ * Parses the name of a whole repository, or the path of an OCI layout. Throws a usage failure if a tag or a digest
+ * follows the name of a repository or the path of an existing layout.
  */
 export function wholeReference(form: ReferenceForm, text: string, ociLayout: boolean): AnyReference {
   if (ociLayout) checkNoTag(form, text);

@@ -44,7 +44,7 @@ const INPUT_OPTIONS = {
     placeholder: "N",
     shownDefault: "1 for each pattern",
     range: wholeNumbers(1),
-    description: "the patterns of --pull-from must together match at least N tags",
+    description: "all patterns of the inputs together must match at least N tags",
   },
   "input-timeout": {
     type: "number",

@@ -18,7 +18,7 @@ const CREDENTIALS = ["ORAS_USER", "ORAS_PULL_PASS", "ORAS_PUSH_PASS"] as const;
 /**
  * Finds the stores of inputs. The reference of an input comes from an annotation. Anybody who can push an artifact can
  * write such an annotation. Therefore, only the registry of the artifact gets the credentials from the command line and
- * the environment. Connection options such as `--insecure` apply to no other registry.
+ * the environment. The options for TLS and plain HTTP, such as `--insecure`, apply to no other registry.
  */
 export class InputStores {
   /**

@@ -8,8 +8,8 @@ import { placeOnVolume } from "./volume-path.ts";
 /**
  * Returns the paths of an attempt's outputs on the volume. If `outputs` is null, the result contains everything in the
  * outputs folder, except names with a leading dot. If the attempt is incomplete, the result does not contain missing
- * outputs. If the attempt is complete, this function throws `noInput` with the path of an output that is missing or
- * cannot be read. This function also throws `noInput` for a path outside of the volume.
+ * paths of `outputs`. If the attempt is complete, this function throws `noInput` with a path of `outputs` that is
+ * missing or cannot be read. This function also throws `noInput` for a path outside of the volume.
  */
 export function savedOutputs(share: string, { kind, outputs }: AttemptEnd): string[] {
   const folder = join(resolve(share), SHARE.outputs);

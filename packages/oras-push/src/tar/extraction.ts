@@ -32,8 +32,8 @@ const RESTORED_MODE = 0o1777;
 const SMALL_FILE = 256 << 10;
 
 /**
- * Extracts one archive into a folder. The title of the layer is a path. All entries must be below this path. `add` and
- * `finish` throw `registry` for an unsafe entry, and `cannotCreate` for a path that cannot be written.
+ * Extracts one archive into a folder. The title of the layer is a path. All entries must be at this path or below it.
+ * `add` and `finish` throw `registry` for an unsafe entry, and `cannotCreate` for a path that cannot be written.
  */
 export class Extraction {
   /** The number of regular files that were extracted so far. */

@@ -40,8 +40,8 @@ const EVERYTHING: Selection = { takes: () => true, excludes: () => false };
  * are selected. Ignores unselected entries, except the folders on the path to a selected entry.
  *
  * Throws `noInput` with the path if names appear or disappear in a folder during the walk. If `unreadable` is given,
- * the walk calls it for each unreadable path, and skips the path. Otherwise, throws `noInput` for the first unreadable
- * path.
+ * the walk calls it for each unreadable path, and skips the path. For an unreadable folder, it skips only the content.
+ * If `unreadable` is not given, throws `noInput` for the first unreadable path.
  */
 export function* walk(
   folder: string,

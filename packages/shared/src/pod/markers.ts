@@ -89,7 +89,7 @@ export interface OutputRecord {
 }
 
 /**
- * The maximum number of outputs. Each output gets its own record and layer. The maximum applies to the matches of all
+ * The maximum number of outputs that each get their own record and layer. The maximum applies to the matches of all
  * patterns together, and separately to the entries of the outputs folder.
  */
 export const MAX_OUTPUTS = 1000;

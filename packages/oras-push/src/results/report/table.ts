@@ -98,7 +98,7 @@ function folderName({ repository, tag, inLayout }: ReportRun): string {
 
 /**
  * Shows the digest of the artifact whose files an image contains. The page shows no pull command for an image, because
- * `oras-push pull` cannot restore files from an image.
+ * `oras-push pull` cannot restore all files of an image.
  */
 function imageOf(digest: string, ids: RunIds): Html {
   const id = ids.get(digest);
