@@ -8,7 +8,7 @@ import { npmComponents } from "./npm-components.ts";
 
 /**
  * Returns the third-party software in the executable: Node, and the npm packages in the bundles. To find these
- * packages, this function bundles the tools again. It keeps only esbuild's lists of the sources. Throws if some
+ * packages, this function bundles the tools again, and reads the lists of files that esbuild returns. Throws if some
  * software has no license.
  */
 export async function toolsComponents(): Promise<Component[]> {

@@ -33,7 +33,7 @@ describe("the command line and the log", { timeout: 30_000 }, () => {
   const refused: readonly [string, readonly string[], NodeJS.ProcessEnv, string][] = [
     ["no command", [], {}, "no command to run"],
     ["-- without a command", ["--"], {}, "no command to run"],
-    ["two arguments", ["NA", "NA"], {}, "expected an input, an output and a command, or -- before the command"],
+    ["two arguments", ["NA", "NA"], {}, "expected INPUT OUTPUT COMMAND or -- COMMAND"],
     ["an empty path", ["", "NA", "true"], {}, "a path must not be empty; write NA for none"],
     ["an unknown option", ["--nonsense", "--", "true"], {}, "unknown option --nonsense"],
     ["an option without a value", ["--output", "--", "true"], {}, "--output needs a value"],

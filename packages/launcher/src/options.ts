@@ -91,7 +91,7 @@ function operands(args: readonly string[]): Operands {
   const [input, output, ...command] = args;
   if (input === undefined) throw usageError(USAGE, "no command to run");
   if (output === undefined || command.length === 0)
-    throw usageError(USAGE, "expected an input, an output and a command, or -- before the command");
+    throw usageError(USAGE, "expected INPUT OUTPUT COMMAND or -- COMMAND");
   if (input.startsWith("-") || output.startsWith("-"))
     throw usageError(USAGE, `${JSON.stringify(output)} is not a path; perhaps you must write -- before the command`);
   if (command[0]?.startsWith("-")) throw optionAsCommand(input, output, command);

@@ -57,8 +57,8 @@ const WAITING_OPTIONS = {
     placeholder: "SECONDS",
     default: DEFAULT_SIDECAR_SECONDS,
     description: [
-      "if the sidecar dies, wait this long for a new sidecar; if none starts, exit with 66 if inputs are missing, or with",
-      "75 if the outputs are not pushed",
+      "if the sidecar dies, wait this long for a new sidecar; if none starts, exit with 66 (inputs are missing) or 75",
+      "(the outputs are not pushed)",
     ].join(" "),
   },
   "wait-push": {

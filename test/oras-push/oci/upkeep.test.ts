@@ -72,10 +72,7 @@ function stored(content: unknown, mediaType: string): StoredManifest {
   return { bytes, descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length } };
 }
 
-/**
- * Returns a manifest whose subject is another manifest, like the manifest of a signature. Its only layer is the empty
- * blob.
- */
+/** Returns a manifest that refers to a subject, as a signature does. Its only layer is the empty blob. */
 function referrerOf(subject: Digest, size: number): StoredManifest {
   const descriptor = { mediaType: OCI_MANIFEST, digest: subject, size };
   const config = { mediaType: EMPTY_DESCRIPTOR.mediaType, digest: EMPTY_DESCRIPTOR.digest, size: 2 };

@@ -293,7 +293,10 @@ describe("the options of oras-push prune", () => {
   for (const [line, message] of [
     ["--keep 1", /no repository to prune/],
     ["r.io/a", /no rule: expected --state, --older-than or --keep/],
-    ["--older-than month r.io/a", /--older-than must be a number with s, m, h, d or w, as in 30d, not "month"/],
+    [
+      "--older-than month r.io/a",
+      /--older-than must be a number and a unit \(s, m, h, d or w\), such as 30d, not "month"/,
+    ],
     ["--keep -1 r.io/a", /--keep/],
     ["--state done r.io/a", /--state must be/],
   ] as const)

@@ -4,9 +4,9 @@ import { InterruptedError } from "shared/cli/tool-error";
 import { unblockSignal } from "./libc.ts";
 
 /**
- * The signals that the launcher forwards to the application: all signals that Node can catch, except the signals for
- * faults of the launcher itself (SIGSEGV, SIGPIPE and similar), for the end of a child (SIGCHLD), and for Node's own
- * use (SIGPROF).
+ * The signals that the launcher forwards to the application. These are all signals that Node can catch, with three
+ * exceptions: faults of the launcher itself (SIGSEGV, SIGPIPE and similar), the end of a child (SIGCHLD), and Node's
+ * own signal SIGPROF.
  */
 export const FORWARDED_SIGNALS = [
   "SIGTERM",

@@ -64,7 +64,7 @@ export function parseDuration(usage: Usage<OptionSpecs>, option: string, text: s
   if (number === undefined)
     throw usageError(
       usage,
-      `--${option} must be a number with s, m, h, d or w, as in 30d, not ${JSON.stringify(text)}`,
+      `--${option} must be a number and a unit (s, m, h, d or w), such as 30d, not ${JSON.stringify(text)}`,
     );
   return Number(number) * (UNITS[unit] as number) * 1000;
 }

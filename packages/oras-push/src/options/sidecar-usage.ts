@@ -42,9 +42,11 @@ const INPUT_OPTIONS = {
   "input-count": {
     type: "number",
     placeholder: "N",
-    shownDefault: "1 for each pattern",
     range: wholeNumbers(1),
-    description: "all patterns of the inputs together must match at least N tags",
+    description: [
+      "fail if the patterns of the inputs match fewer than N tags; without this option, fail if one of the patterns",
+      "matches no tag",
+    ].join(" "),
   },
   "input-timeout": {
     type: "number",

@@ -104,9 +104,9 @@ export function startOf({ started, created }: Run): number | undefined {
 }
 
 /**
- * Returns the time when an artifact was made, in milliseconds since 1970. If the end of the run is known, returns this
- * time. Otherwise, returns the creation date, which is less reliable because `SOURCE_DATE_EPOCH` can set it. If the
- * creation date is unknown too, returns the time when the run started.
+ * Returns the time when an artifact was made, in milliseconds since 1970. This is the end of the run. If the end is
+ * unknown, it is the creation date, which is less reliable because `SOURCE_DATE_EPOCH` can set it. If the creation date
+ * is unknown too, it is the start of the run.
  */
 export function endOf({ finished, created, started }: Run): number | undefined {
   return finished ?? created ?? started;

@@ -66,8 +66,8 @@ export class InputSearch {
    */
   found(): FoundInput[] {
     const found = this.#plan.pullFrom.flatMap((source) => this.#inputsOf(source));
-    // If two patterns match the same tag, `found` contains the input of the tag twice. `delete` returns true only for
-    // the first of the two, so `inputs` contains the input once.
+    // If two patterns match the same tag, `found` contains the same input twice. `inputs` contains it only once,
+    // because the second call of `delete` for this input returns false.
     const tagged = new Set(found.filter(({ subfolder }) => subfolder !== undefined));
     const inputs = found.filter((input) => input.subfolder === undefined || tagged.delete(input));
     checkSubfolders(inputs);

@@ -28,7 +28,10 @@ export function isArtifact(value: unknown): value is ArtifactRecord {
   return isObject(value) && typeof value.reference === "string" && typeof value.digest === "string";
 }
 
-/** Copies the field `name` of `fields` into a new object. If the field is not an artifact, the new object is empty. */
+/**
+ * Copies one field of `fields` into a new object. `name` is the name of this field. If the field is not an artifact,
+ * the new object is empty.
+ */
 export function artifactField<const N extends string>(
   fields: JsonObject,
   name: N,
