@@ -5,13 +5,6 @@ import { DEFAULT_POLL_SECONDS } from "shared/pod/wait";
 import { type Awaited, waitNotice } from "shared/pod/wait-notice";
 import { whileAlive } from "shared/pod/while-alive";
 
-/**
- * The default number of seconds to wait for a new sidecar after a sidecar died. The kubelet waits up to five minutes
- * before it restarts a crashed container (Kubernetes, "Pod Lifecycle", container restarts). One more minute is for the
- * start of the container.
- */
-export const DEFAULT_SIDECAR_SECONDS = 360;
-
 /** How long to wait for a new sidecar after a sidecar died. */
 export interface SidecarTimeout {
   /** The state of the sidecar's lease. */

@@ -2,13 +2,19 @@ import { CONDITION_OPTION } from "shared/cli/condition";
 import { ABOVE_ZERO, type OptionSpecs } from "shared/cli/option-specs";
 import type { Usage } from "shared/cli/usage";
 import { DEFAULT_SHARE } from "shared/pod/markers";
-import { DEFAULT_SIDECAR_SECONDS } from "./sidecar-wait.ts";
 
 /**
  * The default of `--grace`, in seconds. Kubernetes allows 30 seconds for the end of a pod. With this default, the
  * command can use 20 of these seconds, and at least 10 seconds remain to save the outputs.
  */
 export const DEFAULT_GRACE_SECONDS = 20;
+
+/**
+ * The default number of seconds to wait for a new sidecar after a sidecar died. The kubelet waits up to five minutes
+ * before it restarts a crashed container (Kubernetes, "Pod Lifecycle", container restarts). One more minute is for the
+ * start of the container.
+ */
+const DEFAULT_SIDECAR_SECONDS = 360;
 
 /** The default of `--checkpoint-every`, in seconds. */
 export const DEFAULT_CHECKPOINT_SECONDS = 300;
