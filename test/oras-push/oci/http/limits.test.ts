@@ -76,6 +76,21 @@ describe("the number of requests at the same time", () => {
     assert.ok(performance.now() - start >= 90);
   });
 
+  it("is free at the end of the pause, even if the clock reaches the end during a check", async (context) => {
+    const limiter = new RequestLimiter();
+    await limiter.enter(never);
+    let now = 0;
+    context.mock.method(performance, "now", () => now);
+    limiter.leave(429, 100);
+    now = 99.9;
+    context.mock.method(performance, "now", () => {
+      const read = now;
+      now += 1;
+      return read;
+    });
+    await limiter.enter(AbortSignal.timeout(5000));
+  });
+
   it("is not waited for after an abort", async () => {
     const limiter = new RequestLimiter();
     const controller = new AbortController();

@@ -40,7 +40,16 @@ export class RequestLimiter {
    * the reason of the abort if `signal` aborts.
    */
   async enter(signal: AbortSignal): Promise<void> {
-    while (!this.#isFree()) await this.#change(signal);
+    // Each round reads the time only once. If a second read found that the pause has just ended, this function would
+    // wait for the end of another request, even if no other request runs.
+    let pause = this.#pause();
+    while (pause > 0 || this.#active >= this.#limit) {
+      signal.throwIfAborted();
+      if (pause > 0) await sleep(pause, undefined, { signal }).catch(() => {});
+      else await this.#end(signal);
+      signal.throwIfAborted();
+      pause = this.#pause();
+    }
     this.#active++;
     this.#peak = Math.max(this.#peak, this.#active);
   }
@@ -60,8 +69,9 @@ export class RequestLimiter {
     for (const wake of this.#waiting) wake();
   }
 
-  #isFree(): boolean {
-    return performance.now() >= this.#resumption && this.#active < this.#limit;
+  /** Returns the milliseconds until the end of the pause. The result is zero or negative if there is no pause. */
+  #pause(): number {
+    return this.#resumption - performance.now();
   }
 
   #grow(): void {
@@ -71,15 +81,7 @@ export class RequestLimiter {
     this.#limit = this.#limit < this.#peak ? this.#limit + 1 : Number.POSITIVE_INFINITY;
   }
 
-  /** Waits until another request ends, or until a pause ends. */
-  async #change(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    const pause = this.#resumption - performance.now();
-    if (pause > 0) await sleep(pause, undefined, { signal }).catch(() => {});
-    else await this.#end(signal);
-    signal.throwIfAborted();
-  }
-
+  /** Waits until another request ends, or `signal` aborts. */
   #end(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const wake = () => {
