@@ -138,9 +138,9 @@ export interface SidecarResult {
   /** The pushed artifact. Undefined if nothing was pushed. */
   readonly pushed: ArtifactRecord | undefined;
   /**
-   * The failure because of which the launcher did not save all outputs, such as the launcher's death. The sidecar ends
-   * with this failure even if the push of the partial outputs succeeds. Undefined if the launcher saved the outputs or
-   * skipped the run.
+   * The reason why the launcher did not save all outputs, such as the launcher's death. The sidecar ends with this
+   * failure even if the push of the partial outputs succeeds. Undefined if the launcher saved the outputs or skipped the
+   * run.
    */
   readonly failure: ToolError | undefined;
 }
